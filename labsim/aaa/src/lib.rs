@@ -1,0 +1,1 @@
+//! TACACS+ messages and sessions, client and server.

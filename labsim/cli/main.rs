@@ -1,0 +1,3 @@
+//! The `labsim` command: arguments and exit codes.
+
+fn main() {}

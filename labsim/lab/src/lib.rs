@@ -1,0 +1,1 @@
+//! Network namespaces, links, processes and captures of a running lab.

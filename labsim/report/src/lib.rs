@@ -1,0 +1,1 @@
+//! Consumes events: the terminal and JSON lines.

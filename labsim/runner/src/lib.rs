@@ -1,0 +1,1 @@
+//! Runs a scenario: plan, build, traffic, observe, judge; emits events.

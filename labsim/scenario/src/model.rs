@@ -1,0 +1,41 @@
+//! What a valid file means. Nothing here knows YAML or positions in a file.
+
+mod expectation;
+mod load_balancer;
+mod names;
+mod real_server;
+mod steps;
+mod topology;
+
+pub use expectation::{
+    CapturePoint, Check, Count, Direction, Expectation, FrameMatch, IcmpMatch, OuterMatch, Place,
+    PointNode, TcpFlags,
+};
+pub use load_balancer::{
+    Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, OuterSource, Pool, VirtualServer,
+};
+pub use names::{InterfaceName, NodeName, ScenarioName, Secret, StepName};
+pub use real_server::{RealServer, TacacsServer, TunnelDevice, VipAddress};
+pub use steps::{LoginMethod, LoginResult, Step, StepAction, TacacsLogin};
+pub use topology::{Attachment, Interface, Link, Node, Route, Segment, Topology};
+
+use std::collections::BTreeMap;
+
+/// One scenario file and the topology that it names, valid as a whole.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The file's name without its ending; names the folder of its results.
+    pub name: ScenarioName,
+    /// Nodes, links, segments, routes, sysctls.
+    pub topology: Topology,
+    /// The load balancers, by the node that each runs in.
+    pub load_balancers: BTreeMap<NodeName, LoadBalancer>,
+    /// What makes a node a real server: tunnel, VIP, sysctls.
+    pub real_servers: BTreeMap<NodeName, RealServer>,
+    /// The TACACS+ servers, by the node that each runs in.
+    pub tacacs_servers: BTreeMap<NodeName, TacacsServer>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What must have been observed, in the file's order.
+    pub expectations: Vec<Expectation>,
+}

@@ -1,0 +1,180 @@
+//! What must have been observed.
+
+use super::{InterfaceName, LoginResult, NodeName, StepName};
+use std::net::IpAddr;
+
+/// One expectation with its two sentences.
+#[derive(Debug, Clone)]
+pub struct Expectation {
+    /// Said when it holds.
+    pub pass: String,
+    /// Said when it does not.
+    pub fail: String,
+    /// Where it stands.
+    pub place: Place,
+    /// What is checked.
+    pub check: Check,
+}
+
+/// A place in a file, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file as it was named.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+}
+
+/// What is checked.
+#[derive(Debug, Clone)]
+pub enum Check {
+    /// The login's result, and the source address of every packet that answered it.
+    Login {
+        /// A login step.
+        step: StepName,
+        /// How it must have ended.
+        result: LoginResult,
+        /// The source that the client must have seen, if it matters.
+        source: Option<IpAddr>,
+    },
+    /// The client address that the server's own log shows for the step.
+    ServerSaw {
+        /// A login step.
+        step: StepName,
+        /// The address.
+        client: IpAddr,
+    },
+    /// Which real server answered: one of these.
+    AnsweredBy {
+        /// A login step.
+        step: StepName,
+        /// At least one.
+        nodes: Vec<NodeName>,
+    },
+    /// Frames of one kind at one point, counted.
+    Frames {
+        /// Where.
+        at: CapturePoint,
+        /// Which.
+        matching: FrameMatch,
+        /// How many.
+        count: Count,
+    },
+    /// All frames of one step's flow at one point, in order: these and no others.
+    Exchange {
+        /// Where.
+        at: CapturePoint,
+        /// A login step; its flow is matched by the innermost addresses and ports.
+        step: StepName,
+        /// Only frames that came in, or went out, at this point.
+        direction: Option<Direction>,
+        /// One a frame.
+        frames: Vec<FrameMatch>,
+    },
+}
+
+/// An interface whose frames are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturePoint {
+    /// The node.
+    pub node: PointNode,
+    /// Its interface, `lo` and tunnel devices among them.
+    pub interface: InterfaceName,
+}
+
+/// The node of a capture point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PointNode {
+    /// That node.
+    Named(NodeName),
+    /// The real server that answered this step (written `real_server` in a file).
+    RealServerOf(StepName),
+}
+
+/// Seen from the node whose interface it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Received by the node.
+    In,
+    /// Sent by the node.
+    Out,
+}
+
+/// How many frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// Exactly that many; 0 is believed only if the point was alive before and after.
+    Exactly(u64),
+    /// That many or more.
+    AtLeast(u64),
+}
+
+/// A frame's header fields; `None` matches anything. Without a word about a layer, the field is
+/// the innermost IP packet's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FrameMatch {
+    /// In or out at the capture point.
+    pub direction: Option<Direction>,
+    /// Source address.
+    pub source: Option<IpAddr>,
+    /// Destination address.
+    pub destination: Option<IpAddr>,
+    /// IP protocol number.
+    pub protocol: Option<u8>,
+    /// Source port.
+    pub source_port: Option<u16>,
+    /// Destination port.
+    pub destination_port: Option<u16>,
+    /// TTL or hop limit.
+    pub ttl: Option<u8>,
+    /// The IP packet's length in bytes, its header included.
+    pub length: Option<u32>,
+    /// TOS or traffic class.
+    pub tos: Option<u8>,
+    /// IPv4's don't-fragment bit.
+    pub dont_fragment: Option<bool>,
+    /// Exactly these TCP flags, as tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R.`.
+    pub flags: Option<TcpFlags>,
+    /// Sequence number relative to the flow's first, as tcpdump shows it.
+    pub sequence: Option<u32>,
+    /// Acknowledgement number relative to the other side's first sequence number.
+    pub acknowledgement: Option<u32>,
+    /// Bytes of TCP or UDP payload.
+    pub payload: Option<u32>,
+    /// An ICMP message.
+    pub icmp: Option<IcmpMatch>,
+    /// The outer header; `Some(None)` demands that there is none.
+    pub outer: Option<Option<OuterMatch>>,
+}
+
+/// The outermost IP header of a tunnelled packet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OuterMatch {
+    /// Source address.
+    pub source: Option<IpAddr>,
+    /// Destination address.
+    pub destination: Option<IpAddr>,
+    /// IP protocol number: 4 for IPIP.
+    pub protocol: Option<u8>,
+    /// TTL or hop limit.
+    pub ttl: Option<u8>,
+    /// The whole packet's length in bytes.
+    pub length: Option<u32>,
+    /// TOS or traffic class.
+    pub tos: Option<u8>,
+    /// IPv4's don't-fragment bit.
+    pub dont_fragment: Option<bool>,
+}
+
+/// ICMP type and code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IcmpMatch {
+    /// The type.
+    pub kind: u8,
+    /// The code, if it matters.
+    pub code: Option<u8>,
+}
+
+/// The TCP flags of a segment (RFC 9293), as the header's byte holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpFlags(pub u8);

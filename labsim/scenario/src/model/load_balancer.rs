@@ -1,0 +1,92 @@
+//! Virtual servers and pools, in the words of an F5-like configuration.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// What one load balancer does.
+#[derive(Debug, Clone)]
+pub struct LoadBalancer {
+    /// Which source address the outer header carries.
+    pub outer_source: OuterSource,
+    /// At least one.
+    pub virtual_servers: Vec<VirtualServer>,
+    /// Every pool that a virtual server names is among them.
+    pub pools: Vec<Pool>,
+}
+
+/// The outer header's source: both exist in the field, and each breaks in its own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OuterSource {
+    /// The client's own address, as in the document's captures.
+    Client,
+    /// The load balancer's egress address, as in the document's prose.
+    Egress,
+}
+
+/// A VIP and port that the load balancer takes packets for.
+#[derive(Debug, Clone)]
+pub struct VirtualServer {
+    /// Such as `vs_tacacs-test_49`.
+    pub name: String,
+    /// VIP and port; port 0 means every port.
+    pub destination: SocketAddr,
+    /// The protocol that it takes.
+    pub ip_protocol: IpProtocol,
+    /// The name of its pool.
+    pub pool: String,
+    /// Whether the destination address is rewritten to the member's. `false` under DSR.
+    pub translate_address: bool,
+    /// Whether the destination port is rewritten to the member's.
+    pub translate_port: bool,
+    /// How flows begin and end.
+    pub fastl4: FastL4,
+}
+
+/// A transport protocol that a virtual server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpProtocol {
+    /// TCP (6).
+    Tcp,
+    /// UDP (17).
+    Udp,
+}
+
+/// The fastL4 profile's options that matter when only one direction is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FastL4 {
+    /// A TCP flow may begin with a packet that is no SYN. F5's default is off.
+    pub loose_initiation: bool,
+    /// A flow is over with the first FIN. F5's default is off.
+    pub loose_close: bool,
+    /// After this long without a packet a flow is forgotten; 300 s by default.
+    pub idle_timeout: Duration,
+}
+
+/// The servers behind a virtual server.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Such as `p_tacacs-test_49`.
+    pub name: String,
+    /// How packets reach the members.
+    pub encapsulation: Encapsulation,
+    /// At least one.
+    pub members: Vec<Member>,
+}
+
+/// How a packet is brought to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encapsulation {
+    /// As it is: plain routing.
+    None,
+    /// IP in IP (RFC 2003).
+    Ipip,
+}
+
+/// A real server's address and port as the pool knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The address that the tunnel ends at.
+    pub address: IpAddr,
+    /// The port; under DSR it has to be the virtual server's.
+    pub port: u16,
+}

@@ -1,0 +1,51 @@
+//! What makes a node a real server under DSR, and the servers that run in it.
+
+use super::{InterfaceName, Secret};
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The Linux configuration of one real server.
+#[derive(Debug, Clone)]
+pub struct RealServer {
+    /// Where tunnelled packets come out; `None` if it takes none.
+    pub tunnel: Option<TunnelDevice>,
+    /// The VIPs that it holds.
+    pub vips: Vec<VipAddress>,
+    /// Settings that are made after the tunnel device exists, by dotted key.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+/// `tunl0` or its like.
+#[derive(Debug, Clone)]
+pub struct TunnelDevice {
+    /// `tunl0` for IPIP.
+    pub name: InterfaceName,
+    /// The address on it, `scope host`: the server's own by default. Without one and with a
+    /// loose rp_filter the kernel drops everything that comes out of it.
+    pub address: Option<IpAddr>,
+}
+
+/// A VIP on a real server: a host prefix, `scope host`.
+#[derive(Debug, Clone)]
+pub struct VipAddress {
+    /// The VIP, /32 or /128.
+    pub address: IpAddr,
+    /// `lo` by default.
+    pub interface: InterfaceName,
+    /// Such as `lo:0`; IPv4 only.
+    pub label: Option<String>,
+}
+
+/// A TACACS+ server (RFC 8907).
+#[derive(Debug, Clone)]
+pub struct TacacsServer {
+    /// 49 by default.
+    pub port: u16,
+    /// The shared secret of its clients.
+    pub secret: Secret,
+    /// The source addresses that it takes connections from; any other is refused.
+    pub clients: Vec<IpNet>,
+    /// Passwords by user.
+    pub users: BTreeMap<String, Secret>,
+}

@@ -1,0 +1,1 @@
+//! What was expected, what was observed, and what it means. Pure.

@@ -1,0 +1,1 @@
+//! Reads YAML into serde types and reports every mistake at once, each with its place.
