@@ -1,0 +1,177 @@
+//! What a run tells while it works: the only thing that goes from the runner to the reports.
+//!
+//! Every event is one JSON object a line in `events.jsonl`. Times are milliseconds; secrets are
+//! never part of an event.
+
+#![forbid(unsafe_code)]
+
+mod outcome;
+
+pub use outcome::{Outcome, Totals};
+
+use labsim_verdict::Observations;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// An event and where it belongs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Told {
+    /// Milliseconds since the run began.
+    pub at_ms: f64,
+    /// The scenario that it is about; `None` for the run as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run begins; everything that was named is valid.
+    RunStarted {
+        /// The version of labsim.
+        version: &'static str,
+        /// How many scenarios are going to be run.
+        scenarios: usize,
+        /// How many at a time.
+        jobs: usize,
+        /// `root` or `user namespace`.
+        rights: String,
+    },
+    /// A scenario begins.
+    ScenarioStarted {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// The lab stands: links are up, addresses and routes are set.
+    LabBuilt {
+        /// Nodes, the hidden switch namespace not among them.
+        nodes: usize,
+        /// Links and segment ports.
+        links: usize,
+        /// `kernel`, `userspace` or `none`, and for what reason.
+        tunnel: String,
+        /// How long it took.
+        took_ms: f64,
+    },
+    /// Captures run, servers listen, the forwarder takes packets, every capture point is proven
+    /// alive.
+    Ready {
+        /// Interfaces that are captured.
+        capture_points: usize,
+        /// How each load balancer moves frames, by node.
+        data_planes: BTreeMap<String, String>,
+        /// How long it took since the lab stood.
+        took_ms: f64,
+    },
+    /// A step begins.
+    StepStarted {
+        /// Its name.
+        step: String,
+        /// What it does, in a sentence.
+        what: String,
+    },
+    /// A step is over.
+    StepEnded {
+        /// Its name.
+        step: String,
+        /// `pass`, `fail`, `error`, `refused`, `timeout`.
+        result: String,
+        /// What was said or what went wrong.
+        detail: String,
+        /// The client's own address and port, once connected.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        local: Option<SocketAddr>,
+        /// How long it took.
+        took_ms: f64,
+    },
+    /// A server's log has a new line.
+    ServerLogged {
+        /// The server's node.
+        node: String,
+        /// The client as the server saw it.
+        client: SocketAddr,
+        /// The line, without secrets.
+        line: String,
+    },
+    /// A forwarder's counters at the end.
+    ForwarderCounted {
+        /// Its node.
+        node: String,
+        /// Those that are not zero.
+        counters: BTreeMap<String, u64>,
+    },
+    /// Nothing is in flight any more and the captures are closed. The frames themselves are for
+    /// `capture.pcapng`.
+    Observed {
+        /// Frames at all points.
+        frames: usize,
+        /// Frames that a capture could not take.
+        dropped: u64,
+        /// Everything that was observed.
+        #[serde(skip)]
+        observations: Arc<Observations>,
+    },
+    /// An expectation was judged.
+    Judged {
+        /// Whether it holds.
+        passed: bool,
+        /// The file's sentence for this outcome.
+        sentence: String,
+        /// `file:line` of the expectation; empty for a finding about the run itself.
+        place: String,
+        /// What was expected, if it failed.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        expected: Vec<String>,
+        /// What was seen; for a passed one the figures that prove it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        seen: Vec<String>,
+        /// The frames in question, a line each, if it failed.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        frames: Vec<String>,
+    },
+    /// Why a step did not go as expected, with the evidence.
+    Diagnosed {
+        /// The step.
+        step: String,
+        /// Sentences.
+        findings: Vec<String>,
+    },
+    /// A scenario is over and its lab is gone.
+    ScenarioEnded {
+        /// How it ended.
+        outcome: Outcome,
+        /// Why, if it was skipped, broken or interrupted: what is missing and the remedy.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Expectations that held.
+        held: usize,
+        /// All expectations.
+        expectations: usize,
+        /// From reading the plan to the lab's end.
+        took_ms: f64,
+    },
+    /// The run is over.
+    RunEnded {
+        /// How the scenarios ended.
+        #[serde(flatten)]
+        totals: Totals,
+        /// How long it took.
+        took_ms: f64,
+    },
+}
+
+/// Takes events, in the order in which they happen.
+pub trait Sink: Send {
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// A sentence about what could not be written; the run goes on and tells it at its end.
+    fn take(&mut self, told: &Told) -> Result<(), String>;
+}
