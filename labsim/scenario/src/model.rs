@@ -2,6 +2,7 @@
 
 mod expectation;
 mod load_balancer;
+mod matching;
 mod names;
 mod real_server;
 mod steps;
@@ -9,11 +10,12 @@ mod topology;
 
 pub use expectation::{
     CapturePoint, Check, Count, Direction, Expectation, FrameMatch, IcmpMatch, OuterMatch, Place,
-    PointNode, TcpFlags,
+    PointNode,
 };
 pub use load_balancer::{
     Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, OuterSource, Pool, VirtualServer,
 };
+pub use matching::{AddressMatch, TcpFlags};
 pub use names::{InterfaceName, NodeName, ScenarioName, Secret, StepName};
 pub use real_server::{RealServer, TacacsServer, TunnelDevice, VipAddress};
 pub use steps::{LoginMethod, LoginResult, Step, StepAction, TacacsLogin};

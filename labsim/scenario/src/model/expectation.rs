@@ -1,6 +1,6 @@
 //! What must have been observed.
 
-use super::{InterfaceName, LoginResult, NodeName, StepName};
+use super::{AddressMatch, InterfaceName, LoginResult, NodeName, StepName, TcpFlags};
 use std::net::IpAddr;
 
 /// One expectation with its two sentences.
@@ -116,9 +116,9 @@ pub struct FrameMatch {
     /// In or out at the capture point.
     pub direction: Option<Direction>,
     /// Source address.
-    pub source: Option<IpAddr>,
+    pub source: Option<AddressMatch>,
     /// Destination address.
-    pub destination: Option<IpAddr>,
+    pub destination: Option<AddressMatch>,
     /// IP protocol number.
     pub protocol: Option<u8>,
     /// Source port.
@@ -151,9 +151,9 @@ pub struct FrameMatch {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OuterMatch {
     /// Source address.
-    pub source: Option<IpAddr>,
+    pub source: Option<AddressMatch>,
     /// Destination address.
-    pub destination: Option<IpAddr>,
+    pub destination: Option<AddressMatch>,
     /// IP protocol number: 4 for IPIP.
     pub protocol: Option<u8>,
     /// TTL or hop limit.
@@ -174,7 +174,3 @@ pub struct IcmpMatch {
     /// The code, if it matters.
     pub code: Option<u8>,
 }
-
-/// The TCP flags of a segment (RFC 9293), as the header's byte holds them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TcpFlags(pub u8);
