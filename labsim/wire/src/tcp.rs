@@ -1,0 +1,419 @@
+//! TCP segments (RFC 9293): the header, and its options as an iterator.
+
+use crate::bytes::{be16, be32, put};
+use crate::checksum::{self, AddressPair, ChecksumState};
+use crate::error::{enough, room};
+use crate::{EmitError, Layer, Malformed, protocol};
+use std::fmt;
+
+mod field {
+    pub(super) const SOURCE: usize = 0;
+    pub(super) const DESTINATION: usize = 2;
+    pub(super) const SEQUENCE: usize = 4;
+    pub(super) const ACKNOWLEDGEMENT: usize = 8;
+    pub(super) const OFFSET: usize = 12;
+    pub(super) const FLAGS: usize = 13;
+    pub(super) const WINDOW: usize = 14;
+    pub(super) const CHECKSUM: usize = 16;
+    pub(super) const URGENT: usize = 18;
+    pub(super) const OPTIONS: usize = 20;
+}
+
+/// The length of a header without options, in bytes.
+pub const MIN_HEADER_LEN: usize = field::OPTIONS;
+/// The length of the longest header, in bytes.
+pub const MAX_HEADER_LEN: usize = 60;
+
+/// The control bits, as the header's byte holds them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flags(pub u8);
+
+impl Flags {
+    /// No more data from the sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronise sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// Push.
+    pub const PSH: Self = Self(0x08);
+    /// The acknowledgement number counts.
+    pub const ACK: Self = Self(0x10);
+    /// The urgent pointer counts.
+    pub const URG: Self = Self(0x20);
+    /// ECN echo (RFC 3168).
+    pub const ECE: Self = Self(0x40);
+    /// Congestion window reduced (RFC 3168).
+    pub const CWR: Self = Self(0x80);
+
+    /// Whether all bits of `other` are set.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The bits of both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Display for Flags {
+    /// As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R.`, `none`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The order is tcpdump's (print-tcp.c, tcp_flag_values).
+        const LETTERS: [(Flags, char); 8] = [
+            (Flags::FIN, 'F'),
+            (Flags::SYN, 'S'),
+            (Flags::RST, 'R'),
+            (Flags::PSH, 'P'),
+            (Flags::ACK, '.'),
+            (Flags::URG, 'U'),
+            (Flags::ECE, 'E'),
+            (Flags::CWR, 'W'),
+        ];
+        let text: String =
+            LETTERS.iter().filter(|(bit, _)| self.contains(*bit)).map(|(_, c)| c).collect();
+        f.pad(if text.is_empty() { "none" } else { &text })
+    }
+}
+
+/// A segment whose header is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> View<'a> {
+    /// Checks the data offset against the bytes.
+    ///
+    /// # Errors
+    /// [`Malformed`], by what is wrong.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        enough(Layer::Tcp, bytes, MIN_HEADER_LEN)?;
+        let header = usize::from(bytes[field::OFFSET] >> 4) * 4;
+        if header < MIN_HEADER_LEN {
+            return Err(Malformed::HeaderLength { layer: Layer::Tcp, bytes: header });
+        }
+        enough(Layer::Tcp, bytes, header)?;
+        Ok(Self { bytes })
+    }
+
+    /// Source port.
+    #[must_use]
+    pub fn source_port(&self) -> u16 {
+        be16(self.bytes, field::SOURCE)
+    }
+
+    /// Destination port.
+    #[must_use]
+    pub fn destination_port(&self) -> u16 {
+        be16(self.bytes, field::DESTINATION)
+    }
+
+    /// Sequence number.
+    #[must_use]
+    pub fn sequence(&self) -> u32 {
+        be32(self.bytes, field::SEQUENCE)
+    }
+
+    /// Acknowledgement number; without meaning if ACK is not set.
+    #[must_use]
+    pub fn acknowledgement(&self) -> u32 {
+        be32(self.bytes, field::ACKNOWLEDGEMENT)
+    }
+
+    /// The header's length in bytes, 20 to 60.
+    #[must_use]
+    pub fn header_length(&self) -> usize {
+        usize::from(self.bytes[field::OFFSET] >> 4) * 4
+    }
+
+    /// The control bits.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        Flags(self.bytes[field::FLAGS])
+    }
+
+    /// The window as it stands, not scaled.
+    #[must_use]
+    pub fn window(&self) -> u16 {
+        be16(self.bytes, field::WINDOW)
+    }
+
+    /// The checksum field.
+    #[must_use]
+    pub fn checksum(&self) -> u16 {
+        be16(self.bytes, field::CHECKSUM)
+    }
+
+    /// What the checksum is worth, if the whole segment is there.
+    #[must_use]
+    pub fn checksum_state(&self, addresses: &AddressPair) -> ChecksumState {
+        checksum::judge(addresses, protocol::TCP, self.bytes, self.checksum())
+    }
+
+    /// The urgent pointer.
+    #[must_use]
+    pub fn urgent(&self) -> u16 {
+        be16(self.bytes, field::URGENT)
+    }
+
+    /// The options as they stand, up to 40 bytes.
+    #[must_use]
+    pub fn option_bytes(&self) -> &'a [u8] {
+        &self.bytes[field::OPTIONS..self.header_length()]
+    }
+
+    /// The options one by one.
+    #[must_use]
+    pub fn options(&self) -> Options<'a> {
+        Options { rest: self.option_bytes() }
+    }
+
+    /// The maximum segment size that a SYN announces.
+    #[must_use]
+    pub fn mss(&self) -> Option<u16> {
+        self.options().find_map(|option| match option {
+            TcpOption::Mss(mss) => Some(mss),
+            _ => None,
+        })
+    }
+
+    /// What follows the header.
+    #[must_use]
+    pub fn payload(&self) -> &'a [u8] {
+        &self.bytes[self.header_length()..]
+    }
+}
+
+/// One TCP option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TcpOption<'a> {
+    /// Padding.
+    NoOperation,
+    /// Maximum segment size (RFC 9293).
+    Mss(u16),
+    /// Window scale (RFC 7323).
+    WindowScale(u8),
+    /// Selective acknowledgements are understood (RFC 2018).
+    SackPermitted,
+    /// Time stamps (RFC 7323): own value, echoed value.
+    Timestamps(u32, u32),
+    /// Any other, or one of the above with a length that is not its own.
+    Other {
+        /// The option's kind.
+        kind: u8,
+        /// What follows kind and length.
+        data: &'a [u8],
+    },
+}
+
+/// The options of a header; ends at the end-of-list option and at the first that is broken.
+#[derive(Debug, Clone)]
+pub struct Options<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = TcpOption<'a>;
+
+    fn next(&mut self) -> Option<TcpOption<'a>> {
+        let (&kind, after) = self.rest.split_first()?;
+        match kind {
+            0 => {
+                self.rest = &[];
+                None
+            }
+            1 => {
+                self.rest = after;
+                Some(TcpOption::NoOperation)
+            }
+            _ => {
+                let length = usize::from(*after.first()?);
+                // `get` refuses a length below two and one beyond the header.
+                let data = self.rest.get(2..length);
+                let Some(data) = data else {
+                    self.rest = &[];
+                    return None;
+                };
+                self.rest = &self.rest[length..];
+                Some(match (kind, data) {
+                    (2, &[a, b]) => TcpOption::Mss(u16::from_be_bytes([a, b])),
+                    (3, &[shift]) => TcpOption::WindowScale(shift),
+                    (4, &[]) => TcpOption::SackPermitted,
+                    (8, data) if data.len() == 8 => {
+                        TcpOption::Timestamps(be32(data, 0), be32(data, 4))
+                    }
+                    _ => TcpOption::Other { kind, data },
+                })
+            }
+        }
+    }
+}
+
+/// A segment that is changed in place.
+#[derive(Debug)]
+pub struct ViewMut<'a> {
+    bytes: &'a mut [u8],
+}
+
+impl<'a> ViewMut<'a> {
+    /// Checks what [`View::new`] checks; `bytes` is the segment and nothing more.
+    ///
+    /// # Errors
+    /// [`Malformed`], by what is wrong.
+    pub fn new(bytes: &'a mut [u8]) -> Result<Self, Malformed> {
+        View::new(bytes)?;
+        Ok(Self { bytes })
+    }
+
+    /// To read it.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View { bytes: self.bytes }
+    }
+
+    /// What follows the header.
+    #[must_use]
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        let length = self.view().header_length();
+        &mut self.bytes[length..]
+    }
+
+    /// Sums header and payload anew.
+    pub fn fill_checksum(&mut self, addresses: &AddressPair) {
+        put(self.bytes, field::CHECKSUM, &[0, 0]);
+        let sum = addresses.pseudo_header(protocol::TCP, self.bytes.len()).add(self.bytes).finish();
+        put(self.bytes, field::CHECKSUM, &sum.to_be_bytes());
+    }
+}
+
+/// A TCP header as a plain value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Source port.
+    pub source_port: u16,
+    /// Destination port.
+    pub destination_port: u16,
+    /// Sequence number.
+    pub sequence: u32,
+    /// Acknowledgement number.
+    pub acknowledgement: u32,
+    /// The control bits.
+    pub flags: Flags,
+    /// The window, not scaled.
+    pub window: u16,
+    /// The urgent pointer.
+    pub urgent: u16,
+    /// Options as they stand: at most 40 bytes, a multiple of four.
+    pub options: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    /// Reads the header.
+    #[must_use]
+    pub fn parse(view: &View<'a>) -> Self {
+        Self {
+            source_port: view.source_port(),
+            destination_port: view.destination_port(),
+            sequence: view.sequence(),
+            acknowledgement: view.acknowledgement(),
+            flags: view.flags(),
+            window: view.window(),
+            urgent: view.urgent(),
+            options: view.option_bytes(),
+        }
+    }
+
+    /// Bytes that [`Self::emit`] writes: the header with its options.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        MIN_HEADER_LEN + self.options.len()
+    }
+
+    /// Writes the header to the beginning of `out`, its checksum 0: it covers the payload, so
+    /// [`ViewMut::fill_checksum`] sets it when that is in place.
+    ///
+    /// # Errors
+    /// [`EmitError`]: too small a buffer, options that do not fit.
+    pub fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
+        let layer = Layer::Tcp;
+        let length = self.length();
+        if length > MAX_HEADER_LEN || !length.is_multiple_of(4) {
+            return Err(EmitError::Options { layer, length: self.options.len() });
+        }
+        room(layer, out, length)?;
+        put(out, field::SOURCE, &self.source_port.to_be_bytes());
+        put(out, field::DESTINATION, &self.destination_port.to_be_bytes());
+        put(out, field::SEQUENCE, &self.sequence.to_be_bytes());
+        put(out, field::ACKNOWLEDGEMENT, &self.acknowledgement.to_be_bytes());
+        // At most 60 bytes in words of four.
+        out[field::OFFSET] = u8::try_from(length / 4).unwrap_or(0xf) << 4;
+        out[field::FLAGS] = self.flags.0;
+        put(out, field::WINDOW, &self.window.to_be_bytes());
+        put(out, field::CHECKSUM, &[0, 0]);
+        put(out, field::URGENT, &self.urgent.to_be_bytes());
+        put(out, field::OPTIONS, self.options);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(bytes: &[u8]) -> Vec<TcpOption<'_>> {
+        Options { rest: bytes }.collect()
+    }
+
+    #[test]
+    fn the_options_of_the_documents_syn_are_read() {
+        let bytes = [2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
+        use TcpOption::{Mss, NoOperation, SackPermitted, WindowScale};
+        assert_eq!(
+            options(&bytes),
+            [Mss(1460), NoOperation, WindowScale(8), NoOperation, NoOperation, SackPermitted]
+        );
+    }
+
+    #[test]
+    fn broken_options_end_the_list() {
+        assert_eq!(options(&[1, 2, 0, 9, 9]), [TcpOption::NoOperation]);
+        assert_eq!(options(&[1, 2, 1, 9, 9]), [TcpOption::NoOperation]);
+        assert_eq!(options(&[2, 9, 1]), []);
+        assert_eq!(options(&[2]), []);
+        assert_eq!(options(&[0, 2, 4, 5, 180]), []);
+        assert_eq!(options(&[2, 3, 5]), [TcpOption::Other { kind: 2, data: &[5] }]);
+    }
+
+    #[test]
+    fn flags_read_as_tcpdump_writes_them() {
+        let ack = Flags::ACK;
+        for (flags, text) in [
+            (Flags::SYN, "S"),
+            (Flags::SYN.with(ack), "S."),
+            (ack, "."),
+            (Flags::PSH.with(ack), "P."),
+            (Flags::FIN.with(ack), "F."),
+            (Flags::RST.with(ack), "R."),
+            (Flags::FIN.with(Flags::PSH).with(ack), "FP."),
+            (Flags(0), "none"),
+        ] {
+            assert_eq!(flags.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_data_offset_below_five_words_is_refused() {
+        let mut bytes = [0; 20];
+        bytes[12] = 0x40;
+        assert_eq!(
+            View::new(&bytes),
+            Err(Malformed::HeaderLength { layer: Layer::Tcp, bytes: 16 })
+        );
+        bytes[12] = 0x60;
+        assert!(matches!(View::new(&bytes), Err(Malformed::Truncated { needed: 24, .. })));
+    }
+}
