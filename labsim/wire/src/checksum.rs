@@ -19,7 +19,7 @@ impl Sum {
 
     /// Adds `bytes`.
     #[must_use]
-    pub fn add(mut self, bytes: &[u8]) -> Self {
+    pub fn with(mut self, bytes: &[u8]) -> Self {
         let mut rest = bytes;
         if self.odd {
             let Some((first, tail)) = rest.split_first() else { return self };
@@ -74,7 +74,7 @@ impl Sum {
 /// The checksum of `bytes`; 0 if they hold their own right checksum.
 #[must_use]
 pub fn of(bytes: &[u8]) -> u16 {
-    Sum::new().add(bytes).finish()
+    Sum::new().with(bytes).finish()
 }
 
 /// Source and destination of one family, as pseudo-headers need them.
@@ -103,15 +103,15 @@ impl AddressPair {
     pub fn pseudo_header(&self, protocol: u8, length: usize) -> Sum {
         let sum = match self {
             Self::V4(source, destination) => {
-                Sum::new().add(&source.octets()).add(&destination.octets())
+                Sum::new().with(&source.octets()).with(&destination.octets())
             }
             Self::V6(source, destination) => {
-                Sum::new().add(&source.octets()).add(&destination.octets())
+                Sum::new().with(&source.octets()).with(&destination.octets())
             }
         };
         // No IP packet is longer than 32 bits can say.
         let length = u32::try_from(length).unwrap_or(u32::MAX);
-        sum.add(&length.to_be_bytes()).add(&[0, protocol])
+        sum.with(&length.to_be_bytes()).with(&[0, protocol])
     }
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn judge(
     found: u16,
 ) -> ChecksumState {
     let pseudo = addresses.pseudo_header(protocol, packet.len());
-    if pseudo.add(packet).finish() == 0 {
+    if pseudo.with(packet).finish() == 0 {
         ChecksumState::Good
     } else if pseudo.folded() == found {
         ChecksumState::HalfMade
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn the_example_of_rfc_1071_sums_to_ddf2() {
         let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
-        assert_eq!(Sum::new().add(&bytes).folded(), 0xddf2);
+        assert_eq!(Sum::new().with(&bytes).folded(), 0xddf2);
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         for cut in 0..=bytes.len() {
             for second in cut..=bytes.len() {
                 let parts =
-                    Sum::new().add(&bytes[..cut]).add(&bytes[cut..second]).add(&bytes[second..]);
+                    Sum::new().with(&bytes[..cut]).with(&bytes[cut..second]).with(&bytes[second..]);
                 assert_eq!(parts.finish(), of(&bytes), "cut at {cut} and {second}");
             }
         }

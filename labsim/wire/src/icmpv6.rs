@@ -150,7 +150,7 @@ impl<'a> View<'a> {
 fn sum(message: &[u8], source: Ipv6Addr, destination: Ipv6Addr) -> u16 {
     AddressPair::V6(source, destination)
         .pseudo_header(protocol::ICMPV6, message.len())
-        .add(message)
+        .with(message)
         .finish()
 }
 

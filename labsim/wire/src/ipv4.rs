@@ -324,7 +324,7 @@ impl<'a> Header<'a> {
                 value: u32::from(self.fragment_offset),
             });
         }
-        let flags = self.fragment_offset / 8
+        let flags = (self.fragment_offset / 8)
             | if self.dont_fragment { DONT_FRAGMENT } else { 0 }
             | if self.more_fragments { MORE_FRAGMENTS } else { 0 };
         // At most 60 bytes in words of four.

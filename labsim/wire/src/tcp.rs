@@ -285,7 +285,8 @@ impl<'a> ViewMut<'a> {
     /// Sums header and payload anew.
     pub fn fill_checksum(&mut self, addresses: &AddressPair) {
         put(self.bytes, field::CHECKSUM, &[0, 0]);
-        let sum = addresses.pseudo_header(protocol::TCP, self.bytes.len()).add(self.bytes).finish();
+        let sum =
+            addresses.pseudo_header(protocol::TCP, self.bytes.len()).with(self.bytes).finish();
         put(self.bytes, field::CHECKSUM, &sum.to_be_bytes());
     }
 }

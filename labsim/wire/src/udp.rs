@@ -128,7 +128,8 @@ impl<'a> ViewMut<'a> {
     /// Sums header and payload anew. A sum of 0 is sent as 0xffff (RFC 768).
     pub fn fill_checksum(&mut self, addresses: &AddressPair) {
         put(self.bytes, field::CHECKSUM, &[0, 0]);
-        let sum = addresses.pseudo_header(protocol::UDP, self.bytes.len()).add(self.bytes).finish();
+        let sum =
+            addresses.pseudo_header(protocol::UDP, self.bytes.len()).with(self.bytes).finish();
         let sum = if sum == 0 { 0xffff } else { sum };
         put(self.bytes, field::CHECKSUM, &sum.to_be_bytes());
     }
