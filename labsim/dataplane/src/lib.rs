@@ -1,1 +1,12 @@
-//! Moves frames between the kernel and the forwarder, and decapsulates where the kernel cannot.
+//! Moves frames between the kernel and the forwarder, and takes packets out of their tunnel where
+//! the kernel cannot.
+
+pub mod decapsulate;
+mod error;
+mod event;
+pub mod forwarder;
+pub mod latency;
+mod socket;
+
+pub use error::Error;
+pub use event::{Event, SocketCounters};

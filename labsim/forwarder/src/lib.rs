@@ -1,1 +1,16 @@
-//! The load balancer: a pure machine from frames and the time to verdicts.
+//! The load balancer as a pure machine: a frame and a time go in, frames and a named outcome come
+//! out. No socket, no clock, and on a packet's path no lock and no allocation.
+#![forbid(unsafe_code)]
+
+mod config;
+mod counters;
+mod outcome;
+
+pub use config::{
+    Config, FastL4, IpProtocol, Limits, OuterSource, Pool, Problem, Profile, VirtualServer,
+};
+pub use counters::{
+    AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, ServerCounters,
+    Tally,
+};
+pub use outcome::Outcome;

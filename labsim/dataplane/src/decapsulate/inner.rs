@@ -1,0 +1,161 @@
+//! Taking one outer header off: pure, on one packet's bytes.
+
+use labsim_wire::checksum;
+
+/// Why a packet does not come out of the tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Too short for an inner IPv4 header.
+    Truncated,
+    /// The inner version is not 4.
+    NotIpv4,
+    /// The inner header contradicts itself or the packet.
+    HeaderMalformed,
+    /// RFC 6040's one drop.
+    Ecn,
+}
+
+const ECN_MASK: u8 = 0b11;
+const ECT_1: u8 = 0b01;
+const ECT_0: u8 = 0b10;
+const CE: u8 = 0b11;
+
+/// Finds the inner packet in `packet` (outer header first), carries congestion marks over
+/// (RFC 6040 4.2, as the kernel's `INET_ECN_decapsulate` does), and gives its place.
+///
+/// The inner checksum is kept in step and not judged: the kernel does that when the packet comes
+/// out of the device, and counts it where it belongs (`IpInHdrErrors`).
+pub(super) fn take_off(packet: &mut [u8]) -> Result<std::ops::Range<usize>, Refusal> {
+    let first = *packet.first().ok_or(Refusal::Truncated)?;
+    let outer_length = usize::from(first & 0x0f) * 4;
+    let outer_tos = *packet.get(1).ok_or(Refusal::Truncated)?;
+    if outer_length < 20 {
+        return Err(Refusal::HeaderMalformed);
+    }
+    let inner = packet.get_mut(outer_length..).ok_or(Refusal::Truncated)?;
+    if inner.len() < 20 {
+        return Err(Refusal::Truncated);
+    }
+    if inner[0] >> 4 != 4 {
+        return Err(Refusal::NotIpv4);
+    }
+    let header = usize::from(inner[0] & 0x0f) * 4;
+    let total = usize::from(u16::from_be_bytes([inner[2], inner[3]]));
+    if header < 20 || total < header || total > inner.len() {
+        return Err(Refusal::HeaderMalformed);
+    }
+    let marked = combine_ecn(outer_tos, inner[1]).ok_or(Refusal::Ecn)?;
+    if marked != inner[1] {
+        let old = u16::from_be_bytes([inner[0], inner[1]]);
+        let new = u16::from_be_bytes([inner[0], marked]);
+        let check = u16::from_be_bytes([inner[10], inner[11]]);
+        inner[1] = marked;
+        inner[10..12].copy_from_slice(&checksum::update(check, old, new).to_be_bytes());
+    }
+    Ok(outer_length..outer_length + total)
+}
+
+/// The inner TOS after decapsulation, or `None` if the packet has to be dropped.
+fn combine_ecn(outer: u8, inner: u8) -> Option<u8> {
+    match (outer & ECN_MASK, inner & ECN_MASK) {
+        (CE, 0) => None,
+        (_, 0) => Some(inner),
+        (CE, _) => Some(inner | CE),
+        (ECT_1, ECT_0) => Some((inner & !ECN_MASK) | ECT_1),
+        _ => Some(inner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CE, ECT_0, ECT_1, Refusal, combine_ecn, take_off};
+
+    fn sum(header: &[u8]) -> u16 {
+        let mut sum: u32 =
+            header.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        sum as u16
+    }
+
+    fn tunnelled(outer_tos: u8, inner_tos: u8) -> Vec<u8> {
+        let mut inner = vec![0x45, inner_tos, 0, 24, 1, 2, 0x40, 0, 126, 6, 0, 0];
+        inner.extend([192, 168, 11, 201, 172, 16, 4, 99]);
+        let check = !sum(&inner);
+        inner[10..12].copy_from_slice(&check.to_be_bytes());
+        inner.extend([9, 8, 7, 6]);
+        let mut packet = vec![0x45, outer_tos, 0, 44, 0, 0, 0x40, 0, 254, 4, 0, 0];
+        packet.extend([192, 168, 11, 201, 10, 1, 1, 52]);
+        packet.extend(inner);
+        packet
+    }
+
+    #[test]
+    fn the_inner_packet_is_found_unchanged_behind_the_outer_header() {
+        let mut packet = tunnelled(0, 0x10);
+        let before = packet.clone();
+        assert_eq!(take_off(&mut packet), Ok(20..44));
+        assert_eq!(packet, before);
+    }
+
+    #[test]
+    fn an_outer_header_with_options_is_taken_off_whole() {
+        let mut packet = tunnelled(0, 0);
+        packet[0] = 0x46;
+        packet.splice(20..20, [1, 1, 1, 1]);
+        assert_eq!(take_off(&mut packet), Ok(24..48));
+    }
+
+    #[test]
+    fn congestion_marks_follow_rfc_6040() {
+        for other in [0, ECT_0, ECT_1] {
+            assert_eq!(combine_ecn(other, 0xb8), Some(0xb8));
+        }
+        assert_eq!(combine_ecn(CE, 0xb8), None);
+        assert_eq!(combine_ecn(CE, 0xb8 | ECT_0), Some(0xb8 | CE));
+        assert_eq!(combine_ecn(CE, ECT_1), Some(CE));
+        assert_eq!(combine_ecn(CE, CE), Some(CE));
+        assert_eq!(combine_ecn(ECT_1, ECT_0), Some(ECT_1));
+        assert_eq!(combine_ecn(ECT_0, ECT_1), Some(ECT_1));
+        assert_eq!(combine_ecn(0, CE), Some(CE));
+    }
+
+    #[test]
+    fn a_carried_over_mark_keeps_the_checksum_right() {
+        for (outer, inner) in [(CE, ECT_0), (CE, 0xb8 | ECT_1), (ECT_1, ECT_0)] {
+            let mut packet = tunnelled(outer, inner);
+            let place = take_off(&mut packet).unwrap();
+            assert_ne!(packet[place.start + 1], inner);
+            assert_eq!(sum(&packet[place.start..place.start + 20]), 0xffff);
+        }
+        assert_eq!(take_off(&mut tunnelled(CE, 0)), Err(Refusal::Ecn));
+    }
+
+    #[test]
+    fn what_is_no_ipv4_packet_stays_in_the_tunnel() {
+        for length in 0..40 {
+            assert_eq!(take_off(&mut tunnelled(0, 0)[..length]), Err(Refusal::Truncated));
+        }
+        let mut six = tunnelled(0, 0);
+        six[20] = 0x65;
+        assert_eq!(take_off(&mut six), Err(Refusal::NotIpv4));
+        for (place, value) in [(20, 0x44), (20, 0x4f), (23, 19), (23, 25), (22, 1), (0, 0x44)] {
+            let mut lying = tunnelled(0, 0);
+            lying[place] = value;
+            assert_eq!(take_off(&mut lying), Err(Refusal::HeaderMalformed), "{place} {value}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic_and_the_place_is_inside(
+            mut packet in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..128),
+        ) {
+            let length = packet.len();
+            if let Ok(place) = take_off(&mut packet) {
+                assert!(place.start >= 20 && place.len() >= 20 && place.end <= length);
+            }
+        }
+    }
+}

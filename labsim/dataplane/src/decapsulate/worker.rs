@@ -1,0 +1,179 @@
+//! The decapsulator's thread: waits for either side, moves what is there, counts.
+
+use super::inner::{Refusal, take_off};
+use super::{Counters, InnerEnd};
+use crate::{Error, latency, socket};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::EventFd;
+use nix::sys::socket::{MsgFlags, recv};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The largest IPv4 packet, and room for a link-layer header on the way out.
+const LARGEST: usize = 65_535 + 14;
+/// Packets of one side before the other is looked at.
+const TURN: usize = 64;
+/// Ethernet's type of IPv4.
+const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
+
+/// Everything that the thread holds.
+pub(super) struct Worker {
+    outer: OwnedFd,
+    inner: InnerEnd,
+    stop: Arc<EventFd>,
+    shared: Arc<Mutex<Counters>>,
+    counters: Counters,
+    buffer: Box<[u8]>,
+}
+
+/// Whether a descriptor may give more.
+#[derive(PartialEq, Eq)]
+enum Turn {
+    More,
+    Empty,
+    Broken,
+}
+
+impl Worker {
+    pub(super) fn new(
+        outer: OwnedFd,
+        inner: InnerEnd,
+        stop: Arc<EventFd>,
+        shared: Arc<Mutex<Counters>>,
+    ) -> Result<Self, Error> {
+        socket::set_nonblocking(outer.as_fd())?;
+        match &inner {
+            InnerEnd::Tun(device) => socket::set_nonblocking(device.as_fd())?,
+            InnerEnd::VethPeer { socket, .. } => {
+                socket::set_nonblocking(socket.as_fd())?;
+                socket::ignore_outgoing(socket.as_fd())?;
+            }
+        }
+        let buffer = vec![0; LARGEST].into_boxed_slice();
+        Ok(Self { outer, inner, stop, shared, counters: Counters::default(), buffer })
+    }
+
+    pub(super) fn run(mut self) {
+        // Only a matter of latency: a kernel that refuses it changes nothing else.
+        let _ = latency::prefer_short_slices();
+        loop {
+            let (stopping, outer, inner) = match self.wait() {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => continue,
+                Err(_) => break,
+            };
+            let mut broken = false;
+            if outer || stopping {
+                // At the end, what is queued is still moved: more than a queue can hold.
+                let turns = if stopping { TURN * TURN } else { TURN };
+                broken |= self.drain(turns, Self::take_one);
+            }
+            if inner {
+                broken |= self.drain(TURN, Self::drop_one);
+            }
+            self.publish();
+            if stopping || broken {
+                break;
+            }
+        }
+        self.publish();
+    }
+
+    fn wait(&self) -> nix::Result<(bool, bool, bool)> {
+        let mut fds = [
+            PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.outer.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.inner.descriptor(), PollFlags::POLLIN),
+        ];
+        poll(&mut fds, PollTimeout::NONE)?;
+        let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+        Ok((ready(&fds[0]), ready(&fds[1]), ready(&fds[2])))
+    }
+
+    /// Moves up to `packets` packets; true if the descriptor is broken for good.
+    fn drain(&mut self, packets: usize, one: fn(&mut Self) -> Turn) -> bool {
+        for _ in 0..packets {
+            match one(self) {
+                Turn::More => {}
+                Turn::Empty => return false,
+                Turn::Broken => return true,
+            }
+        }
+        false
+    }
+
+    fn take_one(&mut self) -> Turn {
+        let length = match recv(self.outer.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
+            Ok(length) => length,
+            Err(Errno::EAGAIN) => return Turn::Empty,
+            Err(Errno::EBADF | Errno::ENOTSOCK) => return Turn::Broken,
+            // The error of an earlier packet (ICMP), told once; the next call goes on.
+            Err(_) => return Turn::More,
+        };
+        match take_off(&mut self.buffer[..length]) {
+            Ok(place) => match self.hand_over(place.clone()) {
+                Ok(()) => {
+                    self.counters.rx_packets += 1;
+                    self.counters.rx_bytes += place.len() as u64;
+                }
+                // A TUN whose device was deleted.
+                Err(Errno::EBADFD) => return Turn::Broken,
+                Err(Errno::EIO | Errno::ENETDOWN) => self.counters.rx_device_down += 1,
+                Err(_) => self.counters.rx_device_refused += 1,
+            },
+            Err(Refusal::Truncated) => self.counters.rx_truncated += 1,
+            Err(Refusal::NotIpv4) => self.counters.rx_not_ipv4 += 1,
+            Err(Refusal::HeaderMalformed) => self.counters.rx_header_malformed += 1,
+            Err(Refusal::Ecn) => self.counters.rx_ecn_dropped += 1,
+        }
+        Turn::More
+    }
+
+    fn hand_over(&mut self, place: std::ops::Range<usize>) -> nix::Result<()> {
+        match &self.inner {
+            InnerEnd::Tun(device) => nix::unistd::write(device, &self.buffer[place]).map(|_| ()),
+            InnerEnd::VethPeer { socket, tunnel } => {
+                // The outer header, which is longer, gives its place to the link-layer header.
+                let start = place.start - 14;
+                self.buffer[start..start + 6].copy_from_slice(tunnel);
+                self.buffer[start + 6..start + 12].copy_from_slice(&[2, 0, 0, 0, 0, 4]);
+                self.buffer[start + 12..start + 14].copy_from_slice(&ETHERTYPE_IPV4);
+                nix::unistd::write(socket, &self.buffer[start..place.end]).map(|_| ())
+            }
+        }
+    }
+
+    fn drop_one(&mut self) -> Turn {
+        let (descriptor, link_header) = match &self.inner {
+            InnerEnd::Tun(device) => (device, 0),
+            InnerEnd::VethPeer { socket, .. } => (socket, 14),
+        };
+        match nix::unistd::read(descriptor, &mut self.buffer) {
+            Ok(length) => {
+                self.counters.tx_dropped += 1;
+                self.counters.tx_dropped_bytes += length.saturating_sub(link_header) as u64;
+                Turn::More
+            }
+            Err(Errno::EAGAIN) => Turn::Empty,
+            Err(Errno::EBADF | Errno::EBADFD) => Turn::Broken,
+            Err(_) => Turn::Empty,
+        }
+    }
+
+    fn publish(&mut self) {
+        if let Some(drops) = socket::receive_drops(self.outer.as_fd()) {
+            self.counters.rx_queue_dropped = drops;
+        }
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = self.counters;
+    }
+}
+
+impl InnerEnd {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tun(device) => device.as_fd(),
+            Self::VethPeer { socket, .. } => socket.as_fd(),
+        }
+    }
+}

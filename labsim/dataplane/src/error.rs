@@ -1,0 +1,56 @@
+//! Why the data plane cannot start or go on, and what to do about it.
+
+use labsim_forwarder::Problem;
+use std::io;
+
+/// Why the data plane cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong, or does not fit the interface.
+    #[error("the configuration cannot be used: {}", sentences(.0))]
+    Config(Vec<Problem>),
+    /// The interface does not exist in this namespace.
+    #[error("there is no interface `{0}` in this network namespace")]
+    NoInterface(String),
+    /// The interface exists but carries nothing.
+    #[error("the interface `{interface}` cannot be used: {reason}")]
+    Interface {
+        /// The interface's name.
+        interface: String,
+        /// What is missing, and what to do.
+        reason: String,
+    },
+    /// The kernel forwards packets by itself, so each would travel twice or in a circle.
+    #[error(
+        "the kernel of this namespace forwards packets itself ({setting} is 1): packets would \
+         travel twice or in a circle; set {setting} to 0"
+    )]
+    KernelForwards {
+        /// The setting, as a dotted key.
+        setting: String,
+    },
+    /// A call to the kernel failed.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried, and what it needs.
+        what: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn last(what: impl Into<String>) -> Self {
+        Self::System { what: what.into(), source: io::Error::last_os_error() }
+    }
+
+    pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::System { what, source }
+    }
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    all.join("; ")
+}

@@ -1,0 +1,151 @@
+//! The configuration file of `labsim forwarder --config FILE`, in the words of an F5-like load
+//! balancer. What a file can say is here; what it may say is in `config/check.rs`.
+
+mod check;
+
+pub use check::Problem;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// What one forwarder does, on one interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The interface of the forwarder's one arm, such as `eth0`.
+    pub interface: String,
+    /// Which source address the outer header carries.
+    #[serde(default)]
+    pub outer_source: OuterSource,
+    /// The virtual servers by name, such as `vs_tacacs-test_49`.
+    pub virtual_servers: BTreeMap<String, VirtualServer>,
+    /// The pools by name, such as `p_tacacs-test_49`.
+    pub pools: BTreeMap<String, Pool>,
+    /// Bounds of the forwarder's tables.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The outer header's source: both exist in the field, and each breaks in its own way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OuterSource {
+    /// The client's own address. uRPF and security groups drop it, and ICMP errors about the
+    /// tunnel go to the client.
+    Client,
+    /// The forwarder's address on the interface that the packet leaves through.
+    #[default]
+    Egress,
+}
+
+/// A VIP and port that packets are taken for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VirtualServer {
+    /// VIP and port, such as `172.16.4.99:49`; port 0 means every port that no other virtual
+    /// server of this VIP and protocol names.
+    pub destination: SocketAddr,
+    /// The protocol that it takes.
+    #[serde(default)]
+    pub ip_protocol: IpProtocol,
+    /// The name of its pool.
+    pub pool: String,
+    /// Whether the destination address becomes the member's. Under DSR it has to be `false`; F5's
+    /// default is `true`, so a file has to say it.
+    #[serde(default = "yes")]
+    pub translate_address: bool,
+    /// Whether the destination port becomes the member's, where the two differ.
+    #[serde(default = "yes")]
+    pub translate_port: bool,
+    /// How flows begin and end.
+    #[serde(default)]
+    pub fastl4: FastL4,
+}
+
+/// A transport protocol that a virtual server takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IpProtocol {
+    /// TCP (6).
+    #[default]
+    Tcp,
+    /// UDP (17).
+    Udp,
+}
+
+impl IpProtocol {
+    /// The number in the IP header.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+}
+
+/// The fastL4 profile's options that matter when only one direction is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FastL4 {
+    /// A TCP flow may begin with a packet that is no SYN.
+    pub loose_initiation: bool,
+    /// The first FIN begins a flow's end. Without it a FIN changes nothing, because the server's
+    /// own FIN is never seen under DSR, and the flow ends with a RST or with its idle timeout.
+    pub loose_close: bool,
+    /// After this many seconds without a packet a flow is forgotten.
+    pub idle_timeout: u32,
+}
+
+impl Default for FastL4 {
+    /// F5's defaults: both loose options off, 300 s.
+    fn default() -> Self {
+        Self { loose_initiation: false, loose_close: false, idle_timeout: 300 }
+    }
+}
+
+/// The servers behind a virtual server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// How packets reach the members.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Address and port of each member; the address is where the tunnel ends.
+    pub members: Vec<SocketAddr>,
+}
+
+/// A pool's tunnel profile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// No encapsulation: the packet goes to the member's next hop as it is.
+    #[default]
+    None,
+    /// IP in IP (RFC 2003).
+    Ipip,
+}
+
+/// Bounds of the forwarder's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Flows at the same time. A flow costs 80 bytes: 64 in the table, of which memory is only
+    /// touched as flows come, and 16 in the index. The default's 65,536 flows are 5 MiB.
+    pub flows: u32,
+    /// Neighbours at the same time.
+    pub neighbours: u32,
+    /// Packets that wait for a neighbour's answer, over all neighbours; each takes a frame's room.
+    pub waiting_packets: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { flows: 65_536, neighbours: 256, waiting_packets: 64 }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}

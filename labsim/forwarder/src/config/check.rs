@@ -1,0 +1,189 @@
+//! What is wrong with a configuration that reads well: every mistake at once, in sentences.
+
+use super::{Config, Pool, Profile, VirtualServer};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// The most flows that may be asked for; 1.3 GB of table.
+const MOST_FLOWS: u32 = 1 << 24;
+/// Members over all pools: a flow holds its member's number in 16 bits.
+const MOST_MEMBERS: usize = 1 << 16;
+/// Longest interface name: `IFNAMSIZ` less the terminator (netdevice(7)).
+const LONGEST_INTERFACE: usize = 15;
+
+/// One mistake in a configuration, with the key that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct Problem {
+    /// The dotted path of the key, such as `pools.p_tacacs-test_49.members`.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl Problem {
+    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+impl Config {
+    /// Everything that is wrong with this configuration by itself; empty if nothing is.
+    ///
+    /// Whether it fits the interface that it runs on is found by [`crate::Engine::new`].
+    #[must_use]
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_interface(&mut problems);
+        self.check_limits(&mut problems);
+        if self.virtual_servers.is_empty() {
+            problems.push(Problem::new("virtual_servers", "there is none; give at least one"));
+        }
+        let mut seen: BTreeMap<(SocketAddr, u8), &str> = BTreeMap::new();
+        for (name, server) in &self.virtual_servers {
+            self.check_virtual_server(name, server, &mut problems);
+            let key = (server.destination, server.ip_protocol.number());
+            if let Some(first) = seen.insert(key, name) {
+                problems.push(Problem::new(
+                    format!("virtual_servers.{name}.destination"),
+                    format!("`{first}` has the same destination {} and protocol", key.0),
+                ));
+            }
+        }
+        for (name, pool) in &self.pools {
+            check_pool(name, pool, &mut problems);
+        }
+        if self.pools.values().map(|pool| pool.members.len()).sum::<usize>() > MOST_MEMBERS {
+            problems.push(Problem::new(
+                "pools",
+                format!("more than {MOST_MEMBERS} members over all pools"),
+            ));
+        }
+        problems
+    }
+
+    fn check_interface(&self, problems: &mut Vec<Problem>) {
+        let name = &self.interface;
+        let bytes_ok = name.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':');
+        if name.is_empty() || name.len() > LONGEST_INTERFACE || !bytes_ok {
+            problems.push(Problem::new(
+                "interface",
+                format!(
+                    "`{}` cannot be an interface's name: 1 to {LONGEST_INTERFACE} visible \
+                     characters without `/` and `:`",
+                    name.escape_debug()
+                ),
+            ));
+        }
+    }
+
+    fn check_limits(&self, problems: &mut Vec<Problem>) {
+        let bounds = [
+            ("flows", self.limits.flows, MOST_FLOWS),
+            ("neighbours", self.limits.neighbours, 65_536),
+            ("waiting_packets", self.limits.waiting_packets, 4_096),
+        ];
+        for (key, value, most) in bounds {
+            if value == 0 || value > most {
+                problems.push(Problem::new(
+                    format!("limits.{key}"),
+                    format!("{value} is out of range; give 1 to {most}"),
+                ));
+            }
+        }
+    }
+
+    fn check_virtual_server(&self, name: &str, server: &VirtualServer, out: &mut Vec<Problem>) {
+        let at = |key: &str| format!("virtual_servers.{name}.{key}");
+        let address = server.destination.ip();
+        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+            out.push(Problem::new(
+                at("destination"),
+                format!("{address} cannot be a VIP; give a unicast address"),
+            ));
+        }
+        if address.is_ipv6() {
+            out.push(Problem::new(
+                at("destination"),
+                "IPv6 VIPs are not supported yet; give an IPv4 address",
+            ));
+        }
+        if server.translate_address {
+            out.push(Problem::new(
+                at("translate_address"),
+                "address translation is not supported yet; set `translate_address: false`, as \
+                 Direct Server Return needs it",
+            ));
+        }
+        if server.fastl4.idle_timeout == 0 {
+            out.push(Problem::new(
+                at("fastl4.idle_timeout"),
+                "0 s would forget a flow at once; give 1 s or more",
+            ));
+        }
+        match self.pools.get(&server.pool) {
+            None => {
+                let known: Vec<&str> = self.pools.keys().map(String::as_str).collect();
+                let known =
+                    if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
+                out.push(Problem::new(
+                    at("pool"),
+                    format!("no pool is named `{}`; known: {known}", server.pool),
+                ));
+            }
+            Some(pool) => self.check_pairing(name, server, pool, out),
+        }
+    }
+
+    fn check_pairing(
+        &self,
+        name: &str,
+        server: &VirtualServer,
+        pool: &Pool,
+        out: &mut Vec<Problem>,
+    ) {
+        for member in &pool.members {
+            if pool.profile == Profile::None && member.is_ipv4() != server.destination.is_ipv4() {
+                out.push(Problem::new(
+                    format!("virtual_servers.{name}.pool"),
+                    format!(
+                        "member {member} of `{}` is of another address family than {} and the \
+                         pool has no tunnel profile",
+                        server.pool, server.destination
+                    ),
+                ));
+            }
+            if member.ip() == server.destination.ip() {
+                out.push(Problem::new(
+                    format!("pools.{}.members", server.pool),
+                    format!("member {member} is the VIP itself; give the server's own address"),
+                ));
+            }
+        }
+    }
+}
+
+fn check_pool(name: &str, pool: &Pool, problems: &mut Vec<Problem>) {
+    let path = format!("pools.{name}.members");
+    if pool.members.is_empty() {
+        problems.push(Problem::new(&path, "the pool has no member; give at least one"));
+    }
+    for (index, member) in pool.members.iter().enumerate() {
+        let address = member.ip();
+        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+            problems.push(Problem::new(
+                &path,
+                format!("{member} cannot be a member; give a unicast address"),
+            ));
+        }
+        if address.is_ipv6() {
+            problems.push(Problem::new(
+                &path,
+                format!("{member}: IPv6 members are not supported yet; give an IPv4 address"),
+            ));
+        }
+        if pool.members[..index].contains(member) {
+            problems.push(Problem::new(&path, format!("{member} is there twice")));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the engine counted, as a snapshot to show and to compare.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Frames and their bytes (link-layer header included).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Frames.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+/// A snapshot of every counter, ordered for show.
+///
+/// Each frame that came in is in exactly one outcome, or in `neighbours.waiting` until its fate is
+/// known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Every [`crate::Outcome`] by its name, those that never came about with zeros.
+    pub outcomes: BTreeMap<String, Tally>,
+    /// By the virtual server's name.
+    pub virtual_servers: BTreeMap<String, ServerCounters>,
+    /// By the pool's name, then by the member's `address:port`.
+    pub members: BTreeMap<String, BTreeMap<String, MemberCounters>>,
+    /// The flow table.
+    pub flows: FlowCounters,
+    /// The neighbour table.
+    pub neighbours: NeighbourCounters,
+    /// What the forwarder said in its own name.
+    pub answers: AnswerCounters,
+}
+
+impl Counters {
+    /// Packets with that outcome; 0 for a name that no outcome has.
+    #[must_use]
+    pub fn packets(&self, outcome: crate::Outcome) -> u64 {
+        self.outcomes.get(outcome.name()).map_or(0, |tally| tally.packets)
+    }
+}
+
+/// One virtual server's counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerCounters {
+    /// Packets taken for it, with their bytes as they came in (inner IP packet).
+    #[serde(flatten)]
+    pub taken: Tally,
+    /// Flows that began.
+    pub flows_opened: u64,
+    /// Flows at this moment.
+    pub flows: u64,
+}
+
+/// One member's counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberCounters {
+    /// Packets sent to it, with their bytes as they came in (inner IP packet).
+    #[serde(flatten)]
+    pub sent: Tally,
+    /// Flows that it was chosen for.
+    pub flows_opened: u64,
+    /// Flows at this moment.
+    pub flows: u64,
+}
+
+/// The flow table's counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowCounters {
+    /// At this moment.
+    pub open: u64,
+    /// Began.
+    pub opened: u64,
+    /// Began with a packet that was no SYN (loose initiation).
+    pub loosely_initiated: u64,
+    /// Ended by a RST.
+    pub closed_by_reset: u64,
+    /// Ended by a FIN and the close timeout after it (loose close).
+    pub closed_by_fin: u64,
+    /// Ended because the client's ports began a new connection.
+    pub replaced: u64,
+    /// Ended because nothing came for the idle timeout.
+    pub timed_out: u64,
+    /// Ended because a SYN was followed by nothing for the handshake timeout.
+    pub handshake_timed_out: u64,
+    /// Half-open flows that gave way to newer ones because the table was full.
+    pub evicted: u64,
+}
+
+/// The neighbour table's counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeighbourCounters {
+    /// Entries at this moment.
+    pub entries: u64,
+    /// Frames that wait for an answer at this moment.
+    pub waiting: u64,
+    /// ARP requests sent, unicast probes among them.
+    pub requests: u64,
+    /// Entries that became reachable.
+    pub resolved: u64,
+    /// Entries that became unreachable.
+    pub failed: u64,
+    /// Entries that were replaced by others because the table was full.
+    pub evicted: u64,
+}
+
+/// What the forwarder sent in its own name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerCounters {
+    /// ICMP echo replies from a VIP.
+    pub icmp_echo_reply: u64,
+    /// ICMP time exceeded.
+    pub icmp_time_exceeded: u64,
+    /// ICMP fragmentation needed.
+    pub icmp_fragmentation_needed: u64,
+    /// ICMP port unreachable.
+    pub icmp_port_unreachable: u64,
+    /// TCP resets.
+    pub tcp_reset: u64,
+    /// ARP replies for a VIP.
+    pub arp_reply: u64,
+    /// Answers that were owed but kept back by the rate limit.
+    pub rate_limited: u64,
+    /// Answers that RFC 1122 3.2.2 forbids: about an ICMP error, a broadcast, a source that is
+    /// no single host.
+    pub forbidden: u64,
+    /// Answers that could not be sent: no route, no neighbour, no room.
+    pub unsendable: u64,
+}

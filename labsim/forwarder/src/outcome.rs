@@ -1,0 +1,194 @@
+//! What became of a frame: a closed list, each with a stable name and a counter.
+
+/// What became of one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Outcome {
+    /// Sent to a member.
+    Forwarded,
+    /// Too long for the tunnel and allowed to be cut: sent to a member in fragments, each of them
+    /// encapsulated.
+    ForwardedInFragments,
+    /// Ready to be sent, but the next hop's link address is not known yet. Its last outcome comes
+    /// with the neighbour's answer or with its absence.
+    WaitingForNeighbour,
+    /// An ICMP echo request to a VIP, answered.
+    EchoAnswered,
+    /// An ARP request for a VIP, answered.
+    ArpAnswered,
+    /// An ARP message that told a known neighbour's link address.
+    ArpLearned,
+    /// Any other ARP message: the kernel answers for the interface's own addresses.
+    ArpIgnored,
+    /// The frame's link-layer destination is another host, or everybody while the packet's is one
+    /// VIP (RFC 1122 3.3.6).
+    NotAddressedToUs,
+    /// Neither IPv4, IPv6 nor ARP.
+    EthertypeNotHandled,
+    /// IPv6.
+    Ipv6NotSupportedYet,
+    /// The frame ends before the header that it announces.
+    FrameTruncated,
+    /// An ARP message that is not IPv4 over Ethernet (RFC 826).
+    ArpMalformed,
+    /// An IPv4 header whose version or header length is wrong.
+    Ipv4HeaderMalformed,
+    /// An IPv4 header whose checksum does not match (RFC 1812 5.2.2).
+    Ipv4HeaderChecksum,
+    /// An IPv4 total length that is below the header's or beyond the frame's end.
+    Ipv4LengthMismatch,
+    /// An IPv4 source that no single host can have (RFC 1812 5.3.7).
+    Ipv4SourceMartian,
+    /// Source routing options (RFC 7126 4.3).
+    Ipv4SourceRoute,
+    /// A destination that is no VIP.
+    NoVirtualAddress,
+    /// A VIP, but no virtual server takes this protocol and port. TCP is answered with RST and
+    /// UDP with port unreachable.
+    NoVirtualServer,
+    /// A VIP, and a protocol other than TCP, UDP and ICMP.
+    ProtocolNotHandled,
+    /// A fragment: members cannot be chosen for it yet.
+    FragmentNotSupportedYet,
+    /// A TCP or UDP header that is shorter than it has to be or contradicts itself.
+    TransportHeaderMalformed,
+    /// An ICMP message that is too short or whose checksum does not match.
+    IcmpMalformed,
+    /// An ICMP message other than an echo request.
+    IcmpNotHandled,
+    /// The TTL ends here; the client is told (ICMP time exceeded).
+    TtlExceeded,
+    /// Too long for the tunnel and not allowed to be cut; the client is told (ICMP fragmentation
+    /// needed).
+    FragmentationNeeded,
+    /// A TCP packet that is no SYN and has no flow, without loose initiation; the client gets a
+    /// RST.
+    NoFlow,
+    /// A RST without a flow: nothing is left to end.
+    ResetWithoutFlow,
+    /// The flow table is full of established flows.
+    FlowTableFull,
+    /// Every member's next hop is unreachable; TCP is answered with RST.
+    NoMemberReachable,
+    /// No route to the member.
+    NoRoute,
+    /// The next hop does not answer.
+    NeighbourUnreachable,
+    /// Gave its place in the next hop's queue to a later packet.
+    NeighbourQueueOverflow,
+    /// The neighbour table is full.
+    NeighbourTableFull,
+    /// The data plane had no room to send it.
+    TransmitFull,
+}
+
+impl Outcome {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Forwarded,
+        Self::ForwardedInFragments,
+        Self::WaitingForNeighbour,
+        Self::EchoAnswered,
+        Self::ArpAnswered,
+        Self::ArpLearned,
+        Self::ArpIgnored,
+        Self::NotAddressedToUs,
+        Self::EthertypeNotHandled,
+        Self::Ipv6NotSupportedYet,
+        Self::FrameTruncated,
+        Self::ArpMalformed,
+        Self::Ipv4HeaderMalformed,
+        Self::Ipv4HeaderChecksum,
+        Self::Ipv4LengthMismatch,
+        Self::Ipv4SourceMartian,
+        Self::Ipv4SourceRoute,
+        Self::NoVirtualAddress,
+        Self::NoVirtualServer,
+        Self::ProtocolNotHandled,
+        Self::FragmentNotSupportedYet,
+        Self::TransportHeaderMalformed,
+        Self::IcmpMalformed,
+        Self::IcmpNotHandled,
+        Self::TtlExceeded,
+        Self::FragmentationNeeded,
+        Self::NoFlow,
+        Self::ResetWithoutFlow,
+        Self::FlowTableFull,
+        Self::NoMemberReachable,
+        Self::NoRoute,
+        Self::NeighbourUnreachable,
+        Self::NeighbourQueueOverflow,
+        Self::NeighbourTableFull,
+        Self::TransmitFull,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = Self::TransmitFull as usize + 1;
+
+    /// The stable name, as counters and reports show it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::ForwardedInFragments => "forwarded_in_fragments",
+            Self::WaitingForNeighbour => "waiting_for_neighbour",
+            Self::EchoAnswered => "echo_answered",
+            Self::ArpAnswered => "arp_answered",
+            Self::ArpLearned => "arp_learned",
+            Self::ArpIgnored => "arp_ignored",
+            Self::NotAddressedToUs => "not_addressed_to_us",
+            Self::EthertypeNotHandled => "ethertype_not_handled",
+            Self::Ipv6NotSupportedYet => "ipv6_not_supported_yet",
+            Self::FrameTruncated => "frame_truncated",
+            Self::ArpMalformed => "arp_malformed",
+            Self::Ipv4HeaderMalformed => "ipv4_header_malformed",
+            Self::Ipv4HeaderChecksum => "ipv4_header_checksum",
+            Self::Ipv4LengthMismatch => "ipv4_length_mismatch",
+            Self::Ipv4SourceMartian => "ipv4_source_martian",
+            Self::Ipv4SourceRoute => "ipv4_source_route",
+            Self::NoVirtualAddress => "no_virtual_address",
+            Self::NoVirtualServer => "no_virtual_server",
+            Self::ProtocolNotHandled => "protocol_not_handled",
+            Self::FragmentNotSupportedYet => "fragment_not_supported_yet",
+            Self::TransportHeaderMalformed => "transport_header_malformed",
+            Self::IcmpMalformed => "icmp_malformed",
+            Self::IcmpNotHandled => "icmp_not_handled",
+            Self::TtlExceeded => "ttl_exceeded",
+            Self::FragmentationNeeded => "fragmentation_needed",
+            Self::NoFlow => "no_flow",
+            Self::ResetWithoutFlow => "reset_without_flow",
+            Self::FlowTableFull => "flow_table_full",
+            Self::NoMemberReachable => "no_member_reachable",
+            Self::NoRoute => "no_route",
+            Self::NeighbourUnreachable => "neighbour_unreachable",
+            Self::NeighbourQueueOverflow => "neighbour_queue_overflow",
+            Self::NeighbourTableFull => "neighbour_table_full",
+            Self::TransmitFull => "transmit_full",
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_outcome_is_listed_once_under_its_own_number_and_name() {
+        let names: BTreeSet<_> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
+        assert_eq!(names.len(), Outcome::COUNT);
+        for (number, outcome) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(*outcome as usize, number);
+            let name = outcome.name();
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            );
+        }
+    }
+}
