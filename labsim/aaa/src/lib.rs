@@ -1,1 +1,12 @@
 //! TACACS+ messages and sessions, client and server.
+//!
+//! Messages and sessions are pure: bytes in, bytes and outcomes out, no socket and no clock. The
+//! drivers ([`tacacs::client::Connection`], [`tacacs::server::serve_connection`]) run them over any
+//! tokio stream.
+
+#![forbid(unsafe_code)]
+
+mod secret;
+pub mod tacacs;
+
+pub use secret::Secret;

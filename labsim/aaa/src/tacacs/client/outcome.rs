@@ -1,0 +1,135 @@
+//! How a session ended, as the client knows it.
+
+use crate::tacacs::error::{EncodeError, ProtocolError};
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why a session has no result from the server.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Trouble {
+    /// The reply breaks the protocol or cannot be read.
+    #[error("the reply is unreadable (do the shared secrets differ?): {0}")]
+    Unreadable(#[from] ProtocolError),
+    /// The server closed, or reset, the connection without a final answer.
+    #[error(
+        "the connection was closed without an answer: the server does not know this client's \
+         address, or it refuses what was sent"
+    )]
+    Closed,
+    /// Nothing in time.
+    #[error("no answer within {0:?}: a packet is lost on the way there or back")]
+    Timeout(Duration),
+    /// The stream failed in another way.
+    #[error("the connection failed: {0}")]
+    Io(String),
+    /// What is to be sent does not fit the protocol.
+    #[error("the request cannot be sent: {0}")]
+    Request(#[from] EncodeError),
+    /// A challenge that no server accepts.
+    #[error("a CHAP challenge of {0} bytes was given, and servers take 8 to 238")]
+    Challenge(usize),
+    /// The connection is for one session, and that is over.
+    #[error("the connection is used up: the server did not agree to single-connection mode")]
+    UsedUp,
+    /// No random numbers for a session's number.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+}
+
+/// How a login ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginOutcome {
+    /// The server said PASS.
+    Pass {
+        /// Its message, mostly empty.
+        message: String,
+    },
+    /// The server said FAIL (or RESTART, FOLLOW, or asked again): user or password are wrong, or
+    /// the server does not offer this way to log in.
+    Fail {
+        /// Its message.
+        message: String,
+    },
+    /// The server said ERROR: it could not decide.
+    Error {
+        /// Its message.
+        message: String,
+    },
+    /// No result.
+    Trouble(Trouble),
+}
+
+/// How a question for permission ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorizationOutcome {
+    /// Granted.
+    Pass {
+        /// Whether `arguments` replace the request's; else they are added to them.
+        replace: bool,
+        /// The server's arguments.
+        arguments: Vec<String>,
+        /// Its message.
+        message: String,
+    },
+    /// Denied (FAIL or FOLLOW).
+    Fail {
+        /// The server's message.
+        message: String,
+    },
+    /// The server said ERROR: it could not decide.
+    Error {
+        /// Its message.
+        message: String,
+    },
+    /// No result.
+    Trouble(Trouble),
+}
+
+/// How a record ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountingOutcome {
+    /// The server wrote it down.
+    Success {
+        /// Its message.
+        message: String,
+    },
+    /// The server said ERROR (or FOLLOW): it did not write it down.
+    Error {
+        /// Its message.
+        message: String,
+    },
+    /// No result.
+    Trouble(Trouble),
+}
+
+macro_rules! trouble {
+    ($($outcome:ident)+) => {$(
+        impl From<Trouble> for $outcome {
+            fn from(trouble: Trouble) -> Self {
+                Self::Trouble(trouble)
+            }
+        }
+    )+};
+}
+
+trouble!(LoginOutcome AuthorizationOutcome AccountingOutcome);
+
+/// What became of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The server closed it, and the client saw that.
+    ServerClosed,
+    /// Single-connection mode is agreed: it is ready for the next session.
+    Shared,
+    /// It is open still: the server did not close in time, or the session broke off.
+    Open,
+}
+
+/// A session's outcome, and what became of the connection. Closing is left to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished<O> {
+    /// How the session ended.
+    pub outcome: O,
+    /// What became of the connection.
+    pub end: End,
+}

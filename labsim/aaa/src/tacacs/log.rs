@@ -1,0 +1,136 @@
+//! What the server writes down about every connection: the proof of which client address it saw.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// One line of the server's log. It never holds a password or a secret, and no time: whoever
+/// takes it knows when it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The client's address as the server's socket shows it.
+    pub client: SocketAddr,
+    /// The address that the client connected to: the VIP under DSR.
+    pub local: SocketAddr,
+    /// What it is about.
+    pub kind: Kind,
+    /// The user, if one was named; up to 255 bytes as the client sent them.
+    pub user: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// A phrase, at most [`MAX_DETAIL`] characters: the login's method, the record, the error.
+    pub detail: String,
+}
+
+/// Characters of a detail that are kept.
+pub const MAX_DETAIL: usize = 1000;
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A login.
+    Authentication,
+    /// A request for permission.
+    Authorization,
+    /// A record.
+    Accounting,
+    /// A connection from an address that is not among the server's clients.
+    Refused,
+    /// A packet or a connection that breaks the protocol.
+    ProtocolError,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Granted, or recorded.
+    Pass,
+    /// Denied.
+    Fail,
+    /// Answered with ERROR.
+    Error,
+    /// The client gave up, or went silent, in the middle.
+    Abandoned,
+    /// Closed without an answer.
+    Closed,
+}
+
+impl LogEntry {
+    /// An entry; `detail` is cut to [`MAX_DETAIL`] characters.
+    #[must_use]
+    pub fn new(
+        client: SocketAddr,
+        local: SocketAddr,
+        kind: Kind,
+        user: Option<&str>,
+        outcome: Outcome,
+        detail: &str,
+    ) -> Self {
+        let user = user.filter(|user| !user.is_empty()).map(str::to_owned);
+        let detail = detail.chars().take(MAX_DETAIL).collect();
+        Self { client, local, kind, user, outcome, detail }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Authentication => "authentication",
+            Self::Authorization => "authorization",
+            Self::Accounting => "accounting",
+            Self::Refused => "refused",
+            Self::ProtocolError => "protocol error",
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Error => "ERROR",
+            Self::Abandoned => "abandoned",
+            Self::Closed => "closed",
+        })
+    }
+}
+
+/// One line, whatever the client sent: control characters are escaped.
+impl fmt::Display for LogEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {} {} {}", self.client, self.local, self.kind, self.outcome)?;
+        if let Some(user) = &self.user {
+            write!(f, " user `{}`", user.escape_debug())?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(user: &str, detail: &str) -> LogEntry {
+        let client = "192.168.11.201:61067".parse().unwrap();
+        let local = "172.16.4.99:49".parse().unwrap();
+        LogEntry::new(client, local, Kind::Authentication, Some(user), Outcome::Pass, detail)
+    }
+
+    #[test]
+    fn an_entry_shows_the_client_and_the_address_that_it_came_to() {
+        assert_eq!(
+            entry("violet", "ASCII login").to_string(),
+            "192.168.11.201:61067 -> 172.16.4.99:49 authentication PASS user `violet`: ASCII login"
+        );
+    }
+
+    #[test]
+    fn an_entry_stays_one_bounded_line() {
+        let entry = entry("a\nb", &"x\n".repeat(100_000));
+        assert_eq!(entry.detail.chars().count(), MAX_DETAIL);
+        assert!(!entry.to_string().contains('\n'));
+    }
+}

@@ -1,0 +1,153 @@
+//! Whole packets: out of a stream of bytes, and into the one buffer that one write sends.
+
+use super::body::Body;
+use super::error::{BodyError, EncodeError, HeaderError, ProtocolError};
+use super::header::{DEFAULT_MAX_BODY, FLAG_UNENCRYPTED, HEADER_LEN, Header};
+use super::obfuscate::obfuscate;
+use crate::Secret;
+use std::fmt;
+
+/// A packet as it came, its body still hidden.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its header.
+    pub header: Header,
+    body: Vec<u8>,
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealed").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl Sealed {
+    /// Bytes of the whole packet.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a packet has its header at least")]
+    pub fn len(&self) -> usize {
+        HEADER_LEN + self.body.len()
+    }
+
+    /// Takes the pad off.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Unencrypted`] if the packet says that it has none.
+    pub fn open(mut self, secret: &Secret) -> Result<Opened, ProtocolError> {
+        if self.header.has(FLAG_UNENCRYPTED) {
+            return Err(ProtocolError::Unencrypted);
+        }
+        obfuscate(&self.header, secret, &mut self.body);
+        Ok(Opened { header: self.header, body: self.body })
+    }
+}
+
+/// A packet with its body in clear, which may hold a password: `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Its header.
+    pub header: Header,
+    body: Vec<u8>,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// Reads the body as a message of this kind.
+    ///
+    /// # Errors
+    /// [`BodyError`]; with a wrong secret nearly always [`BodyError::Lengths`].
+    pub fn read<B: Body>(&self) -> Result<B, BodyError> {
+        B::decode(&self.body)
+    }
+}
+
+/// A whole packet, ready to be sent with one write. The header's type and length are the body's.
+///
+/// # Errors
+/// [`EncodeError`] if a field of the body is too long.
+pub fn seal<B: Body>(header: Header, body: &B, secret: &Secret) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = body.encode()?;
+    let length = u32::try_from(bytes.len()).map_err(|_| EncodeError::TooLong {
+        field: "body",
+        length: bytes.len(),
+        max: u32::MAX as usize,
+    })?;
+    let header = Header { kind: B::TYPE, length, ..header };
+    obfuscate(&header, secret, &mut bytes);
+    let mut packet = Vec::with_capacity(HEADER_LEN + bytes.len());
+    packet.extend_from_slice(&header.encode());
+    packet.append(&mut bytes);
+    Ok(packet)
+}
+
+/// Puts packets together from a stream's pieces. It holds at most one packet, and never more than
+/// has come, whatever a header announces.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    max_body: u32,
+    header: [u8; HEADER_LEN],
+    header_filled: usize,
+    current: Option<Sealed>,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self::new(DEFAULT_MAX_BODY)
+    }
+}
+
+impl Inbox {
+    /// Takes bodies of up to `max_body` bytes.
+    #[must_use]
+    pub fn new(max_body: u32) -> Self {
+        Self { max_body, header: [0; HEADER_LEN], header_filled: 0, current: None }
+    }
+
+    /// Takes from the front of `bytes` what the present packet lacks, and gives the packet once it
+    /// is whole. `None` means that all bytes were taken and more are needed.
+    ///
+    /// # Errors
+    /// [`HeaderError`]; the stream has no packet boundaries after that, so it is to be closed.
+    pub fn take(&mut self, bytes: &mut &[u8]) -> Result<Option<Sealed>, HeaderError> {
+        let mut packet = match self.current.take() {
+            Some(packet) => packet,
+            None => {
+                let missing = (HEADER_LEN - self.header_filled).min(bytes.len());
+                let (now, rest) = bytes.split_at(missing);
+                self.header[self.header_filled..][..missing].copy_from_slice(now);
+                self.header_filled += missing;
+                *bytes = rest;
+                if self.header_filled < HEADER_LEN {
+                    return Ok(None);
+                }
+                self.header_filled = 0;
+                let header = Header::decode(&self.header, self.max_body)?;
+                Sealed { header, body: Vec::new() }
+            }
+        };
+        let length = usize::try_from(packet.header.length).unwrap_or(usize::MAX);
+        let missing = (length - packet.body.len()).min(bytes.len());
+        let (now, rest) = bytes.split_at(missing);
+        packet.body.extend_from_slice(now);
+        *bytes = rest;
+        if packet.body.len() == length {
+            return Ok(Some(packet));
+        }
+        self.current = Some(packet);
+        Ok(None)
+    }
+
+    /// Bytes that it holds of a packet that is not whole yet.
+    #[must_use]
+    pub fn partial(&self) -> usize {
+        match &self.current {
+            Some(packet) => HEADER_LEN + packet.body.len(),
+            None => self.header_filled,
+        }
+    }
+}
