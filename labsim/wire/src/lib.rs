@@ -11,6 +11,7 @@
 pub mod arp;
 mod bytes;
 pub mod checksum;
+pub mod decode;
 mod error;
 pub mod ethernet;
 pub mod gre;
@@ -18,8 +19,10 @@ pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
+pub mod pcapng;
 pub mod protocol;
 pub mod tcp;
 pub mod udp;
 
+pub use decode::{Decoded, decode};
 pub use error::{EmitError, Layer, Malformed};
