@@ -1,0 +1,69 @@
+//! What a run observed, as plain data: captures, answers, logs and counters.
+
+mod capture;
+
+pub use capture::is_marker;
+pub use capture::{Capture, FrameRecord, FrameView, Liveness, Point, PointId};
+
+use labsim_scenario::model::{LoginResult, NodeName, StepName};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Everything that a run observed.
+#[derive(Debug, Clone, Default)]
+pub struct Observations {
+    /// The frames of all capture points.
+    pub capture: Capture,
+    /// Frames that a node's capture had no room for, by node; nodes without any may be left out.
+    pub capture_drops: BTreeMap<NodeName, u64>,
+    /// How the steps went, in their order. A step that was not done has none.
+    pub steps: Vec<StepObservation>,
+    /// What the servers logged, in order.
+    pub server_log: Vec<ServerEntry>,
+    /// Each load balancer's counters at the end, by name.
+    pub forwarder_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
+    /// Each node's kernel counters that rose during the run, and by how much, under the names of
+    /// `/proc/net/snmp` and `/proc/net/netstat` without a separator: `IpInAddrErrors`,
+    /// `TcpInCsumErrors`, `TcpExtIPReversePathFilter`.
+    pub kernel_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
+}
+
+impl Observations {
+    /// How the step of that name went.
+    #[must_use]
+    pub fn step(&self, name: &StepName) -> Option<&StepObservation> {
+        self.steps.iter().find(|step| step.name == *name)
+    }
+}
+
+/// How a login went, as its client saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepObservation {
+    /// The step.
+    pub name: StepName,
+    /// How it ended.
+    pub result: LoginResult,
+    /// What was said, or what went wrong, in a sentence.
+    pub detail: String,
+    /// The client's own address and port, once it had one.
+    pub local: Option<SocketAddr>,
+    /// Where it connected to.
+    pub remote: SocketAddr,
+    /// From the first packet's call to the result, in nanoseconds.
+    pub duration_ns: u64,
+}
+
+/// A line of a server's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerEntry {
+    /// The server's node.
+    pub node: NodeName,
+    /// The client as the server saw it.
+    pub client: SocketAddr,
+    /// The address and port that the client reached, as the server saw it.
+    pub local: SocketAddr,
+    /// The user, if it came that far.
+    pub user: Option<String>,
+    /// How it ended, in the server's words: `pass`, `fail`, `refused: unknown client`, ...
+    pub outcome: String,
+}

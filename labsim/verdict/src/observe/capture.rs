@@ -1,0 +1,191 @@
+//! The frames of all capture points in one arena.
+
+use labsim_scenario::model::{Direction, InterfaceName, NodeName};
+use labsim_wire::decode::{Content, Decoded, LinkType, Transport, decode};
+use labsim_wire::{ethernet, protocol};
+
+/// A capture point's place in [`Capture::points`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PointId(pub usize);
+
+/// An interface whose frames were captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Whose it is.
+    pub node: NodeName,
+    /// Its name.
+    pub interface: InterfaceName,
+    /// What its frames begin with.
+    pub link: LinkType,
+    /// The proof that frames were captured there from beginning to end.
+    pub liveness: Liveness,
+}
+
+/// When the marker frames were captured, in nanoseconds since 1970.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Liveness {
+    /// The one that was sent before the first step.
+    pub started_ns: Option<u64>,
+    /// The one that was sent after the last step.
+    pub ended_ns: Option<u64>,
+}
+
+impl Liveness {
+    /// Whether what was not captured was not there: both markers were seen, the first one first.
+    #[must_use]
+    pub fn proven(&self) -> bool {
+        matches!((self.started_ns, self.ended_ns), (Some(start), Some(end)) if start <= end)
+    }
+}
+
+/// One captured frame; its bytes are in the arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameRecord {
+    /// Nanoseconds since 1970.
+    pub time_ns: u64,
+    /// Where.
+    pub point: PointId,
+    /// Seen from the node whose interface it is.
+    pub direction: Direction,
+    /// How long it was, in bytes; more than was captured if there is a snap length.
+    pub original_length: u32,
+    start: usize,
+    length: usize,
+}
+
+/// One captured frame with its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameView<'a> {
+    /// Its place in time among all frames.
+    pub index: usize,
+    /// When, where and which way.
+    pub record: FrameRecord,
+    /// Its link type.
+    pub link: LinkType,
+    /// What was captured of it.
+    pub bytes: &'a [u8],
+}
+
+impl FrameView<'_> {
+    /// Decodes it.
+    #[must_use]
+    pub fn decode(&self) -> Decoded {
+        let length = usize::try_from(self.record.original_length).unwrap_or(usize::MAX);
+        decode(self.link, self.bytes, length)
+    }
+}
+
+/// The frames of all capture points, in time's order.
+#[derive(Debug, Clone, Default)]
+pub struct Capture {
+    points: Vec<Point>,
+    records: Vec<FrameRecord>,
+    bytes: Vec<u8>,
+}
+
+impl Capture {
+    /// No points, no frames.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a capture point without proof of life.
+    pub fn add_point(
+        &mut self,
+        node: NodeName,
+        interface: InterfaceName,
+        link: LinkType,
+    ) -> PointId {
+        self.points.push(Point { node, interface, link, liveness: Liveness::default() });
+        PointId(self.points.len() - 1)
+    }
+
+    /// Says when a point's markers were captured. An unknown point is left alone.
+    pub fn set_liveness(&mut self, point: PointId, liveness: Liveness) {
+        if let Some(point) = self.points.get_mut(point.0) {
+            point.liveness = liveness;
+        }
+    }
+
+    /// Adds a frame. Frames may come in any order until [`Self::sort`].
+    pub fn push(
+        &mut self,
+        time_ns: u64,
+        point: PointId,
+        direction: Direction,
+        original_length: u32,
+        bytes: &[u8],
+    ) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        let length = bytes.len();
+        self.records.push(FrameRecord {
+            time_ns,
+            point,
+            direction,
+            original_length,
+            start,
+            length,
+        });
+    }
+
+    /// Brings the frames into time's order; those of one time stay as they were added.
+    pub fn sort(&mut self) {
+        self.records.sort_by_key(|record| record.time_ns);
+    }
+
+    /// The capture points.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// The point of that interface.
+    #[must_use]
+    pub fn find_point(&self, node: &NodeName, interface: &InterfaceName) -> Option<PointId> {
+        self.points
+            .iter()
+            .position(|point| point.node == *node && point.interface == *interface)
+            .map(PointId)
+    }
+
+    /// How many frames there are, markers among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// All frames, markers among them.
+    pub fn frames(&self) -> impl Iterator<Item = FrameView<'_>> {
+        self.records.iter().enumerate().map(|(index, record)| FrameView {
+            index,
+            record: *record,
+            link: self.points.get(record.point.0).map_or(LinkType::Ethernet, |point| point.link),
+            bytes: &self.bytes[record.start..record.start + record.length],
+        })
+    }
+}
+
+/// Whether a frame is one of labsim's own markers, which no expectation is about.
+#[must_use]
+pub fn is_marker(decoded: &Decoded) -> bool {
+    match &decoded.content {
+        Content::Other => {
+            decoded.link.is_some_and(|link| link.ethertype == ethernet::ethertype::MARKER)
+        }
+        Content::Ip(packet) => {
+            decoded.link.is_none()
+                && packet.inner.is_empty()
+                && packet.outermost.protocol == protocol::MARKER
+                && matches!(packet.transport, Transport::Other { .. })
+        }
+        Content::Arp(_) | Content::Malformed(_) => false,
+    }
+}
