@@ -1,1 +1,27 @@
 //! Network namespaces, links, processes and captures of a running lab.
+//!
+//! [`gain_rights`] first thing in `main`; then a [`Plan`] (pure, printable) becomes a [`Lab`],
+//! which holds everything by file descriptor: dropping it, or killing the process, frees it all.
+
+mod build;
+mod counters;
+mod device;
+mod enter;
+mod error;
+mod lab;
+mod netlink;
+mod plan;
+mod process;
+mod sockets;
+mod sysctl;
+
+pub use counters::{Counters, InterfaceCounters};
+pub use enter::{Rights, RightsError, gain_rights};
+pub use error::BuildError;
+pub use lab::{Lab, Node};
+pub use plan::{
+    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
+    Sysctl, TunnelMode, TunnelPlan,
+};
+pub use process::inherit_text;
+pub use sysctl::SysctlError;

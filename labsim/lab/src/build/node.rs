@@ -1,0 +1,170 @@
+//! What is inside one node: tunnel device, addresses, routes, late settings.
+
+use super::{BuiltNode, Site, refusal_error, refused};
+use crate::device::{self, TunError};
+use crate::enter::Entrance;
+use crate::error::BuildError;
+use crate::netlink::{Batch, Refusal, Request};
+use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelMode, TunnelPlan};
+use netlink_packet_route::link::InfoKind;
+use nix::errno::Errno;
+use std::fmt;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+
+/// The loopback device's number: the first of every namespace.
+const LOOPBACK: u32 = 1;
+
+/// What a request of a node is for.
+enum Operation<'a> {
+    Loopback,
+    TunnelUp(&'a TunnelPlan),
+    Address(&'a AddressPlan),
+    Route(&'a RoutePlan),
+}
+
+impl Operation<'_> {
+    fn in_words(&self, node: &NodePlan) -> String {
+        let node = &node.name;
+        match self {
+            Self::Loopback => format!("{node}:lo up"),
+            Self::TunnelUp(tunnel) => format!("{node}:{} up", tunnel.name),
+            Self::Address(it) => format!("address {} on {node}:{}", it.address, it.interface),
+            Self::Route(it) => {
+                format!("route to {} via {} on {node}:{}", it.destination, it.via, it.interface)
+            }
+        }
+    }
+}
+
+/// Finishes a node whose links are up. Devices come first, then addresses and routes, then the
+/// settings that may name a device.
+pub(super) fn furnish(
+    node: &NodePlan,
+    mut site: Site,
+    entrance: &mut Entrance,
+) -> Result<BuiltNode, BuildError> {
+    let with_ipv6 = node.interfaces.iter().filter(|it| it.ipv6);
+    let ipv6: Vec<_> = with_ipv6.flat_map(|it| enable_ipv6(it.name.as_str())).collect();
+    let needs_entry = |mode| node.tunnel.as_ref().is_some_and(|it| it.mode == mode);
+    if needs_entry(TunnelMode::Userspace) || !ipv6.is_empty() {
+        enter(node, &site, entrance)?;
+        set(node, &ipv6)?;
+    }
+    let (tun, tunnel_index) = match &node.tunnel {
+        None => (None, None),
+        Some(tunnel) if tunnel.mode == TunnelMode::Userspace => {
+            (Some(make_tun(node, tunnel)?), Some(tunnel.index))
+        }
+        Some(tunnel) => (None, Some(make_kernel_tunnel(node, tunnel, &mut site)?)),
+    };
+    configure(node, tunnel_index, &mut site)?;
+    if !node.late_sysctls.is_empty() {
+        enter(node, &site, entrance)?;
+        set(node, &node.late_sysctls)?;
+    }
+    Ok(BuiltNode { namespace: site.namespace, tun, tunnel_index })
+}
+
+fn enter(node: &NodePlan, site: &Site, entrance: &mut Entrance) -> Result<(), BuildError> {
+    entrance
+        .enter(&site.namespace)
+        .map_err(|source| BuildError::Namespace { node: node.name.to_string(), source })
+}
+
+fn set(node: &NodePlan, sysctls: &[Sysctl]) -> Result<(), BuildError> {
+    sysctls
+        .iter()
+        .try_for_each(Sysctl::set)
+        .map_err(|source| BuildError::Sysctl { node: node.name.to_string(), source })
+}
+
+/// IPv6 as a configured host runs it: the addresses of the plan, a link-local one without
+/// duplicate address detection, and no word to or from routers.
+fn enable_ipv6(device: &str) -> [Sysctl; 3] {
+    [("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", "0")].map(|(leaf, value)| Sysctl {
+        key: format!("net.ipv6.conf.{device}.{leaf}"),
+        value: value.to_owned(),
+    })
+}
+
+fn make_tun(node: &NodePlan, tunnel: &TunnelPlan) -> Result<OwnedFd, BuildError> {
+    device::open_tun(&tunnel.name, tunnel.index).map_err(|error| BuildError::Tun {
+        node: node.name.to_string(),
+        name: tunnel.name.to_string(),
+        reason: error.to_string(),
+    })
+}
+
+impl fmt::Display for TunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(error) if error.kind() == ErrorKind::NotFound => f.write_str(
+                "/dev/net/tun is missing; in a container: `--device /dev/net/tun`, elsewhere: \
+                 `modprobe tun`",
+            ),
+            Self::Open(error) if error.kind() == ErrorKind::PermissionDenied => f.write_str(
+                "/dev/net/tun may not be opened by this user; let everybody open it, as udev \
+                 does: `chmod 0666 /dev/net/tun`",
+            ),
+            Self::Open(error) => {
+                write!(f, "/dev/net/tun does not open ({error}); load it with `modprobe tun`")
+            }
+            Self::Make(Errno::EPERM) => f.write_str("CAP_NET_ADMIN is missing; run as root"),
+            Self::Make(errno) => write!(f, "the kernel refuses it ({})", errno.desc()),
+        }
+    }
+}
+
+/// Makes the kernel's device, or finds the one that its module puts into every namespace.
+fn make_kernel_tunnel(
+    node: &NodePlan,
+    tunnel: &TunnelPlan,
+    site: &mut Site,
+) -> Result<u32, BuildError> {
+    let operation = || format!("tunnel device {}:{}", node.name, tunnel.name);
+    let mut batch = Batch::default();
+    batch.push(Request::device(InfoKind::IpIp, tunnel.name.as_str(), tunnel.index), ());
+    match batch.send(&mut site.netlink) {
+        Ok(()) => Ok(tunnel.index),
+        Err(Refusal { errno: Errno::EEXIST, .. }) => device::index_of(&site.netlink, &tunnel.name)
+            .map_err(|errno| refusal_error(&Refusal::<()>::from(errno), operation())),
+        Err(Refusal { errno: Errno::EOPNOTSUPP, .. }) => {
+            Err(BuildError::NoKernelTunnel { node: node.name.to_string(), module: "ipip" })
+        }
+        Err(refusal) => Err(refusal_error(&refusal, operation())),
+    }
+}
+
+fn configure(
+    node: &NodePlan,
+    tunnel_index: Option<u32>,
+    site: &mut Site,
+) -> Result<(), BuildError> {
+    let index_of = |name: &str| {
+        let interface = node.interfaces.iter().find(|it| it.name.as_str() == name);
+        let tunnel = node.tunnel.as_ref().filter(|it| it.name.as_str() == name);
+        match (interface, tunnel) {
+            (Some(interface), _) => Some(interface.index),
+            (None, Some(_)) => tunnel_index,
+            (None, None) => (name == "lo").then_some(LOOPBACK),
+        }
+    };
+    let mut batch = Batch::default();
+    batch.push(Request::set_up(LOOPBACK, None), Operation::Loopback);
+    if let (Some(tunnel), Some(index)) = (&node.tunnel, tunnel_index) {
+        batch.push(Request::set_up(index, Some(tunnel.mtu)), Operation::TunnelUp(tunnel));
+    }
+    // An interface that the node does not have gets number 0, and so the kernel's refusal.
+    for address in &node.addresses {
+        let index = index_of(address.interface.as_str()).unwrap_or_default();
+        batch.push(Request::address(address, index), Operation::Address(address));
+    }
+    for route in &node.routes {
+        let index = index_of(route.interface.as_str()).unwrap_or_default();
+        batch.push(Request::route(route, index), Operation::Route(route));
+    }
+    batch
+        .send(&mut site.netlink)
+        .map_err(|refusal| refused(refusal, |operation| operation.in_words(node)))
+}

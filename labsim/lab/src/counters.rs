@@ -1,0 +1,122 @@
+//! What a node's kernel has counted, under the names that nstat(8) prints.
+
+use crate::lab::Node;
+use std::collections::BTreeMap;
+use std::{fs, io};
+
+/// Counters of one namespace by name: `IpInUnknownProtos`, `TcpInCsumErrors`,
+/// `TcpExtIPReversePathFilter`. All begin at 0 with the namespace.
+pub type Counters = BTreeMap<String, u64>;
+
+/// Counters of one interface (proc_pid_net(5)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InterfaceCounters {
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Received with an error.
+    pub rx_errors: u64,
+    /// Received and dropped.
+    pub rx_dropped: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Not sent for an error.
+    pub tx_errors: u64,
+    /// Dropped instead of sent.
+    pub tx_dropped: u64,
+}
+
+impl Node {
+    /// The protocol counters of `/proc/net/snmp` and `/proc/net/netstat`.
+    ///
+    /// # Errors
+    /// The files cannot be read.
+    pub fn counters(&self) -> io::Result<Counters> {
+        self.run(|| {
+            // `/proc/net` is the main thread's view; this thread is the one in the namespace.
+            let snmp = fs::read_to_string("/proc/thread-self/net/snmp")?;
+            let netstat = fs::read_to_string("/proc/thread-self/net/netstat")?;
+            Ok(parse_counters(&snmp).chain(parse_counters(&netstat)).collect())
+        })?
+    }
+
+    /// The counters of each interface, by name.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn interface_counters(&self) -> io::Result<BTreeMap<String, InterfaceCounters>> {
+        let text = self.run(|| fs::read_to_string("/proc/thread-self/net/dev"))??;
+        Ok(text.lines().filter_map(parse_interface).collect())
+    }
+}
+
+/// Pairs of lines: `Ip: Forwarding DefaultTTL ...` and `Ip: 1 64 ...`. Values that are no counters
+/// (`TcpMaxConn` is -1) are left out.
+fn parse_counters(text: &str) -> impl Iterator<Item = (String, u64)> {
+    let lines: Vec<_> = text.lines().filter_map(|line| line.split_once(':')).collect();
+    let pairs = lines.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+    let same = pairs.filter(|((names, _), (values, _))| names == values);
+    same.flat_map(|((group, names), (_, values))| {
+        names
+            .split_whitespace()
+            .zip(values.split_whitespace())
+            .filter_map(move |(name, value)| Some((format!("{group}{name}"), value.parse().ok()?)))
+    })
+    .collect::<Vec<_>>()
+    .into_iter()
+}
+
+fn parse_interface(line: &str) -> Option<(String, InterfaceCounters)> {
+    let (name, values) = line.split_once(':')?;
+    let values: Vec<u64> =
+        values.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    let &[rx_bytes, rx_packets, rx_errors, rx_dropped, _, _, _, _, ref tx @ ..] = &values[..]
+    else {
+        return None;
+    };
+    let &[tx_bytes, tx_packets, tx_errors, tx_dropped, ..] = tx else { return None };
+    let counters = InterfaceCounters {
+        rx_bytes,
+        rx_packets,
+        rx_errors,
+        rx_dropped,
+        tx_bytes,
+        tx_packets,
+        tx_errors,
+        tx_dropped,
+    };
+    Some((name.trim().to_owned(), counters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_named_as_nstat_names_them() {
+        let snmp = "Ip: Forwarding InReceives\nIp: 1 42\nTcp: MaxConn InSegs\nTcp: -1 7\n";
+        let netstat = "TcpExt: SyncookiesSent IPReversePathFilter\nTcpExt: 0 3\n";
+        let counters: Counters = parse_counters(snmp).chain(parse_counters(netstat)).collect();
+        let expected = [
+            ("IpForwarding", 1),
+            ("IpInReceives", 42),
+            ("TcpExtIPReversePathFilter", 3),
+            ("TcpExtSyncookiesSent", 0),
+            ("TcpInSegs", 7),
+        ];
+        assert!(counters.iter().map(|(name, value)| (name.as_str(), *value)).eq(expected));
+    }
+
+    #[test]
+    fn an_interface_line_is_read_and_a_heading_is_not() {
+        let line = "  tunl0: 104 2 1 3 0 0 0 0 208 4 5 6 0 0 0 0";
+        let (name, counters) = parse_interface(line).unwrap();
+        assert_eq!(name, "tunl0");
+        assert_eq!((counters.rx_packets, counters.rx_dropped), (2, 3));
+        assert_eq!((counters.tx_bytes, counters.tx_dropped), (208, 6));
+        assert!(parse_interface(" face |bytes packets errs: drop").is_none());
+    }
+}

@@ -1,0 +1,93 @@
+//! What can go wrong while a lab is built, each in a sentence with the remedy.
+
+use crate::sysctl::SysctlError;
+use nix::errno::Errno;
+use std::io;
+
+/// A lab that could not be built. Whatever had been made is undone when this is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// No network namespace could be made.
+    #[error("no network namespace can be made for {node}: {source}{}", rights_hint(.source))]
+    Namespace {
+        /// For which node.
+        node: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel refused a request.
+    #[error("{operation}: {reason}")]
+    Refused {
+        /// Such as `address 10.1.1.51/24 on rs1:eth0`.
+        operation: String,
+        /// What the kernel said.
+        reason: String,
+    },
+    /// A capability is missing inside the namespace.
+    #[error(
+        "{operation}: {capability} is missing; run as root, or grant it (in a container: \
+         `--cap-add {}`)",
+        .capability.trim_start_matches("CAP_")
+    )]
+    Capability {
+        /// What was tried.
+        operation: String,
+        /// As capabilities(7) names it.
+        capability: &'static str,
+    },
+    /// A setting is not as it was wanted.
+    #[error("{node}: {source}")]
+    Sysctl {
+        /// In which node.
+        node: String,
+        /// Which, and why.
+        source: SysctlError,
+    },
+    /// There is no TUN device to be had, and the plan needs one.
+    #[error("{node}: no TUN device {name}: {reason}")]
+    Tun {
+        /// In which node.
+        node: String,
+        /// The device.
+        name: String,
+        /// Why, and the remedy.
+        reason: String,
+    },
+    /// The kernel has no such tunnel, and the plan demands it.
+    #[error(
+        "{node}: this kernel has no {module} module; load it with `modprobe {module}`, or use \
+         the userspace tunnel"
+    )]
+    NoKernelTunnel {
+        /// In which node.
+        node: String,
+        /// The module.
+        module: &'static str,
+    },
+    /// A link that is up at both ends has no carrier.
+    #[error("{interface} is up and has no carrier")]
+    NoCarrier {
+        /// `node:interface`.
+        interface: String,
+    },
+    /// This process could not do its own part.
+    #[error("{what}: {source}")]
+    Process {
+        /// What was tried.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+fn rights_hint(source: &io::Error) -> &'static str {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EPERM) => "; CAP_SYS_ADMIN is missing: run as root",
+        Some(Errno::ENOSPC) => {
+            "; user.max_net_namespaces is used up: raise it with \
+             `sysctl -w user.max_net_namespaces=15000`"
+        }
+        Some(Errno::EMFILE) => "; raise the limit of open files (`ulimit -n`)",
+        _ => "",
+    }
+}

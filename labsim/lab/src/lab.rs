@@ -1,0 +1,123 @@
+//! A running lab: its nodes, by file descriptor only.
+
+use crate::build;
+use crate::enter::{Entry, Namespace};
+use crate::error::BuildError;
+use crate::plan::{NodePlan, Plan, TunnelMode};
+use crate::process::Children;
+use labsim_scenario::{InterfaceName, NodeName};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// A running lab. Dropping it kills its processes and lets go of its namespaces.
+#[derive(Debug)]
+pub struct Lab {
+    nodes: Vec<Node>,
+    fabric: Option<Namespace>,
+    shared: Arc<Shared>,
+}
+
+/// What all nodes of a lab share.
+#[derive(Debug)]
+struct Shared {
+    entry: Entry,
+    children: Children,
+}
+
+/// A node of a running lab.
+#[derive(Debug)]
+pub struct Node {
+    plan: NodePlan,
+    namespace: Namespace,
+    tun: Option<OwnedFd>,
+    tunnel_index: Option<u32>,
+    shared: Arc<Shared>,
+}
+
+impl Lab {
+    /// Builds what the plan says. When it returns, links are up and frames go through.
+    ///
+    /// # Errors
+    /// The first thing that failed, in words; whatever had been built is undone.
+    pub fn build(plan: &Plan) -> Result<Self, BuildError> {
+        let thread = |source| BuildError::Process { what: "the lab's thread", source };
+        let entry = Entry::start().map_err(thread)?;
+        let shared = Arc::new(Shared { entry, children: Children::default() });
+        let built = shared.entry.run(|entrance| build::build(plan, entrance)).map_err(thread)??;
+        let nodes = plan
+            .nodes
+            .iter()
+            .zip(built.nodes)
+            .map(|(plan, built)| Node {
+                plan: plan.clone(),
+                namespace: built.namespace,
+                tun: built.tun,
+                tunnel_index: built.tunnel_index,
+                shared: Arc::clone(&shared),
+            })
+            .collect();
+        Ok(Self { nodes, fabric: built.fabric, shared })
+    }
+
+    /// The node of that name.
+    #[must_use]
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.plan.name == *name)
+    }
+
+    /// All nodes, in the plan's order.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    /// Hands out the descriptor of a node's TUN device: each read is a packet that the node's
+    /// kernel sends into the device, each write one that comes out of it. Once only.
+    pub fn take_tun(&mut self, node: &NodeName, device: &InterfaceName) -> Option<OwnedFd> {
+        let node = self.nodes.iter_mut().find(|it| it.plan.name == *node)?;
+        node.plan.tunnel.as_ref().filter(|it| it.name == *device)?;
+        node.tun.take()
+    }
+}
+
+impl Node {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &NodeName {
+        &self.plan.name
+    }
+
+    /// What it was built from.
+    #[must_use]
+    pub fn plan(&self) -> &NodePlan {
+        &self.plan
+    }
+
+    /// How its tunnel device works, if it has one.
+    #[must_use]
+    pub fn tunnel_mode(&self) -> Option<TunnelMode> {
+        self.plan.tunnel.as_ref().map(|tunnel| tunnel.mode)
+    }
+
+    /// Runs `work` inside the node, on the lab's entry thread, and waits for it. A socket that it
+    /// makes stays the node's wherever it is used afterwards. `work` should be short: all nodes
+    /// share the thread.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered.
+    pub fn run<'a, T: Send + 'a>(&'a self, work: impl FnOnce() -> T + Send + 'a) -> io::Result<T> {
+        self.shared.entry.run_in(&self.namespace, work)
+    }
+}
+
+impl Node {
+    pub(crate) fn children(&self) -> &Children {
+        &self.shared.children
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.shared.children.kill();
+    }
+}

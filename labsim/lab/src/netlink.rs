@@ -1,0 +1,93 @@
+//! A netlink socket of one namespace, and requests that travel many in one send.
+
+mod batch;
+mod message;
+
+pub(crate) use batch::{Batch, Refusal};
+pub(crate) use message::Request;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// What one receive can hold: more than the kernel puts into one datagram (`NLMSG_GOODSIZE`
+/// and a dump's 32 KiB).
+const RECEIVE_BYTES: usize = 64 * 1024;
+
+/// A routing socket, bound for its life to the namespace that the thread was in.
+#[derive(Debug)]
+pub(crate) struct Netlink {
+    socket: OwnedFd,
+    sequence: u32,
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Netlink {
+    /// Opens it in the namespace of the calling thread.
+    pub(crate) fn open() -> Result<Self, Errno> {
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkRoute,
+        )?;
+        // Refusals in the kernel's own words, and without the request's copy.
+        for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
+            let on: libc::c_int = 1;
+            // SAFETY: the value is a c_int that lives through the call, and its size is told.
+            // An old kernel without the option answers with an error, which costs only words.
+            unsafe {
+                libc::setsockopt(
+                    socket.as_raw_fd(),
+                    libc::SOL_NETLINK,
+                    option,
+                    (&raw const on).cast(),
+                    size_of::<libc::c_int>() as libc::socklen_t,
+                );
+            }
+        }
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
+        loop {
+            match send(self.socket.as_raw_fd(), bytes, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                sent => return sent.map(drop),
+            }
+        }
+    }
+
+    fn receive<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
+        loop {
+            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                Ok(length) => return Ok(buffer.get(..length).unwrap_or_default()),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
+/// Sets `lo` up in the namespace of the calling thread.
+pub(crate) fn set_loopback_up() -> Result<(), Errno> {
+    let mut netlink = Netlink::open()?;
+    let mut batch = Batch::default();
+    batch.push(Request::set_up(1, None), ());
+    batch.send(&mut netlink).map_err(|refusal| refusal.errno)
+}
+
+type Message = netlink_packet_core::NetlinkMessage<RouteNetlinkMessage>;

@@ -1,0 +1,208 @@
+//! What will be built, in the order it is built in. Pure: no kernel is asked, nothing is made.
+
+mod display;
+mod of_scenario;
+
+use ipnet::IpNet;
+use labsim_scenario::{InterfaceName, NodeName};
+use std::net::IpAddr;
+
+/// How tunnelled packets come out on a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelMode {
+    /// A device of the kernel's ipip module.
+    Kernel,
+    /// A TUN device of the same name, which a decapsulator in user space feeds.
+    Userspace,
+}
+
+/// Where a key goes on with a device's name, which may hold dots, and a last word without any.
+const PER_DEVICE: [&str; 4] =
+    ["net.ipv4.conf.", "net.ipv4.neigh.", "net.ipv6.conf.", "net.ipv6.neigh."];
+
+/// A whole lab. `Display` prints it for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The topology's name.
+    pub name: String,
+    /// One namespace each, in the file's order.
+    pub nodes: Vec<NodePlan>,
+    /// The segments' bridges; all live in one hidden namespace, the fabric.
+    pub bridges: Vec<BridgePlan>,
+    /// One veth pair each.
+    pub cables: Vec<Cable>,
+}
+
+/// One node: a namespace and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePlan {
+    /// The node.
+    pub name: NodeName,
+    /// Set before there is any interface: they become the interfaces' defaults.
+    pub early_sysctls: Vec<Sysctl>,
+    /// Its veth ends, in the file's order.
+    pub interfaces: Vec<InterfacePlan>,
+    /// A real server's tunnel device.
+    pub tunnel: Option<TunnelPlan>,
+    /// Addresses, in the order they are added.
+    pub addresses: Vec<AddressPlan>,
+    /// Routes, in the order they are added.
+    pub routes: Vec<RoutePlan>,
+    /// Set when every device exists.
+    pub late_sysctls: Vec<Sysctl>,
+}
+
+/// A veth end in a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfacePlan {
+    /// Its name.
+    pub name: InterfaceName,
+    /// Its number in the namespace (`ifindex`), chosen by the plan.
+    pub index: u32,
+    /// Its MAC address: locally administered, the same in every run.
+    pub mac: [u8; 6],
+    /// In bytes.
+    pub mtu: u32,
+    /// Whether checksum and segmentation offloads stay on.
+    pub offloads: bool,
+    /// Whether IPv6 runs on it: where it has an IPv6 address.
+    pub ipv6: bool,
+}
+
+/// A tunnel device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelPlan {
+    /// `tunl0`.
+    pub name: InterfaceName,
+    /// Its number in the namespace, unless the kernel made the device by itself.
+    pub index: u32,
+    /// Kernel device or TUN.
+    pub mode: TunnelMode,
+    /// In bytes: what the kernel's module gives it, 1500 less the outer header.
+    pub mtu: u32,
+}
+
+/// An address of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressPlan {
+    /// On which interface: one of the node's, its tunnel device, or `lo`.
+    pub interface: InterfaceName,
+    /// With its prefix length; host bits are kept.
+    pub address: IpNet,
+    /// Where the address is valid.
+    pub scope: Scope,
+    /// Such as `lo:0`; IPv4 only.
+    pub label: Option<String>,
+}
+
+/// Where an address is valid (`rtm_scope`, rtnetlink(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere.
+    Global,
+    /// In this host: never chosen as a source for other hosts.
+    Host,
+}
+
+/// A route of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// Where to.
+    pub destination: IpNet,
+    /// The next hop.
+    pub via: IpAddr,
+    /// Out of which interface.
+    pub interface: InterfaceName,
+}
+
+/// A setting below `/proc/sys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sysctl {
+    /// Dotted, such as `net.ipv4.conf.all.rp_filter`.
+    pub key: String,
+    /// As it is written.
+    pub value: String,
+}
+
+/// A segment's bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgePlan {
+    /// Its name: the segment's.
+    pub name: InterfaceName,
+    /// Its number in the fabric.
+    pub index: u32,
+    /// Its MAC address.
+    pub mac: [u8; 6],
+    /// In bytes.
+    pub mtu: u32,
+}
+
+/// A veth pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cable {
+    /// Where it is plugged in.
+    pub ends: [CableEnd; 2],
+}
+
+/// An end of a veth pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CableEnd {
+    /// An interface of a node, by position in [`Plan::nodes`] and [`NodePlan::interfaces`].
+    Node {
+        /// Position of the node.
+        node: usize,
+        /// Position of the interface in the node.
+        interface: usize,
+    },
+    /// A port of a bridge, by position in [`Plan::bridges`].
+    Port {
+        /// Position of the bridge.
+        bridge: usize,
+        /// The port as the fabric sees it.
+        port: InterfacePlan,
+    },
+}
+
+impl Sysctl {
+    /// Where it lies below `/proc/sys/`. A device's name keeps its dots.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let device = PER_DEVICE.iter().find_map(|folder| {
+            let (device, leaf) = self.key.strip_prefix(folder)?.rsplit_once('.')?;
+            Some(format!("{}{device}/{leaf}", folder.replace('.', "/")))
+        });
+        device.unwrap_or_else(|| self.key.replace('.', "/"))
+    }
+
+    /// The device that has to exist before it can be set, if the key names one.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        let rest = PER_DEVICE.iter().find_map(|folder| self.key.strip_prefix(folder))?;
+        let (device, _) = rest.rsplit_once('.')?;
+        (!["all", "default", "lo"].contains(&device)).then_some(device)
+    }
+}
+
+impl Plan {
+    /// The node of that name.
+    #[must_use]
+    pub fn node(&self, name: &NodeName) -> Option<&NodePlan> {
+        self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    /// Whether the plan needs a TUN device, and so `/dev/net/tun`.
+    #[must_use]
+    pub fn needs_tun(&self) -> bool {
+        self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Userspace)
+    }
+
+    /// Whether the plan needs the kernel's ipip module.
+    #[must_use]
+    pub fn needs_kernel_tunnel(&self) -> bool {
+        self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Kernel)
+    }
+
+    fn tunnels(&self) -> impl Iterator<Item = &TunnelPlan> {
+        self.nodes.iter().filter_map(|node| node.tunnel.as_ref())
+    }
+}

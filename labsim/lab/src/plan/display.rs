@@ -1,0 +1,92 @@
+//! The plan as text for people.
+
+use super::{CableEnd, NodePlan, Plan, Scope, Sysctl, TunnelMode};
+use std::fmt;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "lab {}", self.name)?;
+        for node in &self.nodes {
+            write!(f, "{node}")?;
+        }
+        for (position, bridge) in self.bridges.iter().enumerate() {
+            writeln!(f, "bridge {} mtu {}", bridge.name, bridge.mtu)?;
+            for cable in &self.cables {
+                let [CableEnd::Port { bridge, .. }, far] = &cable.ends else { continue };
+                if *bridge == position {
+                    writeln!(f, "  port to {}", self.end_name(far))?;
+                }
+            }
+        }
+        for cable in &self.cables {
+            let [a @ CableEnd::Node { .. }, b] = &cable.ends else { continue };
+            writeln!(f, "link {} -- {}", self.end_name(a), self.end_name(b))?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// `node:interface`, or `bridge:port`.
+    pub(crate) fn end_name(&self, end: &CableEnd) -> String {
+        match end {
+            CableEnd::Node { node, interface } => self
+                .nodes
+                .get(*node)
+                .and_then(|node| Some((node, node.interfaces.get(*interface)?)))
+                .map(|(node, interface)| format!("{}:{}", node.name, interface.name))
+                .unwrap_or_default(),
+            CableEnd::Port { bridge, port } => self
+                .bridges
+                .get(*bridge)
+                .map(|bridge| format!("{}:{}", bridge.name, port.name))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl fmt::Display for NodePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "node {}", self.name)?;
+        for sysctl in &self.early_sysctls {
+            writeln!(f, "  {sysctl}")?;
+        }
+        for it in &self.interfaces {
+            let [a, b, c, d, e, g] = it.mac;
+            write!(f, "  interface {} mac ", it.name)?;
+            write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x} mtu {}", it.mtu)?;
+            writeln!(f, " offloads {}", if it.offloads { "on" } else { "off" })?;
+        }
+        if let Some(tunnel) = &self.tunnel {
+            let how = match tunnel.mode {
+                TunnelMode::Kernel => "the kernel's ipip",
+                TunnelMode::Userspace => "TUN with a decapsulator in user space",
+            };
+            writeln!(f, "  tunnel {} mtu {} ({how})", tunnel.name, tunnel.mtu)?;
+        }
+        for address in &self.addresses {
+            write!(f, "  address {} dev {}", address.address, address.interface)?;
+            if address.scope == Scope::Host {
+                f.write_str(" scope host")?;
+            }
+            if let Some(label) = &address.label {
+                write!(f, " label {label}")?;
+            }
+            writeln!(f)?;
+        }
+        for route in &self.routes {
+            let (to, via, dev) = (&route.destination, route.via, &route.interface);
+            writeln!(f, "  route {to} via {via} dev {dev}")?;
+        }
+        for sysctl in &self.late_sysctls {
+            writeln!(f, "  {sysctl}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Sysctl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sysctl {} = {}", self.key, self.value)
+    }
+}

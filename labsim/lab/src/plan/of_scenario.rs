@@ -1,0 +1,224 @@
+//! From what a file says to what the kernel is told.
+
+use super::{
+    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
+    Sysctl, TunnelMode, TunnelPlan,
+};
+use ipnet::IpNet;
+use labsim_scenario::{
+    Attachment, Interface, InterfaceName, Node, NodeName, RealServer, Scenario, Topology,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Interface numbers of the plan begin here. Kernels with tunnel modules put devices of their own
+/// into every new namespace (`tunl0`, `gre0`, `sit0`, ...), numbered from 2.
+const FIRST_INDEX: u32 = 101;
+
+/// What `ipip` leaves of an Ethernet frame's 1500 bytes.
+const TUNNEL_MTU: u32 = 1480;
+
+impl Plan {
+    /// The plan of a scenario: its topology, and what makes the real servers real servers.
+    #[must_use]
+    pub fn of(scenario: &Scenario, mode: TunnelMode) -> Self {
+        Self::with_real_servers(&scenario.topology, &scenario.real_servers, mode)
+    }
+
+    /// The plan of a topology alone.
+    #[must_use]
+    pub fn of_topology(topology: &Topology) -> Self {
+        Self::with_real_servers(topology, &BTreeMap::new(), TunnelMode::Userspace)
+    }
+
+    fn with_real_servers(
+        topology: &Topology,
+        real_servers: &BTreeMap<NodeName, RealServer>,
+        mode: TunnelMode,
+    ) -> Self {
+        let mut numbers = Numbers(FIRST_INDEX);
+        let mut plan = Self {
+            name: topology.name.clone(),
+            nodes: topology.nodes.iter().map(|node| plan_node(node, &mut numbers)).collect(),
+            bridges: Vec::new(),
+            cables: Vec::new(),
+        };
+        for node in &mut plan.nodes {
+            if let Some(real_server) = real_servers.get(&node.name) {
+                plan_real_server(node, real_server, mode, &mut numbers);
+            }
+        }
+        plan_wires(&mut plan, topology, &mut numbers);
+        plan
+    }
+}
+
+/// Hands out device numbers and locally administered MAC addresses, the same ones in every run
+/// and each only once in a lab. (Where both ends of a veth pair have the same number, the kernel
+/// takes its time, up to a second, to notice that the link has come up.)
+struct Numbers(u32);
+
+impl Numbers {
+    fn next(&mut self) -> (u32, [u8; 6]) {
+        let number = self.0;
+        self.0 += 1;
+        let [a, b, c, d] = number.to_be_bytes();
+        (number, [0x02, 0x00, a, b, c, d])
+    }
+}
+
+fn plan_node(node: &Node, numbers: &mut Numbers) -> NodePlan {
+    let interfaces: Vec<_> =
+        node.interfaces.iter().map(|interface| plan_interface(interface, numbers)).collect();
+    let ipv6 = interfaces.iter().any(|interface| interface.ipv6);
+    let (late, early): (Vec<_>, Vec<_>) = node
+        .sysctls
+        .iter()
+        .map(|(key, value)| Sysctl { key: key.clone(), value: value.clone() })
+        .partition(|sysctl| sysctl.device().is_some());
+    NodePlan {
+        name: node.name.clone(),
+        early_sysctls: own_sysctls(node.forward, ipv6).chain(early).collect(),
+        addresses: node.interfaces.iter().flat_map(plan_addresses).collect(),
+        routes: node
+            .routes
+            .iter()
+            .map(|route| RoutePlan {
+                destination: route.destination,
+                via: route.via,
+                interface: route.interface.clone(),
+            })
+            .collect(),
+        late_sysctls: late,
+        interfaces,
+        tunnel: None,
+    }
+}
+
+fn plan_interface(interface: &Interface, numbers: &mut Numbers) -> InterfacePlan {
+    let (index, mac) = numbers.next();
+    InterfacePlan {
+        name: interface.name.clone(),
+        index,
+        mac,
+        mtu: interface.mtu,
+        offloads: interface.offloads,
+        ipv6: interface.addresses.iter().any(|address| address.addr().is_ipv6()),
+    }
+}
+
+fn plan_addresses(interface: &Interface) -> impl Iterator<Item = AddressPlan> {
+    interface.addresses.iter().map(|address| AddressPlan {
+        interface: interface.name.clone(),
+        address: *address,
+        scope: Scope::Global,
+        label: None,
+    })
+}
+
+/// The settings that follow from what a node is.
+fn own_sysctls(forward: bool, ipv6: bool) -> impl Iterator<Item = Sysctl> {
+    let on_off = |on: bool| if on { "1" } else { "0" }.to_owned();
+    let mut sysctls = vec![Sysctl { key: "net.ipv4.ip_forward".into(), value: on_off(forward) }];
+    if ipv6 {
+        let key = "net.ipv6.conf.all.forwarding".into();
+        sysctls.push(Sysctl { key, value: on_off(forward) });
+    }
+    sysctls.into_iter()
+}
+
+fn plan_real_server(
+    node: &mut NodePlan,
+    real_server: &RealServer,
+    mode: TunnelMode,
+    numbers: &mut Numbers,
+) {
+    if let Some(device) = &real_server.tunnel {
+        node.tunnel = Some(TunnelPlan {
+            name: device.name.clone(),
+            index: numbers.next().0,
+            mode,
+            mtu: TUNNEL_MTU,
+        });
+        node.addresses.extend(device.address.map(|address| AddressPlan {
+            interface: device.name.clone(),
+            address: IpNet::from(address),
+            scope: Scope::Host,
+            label: None,
+        }));
+    }
+    node.addresses.extend(real_server.vips.iter().map(|vip| AddressPlan {
+        interface: vip.interface.clone(),
+        address: IpNet::from(vip.address),
+        scope: Scope::Host,
+        label: vip.label.clone().filter(|_| matches!(vip.address, IpAddr::V4(_))),
+    }));
+    // A device's own settings wait for the device; and all of them come after it, as a person
+    // types them.
+    node.late_sysctls.extend(
+        real_server
+            .sysctls
+            .iter()
+            .map(|(key, value)| Sysctl { key: key.clone(), value: value.clone() }),
+    );
+}
+
+fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {
+    let places: BTreeMap<Attachment, (usize, usize)> = topology
+        .nodes
+        .iter()
+        .enumerate()
+        .flat_map(|(node, model)| {
+            model.interfaces.iter().enumerate().map(move |(interface, it)| {
+                let at = Attachment { node: model.name.clone(), interface: it.name.clone() };
+                (at, (node, interface))
+            })
+        })
+        .collect();
+    for link in &topology.links {
+        let [a, b] = &link.ends;
+        if let (Some(a), Some(b)) = (places.get(a), places.get(b)) {
+            let ends = [*a, *b].map(|(node, interface)| CableEnd::Node { node, interface });
+            plan.cables.push(Cable { ends });
+        }
+    }
+    let mut ports = Ports::new(topology);
+    for segment in &topology.segments {
+        let bridge = plan.bridges.len();
+        let (index, mac) = numbers.next();
+        let (name, mtu) = (segment.name.clone(), segment.mtu);
+        plan.bridges.push(BridgePlan { name, index, mac, mtu });
+        for (node, interface) in segment.ports.iter().filter_map(|port| places.get(port).copied()) {
+            let Some(owner) = plan.nodes.get(node) else { continue };
+            let Some(end) = owner.interfaces.get(interface) else { continue };
+            let (index, mac) = numbers.next();
+            let Some(name) = ports.name(&owner.name) else { continue };
+            let port = InterfacePlan { name, index, mac, ipv6: false, ..end.clone() };
+            plan.cables.push(Cable {
+                ends: [CableEnd::Port { bridge, port }, CableEnd::Node { node, interface }],
+            });
+        }
+    }
+}
+
+/// The names of bridge ports: unique in the fabric.
+struct Ports {
+    taken: BTreeSet<String>,
+}
+
+impl Ports {
+    fn new(topology: &Topology) -> Self {
+        let bridges = topology.segments.iter().map(|segment| segment.name.as_str());
+        Self { taken: bridges.chain(["lo"]).map(str::to_owned).collect() }
+    }
+
+    /// The node's name, or a numbered one where that name is taken.
+    fn name(&mut self, node: &NodeName) -> Option<InterfaceName> {
+        let name = std::iter::once(node.as_str().to_owned())
+            .chain((2..).map(|number| format!("p{number}")))
+            .find(|name| !self.taken.contains(name))?;
+        let name = InterfaceName::new(&name).ok()?;
+        self.taken.insert(name.as_str().to_owned());
+        Some(name)
+    }
+}

@@ -1,0 +1,74 @@
+//! Sockets of a node, for use on any thread.
+
+use crate::lab::Node;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+
+/// Not inherited by children, and ready for an event loop.
+const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC.union(SockFlag::SOCK_NONBLOCK);
+
+impl Node {
+    /// A listening TCP socket, nonblocking. `SO_REUSEADDR` is set, as servers do.
+    ///
+    /// # Errors
+    /// The address cannot be bound: it is not the node's, or in use.
+    pub fn tcp_listener(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        self.run(|| {
+            let listener = TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        })?
+    }
+
+    /// A TCP socket that is neither bound nor connected, nonblocking, of the family of `to`.
+    /// `tokio::net::TcpSocket::from_std_stream` takes it.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn tcp_socket(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        self.run(|| Ok(socket(family, SockType::Stream, FLAGS, None)?.into()))?
+    }
+
+    /// A UDP socket bound to `address`, nonblocking.
+    ///
+    /// # Errors
+    /// The address cannot be bound: it is not the node's, or in use.
+    pub fn udp_socket(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        self.run(|| {
+            let socket = UdpSocket::bind(address)?;
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        })?
+    }
+
+    /// A raw socket that receives every IPIP packet (protocol 4) for the node, outer header
+    /// included, nonblocking (raw(7)). While it is open the kernel sends no `protocol
+    /// unreachable` for them.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn ipip_socket(&self) -> io::Result<OwnedFd> {
+        self.run(|| raw_socket(libc::IPPROTO_IPIP))?
+    }
+
+    /// A packet socket for whole frames, nonblocking and bound to nothing: it receives nothing
+    /// until it is bound to a protocol and an interface (packet(7)).
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn packet_socket(&self) -> io::Result<OwnedFd> {
+        self.run(|| Ok(socket(AddressFamily::Packet, SockType::Raw, FLAGS, None)?))?
+    }
+}
+
+fn raw_socket(protocol: libc::c_int) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: three plain numbers; nix has no name for this protocol.
+    let descriptor =
+        nix::errno::Errno::result(unsafe { libc::socket(libc::AF_INET, kind, protocol) })?;
+    // SAFETY: the call returned a new descriptor that nobody else owns.
+    Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(descriptor) })
+}

@@ -1,0 +1,156 @@
+//! Settings below `/proc/sys`: written, and read back.
+
+use crate::plan::Sysctl;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+
+/// What the kernel's text of a setting may take.
+const VALUE_BYTES: usize = 1024;
+
+/// Why a setting is not as it was wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum SysctlError {
+    /// The kernel, or this namespace, has no such setting.
+    #[error("sysctl {key}: this kernel has none of that name in a network namespace")]
+    Unknown {
+        /// Dotted.
+        key: String,
+    },
+    /// `/proc/sys` is read-only, as in a container without privileges.
+    #[error(
+        "sysctl {key} = {wanted}: /proc/sys is read-only; start the container with \
+         `--privileged` or `--security-opt systempaths=unconfined`, or remount it with \
+         `mount -o remount,rw /proc/sys`"
+    )]
+    ReadOnly {
+        /// Dotted.
+        key: String,
+        /// The value that was written.
+        wanted: String,
+    },
+    /// The kernel refused the value, or the process may not set it.
+    #[error("sysctl {key} = {wanted}: {source}")]
+    Refused {
+        /// Dotted.
+        key: String,
+        /// The value that was written.
+        wanted: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// It was taken without a complaint, and it is another one now.
+    #[error("sysctl {key}: {wanted} was set, and the kernel says {got}")]
+    Differs {
+        /// Dotted.
+        key: String,
+        /// The value that was written.
+        wanted: String,
+        /// The value that was read back.
+        got: String,
+    },
+}
+
+impl Sysctl {
+    /// Sets it in the namespace of the calling thread (network settings are the namespace's own)
+    /// and reads it back.
+    pub(crate) fn set(&self) -> Result<(), SysctlError> {
+        let (key, wanted) = (self.key.clone(), self.value.clone());
+        let set = || {
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .open(format!("/proc/sys/{}", self.path()))?;
+            file.write_at(self.value.as_bytes(), 0)?;
+            read_text(&file)
+        };
+        match set() {
+            Ok(got) if same(&self.value, &got) => Ok(()),
+            Ok(got) => Err(SysctlError::Differs { key, wanted, got: got.trim().to_owned() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(SysctlError::Unknown { key }),
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
+                Err(SysctlError::ReadOnly { key, wanted })
+            }
+            Err(source) => Err(SysctlError::Refused { key, wanted, source }),
+        }
+    }
+}
+
+fn read_text(file: &File) -> io::Result<String> {
+    let mut buffer = [0; VALUE_BYTES];
+    let length = file.read_at(&mut buffer, 0)?;
+    Ok(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned())
+}
+
+/// Equal but for white space: the kernel separates several numbers with tabs.
+fn same(wanted: &str, got: &str) -> bool {
+    wanted.split_whitespace().eq(got.split_whitespace())
+}
+
+/// The IPv4 interface settings of a fresh namespace, brought back to the kernel's own defaults.
+///
+/// A new namespace copies the settings of the initial one (`net.core.devconf_inherit_init_net`),
+/// so a host with, say, `rp_filter = 2` would change what a lab shows. They are read in the first
+/// namespace of a lab, and what differs is written in every one.
+#[derive(Debug, Default)]
+pub(crate) struct Baseline {
+    differing: Vec<Sysctl>,
+}
+
+/// The IPv4 interface settings that change what a host does, and their defaults under `all` and
+/// under `default` (`ipv4_devconf` and `ipv4_devconf_dflt` of net/ipv4/devinet.c). `forwarding` is
+/// not among them: every node's plan sets `ip_forward`.
+const DEFAULTS: [(&str, &str, &str); 27] = [
+    ("accept_local", "0", "0"),
+    ("accept_redirects", "1", "1"),
+    ("accept_source_route", "0", "1"),
+    ("arp_accept", "0", "0"),
+    ("arp_announce", "0", "0"),
+    ("arp_evict_nocarrier", "1", "1"),
+    ("arp_filter", "0", "0"),
+    ("arp_ignore", "0", "0"),
+    ("arp_notify", "0", "0"),
+    ("bc_forwarding", "0", "0"),
+    ("bootp_relay", "0", "0"),
+    ("disable_policy", "0", "0"),
+    ("disable_xfrm", "0", "0"),
+    ("drop_gratuitous_arp", "0", "0"),
+    ("drop_unicast_in_l2_multicast", "0", "0"),
+    ("force_igmp_version", "0", "0"),
+    ("ignore_routes_with_linkdown", "0", "0"),
+    ("log_martians", "0", "0"),
+    ("medium_id", "0", "0"),
+    ("promote_secondaries", "0", "0"),
+    ("proxy_arp", "0", "0"),
+    ("proxy_arp_pvlan", "0", "0"),
+    ("route_localnet", "0", "0"),
+    ("rp_filter", "0", "0"),
+    ("secure_redirects", "1", "1"),
+    ("send_redirects", "1", "1"),
+    ("shared_media", "1", "1"),
+];
+
+impl Baseline {
+    /// Reads what the calling thread's namespace, a fresh one, has copied from the host. A setting
+    /// that this kernel does not have is passed over.
+    pub(crate) fn read() -> Self {
+        let mut differing = Vec::new();
+        for (setting, all, default) in DEFAULTS {
+            // `lo` was there before anything could be set, and has the host's `default`.
+            for (folder, wanted) in [("all", all), ("default", default), ("lo", default)] {
+                let path = format!("/proc/sys/net/ipv4/conf/{folder}/{setting}");
+                let got = File::open(path).and_then(|file| read_text(&file));
+                if got.is_ok_and(|got| !same(wanted, &got)) {
+                    let key = format!("net.ipv4.conf.{folder}.{setting}");
+                    differing.push(Sysctl { key, value: wanted.to_owned() });
+                }
+            }
+        }
+        Self { differing }
+    }
+
+    /// Sets what differs in the calling thread's namespace.
+    pub(crate) fn set(&self) -> Result<(), SysctlError> {
+        self.differing.iter().try_for_each(Sysctl::set)
+    }
+}
