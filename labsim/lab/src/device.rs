@@ -1,6 +1,6 @@
 //! Devices beyond netlink: offload switches, device numbers, TUN devices.
 
-use labsim_scenario::InterfaceName;
+use labsim_scenario::model::InterfaceName;
 use nix::errno::Errno;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

@@ -5,7 +5,7 @@ use crate::enter::{Entry, Namespace};
 use crate::error::BuildError;
 use crate::plan::{NodePlan, Plan, TunnelMode};
 use crate::process::Children;
-use labsim_scenario::{InterfaceName, NodeName};
+use labsim_scenario::model::{InterfaceName, NodeName};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

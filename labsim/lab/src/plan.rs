@@ -4,7 +4,7 @@ mod display;
 mod of_scenario;
 
 use ipnet::IpNet;
-use labsim_scenario::{InterfaceName, NodeName};
+use labsim_scenario::model::{InterfaceName, NodeName};
 use std::net::IpAddr;
 
 /// How tunnelled packets come out on a real server.

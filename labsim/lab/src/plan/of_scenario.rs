@@ -5,7 +5,7 @@ use super::{
     Sysctl, TunnelMode, TunnelPlan,
 };
 use ipnet::IpNet;
-use labsim_scenario::{
+use labsim_scenario::model::{
     Attachment, Interface, InterfaceName, Node, NodeName, RealServer, Scenario, Topology,
 };
 use std::collections::{BTreeMap, BTreeSet};
