@@ -25,7 +25,7 @@ impl Tally {
 /// known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
-    /// Every [`crate::Outcome`] by its name, those that never came about with zeros.
+    /// Every last [`crate::Outcome`] by its name, those that never came about with zeros.
     pub outcomes: BTreeMap<String, Tally>,
     /// By the virtual server's name.
     pub virtual_servers: BTreeMap<String, ServerCounters>,

@@ -4,7 +4,14 @@
 
 mod config;
 mod counters;
+mod engine;
+mod flow;
+mod limit;
+mod neighbour;
 mod outcome;
+mod port;
+mod time;
+mod transmit;
 
 pub use config::{
     Config, FastL4, IpProtocol, Limits, OuterSource, Pool, Problem, Profile, VirtualServer,
@@ -13,4 +20,8 @@ pub use counters::{
     AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, ServerCounters,
     Tally,
 };
+pub use engine::Engine;
 pub use outcome::Outcome;
+pub use port::{Port, Route};
+pub use time::Instant;
+pub use transmit::Transmit;

@@ -52,6 +52,9 @@ pub enum Outcome {
     FragmentNotSupportedYet,
     /// A TCP or UDP header that is shorter than it has to be or contradicts itself.
     TransportHeaderMalformed,
+    /// A transport checksum that does not match, where the forwarder would have to answer. What
+    /// is passed on is left to the server to judge.
+    TransportChecksum,
     /// An ICMP message that is too short or whose checksum does not match.
     IcmpMalformed,
     /// An ICMP message other than an echo request.
@@ -74,7 +77,7 @@ pub enum Outcome {
     NoRoute,
     /// The next hop does not answer.
     NeighbourUnreachable,
-    /// Gave its place in the next hop's queue to a later packet.
+    /// Gave its place in the next hop's queue to a later packet, or found no place in it.
     NeighbourQueueOverflow,
     /// The neighbour table is full.
     NeighbourTableFull,
@@ -107,6 +110,7 @@ impl Outcome {
         Self::ProtocolNotHandled,
         Self::FragmentNotSupportedYet,
         Self::TransportHeaderMalformed,
+        Self::TransportChecksum,
         Self::IcmpMalformed,
         Self::IcmpNotHandled,
         Self::TtlExceeded,
@@ -151,6 +155,7 @@ impl Outcome {
             Self::ProtocolNotHandled => "protocol_not_handled",
             Self::FragmentNotSupportedYet => "fragment_not_supported_yet",
             Self::TransportHeaderMalformed => "transport_header_malformed",
+            Self::TransportChecksum => "transport_checksum",
             Self::IcmpMalformed => "icmp_malformed",
             Self::IcmpNotHandled => "icmp_not_handled",
             Self::TtlExceeded => "ttl_exceeded",

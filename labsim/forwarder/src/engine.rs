@@ -1,0 +1,161 @@
+//! The machine: frames and the time go in, frames, outcomes and counters come out.
+
+mod answer;
+mod arp;
+mod build;
+mod deliver;
+mod encapsulate;
+mod icmp;
+mod ipv4;
+mod select;
+mod snapshot;
+mod transport;
+
+use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
+use crate::flow;
+use crate::limit::Limit;
+use crate::neighbour::{self, Due, NeighbourId, WaitingQueue};
+use crate::port::Routes;
+use crate::{FastL4, Instant, Outcome, Port, Transmit};
+use encapsulate::{Encapsulator, Path};
+use labsim_wire::ethernet::{self, ethertype};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::Range;
+
+/// Flows that one [`Engine::tick`] forgets at most, so that packets are not kept waiting.
+const EXPIRY_BUDGET: usize = 1024;
+
+/// A load balancer on one interface.
+///
+/// It reads no clock and opens no socket: the caller hands it frames with the time, and sends what
+/// it writes. [`Self::process`] does not allocate.
+#[derive(Debug)]
+pub struct Engine {
+    port: Port,
+    routes: Routes,
+    services: Services,
+    servers: Vec<Server>,
+    pools: Vec<Pool>,
+    members: Vec<Member>,
+    flows: flow::Table,
+    neighbours: neighbour::Table,
+    waiting: WaitingQueue,
+    encapsulator: Encapsulator,
+    /// The ID of the last packet that the forwarder sent in its own name.
+    own_id: u16,
+    icmp_limit: Limit,
+    reset_limit: Limit,
+    tallies: [Tally; Outcome::COUNT],
+    flow_counters: FlowCounters,
+    answers: AnswerCounters,
+}
+
+/// Which virtual server takes what.
+#[derive(Debug)]
+struct Services {
+    /// By VIP; whether ARP requests for it are to be answered.
+    vips: HashMap<IpAddr, bool>,
+    /// By VIP, protocol and port; port 0 takes what no other takes.
+    servers: HashMap<(IpAddr, u8, u16), u16>,
+}
+
+impl Services {
+    fn is_vip(&self, address: IpAddr) -> bool {
+        self.vips.contains_key(&address)
+    }
+
+    fn find(&self, address: IpAddr, protocol: u8, port: u16) -> Option<u16> {
+        let exact = self.servers.get(&(address, protocol, port));
+        exact.or_else(|| self.servers.get(&(address, protocol, 0))).copied()
+    }
+}
+
+#[derive(Debug)]
+struct Server {
+    name: String,
+    pool: u16,
+    translate_port: bool,
+    fastl4: FastL4,
+    counters: ServerCounters,
+}
+
+#[derive(Debug)]
+struct Pool {
+    name: String,
+    members: Range<usize>,
+    /// Whose turn it is, counted from the pool's first member.
+    turn: usize,
+}
+
+#[derive(Debug)]
+struct Member {
+    name: String,
+    port: u16,
+    path: Path,
+    /// `None` without a route.
+    next_hop: Option<NeighbourId>,
+    counters: MemberCounters,
+}
+
+impl Engine {
+    /// Takes in one frame, Ethernet header first and without the frame check sequence, and writes
+    /// what it leads to.
+    pub fn process(&mut self, now: Instant, frame: &[u8], tx: &mut impl Transmit) -> Outcome {
+        let outcome = self.dispatch(now, frame, tx);
+        if outcome != Outcome::WaitingForNeighbour {
+            self.tallies[outcome as usize].add(frame.len());
+        }
+        // What the packet made due, a request for its next hop above all, goes out with it.
+        if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
+            self.ask_neighbours(now, tx);
+        }
+        outcome
+    }
+
+    fn dispatch(&mut self, now: Instant, frame: &[u8], tx: &mut impl Transmit) -> Outcome {
+        let Ok(link) = ethernet::View::new(frame) else { return Outcome::FrameTruncated };
+        let destination = link.destination();
+        if destination != self.port.mac && !destination.is_multicast() {
+            return Outcome::NotAddressedToUs;
+        }
+        match link.ethertype() {
+            ethertype::IPV4 => {
+                self.ipv4(now, frame.len(), link.payload(), destination.is_multicast(), tx)
+            }
+            ethertype::ARP => self.arp(now, &link, tx),
+            ethertype::IPV6 => Outcome::Ipv6NotSupportedYet,
+            _ => Outcome::EthertypeNotHandled,
+        }
+    }
+
+    /// Does what is due by `now`: asks neighbours, gives up on those that do not answer, forgets
+    /// flows. Call it once at the start and then when [`Self::next_deadline`] has come; earlier
+    /// and more often does no harm.
+    pub fn tick(&mut self, now: Instant, tx: &mut impl Transmit) {
+        self.ask_neighbours(now, tx);
+        let Self { flows, servers, members, flow_counters, .. } = self;
+        flows.expire(now, EXPIRY_BUDGET, |flow, why| {
+            *transport::expired(flow_counters, why) += 1;
+            servers[usize::from(flow.server)].counters.flows -= 1;
+            members[usize::from(flow.member)].counters.flows -= 1;
+        });
+    }
+
+    /// When [`Self::tick`] next has something to do, or `None` if nothing is waited for. It may
+    /// have passed.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let flows = self.flows.next_deadline();
+        flows.into_iter().chain(self.neighbours.next_deadline()).min()
+    }
+
+    fn ask_neighbours(&mut self, now: Instant, tx: &mut impl Transmit) {
+        while let Some(due) = self.neighbours.take_due(now) {
+            match due {
+                Due::Ask { address, to } => self.send_arp_request(address, to, tx),
+                Due::Failed(neighbour) => self.give_up_waiting(neighbour),
+            }
+        }
+    }
+}

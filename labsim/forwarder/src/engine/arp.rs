@@ -1,0 +1,136 @@
+//! ARP (RFC 826): learning, answering for VIPs, asking.
+
+use super::{Engine, NeighbourId};
+use crate::neighbour::{Resolution, Waiting};
+use crate::{Instant, Outcome, Transmit};
+use labsim_wire::arp::{self, operation};
+use labsim_wire::ethernet::{self, Mac, ethertype};
+use std::net::IpAddr;
+
+use super::encapsulate::Rewrite;
+
+impl Engine {
+    pub(super) fn arp(
+        &mut self,
+        now: Instant,
+        link: &ethernet::View<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let Ok(view) = arp::View::new(link.payload()) else { return Outcome::ArpMalformed };
+        let message = arp::Packet::parse(&view);
+        let sender = IpAddr::V4(message.sender_ip);
+        let target = IpAddr::V4(message.target_ip);
+        if message.sender_mac.is_multicast() || message.sender_mac == Mac::default() {
+            return Outcome::ArpMalformed;
+        }
+        if message.sender_mac == self.port.mac
+            || self.port.is_own(sender)
+            || self.services.is_vip(sender)
+        {
+            return Outcome::ArpIgnored;
+        }
+        // Only an answer to us proves that the neighbour hears us (RFC 4861 7.3.1 says it for
+        // IPv6; Linux treats both alike).
+        let answer = message.operation == operation::REPLY
+            && link.destination() == self.port.mac
+            && self.port.is_own(target);
+        let learned = self.neighbours.learn(sender, message.sender_mac, answer, now);
+        if let Some(neighbour) = learned {
+            self.send_waiting(neighbour, now, tx);
+        }
+        let answers = self.services.vips.get(&target).copied().unwrap_or(false);
+        if message.operation == operation::REQUEST && answers {
+            return self.answer_arp(&message, tx);
+        }
+        if learned.is_some() { Outcome::ArpLearned } else { Outcome::ArpIgnored }
+    }
+
+    /// Tells the VIP's owner to who asked; also to a probe, whose sender has no address yet
+    /// (RFC 5227).
+    fn answer_arp(&mut self, request: &arp::Packet, tx: &mut impl Transmit) -> Outcome {
+        let reply = arp::Packet {
+            operation: operation::REPLY,
+            sender_mac: self.port.mac,
+            sender_ip: request.target_ip,
+            target_mac: request.sender_mac,
+            target_ip: request.sender_ip,
+        };
+        if self.send_arp(&reply, request.sender_mac, tx) {
+            self.answers.arp_reply += 1;
+            Outcome::ArpAnswered
+        } else {
+            Outcome::TransmitFull
+        }
+    }
+
+    /// Asks for a neighbour. A request that finds no room is repeated with the next one's time.
+    pub(super) fn send_arp_request(&self, target: IpAddr, to: Mac, tx: &mut impl Transmit) {
+        let (IpAddr::V4(target_ip), Some(sender_ip)) = (target, self.port.source_for(target))
+        else {
+            return;
+        };
+        let request = arp::Packet {
+            operation: operation::REQUEST,
+            sender_mac: self.port.mac,
+            sender_ip,
+            target_mac: Mac::default(),
+            target_ip,
+        };
+        let _ = self.send_arp(&request, to, tx);
+    }
+
+    fn send_arp(&self, message: &arp::Packet, to: Mac, tx: &mut impl Transmit) -> bool {
+        let link =
+            ethernet::Header { destination: to, source: self.port.mac, ethertype: ethertype::ARP };
+        tx.transmit(ethernet::HEADER_LEN + message.length(), |frame| {
+            link.emit(frame)?;
+            message.emit(&mut frame[ethernet::HEADER_LEN..])
+        })
+    }
+
+    /// Sends what waited for a neighbour that is known now, oldest first.
+    fn send_waiting(&mut self, neighbour: NeighbourId, now: Instant, tx: &mut impl Transmit) {
+        if self.waiting.len() == 0 {
+            return;
+        }
+        let Resolution::Ready(mac) = self.neighbours.resolve(neighbour, now) else { return };
+        let Self { waiting, encapsulator, members, tallies, answers, port, .. } = self;
+        while let Some((what, packet)) = waiting.pop(neighbour) {
+            match what {
+                Waiting::ForMember { member, frame } => {
+                    let member = &mut members[usize::from(member)];
+                    let outcome = encapsulator.send(member.path, mac, packet, Rewrite::DONE, tx);
+                    tallies[outcome as usize].add(frame);
+                    if outcome != Outcome::TransmitFull {
+                        member.counters.sent.add(packet.len());
+                    }
+                }
+                Waiting::Answer(kind) => {
+                    let link = ethernet::Header {
+                        destination: mac,
+                        source: port.mac,
+                        ethertype: ethertype::IPV4,
+                    };
+                    let sent = tx.transmit(ethernet::HEADER_LEN + packet.len(), |frame| {
+                        link.emit(frame)?;
+                        frame[ethernet::HEADER_LEN..].copy_from_slice(packet);
+                        Ok(())
+                    });
+                    answers.count(kind, sent);
+                }
+            }
+        }
+    }
+
+    /// What waited for a neighbour that does not answer.
+    pub(super) fn give_up_waiting(&mut self, neighbour: NeighbourId) {
+        while let Some((what, _)) = self.waiting.pop(neighbour) {
+            match what {
+                Waiting::ForMember { frame, .. } => {
+                    self.tallies[Outcome::NeighbourUnreachable as usize].add(frame);
+                }
+                Waiting::Answer(_) => self.answers.unsendable += 1,
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! From a configuration and an interface to an engine, or to every reason why not.
+
+use super::{Encapsulator, Engine, Member, Path, Pool, Server, Services};
+use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
+use crate::limit::Limit;
+use crate::neighbour::WaitingQueue;
+use crate::port::Routes;
+use crate::{Config, Outcome, OuterSource, Port, Problem, Profile, Route, flow, neighbour};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// The least MTU: room for a fragment's headers and 48 bytes.
+const LEAST_MTU: usize = 128;
+/// ICMP errors a second and at once (Linux's `icmp_msgs_per_sec` and `icmp_msgs_burst`); RFC 1812
+/// 4.3.2.8 asks for a limit.
+const ICMP_LIMIT: Limit = Limit::new(1000, 50);
+/// Resets a second and at once (F5's `tm.maxrejectrate`).
+const RESET_LIMIT: Limit = Limit::new(250, 250);
+
+impl Engine {
+    /// Builds an engine for the interface `port`, with `routes` beyond its own prefixes.
+    ///
+    /// # Errors
+    /// Every [`Problem`] of the configuration, by itself and with this interface.
+    pub fn new(config: &Config, port: Port, routes: &[Route]) -> Result<Self, Vec<Problem>> {
+        let mut problems = config.check();
+        check_port(config, &port, &mut problems);
+        let routes = Routes::new(&port, routes);
+        let mut neighbours = neighbour::Table::new(config.limits.neighbours as usize);
+        let mut members = Vec::new();
+        let mut pools = Vec::new();
+        for (name, pool) in &config.pools {
+            let first = members.len();
+            for address in &pool.members {
+                let next_hop = routes.next_hop(address.ip());
+                let neighbour = next_hop.map(|next_hop| neighbours.pin(next_hop));
+                if neighbour == Some(None) {
+                    problems.push(Problem::new(
+                        "limits.neighbours",
+                        format!("{} are too few for the members", config.limits.neighbours),
+                    ));
+                }
+                members.push(Member {
+                    name: address.to_string(),
+                    port: address.port(),
+                    path: path(config.outer_source, pool.profile, address, next_hop, &port),
+                    next_hop: neighbour.flatten(),
+                    counters: MemberCounters::default(),
+                });
+            }
+            pools.push(Pool { name: name.clone(), members: first..members.len(), turn: 0 });
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let (services, servers) = services(config, &port);
+        let idle = config.virtual_servers.values();
+        let idle = idle.map(|server| Duration::from_secs(server.fastl4.idle_timeout.into()));
+        Ok(Self {
+            routes,
+            services,
+            servers,
+            pools,
+            members,
+            flows: flow::Table::new(config.limits.flows as usize, idle.collect()),
+            neighbours,
+            waiting: WaitingQueue::new(config.limits.waiting_packets as usize, port.mtu),
+            encapsulator: Encapsulator::new(port.mac, port.mtu),
+            own_id: 0,
+            icmp_limit: ICMP_LIMIT,
+            reset_limit: RESET_LIMIT,
+            tallies: [Tally::default(); Outcome::COUNT],
+            flow_counters: FlowCounters::default(),
+            answers: AnswerCounters::default(),
+            port,
+        })
+    }
+}
+
+fn check_port(config: &Config, port: &Port, problems: &mut Vec<Problem>) {
+    if port.mtu < LEAST_MTU {
+        let least = format!("its MTU is {}; at least {LEAST_MTU} is needed", port.mtu);
+        problems.push(Problem::new("interface", least));
+    }
+    if !port.addresses.iter().any(|network| network.addr().is_ipv4()) {
+        problems.push(Problem::new(
+            "interface",
+            format!("`{}` has no IPv4 address; give it one", config.interface),
+        ));
+    }
+    for (name, server) in &config.virtual_servers {
+        if port.is_own(server.destination.ip()) {
+            problems.push(Problem::new(
+                format!("virtual_servers.{name}.destination"),
+                format!(
+                    "{} is an address of `{}` itself, so the kernel would answer too; take it \
+                     off the interface",
+                    server.destination.ip(),
+                    config.interface
+                ),
+            ));
+        }
+    }
+}
+
+fn path(
+    outer_source: OuterSource,
+    profile: Profile,
+    member: &SocketAddr,
+    next_hop: Option<IpAddr>,
+    port: &Port,
+) -> Path {
+    match (profile, member.ip()) {
+        (Profile::Ipip, IpAddr::V4(destination)) => {
+            let source = match outer_source {
+                OuterSource::Client => None,
+                OuterSource::Egress => next_hop.and_then(|next_hop| port.source_for(next_hop)),
+            };
+            Path::Ipip { source, destination }
+        }
+        // IPv6 members are refused by the configuration's check.
+        _ => Path::Plain,
+    }
+}
+
+fn services(config: &Config, port: &Port) -> (Services, Vec<Server>) {
+    let mut services = Services { vips: HashMap::new(), servers: HashMap::new() };
+    let mut servers = Vec::new();
+    for (name, server) in &config.virtual_servers {
+        let vip = server.destination.ip();
+        services.vips.insert(vip, port.is_connected(vip));
+        let key = (vip, server.ip_protocol.number(), server.destination.port());
+        services.servers.insert(key, servers.len() as u16);
+        let pool = config.pools.keys().position(|pool| *pool == server.pool).unwrap_or_default();
+        servers.push(Server {
+            name: name.clone(),
+            pool: pool as u16,
+            translate_port: server.translate_port,
+            fastl4: server.fastl4,
+            counters: ServerCounters::default(),
+        });
+    }
+    (services, servers)
+}

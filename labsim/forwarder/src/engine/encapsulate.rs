@@ -1,0 +1,251 @@
+//! From a client's packet to frames for a member: rewriting, encapsulation, fragments.
+
+use super::Outcome;
+use crate::Transmit;
+use labsim_wire::ethernet::{self, Mac, ethertype};
+use labsim_wire::{EmitError, checksum, ipv4, protocol};
+use std::net::Ipv4Addr;
+
+/// The outer header's TTL, as F5 sends it.
+const OUTER_TTL: u8 = 255;
+
+/// How packets reach a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Path {
+    /// As they are.
+    Plain,
+    /// In IPIP.
+    Ipip {
+        /// The outer source; `None` takes the client's.
+        source: Option<Ipv4Addr>,
+        /// The member.
+        destination: Ipv4Addr,
+    },
+}
+
+impl Path {
+    /// Bytes that a packet grows by.
+    pub(super) const fn overhead(self) -> usize {
+        match self {
+            Self::Plain => 0,
+            Self::Ipip { .. } => ipv4::MIN_HEADER_LEN,
+        }
+    }
+}
+
+/// What changes in the client's own packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rewrite {
+    /// Take one off the TTL, which is above 1.
+    pub(super) decrement_ttl: bool,
+    /// The destination port, where it becomes another.
+    pub(super) port: Option<u16>,
+}
+
+impl Rewrite {
+    /// For a packet that was rewritten before it waited.
+    pub(super) const DONE: Self = Self { decrement_ttl: false, port: None };
+
+    /// Copies a whole packet and changes it.
+    pub(super) fn copy(self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
+        out.copy_from_slice(packet);
+        if let Ok(mut view) = ipv4::ViewMut::new(out) {
+            if self.decrement_ttl {
+                let _ = view.decrement_ttl();
+            }
+            if let Some(port) = self.port {
+                let transport = view.view().protocol();
+                set_destination_port(transport, view.payload_mut(), port);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Changes a TCP or UDP destination port and its checksum with it (RFC 1624). `payload` holds the
+/// header up to its checksum at least.
+fn set_destination_port(transport: u8, payload: &mut [u8], port: u16) {
+    let sum_at = if transport == protocol::TCP { 16 } else { 6 };
+    let Some([ports_high, ports_low]) = payload.get(2..4).and_then(|p| <[u8; 2]>::try_from(p).ok())
+    else {
+        return;
+    };
+    let old = u16::from_be_bytes([ports_high, ports_low]);
+    payload[2..4].copy_from_slice(&port.to_be_bytes());
+    let Some(field) = payload.get_mut(sum_at..sum_at + 2) else { return };
+    let sum = u16::from_be_bytes([field[0], field[1]]);
+    let absent = transport == protocol::UDP && sum == 0;
+    if !absent {
+        let sum = checksum::update(sum, old, port);
+        // UDP's 0 says that there is none (RFC 768).
+        let sum = if transport == protocol::UDP && sum == 0 { 0xffff } else { sum };
+        field.copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+/// Writes frames for members; counts their outer IDs.
+#[derive(Debug)]
+pub(super) struct Encapsulator {
+    mac: Mac,
+    mtu: usize,
+    /// The last one used. Every tunnel packet takes the next.
+    id: u16,
+}
+
+impl Encapsulator {
+    pub(super) const fn new(mac: Mac, mtu: usize) -> Self {
+        Self { mac, mtu, id: 0 }
+    }
+
+    /// Whether a packet of `length` bytes can go this way uncut.
+    pub(super) const fn fits(&self, path: Path, length: usize) -> bool {
+        length + path.overhead() <= self.mtu
+    }
+
+    /// The longest packet that can go this way uncut.
+    pub(super) const fn inner_mtu(&self, path: Path) -> usize {
+        self.mtu - path.overhead()
+    }
+
+    /// Sends `packet` to a member, in fragments if it is too long: the caller has made sure that
+    /// it may be cut then.
+    pub(super) fn send(
+        &mut self,
+        path: Path,
+        next_hop: Mac,
+        packet: &[u8],
+        rewrite: Rewrite,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        if !self.fits(path, packet.len()) {
+            return self.send_fragments(path, next_hop, packet, rewrite, tx);
+        }
+        let client = source_of(packet);
+        let fill = |inner: &mut [u8]| rewrite.copy(packet, inner);
+        if self.frame(path, next_hop, client, packet.len(), fill, tx) {
+            Outcome::Forwarded
+        } else {
+            Outcome::TransmitFull
+        }
+    }
+
+    /// One frame around an inner packet that `fill` writes.
+    fn frame(
+        &mut self,
+        path: Path,
+        next_hop: Mac,
+        client: Ipv4Addr,
+        inner_length: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
+        tx: &mut impl Transmit,
+    ) -> bool {
+        let link = ethernet::Header {
+            destination: next_hop,
+            source: self.mac,
+            ethertype: ethertype::IPV4,
+        };
+        let start = ethernet::HEADER_LEN + path.overhead();
+        let id = self.id.wrapping_add(1);
+        let sent = tx.transmit(start + inner_length, |frame| {
+            link.emit(frame)?;
+            if let Path::Ipip { source, destination } = path {
+                let outer = ipv4::Header {
+                    source: source.unwrap_or(client),
+                    destination,
+                    protocol: protocol::IPIP,
+                    ttl: OUTER_TTL,
+                    tos: 0,
+                    id,
+                    dont_fragment: true,
+                    more_fragments: false,
+                    fragment_offset: 0,
+                    options: &[],
+                    payload_length: inner_length,
+                };
+                outer.emit(&mut frame[ethernet::HEADER_LEN..])?;
+            }
+            fill(&mut frame[start..])
+        });
+        if sent && path.overhead() > 0 {
+            self.id = id;
+        }
+        sent
+    }
+
+    /// Cuts the inner packet (RFC 791 3.2), so that the outer ones can keep their DF: the member
+    /// puts it together after decapsulation.
+    fn send_fragments(
+        &mut self,
+        path: Path,
+        next_hop: Mac,
+        packet: &[u8],
+        rewrite: Rewrite,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let Ok(view) = ipv4::View::new(packet) else { return Outcome::Ipv4HeaderMalformed };
+        let payload = view.payload();
+        let mut options = [0; ipv4::MAX_HEADER_LEN - ipv4::MIN_HEADER_LEN];
+        let options = &mut options[..view.options().len()];
+        options.copy_from_slice(view.options());
+        // At least 48: the port's MTU is 128 or more.
+        let most = (self.inner_mtu(path) - view.header_length()) / 8 * 8;
+        let client = view.source();
+        let mut offset = 0;
+        while offset < payload.len() {
+            let part = &payload[offset..payload.len().min(offset + most)];
+            let last = offset + part.len() == payload.len();
+            let header = ipv4::Header {
+                ttl: view.ttl() - u8::from(rewrite.decrement_ttl),
+                more_fragments: !last,
+                fragment_offset: offset as u16,
+                options: &*options,
+                payload_length: part.len(),
+                ..ipv4::Header::parse(&view)
+            };
+            let length = header.length();
+            let fill = |inner: &mut [u8]| {
+                header.emit(inner)?;
+                inner[length..].copy_from_slice(part);
+                if let Some(port) = rewrite.port.filter(|_| offset == 0) {
+                    set_destination_port(view.protocol(), &mut inner[length..], port);
+                }
+                Ok(())
+            };
+            if !self.frame(path, next_hop, client, length + part.len(), fill, tx) {
+                return Outcome::TransmitFull;
+            }
+            if offset == 0 {
+                blank_uncopied(options);
+            }
+            offset += part.len();
+        }
+        Outcome::ForwardedInFragments
+    }
+}
+
+fn source_of(packet: &[u8]) -> Ipv4Addr {
+    ipv4::View::new_cut(packet).map_or(Ipv4Addr::UNSPECIFIED, |view| view.source())
+}
+
+/// Turns options that only the first fragment carries (copied flag 0, RFC 791 3.1) into "no
+/// operation", as Linux does, so that every fragment's header has the same length.
+fn blank_uncopied(options: &mut [u8]) {
+    const END: u8 = 0;
+    const NO_OPERATION: u8 = 1;
+    const COPIED: u8 = 0x80;
+    let mut at = 0;
+    while at < options.len() && options[at] != END {
+        let length = match options[at] {
+            NO_OPERATION => 1,
+            _ => options.get(at + 1).map_or(0, |length| usize::from(*length)),
+        };
+        let Some(option) = options.get_mut(at..at + length).filter(|option| !option.is_empty())
+        else {
+            return;
+        };
+        if option[0] & COPIED == 0 {
+            option.fill(NO_OPERATION);
+        }
+        at += length;
+    }
+}

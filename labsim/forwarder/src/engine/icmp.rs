@@ -1,0 +1,39 @@
+//! ICMP to a VIP: an echo is answered, as F5's virtual addresses do.
+
+use super::Engine;
+use crate::neighbour::AnswerKind;
+use crate::{Instant, Outcome, Transmit};
+use labsim_wire::icmpv4::{self, Message};
+use labsim_wire::{ipv4, protocol};
+
+impl Engine {
+    pub(super) fn icmp(
+        &mut self,
+        now: Instant,
+        ip: &ipv4::View<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let Ok(message) = icmpv4::View::new(ip.payload()) else { return Outcome::IcmpMalformed };
+        if !message.checksum_ok() {
+            return Outcome::IcmpMalformed;
+        }
+        let Message::EchoRequest { id, sequence } = Message::parse(&message) else {
+            return Outcome::IcmpNotHandled;
+        };
+        let data = message.data();
+        let reply = Message::EchoReply { id, sequence };
+        let (from, to) = (ip.destination(), ip.source());
+        let mut header = self.own_header(from, to, protocol::ICMP, icmpv4::HEADER_LEN + data.len());
+        // RFC 1122 3.2.2.6 leaves it open; Linux answers with the TOS it was asked with.
+        header.tos = ip.tos();
+        let length = ipv4::MIN_HEADER_LEN + header.payload_length;
+        let fill = |packet: &mut [u8]| {
+            header.emit(packet)?;
+            let message = &mut packet[ipv4::MIN_HEADER_LEN..];
+            message[icmpv4::HEADER_LEN..].copy_from_slice(data);
+            reply.emit(message)
+        };
+        self.answer(now, AnswerKind::EchoReply, to, length, fill, tx);
+        Outcome::EchoAnswered
+    }
+}

@@ -1,0 +1,238 @@
+//! TCP and UDP packets: which flow and which virtual server they belong to, and how flows begin
+//! and end under fastL4's rules.
+
+use super::Engine;
+use crate::counters::FlowCounters;
+use crate::flow::{Expired, Flow, FlowId, Key, State};
+use crate::neighbour::AnswerKind;
+use crate::{Instant, Outcome, Transmit};
+use labsim_wire::checksum::ChecksumState;
+use labsim_wire::icmpv4::{Message, unreachable};
+use labsim_wire::tcp::{self, Flags};
+use labsim_wire::{ipv4, protocol, udp};
+use std::net::IpAddr;
+
+/// A packet on its way, with the header that its protocol has.
+pub(super) struct Packet<'a> {
+    pub(super) ip: ipv4::View<'a>,
+    pub(super) transport: Transport<'a>,
+    /// Length of the frame that it came in.
+    pub(super) frame: usize,
+}
+
+pub(super) enum Transport<'a> {
+    Tcp(tcp::View<'a>),
+    Udp(udp::View<'a>),
+}
+
+impl Packet<'_> {
+    fn ports(&self) -> (u16, u16) {
+        match &self.transport {
+            Transport::Tcp(segment) => (segment.source_port(), segment.destination_port()),
+            Transport::Udp(datagram) => (datagram.source_port(), datagram.destination_port()),
+        }
+    }
+
+    /// TCP's control bits; none for UDP.
+    fn flags(&self) -> Flags {
+        match &self.transport {
+            Transport::Tcp(segment) => segment.flags(),
+            Transport::Udp(_) => Flags(0),
+        }
+    }
+
+    /// Whether a connection begins here.
+    fn is_syn(&self) -> bool {
+        self.flags().contains(Flags::SYN) && !self.flags().contains(Flags::ACK)
+    }
+
+    /// Whether the forwarder may believe it enough to answer it.
+    fn checksum_ok(&self) -> bool {
+        let state = match &self.transport {
+            Transport::Tcp(segment) => segment.checksum_state(&self.ip.addresses()),
+            Transport::Udp(datagram) => datagram.checksum_state(&self.ip.addresses()),
+        };
+        matches!(state, ChecksumState::Good | ChecksumState::Absent)
+    }
+}
+
+impl Engine {
+    pub(super) fn transport(
+        &mut self,
+        now: Instant,
+        frame: usize,
+        ip: &ipv4::View<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let transport = if ip.protocol() == protocol::TCP {
+            tcp::View::new(ip.payload()).ok().filter(flags_make_sense).map(Transport::Tcp)
+        } else {
+            udp::View::new(ip.payload()).ok().map(Transport::Udp)
+        };
+        let vip = IpAddr::from(ip.destination());
+        let Some(transport) = transport else {
+            let is_vip = self.services.is_vip(vip);
+            return if is_vip {
+                Outcome::TransportHeaderMalformed
+            } else {
+                Outcome::NoVirtualAddress
+            };
+        };
+        let packet = Packet { ip: *ip, transport, frame };
+        let (from, to) = packet.ports();
+        let key = Key::new(ip.source().into(), vip, from, to, ip.protocol());
+        if let Some(id) = self.flows.find(&key) {
+            let flow = self.flows.get(id);
+            if let Some(why) = self.flows.overdue(id, now) {
+                self.forget(id, |counters| expired(counters, why));
+            } else if flow.state == State::Closing && packet.is_syn() {
+                self.forget(id, |counters| &mut counters.replaced);
+            } else {
+                return self.continue_flow(now, id, flow, &packet, tx);
+            }
+        }
+        if !self.services.is_vip(vip) {
+            return Outcome::NoVirtualAddress;
+        }
+        match self.services.find(vip, ip.protocol(), to) {
+            Some(server) => self.begin_flow(now, server, &key, &packet, tx),
+            None => self.refuse_unserved(now, &packet, tx),
+        }
+    }
+
+    fn continue_flow(
+        &mut self,
+        now: Instant,
+        id: FlowId,
+        flow: Flow,
+        packet: &Packet<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        if let Some(outcome) = self.refuse_undeliverable(now, flow.member, packet, tx) {
+            return outcome;
+        }
+        let outcome = self.deliver(now, flow.server, flow.member, packet, tx);
+        let flags = packet.flags();
+        let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
+        if flags.contains(Flags::RST) {
+            self.forget(id, |counters| &mut counters.closed_by_reset);
+        } else if flags.contains(Flags::FIN) && loose_close {
+            self.flows.set_state(id, State::Closing, now);
+        } else if flow.state == State::Opening && !packet.is_syn() {
+            self.flows.set_state(id, State::Open, now);
+        } else {
+            self.flows.touch(id, now);
+        }
+        outcome
+    }
+
+    fn begin_flow(
+        &mut self,
+        now: Instant,
+        server: u16,
+        key: &Key,
+        packet: &Packet<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let fastl4 = self.servers[usize::from(server)].fastl4;
+        let flags = packet.flags();
+        let is_tcp = matches!(packet.transport, Transport::Tcp(_));
+        let loosely = is_tcp && !packet.is_syn();
+        if flags.contains(Flags::RST) {
+            return Outcome::ResetWithoutFlow;
+        }
+        if loosely && !fastl4.loose_initiation {
+            return self.refuse_with_reset(now, Outcome::NoFlow, packet, tx);
+        }
+        let member = match self.select(server) {
+            Ok(member) => member,
+            Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
+        };
+        if let Some(outcome) = self.refuse_undeliverable(now, member, packet, tx) {
+            return outcome;
+        }
+        let state = if is_tcp && !loosely {
+            State::Opening
+        } else if flags.contains(Flags::FIN) && fastl4.loose_close {
+            State::Closing
+        } else {
+            State::Open
+        };
+        if self.flows.is_full() {
+            let Some(oldest) = self.flows.evict() else { return Outcome::FlowTableFull };
+            self.flow_counters.evicted += 1;
+            self.count_forgotten(oldest);
+        }
+        if !self.flows.insert(*key, Flow { server, member, state }, now) {
+            return Outcome::FlowTableFull;
+        }
+        self.chosen(server, member);
+        self.flow_counters.opened += 1;
+        self.flow_counters.loosely_initiated += u64::from(loosely);
+        self.deliver(now, server, member, packet, tx)
+    }
+
+    /// A VIP without a virtual server for this protocol and port: F5 rejects it, and a host says
+    /// that nobody listens (RFC 1122 3.2.2.1).
+    fn refuse_unserved(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        if let Transport::Tcp(_) = packet.transport {
+            return self.refuse_with_reset(now, Outcome::NoVirtualServer, packet, tx);
+        }
+        if !packet.checksum_ok() {
+            return Outcome::TransportChecksum;
+        }
+        let vip = Some(packet.ip.destination());
+        let message = Message::Unreachable { code: unreachable::PORT };
+        let answer = (AnswerKind::PortUnreachable, message);
+        self.icmp_error(now, &packet.ip, vip, answer, tx);
+        Outcome::NoVirtualServer
+    }
+
+    /// Tells a TCP client that it is not served; UDP is dropped.
+    fn refuse_with_reset(
+        &mut self,
+        now: Instant,
+        outcome: Outcome,
+        packet: &Packet<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        if let Transport::Tcp(segment) = &packet.transport {
+            if !packet.checksum_ok() {
+                return Outcome::TransportChecksum;
+            }
+            self.reset(now, &packet.ip, segment, tx);
+        }
+        outcome
+    }
+
+    fn forget(&mut self, id: FlowId, counter: impl FnOnce(&mut FlowCounters) -> &mut u64) {
+        let flow = self.flows.remove(id);
+        *counter(&mut self.flow_counters) += 1;
+        self.count_forgotten(flow);
+    }
+
+    fn count_forgotten(&mut self, flow: Flow) {
+        self.servers[usize::from(flow.server)].counters.flows -= 1;
+        self.members[usize::from(flow.member)].counters.flows -= 1;
+    }
+}
+
+/// No sender begins and ends a connection in one segment.
+fn flags_make_sense(segment: &tcp::View<'_>) -> bool {
+    let flags = segment.flags();
+    let ends = flags.contains(Flags::FIN) || flags.contains(Flags::RST);
+    !(flags.contains(Flags::SYN) && ends)
+}
+
+pub(super) fn expired(counters: &mut FlowCounters, why: Expired) -> &mut u64 {
+    match why {
+        Expired::Handshake => &mut counters.handshake_timed_out,
+        Expired::Idle => &mut counters.timed_out,
+        Expired::Closed => &mut counters.closed_by_fin,
+    }
+}

@@ -1,0 +1,103 @@
+//! Flows: what a client's packets are recognised by, which member they go to, and when they are
+//! forgotten.
+
+mod table;
+mod wheel;
+
+pub(crate) use table::{Expired, FlowId, Table};
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// After a SYN, the client's next packet has this long to come (F5's `tcp-handshake-timeout`).
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// After the FIN that ends a loosely closed flow, the last acknowledgements have this long to find
+/// the same member (F5's `tcp-close-timeout`).
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What packets of one flow have in common. IPv4 addresses are held in their IPv6-mapped form
+/// (RFC 4291 2.5.5.2), so that both families share a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    source: [u64; 2],
+    destination: [u64; 2],
+    ports: u32,
+    protocol: u8,
+}
+
+impl Key {
+    pub(crate) fn new(
+        source: IpAddr,
+        destination: IpAddr,
+        source_port: u16,
+        destination_port: u16,
+        protocol: u8,
+    ) -> Self {
+        let ports = u32::from(source_port) << 16 | u32::from(destination_port);
+        Self { source: number(source), destination: number(destination), ports, protocol }
+    }
+}
+
+/// Upper and lower half.
+fn number(address: IpAddr) -> [u64; 2] {
+    match address {
+        IpAddr::V4(address) => [0, 0xffff_0000_0000 | u64::from(address.to_bits())],
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            [(bits >> 64) as u64, bits as u64]
+        }
+    }
+}
+
+/// Hashes keys with a secret, so that nobody can choose packets that all fall on one place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hasher([u64; 2]);
+
+impl Hasher {
+    pub(crate) fn new() -> Self {
+        let random = RandomState::new();
+        Self([random.hash_one(0u8) | 1, random.hash_one(1u8) | 1])
+    }
+
+    /// Folded multiplication of the words, each mixed with the one before.
+    pub(crate) fn hash(self, key: &Key) -> u32 {
+        let fold = |a: u64, b: u64| {
+            let product = u128::from(a).wrapping_mul(u128::from(b));
+            (product as u64) ^ (product >> 64) as u64
+        };
+        let [one, two] = self.0;
+        let ports = u64::from(key.ports) << 8 | u64::from(key.protocol);
+        let source = key.source[1] ^ one;
+        let destination = key.destination[1] ^ two;
+        let mut hash = fold(source, destination.rotate_left(32) ^ ports.wrapping_mul(one));
+        let high = (key.source[0], key.destination[0]);
+        if high != (0, 0) {
+            hash = fold(hash ^ high.0, two ^ high.1.rotate_left(17));
+        }
+        let hash = fold(hash ^ ports ^ two, one);
+        (hash ^ (hash >> 32)) as u32
+    }
+}
+
+/// How far a flow has come, as far as one direction tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum State {
+    /// Only SYNs were seen.
+    Opening,
+    /// More than a SYN was seen.
+    Open,
+    /// A FIN was seen, and the virtual server closes loosely.
+    Closing,
+}
+
+/// What the table keeps of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flow {
+    /// Index of its virtual server.
+    pub(crate) server: u16,
+    /// Index of its member.
+    pub(crate) member: u16,
+    pub(crate) state: State,
+}

@@ -1,0 +1,171 @@
+//! The flow table against a plain map, and its timeouts on a virtual clock.
+
+use super::{Entry, Expired, Table};
+use crate::Instant;
+use crate::flow::{Flow, Key, State};
+use proptest::prelude::{Strategy, any, prop, proptest};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn key(number: u32) -> Key {
+    let source = std::net::Ipv4Addr::from_bits(0xc0a8_0000 | (number >> 3)).into();
+    Key::new(source, [172, 16, 4, 99].into(), (number & 7) as u16, 49, 6)
+}
+
+fn flow(state: State) -> Flow {
+    Flow { server: 0, member: 0, state }
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_nanos(seconds * SECOND)
+}
+
+fn table(capacity: usize) -> Table {
+    Table::new(capacity, vec![Duration::from_secs(300)])
+}
+
+fn expire(table: &mut Table, now: Instant) -> Vec<Expired> {
+    let mut gone = Vec::new();
+    assert!(table.expire(now, usize::MAX, |_, reason| gone.push(reason)));
+    gone
+}
+
+#[test]
+fn an_entry_fills_one_cache_line() {
+    assert_eq!(size_of::<Entry>(), 64);
+}
+
+#[test]
+fn each_state_has_its_own_timeout() {
+    for (state, seconds, reason) in [
+        (State::Opening, 5, Expired::Handshake),
+        (State::Open, 300, Expired::Idle),
+        (State::Closing, 5, Expired::Closed),
+    ] {
+        let mut table = table(4);
+        assert!(table.insert(key(1), flow(state), at(1000)));
+        let id = table.find(&key(1)).unwrap();
+        let before = Instant::from_nanos(at(1000 + seconds).as_nanos() - 1);
+        assert_eq!(table.overdue(id, before), None);
+        assert_eq!(table.overdue(id, at(1000 + seconds)), Some(reason));
+        assert_eq!(expire(&mut table, before), []);
+        let due = table.next_deadline().unwrap();
+        assert!(due >= at(1000 + seconds) && due <= at(1001 + seconds), "{due:?}");
+        assert_eq!(expire(&mut table, due), [reason]);
+        assert_eq!((table.len(), table.next_deadline()), (0, None));
+    }
+}
+
+#[test]
+fn a_packet_puts_the_idle_timeout_off() {
+    let mut table = table(4);
+    assert!(table.insert(key(1), flow(State::Open), at(0)));
+    let id = table.find(&key(1)).unwrap();
+    for second in (100..5000).step_by(100) {
+        table.touch(id, at(second));
+        assert_eq!(expire(&mut table, at(second)), []);
+    }
+    assert_eq!(expire(&mut table, at(5199)), []);
+    assert_eq!(expire(&mut table, at(5202)), [Expired::Idle]);
+}
+
+#[test]
+fn a_repeated_syn_does_not_keep_a_half_open_flow_alive() {
+    let mut table = table(4);
+    assert!(table.insert(key(1), flow(State::Opening), at(0)));
+    let id = table.find(&key(1)).unwrap();
+    table.touch(id, at(4));
+    assert_eq!(expire(&mut table, at(5)), [Expired::Handshake]);
+}
+
+#[test]
+fn a_full_table_gives_up_half_open_flows_and_never_established_ones() {
+    let mut table = table(3);
+    assert!(table.insert(key(1), flow(State::Opening), at(0)));
+    assert!(table.insert(key(2), flow(State::Open), at(0)));
+    assert!(table.insert(key(3), flow(State::Opening), at(1)));
+    assert!(!table.insert(key(4), flow(State::Open), at(1)));
+    assert!(table.evict().is_some());
+    assert_eq!(table.find(&key(1)), None);
+    assert!(table.insert(key(4), flow(State::Open), at(1)));
+    assert!(table.evict().is_some());
+    assert!(table.insert(key(5), flow(State::Open), at(1)));
+    assert!(table.evict().is_none());
+    assert!(!table.insert(key(6), flow(State::Open), at(1)));
+    assert_eq!(expire(&mut table, at(400)), [Expired::Idle; 3]);
+}
+
+#[test]
+fn a_budget_is_kept_and_the_rest_comes_next_time() {
+    let mut table = table(100);
+    for number in 0..100 {
+        assert!(table.insert(key(number), flow(State::Open), at(0)));
+    }
+    let mut gone = 0;
+    let mut calls = 0;
+    while !table.expire(at(1000), 30, |_, _| gone += 1) {
+        calls += 1;
+        assert_eq!(gone, calls * 30);
+        assert!(table.next_deadline().unwrap() <= at(1000));
+    }
+    assert_eq!((calls, gone, table.len()), (3, 100, 0));
+}
+
+/// One thing that is done to the table: which flow, what, and how much later.
+fn actions() -> impl Strategy<Value = Vec<(u32, u8, u64)>> {
+    prop::collection::vec((0..40u32, any::<u8>(), 0..40u64), 0..400)
+}
+
+proptest! {
+    #[test]
+    fn the_table_knows_what_a_plain_map_knows(actions in actions()) {
+        let mut table = table(24);
+        let mut model: BTreeMap<u32, (State, u64)> = BTreeMap::new();
+        let mut now = 0;
+        for (number, action, later) in actions {
+            now += later;
+            let found = table.find(&key(number));
+            assert_eq!(found.is_some(), model.contains_key(&number));
+            match (found, action % 4) {
+                (None, kind) => {
+                    let state = if kind == 0 { State::Opening } else { State::Open };
+                    let added = table.insert(key(number), flow(state), at(now));
+                    assert_eq!(added, model.len() < 24);
+                    if added {
+                        model.insert(number, (state, now));
+                    }
+                }
+                (Some(id), 0) => {
+                    table.remove(id);
+                    model.remove(&number);
+                }
+                (Some(id), 1) => {
+                    table.set_state(id, State::Closing, at(now));
+                    model.insert(number, (State::Closing, now));
+                }
+                (Some(id), _) => {
+                    table.touch(id, at(now));
+                    let entry = model.get_mut(&number).unwrap();
+                    if entry.0 != State::Opening {
+                        entry.1 = now;
+                    }
+                }
+            }
+            // The wheel may be late by its width, and is never early.
+            let gone = expire(&mut table, at(now)).len();
+            let over = |(state, seen): &(State, u64), now| {
+                now >= seen + if *state == State::Open { 300 } else { 5 }
+            };
+            let before = model.len();
+            model.retain(|number, flow| !over(flow, now) || table.find(&key(*number)).is_some());
+            assert_eq!(before - model.len(), gone);
+            assert_eq!(table.len(), model.len());
+            for (number, flow) in &model {
+                assert!(table.find(&key(*number)).is_some());
+                assert!(!over(flow, now.saturating_sub(1)), "a flow outlived its time by a second");
+            }
+        }
+    }
+}
