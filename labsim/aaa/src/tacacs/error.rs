@@ -47,7 +47,9 @@ pub enum BodyError {
         length: usize,
     },
     /// A text field is not UTF-8 (RFC 8907, section 3.7).
-    #[error("the field {field} of the {message} is not text: the peer's packet is malformed")]
+    #[error(
+        "the field {field} of the {message} is not text: it is malformed, or the shared secrets differ"
+    )]
     Text {
         /// Such as `authentication START`.
         message: &'static str,
@@ -128,7 +130,9 @@ pub enum ProtocolError {
         got: PacketType,
     },
     /// The reply's status is none that RFC 8907 knows.
-    #[error("the reply has the unknown status {0:#04x}: the peer's packet is malformed")]
+    #[error(
+        "the reply has the unknown status {0:#04x}: it is malformed, or the shared secrets differ"
+    )]
     Status(u8),
     /// The connection ended inside a packet.
     #[error("the connection ended after {received} bytes of a packet: the peer gave up or crashed")]

@@ -1,6 +1,6 @@
 //! What the server writes down about every connection: the proof of which client address it saw.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 
 /// One line of the server's log. It never holds a password or a secret, and no time: whoever
@@ -95,15 +95,27 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// One line, whatever the client sent: control characters are escaped.
+/// A peer's text on one line: control characters are escaped, quotes stay.
+pub(in crate::tacacs) struct OneLine<'a>(pub(in crate::tacacs) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\'' | '"' => f.write_char(c),
+            _ => write!(f, "{}", c.escape_debug()),
+        })
+    }
+}
+
+/// One line, whatever the client sent.
 impl fmt::Display for LogEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} -> {} {} {}", self.client, self.local, self.kind, self.outcome)?;
         if let Some(user) = &self.user {
-            write!(f, " user `{}`", user.escape_debug())?;
+            write!(f, " user `{}`", OneLine(user))?;
         }
         if !self.detail.is_empty() {
-            write!(f, ": {}", self.detail.escape_debug())?;
+            write!(f, ": {}", OneLine(&self.detail))?;
         }
         Ok(())
     }

@@ -151,3 +151,108 @@ impl Inbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tacacs::authentication::{Reply, Start};
+    use crate::tacacs::codes::{AuthenStatus, PacketType};
+    use crate::tacacs::header::{MinorVersion, Sequence, SessionId};
+    use proptest::prelude::*;
+
+    fn header() -> Header {
+        Header {
+            minor: MinorVersion::Default,
+            kind: PacketType::Accounting,
+            sequence: Sequence::FIRST,
+            flags: 0,
+            session: SessionId(7),
+            length: 0,
+        }
+    }
+
+    fn packet(message: &str) -> Vec<u8> {
+        let reply = Reply::new(AuthenStatus::Pass, message);
+        seal(header(), &reply, &Secret::new("secret")).unwrap()
+    }
+
+    fn open(packet: Sealed, secret: &str) -> Result<Reply, BodyError> {
+        packet.open(&Secret::new(secret)).unwrap().read()
+    }
+
+    #[test]
+    fn a_sealed_packet_takes_its_type_and_length_from_the_body() {
+        let bytes = packet("hello");
+        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
+        assert_eq!(sealed.header.kind, PacketType::Authentication);
+        assert_eq!(sealed.header.length, 11);
+        assert_eq!(sealed.len(), bytes.len());
+        assert_eq!(open(sealed, "secret").unwrap().message, "hello");
+    }
+
+    #[test]
+    fn another_secret_shows_as_lengths_that_do_not_add_up() {
+        let bytes = packet("hello");
+        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
+        assert!(matches!(open(sealed, "other"), Err(BodyError::Lengths { length: 11, .. })));
+    }
+
+    #[test]
+    fn a_packet_in_clear_is_not_opened() {
+        let mut bytes = packet("hello");
+        bytes[3] = FLAG_UNENCRYPTED;
+        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
+        assert_eq!(sealed.open(&Secret::new("secret")), Err(ProtocolError::Unencrypted));
+    }
+
+    #[test]
+    fn nothing_is_allocated_for_a_body_that_has_not_come() {
+        let mut inbox = Inbox::default();
+        let announced = Header { length: DEFAULT_MAX_BODY, ..header() }.encode();
+        assert_eq!(inbox.take(&mut announced.as_slice()), Ok(None));
+        assert_eq!(inbox.partial(), HEADER_LEN);
+        assert_eq!(inbox.current.unwrap().body.capacity(), 0);
+
+        let mut inbox = Inbox::default();
+        let oversized = Header { length: u32::MAX, ..header() }.encode();
+        let error = inbox.take(&mut oversized.as_slice()).unwrap_err();
+        assert_eq!(error, HeaderError::TooLong { length: u32::MAX, max: DEFAULT_MAX_BODY });
+        assert_eq!(inbox.current, None);
+    }
+
+    #[test]
+    fn bodies_are_not_shown_by_debug() {
+        let start = Start::decode(b"\x01\x01\x02\x01\x00\x00\x00\x07hunter2").unwrap();
+        let secret = Secret::new("secret");
+        let bytes = seal(header(), &start, &secret).unwrap();
+        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
+        let opened = sealed.clone().open(&secret).unwrap();
+        assert!(!format!("{sealed:?}{opened:?}").contains("body"));
+    }
+
+    proptest! {
+        #[test]
+        fn packets_come_out_whole_however_the_stream_is_cut(
+            messages in prop::collection::vec("[a-z]{0,40}", 1..5),
+            cuts in prop::collection::vec(1_usize..30, 1..50),
+        ) {
+            let stream: Vec<u8> = messages.iter().flat_map(|text| packet(text)).collect();
+            let mut rest = stream.as_slice();
+            let mut inbox = Inbox::default();
+            let mut read = Vec::new();
+            for cut in cuts.iter().cycle() {
+                let (mut piece, later) = rest.split_at((*cut).min(rest.len()));
+                rest = later;
+                while let Some(sealed) = inbox.take(&mut piece).unwrap() {
+                    read.push(open(sealed, "secret").unwrap().message);
+                }
+                prop_assert!(piece.is_empty());
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(read, messages);
+            prop_assert_eq!(inbox.partial(), 0);
+        }
+    }
+}

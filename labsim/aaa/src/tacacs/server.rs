@@ -65,7 +65,8 @@ impl Server {
         known.max_by_key(|client| client.addresses.prefix_len())
     }
 
-    /// Whether this is the user's password. It takes as long for a user that is not known.
+    /// Whether the user is known and `matches` says so of the password. It is asked for an unknown
+    /// user too, so that the two take about the same time.
     fn password_is(&self, user: &str, matches: impl Fn(&Secret) -> bool) -> bool {
         let nobody = Secret::default();
         let known = self.users.get(user);

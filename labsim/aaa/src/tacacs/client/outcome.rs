@@ -1,6 +1,8 @@
 //! How a session ended, as the client knows it.
 
 use crate::tacacs::error::{EncodeError, ProtocolError};
+use crate::tacacs::log::OneLine;
+use std::fmt;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -8,7 +10,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Trouble {
     /// The reply breaks the protocol or cannot be read.
-    #[error("the reply is unreadable (do the shared secrets differ?): {0}")]
+    #[error("the reply is unreadable: {0}")]
     Unreadable(#[from] ProtocolError),
     /// The server closed, or reset, the connection without a final answer.
     #[error(
@@ -100,6 +102,46 @@ pub enum AccountingOutcome {
     },
     /// No result.
     Trouble(Trouble),
+}
+
+fn show(f: &mut fmt::Formatter<'_>, status: &str, message: &str) -> fmt::Result {
+    f.write_str(status)?;
+    if message.is_empty() { Ok(()) } else { write!(f, ": {}", OneLine(message)) }
+}
+
+/// One line: `PASS`, `FAIL: no such user`, or the trouble's sentence.
+impl fmt::Display for LoginOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass { message } => show(f, "PASS", message),
+            Self::Fail { message } => show(f, "FAIL", message),
+            Self::Error { message } => show(f, "ERROR", message),
+            Self::Trouble(trouble) => trouble.fmt(f),
+        }
+    }
+}
+
+/// One line, as for a login.
+impl fmt::Display for AuthorizationOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass { message, .. } => show(f, "PASS", message),
+            Self::Fail { message } => show(f, "FAIL", message),
+            Self::Error { message } => show(f, "ERROR", message),
+            Self::Trouble(trouble) => trouble.fmt(f),
+        }
+    }
+}
+
+/// One line, as for a login.
+impl fmt::Display for AccountingOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Success { message } => show(f, "SUCCESS", message),
+            Self::Error { message } => show(f, "ERROR", message),
+            Self::Trouble(trouble) => trouble.fmt(f),
+        }
+    }
 }
 
 macro_rules! trouble {

@@ -77,6 +77,10 @@ impl<'a> Connection<'a> {
             let entry = LogEntry::new(peer, local, Kind::Refused, None, Outcome::Closed, detail);
             return Err(Box::new(entry));
         };
+        // What an IPv6 socket shows as ::ffff:a.b.c.d came from the IPv4 address.
+        let canonical =
+            |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        let (peer, local) = (canonical(peer), canonical(local));
         let inbox = Inbox::new(server.max_body);
         let sessions = BTreeMap::new();
         Ok(Self { server, client, peer, local, inbox, sessions, mode: Mode::Fresh })
@@ -98,12 +102,10 @@ impl<'a> Connection<'a> {
     /// The client's side of the stream ended.
     pub fn ended(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
-        let received = self.inbox.partial();
-        if self.mode == Mode::Closed {
-        } else if received > 0 {
-            self.fail(ProtocolError::Truncated { received }, &mut actions);
-        } else {
-            self.abandon("the connection ended", &mut actions);
+        match self.inbox.partial() {
+            _ if self.mode == Mode::Closed => {}
+            0 => self.abandon("the connection ended", &mut actions),
+            received => self.fail(ProtocolError::Truncated { received }, &mut actions),
         }
         actions
     }
@@ -112,20 +114,20 @@ impl<'a> Connection<'a> {
     pub fn expired(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.mode != Mode::Closed {
-            if self.sessions.is_empty() && self.mode == Mode::Fresh {
-                let detail = "no whole packet came in time";
+            if self.sessions.is_empty() && !self.is_idle() {
+                let detail = "no whole packet came in time".to_owned();
                 let (kind, outcome) = (Kind::ProtocolError, Outcome::Closed);
-                self.note(Note { kind, user: None, outcome, detail: detail.into() }, &mut actions);
+                self.note(Note { kind, user: None, outcome, detail }, &mut actions);
             }
             self.abandon("no packet came in time", &mut actions);
         }
         actions
     }
 
-    /// Whether a session is open or a packet has begun.
+    /// Whether it is a shared connection between two sessions: then silence is no fault.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
-        !self.sessions.is_empty() || self.inbox.partial() > 0
+    pub fn is_idle(&self) -> bool {
+        self.mode == Mode::Shared && self.sessions.is_empty() && self.inbox.partial() == 0
     }
 
     fn packet(&mut self, packet: Sealed, actions: &mut Vec<Action>) {
@@ -238,13 +240,16 @@ impl<'a> Connection<'a> {
         let (kind, outcome) = (Kind::ProtocolError, Outcome::Closed);
         let detail = error.to_string();
         self.note(Note { kind, user: None, outcome, detail }, actions);
-        self.sessions.clear();
-        self.mode = Mode::Closed;
-        actions.push(Action::Close(Some(error)));
+        self.close("the connection was closed", Some(error), actions);
+    }
+
+    /// The client went away.
+    fn abandon(&mut self, reason: &str, actions: &mut Vec<Action>) {
+        self.close(reason, None, actions);
     }
 
     /// Closes, and writes down the sessions that were open.
-    fn abandon(&mut self, reason: &str, actions: &mut Vec<Action>) {
+    fn close(&mut self, reason: &str, error: Option<ProtocolError>, actions: &mut Vec<Action>) {
         for open in std::mem::take(&mut self.sessions).into_values() {
             let user = match open.waiting {
                 Waiting::ForUser { .. } => None,
@@ -253,6 +258,6 @@ impl<'a> Connection<'a> {
             self.note(abandoned(user, reason), actions);
         }
         self.mode = Mode::Closed;
-        actions.push(Action::Close(None));
+        actions.push(Action::Close(error));
     }
 }

@@ -7,12 +7,11 @@ use crate::tacacs::log::LogEntry;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Why a connection did not end as it should.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The client is not known.
     #[error(
@@ -27,17 +26,19 @@ pub enum Error {
     #[error("the client was silent for {0:?}: it has gone, or its packets are lost")]
     Silent(Duration),
     /// The stream failed.
-    #[error("the connection failed: {0}")]
+    #[error("the connection failed, so the client has gone or was cut off: {0}")]
     Io(#[from] io::Error),
 }
 
 /// Serves one connection that was accepted from `peer` at the server's own address `local`, to its
-/// end. The stream is dropped, which closes it, right after the last reply was written.
+/// end. The stream is dropped, which closes it, right after the last reply was written, and before
+/// that reply's entry goes to `log`: whoever waits for the entry waits for `log`, not for the close.
 ///
-/// Everything that happens goes to `log` too, an error's cause included.
+/// A shared connection that stays idle for the server's deadline is closed without a word.
 ///
 /// # Errors
-/// [`Error`]; the connection is closed then as well, and the server goes on with its others.
+/// [`Error`]; the connection is closed then as well, the cause is in the log if it is the client's,
+/// and the server goes on with its other connections.
 pub async fn serve_connection<S>(
     mut stream: S,
     peer: SocketAddr,
@@ -56,60 +57,82 @@ where
             return Err(Error::Refused(peer));
         }
     };
-    let limit = server.deadline;
+    let mut entries = Vec::new();
+    let result = converse(&mut stream, &mut connection, server.deadline, &mut entries, log).await;
+    drop(stream);
+    entries.into_iter().for_each(&mut *log);
+    // The machine is at its end unless the stream broke: then sessions may be open.
+    connection.ended().into_iter().filter_map(entry).for_each(log);
+    result
+}
+
+/// Speaks until the connection is to be closed. What is to be written down after closing is left
+/// in `entries`.
+async fn converse<S>(
+    stream: &mut S,
+    connection: &mut Connection<'_>,
+    limit: Duration,
+    entries: &mut Vec<LogEntry>,
+    log: &mut impl FnMut(LogEntry),
+) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut buffer = [0; 4096];
     let mut deadline = Instant::now() + limit;
     loop {
-        let (actions, silent) = match timeout_at(deadline, stream.read(&mut buffer)).await {
-            Ok(Ok(0)) => (connection.ended(), false),
-            Ok(Ok(read)) => (connection.receive(buffer.get(..read).unwrap_or_default()), false),
-            Ok(Err(error)) => {
-                drop(stream);
-                entries(connection.ended(), log);
-                return Err(Error::Io(error));
+        let mut silent = false;
+        let actions = match timeout_at(deadline, stream.read(&mut buffer)).await {
+            Ok(Ok(0)) => connection.ended(),
+            Ok(Ok(read)) => connection.receive(buffer.get(..read).unwrap_or_default()),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => {
+                silent = !connection.is_idle();
+                connection.expired()
             }
-            Err(_) => (connection.expired(), true),
         };
-        let mut answered = false;
-        let mut entries = Vec::new();
+        if !actions.is_empty() {
+            // The time is for a whole packet: dripping bytes does not prolong it.
+            deadline = Instant::now() + limit;
+        }
+        let mut broken = None;
         let mut end = None;
         for action in actions {
             match action {
-                Action::Send(packet) => {
-                    let deadline = Instant::now() + limit;
-                    let sent = async {
-                        stream.write_all(&packet).await?;
-                        stream.flush().await
-                    };
-                    timeout_at(deadline, sent).await.map_err(|_| Error::Silent(limit))??;
-                    answered = true;
+                Action::Send(packet) if broken.is_none() => {
+                    broken = send(stream, &packet, limit).await.err();
                 }
+                Action::Send(_) => {}
                 Action::Log(entry) => entries.push(entry),
                 Action::Close(reason) => end = Some(reason),
             }
         }
-        // Closing comes before everything else: the client waits for it.
-        let Some(reason) = end else {
-            entries.into_iter().for_each(&mut *log);
-            if answered {
-                deadline = Instant::now() + limit;
-            }
-            continue;
-        };
-        drop(stream);
-        entries.into_iter().for_each(log);
-        return match reason {
-            _ if silent => Err(Error::Silent(limit)),
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        };
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        match end {
+            None => entries.drain(..).for_each(&mut *log),
+            Some(_) if silent => return Err(Error::Silent(limit)),
+            Some(None) => return Ok(()),
+            Some(Some(error)) => return Err(error.into()),
+        }
     }
 }
 
-fn entries(actions: Vec<Action>, log: &mut impl FnMut(LogEntry)) {
-    for action in actions {
-        if let Action::Log(entry) = action {
-            log(entry);
-        }
+async fn send<S>(stream: &mut S, packet: &[u8], limit: Duration) -> Result<(), Error>
+where
+    S: AsyncWrite + Unpin,
+{
+    let sent = async {
+        stream.write_all(packet).await?;
+        stream.flush().await
+    };
+    Ok(timeout(limit, sent).await.map_err(|_| Error::Silent(limit))??)
+}
+
+fn entry(action: Action) -> Option<LogEntry> {
+    match action {
+        Action::Log(entry) => Some(entry),
+        Action::Send(_) | Action::Close(_) => None,
     }
 }
