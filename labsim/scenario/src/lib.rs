@@ -2,6 +2,16 @@
 //!
 //! What leaves this crate is a [`model::Scenario`] that cannot be wrong: every name in it
 //! resolves, every address fits its subnet, every expectation names a step and a capture point
-//! that exist.
+//! that exist. A file that is wrong gives every one of its mistakes with its place instead.
 
+#![forbid(unsafe_code)]
+
+mod file;
+mod load;
 pub mod model;
+mod resolve;
+mod schema;
+mod text;
+
+pub use load::{load, load_topology};
+pub use schema::{Kind, schema};

@@ -1,0 +1,269 @@
+//! A scenario file's `expect` as it is written.
+
+use super::forms::{Scalar, Texts, forms};
+use labsim_yaml::Located;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Exactly one check, and the two sentences that a person reads.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectationFields {
+    /// How a login ended, and whom the client saw as its server.
+    #[serde(default)]
+    pub(crate) login: Option<Located<LoginCheck>>,
+    /// The client address that the server saw.
+    #[serde(default)]
+    pub(crate) server_saw: Option<Located<ServerSawCheck>>,
+    /// Which server answered.
+    #[serde(default)]
+    pub(crate) answered_by: Option<Located<AnsweredByCheck>>,
+    /// Frames of one kind at one interface, counted.
+    #[serde(default)]
+    pub(crate) frames: Option<Located<FramesCheck>>,
+    /// All frames of a step's flow at one interface, in order: these and no others.
+    #[serde(default)]
+    pub(crate) exchange: Option<Located<ExchangeCheck>>,
+    /// Said when it holds.
+    pub(crate) pass: Located<String>,
+    /// Said when it does not.
+    pub(crate) fail: Located<String>,
+}
+
+/// How a login ended.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoginCheck {
+    /// The step; not needed where there is only one.
+    #[serde(default)]
+    pub(crate) step: Option<Located<String>>,
+    /// Its result.
+    pub(crate) result: LoginResultWord,
+    /// The source address of every packet that the client took as an answer.
+    #[serde(default)]
+    pub(crate) source: Option<Located<String>>,
+}
+
+/// A login's result.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LoginResultWord {
+    /// The server said PASS.
+    Pass,
+    /// The server said FAIL: user or password are wrong.
+    Fail,
+    /// The server said ERROR, or its answer could not be read.
+    Error,
+    /// The connection was refused, or closed without an answer.
+    Refused,
+    /// No answer in time.
+    Timeout,
+}
+
+/// The client address that the server saw.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerSawCheck {
+    /// The step; not needed where there is only one.
+    #[serde(default)]
+    pub(crate) step: Option<Located<String>>,
+    /// The address.
+    pub(crate) client: Located<String>,
+}
+
+/// Which server answered.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnsweredByCheck {
+    /// The step; not needed where there is only one.
+    #[serde(default)]
+    pub(crate) step: Option<Located<String>>,
+    /// A node, or a list of which it is one.
+    pub(crate) node: Located<Texts>,
+}
+
+/// Frames of one kind, counted.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FramesCheck {
+    /// Where: `node:interface`; `real_server:eth0` is the server that answered the step.
+    pub(crate) at: Located<String>,
+    /// The step that `real_server` speaks of; not needed where there is only one.
+    #[serde(default)]
+    pub(crate) step: Option<Located<String>>,
+    /// Which frames.
+    #[serde(rename = "match")]
+    pub(crate) matching: Located<FrameFields>,
+    /// How many.
+    pub(crate) count: Located<CountForm>,
+}
+
+forms! {
+    /// How many frames.
+    CountForm = "a number of frames, or `{at_least: n}`" {
+        number: "Exactly that many; 0 counts only if the capture was alive before and after.";
+        map: CountFields;
+    }
+}
+
+/// A least number of frames.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CountFields {
+    /// That many or more.
+    pub(crate) at_least: Located<u64>,
+}
+
+/// All frames of a step's flow at one interface, in order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExchangeCheck {
+    /// Where: `node:interface`; `real_server:eth0` is the server that answered the step.
+    pub(crate) at: Located<String>,
+    /// The step; not needed where there is only one.
+    #[serde(default)]
+    pub(crate) step: Option<Located<String>>,
+    /// Only frames that come `in`, or go `out`, at this interface. Needed where the frames of
+    /// one side do both, as they do at a load balancer.
+    #[serde(default)]
+    pub(crate) direction: Option<DirectionWord>,
+    /// The name of a conversation, or its rows: `client S seq 0 payload 0` each.
+    pub(crate) frames: Located<RowsForm>,
+    /// How each of the client's frames looks here; `none` if they do not pass here.
+    #[serde(default)]
+    pub(crate) client: Option<Located<SideForm>>,
+    /// How each of the server's frames looks here; `none` if they do not pass here.
+    #[serde(default)]
+    pub(crate) server: Option<Located<SideForm>>,
+}
+
+forms! {
+    /// A conversation's name, or its rows.
+    RowsForm = "the name of a conversation, or a list of rows" {
+        text: "The name of a conversation.";
+        list: Located<String>;
+    }
+}
+
+forms! {
+    /// How one side's frames look.
+    SideForm = "header fields, or `none`" {
+        text: "`none`: they do not pass here.";
+        map: FrameFields;
+    }
+}
+
+/// Seen from the node whose interface it is.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DirectionWord {
+    /// Received by the node.
+    In,
+    /// Sent by the node.
+    Out,
+}
+
+/// Header fields; what is not said matches anything. Without a word about a layer, a field is the
+/// innermost packet's.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FrameFields {
+    /// `in` or `out`, seen from the node.
+    #[serde(default)]
+    pub(crate) direction: Option<Located<DirectionWord>>,
+    /// Source address: an address, a prefix, or a list of which it is one.
+    #[serde(default)]
+    pub(crate) source: Option<Located<Texts>>,
+    /// Destination address: an address, a prefix, or a list of which it is one.
+    #[serde(default)]
+    pub(crate) destination: Option<Located<Texts>>,
+    /// IP protocol: a number, or `tcp`, `udp`, `icmp`, `icmpv6`, `ipip`, `ipv6` or `gre`.
+    #[serde(default)]
+    pub(crate) protocol: Option<Located<Scalar>>,
+    /// Source port.
+    #[serde(default)]
+    pub(crate) source_port: Option<Located<u16>>,
+    /// Destination port.
+    #[serde(default)]
+    pub(crate) destination_port: Option<Located<u16>>,
+    /// TTL or hop limit.
+    #[serde(default)]
+    pub(crate) ttl: Option<Located<u8>>,
+    /// The IP packet's length in bytes, its header included.
+    #[serde(default)]
+    pub(crate) length: Option<Located<u32>>,
+    /// TOS or traffic class.
+    #[serde(default)]
+    pub(crate) tos: Option<Located<u8>>,
+    /// IPv4's don't-fragment bit.
+    #[serde(default)]
+    pub(crate) dont_fragment: Option<Located<bool>>,
+    /// Exactly these TCP flags, as tcpdump prints them: `S`, `S.`, `.`, `P.`, `F.`, `R.`.
+    #[serde(default)]
+    pub(crate) flags: Option<Located<String>>,
+    /// Sequence number, counted from the flow's first, as tcpdump shows it.
+    #[serde(default)]
+    pub(crate) seq: Option<Located<u32>>,
+    /// Acknowledgement number, counted from the other side's first sequence number.
+    #[serde(default)]
+    pub(crate) ack: Option<Located<u32>>,
+    /// Bytes of TCP or UDP payload.
+    #[serde(default)]
+    pub(crate) payload: Option<Located<u32>>,
+    /// An ICMP message.
+    #[serde(default)]
+    pub(crate) icmp: Option<Located<IcmpFields>>,
+    /// The tunnel packet's own header, or `none`: not in a tunnel.
+    #[serde(default)]
+    pub(crate) outer: Option<Located<OuterForm>>,
+}
+
+/// An ICMP message.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IcmpFields {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub(crate) kind: u8,
+    /// Its code.
+    #[serde(default)]
+    pub(crate) code: Option<u8>,
+}
+
+forms! {
+    /// A tunnel packet's own header.
+    OuterForm = "the outer header's fields, or `none`" {
+        text: "`none`: not in a tunnel.";
+        map: OuterFields;
+    }
+}
+
+/// A tunnel packet's own header.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OuterFields {
+    /// Source address: an address, a prefix, or a list of which it is one.
+    #[serde(default)]
+    pub(crate) source: Option<Located<Texts>>,
+    /// Destination address: an address, a prefix, or a list of which it is one.
+    #[serde(default)]
+    pub(crate) destination: Option<Located<Texts>>,
+    /// IP protocol: a number or a name; 4 or `ipip` for IPIP.
+    #[serde(default)]
+    pub(crate) protocol: Option<Located<Scalar>>,
+    /// TTL or hop limit.
+    #[serde(default)]
+    pub(crate) ttl: Option<Located<u8>>,
+    /// The whole packet's length in bytes.
+    #[serde(default)]
+    pub(crate) length: Option<Located<u32>>,
+    /// How many bytes the tunnel adds to the inner packet's `length`: 20 for IPIP.
+    #[serde(default)]
+    pub(crate) overhead: Option<Located<u32>>,
+    /// TOS or traffic class.
+    #[serde(default)]
+    pub(crate) tos: Option<Located<u8>>,
+    /// IPv4's don't-fragment bit.
+    #[serde(default)]
+    pub(crate) dont_fragment: Option<Located<bool>>,
+}

@@ -1,0 +1,108 @@
+//! Opens and reads files, and hands out what is valid as a whole.
+
+mod partial;
+
+use crate::file::{ScenarioFile, TopologyFile};
+use crate::model::{Scenario, ScenarioName, Topology};
+use crate::resolve::{self, Report, Resolved, Surroundings};
+use labsim_yaml::{Located, Mistake, Mistakes, Source, Span, mistake};
+use partial::read_what_can_be_read;
+use std::path::Path;
+
+/// Reads a scenario file and the topology file that it names.
+///
+/// # Errors
+/// The mistakes of both files, each with its place.
+pub fn load(path: &Path) -> Result<Scenario, Mistakes> {
+    scenario(&Source::open(path)?, path, |relative| Source::open_beside(path, relative))
+}
+
+/// Reads a topology file.
+///
+/// # Errors
+/// The mistakes of the file, each with its place.
+pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
+    let source = Source::open(path)?;
+    let read = topology(&source, path);
+    match read.resolved {
+        Some(resolved) if read.mistakes.is_empty() => Ok(resolved.topology),
+        _ => Err(read.mistakes),
+    }
+}
+
+/// A topology file, as far as it could be read and resolved.
+struct Read {
+    resolved: Option<Resolved>,
+    mistakes: Mistakes,
+    /// Whether parts of the file could not be read at all.
+    is_partial: bool,
+}
+
+fn topology(source: &Source, path: &Path) -> Read {
+    let (file, mut mistakes) = read_what_can_be_read::<TopologyFile>(source);
+    let is_partial = !mistakes.is_empty();
+    let resolved = file.map(|file| {
+        let mut report = Report::new(source, is_partial);
+        let resolved = resolve::topology(&file, &stem(path), &mut report);
+        mistakes.extend(report.into_mistakes());
+        resolved
+    });
+    Read { resolved, mistakes, is_partial }
+}
+
+fn scenario(
+    source: &Source,
+    path: &Path,
+    open: impl Fn(&str) -> Result<Source, Mistakes>,
+) -> Result<Scenario, Mistakes> {
+    let (file, mut mistakes) = read_what_can_be_read::<ScenarioFile>(source);
+    let Some(file) = file else { return Err(mistakes) };
+    let mut report = Report::new(source, !mistakes.is_empty());
+    let named = &file.topology;
+    // The default place is that of a value that is missing, and was said to be.
+    let read = match (named.span != Span::default()).then(|| open(named)) {
+        None => None,
+        Some(Ok(opened)) => Some(topology(&opened, Path::new(named.as_str()))),
+        Some(Err(found)) => {
+            mistakes.extend(found.into_iter().map(|one| beside(source, named, one)));
+            None
+        }
+    };
+    let surroundings = match &read {
+        None => Surroundings { resolved: None, knows_names: false, knows_addresses: false },
+        Some(read) => Surroundings {
+            resolved: read.resolved.as_ref(),
+            knows_names: read.resolved.is_some() && !read.is_partial,
+            knows_addresses: read.resolved.is_some() && read.mistakes.is_empty(),
+        },
+    };
+    let resolved = resolve::scenario(&file, &surroundings, &mut report);
+    mistakes.extend(report.into_mistakes());
+    let name = ScenarioName::new(&stem(path));
+    if let Err(message) = &name {
+        mistakes.push(Mistake::of_file(source.name(), format!("{message}; rename the file")));
+    }
+    let topology = read.and_then(|read| {
+        mistakes.extend(read.mistakes);
+        read.resolved
+    });
+    match (name, topology) {
+        (Ok(name), Some(topology)) if mistakes.is_empty() => {
+            Ok(resolved.into_scenario(name, topology.topology))
+        }
+        _ => Err(mistakes),
+    }
+}
+
+/// The file's name without folder and ending.
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// A file that could not be opened is a mistake of the line that names it.
+fn beside(source: &Source, named: &Located<String>, found: Mistake) -> Mistake {
+    if found.line > 0 {
+        return found;
+    }
+    mistake(source, named.span, format!("{}: {}", found.file, found.message))
+}

@@ -1,0 +1,136 @@
+//! From what is written to what is meant: names resolved, every mistake collected with its place.
+//!
+//! Nothing here stops at a mistake. What is wrong is left out, the rest is resolved as far as it
+//! can be, and whoever asked gets the result only if there was no mistake at all.
+
+mod address;
+mod exchange;
+mod expectations;
+mod frames;
+mod load_balancers;
+mod lookup;
+mod mtu;
+mod real_servers;
+mod routes;
+mod rows;
+mod scenario;
+mod steps;
+mod subnets;
+mod sysctls;
+mod tacacs_servers;
+mod topology;
+mod wiring;
+
+pub(crate) use scenario::{Surroundings, scenario};
+pub(crate) use topology::{Resolved, topology};
+
+use crate::text::{counted, is_plain};
+use labsim_yaml::{Located, Mistake, Source, Span, mistake};
+
+/// Most mistakes that are collected; more than that help nobody.
+const MOST: usize = 200;
+
+/// The mistakes of one file.
+pub(crate) struct Report<'s> {
+    source: &'s Source,
+    mistakes: Vec<Mistake>,
+    /// Whether parts of the file could not be read at all.
+    is_partial: bool,
+}
+
+impl<'s> Report<'s> {
+    /// None so far. Of a file that could only be read in part, values at the default place are
+    /// made up, and what seems to be missing may only not have been read.
+    pub(crate) fn new(source: &'s Source, is_partial: bool) -> Self {
+        Self { source, mistakes: Vec::new(), is_partial }
+    }
+
+    /// Adds one.
+    pub(crate) fn at(&mut self, span: Span, message: impl Into<String>) {
+        let is_made_up = self.is_partial && span == Span::default();
+        if !is_made_up && self.mistakes.len() < MOST {
+            self.mistakes.push(mistake(self.source, span, message));
+        }
+    }
+
+    /// Adds one that says that there is no `name`, which is written as a key. In a file of which
+    /// parts could not be read, it is believed only if there is no such key in the text at all.
+    pub(crate) fn absent(&mut self, span: Span, name: &str, message: impl Into<String>) {
+        if !self.is_partial || self.mistakes.len() < MOST && !is_key(self.source.text(), name) {
+            self.at(span, message);
+        }
+    }
+
+    /// Adds one that says that a collection is empty, or something not mentioned: not believed in
+    /// a file of which parts could not be read.
+    pub(crate) fn empty(&mut self, span: Span, message: impl Into<String>) {
+        if !self.is_partial {
+            self.at(span, message);
+        }
+    }
+
+    /// Adds one that says that `text` is nowhere mentioned, with the same caution.
+    pub(crate) fn unmentioned(&mut self, span: Span, text: &str, message: impl Into<String>) {
+        if !self.is_partial || self.mistakes.len() < MOST && !self.source.text().contains(text) {
+            self.at(span, message);
+        }
+    }
+
+    /// Adds what `checked` complains about, and passes on what it approves of.
+    pub(crate) fn take<T>(&mut self, span: Span, checked: Result<T, String>) -> Option<T> {
+        match checked {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.at(span, message);
+                None
+            }
+        }
+    }
+
+    /// Complains about more than `limit` of something; the limits keep a file from asking for
+    /// unbounded work.
+    pub(crate) fn limit(&mut self, span: Span, number: usize, limit: usize, what: &str) -> bool {
+        if number > limit {
+            self.at(span, format!("{}; at most {limit} are allowed", counted(number, what)));
+        }
+        number <= limit
+    }
+
+    /// A text that is shown or sent: not empty, not too long, no control characters.
+    pub(crate) fn plain(&mut self, text: &Located<String>, what: &str, limit: usize) -> bool {
+        let message = if text.is_empty() {
+            format!("an empty {what}; write 1 to {limit} bytes")
+        } else if text.len() > limit {
+            format!("this {what} has {} bytes; at most {limit} are allowed", text.len())
+        } else if !text.chars().all(is_plain) {
+            format!("this {what} holds a control character; write it on one line, without any")
+        } else {
+            return true;
+        };
+        self.at(text.span, message);
+        false
+    }
+
+    /// The file that is reported about.
+    pub(crate) fn source(&self) -> &'s Source {
+        self.source
+    }
+
+    /// All of them.
+    pub(crate) fn into_mistakes(self) -> Vec<Mistake> {
+        self.mistakes
+    }
+}
+
+/// Whether `name` stands somewhere before a colon.
+fn is_key(text: &str, name: &str) -> bool {
+    let is_of_name = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+    };
+    !name.is_empty()
+        && text.match_indices(name).any(|(start, _)| {
+            let after = text[start + name.len()..].trim_start_matches(['"', '\'']).trim_start();
+            let before = start.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+            after.starts_with(':') && !is_of_name(before)
+        })
+}

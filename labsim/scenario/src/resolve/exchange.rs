@@ -1,0 +1,205 @@
+//! Exchanges: a conversation as it must look at one capture point.
+
+use super::Report;
+use super::expectations::Context;
+use super::frames::{self, Fields};
+use super::rows::{Row, Sender, rows};
+use crate::file::{ExchangeCheck, RowsForm, SideForm};
+use crate::model::{CapturePoint, Check, Direction, FrameMatch, PointNode, TacacsLogin};
+use crate::text::{listed, quoted};
+use labsim_yaml::{Located, Span};
+
+/// How one side's frames look at the point.
+enum Side {
+    /// They do not pass here.
+    None,
+    /// They do, and look like this.
+    Fields(Fields),
+}
+
+/// Which way the client's frames pass a point.
+enum Seat {
+    /// The client's own interface.
+    Client,
+    /// A server's.
+    Server,
+    /// On the way: both ways, as likely as not.
+    Between,
+}
+
+/// Resolves an exchange: one match a frame.
+pub(super) fn exchange(
+    check: &Located<ExchangeCheck>,
+    context: &mut Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    let fields = &check.value;
+    let step = context.step(fields.step.as_ref(), check.span, report);
+    let at = context.point(&fields.at, step.as_ref(), report);
+    let client = side(fields.client.as_ref(), report);
+    let server = side(fields.server.as_ref(), report);
+    let read;
+    let rows: &[Row] = match &fields.frames.value {
+        RowsForm::Text(name) => match context.conversations.get(name.as_str()) {
+            Some(rows) => rows.as_deref()?,
+            None => {
+                let known: Vec<&&str> = context.conversations.keys().collect();
+                report.absent(
+                    fields.frames.span,
+                    name,
+                    format!(
+                        "there is no conversation {}; `conversations` has {}",
+                        quoted(name),
+                        listed(known.into_iter())
+                    ),
+                );
+                return None;
+            }
+        },
+        RowsForm::List(list) => {
+            read = rows(list, report)?;
+            &read
+        }
+    };
+    let (step, at) = (step?, at?);
+    let direction = fields.direction.map(frames::direction);
+    let seat = context.login(&step).map_or(Seat::Between, |login| seat(&at, login, context));
+    let plan = Plan { place: check.span, at: &fields.at, direction, seat, client, server };
+    let frames = plan.frames(rows, report)?;
+    let budget = context.rows_left.checked_sub(frames.len());
+    let Some(left) = budget else {
+        report.at(check.span, "the exchanges of this file have too many rows; split the scenario");
+        return None;
+    };
+    context.rows_left = left;
+    Some(Check::Exchange { at, step, direction, frames })
+}
+
+fn side(form: Option<&Located<SideForm>>, report: &mut Report<'_>) -> Option<(Side, Span)> {
+    let form = form?;
+    let side = match &form.value {
+        SideForm::Text(text) => {
+            if text != "none" {
+                report.at(
+                    form.span,
+                    format!("{} are no header fields; write them, or `none`", quoted(text)),
+                );
+            }
+            Side::None
+        }
+        SideForm::Map(map) => {
+            if let Some(direction) = &map.direction {
+                report.at(
+                    direction.span,
+                    "write `direction` beside `at`; here it follows from who sends",
+                );
+            }
+            Side::Fields(frames::fields(map, report))
+        }
+    };
+    Some((side, form.span))
+}
+
+fn seat(at: &CapturePoint, login: &TacacsLogin, context: &Context<'_>) -> Seat {
+    match &at.node {
+        PointNode::RealServerOf(_) => Seat::Server,
+        PointNode::Named(node) if *node == login.from => Seat::Client,
+        PointNode::Named(node) if context.is_server(node) => Seat::Server,
+        PointNode::Named(_) => Seat::Between,
+    }
+}
+
+struct Plan<'a> {
+    place: Span,
+    at: &'a Located<String>,
+    direction: Option<Direction>,
+    seat: Seat,
+    client: Option<(Side, Span)>,
+    server: Option<(Side, Span)>,
+}
+
+impl Plan<'_> {
+    fn frames(&self, rows: &[Row], report: &mut Report<'_>) -> Option<Vec<FrameMatch>> {
+        for (side, sender, name) in
+            [(&self.client, Sender::Client, "client"), (&self.server, Sender::Server, "server")]
+        {
+            if let Some((Side::Fields(_), place)) = side
+                && !rows.iter().any(|row| row.sender == sender)
+            {
+                report.at(*place, format!("no row is the {name}'s; leave `{name}` out"));
+                return None;
+            }
+        }
+        let mut frames = Vec::new();
+        for row in rows {
+            let (side, way) = match row.sender {
+                Sender::Client => (&self.client, self.way_of_client()),
+                Sender::Server => (&self.server, self.way_of_client().map(opposite)),
+                Sender::Passes(direction) => (&None, Some(direction)),
+            };
+            let every = match side {
+                Some((Side::None, _)) => continue,
+                Some((Side::Fields(fields), _)) => fields.clone(),
+                None => Fields::default(),
+            };
+            let way = match (self.direction, way) {
+                (Some(only), Some(way)) if only != way && !self.is_between(row) => {
+                    report.at(
+                        row.span,
+                        format!(
+                            "this frame does not pass {} in that direction; leave `direction` out, \
+                             or this side by `none`",
+                            quoted(self.at)
+                        ),
+                    );
+                    return None;
+                }
+                (Some(only), _) => only,
+                (None, Some(way)) => way,
+                (None, None) => {
+                    report.at(
+                        self.at.span,
+                        format!(
+                            "frames pass {} on their way in and on their way out; say which are \
+                             meant: `direction: in` or `direction: out`",
+                            quoted(self.at)
+                        ),
+                    );
+                    return None;
+                }
+            };
+            let mut matching = frames::merged(&every.matching, &row.frame);
+            matching.direction = Some(way);
+            let fields = Fields { matching, overhead: every.overhead };
+            frames.push(frames::complete(fields, row.span, report).ok()?);
+        }
+        if frames.is_empty() {
+            report.at(
+                self.place,
+                "this exchange has no frame; say that none passes by `frames` with `count: 0`",
+            );
+            return None;
+        }
+        Some(frames)
+    }
+
+    fn way_of_client(&self) -> Option<Direction> {
+        match self.seat {
+            Seat::Client => Some(Direction::Out),
+            Seat::Server => Some(Direction::In),
+            Seat::Between => None,
+        }
+    }
+
+    /// Whether it is the file's `direction` alone that says how this row passes.
+    fn is_between(&self, row: &Row) -> bool {
+        matches!(self.seat, Seat::Between) && !matches!(row.sender, Sender::Passes(_))
+    }
+}
+
+fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::In => Direction::Out,
+        Direction::Out => Direction::In,
+    }
+}

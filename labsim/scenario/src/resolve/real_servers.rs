@@ -1,0 +1,307 @@
+//! Real servers: the tunnel's end, the VIP on lo, kernel settings.
+
+use super::lookup::{Lookup, Vips};
+use super::sysctls::{Scope, sysctls};
+use super::{Report, address};
+use crate::file::{OneVipForm, RealServerFields, TunnelForm, VipFields, VipForm};
+use crate::model::{
+    InterfaceName, LoadBalancer, Node, NodeName, RealServer, TunnelDevice, VipAddress,
+};
+use crate::text::quoted;
+use labsim_yaml::{Located, Span};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+
+/// Most VIPs of a real server.
+const VIPS: usize = 256;
+/// The IPIP device that the kernel makes in every namespace (ipip in Linux).
+const TUNL0: &str = "tunl0";
+
+/// Resolves all real servers.
+pub(super) fn real_servers(
+    list: &[Located<RealServerFields>],
+    load_balancers: &BTreeMap<NodeName, LoadBalancer>,
+    known: &mut Vips,
+    lookup: &Lookup<'_>,
+    report: &mut Report<'_>,
+) -> BTreeMap<NodeName, RealServer> {
+    let members: HashSet<IpAddr> = load_balancers
+        .values()
+        .flat_map(|balancer| &balancer.pools)
+        .flat_map(|pool| &pool.members)
+        .map(|member| member.address)
+        .collect();
+    let (mut all, mut seen) = (BTreeMap::new(), HashMap::new());
+    for fields in list {
+        let fields = &fields.value;
+        let tunnel = fields.tunnel.as_ref().and_then(|form| tunnel(form, report));
+        let vips =
+            fields.vip.as_ref().map(|form| vips(form, tunnel.as_ref(), known, lookup, report));
+        let vips = vips.unwrap_or_default();
+        let nodes = lookup.nodes(&fields.nodes, report);
+        let settings = settings(fields, &nodes, tunnel.as_ref(), lookup, report);
+        for node in nodes {
+            let (name, place) = (node.value, node.span);
+            if let Some(line) = seen.insert(name.clone(), place.line()) {
+                report.at(
+                    place,
+                    format!("`{name}` is a real server already (line {line}); keep one"),
+                );
+                continue;
+            }
+            if load_balancers.contains_key(&name) {
+                report.at(
+                    place,
+                    format!("`{name}` is a load balancer; a real server is another node"),
+                );
+            }
+            let device = tunnel.as_ref().and_then(|tunnel| {
+                let node = lookup.get(&name);
+                report.take(place, tunnel.of(&name, node, &members, lookup.knows_addresses()))
+            });
+            on_known_devices(&vips, &name, tunnel.as_ref(), lookup, report);
+            let vips = vips.iter().map(|vip| vip.vip.clone()).collect();
+            all.insert(name, RealServer { tunnel: device, vips, sysctls: settings.clone() });
+        }
+    }
+    all
+}
+
+/// A tunnel's end, before it is known whose it is.
+struct Tunnel {
+    device: InterfaceName,
+    address: TunnelAddress,
+}
+
+enum TunnelAddress {
+    Own,
+    None,
+    Is(IpAddr),
+}
+
+impl Tunnel {
+    /// This node's tunnel device.
+    fn of(
+        &self,
+        name: &NodeName,
+        node: Option<&Node>,
+        members: &HashSet<IpAddr>,
+        knows_addresses: bool,
+    ) -> Result<TunnelDevice, String> {
+        let interfaces = node.map(|node| node.interfaces.as_slice()).unwrap_or_default();
+        if interfaces.iter().any(|one| one.name == self.device) {
+            return Err(format!(
+                "`{name}` has an interface `{}` already; give the tunnel another device",
+                self.device
+            ));
+        }
+        let address = match self.address {
+            TunnelAddress::None => None,
+            TunnelAddress::Is(address) => Some(address),
+            TunnelAddress::Own => {
+                let mut own = interfaces
+                    .iter()
+                    .flat_map(|one| &one.addresses)
+                    .map(ipnet::IpNet::addr)
+                    .filter(IpAddr::is_ipv4);
+                let first = own.clone().next();
+                let own = own.find(|address| members.contains(address)).or(first);
+                if own.is_none() && node.is_some() && knows_addresses {
+                    return Err(format!(
+                        "`{name}` has no IPv4 address to put on `{}`; give it one in the topology",
+                        self.device
+                    ));
+                }
+                own
+            }
+        };
+        Ok(TunnelDevice { name: self.device.clone(), address })
+    }
+}
+
+fn tunnel(form: &Located<TunnelForm>, report: &mut Report<'_>) -> Option<Tunnel> {
+    let (mode, mode_at, device, written) = match &form.value {
+        TunnelForm::Text(mode) => (mode, form.span, None, None),
+        TunnelForm::Map(map) => {
+            (&map.mode.value, map.mode.span, map.device.as_ref(), map.address.as_ref())
+        }
+    };
+    if mode != "ipip" {
+        report.at(mode_at, format!("{} is no tunnel; write `ipip`", quoted(mode)));
+    }
+    let device = match device {
+        Some(device) => report.take(device.span, tunnel_device(device)),
+        None => InterfaceName::new(TUNL0).ok(),
+    };
+    let address = match written {
+        None => TunnelAddress::Own,
+        Some(text) => match text.value.as_str() {
+            "own" => TunnelAddress::Own,
+            "none" => TunnelAddress::None,
+            _ => {
+                let checked = address::host(text)
+                    .map_err(|message| format!("{message}, `own` or `none`"))
+                    .and_then(|address| match address {
+                        IpAddr::V4(_) => Ok(address),
+                        IpAddr::V6(_) => Err("an ipip tunnel takes an IPv4 address".to_owned()),
+                    });
+                TunnelAddress::Is(report.take(text.span, checked)?)
+            }
+        },
+    };
+    Some(Tunnel { device: device?, address })
+}
+
+fn tunnel_device(name: &str) -> Result<InterfaceName, String> {
+    match name {
+        "lo" | "all" | "default" => Err(format!(
+            "a tunnel's device cannot be called {}; write such as `tunl0`",
+            quoted(name)
+        )),
+        _ => InterfaceName::new(name),
+    }
+}
+
+/// A VIP, and where the file names its device.
+struct Vip {
+    vip: VipAddress,
+    device_at: Span,
+}
+
+fn vips(
+    form: &Located<VipForm>,
+    tunnel: Option<&Tunnel>,
+    known: &mut Vips,
+    lookup: &Lookup<'_>,
+    report: &mut Report<'_>,
+) -> Vec<Vip> {
+    let short = |text: &str, span| VipFields {
+        address: Located::new(text.to_owned(), span),
+        device: None,
+        label: None,
+    };
+    let written: Vec<VipFields> = match &form.value {
+        VipForm::Text(text) => vec![short(text, form.span)],
+        VipForm::Map(map) => vec![(**map).clone()],
+        VipForm::List(list) => list
+            .iter()
+            .map(|one| match &one.value {
+                OneVipForm::Text(text) => short(text, one.span),
+                OneVipForm::Map(map) => (**map).clone(),
+            })
+            .collect(),
+    };
+    if !report.limit(form.span, written.len(), VIPS, "VIP") {
+        return Vec::new();
+    }
+    let (mut vips, mut seen) = (Vec::new(), HashSet::new());
+    for fields in &written {
+        let address = report.take(fields.address.span, address::host(&fields.address));
+        known.add(address);
+        let Some(address) = address else { continue };
+        if !seen.insert(address) {
+            report.at(fields.address.span, format!("the VIP {address} is named twice; keep one"));
+        }
+        if let Some(owner) = lookup.owner(address) {
+            report.at(
+                fields.address.span,
+                format!(
+                    "{address} is the address of `{}:{}`; a VIP is an address that no interface has",
+                    owner.node, owner.interface
+                ),
+            );
+        }
+        let device = match &fields.device {
+            Some(device) => report.take(device.span, InterfaceName::new(device)),
+            None => InterfaceName::new("lo").ok(),
+        };
+        let Some(interface) = device else { continue };
+        let before = vips.iter().filter(|vip: &&Vip| vip.vip.address.is_ipv4()).count();
+        let label = label(fields, address, &interface, before, report);
+        let on_tunnel = tunnel.is_some_and(|tunnel| tunnel.device == interface);
+        let device_at = fields.device.as_ref().map_or(fields.address.span, |device| device.span);
+        if on_tunnel && address.is_ipv6() {
+            report.at(
+                device_at,
+                "an ipip tunnel's device takes no IPv6 address; put the VIP on `lo`",
+            );
+        }
+        vips.push(Vip { vip: VipAddress { address, interface, label }, device_at });
+    }
+    vips
+}
+
+/// A label is an address's alias name, held in 16 bytes as an interface's (`IFA_LABEL`,
+/// rtnetlink(7)); ip-address(8) wants it to begin with the device's name. IPv6 has none.
+fn label(
+    fields: &VipFields,
+    address: IpAddr,
+    device: &InterfaceName,
+    before: usize,
+    report: &mut Report<'_>,
+) -> Option<String> {
+    let Some(written) = &fields.label else {
+        let usual = format!("{device}:{before}");
+        return (address.is_ipv4() && usual.len() <= 15).then_some(usual);
+    };
+    let good = written
+        .strip_prefix(device.as_str())
+        .and_then(|rest| rest.strip_prefix(':'))
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
+    if address.is_ipv6() {
+        report.at(written.span, "an IPv6 address has no label; leave it out");
+    } else if written.len() > 15 {
+        report.at(
+            written.span,
+            format!("the label has {} bytes; at most 15 are allowed", written.len()),
+        );
+    } else if !good {
+        report.at(
+            written.span,
+            format!("a label begins with its device and a colon; write such as `{device}:0`"),
+        );
+    }
+    Some(written.value.clone())
+}
+
+/// Finds VIPs on devices that a node has not.
+fn on_known_devices(
+    vips: &[Vip],
+    name: &NodeName,
+    tunnel: Option<&Tunnel>,
+    lookup: &Lookup<'_>,
+    report: &mut Report<'_>,
+) {
+    let Some(node) = lookup.get(name) else { return };
+    for Vip { vip, device_at } in vips {
+        let device = &vip.interface;
+        let known = device.as_str() == "lo"
+            || tunnel.is_some_and(|tunnel| tunnel.device == *device)
+            || node.interfaces.iter().any(|one| one.name == *device);
+        if !known && lookup.knows_names() {
+            report.at(
+                *device_at,
+                format!("`{name}` has no interface `{device}` to put a VIP on; write such as `lo`"),
+            );
+        }
+    }
+}
+
+fn settings(
+    fields: &RealServerFields,
+    nodes: &[Located<NodeName>],
+    tunnel: Option<&Tunnel>,
+    lookup: &Lookup<'_>,
+    report: &mut Report<'_>,
+) -> BTreeMap<String, String> {
+    let known: Vec<&Node> = nodes.iter().filter_map(|node| lookup.get(&node.value)).collect();
+    let has_interface = |name: &str| {
+        let on_all =
+            known.iter().all(|node| node.interfaces.iter().any(|one| one.name.as_str() == name));
+        on_all
+            || !lookup.knows_names()
+            || tunnel.is_some_and(|tunnel| tunnel.device.as_str() == name)
+    };
+    let otherwise = "one of these nodes has no interface {}; name one that all of them have";
+    sysctls(&fields.sysctls, &Scope { has_interface: &has_interface, otherwise }, report)
+}

@@ -1,0 +1,86 @@
+//! TACACS+ servers: secret, clients, users.
+
+use super::lookup::Lookup;
+use super::{Report, address};
+use crate::file::TacacsServerFields;
+use crate::model::{LoadBalancer, NodeName, Secret, TacacsServer};
+use labsim_yaml::{Located, Span};
+use std::collections::{BTreeMap, HashMap};
+
+/// Most client prefixes, and most users, of a server.
+const ENTRIES: usize = 4096;
+/// Longest user name and password: RFC 8907 counts them in one byte.
+pub(super) const CREDENTIAL: usize = 255;
+/// Longest secret in bytes.
+pub(super) const SECRET: usize = 1024;
+/// IANA's port of TACACS+.
+const PORT: u16 = 49;
+
+/// Resolves all TACACS+ servers; the secrets are those of the file, whoever uses them.
+pub(super) fn tacacs_servers(
+    list: &[Located<TacacsServerFields>],
+    load_balancers: &BTreeMap<NodeName, LoadBalancer>,
+    lookup: &Lookup<'_>,
+    report: &mut Report<'_>,
+) -> (BTreeMap<NodeName, TacacsServer>, Vec<Secret>) {
+    let (mut all, mut seen, mut secrets) = (BTreeMap::new(), HashMap::new(), Vec::new());
+    for fields in list {
+        let server = server(&fields.value, report);
+        // A secret that is missing has been reported.
+        if fields.value.secret.span != Span::default() {
+            secrets.push(server.secret.clone());
+        }
+        for node in lookup.nodes(&fields.value.nodes, report) {
+            let (name, place) = (node.value, node.span);
+            if let Some(line) = seen.insert(name.clone(), place.line()) {
+                report.at(
+                    place,
+                    format!("`{name}` runs a TACACS+ server already (line {line}); keep one"),
+                );
+                continue;
+            }
+            if load_balancers.contains_key(&name) {
+                report.at(
+                    place,
+                    format!("`{name}` is a load balancer; run the server in another node"),
+                );
+            }
+            all.insert(name, server.clone());
+        }
+    }
+    (all, secrets)
+}
+
+fn server(fields: &TacacsServerFields, report: &mut Report<'_>) -> TacacsServer {
+    let port = fields.port.map_or(PORT, |port| {
+        if port.value == 0 {
+            report.at(port.span, "there is no port 0; write one from 1 to 65535");
+        }
+        port.value
+    });
+    report.plain(&fields.secret, "secret", SECRET);
+    let clients = &fields.clients;
+    if clients.value.is_empty() {
+        report.empty(
+            clients.span,
+            "no client is allowed; write their addresses, or 0.0.0.0/0 for all of IPv4",
+        );
+    }
+    let mut nets = Vec::new();
+    if report.limit(clients.span, clients.value.len(), ENTRIES, "client") {
+        for text in &clients.value {
+            nets.extend(report.take(text.span, address::prefix(text)));
+        }
+    }
+    let mut users = BTreeMap::new();
+    if let Some((key, _)) = fields.users.iter().nth(ENTRIES) {
+        report.limit(key.span, fields.users.len(), ENTRIES, "user");
+    }
+    for (user, password) in fields.users.iter().take(ENTRIES) {
+        let user_ok = report.plain(user, "user name", CREDENTIAL);
+        if report.plain(password, "password", CREDENTIAL) && user_ok {
+            users.insert(user.value.clone(), Secret::new(password.value.clone()));
+        }
+    }
+    TacacsServer { port, secret: Secret::new(fields.secret.value.clone()), clients: nets, users }
+}

@@ -1,0 +1,220 @@
+//! A topology file: nodes, their interfaces and settings, and the passes that wire them.
+
+use super::sysctls::{Scope, sysctls};
+use super::wiring::Domain;
+use super::{Report, address, mtu, routes, subnets, wiring};
+use crate::file::{InterfaceForm, NodeFields, Scalar, Table, TopologyFile};
+use crate::model::{Attachment, Interface, InterfaceName, Link, Node, NodeName, Segment, Topology};
+use crate::text::quoted;
+use ipnet::IpNet;
+use labsim_yaml::{Located, Span};
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+/// Most nodes of a topology.
+const NODES: usize = 4096;
+/// Most interfaces of a node: a router in the middle of a star has as many as the star has hosts.
+const INTERFACES: usize = 4096;
+/// Most addresses of an interface.
+const ADDRESSES: usize = 64;
+
+/// A topology, as far as it could be resolved.
+pub(crate) struct Resolved {
+    /// What is meant.
+    pub(crate) topology: Topology,
+    /// Which interface has an address.
+    pub(crate) owners: HashMap<IpAddr, Attachment>,
+}
+
+/// A node while its file is being resolved.
+pub(super) struct Draft<'f> {
+    /// Its name and the place of it.
+    pub(super) name: NodeName,
+    pub(super) span: Span,
+    pub(super) fields: &'f NodeFields,
+    pub(super) interfaces: Vec<DraftInterface>,
+    by_name: HashMap<InterfaceName, usize>,
+}
+
+impl Draft<'_> {
+    /// The interface of that name.
+    pub(super) fn interface(&self, name: &str) -> Option<usize> {
+        InterfaceName::new(name).ok().and_then(|name| self.by_name.get(&name).copied())
+    }
+}
+
+/// An interface while its file is being resolved.
+pub(super) struct DraftInterface {
+    pub(super) name: InterfaceName,
+    pub(super) span: Span,
+    pub(super) addresses: Vec<Located<IpNet>>,
+    pub(super) mtu: Option<Located<u32>>,
+    /// The link or segment that it is plugged into, and where the file says so.
+    pub(super) plugged: Option<Located<usize>>,
+}
+
+/// An interface of a draft: the node's and the interface's index.
+pub(super) type Port = (usize, usize);
+
+/// Everything that the passes look at.
+pub(super) struct Lab<'f> {
+    pub(super) nodes: Vec<Draft<'f>>,
+    pub(super) by_name: HashMap<NodeName, usize>,
+    pub(super) domains: Vec<Domain>,
+    pub(super) owners: HashMap<IpAddr, (Port, Span)>,
+    /// Whether an address could not be read: then any may be the one that was meant.
+    pub(super) unclear: bool,
+}
+
+impl Lab<'_> {
+    pub(super) fn port(&self, (node, interface): Port) -> &DraftInterface {
+        &self.nodes[node].interfaces[interface]
+    }
+
+    /// `node:interface`.
+    pub(super) fn show(&self, (node, interface): Port) -> String {
+        let draft = &self.nodes[node];
+        format!("`{}:{}`", draft.name, draft.interfaces[interface].name)
+    }
+
+    pub(super) fn attachment(&self, (node, interface): Port) -> Attachment {
+        let draft = &self.nodes[node];
+        Attachment { node: draft.name.clone(), interface: draft.interfaces[interface].name.clone() }
+    }
+}
+
+/// Resolves a topology file; `name` is the file's name without its ending.
+pub(crate) fn topology(file: &TopologyFile, name: &str, report: &mut Report<'_>) -> Resolved {
+    let mut lab = Lab {
+        nodes: Vec::new(),
+        by_name: HashMap::new(),
+        domains: Vec::new(),
+        owners: HashMap::new(),
+        unclear: false,
+    };
+    if let Some((key, _)) = file.nodes.iter().nth(NODES) {
+        report.limit(key.span, file.nodes.len(), NODES, "node");
+    }
+    for (key, fields) in file.nodes.iter().take(NODES) {
+        let Some(name) = report.take(key.span, node_name(key)) else { continue };
+        let (interfaces, by_name) = interfaces(&fields.value.interfaces, &mut lab.unclear, report);
+        lab.by_name.insert(name.clone(), lab.nodes.len());
+        lab.nodes.push(Draft { name, span: key.span, fields: &fields.value, interfaces, by_name });
+    }
+    if lab.nodes.is_empty() && file.nodes.is_empty() {
+        report.empty(Span::default(), "`nodes` is empty; a topology has at least one node");
+    }
+    wiring::wire(file, &mut lab, report);
+    subnets::check(&mut lab, report);
+    mtu::check(&lab, report);
+    finish(name, &lab, report)
+}
+
+/// The word for the server that answered, in a capture point; no node can have this name.
+pub(super) const REAL_SERVER: &str = "real_server";
+
+fn node_name(key: &str) -> Result<NodeName, String> {
+    if key == REAL_SERVER {
+        return Err(
+            "`real_server` stands for the server that answered; give the node another name"
+                .to_owned(),
+        );
+    }
+    NodeName::new(key)
+}
+
+type Interfaces = (Vec<DraftInterface>, HashMap<InterfaceName, usize>);
+
+fn interfaces(
+    table: &Table<Located<InterfaceForm>>,
+    unclear: &mut bool,
+    report: &mut Report<'_>,
+) -> Interfaces {
+    let (mut all, mut by_name) = (Vec::new(), HashMap::new());
+    if let Some((key, _)) = table.iter().nth(INTERFACES) {
+        report.limit(key.span, table.len(), INTERFACES, "interface");
+    }
+    for (key, form) in table.iter().take(INTERFACES) {
+        let Some(name) = report.take(key.span, interface_name(key)) else { continue };
+        let (written, mtu) = match &form.value {
+            InterfaceForm::Text(text) => (vec![Located::new(text.clone(), form.span)], None),
+            InterfaceForm::List(list) => (list.clone(), None),
+            InterfaceForm::Map(map) => {
+                (map.addresses.as_ref().map(address::each).unwrap_or_default(), map.mtu)
+            }
+        };
+        let mut addresses = Vec::new();
+        if report.limit(form.span, written.len(), ADDRESSES, "address") {
+            for text in &written {
+                let net = report.take(text.span, address::interface(text));
+                *unclear |= net.is_none();
+                addresses.extend(net.map(|net| Located::new(net, text.span)));
+            }
+        }
+        by_name.insert(name.clone(), all.len());
+        all.push(DraftInterface { name, span: key.span, addresses, mtu, plugged: None });
+    }
+    (all, by_name)
+}
+
+fn interface_name(key: &str) -> Result<InterfaceName, String> {
+    match key {
+        "lo" => Err("every node has `lo`; leave it out".to_owned()),
+        // Names that mean something else below /proc/sys/net/*/conf.
+        "all" | "default" => {
+            Err(format!("an interface cannot be called {}; give it another name", quoted(key)))
+        }
+        _ => InterfaceName::new(key),
+    }
+}
+
+fn finish(name: &str, lab: &Lab<'_>, report: &mut Report<'_>) -> Resolved {
+    let routers = routes::routers(lab);
+    let nodes = (0..lab.nodes.len()).map(|index| node(lab, index, &routers, report)).collect();
+    let (mut links, mut segments) = (Vec::new(), Vec::new());
+    for domain in &lab.domains {
+        let ends: Vec<Attachment> = domain.ports.iter().map(|port| lab.attachment(*port)).collect();
+        if let Some(segment) = &domain.segment {
+            let mtu = domain.ports.iter().map(|port| mtu::of(lab, *port)).max();
+            let mtu = mtu.unwrap_or(mtu::USUAL);
+            segments.push(Segment { name: segment.clone(), ports: ends, mtu });
+        } else if let Ok(ends) = <[Attachment; 2]>::try_from(ends) {
+            links.push(Link { ends });
+        }
+    }
+    let owners =
+        lab.owners.iter().map(|(address, (port, _))| (*address, lab.attachment(*port))).collect();
+    Resolved { topology: Topology { name: name.to_owned(), nodes, links, segments }, owners }
+}
+
+fn node(lab: &Lab<'_>, index: usize, routers: &routes::Routers, report: &mut Report<'_>) -> Node {
+    let draft = &lab.nodes[index];
+    let interfaces = draft.interfaces.iter().enumerate().map(|(place, interface)| {
+        let domain = interface.plugged.map(|plugged| &lab.domains[plugged.value]);
+        Interface {
+            name: interface.name.clone(),
+            addresses: interface.addresses.iter().map(|net| net.value).collect(),
+            mtu: mtu::of(lab, (index, place)),
+            offloads: domain.is_some_and(|domain| domain.offloads),
+        }
+    });
+    let interfaces = interfaces.collect();
+    let routes = routes::of(lab, index, routers, report);
+    let sysctls = settings(draft, &draft.fields.sysctls, report);
+    Node { name: draft.name.clone(), forward: draft.fields.forward, interfaces, routes, sysctls }
+}
+
+fn settings(
+    draft: &Draft<'_>,
+    table: &Table<Located<Scalar>>,
+    report: &mut Report<'_>,
+) -> std::collections::BTreeMap<String, String> {
+    let names: BTreeSet<&str> = draft.interfaces.iter().map(|one| one.name.as_str()).collect();
+    let otherwise = format!(
+        "`{}` has no interface {{}}; a tunnel device's settings belong to `real_servers` in the \
+         scenario",
+        draft.name
+    );
+    let scope = Scope { has_interface: &|name| names.contains(name), otherwise: &otherwise };
+    sysctls(table, &scope, report)
+}
