@@ -22,7 +22,8 @@ pub enum Record {
 }
 
 impl Record {
-    /// The record of a flags byte; `None` for a combination that is not allowed.
+    /// The record of a flags byte; `None` for a combination that is not allowed. Other bits, the
+    /// old MORE (0x01) among them, are ignored.
     #[must_use]
     pub fn from_flags(flags: u8) -> Option<Self> {
         match flags & 0x0e {
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn only_the_four_combinations_of_flags_are_records() {
-        let valid: Vec<u8> = (0..16).filter(|&f| Record::from_flags(f & 0x0e).is_some()).collect();
+        let valid: Vec<u8> = (0..16).filter(|&f| Record::from_flags(f).is_some()).collect();
         assert_eq!(valid, [2, 3, 4, 5, 8, 9, 10, 11]);
         for record in [Record::Start, Record::Stop, Record::Watchdog, Record::Update] {
             assert_eq!(Record::from_flags(record.flags()), Some(record));

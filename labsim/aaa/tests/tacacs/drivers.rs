@@ -3,11 +3,14 @@
 use super::*;
 use labsim_aaa::tacacs::HeaderError;
 use labsim_aaa::tacacs::accounting::Record;
+use labsim_aaa::tacacs::authentication::Reply;
 use labsim_aaa::tacacs::authorization::Origin;
 use labsim_aaa::tacacs::client::{
     self, Account, AccountingOutcome, AuthorizationOutcome, Authorize, End, Event, Finished,
     LoginOutcome,
 };
+use labsim_aaa::tacacs::codes::AuthenStatus;
+use labsim_aaa::tacacs::header::FLAG_SINGLE_CONNECT;
 use labsim_aaa::tacacs::log::{Kind, Outcome};
 use labsim_aaa::tacacs::server::{Error, serve_connection};
 use std::io;
@@ -307,4 +310,15 @@ async fn a_reset_is_a_closed_connection_and_another_failure_is_told() {
         let finished = connection.run(ascii("violet", "indigo")).await;
         assert_eq!(finished.outcome, LoginOutcome::Trouble(expected));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_did_not_offer_to_share_does_not_share() {
+    let first = ascii("violet", "indigo").first().unwrap();
+    let header = Header { flags: FLAG_SINGLE_CONNECT, ..whole(&first).header.answer().unwrap() };
+    let pass = Reply::new(AuthenStatus::Pass, "");
+    let pass = seal(header, &pass, &Secret::new(SECRET)).unwrap();
+    let stream = tokio_test::io::Builder::new().write(&first).read(&pass).build();
+    let mut connection = client::Connection::new(stream, options());
+    assert_eq!(connection.run(ascii("violet", "indigo")).await, passed());
 }

@@ -208,20 +208,56 @@ fn a_client_that_gives_up_gets_no_reply() {
     assert!(done.log[0].detail.ends_with("enough"));
 }
 
+/// What a client does when it is asked for something.
+fn asked(
+    session: &mut LoginSession,
+    header: &mut Header,
+    status: AuthenStatus,
+) -> (Continue, bool) {
+    *header = header.answer().unwrap();
+    let reply = seal(*header, &Reply::new(status, "?"), &Secret::new(SECRET)).unwrap();
+    *header = header.answer().unwrap();
+    let step = session.receive(whole(&reply)).unwrap();
+    let failed = matches!(step.outcome, Some(LoginOutcome::Fail { .. }));
+    (read(&step.send.unwrap(), SECRET), failed)
+}
+
 #[test]
-fn a_client_does_not_send_its_password_twice() {
-    let mut session = ascii("violet", "indigo");
-    let header = whole(&session.first().unwrap()).header;
-    let ask = Reply::new(AuthenStatus::GetPass, "Password: ");
-    let reply = header.answer().unwrap();
-    let secret = Secret::new(SECRET);
-    let step = session.receive(whole(&seal(reply, &ask, &secret).unwrap())).unwrap();
-    assert_eq!(step.outcome, None);
-    let reply = reply.answer().unwrap().answer().unwrap();
-    let step = session.receive(whole(&seal(reply, &ask, &secret).unwrap())).unwrap();
-    let abort: Continue = read(&step.send.unwrap(), SECRET);
-    assert_eq!((abort.flags, abort.user_message.is_empty()), (1, true));
-    assert!(matches!(step.outcome, Some(LoginOutcome::Fail { .. })));
+fn a_client_gives_its_user_and_its_password_once_and_then_gives_up() {
+    for (status, text) in [(AuthenStatus::GetUser, "violet"), (AuthenStatus::GetPass, "indigo")] {
+        let method = Method::Ascii { user_in_start: false };
+        let login = login("violet", "indigo", method);
+        let mut session = LoginSession::new(login, SessionId(1), &options());
+        let mut header = whole(&session.first().unwrap()).header;
+        let (answer, failed) = asked(&mut session, &mut header, status);
+        assert_eq!((answer.user_message, answer.flags), (Secret::new(text), 0));
+        assert!(!failed);
+        let (abort, failed) = asked(&mut session, &mut header, status);
+        assert_eq!((abort.flags, abort.user_message.is_empty()), (1, true));
+        assert!(failed);
+    }
+}
+
+#[test]
+fn a_client_gives_nothing_that_its_login_does_not_call_for() {
+    for (method, status) in [
+        (Method::Pap, AuthenStatus::GetPass),
+        (Method::chap().unwrap(), AuthenStatus::GetPass),
+        (Method::Pap, AuthenStatus::GetUser),
+        (Method::ASCII, AuthenStatus::GetUser),
+        (Method::ASCII, AuthenStatus::GetData),
+    ] {
+        let login = login("violet", "indigo", method.clone());
+        let mut session = LoginSession::new(login, SessionId(1), &options());
+        let mut header = whole(&session.first().unwrap()).header;
+        let (abort, failed) = asked(&mut session, &mut header, status);
+        assert_eq!(
+            (abort.flags, abort.user_message.is_empty()),
+            (1, true),
+            "{method:?} {status:?}"
+        );
+        assert!(failed);
+    }
 }
 
 #[test]
