@@ -23,8 +23,9 @@ pub struct Observations {
     /// Each load balancer's counters at the end, by name.
     pub forwarder_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
     /// Each node's kernel counters that rose during the run, and by how much, under the names of
-    /// `/proc/net/snmp` and `/proc/net/netstat` without a separator: `IpInAddrErrors`,
-    /// `TcpInCsumErrors`, `TcpExtIPReversePathFilter`.
+    /// `/proc/net/snmp` and `/proc/net/netstat`, section and column joined as nstat(8) does it:
+    /// `IpInAddrErrors`, `TcpInCsumErrors`, `TcpExtIPReversePathFilter`. Columns of netstat's
+    /// sections are found without the section's name too.
     pub kernel_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
 }
 

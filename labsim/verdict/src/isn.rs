@@ -1,0 +1,138 @@
+//! Initial sequence numbers, learnt wherever a handshake was captured.
+//!
+//! At the load balancer of a DSR setup only one direction passes, so what a point shows alone
+//! does not tell where the other side began counting: any point's SYN and SYN-ACK count for all.
+
+use labsim_wire::decode::{Flow, Relative, Tcp};
+use labsim_wire::tcp::Flags;
+use std::collections::HashMap;
+
+/// Initial sequence numbers by flow direction; several if ports were used again.
+#[derive(Debug, Default)]
+pub(crate) struct Isns {
+    /// From a SYN or SYN-ACK of that direction: frame index and number.
+    sent: HashMap<Flow, Vec<(usize, u32)>>,
+    /// From the other direction's SYN-ACK, which acknowledges the number plus one.
+    acknowledged: HashMap<Flow, Vec<(usize, u32)>>,
+}
+
+impl Isns {
+    /// Takes note of a segment; frames have to come in time's order.
+    pub(crate) fn learn(&mut self, index: usize, flow: Flow, tcp: &Tcp) {
+        if !tcp.flags.contains(Flags::SYN) {
+            return;
+        }
+        note(&mut self.sent, flow, index, tcp.sequence);
+        if tcp.flags.contains(Flags::ACK) {
+            let first = tcp.acknowledgement.wrapping_sub(1);
+            note(&mut self.acknowledged, flow.reversed(), index, first);
+        }
+    }
+
+    /// Both numbers of a segment relative to the two sides' first ones, as tcpdump shows them: a
+    /// SYN and a SYN-ACK have sequence number 0, the first byte of data has 1. The
+    /// acknowledgement number is `None` if ACK is not set.
+    pub(crate) fn relative(&self, index: usize, flow: Flow, tcp: &Tcp) -> Relative {
+        let own = self.first(flow, index);
+        let sequence = match own {
+            Some(first) => Some(tcp.sequence.wrapping_sub(first)),
+            // A RST that refuses a SYN has sequence number 0 on the wire and no ISN
+            // (RFC 9293, 3.10.7.1).
+            None if tcp.flags.contains(Flags::RST) && tcp.sequence == 0 => Some(0),
+            None => None,
+        };
+        let acknowledgement = tcp
+            .flags
+            .contains(Flags::ACK)
+            .then(|| self.first(flow.reversed(), index))
+            .flatten()
+            .map(|first| tcp.acknowledgement.wrapping_sub(first));
+        Relative { sequence, acknowledgement }
+    }
+
+    fn first(&self, flow: Flow, index: usize) -> Option<u32> {
+        [&self.sent, &self.acknowledged].into_iter().find_map(|known| {
+            let known = known.get(&flow)?;
+            let before = known.iter().rev().find(|(at, _)| *at <= index);
+            before.or_else(|| known.first()).map(|(_, number)| *number)
+        })
+    }
+}
+
+fn note(known: &mut HashMap<Flow, Vec<(usize, u32)>>, flow: Flow, index: usize, number: u32) {
+    let numbers = known.entry(flow).or_default();
+    // The same handshake is captured at many points.
+    if numbers.last().is_none_or(|(_, last)| *last != number) {
+        numbers.push((index, number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use labsim_wire::checksum::ChecksumState;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    fn flow() -> Flow {
+        let at = |last, port| SocketAddr::from((Ipv4Addr::new(10, 0, 0, last), port));
+        Flow { protocol: 6, source: at(1, 61067), destination: at(2, 49) }
+    }
+
+    fn tcp(flags: Flags, sequence: u32, acknowledgement: u32) -> Tcp {
+        Tcp {
+            source_port: 0,
+            destination_port: 0,
+            sequence,
+            acknowledgement,
+            flags,
+            window: 0,
+            mss: None,
+            payload: 0,
+            checksum: ChecksumState::Good,
+        }
+    }
+
+    #[test]
+    fn numbers_are_relative_to_both_sides_first_ones() {
+        let mut isns = Isns::default();
+        let syn = tcp(Flags::SYN, 277_734_018, 0);
+        let syn_ack = tcp(Flags::SYN.with(Flags::ACK), 2_220_389_578, 277_734_019);
+        isns.learn(0, flow(), &syn);
+        isns.learn(1, flow().reversed(), &syn_ack);
+        let seen = |index, flow, tcp: &Tcp| {
+            let relative = isns.relative(index, flow, tcp);
+            (relative.sequence, relative.acknowledgement)
+        };
+        assert_eq!(seen(0, flow(), &syn), (Some(0), None));
+        assert_eq!(seen(1, flow().reversed(), &syn_ack), (Some(0), Some(1)));
+        let data = tcp(Flags::PSH.with(Flags::ACK), 277_734_019, 2_220_389_579);
+        assert_eq!(seen(2, flow(), &data), (Some(1), Some(1)));
+    }
+
+    #[test]
+    fn one_direction_alone_is_enough_for_its_syn_ack_to_tell_both() {
+        let mut isns = Isns::default();
+        isns.learn(5, flow().reversed(), &tcp(Flags::SYN.with(Flags::ACK), 1000, u32::MAX));
+        let data = tcp(Flags::ACK, 3, 1001);
+        let relative = isns.relative(9, flow(), &data);
+        // The client's first number was u32::MAX - 1: numbers wrap.
+        assert_eq!((relative.sequence, relative.acknowledgement), (Some(5), Some(1)));
+    }
+
+    #[test]
+    fn ports_that_are_used_again_count_from_the_later_handshake() {
+        let mut isns = Isns::default();
+        isns.learn(0, flow(), &tcp(Flags::SYN, 100, 0));
+        isns.learn(10, flow(), &tcp(Flags::SYN, 9000, 0));
+        assert_eq!(isns.relative(5, flow(), &tcp(Flags::ACK, 101, 0)).sequence, Some(1));
+        assert_eq!(isns.relative(11, flow(), &tcp(Flags::ACK, 9001, 0)).sequence, Some(1));
+    }
+
+    #[test]
+    fn without_a_handshake_only_a_refusal_has_a_number() {
+        let isns = Isns::default();
+        let refusal = tcp(Flags::RST.with(Flags::ACK), 0, 77);
+        assert_eq!(isns.relative(0, flow(), &refusal).sequence, Some(0));
+        assert_eq!(isns.relative(0, flow(), &tcp(Flags::ACK, 0, 77)).sequence, None);
+    }
+}
