@@ -20,6 +20,9 @@ pub enum Error {
         /// What is missing, and what to do.
         reason: String,
     },
+    /// The interface was deleted while frames were moved.
+    #[error("the interface was deleted")]
+    InterfaceGone,
     /// The kernel forwards packets by itself, so each would travel twice or in a circle.
     #[error(
         "the kernel of this namespace forwards packets itself ({setting} is 1): packets would \
@@ -40,10 +43,6 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn last(what: impl Into<String>) -> Self {
-        Self::System { what: what.into(), source: io::Error::last_os_error() }
-    }
-
     pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::System { what, source }

@@ -21,6 +21,11 @@ pub enum Event {
         /// The sockets'.
         socket: SocketCounters,
     },
+    /// A line on standard input that is no command.
+    UnknownCommand {
+        /// The line, cut if it was long.
+        line: String,
+    },
 }
 
 /// What the kernel's side of the data plane counted.
@@ -30,7 +35,8 @@ pub struct SocketCounters {
     pub received: u64,
     /// Frames that the kernel dropped because the ring was full.
     pub dropped: u64,
-    /// Frames that were longer than the ring's slots and were not handed to the engine.
+    /// Frames of several segments that could not be cut here, and frames longer than a slot that
+    /// the kernel had no room to keep: not handed to the engine.
     pub oversized: u64,
     /// Frames whose transport checksum was left to hardware and was completed here.
     pub checksums_completed: u64,

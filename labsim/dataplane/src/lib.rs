@@ -5,7 +5,9 @@ pub mod decapsulate;
 mod error;
 mod event;
 pub mod forwarder;
+mod kernel;
 pub mod latency;
+mod packet;
 mod socket;
 
 pub use error::Error;

@@ -1,0 +1,123 @@
+//! The way of a frame: ring, offload work, engine, batch.
+
+use crate::kernel::Arm;
+use crate::packet::batch::Batch;
+use crate::packet::offload::{self, Work};
+use crate::packet::ring::{Received, Ring};
+use crate::{Error, Event, SocketCounters};
+use labsim_forwarder::{Engine, Instant};
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+/// Frames before timers, commands and signals are looked at.
+const TURN: usize = 256;
+
+/// Everything that a frame passes.
+#[derive(Debug)]
+pub(super) struct Path {
+    ring: Ring,
+    batch: Batch,
+    engine: Engine,
+    /// Room for one segment of a frame of many.
+    segment: Box<[u8]>,
+    counters: SocketCounters,
+    start: std::time::Instant,
+}
+
+impl Path {
+    /// Opens both sides of the interface; frames come in from here on.
+    pub(super) fn open(arm: &Arm, vips: &[IpAddr], engine: Engine) -> Result<Self, Error> {
+        let mtu = arm.port.mtu;
+        Ok(Self {
+            batch: Batch::open(arm.index, mtu)?,
+            ring: Ring::open(arm.index, mtu, vips)?,
+            engine,
+            segment: vec![0; mtu + 14].into_boxed_slice(),
+            counters: SocketCounters::default(),
+            start: std::time::Instant::now(),
+        })
+    }
+
+    /// Moves what is in the ring, up to a turn's frames, and does what is due.
+    pub(super) fn work(&mut self) {
+        let mut now = self.now();
+        for count in 1..=TURN {
+            let Self { ring, batch, engine, segment, counters, .. } = self;
+            let moved = ring.receive(|received| {
+                forward(now, received, engine, batch, segment, counters);
+            });
+            if moved.is_none() {
+                break;
+            }
+            if count % 64 == 0 {
+                now = self.now();
+            }
+        }
+        if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.engine.tick(now, &mut self.batch);
+        }
+        self.batch.flush();
+    }
+
+    /// Time until the engine has something to do by itself; `None` if it waits for frames only.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        Some(self.engine.next_deadline()?.since(self.now()))
+    }
+
+    /// Whether the interface is still there, after polling told of an error.
+    pub(super) fn take_error(&self) -> Result<(), Error> {
+        self.ring.take_error()
+    }
+
+    pub(super) fn counters(&mut self) -> Event {
+        let mut socket = self.ring.counters();
+        socket.oversized += self.counters.oversized;
+        socket.checksums_completed = self.counters.checksums_completed;
+        socket.segmented = self.counters.segmented;
+        self.batch.add_to(&mut socket);
+        Event::Counters { engine: Box::new(self.engine.counters()), socket }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO.after(self.start.elapsed())
+    }
+}
+
+impl AsFd for Path {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}
+
+fn forward(
+    now: Instant,
+    received: Received<'_>,
+    engine: &mut Engine,
+    batch: &mut Batch,
+    segment: &mut [u8],
+    counters: &mut SocketCounters,
+) {
+    let Received { offload, frame } = received;
+    match offload::work(offload) {
+        Work::Nothing => {
+            let _ = engine.process(now, frame, batch);
+        }
+        Work::Checksum { start, offset } => {
+            let completed = offload::complete_checksum(frame, start, offset);
+            counters.checksums_completed += u64::from(completed);
+            let _ = engine.process(now, frame, batch);
+        }
+        Work::TcpSegments { payload } => {
+            let count = offload::segments(frame, payload, segment, |segment| {
+                let _ = engine.process(now, segment, batch);
+            });
+            if count == 0 {
+                counters.oversized += 1;
+            } else {
+                counters.segmented += 1;
+            }
+        }
+        Work::Unknown => counters.oversized += 1,
+    }
+}
