@@ -111,6 +111,11 @@ impl<'s> Report<'s> {
         false
     }
 
+    /// Whether parts of the file could not be read at all.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
     /// The file that is reported about.
     pub(crate) fn source(&self) -> &'s Source {
         self.source

@@ -8,6 +8,13 @@ use serde::Deserialize;
 /// Exactly one check, and the two sentences that a person reads.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    {"required": ["login"]},
+    {"required": ["server_saw"]},
+    {"required": ["answered_by"]},
+    {"required": ["frames"]},
+    {"required": ["exchange"]},
+]))]
 pub(crate) struct ExpectationFields {
     /// How a login ended, and whom the client saw as its server.
     #[serde(default)]

@@ -211,7 +211,7 @@ pub(crate) use forms;
 forms! {
     /// One text, or a list of texts.
     Texts = "a text or a list of texts" {
-        text: "The only one.";
+        text: "One.";
         list: Located<String>;
     }
 }

@@ -1,5 +1,6 @@
 //! Names and secrets that cannot be malformed.
 
+use crate::text::quoted;
 use std::fmt;
 
 macro_rules! name {
@@ -67,12 +68,13 @@ fn check(what: &str, text: &str, max: usize) -> Result<(), String> {
     if text.is_empty() {
         Err(format!("an empty {what}; give it 1 to {max} bytes"))
     } else if text.len() > max {
-        Err(format!("the {what} `{text}` has {} bytes; at most {max} are allowed", text.len()))
+        let shown = quoted(text);
+        Err(format!("the {what} {shown} has {} bytes; at most {max} are allowed", text.len()))
     } else if !first_ok || !all_ok {
         Err(format!(
-            "the {what} `{}` may hold letters, digits, `-`, `_` and `.`, and begins with a \
+            "the {what} {} may hold letters, digits, `-`, `_` and `.`, and begins with a \
              letter or a digit",
-            text.escape_debug()
+            quoted(text)
         ))
     } else {
         Ok(())

@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
         let interface = interface_name?;
         let known = self.lookup.knows_names();
         if let Some(without) = nodes.iter().find(|node| known && !self.has(node, &interface)) {
-            report.at(text.span, self.lacks(without, &interface));
+            report.empty(text.span, self.lacks(without, &interface));
             return None;
         }
         Some(CapturePoint { node: point, interface })
@@ -212,15 +212,15 @@ fn expectation(
         fields.exchange.as_ref().map(|check| exchange(check, context, report)),
     ];
     let mut checks: Vec<Option<Check>> = checks.into_iter().flatten().collect();
-    if checks.len() != 1 {
-        const KINDS: &str = "`login`, `server_saw`, `answered_by`, `frames` or `exchange`";
-        report.at(
-            written.span,
-            match checks.len() {
-                0 => format!("this expectation checks nothing; add {KINDS}"),
-                number => format!("this expectation checks {number} things; keep one of {KINDS}"),
-            },
-        );
+    const KINDS: &str = "`login`, `server_saw`, `answered_by`, `frames` or `exchange`";
+    let number = checks.len();
+    if number == 0 {
+        report.empty(written.span, format!("this expectation checks nothing; add {KINDS}"));
+        return None;
+    }
+    if number > 1 {
+        let message = format!("this expectation checks {number} things; keep one of {KINDS}");
+        report.at(written.span, message);
         return None;
     }
     let place = Place { file: report.source().name().to_owned(), line: written.span.line() };

@@ -10,8 +10,8 @@ use crate::model::{
     Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool,
     VirtualServer,
 };
-use crate::text::{listed, quoted};
-use labsim_yaml::Located;
+use crate::text::{counted, listed, quoted};
+use labsim_yaml::{Located, Span};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -44,6 +44,16 @@ pub(super) fn load_balancers(
                 format!(
                     "`{key}` is a router (`forward: true`), and would forward each packet beside \
                      the load balancer; give the load balancer a node of its own"
+                ),
+            );
+        }
+        let arms = node.as_ref().and_then(|name| lookup.get(name)).map(|one| one.interfaces.len());
+        if let Some(arms) = arms.filter(|arms| *arms != 1 && lookup.knows_names()) {
+            report.at(
+                key.span,
+                format!(
+                    "`{key}` has {}, and a load balancer works on one so far; give it one",
+                    counted(arms, "interface")
                 ),
             );
         }
@@ -120,19 +130,13 @@ fn load_balancer(
     balancer
 }
 
-/// IP in IP (RFC 2003) carries IPv4 in IPv4; without it, too, a packet cannot change its family.
-fn fits(server: &VirtualServer, pool: &Pool, place: labsim_yaml::Span, report: &mut Report<'_>) {
-    let ipv4 = server.destination.is_ipv4();
-    if pool.encapsulation == Encapsulation::Ipip && !ipv4 {
-        report
-            .at(place, "an `ipip` pool carries IPv4 in IPv4 (RFC 2003); give an IPv4 destination");
-    } else if let Some(member) = pool.members.iter().find(|one| one.address.is_ipv4() != ipv4) {
+/// What a virtual server and its pool must have in common.
+fn fits(server: &VirtualServer, pool: &Pool, place: Span, report: &mut Report<'_>) {
+    if pool.members.iter().any(|member| member.address == server.destination.ip()) {
         report.at(
             place,
             format!(
-                "the destination and the member {} of pool {} are of different families; give \
-                 both the same",
-                member.address,
+                "the VIP is a member of its own pool {}; give one of them another address",
                 quoted(&pool.name)
             ),
         );
@@ -146,6 +150,10 @@ fn virtual_server(
     report: &mut Report<'_>,
 ) -> Option<VirtualServer> {
     let destination = report.take(fields.destination.span, address::socket(&fields.destination));
+    if destination.is_some_and(|vip| vip.is_ipv6()) {
+        report
+            .at(fields.destination.span, "IPv6 VIPs are not supported yet; write an IPv4 address");
+    }
     if let Some(owner) = destination.and_then(|vip| lookup.owner(vip.ip())) {
         report.at(
             fields.destination.span,
@@ -209,6 +217,10 @@ fn pool(
     let mut seen: HashMap<(IpAddr, u16), usize> = HashMap::new();
     for text in written.value.iter().take(MEMBERS) {
         let Some(socket) = report.take(text.span, address::one_port(text)) else { continue };
+        if socket.is_ipv6() {
+            report.at(text.span, "IPv6 members are not supported yet; write an IPv4 address");
+            continue;
+        }
         let member = Member { address: socket.ip(), port: socket.port() };
         if let Some(line) = seen.insert((member.address, member.port), text.span.line()) {
             report.at(text.span, format!("{socket} is a member already (line {line}); keep one"));

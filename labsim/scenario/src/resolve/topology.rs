@@ -90,7 +90,7 @@ pub(crate) fn topology(file: &TopologyFile, name: &str, report: &mut Report<'_>)
         by_name: HashMap::new(),
         domains: Vec::new(),
         owners: HashMap::new(),
-        unclear: false,
+        unclear: report.is_partial(),
     };
     if let Some((key, _)) = file.nodes.iter().nth(NODES) {
         report.limit(key.span, file.nodes.len(), NODES, "node");
@@ -157,14 +157,31 @@ fn interfaces(
     (all, by_name)
 }
 
-fn interface_name(key: &str) -> Result<InterfaceName, String> {
-    match key {
-        "lo" => Err("every node has `lo`; leave it out".to_owned()),
-        // Names that mean something else below /proc/sys/net/*/conf.
-        "all" | "default" => {
-            Err(format!("an interface cannot be called {}; give it another name", quoted(key)))
-        }
-        _ => InterfaceName::new(key),
+/// Names that a device cannot have: those that mean something else below `/proc/sys/net/*/conf`,
+/// and the devices that a kernel with tunnel modules puts into every new namespace.
+const RESERVED: [&str; 12] = [
+    "all",
+    "default",
+    "tunl0",
+    "gre0",
+    "gretap0",
+    "erspan0",
+    "sit0",
+    "ip_vti0",
+    "ip6_vti0",
+    "ip6tnl0",
+    "ip6gre0",
+    "bonding_masters",
+];
+
+/// Checks an interface's or a segment's name.
+pub(super) fn interface_name(key: &str) -> Result<InterfaceName, String> {
+    if key == "lo" {
+        Err("every node has `lo`; leave it out, or give this another name".to_owned())
+    } else if RESERVED.contains(&key) {
+        Err(format!("the name {} is the kernel's own; give this another name", quoted(key)))
+    } else {
+        InterfaceName::new(key)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Links and segments: which interfaces share a wire.
 
 use super::Report;
-use super::topology::{Lab, Port};
+use super::topology::{Lab, Port, interface_name};
 use crate::file::{LinkForm, TopologyFile};
 use crate::model::{InterfaceName, NodeName};
 use crate::text::{listed, quoted};
@@ -41,7 +41,7 @@ pub(super) fn wire(file: &TopologyFile, lab: &mut Lab<'_>, report: &mut Report<'
         plug(None, link, lab, report);
     }
     for (key, segment) in file.segments.iter() {
-        let name = report.take(key.span, InterfaceName::new(key));
+        let name = report.take(key.span, interface_name(key));
         let number = endpoints(&segment.value).len();
         if number == 0 {
             report.empty(
