@@ -7,7 +7,7 @@ pub use refusal::RightsError;
 use crate::netlink;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, getegid, geteuid, pipe};
 use std::fs::File;
@@ -68,7 +68,7 @@ enum Stage {
     Capture,
 }
 
-/// Makes a network namespace, sets a link up and opens a packet socket in it. A child process
+/// Makes a network namespace, sets a link up and opens a raw socket in it. A child process
 /// does it: one that may leave its namespace need not be allowed to come back.
 fn try_namespace() -> Result<Result<(), Refused>, RightsError> {
     let trial = |errno: Errno| RightsError::Trial(errno.into());
@@ -111,8 +111,15 @@ fn in_trial_namespace() -> Result<(), Refused> {
     let at = |stage| move |errno| Refused { stage, errno };
     unshare(CloneFlags::CLONE_NEWNET).map_err(at(Stage::Namespace))?;
     netlink::set_loopback_up().map_err(at(Stage::Configure))?;
-    nix::sys::socket::socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
-        .map_err(at(Stage::Capture))?;
+    // The capability for packet sockets, asked for with a raw socket: closing a packet socket
+    // takes the kernel a grace period, some 10 ms, and this happens in every start of labsim.
+    nix::sys::socket::socket(
+        AddressFamily::Inet,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::Raw,
+    )
+    .map_err(at(Stage::Capture))?;
     Ok(())
 }
 

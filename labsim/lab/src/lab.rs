@@ -1,9 +1,10 @@
 //! A running lab: its nodes, by file descriptor only.
 
 use crate::build;
+use crate::capture::Closers;
 use crate::enter::{Entry, Namespace};
 use crate::error::BuildError;
-use crate::plan::{NodePlan, Plan, TunnelMode};
+use crate::plan::{Cable, NodePlan, Plan, TunnelMode};
 use crate::process::Children;
 use labsim_scenario::model::{InterfaceName, NodeName};
 use std::io;
@@ -14,7 +15,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Lab {
     nodes: Vec<Node>,
-    fabric: Option<Namespace>,
+    cables: Vec<Cable>,
+    /// The bridges' namespace lives as long as it is open.
+    _fabric: Option<Namespace>,
     shared: Arc<Shared>,
 }
 
@@ -23,6 +26,7 @@ pub struct Lab {
 struct Shared {
     entry: Entry,
     children: Children,
+    closers: Arc<Closers>,
 }
 
 /// A node of a running lab.
@@ -43,7 +47,8 @@ impl Lab {
     pub fn build(plan: &Plan) -> Result<Self, BuildError> {
         let thread = |source| BuildError::Process { what: "the lab's thread", source };
         let entry = Entry::start().map_err(thread)?;
-        let shared = Arc::new(Shared { entry, children: Children::default() });
+        let shared =
+            Arc::new(Shared { entry, children: Children::default(), closers: Arc::default() });
         let built = shared.entry.run(|entrance| build::build(plan, entrance)).map_err(thread)??;
         let nodes = plan
             .nodes
@@ -57,7 +62,7 @@ impl Lab {
                 shared: Arc::clone(&shared),
             })
             .collect();
-        Ok(Self { nodes, fabric: built.fabric, shared })
+        Ok(Self { nodes, cables: plan.cables.clone(), _fabric: built.fabric, shared })
     }
 
     /// The node of that name.
@@ -114,10 +119,26 @@ impl Node {
     pub(crate) fn children(&self) -> &Children {
         &self.shared.children
     }
+
+    /// The tunnel device's number as it really is.
+    pub(crate) fn tunnel_index(&self) -> Option<u32> {
+        self.tunnel_index
+    }
+}
+
+impl Lab {
+    pub(crate) fn cables(&self) -> &[Cable] {
+        &self.cables
+    }
+
+    pub(crate) fn closers(&self) -> &Arc<Closers> {
+        &self.shared.closers
+    }
 }
 
 impl Drop for Lab {
     fn drop(&mut self) {
         self.shared.children.kill();
+        self.shared.closers.wait();
     }
 }

@@ -4,6 +4,7 @@
 //! which holds everything by file descriptor: dropping it, or killing the process, frees it all.
 
 mod build;
+mod capture;
 mod counters;
 mod device;
 mod enter;
@@ -15,6 +16,7 @@ mod process;
 mod sockets;
 mod sysctl;
 
+pub use capture::{Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point};
 pub use counters::{Counters, InterfaceCounters};
 pub use enter::{Rights, RightsError, gain_rights};
 pub use error::BuildError;

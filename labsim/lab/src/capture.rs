@@ -1,0 +1,248 @@
+//! Captures: every interface of every node, from one packet socket a node and one reader thread.
+//!
+//! The sockets have no ring: the kernel waits for a grace period (8 to 16 ms) when a ring is made
+//! and for two more when it is closed, a queue of megabytes costs nothing before it is used, and
+//! it takes frames of any length, those of segmentation offload among them (packet(7)).
+
+mod close;
+mod frames;
+mod marker;
+mod points;
+mod reader;
+mod receive;
+
+pub(crate) use close::Closers;
+pub use frames::{Captured, Frame, Point};
+pub use marker::{Marked, MarkerKind};
+
+use crate::lab::Lab;
+use labsim_scenario::model::NodeName;
+use marker::Marker;
+use nix::errno::Errno;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use points::Layout;
+use reader::{Reader, Tap};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// How much is kept of all frames together, in bytes; what does not fit counts as dropped.
+const ARENA_BYTES: usize = 256 << 20;
+
+/// A running capture of a lab. Dropping it ends it without a result.
+#[derive(Debug)]
+pub struct Capture {
+    layout: Layout,
+    /// By node: sends markers, and receives nothing.
+    senders: Vec<OwnedFd>,
+    progress: Arc<Progress>,
+    stop: Arc<EventFd>,
+    reader: Option<JoinHandle<Result<reader::Read, io::Error>>>,
+    round: AtomicU32,
+    closers: Arc<Closers>,
+}
+
+/// Why there is no capture, or none any more.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// Packet sockets are not for this process.
+    #[error(
+        "{node}: no packet socket: CAP_NET_RAW is missing; run as root, or grant it (in a \
+         container: `--cap-add NET_RAW`)"
+    )]
+    Capability {
+        /// In which node.
+        node: NodeName,
+    },
+    /// The kernel has no packet sockets.
+    #[error("{node}: this kernel has no packet sockets (CONFIG_PACKET); load `af_packet`")]
+    Unsupported {
+        /// In which node.
+        node: NodeName,
+    },
+    /// A socket could not be made or used.
+    #[error("{node}: packet socket: {source}")]
+    Socket {
+        /// In which node.
+        node: NodeName,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The thread that reads the sockets could not start, or has failed.
+    #[error("the reader of the captures: {0}")]
+    Reader(#[from] io::Error),
+}
+
+/// What the reader tells while it reads.
+#[derive(Debug, Default)]
+struct Progress {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Frames captured, markers not among them.
+    frames: u64,
+    /// By point: the last round whose marker left it, and arrived at the other end.
+    seen: Vec<Seen>,
+    /// The reader has ended.
+    ended: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    left: u32,
+    arrived: u32,
+}
+
+impl Progress {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Capture {
+    /// Starts capturing in every node, before anything is sent: frames that are sent after this
+    /// returns are captured.
+    ///
+    /// # Errors
+    /// Which node has no packet socket, and why.
+    pub fn start(lab: &Lab) -> Result<Self, CaptureError> {
+        let layout = Layout::of(lab);
+        let mut taps = Vec::new();
+        let mut senders = Vec::new();
+        for (position, node) in lab.nodes().enumerate() {
+            let failed = |source: io::Error| socket_error(node.name(), source);
+            let made = node.run(|| Ok((receive::open()?, receive::open_sender()?)));
+            let (socket, sender) = made.and_then(|made| made).map_err(failed)?;
+            taps.push(Tap { node: position, socket });
+            senders.push(sender);
+        }
+        let progress = Arc::new(Progress::default());
+        progress.lock().seen = vec![Seen::default(); layout.points.len()];
+        let stop = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+        let stop = Arc::new(stop.map_err(io::Error::from)?);
+        let reader = Reader::new(taps, &layout, Arc::clone(&progress), Arc::clone(&stop))?;
+        let closers = Arc::clone(lab.closers());
+        let handle =
+            std::thread::Builder::new().name("lab-capture".into()).spawn(move || reader.run())?;
+        let round = AtomicU32::new(0);
+        Ok(Self { layout, senders, progress, stop, reader: Some(handle), round, closers })
+    }
+
+    /// How many capture points there are.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        self.layout.points.len()
+    }
+
+    /// How many frames have been captured up to now, markers not among them.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.progress.lock().frames
+    }
+
+    /// Sends a marker out of every interface of every node and waits until each capture point has
+    /// seen its own, or the deadline has passed. The marker's time is the point's proof of life.
+    ///
+    /// # Errors
+    /// The reader has failed. A point whose marker was not seen is no error: the result names it.
+    pub fn mark(&self, kind: MarkerKind, deadline: Instant) -> Result<Marked, CaptureError> {
+        self.send_and_wait(Some(kind), deadline)
+    }
+
+    /// Sends a marker across every link in both directions and waits until each has arrived, or
+    /// the deadline has passed: whatever was on a link before has arrived then, too. These
+    /// markers are not kept among the frames.
+    ///
+    /// # Errors
+    /// The reader has failed.
+    pub fn flush(&self, deadline: Instant) -> Result<Marked, CaptureError> {
+        self.send_and_wait(None, deadline)
+    }
+
+    /// Ends the capture. Sockets are closed in the background; the lab waits for that.
+    ///
+    /// # Errors
+    /// The reader has failed.
+    pub fn stop(mut self) -> Result<Captured, CaptureError> {
+        let read = self.end().unwrap_or_else(|| Err(io::Error::other("it has ended already")))?;
+        Ok(read.into_captured(&self.layout))
+    }
+
+    fn send_and_wait(
+        &self,
+        kind: Option<MarkerKind>,
+        deadline: Instant,
+    ) -> Result<Marked, CaptureError> {
+        let round = self.round.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut waiting = Vec::new();
+        let mut silent = Vec::new();
+        for (point, plan) in self.layout.points.iter().enumerate() {
+            let bytes = Marker { kind, round, point }.emit(plan);
+            let Some(sender) = self.senders.get(plan.node) else { continue };
+            match receive::send(sender, plan.index, plan.link, &bytes) {
+                Ok(()) => waiting.push(point),
+                // A device that is down sends nothing, and sees nothing.
+                Err(_) => silent.push(point),
+            }
+        }
+        let across = kind.is_none();
+        let mut state = self.progress.lock();
+        loop {
+            waiting.retain(|point| {
+                let seen = state.seen.get(*point).copied().unwrap_or_default();
+                let has_far = self.layout.points.get(*point).is_some_and(|it| it.far.is_some());
+                seen.left < round || (across && has_far && seen.arrived < round)
+            });
+            let now = Instant::now();
+            if waiting.is_empty() || state.ended || now >= deadline {
+                break;
+            }
+            let left = deadline - now;
+            let waited = self.progress.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.ended {
+            return Err(io::Error::other("it has ended").into());
+        }
+        silent.extend(waiting);
+        silent.sort_unstable();
+        let names = silent.iter().filter_map(|point| self.layout.points.get(*point));
+        Ok(Marked { silent: names.map(|it| it.name.clone()).collect() })
+    }
+
+    /// Ends the reader, and has all sockets closed.
+    fn end(&mut self) -> Option<io::Result<reader::Read>> {
+        let reader = self.reader.take()?;
+        // Only a full counter is refused, and it wakes the reader as well.
+        let _ = self.stop.write(1);
+        let read = reader.join().unwrap_or_else(|_| Err(io::Error::other("it has panicked")));
+        let mut sockets = std::mem::take(&mut self.senders);
+        let read = read.map(|mut read| {
+            sockets.append(&mut read.sockets);
+            read
+        });
+        self.closers.close(sockets);
+        Some(read)
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        drop(self.end());
+    }
+}
+
+fn socket_error(node: &NodeName, source: io::Error) -> CaptureError {
+    let node = node.clone();
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EPERM | Errno::EACCES) => CaptureError::Capability { node },
+        Some(Errno::EAFNOSUPPORT) => CaptureError::Unsupported { node },
+        _ => CaptureError::Socket { node, source },
+    }
+}

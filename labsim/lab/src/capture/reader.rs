@@ -1,0 +1,264 @@
+//! The thread that reads the packet sockets of all nodes.
+
+use super::Progress;
+use super::frames::{Arena, Captured, Point, Record};
+use super::marker::{Marker, MarkerKind};
+use super::points::Layout;
+use super::receive::{Buffers, Received, take_drops};
+use labsim_scenario::model::{Direction, InterfaceName};
+use labsim_wire::decode::LinkType;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// The event that ends the thread; the others are places of taps.
+const STOP: u64 = u64::MAX;
+
+/// A node's receiving socket.
+#[derive(Debug)]
+pub(super) struct Tap {
+    /// The node's place in the layout.
+    pub(super) node: usize,
+    pub(super) socket: OwnedFd,
+}
+
+/// The thread's state.
+pub(super) struct Reader {
+    taps: Vec<Tap>,
+    epoll: Epoll,
+    progress: Arc<Progress>,
+    stop: Arc<EventFd>,
+    collected: Collected,
+}
+
+/// What has been read.
+pub(super) struct Read {
+    pub(super) sockets: Vec<OwnedFd>,
+    collected: Collected,
+}
+
+struct Collected {
+    arena: Arena,
+    points: Vec<PointState>,
+    /// Points by node and device number.
+    by_device: BTreeMap<(usize, u32), usize>,
+    /// By node.
+    drops: Vec<u64>,
+}
+
+/// A point, and what its markers have said.
+struct PointState {
+    node: usize,
+    interface: InterfaceName,
+    link: LinkType,
+    started_ns: Option<u64>,
+    ended_ns: Option<u64>,
+    /// The point whose markers arrive here.
+    hears: Option<usize>,
+}
+
+/// What a batch of frames adds to the progress.
+#[derive(Default)]
+struct News {
+    frames: u64,
+    left: Vec<(usize, u32)>,
+    arrived: Vec<(usize, u32)>,
+}
+
+impl Reader {
+    pub(super) fn new(
+        taps: Vec<Tap>,
+        layout: &Layout,
+        progress: Arc<Progress>,
+        stop: Arc<EventFd>,
+    ) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&*stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
+        for (place, tap) in taps.iter().enumerate() {
+            epoll.add(&tap.socket, EpollEvent::new(EpollFlags::EPOLLIN, place as u64))?;
+        }
+        Ok(Self { taps, epoll, progress, stop, collected: Collected::new(layout) })
+    }
+
+    /// Reads until it is told to stop, and then what is still waiting.
+    pub(super) fn run(mut self) -> io::Result<Read> {
+        let outcome = self.read();
+        let mut state = self.progress.lock();
+        state.ended = true;
+        self.progress.changed.notify_all();
+        drop(state);
+        outcome?;
+        for tap in &self.taps {
+            if let Some(drops) = self.collected.drops.get_mut(tap.node) {
+                *drops += take_drops(&tap.socket);
+            }
+        }
+        drop(self.stop);
+        let sockets = self.taps.into_iter().map(|tap| tap.socket).collect();
+        Ok(Read { sockets, collected: self.collected })
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffers = Buffers::new();
+        let mut events = [EpollEvent::empty(); 32];
+        loop {
+            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+                Err(nix::errno::Errno::EINTR) => 0,
+                count => count?,
+            };
+            let ready = events.get(..count).unwrap_or_default();
+            let stopped = ready.iter().any(|event| event.data() == STOP);
+            let ready: Vec<_> = match stopped {
+                true => (0..self.taps.len()).collect(),
+                false => ready.iter().filter_map(|it| usize::try_from(it.data()).ok()).collect(),
+            };
+            for place in ready {
+                self.drain(place, &mut buffers)?;
+            }
+            if stopped {
+                return Ok(());
+            }
+        }
+    }
+
+    fn drain(&mut self, place: usize, buffers: &mut Buffers) -> io::Result<()> {
+        let Some(tap) = self.taps.get(place) else { return Ok(()) };
+        let mut more = true;
+        while more {
+            let mut news = News::default();
+            more = buffers.receive(&tap.socket, |frame| {
+                self.collected.take(tap.node, &frame, &mut news);
+            })?;
+            self.progress.tell(&news);
+        }
+        Ok(())
+    }
+}
+
+impl Progress {
+    fn tell(&self, news: &News) {
+        let mut state = self.lock();
+        state.frames += news.frames;
+        for (point, round) in &news.left {
+            if let Some(seen) = state.seen.get_mut(*point) {
+                seen.left = seen.left.max(*round);
+            }
+        }
+        for (point, round) in &news.arrived {
+            if let Some(seen) = state.seen.get_mut(*point) {
+                seen.arrived = seen.arrived.max(*round);
+            }
+        }
+        if !(news.left.is_empty() && news.arrived.is_empty()) {
+            self.changed.notify_all();
+        }
+    }
+}
+
+impl Collected {
+    fn new(layout: &Layout) -> Self {
+        let mut points: Vec<_> = layout
+            .points
+            .iter()
+            .map(|it| PointState {
+                node: it.node,
+                interface: it.interface.clone(),
+                link: it.link,
+                started_ns: None,
+                ended_ns: None,
+                hears: None,
+            })
+            .collect();
+        for (here, it) in layout.points.iter().enumerate() {
+            if let Some(point) = it.far.and_then(|far| points.get_mut(far.point)) {
+                point.hears = Some(here);
+            }
+        }
+        let by_device = layout.points.iter().enumerate();
+        let by_device = by_device.map(|(place, it)| ((it.node, it.index), place)).collect();
+        Self { arena: Arena::default(), points, by_device, drops: vec![0; layout.nodes.len()] }
+    }
+
+    fn take(&mut self, node: usize, frame: &Received<'_>, news: &mut News) {
+        let Some(place) = self.place(node, frame) else { return };
+        let Some(point) = self.points.get_mut(place) else { return };
+        let marker = Marker::parse(point.link, frame.bytes);
+        match marker {
+            None => news.frames += 1,
+            Some(marker) => {
+                if marker.point == place && frame.direction == Direction::Out {
+                    news.left.push((place, marker.round));
+                    match marker.kind {
+                        Some(MarkerKind::Start) => point.started_ns = Some(frame.time_ns),
+                        Some(MarkerKind::End) => point.ended_ns = Some(frame.time_ns),
+                        None => {}
+                    }
+                }
+                if point.hears == Some(marker.point) && frame.direction == Direction::In {
+                    news.arrived.push((marker.point, marker.round));
+                }
+                if marker.kind.is_none() {
+                    return;
+                }
+            }
+        }
+        let record = Record {
+            time_ns: frame.time_ns,
+            point: place,
+            direction: frame.direction,
+            original_length: frame.original_length,
+            marker: marker.and_then(|marker| marker.kind),
+            start: 0,
+            length: 0,
+        };
+        if !self.arena.push(record, frame.bytes)
+            && let Some(drops) = self.drops.get_mut(node)
+        {
+            *drops += 1;
+        }
+    }
+
+    /// The frame's point; a device that the plan does not know gets one.
+    fn place(&mut self, node: usize, frame: &Received<'_>) -> Option<usize> {
+        if let Some(place) = self.by_device.get(&(node, frame.index)) {
+            return Some(*place);
+        }
+        self.points.push(PointState {
+            node,
+            interface: InterfaceName::new(&format!("if{}", frame.index)).ok()?,
+            link: match frame.hardware {
+                libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkType::Ethernet,
+                _ => LinkType::Raw,
+            },
+            started_ns: None,
+            ended_ns: None,
+            hears: None,
+        });
+        let place = self.points.len() - 1;
+        self.by_device.insert((node, frame.index), place);
+        Some(place)
+    }
+}
+
+impl Read {
+    pub(super) fn into_captured(self, layout: &Layout) -> Captured {
+        let Collected { arena, points, drops, .. } = self.collected;
+        let points = points
+            .into_iter()
+            .filter_map(|it| {
+                Some(Point {
+                    node: layout.nodes.get(it.node)?.clone(),
+                    interface: it.interface,
+                    link: it.link,
+                    started_ns: it.started_ns,
+                    ended_ns: it.ended_ns,
+                })
+            })
+            .collect();
+        let drops = layout.nodes.iter().cloned().zip(drops).filter(|(_, drops)| *drops > 0);
+        arena.into_captured(points, drops.collect())
+    }
+}
