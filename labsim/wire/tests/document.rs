@@ -26,8 +26,11 @@ struct Segment {
 /// The segment as an IP packet with the given TTL and identification.
 fn packet(segment: &Segment, ttl: u8, id: u16) -> Vec<u8> {
     let (source, destination) = if segment.from_client { (CLIENT, VIP) } else { (VIP, CLIENT) };
-    let (own, other) =
-        if segment.from_client { (CLIENT_FIRST, SERVER_FIRST) } else { (SERVER_FIRST, CLIENT_FIRST) };
+    let (own, other) = if segment.from_client {
+        (CLIENT_FIRST, SERVER_FIRST)
+    } else {
+        (SERVER_FIRST, CLIENT_FIRST)
+    };
     let header = tcp::Header {
         source_port: if segment.from_client { 61067 } else { 49 },
         destination_port: if segment.from_client { 49 } else { 61067 },
@@ -96,8 +99,7 @@ fn every_checksum_that_the_captures_show_comes_out() {
         window,
         options: &[],
     };
-    let syn_ack =
-        Segment { options: &SYN_ACK_OPTIONS, ..plain(false, Flags::SYN, 0, 1, 29200) };
+    let syn_ack = Segment { options: &SYN_ACK_OPTIONS, ..plain(false, Flags::SYN, 0, 1, 29200) };
     // Those without payload: the payloads are not in the text.
     for (segment, checksum, length) in [
         (syn(), 0x156e, 52),
