@@ -238,6 +238,11 @@ impl Drop for Capture {
     }
 }
 
+/// Opens what a capture needs in the calling thread's namespace, and closes it.
+pub(crate) fn try_packet_socket() -> io::Result<()> {
+    receive::open().map(drop)
+}
+
 fn socket_error(node: &NodeName, source: io::Error) -> CaptureError {
     let node = node.clone();
     match source.raw_os_error().map(Errno::from_raw) {

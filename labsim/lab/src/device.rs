@@ -3,6 +3,7 @@
 use labsim_scenario::model::InterfaceName;
 use nix::errno::Errno;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Asks whether there is a link (linux/ethtool.h).
@@ -93,6 +94,31 @@ pub(crate) enum TunError {
     Open(std::io::Error),
     /// It opens, and the device is refused.
     Make(Errno),
+}
+
+impl TunError {
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Open(error) => match error.kind() {
+                ErrorKind::NotFound => "/dev/net/tun is missing".into(),
+                ErrorKind::PermissionDenied => "/dev/net/tun is not for this user".into(),
+                _ => format!("/dev/net/tun does not open ({error})"),
+            },
+            Self::Make(errno) => format!("the kernel refuses it ({})", errno.desc()),
+        }
+    }
+
+    pub(crate) fn remedy(&self) -> String {
+        match self {
+            Self::Open(error) if error.kind() == ErrorKind::PermissionDenied => {
+                "let everybody open it, as udev does: `chmod 0666 /dev/net/tun`".into()
+            }
+            Self::Make(Errno::EPERM) => "run as root, or grant CAP_NET_ADMIN".into(),
+            Self::Open(_) | Self::Make(_) => {
+                "in a container: `--device /dev/net/tun`; elsewhere: `modprobe tun`".into()
+            }
+        }
+    }
 }
 
 const TUNSETIFF: libc::Ioctl = nix::request_code_write!(b'T', 202, size_of::<libc::c_int>());

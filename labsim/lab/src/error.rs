@@ -44,14 +44,16 @@ pub enum BuildError {
         source: SysctlError,
     },
     /// There is no TUN device to be had, and the plan needs one.
-    #[error("{node}: no TUN device {name}: {reason}")]
+    #[error("{node}: no TUN device {name}: {reason}; {remedy}")]
     Tun {
         /// In which node.
         node: String,
         /// The device.
         name: String,
-        /// Why, and the remedy.
+        /// Why.
         reason: String,
+        /// What helps.
+        remedy: String,
     },
     /// The kernel has no such tunnel, and the plan demands it.
     #[error(

@@ -12,6 +12,7 @@ mod error;
 mod lab;
 mod netlink;
 mod plan;
+pub mod probe;
 mod process;
 mod sockets;
 mod sysctl;
@@ -25,5 +26,5 @@ pub use plan::{
     AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
     Sysctl, TunnelMode, TunnelPlan,
 };
-pub use process::inherit_text;
+pub use process::{Child, inherit_text};
 pub use sysctl::SysctlError;

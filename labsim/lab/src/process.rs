@@ -10,11 +10,12 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getpid, getppid};
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command};
-use std::sync::{Mutex, PoisonError};
+use std::process::{self, Command};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How long a killed child may take to be gone.
 const DEATH_MILLISECONDS: u16 = 1000;
@@ -22,12 +23,11 @@ const DEATH_MILLISECONDS: u16 = 1000;
 impl Node {
     /// Starts `command` inside the node.
     ///
-    /// The child is killed when the lab is dropped, and by the kernel when labsim dies in whatever
+    /// The child and its group are killed when the handle or the lab is dropped, and the child by
+    /// the kernel when labsim dies in whatever
     /// way (PR_SET_PDEATHSIG(2const)). It has its own process group, so that a terminal's Ctrl-C
     /// reaches labsim alone, which ends it in good order. Of labsim's descriptors it inherits the
     /// standard ones and those of [`inherit_text`].
-    ///
-    /// The lab reaps what the caller has not waited for: wait for the child before the lab ends.
     ///
     /// # Errors
     /// Those of [`Command::spawn`].
@@ -48,9 +48,9 @@ impl Node {
         };
         // The death signal follows the thread that starts the child: the entry thread lives as
         // long as the lab.
-        let child = self.run(|| command.spawn())??;
-        self.children().track(&child)?;
-        Ok(child)
+        let process = self.run(|| command.spawn())??;
+        let tracked = self.children().track(&process)?;
+        Ok(Child { process, tracked })
     }
 }
 
@@ -74,10 +74,39 @@ pub fn inherit_text(command: &mut Command, text: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The children of a lab, by descriptor: a number may be another process's by the time it is used.
-#[derive(Debug, Default)]
-pub(crate) struct Children(Mutex<Vec<Tracked>>);
+/// A process in a node. Dropping it kills the process and its group, and reaps it.
+#[derive(Debug)]
+pub struct Child {
+    process: process::Child,
+    tracked: Arc<Tracked>,
+}
 
+impl Deref for Child {
+    type Target = process::Child;
+
+    fn deref(&self) -> &process::Child {
+        &self.process
+    }
+}
+
+impl DerefMut for Child {
+    fn deref_mut(&mut self) -> &mut process::Child {
+        &mut self.process
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.tracked.kill();
+        self.tracked.reap();
+    }
+}
+
+/// The children of a lab.
+#[derive(Debug, Default)]
+pub(crate) struct Children(Mutex<Vec<Arc<Tracked>>>);
+
+/// A child by descriptor: its number may be another process's by the time it is used.
 #[derive(Debug)]
 struct Tracked {
     pid: Pid,
@@ -85,38 +114,49 @@ struct Tracked {
 }
 
 impl Children {
-    fn track(&self, child: &Child) -> io::Result<()> {
+    fn track(&self, child: &process::Child) -> io::Result<Arc<Tracked>> {
         let pid = Pid::from_raw(child.id().cast_signed());
         // SAFETY: pidfd_open takes a number and flags; the child is not reaped yet, so it is its.
         let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
         let descriptor = i32::try_from(Errno::result(descriptor)?).map_err(io::Error::other)?;
         // SAFETY: the call returned a new descriptor that nobody else owns.
         let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        let tracked = Arc::new(Tracked { pid, descriptor });
         let mut children = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        children.retain(Tracked::is_unreaped);
-        children.push(Tracked { pid, descriptor });
-        Ok(())
+        children.retain(|child| child.is_unreaped());
+        children.push(Arc::clone(&tracked));
+        Ok(tracked)
     }
 
     /// Kills and reaps whoever is left.
     pub(crate) fn kill(&self) {
-        let mut children = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for child in children.iter().filter(|child| child.is_unreaped()) {
-            // Nobody has waited for the leader, so the group's number is still its own.
-            let _ = killpg(child.pid, Signal::SIGKILL);
-            child.signal(Signal::SIGKILL as i32);
-        }
-        for child in children.drain(..) {
-            let mut ended = [PollFd::new(child.descriptor.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut ended, PollTimeout::from(DEATH_MILLISECONDS)).is_ok_and(|n| n > 0) {
-                // The caller may have waited for it meanwhile: nothing is left to reap then.
-                let _ = waitid(Id::PIDFd(child.descriptor.as_fd()), WaitPidFlag::WEXITED);
-            }
-        }
+        let children = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        // All at once first: a process may take a while to be gone.
+        children.iter().for_each(|child| child.kill());
+        children.iter().for_each(|child| child.reap());
     }
 }
 
 impl Tracked {
+    fn kill(&self) {
+        if self.is_unreaped() {
+            // Nobody has waited for the leader, so the group's number is still its own.
+            let _ = killpg(self.pid, Signal::SIGKILL);
+            self.signal(Signal::SIGKILL as i32);
+        }
+    }
+
+    fn reap(&self) {
+        if !self.is_unreaped() {
+            return;
+        }
+        let mut ended = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut ended, PollTimeout::from(DEATH_MILLISECONDS)).is_ok_and(|count| count > 0) {
+            // Somebody may have waited for it meanwhile: nothing is left to reap then.
+            let _ = waitid(Id::PIDFd(self.descriptor.as_fd()), WaitPidFlag::WEXITED);
+        }
+    }
+
     fn is_unreaped(&self) -> bool {
         self.signal(0)
     }

@@ -18,11 +18,7 @@ pub enum SysctlError {
         key: String,
     },
     /// `/proc/sys` is read-only, as in a container without privileges.
-    #[error(
-        "sysctl {key} = {wanted}: /proc/sys is read-only; start the container with \
-         `--privileged` or `--security-opt systempaths=unconfined`, or remount it with \
-         `mount -o remount,rw /proc/sys`"
-    )]
+    #[error("sysctl {key} = {wanted}: /proc/sys is read-only; {}", READ_ONLY_REMEDY)]
     ReadOnly {
         /// Dotted.
         key: String,
@@ -49,6 +45,23 @@ pub enum SysctlError {
         /// The value that was read back.
         got: String,
     },
+}
+
+/// What helps against a read-only `/proc/sys`.
+const READ_ONLY_REMEDY: &str = "start the container with `--privileged` or `--security-opt \
+    systempaths=unconfined`, or remount it with `mount -o remount,rw /proc/sys`";
+
+impl SysctlError {
+    /// What helps.
+    pub(crate) fn remedy(&self) -> String {
+        match self {
+            Self::ReadOnly { .. } => READ_ONLY_REMEDY.to_owned(),
+            Self::Unknown { .. } => "use a kernel that has it".to_owned(),
+            Self::Refused { .. } | Self::Differs { .. } => {
+                "run as root, outside of a sandbox that guards /proc/sys".to_owned()
+            }
+        }
+    }
 }
 
 impl Sysctl {

@@ -1,15 +1,13 @@
 //! What is inside one node: tunnel device, addresses, routes, late settings.
 
 use super::{BuiltNode, Site, refusal_error, refused};
-use crate::device::{self, TunError};
+use crate::device;
 use crate::enter::Entrance;
 use crate::error::BuildError;
 use crate::netlink::{Batch, Refusal, Request};
 use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelMode, TunnelPlan};
 use netlink_packet_route::link::InfoKind;
 use nix::errno::Errno;
-use std::fmt;
-use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 
 /// The loopback device's number: the first of every namespace.
@@ -92,28 +90,9 @@ fn make_tun(node: &NodePlan, tunnel: &TunnelPlan) -> Result<OwnedFd, BuildError>
     device::open_tun(&tunnel.name, tunnel.index).map_err(|error| BuildError::Tun {
         node: node.name.to_string(),
         name: tunnel.name.to_string(),
-        reason: error.to_string(),
+        reason: error.reason(),
+        remedy: error.remedy(),
     })
-}
-
-impl fmt::Display for TunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open(error) if error.kind() == ErrorKind::NotFound => f.write_str(
-                "/dev/net/tun is missing; in a container: `--device /dev/net/tun`, elsewhere: \
-                 `modprobe tun`",
-            ),
-            Self::Open(error) if error.kind() == ErrorKind::PermissionDenied => f.write_str(
-                "/dev/net/tun may not be opened by this user; let everybody open it, as udev \
-                 does: `chmod 0666 /dev/net/tun`",
-            ),
-            Self::Open(error) => {
-                write!(f, "/dev/net/tun does not open ({error}); load it with `modprobe tun`")
-            }
-            Self::Make(Errno::EPERM) => f.write_str("CAP_NET_ADMIN is missing; run as root"),
-            Self::Make(errno) => write!(f, "the kernel refuses it ({})", errno.desc()),
-        }
-    }
 }
 
 /// Makes the kernel's device, or finds the one that its module puts into every namespace.

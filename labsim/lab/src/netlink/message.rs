@@ -3,7 +3,7 @@
 use crate::enter::Namespace;
 use crate::plan::{AddressPlan, BridgePlan, InterfacePlan, RoutePlan, Scope};
 use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
@@ -14,6 +14,7 @@ use netlink_packet_route::link::{
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
+use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
@@ -91,6 +92,22 @@ impl Request {
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]),
         ];
         Self::create(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// Netem as a device's root queueing discipline, delaying nothing (tc-netem(8)).
+    pub(crate) fn netem(index: u32) -> Self {
+        /// `TCA_OPTIONS` (linux/rtnetlink.h).
+        const OPTIONS: u16 = 2;
+        // `struct tc_netem_qopt`: latency, limit, loss, gap, duplicate, jitter.
+        let options = [0, 1000, 0, 0, 0, 0].map(u32::to_ne_bytes).concat();
+        let mut message = TcMessage::default();
+        message.header.index = index.cast_signed();
+        message.header.parent = TcHandle::ROOT;
+        message.attributes = vec![
+            TcAttribute::Kind("netem".to_owned()),
+            TcAttribute::Other(DefaultNla::new(OPTIONS, options)),
+        ];
+        Self::create(RouteNetlinkMessage::NewQueueDiscipline(message))
     }
 
     /// An address; an IPv6 one is usable at once, without duplicate address detection.

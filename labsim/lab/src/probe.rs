@@ -1,0 +1,195 @@
+//! What this machine can do, tried for real in a throw-away namespace.
+//!
+//! Nothing is loaded on purpose: a kernel loads the module of a device kind by itself when such a
+//! device is asked for, and that is what a lab would do as well.
+
+use crate::capture::try_packet_socket;
+use crate::device;
+use crate::enter::{Entrance, Entry};
+use crate::netlink::{Batch, Netlink, Request};
+use crate::plan::Sysctl;
+use crate::sysctl::SysctlError;
+use labsim_scenario::model::InterfaceName;
+use netlink_packet_route::link::InfoKind;
+use nix::errno::Errno;
+use std::fmt;
+
+/// Something that labs are made of, or could be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// Without them there is no lab.
+    NetworkNamespaces,
+    /// Links.
+    Veth,
+    /// Segments.
+    Bridge,
+    /// The userspace tunnel's device.
+    Tun,
+    /// Captures, and the forwarder.
+    PacketSockets,
+    /// A writable `/proc/sys`.
+    Sysctls,
+    /// The kernel's own tunnel.
+    KernelIpip,
+    /// The kernel's own GRE tunnel.
+    KernelGre,
+    /// Delay and loss by the kernel.
+    Netem,
+}
+
+impl Feature {
+    /// All of them, those that every lab needs first.
+    pub const ALL: [Self; 9] = [
+        Self::NetworkNamespaces,
+        Self::Veth,
+        Self::Bridge,
+        Self::PacketSockets,
+        Self::Sysctls,
+        Self::Tun,
+        Self::KernelIpip,
+        Self::KernelGre,
+        Self::Netem,
+    ];
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NetworkNamespaces => "network namespaces",
+            Self::Veth => "veth",
+            Self::Bridge => "bridge",
+            Self::Tun => "TUN",
+            Self::PacketSockets => "packet sockets",
+            Self::Sysctls => "sysctls",
+            Self::KernelIpip => "kernel ipip",
+            Self::KernelGre => "kernel gre",
+            Self::Netem => "netem",
+        })
+    }
+}
+
+/// Why a feature is not to be had, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Such as `this kernel has no ipip`.
+    pub reason: String,
+    /// Such as `load it with modprobe ipip`.
+    pub remedy: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.remedy)
+    }
+}
+
+/// Tries every feature, each in a namespace of its own.
+#[must_use]
+pub fn all() -> Vec<(Feature, Result<(), Missing>)> {
+    Feature::ALL.into_iter().map(|feature| (feature, probe(feature))).collect()
+}
+
+/// Tries the kernel's own ipip tunnel.
+///
+/// # Errors
+/// Why it is not to be had.
+pub fn kernel_ipip() -> Result<(), Missing> {
+    probe(Feature::KernelIpip)
+}
+
+/// Tries one feature.
+///
+/// # Errors
+/// Why it is not to be had.
+pub fn probe(feature: Feature) -> Result<(), Missing> {
+    Entry::start().and_then(|entry| entry.run(|entrance| inside(feature, entrance))).map_err(
+        |error| Missing {
+            reason: format!("the probe cannot start ({error})"),
+            remedy: "see the limits of this process (`ulimit -a`)".into(),
+        },
+    )?
+}
+
+fn inside(feature: Feature, entrance: &mut Entrance) -> Result<(), Missing> {
+    let _namespace = entrance.create().map_err(|error| Missing {
+        reason: format!("no network namespace can be made ({error})"),
+        remedy: "run as root, or allow user namespaces".into(),
+    })?;
+    match feature {
+        Feature::NetworkNamespaces => Ok(()),
+        Feature::Veth => device(InfoKind::Veth),
+        Feature::Bridge => device(InfoKind::Bridge),
+        Feature::KernelIpip => device(InfoKind::IpIp),
+        Feature::KernelGre => device(InfoKind::GreTun),
+        Feature::Netem => netem(),
+        Feature::Tun => tun(),
+        Feature::PacketSockets => try_packet_socket().map_err(|error| {
+            let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+            missing("packet sockets", "af_packet", errno)
+        }),
+        Feature::Sysctls => sysctls(),
+    }
+}
+
+fn device(kind: InfoKind) -> Result<(), Missing> {
+    let (what, module) = match &kind {
+        InfoKind::GreTun => ("gre tunnels", "ip_gre".to_owned()),
+        InfoKind::IpIp => ("ipip tunnels", "ipip".to_owned()),
+        other => ("such devices", other.to_string()),
+    };
+    request(Request::device(kind, "probe", 0)).or_else(|errno| match errno {
+        // The module has put a device of its own into the namespace: it is there.
+        Errno::EEXIST => Ok(()),
+        _ => Err(missing(what, &module, errno)),
+    })
+}
+
+fn netem() -> Result<(), Missing> {
+    const LOOPBACK: u32 = 1;
+    request(Request::netem(LOOPBACK)).map_err(|errno| match errno {
+        // A queueing discipline of an unknown kind.
+        Errno::ENOENT => missing("netem", "sch_netem", Errno::EOPNOTSUPP),
+        _ => missing("netem", "sch_netem", errno),
+    })
+}
+
+fn request(request: Request) -> Result<(), Errno> {
+    let mut batch = Batch::default();
+    batch.push(request, ());
+    batch.send(&mut Netlink::open()?).map_err(|refusal| refusal.errno)
+}
+
+fn tun() -> Result<(), Missing> {
+    let name = InterfaceName::new("probe")
+        .map_err(|reason| Missing { reason, remedy: "report it".into() })?;
+    device::open_tun(&name, 2)
+        .map(drop)
+        .map_err(|error| Missing { reason: error.reason(), remedy: error.remedy() })
+}
+
+fn sysctls() -> Result<(), Missing> {
+    let sysctl = Sysctl { key: "net.ipv4.conf.all.rp_filter".into(), value: "2".into() };
+    sysctl.set().map_err(|error| match error {
+        SysctlError::ReadOnly { .. } => {
+            Missing { reason: "/proc/sys is read-only".into(), remedy: error.remedy() }
+        }
+        other => Missing { reason: other.to_string(), remedy: other.remedy() },
+    })
+}
+
+fn missing(what: &str, module: &str, errno: Errno) -> Missing {
+    match errno {
+        Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT => Missing {
+            reason: format!("this kernel has no {what}"),
+            remedy: format!("load the module with `modprobe {module}`"),
+        },
+        Errno::EPERM | Errno::EACCES => Missing {
+            reason: format!("this process may not make {what} ({})", errno.desc()),
+            remedy: "run as root, or grant CAP_NET_ADMIN and CAP_NET_RAW".into(),
+        },
+        _ => Missing {
+            reason: format!("{what} are refused ({})", errno.desc()),
+            remedy: "see the kernel's log (`dmesg`)".into(),
+        },
+    }
+}
