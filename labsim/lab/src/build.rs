@@ -1,6 +1,9 @@
 //! From a plan to a running lab, on the entry thread.
 
 mod node;
+mod tunnel;
+
+pub use tunnel::TunnelEnd;
 
 use crate::device;
 use crate::enter::{Entrance, Namespace};
@@ -11,7 +14,6 @@ use crate::sysctl::{Baseline, SysctlError};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fmt::Display;
-use std::os::fd::OwnedFd;
 
 /// What was built, by descriptor.
 #[derive(Debug)]
@@ -25,8 +27,8 @@ pub(crate) struct Built {
 #[derive(Debug)]
 pub(crate) struct BuiltNode {
     pub(crate) namespace: Namespace,
-    /// The TUN device's descriptor.
-    pub(crate) tun: Option<OwnedFd>,
+    /// Where a decapsulator puts packets.
+    pub(crate) tunnel_end: Option<TunnelEnd>,
     /// The tunnel device's number as it really is.
     pub(crate) tunnel_index: Option<u32>,
 }
@@ -46,9 +48,9 @@ pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, Build
     for node in &plan.nodes {
         sites.push(open_site(&node.name, &node.early_sysctls, entrance, &mut baseline)?);
     }
-    let mut fabric = match plan.bridges.as_slice() {
-        [] => None,
-        _ => Some(open_site(&"the fabric", &[], entrance, &mut baseline)?),
+    let mut fabric = match plan.needs_fabric() {
+        true => Some(open_site(&"the fabric", &[], entrance, &mut baseline)?),
+        false => None,
     };
     if let Some(fabric) = &mut fabric {
         make_bridges(plan, fabric)?;
@@ -56,7 +58,7 @@ pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, Build
     make_cables(plan, &mut sites, fabric.as_mut())?;
     let mut nodes = Vec::with_capacity(sites.len());
     for (node, site) in plan.nodes.iter().zip(sites) {
-        nodes.push(node::furnish(node, site, entrance)?);
+        nodes.push(node::furnish(node, site, fabric.as_mut(), entrance)?);
     }
     Ok(Built { nodes, fabric: fabric.map(|site| site.namespace) })
 }
@@ -153,7 +155,7 @@ fn make_cables(
             CableEnd::Port { .. } => fabric.as_deref(),
         };
         if let (Some(site), Some(it)) = (site, end_plan(plan, end)) {
-            finish_end(plan, end, it, site)?;
+            finish_end(&plan.end_name(end), it, site)?;
         }
     }
     Ok(())
@@ -179,22 +181,23 @@ fn raise_far_ends(plan: &Plan, sites: &mut [Site]) -> Result<(), BuildError> {
 }
 
 /// Offloads as the plan wants them, and frames go through from here on.
-fn finish_end(
-    plan: &Plan,
-    end: &CableEnd,
-    it: &InterfacePlan,
-    site: &Site,
-) -> Result<(), BuildError> {
+fn finish_end(name: &str, it: &InterfacePlan, site: &Site) -> Result<(), BuildError> {
     let failed = |errno: Errno, what: &str| {
-        refusal_error(&Refusal::<()>::from(errno), format!("{what} of {}", plan.end_name(end)))
+        refusal_error(&Refusal::<()>::from(errno), format!("{what} of {name}"))
     };
     if !it.offloads {
         device::offloads_off(&site.netlink, &it.name).map_err(|e| failed(e, "offloads"))?;
     }
     match device::has_carrier(&site.netlink, &it.name).map_err(|e| failed(e, "carrier"))? {
         true => Ok(()),
-        false => Err(BuildError::NoCarrier { interface: plan.end_name(end) }),
+        false => Err(BuildError::NoCarrier { interface: name.to_owned() }),
     }
+}
+
+fn enter(name: &str, site: &Site, entrance: &mut Entrance) -> Result<(), BuildError> {
+    entrance
+        .enter(&site.namespace)
+        .map_err(|source| BuildError::Namespace { node: name.to_owned(), source })
 }
 
 fn end_plan<'a>(plan: &'a Plan, end: &'a CableEnd) -> Option<&'a InterfacePlan> {

@@ -243,6 +243,13 @@ pub(crate) fn try_packet_socket() -> io::Result<()> {
     receive::open().map(drop)
 }
 
+/// Opens a packet socket for every frame of one device of the calling thread's namespace.
+pub(crate) fn bind_to_device(index: u32) -> io::Result<OwnedFd> {
+    let socket = receive::open_sender()?;
+    receive::bind(&socket, index)?;
+    Ok(socket)
+}
+
 fn socket_error(node: &NodeName, source: io::Error) -> CaptureError {
     let node = node.clone();
     match source.raw_os_error().map(Errno::from_raw) {

@@ -1,6 +1,6 @@
 //! A running lab: its nodes, by file descriptor only.
 
-use crate::build;
+use crate::build::{self, TunnelEnd};
 use crate::capture::Closers;
 use crate::enter::{Entry, Namespace};
 use crate::error::BuildError;
@@ -34,7 +34,7 @@ struct Shared {
 pub struct Node {
     plan: NodePlan,
     namespace: Namespace,
-    tun: Option<OwnedFd>,
+    tunnel_end: Option<TunnelEnd>,
     tunnel_index: Option<u32>,
     shared: Arc<Shared>,
 }
@@ -57,7 +57,7 @@ impl Lab {
             .map(|(plan, built)| Node {
                 plan: plan.clone(),
                 namespace: built.namespace,
-                tun: built.tun,
+                tunnel_end: built.tunnel_end,
                 tunnel_index: built.tunnel_index,
                 shared: Arc::clone(&shared),
             })
@@ -76,12 +76,19 @@ impl Lab {
         self.nodes.iter()
     }
 
-    /// Hands out the descriptor of a node's TUN device: each read is a packet that the node's
-    /// kernel sends into the device, each write one that comes out of it. Once only.
-    pub fn take_tun(&mut self, node: &NodeName, device: &InterfaceName) -> Option<OwnedFd> {
+    /// Hands out the far side of a node's tunnel device, for a decapsulator. Once only.
+    pub fn take_tunnel(&mut self, node: &NodeName, device: &InterfaceName) -> Option<TunnelEnd> {
         let node = self.nodes.iter_mut().find(|it| it.plan.name == *node)?;
         node.plan.tunnel.as_ref().filter(|it| it.name == *device)?;
-        node.tun.take()
+        node.tunnel_end.take()
+    }
+
+    /// As [`Self::take_tunnel`], if it is a TUN device.
+    pub fn take_tun(&mut self, node: &NodeName, device: &InterfaceName) -> Option<OwnedFd> {
+        match self.take_tunnel(node, device)? {
+            TunnelEnd::Tun(tun) => Some(tun),
+            TunnelEnd::Veth { .. } => None,
+        }
     }
 }
 

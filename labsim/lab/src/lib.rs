@@ -17,6 +17,7 @@ mod process;
 mod sockets;
 mod sysctl;
 
+pub use build::TunnelEnd;
 pub use capture::{Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point};
 pub use counters::{Counters, InterfaceCounters};
 pub use enter::{Rights, RightsError, gain_rights};

@@ -14,6 +14,9 @@ pub enum TunnelMode {
     Kernel,
     /// A TUN device of the same name, which a decapsulator in user space feeds.
     Userspace,
+    /// The end of a veth pair of the same name, likewise, where there is no TUN device to be had.
+    /// Captures show Ethernet frames on it.
+    UserspaceVeth,
 }
 
 /// Where a key goes on with a device's name, which may hold dots, and a last word without any.
@@ -80,6 +83,10 @@ pub struct TunnelPlan {
     pub mode: TunnelMode,
     /// In bytes: what the kernel's module gives it, 1500 less the outer header.
     pub mtu: u32,
+    /// Its MAC address, used by [`TunnelMode::UserspaceVeth`] only.
+    pub mac: [u8; 6],
+    /// The pair's other end, in the fabric, where the decapsulator is.
+    pub peer: Option<InterfacePlan>,
 }
 
 /// An address of a node.
@@ -200,6 +207,12 @@ impl Plan {
     #[must_use]
     pub fn needs_kernel_tunnel(&self) -> bool {
         self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Kernel)
+    }
+
+    /// Whether the plan needs the fabric, the hidden namespace of what is no node's.
+    #[must_use]
+    pub fn needs_fabric(&self) -> bool {
+        !self.bridges.is_empty() || self.tunnels().any(|tunnel| tunnel.peer.is_some())
     }
 
     fn tunnels(&self) -> impl Iterator<Item = &TunnelPlan> {

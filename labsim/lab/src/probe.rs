@@ -97,6 +97,16 @@ pub fn kernel_ipip() -> Result<(), Missing> {
     probe(Feature::KernelIpip)
 }
 
+/// Tries a TUN device. Without one a lab can do with [`TunnelMode::UserspaceVeth`].
+///
+/// # Errors
+/// Why it is not to be had.
+///
+/// [`TunnelMode::UserspaceVeth`]: crate::TunnelMode::UserspaceVeth
+pub fn tun_device() -> Result<(), Missing> {
+    probe(Feature::Tun)
+}
+
 /// Tries one feature.
 ///
 /// # Errors

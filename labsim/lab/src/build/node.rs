@@ -1,14 +1,10 @@
 //! What is inside one node: tunnel device, addresses, routes, late settings.
 
-use super::{BuiltNode, Site, refusal_error, refused};
-use crate::device;
+use super::{BuiltNode, Site, enter, refused, tunnel};
 use crate::enter::Entrance;
 use crate::error::BuildError;
-use crate::netlink::{Batch, Refusal, Request};
-use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelMode, TunnelPlan};
-use netlink_packet_route::link::InfoKind;
-use nix::errno::Errno;
-use std::os::fd::OwnedFd;
+use crate::netlink::{Batch, Request};
+use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelPlan};
 
 /// The loopback device's number: the first of every namespace.
 const LOOPBACK: u32 = 1;
@@ -40,34 +36,27 @@ impl Operation<'_> {
 pub(super) fn furnish(
     node: &NodePlan,
     mut site: Site,
+    fabric: Option<&mut Site>,
     entrance: &mut Entrance,
 ) -> Result<BuiltNode, BuildError> {
     let with_ipv6 = node.interfaces.iter().filter(|it| it.ipv6);
     let ipv6: Vec<_> = with_ipv6.flat_map(|it| enable_ipv6(it.name.as_str())).collect();
-    let needs_entry = |mode| node.tunnel.as_ref().is_some_and(|it| it.mode == mode);
-    if needs_entry(TunnelMode::Userspace) || !ipv6.is_empty() {
-        enter(node, &site, entrance)?;
+    if !ipv6.is_empty() {
+        enter(node.name.as_str(), &site, entrance)?;
         set(node, &ipv6)?;
     }
-    let (tun, tunnel_index) = match &node.tunnel {
-        None => (None, None),
-        Some(tunnel) if tunnel.mode == TunnelMode::Userspace => {
-            (Some(make_tun(node, tunnel)?), Some(tunnel.index))
-        }
-        Some(tunnel) => (None, Some(make_kernel_tunnel(node, tunnel, &mut site)?)),
+    let tunnel = match &node.tunnel {
+        Some(plan) => Some(tunnel::make(node, plan, &mut site, fabric, entrance)?),
+        None => None,
     };
+    let tunnel_index = tunnel.as_ref().map(|tunnel| tunnel.index);
     configure(node, tunnel_index, &mut site)?;
     if !node.late_sysctls.is_empty() {
-        enter(node, &site, entrance)?;
+        enter(node.name.as_str(), &site, entrance)?;
         set(node, &node.late_sysctls)?;
     }
-    Ok(BuiltNode { namespace: site.namespace, tun, tunnel_index })
-}
-
-fn enter(node: &NodePlan, site: &Site, entrance: &mut Entrance) -> Result<(), BuildError> {
-    entrance
-        .enter(&site.namespace)
-        .map_err(|source| BuildError::Namespace { node: node.name.to_string(), source })
+    let tunnel_end = tunnel.and_then(|tunnel| tunnel.end);
+    Ok(BuiltNode { namespace: site.namespace, tunnel_end, tunnel_index })
 }
 
 fn set(node: &NodePlan, sysctls: &[Sysctl]) -> Result<(), BuildError> {
@@ -84,35 +73,6 @@ fn enable_ipv6(device: &str) -> [Sysctl; 3] {
         key: format!("net.ipv6.conf.{device}.{leaf}"),
         value: value.to_owned(),
     })
-}
-
-fn make_tun(node: &NodePlan, tunnel: &TunnelPlan) -> Result<OwnedFd, BuildError> {
-    device::open_tun(&tunnel.name, tunnel.index).map_err(|error| BuildError::Tun {
-        node: node.name.to_string(),
-        name: tunnel.name.to_string(),
-        reason: error.reason(),
-        remedy: error.remedy(),
-    })
-}
-
-/// Makes the kernel's device, or finds the one that its module puts into every namespace.
-fn make_kernel_tunnel(
-    node: &NodePlan,
-    tunnel: &TunnelPlan,
-    site: &mut Site,
-) -> Result<u32, BuildError> {
-    let operation = || format!("tunnel device {}:{}", node.name, tunnel.name);
-    let mut batch = Batch::default();
-    batch.push(Request::device(InfoKind::IpIp, tunnel.name.as_str(), tunnel.index), ());
-    match batch.send(&mut site.netlink) {
-        Ok(()) => Ok(tunnel.index),
-        Err(Refusal { errno: Errno::EEXIST, .. }) => device::index_of(&site.netlink, &tunnel.name)
-            .map_err(|errno| refusal_error(&Refusal::<()>::from(errno), operation())),
-        Err(Refusal { errno: Errno::EOPNOTSUPP, .. }) => {
-            Err(BuildError::NoKernelTunnel { node: node.name.to_string(), module: "ipip" })
-        }
-        Err(refusal) => Err(refusal_error(&refusal, operation())),
-    }
 }
 
 fn configure(

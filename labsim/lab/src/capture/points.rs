@@ -66,8 +66,9 @@ impl Layout {
             if let (Some(tunnel), Some(index)) = (&plan.tunnel, node.tunnel_index()) {
                 let link = match tunnel.mode {
                     TunnelMode::Kernel | TunnelMode::Userspace => LinkType::Raw,
+                    TunnelMode::UserspaceVeth => LinkType::Ethernet,
                 };
-                add(tunnel.name.clone(), index, link, [0; 6]);
+                add(tunnel.name.clone(), index, link, tunnel.mac);
             }
         }
         layout.connect(lab, &places);

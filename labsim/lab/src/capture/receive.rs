@@ -36,12 +36,17 @@ pub(super) fn open() -> io::Result<OwnedFd> {
     // Beyond the host's limit only for root of the machine; up to it for everybody.
     setsockopt(&socket, sockopt::RcvBufForce, &QUEUE_BYTES)
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &QUEUE_BYTES))?;
-    let every = link_address(0, libc::ETH_P_ALL as u16);
-    // SAFETY: the address is a sockaddr_ll that outlives the call, and its size is told.
-    Errno::result(unsafe {
-        libc::bind(socket.as_raw_fd(), (&raw const every).cast(), address_length())
-    })?;
+    bind(&socket, 0)?;
     Ok(socket)
+}
+
+/// Has a socket receive every frame of a device; of every device if its number is 0.
+pub(super) fn bind(socket: &OwnedFd, index: u32) -> io::Result<()> {
+    let every = link_address(index, libc::ETH_P_ALL as u16);
+    // SAFETY: the address is a sockaddr_ll that outlives the call, and its size is told.
+    let bound =
+        unsafe { libc::bind(socket.as_raw_fd(), (&raw const every).cast(), address_length()) };
+    Ok(Errno::result(bound).map(drop)?)
 }
 
 /// Opens a socket that only sends.

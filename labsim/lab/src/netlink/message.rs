@@ -40,6 +40,15 @@ impl Request {
         Self { message: RouteNetlinkMessage::SetLink(link), flags: 0 }
     }
 
+    /// Has a link resolve no neighbours.
+    pub(crate) fn no_arp(index: u32) -> Self {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.header.flags = LinkFlags::Noarp;
+        link.header.change_mask = LinkFlags::Noarp;
+        Self { message: RouteNetlinkMessage::SetLink(link), flags: 0 }
+    }
+
     /// A bridge that forwards from its first moment: no spanning tree, no forward delay; and that
     /// says nothing itself: no multicast snooping, so no queries.
     pub(crate) fn bridge(plan: &BridgePlan) -> Self {

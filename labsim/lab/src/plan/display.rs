@@ -61,6 +61,7 @@ impl fmt::Display for NodePlan {
             let how = match tunnel.mode {
                 TunnelMode::Kernel => "the kernel's ipip",
                 TunnelMode::Userspace => "TUN with a decapsulator in user space",
+                TunnelMode::UserspaceVeth => "veth with a decapsulator in user space",
             };
             writeln!(f, "  tunnel {} mtu {} ({how})", tunnel.name, tunnel.mtu)?;
         }

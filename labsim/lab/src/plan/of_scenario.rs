@@ -134,12 +134,11 @@ fn plan_real_server(
     numbers: &mut Numbers,
 ) {
     if let Some(device) = &real_server.tunnel {
-        node.tunnel = Some(TunnelPlan {
-            name: device.name.clone(),
-            index: numbers.next().0,
-            mode,
-            mtu: TUNNEL_MTU,
-        });
+        let (index, mac) = numbers.next();
+        let peer = (mode == TunnelMode::UserspaceVeth).then(|| tunnel_peer(numbers));
+        let name = device.name.clone();
+        node.tunnel =
+            Some(TunnelPlan { name, index, mode, mtu: TUNNEL_MTU, mac, peer: peer.flatten() });
         node.addresses.extend(device.address.map(|address| AddressPlan {
             interface: device.name.clone(),
             address: IpNet::from(address),
@@ -163,6 +162,13 @@ fn plan_real_server(
     );
 }
 
+/// The far end of a veth pair that stands in for a TUN device.
+fn tunnel_peer(numbers: &mut Numbers) -> Option<InterfacePlan> {
+    let (index, mac) = numbers.next();
+    let name = InterfaceName::new(&format!("tunnel-{index}")).ok()?;
+    Some(InterfacePlan { name, index, mac, mtu: TUNNEL_MTU, offloads: false, ipv6: false })
+}
+
 fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {
     let places: BTreeMap<Attachment, (usize, usize)> = topology
         .nodes
@@ -182,7 +188,7 @@ fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {
             plan.cables.push(Cable { ends });
         }
     }
-    let mut ports = Ports::new(topology);
+    let mut ports = Ports::new(topology, plan);
     for segment in &topology.segments {
         let bridge = plan.bridges.len();
         let (index, mac) = numbers.next();
@@ -207,9 +213,10 @@ struct Ports {
 }
 
 impl Ports {
-    fn new(topology: &Topology) -> Self {
+    fn new(topology: &Topology, plan: &Plan) -> Self {
+        let peers = plan.tunnels().filter_map(|tunnel| Some(tunnel.peer.as_ref()?.name.as_str()));
         let bridges = topology.segments.iter().map(|segment| segment.name.as_str());
-        Self { taken: bridges.chain(["lo"]).map(str::to_owned).collect() }
+        Self { taken: bridges.chain(["lo"]).chain(peers).map(str::to_owned).collect() }
     }
 
     /// The node's name, or a numbered one where that name is taken.
