@@ -3,7 +3,7 @@
 mod control;
 mod path;
 
-use crate::kernel::Arm;
+use crate::kernel::{Arm, LinkEvents};
 use crate::{Error, Event, latency};
 use control::{Command, Control};
 use labsim_forwarder::{Config, Engine};
@@ -50,6 +50,7 @@ pub fn run_with(
     stop: BorrowedFd<'_>,
     mut events: impl Write,
 ) -> Result<(), Error> {
+    let links = LinkEvents::open()?;
     let arm = Arm::read(&config.interface)?;
     let engine = Engine::new(config, arm.port.clone(), &arm.routes).map_err(Error::Config)?;
     let vips: Vec<_> =
@@ -65,7 +66,7 @@ pub fn run_with(
         &Event::Ready { interface: config.interface.clone(), data_plane: DATA_PLANE.to_owned() },
     )?;
     loop {
-        let ready = wait(&path, control.as_fd(), stop)?;
+        let ready = wait(&path, &links, control.as_fd(), stop)?;
         path.work();
         if ready.control {
             match control.read() {
@@ -90,7 +91,12 @@ struct Ready {
 }
 
 /// Waits for a frame, a command, the end, or the engine's next deadline.
-fn wait(path: &Path, control: BorrowedFd<'_>, stop: BorrowedFd<'_>) -> Result<Ready, Error> {
+fn wait(
+    path: &Path,
+    links: &LinkEvents,
+    control: BorrowedFd<'_>,
+    stop: BorrowedFd<'_>,
+) -> Result<Ready, Error> {
     let timeout = path.time_left().map(|left| {
         // A deadline that has passed still lets the descriptors be looked at.
         TimeSpec::from_duration(left.min(Duration::from_secs(3600)))
@@ -99,6 +105,7 @@ fn wait(path: &Path, control: BorrowedFd<'_>, stop: BorrowedFd<'_>) -> Result<Re
         PollFd::new(path.as_fd(), PollFlags::POLLIN),
         PollFd::new(control, PollFlags::POLLIN),
         PollFd::new(stop, PollFlags::POLLIN),
+        PollFd::new(links.as_fd(), PollFlags::POLLIN),
     ];
     match ppoll(&mut fds, timeout, None) {
         Ok(_) | Err(Errno::EINTR) => {}
@@ -106,7 +113,9 @@ fn wait(path: &Path, control: BorrowedFd<'_>, stop: BorrowedFd<'_>) -> Result<Re
     }
     let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
     let error = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
-    if fds[0].revents().is_some_and(|events| events.intersects(error)) {
+    let broken = fds[0].revents().is_some_and(|events| events.intersects(error));
+    if broken || ready(&fds[3]) {
+        links.clear();
         path.take_error()?;
     }
     Ok(Ready { control: ready(&fds[1]), stop: ready(&fds[2]) })

@@ -16,10 +16,11 @@ use netlink_packet_route::route::{
 };
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
+    socket,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// More than the kernel puts into one datagram of a dump.
 const RECEIVE_BYTES: usize = 64 * 1024;
@@ -170,6 +171,43 @@ fn plain(address: &RouteAddress) -> Option<IpAddr> {
         RouteAddress::Inet(address) => Some((*address).into()),
         RouteAddress::Inet6(address) => Some((*address).into()),
         _ => None,
+    }
+}
+
+/// Tells that something happened to an interface of the namespace. A packet socket tells that its
+/// interface went down, and not that it was deleted after that.
+#[derive(Debug)]
+pub(crate) struct LinkEvents(OwnedFd);
+
+impl LinkEvents {
+    /// Listens from here on.
+    pub(crate) fn open() -> Result<Self, Error> {
+        let open = || -> Result<OwnedFd, Errno> {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let protocol = SockProtocol::NetlinkRoute;
+            let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
+            bind(socket.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK as u32))?;
+            Ok(socket)
+        };
+        open().map(Self).map_err(|errno| {
+            Error::system("a socket for changes of interfaces (rtnetlink(7))")(errno.into())
+        })
+    }
+
+    /// Takes what was told; nothing is lost if it was too much, because only that it was told
+    /// matters.
+    pub(crate) fn clear(&self) {
+        let mut buffer = [0; 4096];
+        while !matches!(
+            recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC),
+            Err(Errno::EAGAIN | Errno::EBADF)
+        ) {}
+    }
+}
+
+impl AsFd for LinkEvents {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -1,0 +1,312 @@
+//! The data plane on real packets, between network namespaces of the test's own. Runs as root and
+//! as an ordinary user alike.
+
+mod support;
+
+use labsim_dataplane::Event;
+use labsim_dataplane::decapsulate::Decapsulator;
+use labsim_forwarder::{Outcome, OuterSource};
+use nix::sys::signal::{Signal, kill};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use support::forwarder::{self, Forwarder};
+use support::harness::{Ended, Test, run};
+use support::topology::{CLIENT, Topology, VIP, config};
+
+/// Longer than anything here takes on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+const TESTS: &[Test] = &[
+    ("a_connection_goes_through_a_tun_and_straight_back", through_a_tun),
+    ("a_connection_goes_through_a_veth_tunnel_and_straight_back", through_a_veth),
+    ("bulk_data_arrives_whole_with_offloads_on", bulk),
+    ("an_oversize_datagram_is_answered_with_the_mtu_less_the_tunnel_header", oversize),
+    ("an_echo_to_the_vip_is_answered", echo),
+    ("end_of_input_and_sigterm_end_it_with_counters", ends),
+    ("a_namespace_that_forwards_by_itself_is_refused", forwards),
+    ("an_interface_that_is_down_or_absent_is_refused", unusable),
+    ("a_deleted_interface_ends_it_with_an_error", deleted),
+    ("packets_routed_into_the_tunnel_are_dropped_by_name", into_the_tunnel),
+];
+
+fn main() -> ExitCode {
+    forwarder::become_one();
+    match support::namespace::gain_rights() {
+        Ok(how) => println!("network namespaces {how}"),
+        Err(error) => {
+            eprintln!(
+                "neither rights nor a user namespace to make network namespaces: {error}; run as \
+                 root, or allow unprivileged user namespaces"
+            );
+            return ExitCode::FAILURE;
+        }
+    }
+    run(TESTS)
+}
+
+fn connect(lab: &Topology) -> TcpStream {
+    let stream = lab.client.run(|| TcpStream::connect_timeout(&(VIP, 49).into(), DEADLINE));
+    let stream = stream.unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// Asks and answers over one connection; checks who saw whom.
+fn exchange(lab: &Topology) {
+    let listener = lab.server.run(|| TcpListener::bind((VIP, 49))).unwrap();
+    let mut client = connect(lab);
+    let (mut server, peer) = listener.accept().unwrap();
+    assert_eq!(peer.ip(), CLIENT);
+    assert_eq!(client.peer_addr().unwrap(), (VIP, 49).into());
+    client.write_all(b"who am I?").unwrap();
+    let mut question = [0; 9];
+    server.read_exact(&mut question).unwrap();
+    server.write_all(&question).unwrap();
+    server.shutdown(Shutdown::Both).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"who am I?");
+}
+
+fn exchange_through(tunnel: impl FnOnce(&Topology) -> Decapsulator, outer_source: OuterSource) {
+    let lab = Topology::build();
+    let decapsulator = tunnel(&lab);
+    let mut forwarder = Forwarder::start(&lab.balancer, &config(outer_source));
+    exchange(&lab);
+    // The client's last packets are still on their way: asked for until they are there.
+    let start = Instant::now();
+    let forwarded = loop {
+        let forwarded = forwarder.counters().0.packets(Outcome::Forwarded);
+        if forwarded >= 4 && decapsulator.counters().rx_packets == forwarded {
+            break forwarded;
+        }
+        assert!(start.elapsed() < DEADLINE, "{forwarded}: {:?}", decapsulator.counters());
+        std::thread::yield_now();
+    };
+    let (engine, socket) = forwarder.counters();
+    assert_eq!(engine.virtual_servers["tcp"].flows_opened, 1);
+    assert_eq!(engine.members["pool"]["10.1.1.52:49"].sent.packets, forwarded);
+    assert_eq!((socket.dropped, socket.oversized, socket.send_errors), (0, 0, 0));
+    assert!(socket.checksums_completed >= forwarded - 1, "{socket:?}");
+    let counters = decapsulator.stop();
+    assert_eq!(counters.rx_packets, forwarded);
+    assert_eq!(counters.rx_device_refused + counters.rx_device_down, 0);
+}
+
+fn through_a_tun() -> Ended {
+    match Topology::build().tunnel_of_tun() {
+        Ok(_) => {
+            exchange_through(|lab| lab.tunnel_of_tun().unwrap(), OuterSource::Client);
+            Ended::Passed
+        }
+        Err(error) => Ended::Impossible(format!("/dev/net/tun: {error}")),
+    }
+}
+
+fn through_a_veth() -> Ended {
+    exchange_through(Topology::tunnel_of_veth, OuterSource::Egress);
+    Ended::Passed
+}
+
+fn bulk() -> Ended {
+    const BYTES: usize = 4 << 20;
+    let lab = Topology::build();
+    let decapsulator = lab.tunnel_of_veth();
+    let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Egress));
+    let listener = lab.server.run(|| TcpListener::bind((VIP, 49))).unwrap();
+    let mut client = connect(&lab);
+    let (mut server, _) = listener.accept().unwrap();
+    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    let data: Vec<u8> = (0..BYTES).map(|n| (n * 31 / 7) as u8).collect();
+    let received = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let mut received = Vec::new();
+            server.read_to_end(&mut received).unwrap();
+            received
+        });
+        client.write_all(&data).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        reader.join().unwrap()
+    });
+    assert!(received == data, "{} of {BYTES} bytes", received.len());
+    let (engine, socket) = forwarder.counters();
+    // The client began with segments of a whole MTU, and was told.
+    assert!(engine.packets(Outcome::FragmentationNeeded) > 0, "{engine:?}");
+    assert!(socket.segmented > 0, "{socket:?}");
+    assert_eq!(decapsulator.stop().rx_truncated, 0);
+    Ended::Passed
+}
+
+fn oversize() -> Ended {
+    let lab = Topology::build();
+    let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
+    let socket = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    socket.connect((VIP, 49)).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    set_ip_option(&socket, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO);
+    // 1453 + 8 + 20 = 1481: one byte more than goes into the tunnel.
+    socket.send(&[0; 1453]).unwrap();
+    let error = socket.recv(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE), "{error}");
+    assert_eq!(ip_option(&socket, libc::IP_MTU), 1480);
+    let (engine, _) = forwarder.counters();
+    assert_eq!(engine.packets(Outcome::FragmentationNeeded), 1);
+    assert_eq!(engine.answers.icmp_fragmentation_needed, 1);
+    assert_eq!(engine.packets(Outcome::Forwarded), 0);
+    socket.send(&[0; 1452]).unwrap();
+    let start = Instant::now();
+    while forwarder.counters().0.packets(Outcome::Forwarded) == 0 {
+        assert!(start.elapsed() < DEADLINE);
+    }
+    Ended::Passed
+}
+
+fn set_ip_option(socket: &UdpSocket, option: i32, value: i32) {
+    use std::os::fd::AsRawFd;
+    let length = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: the value is an int that lives through the call.
+    let result = unsafe {
+        let value = (&raw const value).cast();
+        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, option, value, length)
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn ip_option(socket: &UdpSocket, option: i32) -> i32 {
+    use std::os::fd::AsRawFd;
+    let mut value = 0i32;
+    let mut length = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: the value is an int that lives through the call.
+    let result = unsafe {
+        let value = (&raw mut value).cast();
+        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, option, value, &raw mut length)
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    value
+}
+
+fn echo() -> Ended {
+    use nix::sys::socket::{MsgFlags, SockaddrIn, recv, sendto, setsockopt, sockopt};
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    let lab = Topology::build();
+    let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
+    let socket = lab.client.run(|| {
+        // SAFETY: a new descriptor, owned by nobody else.
+        unsafe {
+            let fd = libc::socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP);
+            assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+            OwnedFd::from_raw_fd(fd)
+        }
+    });
+    let timeout = nix::sys::time::TimeVal::new(DEADLINE.as_secs() as i64, 0);
+    setsockopt(&socket, sockopt::ReceiveTimeout, &timeout).unwrap();
+    let mut request = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1, b'?', b'!', b'?'];
+    let sum = labsim_wire::checksum::of(&request);
+    request[2..4].copy_from_slice(&sum.to_be_bytes());
+    let to = SockaddrIn::from(std::net::SocketAddrV4::new(VIP, 0));
+    sendto(socket.as_raw_fd(), &request, &to, MsgFlags::empty()).unwrap();
+    let mut reply = [0; 1500];
+    let length = recv(socket.as_raw_fd(), &mut reply, MsgFlags::empty()).unwrap();
+    let ip = labsim_wire::ipv4::View::new(&reply[..length]).unwrap();
+    assert_eq!((ip.source(), ip.ttl()), (VIP, 63));
+    assert_eq!((ip.payload()[0], &ip.payload()[4..]), (0, &request[4..]));
+    assert_eq!(forwarder.counters().0.packets(Outcome::EchoAnswered), 1);
+    Ended::Passed
+}
+
+fn ends() -> Ended {
+    let lab = Topology::build();
+    let end = |end: &dyn Fn(&mut Forwarder)| {
+        let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
+        forwarder.say("colours");
+        assert_eq!(forwarder.event(), Some(Event::UnknownCommand { line: "colours".to_owned() }));
+        end(&mut forwarder);
+        assert!(matches!(forwarder.event(), Some(Event::Counters { .. })));
+        assert_eq!(forwarder.event(), None);
+        assert!(forwarder.wait().success());
+    };
+    end(&|forwarder| forwarder.close_input());
+    end(&|forwarder| kill(forwarder.process(), Signal::SIGTERM).unwrap());
+    end(&|forwarder| kill(forwarder.process(), Signal::SIGINT).unwrap());
+    Ended::Passed
+}
+
+/// Starts a forwarder that must not start, and gives its reason.
+fn refusal(lab: &Topology) -> String {
+    let mut forwarder = Forwarder::spawn(&lab.balancer, &config(OuterSource::Client));
+    assert_eq!(forwarder.event(), None);
+    assert!(!forwarder.wait().success());
+    forwarder.complaint()
+}
+
+fn forwards() -> Ended {
+    let lab = Topology::build();
+    lab.balancer.sysctl("ipv4/ip_forward", "1");
+    let reason = refusal(&lab);
+    assert!(reason.contains("set net.ipv4.ip_forward to 0"), "{reason}");
+    lab.balancer.sysctl("ipv4/ip_forward", "0");
+    lab.balancer.sysctl("ipv4/conf/eth0/forwarding", "1");
+    let reason = refusal(&lab);
+    assert!(reason.contains("net.ipv4.conf.eth0.forwarding to 0"), "{reason}");
+    Ended::Passed
+}
+
+fn unusable() -> Ended {
+    let lab = Topology::build();
+    lab.balancer.down("eth0");
+    let reason = refusal(&lab);
+    assert!(reason.contains("`eth0`") && reason.contains("set it up"), "{reason}");
+    let mut config = config(OuterSource::Client);
+    config.interface = "eth7".to_owned();
+    let mut forwarder = Forwarder::spawn(&lab.balancer, &config);
+    assert!(!forwarder.wait().success());
+    let reason = forwarder.complaint();
+    assert!(reason.contains("no interface `eth7`"), "{reason}");
+    Ended::Passed
+}
+
+fn deleted() -> Ended {
+    let lab = Topology::build();
+    let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
+    lab.balancer.down("eth0");
+    lab.balancer.up("eth0");
+    // Down and up again is waited for.
+    let _ = forwarder.counters();
+    lab.balancer.delete("eth0");
+    assert!(!forwarder.wait().success());
+    let reason = forwarder.complaint();
+    assert!(reason.contains("interface was deleted"), "{reason}");
+    Ended::Passed
+}
+
+fn into_the_tunnel() -> Ended {
+    let lab = Topology::build();
+    let decapsulator = lab.tunnel_of_veth();
+    let socket = lab.server.run(|| UdpSocket::bind((VIP, 0))).unwrap();
+    let device = Some(b"tunl0".as_slice());
+    bind_to_device(&socket, device.unwrap());
+    let start = Instant::now();
+    while decapsulator.counters().tx_dropped == 0 {
+        assert!(start.elapsed() < DEADLINE);
+        let _ = socket.send_to(b"out", (CLIENT, 9));
+        std::thread::yield_now();
+    }
+    let counters = decapsulator.stop();
+    assert_eq!((counters.rx_packets, counters.tx_dropped_bytes > 0), (0, true));
+    Ended::Passed
+}
+
+fn bind_to_device(socket: &UdpSocket, name: &[u8]) {
+    use std::os::fd::AsRawFd;
+    let length = name.len() as libc::socklen_t;
+    // SAFETY: the name is readable for the length that is told.
+    let result = unsafe {
+        let name = name.as_ptr().cast();
+        let option = libc::SO_BINDTODEVICE;
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, name, length)
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}

@@ -1,0 +1,57 @@
+//! Runs tests one after the other and reports as libtest does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// How a test can end without having failed.
+pub enum Ended {
+    Passed,
+    /// The machine lacks something; said, and never counted as passed.
+    Impossible(String),
+}
+
+pub type Test = (&'static str, fn() -> Ended);
+
+/// Runs those whose names contain one of the arguments, or all.
+pub fn run(tests: &[Test]) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        for (name, _) in tests {
+            println!("{name}: test");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let filters: Vec<&String> =
+        arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let exact = arguments.iter().any(|argument| argument == "--exact");
+    let wanted = |name: &str| {
+        let fits = |filter: &&String| if exact { *filter == name } else { name.contains(*filter) };
+        filters.is_empty() || filters.iter().any(fits)
+    };
+    let chosen: Vec<&Test> = tests.iter().filter(|(name, _)| wanted(name)).collect();
+    println!("\nrunning {} tests", chosen.len());
+    let (mut passed, mut failed, mut impossible) = (0, 0, 0);
+    for (name, test) in &chosen {
+        match catch_unwind(AssertUnwindSafe(test)) {
+            Ok(Ended::Passed) => {
+                passed += 1;
+                println!("test {name} ... ok");
+            }
+            Ok(Ended::Impossible(why)) => {
+                impossible += 1;
+                println!("test {name} ... ignored, {why}");
+            }
+            Err(_) => {
+                failed += 1;
+                println!("test {name} ... FAILED");
+            }
+        }
+    }
+    let result = if failed == 0 { "ok" } else { "FAILED" };
+    let out = tests.len() - chosen.len();
+    println!(
+        "\ntest result: {result}. {passed} passed; {failed} failed; {impossible} ignored; \
+         0 measured; {out} filtered out\n"
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

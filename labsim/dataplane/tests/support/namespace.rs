@@ -1,0 +1,59 @@
+//! Network namespaces that are held by their descriptors only.
+
+use nix::sched::{CloneFlags, setns, unshare};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Gives this process the right to make network namespaces: as it is, or in a user namespace of
+/// its own. The process has one thread.
+pub fn gain_rights() -> io::Result<&'static str> {
+    if unshare(CloneFlags::CLONE_NEWNET).is_ok() {
+        return Ok("with the rights that it was started with");
+    }
+    let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    std::fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;
+    Ok("in a user namespace")
+}
+
+#[derive(Debug)]
+pub struct Namespace(File);
+
+impl Namespace {
+    pub fn new() -> Self {
+        let made = std::thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            File::open("/proc/thread-self/ns/net").unwrap()
+        });
+        Self(made.join().unwrap())
+    }
+
+    /// Runs `work` on a thread in this namespace.
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        std::thread::scope(|scope| {
+            let inside = scope.spawn(|| {
+                setns(&self.0, CloneFlags::CLONE_NEWNET).unwrap();
+                work()
+            });
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// Sets a value below `/proc/sys/net` and reads it back.
+    pub fn sysctl(&self, path: &str, value: &str) {
+        self.run(|| {
+            let path = format!("/proc/sys/net/{path}");
+            std::fs::write(&path, value).unwrap_or_else(|error| panic!("{path}: {error}"));
+            assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), value, "{path}");
+        });
+    }
+}
+
+impl AsFd for Namespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
