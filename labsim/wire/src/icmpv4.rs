@@ -140,7 +140,7 @@ pub enum Message {
     },
     /// The packet cannot be delivered.
     Unreachable {
-        /// See [`unreachable`]; not 4.
+        /// See [`mod@unreachable`]; not 4.
         code: u8,
     },
     /// Unreachable, code 4 (RFC 1191).

@@ -4,7 +4,7 @@
 //! checks lengths once when it is made (its getters cannot panic afterwards), a `ViewMut` where
 //! somebody changes packets in place, and a plain value with `parse`, `length` and `emit`.
 //! `emit` writes into the caller's buffer and says so when that is too small; nothing allocates
-//! but [`decode`] and [`pcapng`].
+//! but [`mod@decode`] and [`pcapng`].
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,7 @@
 //! The document's captures, rebuilt byte by byte: lengths and checksums have to come out.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use labsim_wire::checksum::{AddressPair, ChecksumState};
 use labsim_wire::decode::{LinkType, Relative, decode};
 use labsim_wire::tcp::Flags;

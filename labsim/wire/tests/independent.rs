@@ -1,5 +1,7 @@
 //! Packets built by an independent library are read the same here, and the other way round.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use etherparse::{NetHeaders, PacketBuilder, PacketHeaders, TransportHeader};
 use labsim_wire::checksum::{self, AddressPair, ChecksumState, Sum};
 use labsim_wire::decode::{LinkType, Transport, decode};

@@ -1,5 +1,7 @@
 //! Captures are read alike by an independent library, and damaged ones end in an error.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use labsim_wire::decode::LinkType;
 use labsim_wire::pcapng::{
     Block, Direction, MAX_BLOCK, PacketRecord, ReadError, Reader, Statistics, Writer,

@@ -1,5 +1,7 @@
 //! Foreign bytes never cause a panic, and what is written is read back the same.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use labsim_wire::decode::{LinkType, decode};
 use labsim_wire::ethernet::Mac;
 use labsim_wire::tcp::Flags;
