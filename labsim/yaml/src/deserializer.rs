@@ -16,6 +16,8 @@ use crate::words::{expected, found, from_to, list, quote};
 
 use collections::{Entries, Fields, Items, Tuple};
 
+const TEXT: &str = "text, such as `abc`";
+
 /// One node, to be read.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'r, 't> {
@@ -34,6 +36,16 @@ impl<'r, 't> At<'r, 't> {
 
     fn is_null(self) -> bool {
         matches!(self.kind(), Kind::Scalar { text, plain: true } if is_null(text))
+    }
+
+    /// Whether no mistake was noted that takes this value out.
+    fn needs_no_stand_in(self) -> bool {
+        !self.run.is_out(self.node)
+    }
+
+    /// Neither a value nor a promise of one.
+    fn is_empty(self) -> bool {
+        self.is_null() || self.is_nothing()
     }
 
     fn is_nothing(self) -> bool {
@@ -88,8 +100,9 @@ impl<'r, 't> At<'r, 't> {
     fn text(self, expected: &str) -> Result<&'t str, Failure> {
         match self.kind() {
             Kind::Scalar { .. } if self.is_null() => {
-                let remedy = "quote it if you mean the word".to_owned();
-                Err(self.wrong(expected, Some(remedy)))
+                let word = expected == TEXT;
+                let remedy = word.then(|| "quote it if you mean the word".to_owned());
+                Err(self.wrong(expected, remedy))
             }
             Kind::Scalar { text, .. } => Ok(text),
             _ => Err(self.wrong(expected, None)),
@@ -98,7 +111,7 @@ impl<'r, 't> At<'r, 't> {
 
     fn visit_text<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         let wanted = (&visitor as &dyn Expected).to_string();
-        let phrase = expected(&wanted).unwrap_or_else(|| "text, such as `abc`".to_owned());
+        let phrase = expected(&wanted).unwrap_or_else(|| TEXT.to_owned());
         visitor.visit_str(self.text(&phrase)?).map_err(|failure: Failure| match failure {
             // std's own words say neither what is expected nor what was found.
             Failure { place: None, what: What::Custom(_) } if phrase != wanted => {
@@ -111,13 +124,6 @@ impl<'r, 't> At<'r, 't> {
     fn items(self, expected: &str) -> Result<&'t [NodeId], Failure> {
         match self.kind() {
             Kind::List(items) => Ok(items),
-            Kind::Scalar { text, .. } if !self.is_null() => {
-                let remedy = format!("write {} for a list of one", quote(&format!("[{text}]")));
-                Err(self.wrong(expected, Some(remedy)))
-            }
-            Kind::Nothing => {
-                Err(self.wrong(expected, Some("write `[]` for an empty one".to_owned())))
-            }
             _ => Err(self.wrong(expected, None)),
         }
     }
@@ -140,7 +146,10 @@ impl<'r, 't> At<'r, 't> {
         let expected = match fields {
             [] => "an empty mapping, `{}`".to_owned(),
             [one] => format!("a mapping with the key {}", quote(one)),
-            many => format!("a mapping with keys of {}", list(many, "and")),
+            [one, two] => format!("a mapping with keys such as {} and {}", quote(one), quote(two)),
+            [one, two, three, ..] => {
+                format!("a mapping with keys such as {}", list(&[one, two, three], "and"))
+            }
         };
         let entries = self.entries(&expected)?;
         self.placed(visitor.visit_map(Fields::new(self, entries, fields)))
@@ -265,7 +274,7 @@ impl<'de> Deserializer<'de> for At<'_, '_> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        if !self.is_null() && !self.is_nothing() {
+        if !self.is_empty() {
             return Err(self.wrong("no value", Some("take it out".to_owned())));
         }
         self.placed(visitor.visit_unit())
@@ -292,7 +301,17 @@ impl<'de> Deserializer<'de> for At<'_, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        let items = self.items("a list, such as `[a, b]`")?;
+        let expected = "a list, such as `[a, b]`";
+        let items = match self.kind() {
+            Kind::Scalar { text, .. } if !self.is_null() => {
+                let remedy = format!("write {} for a list of one", quote(&format!("[{text}]")));
+                return Err(self.wrong(expected, Some(remedy)));
+            }
+            Kind::Nothing => {
+                return Err(self.wrong(expected, Some("write `[]` for an empty one".to_owned())));
+            }
+            _ => self.items(expected)?,
+        };
         self.placed(visitor.visit_seq(Items::new(self, items)))
     }
 

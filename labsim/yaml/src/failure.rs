@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Expected, Unexpected};
 
 use crate::tree::NodeId;
+use crate::words::{list, quote};
 
 /// Why one reading ended.
 #[derive(Debug)]
@@ -85,7 +86,10 @@ impl std::error::Error for Failure {}
 
 impl serde::de::Error for Failure {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        What::Custom(message.to_string()).into()
+        let message = message.to_string();
+        // What serde's derive says of an untagged enum names a Rust type and nothing else.
+        let derived = message.starts_with("data did not match any variant of untagged enum");
+        if derived { What::Expected(message).into() } else { What::Custom(message).into() }
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -100,8 +104,9 @@ impl serde::de::Error for Failure {
         What::Expected(expected.to_string()).into()
     }
 
-    fn unknown_variant(variant: &str, _: &'static [&'static str]) -> Self {
-        What::Custom(format!("`{variant}` is not known here")).into()
+    fn unknown_variant(variant: &str, variants: &'static [&'static str]) -> Self {
+        let variants = list(variants, "or");
+        What::Custom(format!("expected {variants}, found {}", quote(variant))).into()
     }
 
     fn unknown_field(key: &str, allowed: &'static [&'static str]) -> Self {

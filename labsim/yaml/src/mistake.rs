@@ -53,8 +53,9 @@ impl Mistake {
         }
     }
 
+    /// By place; what is said of the whole file comes last.
     fn order(&self) -> (&str, usize, usize, &str) {
-        (&self.file, self.line, self.column, &self.message)
+        (&self.file, self.line.wrapping_sub(1), self.column, &self.message)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use crate::notes::Notes;
+use crate::source::locate;
 use crate::tree::{Kind, Node, NodeId, Tree};
 use crate::words::quote;
 use crate::{Source, Span, syntax};
@@ -28,8 +29,11 @@ pub(crate) fn parse(source: &Source, notes: &mut Notes) -> Option<Tree> {
         let (event, span) = match event {
             Ok(event) => event,
             Err(error) => {
-                let mark = *error.marker();
-                notes.add(span_of(mark, mark), syntax::sentence(error.kind()));
+                let mut span = span_of(*error.marker(), *error.marker());
+                if let Some(character) = syntax::culprit(error.kind()) {
+                    span = nearest(character, source.text(), span);
+                }
+                notes.add(span, syntax::sentence(error.kind()));
                 return None;
             }
         };
@@ -47,10 +51,28 @@ pub(crate) fn parse(source: &Source, notes: &mut Notes) -> Option<Tree> {
     }
     let nodes = builder.nodes;
     if matches!(nodes.first(), None | Some(Node { kind: Kind::Nothing, .. })) {
-        notes.add(Span::default(), "the file is empty, or holds only comments");
+        let message = match nodes.first() {
+            Some(_) => "the document is empty; write something behind the `---`",
+            None if source.text().trim().is_empty() => "the file is empty",
+            None => "the file holds only comments",
+        };
+        notes.add(Span::default(), message);
         return None;
     }
     Some(Tree { nodes })
+}
+
+/// The character that an error is about. The parser's place is right behind it, or where the
+/// scalar begins that it is in.
+fn nearest(character: char, text: &str, span: Span) -> Span {
+    let Some((before, behind)) = text.split_at_checked(span.bytes().start) else { return span };
+    let just_before = before.trim_end_matches(character).len();
+    match behind.find(character) {
+        Some(0) => span,
+        _ if just_before < before.len() => locate(text, just_before),
+        Some(at) => locate(text, before.len() + at),
+        None => span,
+    }
 }
 
 fn span_of(start: Marker, end: Marker) -> Span {
@@ -71,6 +93,10 @@ struct Open {
     key: Option<NodeId>,
     /// The keys so far, and the line of each.
     keys: HashMap<String, u32>,
+}
+
+fn too_many_aliases() -> String {
+    format!("aliases repeat more than {ALIAS_LIMIT} values; write fewer")
 }
 
 struct Builder<'n> {
@@ -95,7 +121,7 @@ impl<'n> Builder<'n> {
                 self.refuse_tag(tag.as_deref(), at);
                 let plain = style == ScalarStyle::Plain;
                 let kind = if plain && span.bytes().is_empty() {
-                    Kind::Nothing
+                    if tag.is_some() { Kind::Broken } else { Kind::Nothing }
                 } else {
                     Kind::Scalar { text: text.into_owned(), plain }
                 };
@@ -210,6 +236,10 @@ impl<'n> Builder<'n> {
     }
 
     fn copy_anchor(&mut self, anchor: usize, span: Span) -> NodeId {
+        if self.aliased > ALIAS_LIMIT {
+            // Said where the limit was passed.
+            return self.add(span, Kind::Broken);
+        }
         let problem = match self.anchors.get(&anchor) {
             Some(&target) => match self.copy(target, self.open.len()) {
                 Ok(id) => {
@@ -229,7 +259,7 @@ impl<'n> Builder<'n> {
     fn copy(&mut self, target: NodeId, depth: usize) -> Result<NodeId, String> {
         self.aliased += 1;
         if self.aliased > ALIAS_LIMIT {
-            return Err(format!("aliases repeat more than {ALIAS_LIMIT} values; write fewer"));
+            return Err(too_many_aliases());
         }
         let (span, kind) = (self.nodes[target].span, self.nodes[target].kind.clone());
         if depth >= DEPTH_LIMIT && matches!(kind, Kind::List(_) | Kind::Map(_)) {

@@ -6,6 +6,10 @@
 //! that what stands beside it and around it is still examined. No mistake is noted that may only
 //! follow from another one: a type's own complaint about a collection in which something was taken
 //! out or stands in.
+//!
+//! Once a mistake is noted the value itself is of no use, so items and entries that were read well
+//! are left out of later attempts. The time is thus that of one attempt for the whole file, and of
+//! a short one for each mistake.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,51 +24,95 @@ use crate::tree::{Kind, NodeId, Tree};
 use crate::words::{expected, found, list, meant, quote};
 
 /// How many values are read before the search for further mistakes is given up: about a second.
-const WORK_LIMIT: usize = 4_000_000;
+const WORK_LIMIT: usize = 2_000_000;
+
+/// What earlier attempts found out about a node.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// A mistake: not read again.
+    out: bool,
+    /// Was read well.
+    well: bool,
+    /// A collection in which a part was left out or something stands in.
+    changed: bool,
+}
 
 /// What is known of the file so far.
 #[derive(Debug)]
 pub(crate) struct Run<'t> {
     pub(crate) tree: &'t Tree,
     notes: RefCell<Notes>,
-    /// Values that are not read again.
-    out: RefCell<BTreeSet<NodeId>>,
-    /// Collections in which a key was dropped or something stands in.
-    changed: RefCell<BTreeSet<NodeId>>,
+    known: RefCell<Vec<Known>>,
     /// The stand-ins, and how many were tried before.
     stand_ins: RefCell<BTreeMap<(NodeId, Slot), usize>>,
     /// Keys that are missing because they are misspelt.
     misspelt: RefCell<BTreeSet<(NodeId, String)>>,
+    /// Whether an attempt has failed, so that there will be no value.
+    failed: Cell<bool>,
     work: Cell<usize>,
 }
 
 /// Reads the tree; the value, unless there are mistakes, which are noted.
 pub(crate) fn read<T: DeserializeOwned>(tree: &Tree, notes: Notes) -> (Option<T>, Notes) {
-    let out = tree.nodes.iter().enumerate().filter(|(_, node)| matches!(node.kind, Kind::Broken));
+    let known = tree
+        .nodes
+        .iter()
+        .map(|node| Known { out: matches!(node.kind, Kind::Broken), ..Known::default() })
+        .collect();
     let run = Run {
         tree,
         notes: RefCell::new(notes),
-        out: RefCell::new(out.map(|(id, _)| id).collect()),
-        changed: RefCell::default(),
+        known: RefCell::new(known),
         stand_ins: RefCell::default(),
         misspelt: RefCell::default(),
+        failed: Cell::new(false),
         work: Cell::new(0),
     };
     let value = loop {
-        if run.is_out(Tree::ROOT) || run.notes.borrow().is_full() {
+        if run.notes.borrow().is_full() {
+            run.notes.borrow_mut().add_more();
+            break None;
+        }
+        if run.is_out(Tree::ROOT) {
             break None;
         }
         match T::deserialize(At { run: &run, node: Tree::ROOT }) {
             Ok(value) => break Some(value),
-            Err(failure) => run.learn(failure.or_at(Tree::ROOT)),
+            Err(failure) => run.learn(failure),
         }
     };
+    let value = value.filter(|_| !run.failed.get());
     (value, run.notes.into_inner())
 }
 
 impl Run<'_> {
+    fn known(&self, node: NodeId) -> Known {
+        self.known.borrow().get(node).copied().unwrap_or_default()
+    }
+
+    fn learn_of(&self, node: NodeId, learn: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.known.borrow_mut().get_mut(node) {
+            learn(known);
+        }
+    }
+
     pub(crate) fn is_out(&self, node: NodeId) -> bool {
-        self.out.borrow().contains(&node)
+        self.known(node).out
+    }
+
+    /// Whether a part of a collection is left out of this attempt.
+    pub(crate) fn skips(&self, collection: NodeId, part: NodeId) -> bool {
+        let known = self.known(part);
+        let skips = known.out || known.well && self.failed.get();
+        if skips {
+            self.learn_of(collection, |known| known.changed = true);
+        }
+        skips
+    }
+
+    /// An item or an entry's value was read well.
+    pub(crate) fn is_well(&self, part: NodeId) {
+        self.learn_of(part, |known| known.well = true);
     }
 
     /// Counts one value read.
@@ -73,44 +121,48 @@ impl Run<'_> {
         if self.work.get() > WORK_LIMIT { Err(What::Tired.into()) } else { Ok(()) }
     }
 
-    /// How many stand-ins were tried in a slot; nothing if none is needed there.
-    pub(crate) fn stand_in(&self, node: NodeId, slot: Slot) -> Option<usize> {
-        self.stand_ins.borrow().get(&(node, slot)).copied()
-    }
-
     /// How many stand-ins were tried in a slot that needs one.
     pub(crate) fn need_stand_in(&self, node: NodeId, slot: Slot) -> usize {
-        self.changed.borrow_mut().insert(node);
+        self.learn_of(node, |known| known.changed = true);
         *self.stand_ins.borrow_mut().entry((node, slot)).or_insert(0)
     }
 
     /// The keys of a structure that something stands in for.
-    pub(crate) fn fields_standing_in(&self, node: NodeId) -> Vec<(&'static str, usize)> {
+    pub(crate) fn fields_standing_in(&self, node: NodeId) -> Vec<&'static str> {
         let stand_ins = self.stand_ins.borrow();
         let of_node = stand_ins.range((node, Slot::Field(""))..(node, Slot::Item(0)));
         of_node
-            .filter_map(|((_, slot), tried)| match slot {
-                Slot::Field(name) => Some((*name, *tried)),
+            .filter_map(|((_, slot), _)| match slot {
+                Slot::Field(name) => Some(*name),
                 _ => None,
             })
             .collect()
     }
 
+    fn note(&self, node: NodeId, message: impl Into<String>) {
+        self.notes.borrow_mut().add(self.tree.span(node), message);
+    }
+
     /// Notes a mistake about a part of `collection` that is then read as if it were not there.
     pub(crate) fn drop_part(&self, collection: NodeId, part: NodeId, message: String) {
-        self.notes.borrow_mut().add(self.tree.span(part), message);
-        self.changed.borrow_mut().insert(collection);
+        self.note(part, message);
+        self.learn_of(collection, |known| known.changed = true);
     }
 
     /// Notes a key that is not allowed in a mapping.
     pub(crate) fn unknown_key(&self, map: NodeId, key: NodeId, allowed: &[&'static str]) {
+        if self.is_out(key) {
+            return;
+        }
+        self.learn_of(key, |known| known.out = true);
         let given = self.tree.text(key);
         let Kind::Map(entries) = self.tree.kind(map) else { return };
-        let free = allowed
-            .iter()
-            .copied()
-            .filter(|name| !entries.iter().any(|(key, _)| self.tree.text(*key) == *name));
-        let slip = meant(given, free);
+        if self.notes.borrow().is_full() {
+            // The words are not wanted, and there may be very many such keys.
+            return self.notes.borrow_mut().add_more();
+        }
+        let is_given = |name: &str| entries.iter().any(|(key, _)| self.tree.text(*key) == name);
+        let slip = meant(given, allowed.iter().copied().filter(|name| !is_given(name)));
         let mut message = format!("unknown key {}", quote(given));
         if let Some(name) = slip {
             self.misspelt.borrow_mut().insert((map, name.to_owned()));
@@ -127,18 +179,19 @@ impl Run<'_> {
         self.drop_part(map, key, message);
     }
 
-    /// Whether something within `node` was taken out or stands in.
+    /// Whether something within `node` was left out or stands in.
     fn is_changed_within(&self, node: NodeId) -> bool {
-        let within = self.tree.within(node);
-        self.changed.borrow().range(within.clone()).next().is_some()
-            || self.out.borrow().range(within).next().is_some()
+        let known = self.known.borrow();
+        known.get(self.tree.within(node)).is_some_and(|n| n.iter().any(|n| n.changed || n.out))
     }
 
-    /// Takes from a failed reading what the next one does otherwise. Each call takes a value out,
-    /// adds a stand-in or tries the next one; all of these are bounded, so the reading ends.
+    /// Takes from a failed attempt what the next one does otherwise: a value is taken out, a
+    /// stand-in added, or the next one tried. Each of these is bounded, so the attempts end.
     fn learn(&self, failure: Failure) {
+        self.failed.set(true);
         let node = match failure.place {
             Some(Place::Node(node)) => node,
+            Some(Place::StandIn(..)) if matches!(failure.what, What::Tired) => Tree::ROOT,
             Some(Place::StandIn(node, slot)) => return self.next_stand_in(node, slot),
             None => Tree::ROOT,
         };
@@ -150,55 +203,67 @@ impl Run<'_> {
                 Some(message) => message,
                 None => return,
             },
-            What::UnknownKey(key, allowed) => {
-                if let Kind::Map(entries) = self.tree.kind(node)
-                    && let Some((key, value)) =
-                        entries.iter().find(|(node, _)| self.tree.text(*node) == key)
-                    && !self.is_out(*value)
-                {
-                    self.unknown_key(node, *key, allowed);
-                    self.out.borrow_mut().insert(*value);
-                    return;
+            What::UnknownKey(key, allowed) => match self.entry(node, &key) {
+                Some((key, value)) if !self.is_out(value) => {
+                    self.unknown_key(node, key, allowed);
+                    return self.take_out(value);
                 }
-                None
-            }
+                _ => None,
+            },
             What::RepeatedKey(key) => {
                 Some(format!("the key {} is given under two of its names; keep one", quote(key)))
             }
             What::Tired => {
                 self.notes.borrow_mut().add_more();
-                self.out.borrow_mut().insert(Tree::ROOT);
-                return;
+                return self.take_out(Tree::ROOT);
             }
         };
         if let Some(message) = message {
-            self.notes.borrow_mut().add(self.tree.span(node), message);
+            self.note(node, message);
+        } else if self.notes.borrow().is_empty() {
+            self.note(node, "this value is not allowed here; see the format's description");
         }
-        self.out.borrow_mut().insert(node);
+        self.take_out(node);
+    }
+
+    /// Takes a value out; the whole document if that value is out already, which would go on
+    /// without end. Only a type that reads a value in two ways can come to that.
+    fn take_out(&self, node: NodeId) {
+        let node = if self.is_out(node) { Tree::ROOT } else { node };
+        self.learn_of(node, |known| known.out = true);
+    }
+
+    fn entry(&self, map: NodeId, key: &str) -> Option<(NodeId, NodeId)> {
+        match self.tree.kind(map) {
+            Kind::Map(entries) => {
+                entries.iter().copied().find(|(name, _)| self.tree.text(*name) == key)
+            }
+            _ => None,
+        }
     }
 
     fn expected(&self, node: NodeId, serde: &str) -> Option<String> {
-        let found = found(self.tree.kind(node));
-        match expected(serde) {
-            _ if self.is_changed_within(node) => None,
-            Some(expected) => Some(format!("expected {expected}, found {found}")),
-            None => Some(format!("{found} is not allowed here; see the file format's description")),
+        if self.is_changed_within(node) {
+            return None;
         }
+        let found = found(self.tree.kind(node));
+        Some(match expected(serde) {
+            Some(expected) => format!("expected {expected}, found {found}"),
+            None => format!("{found} is not allowed here; see the format's description"),
+        })
     }
 
     /// A key is missing: nothing more to do if something can stand in for it, or else what to say
     /// of the whole mapping, if anything.
     fn missing(&self, node: NodeId, key: &'static str) -> Option<Option<String>> {
         let follows = self.misspelt.borrow().contains(&(node, key.to_owned()))
-            || matches!(self.tree.kind(node), Kind::Map(entries) if entries
-                .iter()
-                .any(|(name, value)| self.tree.text(*name) == key && self.is_out(*value)));
+            || self.entry(node, key).is_some_and(|(_, value)| self.is_out(value));
         let message = (!follows).then(|| format!("the key {} is missing here; add it", quote(key)));
-        if self.stand_in(node, Slot::Field(key)).is_some() {
+        if self.stand_ins.borrow().contains_key(&(node, Slot::Field(key))) {
             return Some(message);
         }
         if let Some(message) = message {
-            self.notes.borrow_mut().add(self.tree.span(node), message);
+            self.note(node, message);
         }
         self.need_stand_in(node, Slot::Field(key));
         None
@@ -210,8 +275,7 @@ impl Run<'_> {
         *tried += 1;
         if *tried >= stand_in::VARIETY {
             // Nothing fits: the whole collection goes, or the one entry with a wrong key.
-            let gone = if let Slot::Key(value) = slot { value } else { node };
-            self.out.borrow_mut().insert(gone);
+            self.take_out(if let Slot::Key(value) = slot { value } else { node });
         }
     }
 }

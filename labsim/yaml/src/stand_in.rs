@@ -48,9 +48,18 @@ impl StandIn {
         slot: Slot,
         seed: S,
     ) -> Result<S::Value, Failure> {
+        Self::fill(at, slot, |made_up| seed.deserialize(made_up))
+    }
+
+    /// The same for a reading that is no [`DeserializeSeed`].
+    pub(crate) fn fill<T>(
+        at: At<'_, '_>,
+        slot: Slot,
+        read: impl FnOnce(Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         at.run.work()?;
         let which = at.run.need_stand_in(at.node, slot);
-        seed.deserialize(Self { which, depth: 0 })
+        read(Self { which, depth: 0 })
             .map_err(|failure| Failure { place: Some(Place::StandIn(at.node, slot)), ..failure })
     }
 

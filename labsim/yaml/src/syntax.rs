@@ -8,6 +8,28 @@ pub(crate) fn too_deep() -> String {
     "lists and mappings stand more than 64 deep in each other here; make it flatter".to_owned()
 }
 
+/// The one character that an error is about, where there is one.
+pub(crate) fn culprit(kind: &Kind) -> Option<char> {
+    match kind {
+        Kind::UnexpectedCharacter { character } => Some(*character),
+        _ if is_about_a_tab(kind) => Some('\t'),
+        _ => None,
+    }
+}
+
+fn is_about_a_tab(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::TabNotAllowed
+            | Kind::TabInBlockIndentation
+            | Kind::TabInIndentation
+            | Kind::TabAtBlockScalarStart
+            | Kind::TabInPlainScalar
+            | Kind::InvalidBlockEntryWhitespace
+            | Kind::InvalidMappingValueWhitespace
+    )
+}
+
 /// What is wrong at a syntax error's place, and what to do.
 pub(crate) fn sentence(kind: &Kind) -> String {
     let fixed = match kind {
@@ -19,17 +41,10 @@ pub(crate) fn sentence(kind: &Kind) -> String {
         Kind::UnclosedFlowCollection { open } => {
             return format!("this `{open}` is never closed; add its closing bracket");
         }
-        Kind::TabNotAllowed
-        | Kind::TabInBlockIndentation
-        | Kind::TabInIndentation
-        | Kind::TabAtBlockScalarStart
-        | Kind::TabInPlainScalar
-        | Kind::InvalidBlockEntryWhitespace
-        | Kind::InvalidMappingValueWhitespace => {
-            "a tab stands where only spaces may; indent with spaces"
-        }
+        _ if is_about_a_tab(kind) => "a tab stands where only spaces may; indent with spaces",
         Kind::MappingValueNotAllowed => {
-            "a `:` cannot stand here; quote the value if the `:` belongs to it, or begin a new line"
+            "a `:` cannot stand here; quote the text if it belongs to it, or add the one that a key \
+             before it lacks"
         }
         Kind::InvalidColonPlacement | Kind::FlowMappingValueAdjacentCollection => {
             "a `:` cannot stand here; is a bracket before it left open?"
@@ -61,7 +76,7 @@ pub(crate) fn sentence(kind: &Kind) -> String {
              the same number of spaces"
         }
         Kind::SimpleKeyExpected | Kind::InvalidSimpleKey => {
-            "a key without its `:`; write `key: value`"
+            "a key needs a `:` and a space behind it; write `key: value`"
         }
         Kind::MappingKeyNotAllowed => "a key cannot stand here; begin a new line with it",
         Kind::BlockSequenceEntryNotAllowed => {
@@ -133,7 +148,9 @@ pub(crate) fn sentence(kind: &Kind) -> String {
 fn character_sentence(character: char) -> String {
     match character {
         '\0' => "a NUL byte: this is no text file; name a YAML file".to_owned(),
-        '@' | '`' | '%' => format!("a value cannot begin with {character:?}; quote it"),
+        '@' | '`' | '%' => {
+            format!("a value cannot begin with {}; quote it", quote(&character.to_string()))
+        }
         character if character.is_control() => {
             format!(
                 "the control character U+{:04X} may not stand here; take it out",

@@ -27,10 +27,13 @@ impl<'de> SeqAccess<'de> for Items<'_, '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Failure> {
-        match self.left.find(|item| !self.at.run.is_out(**item)) {
-            Some(item) => self.at.to(*item).read(seed).map(Some),
-            None => Ok(None),
-        }
+        let run = self.at.run;
+        let Some(item) = self.left.find(|item| !run.skips(self.at.node, **item)) else {
+            return Ok(None);
+        };
+        let value = self.at.to(*item).read(seed)?;
+        run.is_well(*item);
+        Ok(Some(value))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -87,7 +90,8 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
         seed: S,
     ) -> Result<Option<S::Value>, Failure> {
         let run = self.at.run;
-        let Some((key, value)) = self.left.find(|(_, value)| !run.is_out(*value)) else {
+        let Some((key, value)) = self.left.find(|(_, value)| !run.skips(self.at.node, *value))
+        else {
             return Ok(None);
         };
         self.value = Some(*value);
@@ -102,7 +106,10 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Failure> {
-        self.at.to(self.value.take().unwrap_or(self.at.node)).read(seed)
+        let node = self.value.take().unwrap_or(self.at.node);
+        let value = self.at.to(node).read(seed)?;
+        self.at.run.is_well(node);
+        Ok(value)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -115,7 +122,7 @@ pub(super) struct Fields<'r, 't> {
     at: At<'r, 't>,
     given: std::slice::Iter<'t, (NodeId, NodeId)>,
     fields: &'static [&'static str],
-    standing_in: std::vec::IntoIter<(&'static str, usize)>,
+    standing_in: std::vec::IntoIter<&'static str>,
     value: Value,
 }
 
@@ -153,7 +160,7 @@ impl<'de> MapAccess<'de> for Fields<'_, '_> {
             }
         }
         match self.standing_in.next() {
-            Some((field, _)) => {
+            Some(field) => {
                 self.value = Value::StandIn(field);
                 seed.deserialize(name(field)).map(Some)
             }

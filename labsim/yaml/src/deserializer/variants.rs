@@ -1,6 +1,6 @@
 //! Externally tagged enums: `variant`, or `variant: what belongs to it`.
 
-use serde::de::{DeserializeSeed, EnumAccess, VariantAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer as _, EnumAccess, VariantAccess, Visitor};
 
 use super::{At, name};
 use crate::failure::{Failure, Slot};
@@ -89,7 +89,7 @@ impl<'de> VariantAccess<'de> for Chosen<'_, '_> {
 
     fn unit_variant(self) -> Result<(), Failure> {
         match self.payload.map(|payload| self.at.to(payload)) {
-            Some(payload) if !payload.is_null() && !payload.is_nothing() => {
+            Some(payload) if payload.needs_no_stand_in() && !payload.is_empty() => {
                 let variant = quote(self.variant);
                 Err(payload.say(format!("{variant} takes no value; write {variant} alone")))
             }
@@ -99,10 +99,10 @@ impl<'de> VariantAccess<'de> for Chosen<'_, '_> {
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Failure> {
         let payload = self.payload("…")?;
-        if payload.run.is_out(payload.node) {
-            StandIn::read(self.at, Slot::Payload, seed)
-        } else {
+        if payload.needs_no_stand_in() {
             payload.read(seed)
+        } else {
+            StandIn::read(self.at, Slot::Payload, seed)
         }
     }
 
@@ -112,7 +112,13 @@ impl<'de> VariantAccess<'de> for Chosen<'_, '_> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         let payload = self.payload("[…]")?;
-        payload.tuple(length, visitor)
+        if payload.needs_no_stand_in() {
+            payload.tuple(length, visitor)
+        } else {
+            StandIn::fill(self.at, Slot::Payload, |made_up| {
+                made_up.deserialize_tuple(length, visitor)
+            })
+        }
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -121,6 +127,12 @@ impl<'de> VariantAccess<'de> for Chosen<'_, '_> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         let payload = self.payload("{…}")?;
-        payload.structure(fields, visitor)
+        if payload.needs_no_stand_in() {
+            payload.structure(fields, visitor)
+        } else {
+            StandIn::fill(self.at, Slot::Payload, |made_up| {
+                made_up.deserialize_struct("", fields, visitor)
+            })
+        }
     }
 }
