@@ -17,13 +17,13 @@ pub struct Lab {
     nodes: Vec<Node>,
     cables: Vec<Cable>,
     /// The bridges' namespace lives as long as it is open.
-    _fabric: Option<Namespace>,
+    fabric: Option<Namespace>,
     shared: Arc<Shared>,
 }
 
 /// What all nodes of a lab share.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     entry: Entry,
     children: Children,
     closers: Arc<Closers>,
@@ -62,7 +62,7 @@ impl Lab {
                 shared: Arc::clone(&shared),
             })
             .collect();
-        Ok(Self { nodes, cables: plan.cables.clone(), _fabric: built.fabric, shared })
+        Ok(Self { nodes, cables: plan.cables.clone(), fabric: built.fabric, shared })
     }
 
     /// The node of that name.
@@ -143,9 +143,30 @@ impl Lab {
     }
 }
 
-impl Drop for Lab {
-    fn drop(&mut self) {
+impl Lab {
+    /// Kills the lab's processes, and waits for what closes in the background.
+    pub(crate) fn end_processes(&self) {
         self.shared.children.kill();
         self.shared.closers.wait();
+    }
+
+    /// All namespaces with their nodes' names; what nodes hold beside them is closed.
+    pub(crate) fn take_namespaces(&mut self) -> (Vec<(String, Namespace)>, Arc<Shared>) {
+        let nodes = std::mem::take(&mut self.nodes);
+        let named = nodes.into_iter().map(|node| (node.plan.name.to_string(), node.namespace));
+        let fabric = self.fabric.take().map(|fabric| ("the fabric".to_owned(), fabric));
+        (named.chain(fabric).collect(), Arc::clone(&self.shared))
+    }
+}
+
+impl Shared {
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.end_processes();
     }
 }

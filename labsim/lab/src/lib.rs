@@ -16,6 +16,7 @@ pub mod probe;
 mod process;
 mod sockets;
 mod sysctl;
+mod teardown;
 
 pub use build::TunnelEnd;
 pub use capture::{Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point};
@@ -29,3 +30,4 @@ pub use plan::{
 };
 pub use process::{Child, inherit_text};
 pub use sysctl::SysctlError;
+pub use teardown::CloseError;

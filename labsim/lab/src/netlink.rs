@@ -2,9 +2,11 @@
 
 mod batch;
 mod message;
+mod nsid;
 
 pub(crate) use batch::{Batch, Refusal};
 pub(crate) use message::Request;
+pub(crate) use nsid::NsidWatch;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;

@@ -11,13 +11,14 @@ use netlink_packet_route::link::{
     BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
     LinkMessage,
 };
+use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// A request and its flags beyond `NLM_F_REQUEST` and `NLM_F_ACK`.
 #[derive(Debug)]
@@ -47,6 +48,16 @@ impl Request {
         link.header.flags = LinkFlags::Noarp;
         link.header.change_mask = LinkFlags::Noarp;
         Self { message: RouteNetlinkMessage::SetLink(link), flags: 0 }
+    }
+
+    /// Gives a namespace a number in the socket's own.
+    pub(crate) fn number_namespace(namespace: BorrowedFd<'_>, number: i32) -> Self {
+        let mut message = NsidMessage::default();
+        message.attributes = vec![
+            NsidAttribute::Fd(namespace.as_raw_fd().cast_unsigned()),
+            NsidAttribute::Id(number),
+        ];
+        Self { message: RouteNetlinkMessage::NewNsId(message), flags: 0 }
     }
 
     /// A bridge that forwards from its first moment: no spanning tree, no forward delay; and that
