@@ -1,12 +1,9 @@
 //! Opens and reads files, and hands out what is valid as a whole.
 
-mod partial;
-
-use crate::file::{ScenarioFile, TopologyFile};
+use crate::file::{self, ScenarioFile, TopologyFile};
 use crate::model::{Scenario, ScenarioName, Topology};
 use crate::resolve::{self, Report, Resolved, Surroundings};
 use labsim_yaml::{Located, Mistake, Mistakes, Source, Span, mistake};
-use partial::read_what_can_be_read;
 use std::path::Path;
 
 /// Reads a scenario file and the topology file that it names.
@@ -31,23 +28,24 @@ pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
 }
 
 /// A topology file, as far as it could be read and resolved.
-struct Read {
+struct TopologyRead {
     resolved: Option<Resolved>,
     mistakes: Mistakes,
     /// Whether parts of the file could not be read at all.
-    is_partial: bool,
+    lacks_some: bool,
 }
 
-fn topology(source: &Source, path: &Path) -> Read {
-    let (file, mut mistakes) = read_what_can_be_read::<TopologyFile>(source);
-    let is_partial = !mistakes.is_empty();
-    let resolved = file.map(|file| {
-        let mut report = Report::new(source, is_partial);
+fn topology(source: &Source, path: &Path) -> TopologyRead {
+    let file::Read { value, mut mistakes, losses } = file::read::<TopologyFile>(source);
+    let lacks_some = value.is_none() || !losses.is_empty();
+    let losses = (!mistakes.is_empty()).then_some(losses);
+    let resolved = value.map(|file| {
+        let mut report = Report::new(source, losses);
         let resolved = resolve::topology(&file, &stem(path), &mut report);
         mistakes.extend(report.into_mistakes());
         resolved
     });
-    Read { resolved, mistakes, is_partial }
+    TopologyRead { resolved, mistakes, lacks_some }
 }
 
 fn scenario(
@@ -55,9 +53,9 @@ fn scenario(
     path: &Path,
     open: impl Fn(&str) -> Result<Source, Mistakes>,
 ) -> Result<Scenario, Mistakes> {
-    let (file, mut mistakes) = read_what_can_be_read::<ScenarioFile>(source);
-    let Some(file) = file else { return Err(mistakes) };
-    let mut report = Report::new(source, !mistakes.is_empty());
+    let file::Read { value, mut mistakes, losses } = file::read::<ScenarioFile>(source);
+    let Some(file) = value else { return Err(mistakes) };
+    let mut report = Report::new(source, (!mistakes.is_empty()).then_some(losses));
     let named = &file.topology;
     // The default place is that of a value that is missing, and was said to be.
     let read = match (named.span != Span::default()).then(|| open(named)) {
@@ -72,7 +70,8 @@ fn scenario(
         None => Surroundings { resolved: None, knows_names: false, knows_addresses: false },
         Some(read) => Surroundings {
             resolved: read.resolved.as_ref(),
-            knows_names: read.resolved.is_some() && !read.is_partial,
+            knows_names: !read.lacks_some
+                && read.resolved.as_ref().is_some_and(|resolved| !resolved.lacks_some),
             knows_addresses: read.resolved.is_some() && read.mistakes.is_empty(),
         },
     };

@@ -24,6 +24,7 @@ mod wiring;
 pub(crate) use scenario::{Surroundings, scenario};
 pub(crate) use topology::{Resolved, topology};
 
+use crate::file::Losses;
 use crate::text::{counted, is_plain};
 use labsim_yaml::{Located, Mistake, Source, Span, mistake};
 
@@ -34,46 +35,57 @@ const MOST: usize = 200;
 pub(crate) struct Report<'s> {
     source: &'s Source,
     mistakes: Vec<Mistake>,
-    /// Whether parts of the file could not be read at all.
-    is_partial: bool,
+    /// What could not be read of a file that has mistakes in its shape; `None` for one that has
+    /// none.
+    losses: Option<Losses>,
 }
 
 impl<'s> Report<'s> {
-    /// None so far. Of a file that could only be read in part, values at the default place are
-    /// made up, and what seems to be missing may only not have been read.
-    pub(crate) fn new(source: &'s Source, is_partial: bool) -> Self {
-        Self { source, mistakes: Vec::new(), is_partial }
+    /// None so far.
+    pub(crate) fn new(source: &'s Source, losses: Option<Losses>) -> Self {
+        Self { source, mistakes: Vec::new(), losses }
     }
 
     /// Adds one.
     pub(crate) fn at(&mut self, span: Span, message: impl Into<String>) {
-        let is_made_up = self.is_partial && span == Span::default();
+        // In a file with mistakes in its shape, values at the default place are made up.
+        let is_made_up = self.losses.is_some() && span == Span::default();
         if !is_made_up && self.mistakes.len() < MOST {
             self.mistakes.push(mistake(self.source, span, message));
         }
     }
 
-    /// Adds one that says that there is no `name`, which is written as a key. In a file of which
-    /// parts could not be read, it is believed only if there is no such key in the text at all.
+    /// Adds one that says that there is no `name`, which is written as a key: unless it may only
+    /// not have been read.
     pub(crate) fn absent(&mut self, span: Span, name: &str, message: impl Into<String>) {
-        if !self.is_partial || self.mistakes.len() < MOST && !is_key(self.source.text(), name) {
-            self.at(span, message);
-        }
-    }
-
-    /// Adds one that says that a collection is empty, or something not mentioned: not believed in
-    /// a file of which parts could not be read.
-    pub(crate) fn empty(&mut self, span: Span, message: impl Into<String>) {
-        if !self.is_partial {
+        let may_be_lost = self.losses.as_ref().is_some_and(|losses| {
+            losses.keys.contains(name)
+                || losses.others && self.mistakes.len() < MOST && is_key(self.source.text(), name)
+        });
+        if !may_be_lost {
             self.at(span, message);
         }
     }
 
     /// Adds one that says that `text` is nowhere mentioned, with the same caution.
     pub(crate) fn unmentioned(&mut self, span: Span, text: &str, message: impl Into<String>) {
-        if !self.is_partial || self.mistakes.len() < MOST && !self.source.text().contains(text) {
+        let may_be_lost =
+            self.lacks_some() && self.mistakes.len() < MOST && self.source.text().contains(text);
+        if !may_be_lost {
             self.at(span, message);
         }
+    }
+
+    /// Adds one that follows from something not being there: unless anything was left out.
+    pub(crate) fn empty(&mut self, span: Span, message: impl Into<String>) {
+        if !self.lacks_some() {
+            self.at(span, message);
+        }
+    }
+
+    /// Whether something was left out of the file that was read.
+    pub(crate) fn lacks_some(&self) -> bool {
+        self.losses.as_ref().is_some_and(|losses| !losses.is_empty())
     }
 
     /// Adds what `checked` complains about, and passes on what it approves of.
@@ -111,11 +123,6 @@ impl<'s> Report<'s> {
         false
     }
 
-    /// Whether parts of the file could not be read at all.
-    pub(crate) fn is_partial(&self) -> bool {
-        self.is_partial
-    }
-
     /// The file that is reported about.
     pub(crate) fn source(&self) -> &'s Source {
         self.source
@@ -134,8 +141,10 @@ fn is_key(text: &str, name: &str) -> bool {
     };
     !name.is_empty()
         && text.match_indices(name).any(|(start, _)| {
-            let after = text[start + name.len()..].trim_start_matches(['"', '\'']).trim_start();
+            let rest = text[start + name.len()..].trim_start_matches(['"', '\'']).trim_start();
             let before = start.checked_sub(1).and_then(|before| text.as_bytes().get(before));
-            after.starts_with(':') && !is_of_name(before)
+            let mut rest = rest.chars();
+            let is_key = rest.next() == Some(':') && rest.next().is_none_or(char::is_whitespace);
+            is_key && !is_of_name(before)
         })
 }

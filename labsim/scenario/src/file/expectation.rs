@@ -1,6 +1,7 @@
 //! A scenario file's `expect` as it is written.
 
 use super::forms::{Scalar, Texts, forms};
+use super::lenient::{or_default, or_empty};
 use labsim_yaml::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,19 +18,19 @@ use serde::Deserialize;
 ]))]
 pub(crate) struct ExpectationFields {
     /// How a login ended, and whom the client saw as its server.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) login: Option<Located<LoginCheck>>,
     /// The client address that the server saw.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) server_saw: Option<Located<ServerSawCheck>>,
     /// Which server answered.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) answered_by: Option<Located<AnsweredByCheck>>,
     /// Frames of one kind at one interface, counted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) frames: Option<Located<FramesCheck>>,
     /// All frames of a step's flow at one interface, in order: these and no others.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) exchange: Option<Located<ExchangeCheck>>,
     /// Said when it holds.
     pub(crate) pass: Located<String>,
@@ -42,12 +43,12 @@ pub(crate) struct ExpectationFields {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoginCheck {
     /// The step; not needed where there is only one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// Its result.
     pub(crate) result: LoginResultWord,
     /// The source address of every packet that the client took as an answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) source: Option<Located<String>>,
 }
 
@@ -72,7 +73,7 @@ pub(crate) enum LoginResultWord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServerSawCheck {
     /// The step; not needed where there is only one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// The address.
     pub(crate) client: Located<String>,
@@ -83,7 +84,7 @@ pub(crate) struct ServerSawCheck {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnsweredByCheck {
     /// The step; not needed where there is only one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// A node, or a list of which it is one.
     pub(crate) node: Located<Texts>,
@@ -96,7 +97,7 @@ pub(crate) struct FramesCheck {
     /// Where: `node:interface`; `real_server:eth0` is the server that answered the step.
     pub(crate) at: Located<String>,
     /// The step that `real_server` speaks of; not needed where there is only one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// Which frames.
     #[serde(rename = "match")]
@@ -128,19 +129,19 @@ pub(crate) struct ExchangeCheck {
     /// Where: `node:interface`; `real_server:eth0` is the server that answered the step.
     pub(crate) at: Located<String>,
     /// The step; not needed where there is only one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// Only frames that come `in`, or go `out`, at this interface. Needed where the frames of
     /// one side do both, as they do at a load balancer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) direction: Option<DirectionWord>,
     /// The name of a conversation, or its rows: `client S seq 0 payload 0` each.
     pub(crate) frames: Located<RowsForm>,
     /// How each of the client's frames looks here; `none` if they do not pass here.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) client: Option<Located<SideForm>>,
     /// How each of the server's frames looks here; `none` if they do not pass here.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) server: Option<Located<SideForm>>,
 }
 
@@ -176,52 +177,52 @@ pub(crate) enum DirectionWord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FrameFields {
     /// `in` or `out`, seen from the node.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) direction: Option<Located<DirectionWord>>,
     /// Source address: an address, a prefix, or a list of which it is one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) source: Option<Located<Texts>>,
     /// Destination address: an address, a prefix, or a list of which it is one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) destination: Option<Located<Texts>>,
     /// IP protocol: a number, or `tcp`, `udp`, `icmp`, `icmpv6`, `ipip`, `ipv6` or `gre`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) protocol: Option<Located<Scalar>>,
     /// Source port.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) source_port: Option<Located<u16>>,
     /// Destination port.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) destination_port: Option<Located<u16>>,
     /// TTL or hop limit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) ttl: Option<Located<u8>>,
     /// The IP packet's length in bytes, its header included.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) length: Option<Located<u32>>,
     /// TOS or traffic class.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) tos: Option<Located<u8>>,
     /// IPv4's don't-fragment bit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) dont_fragment: Option<Located<bool>>,
     /// Exactly these TCP flags, as tcpdump prints them: `S`, `S.`, `.`, `P.`, `F.`, `R.`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) flags: Option<Located<String>>,
     /// Sequence number, counted from the flow's first, as tcpdump shows it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) seq: Option<Located<u32>>,
     /// Acknowledgement number, counted from the other side's first sequence number.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) ack: Option<Located<u32>>,
     /// Bytes of TCP or UDP payload.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) payload: Option<Located<u32>>,
     /// An ICMP message.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) icmp: Option<Located<IcmpFields>>,
     /// The tunnel packet's own header, or `none`: not in a tunnel.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) outer: Option<Located<OuterForm>>,
 }
 
@@ -233,7 +234,7 @@ pub(crate) struct IcmpFields {
     #[serde(rename = "type")]
     pub(crate) kind: u8,
     /// Its code.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) code: Option<u8>,
 }
 
@@ -250,27 +251,27 @@ forms! {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OuterFields {
     /// Source address: an address, a prefix, or a list of which it is one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) source: Option<Located<Texts>>,
     /// Destination address: an address, a prefix, or a list of which it is one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) destination: Option<Located<Texts>>,
     /// IP protocol: a number or a name; 4 or `ipip` for IPIP.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) protocol: Option<Located<Scalar>>,
     /// TTL or hop limit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) ttl: Option<Located<u8>>,
     /// The whole packet's length in bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) length: Option<Located<u32>>,
     /// How many bytes the tunnel adds to the inner packet's `length`: 20 for IPIP.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) overhead: Option<Located<u32>>,
     /// TOS or traffic class.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) tos: Option<Located<u8>>,
     /// IPv4's don't-fragment bit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) dont_fragment: Option<Located<bool>>,
 }

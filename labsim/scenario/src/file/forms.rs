@@ -1,8 +1,9 @@
 //! Shapes that several parts of the files share: ordered tables, and values with a short form.
 
+use super::lenient::leave_out;
 use labsim_yaml::{Located, Span};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -46,10 +47,12 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Table<V> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Located<String>, V>()? {
-                    // At the default place stands a key that was made up for one with a mistake.
-                    if key.span != Span::default() {
-                        entries.push((key, value));
+                while let Some(key) = map.next_key::<Located<String>>()? {
+                    match map.next_value() {
+                        // At the default place stands a key that was made up for a wrong one.
+                        Ok(value) if key.span != Span::default() => entries.push((key, value)),
+                        Ok(_) => {}
+                        Err(error) => leave_out(Some(&key), error)?,
                     }
                 }
                 Ok(Table(entries))
@@ -73,6 +76,63 @@ impl<V: JsonSchema> JsonSchema for Table<V> {
             "type": "object",
             "additionalProperties": generator.subschema_for::<V>(),
         })
+    }
+}
+
+/// A list, of which a lenient reading takes the items that it can read.
+#[derive(Debug, Clone)]
+pub(crate) struct Items<T>(pub(crate) Vec<T>);
+
+impl<T> Default for Items<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> std::ops::Deref for Items<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+            type Value = Items<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                loop {
+                    match list.next_element() {
+                        Ok(Some(item)) => items.push(item),
+                        Ok(None) => return Ok(Items(items)),
+                        Err(error) => leave_out(None, error)?,
+                    }
+                }
+            }
+        }
+        deserializer.deserialize_seq(List(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Items<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Vec::<T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Vec::<T>::json_schema(generator)
     }
 }
 
@@ -140,7 +200,7 @@ macro_rules! forms {
             $(#[doc = $text] Text(String),)?
             $(#[doc = $number] Number(u64),)?
             $(/// A list.
-            List(Vec<$item>),)?
+            List($crate::file::Items<$item>),)?
             $(/// A map.
             Map(Box<$fields>),)?
         }
@@ -170,14 +230,14 @@ macro_rules! forms {
                         list: A,
                     ) -> Result<$name, A::Error> {
                         let list = serde::de::value::SeqAccessDeserializer::new(list);
-                        <Vec<$item> as serde::Deserialize>::deserialize(list).map($name::List)
+                        <$crate::file::Items<$item> as serde::Deserialize>::deserialize(list).map($name::List)
                     })?
 
                     $(fn visit_map<A: serde::de::MapAccess<'de>>(
                         self,
                         map: A,
                     ) -> Result<$name, A::Error> {
-                        let map = serde::de::value::MapAccessDeserializer::new(map);
+                        let map = $crate::file::structure::Structure(map);
                         <Box<$fields> as serde::Deserialize>::deserialize(map).map($name::Map)
                     })?
                 }

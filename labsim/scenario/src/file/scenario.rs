@@ -1,7 +1,8 @@
 //! A scenario file as it is written: load balancers, servers, steps.
 
 use super::expectation::ExpectationFields;
-use super::forms::{Scalar, Table, Texts, forms};
+use super::forms::{Items, Scalar, Table, Texts, forms};
+use super::lenient::{or_default, or_empty};
 use labsim_yaml::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,23 +15,23 @@ pub(crate) struct ScenarioFile {
     /// The topology file, named from this file's folder.
     pub(crate) topology: Located<String>,
     /// The load balancers, by the node that each runs in.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) load_balancers: Table<Located<LoadBalancerFields>>,
     /// What makes nodes real servers: tunnel, VIP, kernel settings.
-    #[serde(default)]
-    pub(crate) real_servers: Vec<Located<RealServerFields>>,
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) real_servers: Items<Located<RealServerFields>>,
     /// TACACS+ servers.
-    #[serde(default)]
-    pub(crate) tacacs_servers: Vec<Located<TacacsServerFields>>,
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) tacacs_servers: Items<Located<TacacsServerFields>>,
     /// What is done, in this order. The key is the step's name.
     pub(crate) steps: Table<Located<StepForm>>,
     /// Conversations by name, for `exchange` to point at: a row for each packet, in order.
     /// A row says who sends (`client` or `server`), the TCP flags as tcpdump prints them, and
     /// then names and values: `server P. seq 1 ack 27 payload 28 length 68`.
-    #[serde(default)]
-    pub(crate) conversations: Table<Vec<Located<String>>>,
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) conversations: Table<Items<Located<String>>>,
     /// What must have been observed.
-    pub(crate) expect: Vec<Located<ExpectationFields>>,
+    pub(crate) expect: Items<Located<ExpectationFields>>,
 }
 
 /// A load balancer.
@@ -39,7 +40,7 @@ pub(crate) struct ScenarioFile {
 pub(crate) struct LoadBalancerFields {
     /// The source address of tunnel packets: the client's (the default), or the load balancer's
     /// own on its way out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) outer_source: OuterSourceWord,
     /// Its virtual servers by name.
     pub(crate) virtual_servers: Table<Located<VirtualServerFields>>,
@@ -65,20 +66,20 @@ pub(crate) struct VirtualServerFields {
     /// VIP and port: `172.16.4.99:49`, `[2001:db8::99]:49`; port `any` takes every port.
     pub(crate) destination: Located<String>,
     /// `tcp` (the default) or `udp`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) ip_protocol: IpProtocolWord,
     /// The pool's name.
     pub(crate) pool: Located<String>,
     /// Whether the destination address is rewritten to the member's. Under DSR it is not:
     /// `false` is the default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) translate_address: Option<Located<bool>>,
     /// Whether the destination port is rewritten to the member's: `true` unless it is said. It
     /// makes no difference while a member's port is the virtual server's.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) translate_port: Option<bool>,
     /// The fastL4 profile's options.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) fastl4: Option<FastL4Fields>,
 }
 
@@ -98,13 +99,13 @@ pub(crate) enum IpProtocolWord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FastL4Fields {
     /// Whether a TCP flow may begin with a packet that is no SYN; `false` by default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) loose_initiation: bool,
     /// Whether a flow is over with the first FIN; `false` by default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) loose_close: bool,
     /// Seconds without a packet after which a flow is forgotten; 300 by default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) idle_timeout: Option<Located<u64>>,
 }
 
@@ -113,10 +114,10 @@ pub(crate) struct FastL4Fields {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PoolFields {
     /// How packets reach the members: `none` (plain routing, the default) or `ipip`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) profile: ProfileWord,
     /// Address and port of each: `10.1.1.51:49`.
-    pub(crate) members: Located<Vec<Located<String>>>,
+    pub(crate) members: Located<Items<Located<String>>>,
 }
 
 /// A pool's tunnel profile.
@@ -137,13 +138,13 @@ pub(crate) struct RealServerFields {
     /// The nodes: a name or a list.
     pub(crate) nodes: Located<Texts>,
     /// Where tunnel packets come out: `ipip`, or a map. None without it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) tunnel: Option<Located<TunnelForm>>,
     /// The VIP that each node holds: an address, a map, or a list of these.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) vip: Option<Located<VipForm>>,
     /// Kernel settings by dotted name, made after the tunnel device exists.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) sysctls: Table<Located<Scalar>>,
 }
 
@@ -162,11 +163,11 @@ pub(crate) struct TunnelFields {
     /// `ipip`.
     pub(crate) mode: Located<String>,
     /// The device's name; `tunl0` for ipip.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) device: Option<Located<String>>,
     /// The address on it: `own` (the default: the one that the pool knows the server by),
     /// `none`, or an address.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) address: Option<Located<String>>,
 }
 
@@ -194,10 +195,10 @@ pub(crate) struct VipFields {
     /// The VIP, without a prefix length.
     pub(crate) address: Located<String>,
     /// The device that it is put on; `lo` by default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) device: Option<Located<String>>,
     /// Its label, `lo:0` and so on by default; IPv4 only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) label: Option<Located<String>>,
 }
 
@@ -208,12 +209,12 @@ pub(crate) struct TacacsServerFields {
     /// The nodes: a name or a list.
     pub(crate) nodes: Located<Texts>,
     /// The TCP port; 49 by default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) port: Option<Located<u16>>,
     /// The secret that it shares with its clients.
     pub(crate) secret: Located<String>,
     /// The addresses or prefixes that it takes connections from; it refuses all others.
-    pub(crate) clients: Located<Vec<Located<String>>>,
+    pub(crate) clients: Located<Items<Located<String>>>,
     /// Passwords by user.
     pub(crate) users: Table<Located<String>>,
 }
@@ -235,14 +236,14 @@ pub(crate) struct TacacsLoginFields {
     /// Address and port that it connects to.
     pub(crate) to: Located<String>,
     /// How the password travels: `ascii` (asked for, the default), `pap` or `chap`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) method: LoginMethodWord,
     /// The user.
     pub(crate) user: Located<String>,
     /// The password.
     pub(crate) password: Located<String>,
     /// The client's secret; the servers' unless it is said.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) secret: Option<Located<String>>,
 }
 

@@ -1,6 +1,7 @@
 //! A topology file as it is written.
 
-use super::forms::{Scalar, Table, Texts, forms};
+use super::forms::{Items, Scalar, Table, Texts, forms};
+use super::lenient::{or_default, or_empty};
 use labsim_yaml::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,10 +14,10 @@ pub(crate) struct TopologyFile {
     /// The nodes by name (at most 15 bytes).
     pub(crate) nodes: Table<Located<NodeFields>>,
     /// Cables: `["client:eth0", "router:client"]` each, or a map with `endpoints`.
-    #[serde(default)]
-    pub(crate) links: Vec<Located<LinkForm>>,
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) links: Items<Located<LinkForm>>,
     /// Switches by name: a list of what is plugged in, or a map with `endpoints`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) segments: Table<Located<LinkForm>>,
 }
 
@@ -25,18 +26,18 @@ pub(crate) struct TopologyFile {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NodeFields {
     /// `true` makes it a router: its kernel forwards IPv4 and IPv6 between its interfaces.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) forward: bool,
     /// Its interfaces by name, `lo` not among them. Each is linked exactly once.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) interfaces: Table<Located<InterfaceForm>>,
     /// Routes: a destination (address, prefix or `default`) and its next hop. A host with one
     /// router on its subnets needs none: its default route is inferred. `default: none` keeps it
     /// from having one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) routes: Table<Located<Texts>>,
     /// Kernel settings by dotted name, all of them below `net.`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) sysctls: Table<Located<Scalar>>,
 }
 
@@ -54,10 +55,10 @@ forms! {
 #[serde(deny_unknown_fields)]
 pub(crate) struct InterfaceFields {
     /// Its addresses with their prefix lengths.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub(crate) addresses: Option<Located<Texts>>,
     /// The largest IP packet in bytes; the link's unless it is said here.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) mtu: Option<Located<u32>>,
 }
 
@@ -74,12 +75,12 @@ forms! {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkFields {
     /// What it connects: `node:interface` each.
-    pub(crate) endpoints: Vec<Located<String>>,
+    pub(crate) endpoints: Items<Located<String>>,
     /// The largest IP packet in bytes on all of its interfaces: 1500 unless it is said.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) mtu: Option<Located<u32>>,
     /// Whether checksum and segmentation offloads stay on. They are off unless this is `true`:
     /// with them a capture shows half-made checksums and frames above the MTU.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) offloads: bool,
 }

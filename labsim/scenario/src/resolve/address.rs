@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 pub(super) fn each(texts: &Located<Texts>) -> Vec<Located<String>> {
     match &texts.value {
         Texts::Text(text) => vec![Located::new(text.clone(), texts.span)],
-        Texts::List(list) => list.clone(),
+        Texts::List(list) => list.to_vec(),
     }
 }
 

@@ -63,7 +63,8 @@ pub(super) fn exchange(
     };
     let (step, at) = (step?, at?);
     let direction = fields.direction.map(frames::direction);
-    let seat = context.login(&step).map_or(Seat::Between, |login| seat(&at, login, context));
+    // A step with a mistake has no login, and says not who the client is.
+    let seat = seat(&at, context.login(&step)?, context);
     let plan = Plan { place: check.span, at: &fields.at, direction, seat, client, server };
     let frames = plan.frames(rows, report)?;
     let budget = context.rows_left.checked_sub(frames.len());
@@ -142,32 +143,7 @@ impl Plan<'_> {
                 Some((Side::Fields(fields), _)) => fields.clone(),
                 None => Fields::default(),
             };
-            let way = match (self.direction, way) {
-                (Some(only), Some(way)) if only != way && !self.is_between(row) => {
-                    report.at(
-                        row.span,
-                        format!(
-                            "this frame does not pass {} in that direction; leave `direction` out, \
-                             or this side by `none`",
-                            quoted(self.at)
-                        ),
-                    );
-                    return None;
-                }
-                (Some(only), _) => only,
-                (None, Some(way)) => way,
-                (None, None) => {
-                    report.at(
-                        self.at.span,
-                        format!(
-                            "frames pass {} on their way in and on their way out; say which are \
-                             meant: `direction: in` or `direction: out`",
-                            quoted(self.at)
-                        ),
-                    );
-                    return None;
-                }
-            };
+            let way = report.take(self.at.span, self.way(row, way))?;
             let mut matching = frames::merged(&every.matching, &row.frame);
             matching.direction = Some(way);
             let fields = Fields { matching, overhead: every.overhead };
@@ -183,17 +159,37 @@ impl Plan<'_> {
         Some(frames)
     }
 
+    /// Which way a row's frame passes, by the exchange's `direction` and by who sends.
+    fn way(&self, row: &Row, by_sender: Option<Direction>) -> Result<Direction, String> {
+        let at = quoted(self.at);
+        match (self.direction, by_sender) {
+            (Some(only), Some(way)) if only != way => Err(match row.sender {
+                Sender::Client => format!(
+                    "the client's frames pass {at} the other way; leave `direction` out, or write \
+                     `client: none`"
+                ),
+                Sender::Server => format!(
+                    "the server's frames pass {at} the other way; leave `direction` out, or write \
+                     `server: none`"
+                ),
+                Sender::Passes(_) => format!(
+                    "a row says the other way than `direction` at {at}; leave one of them out"
+                ),
+            }),
+            (Some(way), _) | (None, Some(way)) => Ok(way),
+            (None, None) => Err(format!(
+                "frames pass {at} on their way in and on their way out; say which are meant: \
+                 `direction: in` or `direction: out`"
+            )),
+        }
+    }
+
     fn way_of_client(&self) -> Option<Direction> {
         match self.seat {
             Seat::Client => Some(Direction::Out),
             Seat::Server => Some(Direction::In),
             Seat::Between => None,
         }
-    }
-
-    /// Whether it is the file's `direction` alone that says how this row passes.
-    fn is_between(&self, row: &Row) -> bool {
-        matches!(self.seat, Seat::Between) && !matches!(row.sender, Sender::Passes(_))
     }
 }
 

@@ -129,10 +129,9 @@ fn tunnel(form: &Located<TunnelForm>, report: &mut Report<'_>) -> Option<Tunnel>
     if mode != "ipip" {
         report.at(mode_at, format!("{} is no tunnel; write `ipip`", quoted(mode)));
     }
-    let device = match device {
-        Some(device) => report.take(device.span, tunnel_device(device)),
-        None => InterfaceName::new(TUNL0).ok(),
-    };
+    // A device or address with a mistake leaves the usual one, so that nothing else is missed.
+    let device = device.and_then(|device| report.take(device.span, tunnel_device(device)));
+    let device = device.or_else(|| InterfaceName::new(TUNL0).ok());
     let address = match written {
         None => TunnelAddress::Own,
         Some(text) => match text.value.as_str() {
@@ -145,7 +144,7 @@ fn tunnel(form: &Located<TunnelForm>, report: &mut Report<'_>) -> Option<Tunnel>
                         IpAddr::V4(_) => Ok(address),
                         IpAddr::V6(_) => Err("an ipip tunnel takes an IPv4 address".to_owned()),
                     });
-                TunnelAddress::Is(report.take(text.span, checked)?)
+                report.take(text.span, checked).map_or(TunnelAddress::None, TunnelAddress::Is)
             }
         },
     };

@@ -55,7 +55,7 @@ fn tacacs_login(
 ) -> Option<TacacsLogin> {
     let from = lookup.node(&fields.from, report);
     let to = report.take(fields.to.span, address::one_port(&fields.to));
-    if let Some(to) = to.filter(|_| !report.is_partial()) {
+    if let Some(to) = to.filter(|_| !report.lacks_some()) {
         report.take(fields.to.span, reachable(to, from.as_ref(), servers, lookup));
     }
     report.plain(&fields.user, "user name", CREDENTIAL);

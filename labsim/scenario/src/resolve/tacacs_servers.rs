@@ -68,7 +68,7 @@ fn server(fields: &TacacsServerFields, report: &mut Report<'_>) -> TacacsServer 
     }
     let mut nets = Vec::new();
     if report.limit(clients.span, clients.value.len(), ENTRIES, "client") {
-        for text in &clients.value {
+        for text in clients.value.iter() {
             nets.extend(report.take(text.span, address::prefix(text)));
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Resolved {
     pub(crate) topology: Topology,
     /// Which interface has an address.
     pub(crate) owners: HashMap<IpAddr, Attachment>,
+    /// Whether nodes or interfaces were left out because of their names.
+    pub(crate) lacks_some: bool,
 }
 
 /// A node while its file is being resolved.
@@ -34,6 +36,8 @@ pub(super) struct Draft<'f> {
     pub(super) fields: &'f NodeFields,
     pub(super) interfaces: Vec<DraftInterface>,
     by_name: HashMap<InterfaceName, usize>,
+    /// Whether an interface was left out because of its name.
+    pub(super) lacks_some: bool,
 }
 
 impl Draft<'_> {
@@ -62,6 +66,8 @@ pub(super) struct Lab<'f> {
     pub(super) by_name: HashMap<NodeName, usize>,
     pub(super) domains: Vec<Domain>,
     pub(super) owners: HashMap<IpAddr, (Port, Span)>,
+    /// Whether a node was left out because of its name.
+    pub(super) lacks_some: bool,
     /// Whether an address could not be read: then any may be the one that was meant.
     pub(super) unclear: bool,
 }
@@ -90,16 +96,27 @@ pub(crate) fn topology(file: &TopologyFile, name: &str, report: &mut Report<'_>)
         by_name: HashMap::new(),
         domains: Vec::new(),
         owners: HashMap::new(),
-        unclear: report.is_partial(),
+        lacks_some: false,
+        unclear: report.lacks_some(),
     };
     if let Some((key, _)) = file.nodes.iter().nth(NODES) {
         report.limit(key.span, file.nodes.len(), NODES, "node");
     }
     for (key, fields) in file.nodes.iter().take(NODES) {
-        let Some(name) = report.take(key.span, node_name(key)) else { continue };
+        let Some(name) = report.take(key.span, node_name(key)) else {
+            lab.lacks_some = true;
+            continue;
+        };
         let (interfaces, by_name) = interfaces(&fields.value.interfaces, &mut lab.unclear, report);
         lab.by_name.insert(name.clone(), lab.nodes.len());
-        lab.nodes.push(Draft { name, span: key.span, fields: &fields.value, interfaces, by_name });
+        lab.nodes.push(Draft {
+            name,
+            span: key.span,
+            fields: &fields.value,
+            lacks_some: interfaces.len() < fields.value.interfaces.len(),
+            interfaces,
+            by_name,
+        });
     }
     if lab.nodes.is_empty() && file.nodes.is_empty() {
         report.empty(Span::default(), "`nodes` is empty; a topology has at least one node");
@@ -113,7 +130,8 @@ pub(crate) fn topology(file: &TopologyFile, name: &str, report: &mut Report<'_>)
 /// The word for the server that answered, in a capture point; no node can have this name.
 pub(super) const REAL_SERVER: &str = "real_server";
 
-fn node_name(key: &str) -> Result<NodeName, String> {
+/// Checks a node's name.
+pub(super) fn node_name(key: &str) -> Result<NodeName, String> {
     if key == REAL_SERVER {
         return Err(
             "`real_server` stands for the server that answered; give the node another name"
@@ -138,7 +156,7 @@ fn interfaces(
         let Some(name) = report.take(key.span, interface_name(key)) else { continue };
         let (written, mtu) = match &form.value {
             InterfaceForm::Text(text) => (vec![Located::new(text.clone(), form.span)], None),
-            InterfaceForm::List(list) => (list.clone(), None),
+            InterfaceForm::List(list) => (list.to_vec(), None),
             InterfaceForm::Map(map) => {
                 (map.addresses.as_ref().map(address::each).unwrap_or_default(), map.mtu)
             }
@@ -201,7 +219,9 @@ fn finish(name: &str, lab: &Lab<'_>, report: &mut Report<'_>) -> Resolved {
     }
     let owners =
         lab.owners.iter().map(|(address, (port, _))| (*address, lab.attachment(*port))).collect();
-    Resolved { topology: Topology { name: name.to_owned(), nodes, links, segments }, owners }
+    let lacks_some = lab.lacks_some || lab.nodes.iter().any(|draft| draft.lacks_some);
+    let topology = Topology { name: name.to_owned(), nodes, links, segments };
+    Resolved { topology, owners, lacks_some }
 }
 
 fn node(lab: &Lab<'_>, index: usize, routers: &routes::Routers, report: &mut Report<'_>) -> Node {

@@ -1,9 +1,9 @@
 //! Links and segments: which interfaces share a wire.
 
 use super::Report;
-use super::topology::{Lab, Port, interface_name};
+use super::topology::{Lab, Port, interface_name, node_name};
 use crate::file::{LinkForm, TopologyFile};
-use crate::model::{InterfaceName, NodeName};
+use crate::model::InterfaceName;
 use crate::text::{listed, quoted};
 use labsim_yaml::{Located, Span};
 
@@ -27,7 +27,7 @@ pub(super) fn wire(file: &TopologyFile, lab: &mut Lab<'_>, report: &mut Report<'
     if !report.limit(Span::default(), number, DOMAINS, "link") {
         return;
     }
-    for link in &file.links {
+    for link in file.links.iter() {
         let number = endpoints(&link.value).len();
         if number != 2 {
             report.at(
@@ -96,6 +96,7 @@ fn plug(
                 report.at(text.span, message);
                 continue;
             }
+            Err(NotFound::LeftOut) => continue,
             Err(NotFound::Absent(name, message)) => {
                 report.absent(text.span, &name, message);
                 continue;
@@ -123,6 +124,8 @@ fn plug(
 enum NotFound {
     /// The text is wrong in itself.
     Wrong(String),
+    /// The name is a wrong one, as was said where it is declared.
+    LeftOut,
     /// There is no node or interface of this name.
     Absent(String, String),
 }
@@ -135,7 +138,11 @@ fn find(text: &str, lab: &Lab<'_>) -> Result<Port, NotFound> {
             "{shown} is no `node:interface`; write it such as `lb:eth0`"
         )));
     };
-    let known = NodeName::new(node).ok().and_then(|name| lab.by_name.get(&name));
+    let name = node_name(node).ok();
+    if name.is_none() && lab.lacks_some {
+        return Err(NotFound::LeftOut);
+    }
+    let known = name.and_then(|name| lab.by_name.get(&name));
     let Some(&index) = known else {
         let nodes = lab.nodes.iter().map(|draft| &draft.name);
         let (shown, nodes) = (quoted(node), listed(nodes));
@@ -143,6 +150,9 @@ fn find(text: &str, lab: &Lab<'_>) -> Result<Port, NotFound> {
         return Err(NotFound::Absent(node.to_owned(), message));
     };
     let draft = &lab.nodes[index];
+    if interface_name(interface).is_err() && draft.lacks_some {
+        return Err(NotFound::LeftOut);
+    }
     draft.interface(interface).map(|place| (index, place)).ok_or_else(|| {
         let (shown, interfaces) = (quoted(interface), draft.interfaces.iter().map(|one| &one.name));
         let message =

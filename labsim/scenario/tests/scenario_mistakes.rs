@@ -1,0 +1,298 @@
+//! Every mistake that load balancers, servers and steps can have, with its exact place and sentence.
+
+mod common;
+
+use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
+
+/// What is changed in the valid scenario, and what is then said of it.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
+const CASES: &[Case<'_>] = &[
+    (
+        &[("topology: lab.yaml", "topology: lap.yaml")],
+        &["case.yaml:1:11: lap.yaml: there is no such file"],
+    ),
+    (
+        &[("topology: lab.yaml", "topology: ../../etc/passwd")],
+        &["case.yaml:1:11: ../../etc/passwd: the name must end in .yaml, .yml or .json"],
+    ),
+    (&[("topology: lab.yaml\n", "")], &["case.yaml:1:1: the key `topology` is missing…"]),
+    (
+        &[("  lb:\n", "  lp:\n")],
+        &[
+            "case.yaml:3:3: there is no node `lp`; the topology has `client`, `router`, `lb`, `rs1` and `rs2`",
+        ],
+    ),
+    (
+        &[("  lb:\n", "  router:\n")],
+        &[
+            "case.yaml:3:3: `router` has 3 interfaces, and a load balancer works on one so far; give it one",
+            "case.yaml:3:3: `router` is a router (`forward: true`), and would forward each packet beside the load balancer; give the load balancer a node of its own",
+        ],
+    ),
+    (&[("pool: p}", "pool: q}")], &["case.yaml:5:47: there is no pool `q`; `pools` has `p`"]),
+    (
+        &[("members: [10.1.1.51:49, 10.1.1.52:49]", "members: []")],
+        &["case.yaml:7:7: the pool `p` has no members; add one such as 10.1.1.51:49"],
+    ),
+    (
+        &[("10.1.1.52:49]", "10.1.1.51:49]")],
+        &["case.yaml:7:50: 10.1.1.51:49 is a member already (line 7); keep one"],
+    ),
+    (
+        &[("10.1.1.52:49]", "10.1.1.54:49]")],
+        &["case.yaml:7:50: no node has the member's address 10.1.1.54; name a real server's"],
+    ),
+    (
+        &[("10.1.1.52:49]", "10.1.1.52]")],
+        &[
+            "case.yaml:7:50: `10.1.1.52` is no address and port; write it such as 172.16.4.99:49 or [2001:db8::99]:49",
+        ],
+    ),
+    (
+        &[("10.1.1.52:49]", "10.1.1.52:0]")],
+        &["case.yaml:7:50: there is no port 0; write one from 1 to 65535"],
+    ),
+    (
+        &[("10.1.1.52:49]", "10.1.1.52:any]")],
+        &["case.yaml:7:50: `any` stands for every port; write one from 1 to 65535"],
+    ),
+    (
+        &[("10.1.1.52:49]", "\"[2001:db8::1]:49\"]")],
+        &["case.yaml:7:50: IPv6 members are not supported yet; write an IPv4 address"],
+    ),
+    (&[("profile: ipip", "profile: gre")], &["case.yaml:7:20: expected …"]),
+    (
+        &[("destination: 172.16.4.99:49", "destination: 224.0.0.9:49")],
+        &["case.yaml:5:25: 224.0.0.9 is a multicast address; write a global unicast address"],
+    ),
+    (
+        &[("destination: 172.16.4.99:49", "destination: 172.16.4.99:70000")],
+        &[
+            "case.yaml:5:25: `172.16.4.99:70000` is no address and port; write it such as 172.16.4.99:49 or [2001:db8::99]:49",
+        ],
+    ),
+    (
+        &[
+            ("destination: 172.16.4.99:49", "destination: 10.1.1.51:49"),
+            ("to: 172.16.4.99", "to: 10.1.1.51"),
+        ],
+        &[
+            "case.yaml:5:25: the VIP is a member of its own pool `p`; give one of them another address",
+            "case.yaml:5:25: the VIP is the address of `rs1:eth0`, whose kernel would answer itself; give the virtual server an address that no interface has",
+        ],
+    ),
+    (
+        &[("destination: 172.16.4.99:49", "destination: \"[2001:db8::1]:49\"")],
+        &["case.yaml:5:25: IPv6 VIPs are not supported yet; write an IPv4 address"],
+    ),
+    (
+        &[("pool: p}", "pool: p, translate_address: true}")],
+        &[
+            "case.yaml:5:69: address translation is not supported yet; write `translate_address: false`",
+        ],
+    ),
+    (
+        &[("pool: p}", "pool: p, fastl4: {idle_timeout: 0}}")],
+        &["case.yaml:5:73: an idle timeout of 0 s; write 1 to 86400"],
+    ),
+    (
+        &[("      vs: {", "      other: {destination: 172.16.4.99:49, pool: p}\n      vs: {")],
+        &[
+            "case.yaml:6:25: `172.16.4.99:49` is the destination of `other` already (line 5); give each its own",
+        ],
+    ),
+    (
+        &[(
+            "    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p}",
+            "    virtual_servers: {}",
+        )],
+        &["case.yaml:3:3: this load balancer has no virtual server; add one"],
+    ),
+    (
+        &[("- nodes: [rs1, rs2]", "- nodes: [rs1, rs3]")],
+        &[
+            "case.yaml:9:18: there is no node `rs3`; the topology has `client`, `router`, `lb`, `rs1` and `rs2`",
+        ],
+    ),
+    (
+        &[("- nodes: [rs1, rs2]", "- nodes: [rs1, rs1]")],
+        &["case.yaml:9:18: `rs1` is named twice; keep one"],
+    ),
+    (
+        &[("- nodes: [rs1, rs2]", "- nodes: []")],
+        &["case.yaml:9:12: no node is named; name at least one"],
+    ),
+    (
+        &[("- nodes: [rs1, rs2]", "- nodes: lb")],
+        &["case.yaml:9:12: `lb` is a load balancer; a real server is another node"],
+    ),
+    (
+        &[("real_servers:\n", "real_servers:\n  - {nodes: rs2}\n")],
+        &["case.yaml:10:18: `rs2` is a real server already (line 9); keep one"],
+    ),
+    (&[("tunnel: ipip", "tunnel: gre")], &["case.yaml:10:13: `gre` is no tunnel; write `ipip`"]),
+    (
+        &[("tunnel: ipip", "tunnel: {mode: ipip, device: eth0}")],
+        &[
+            "case.yaml:9:13: `rs1` has an interface `eth0` already; give the tunnel another device",
+            "case.yaml:9:18: `rs2` has an interface `eth0` already; give the tunnel another device",
+            "case.yaml:12:15: `net.ipv4.conf.tunl0.rp_filter`: one of these nodes has no interface `tunl0`; name one that all of them have",
+        ],
+    ),
+    (
+        &[("tunnel: ipip", "tunnel: {mode: ipip, address: mine}")],
+        &[
+            "case.yaml:10:35: `mine` is no address; write one such as 10.1.1.51 or 2001:db8::51, `own` or `none`",
+        ],
+    ),
+    (
+        &[("tunnel: ipip", "tunnel: {mode: ipip, device: a-very-long-name}")],
+        &[
+            "case.yaml:10:34: the interface name `a-very-long-name` has 16 bytes; at most 15 are allowed",
+        ],
+    ),
+    (
+        &[("    tunnel: ipip\n", "")],
+        &[
+            "case.yaml:11:15: `net.ipv4.conf.tunl0.rp_filter`: one of these nodes has no interface `tunl0`; name one that all of them have",
+        ],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: 172.16.4.99/32")],
+        &["case.yaml:11:10: `172.16.4.99/32` has a prefix length; write the address alone"],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: 255.255.255.255")],
+        &[
+            "case.yaml:11:10: 255.255.255.255 is the broadcast address; write a global unicast address",
+        ],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: 10.1.1.52")],
+        &[
+            "case.yaml:11:10: 10.1.1.52 is the address of `rs2:eth0`; a VIP is an address that no interface has",
+        ],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: [172.16.4.99, 172.16.4.99]")],
+        &["case.yaml:11:24: the VIP 172.16.4.99 is named twice; keep one"],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: {address: 172.16.4.99, label: eth0:0}")],
+        &["case.yaml:11:40: a label begins with its device and a colon; write such as `lo:0`"],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: {address: 172.16.4.99, label: \"lo:sixteen-bytes\"}")],
+        &["case.yaml:11:40: the label has 16 bytes; at most 15 are allowed"],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: {address: \"2001:db8::99\", label: \"lo:0\"}")],
+        &["case.yaml:11:43: an IPv6 address has no label; leave it out"],
+    ),
+    (
+        &[("    vip: 172.16.4.99", "    vip: {address: 172.16.4.99, device: dummy0}")],
+        &[
+            "case.yaml:11:41: `rs1` has no interface `dummy0` to put a VIP on; write such as `lo`",
+            "case.yaml:11:41: `rs2` has no interface `dummy0` to put a VIP on; write such as `lo`",
+        ],
+    ),
+    (
+        &[("{net.ipv4.conf.tunl0.rp_filter: 0}", "{net.ipv4.conf.tunl1.rp_filter: 0}")],
+        &[
+            "case.yaml:12:15: `net.ipv4.conf.tunl1.rp_filter`: one of these nodes has no interface `tunl1`; name one that all of them have",
+        ],
+    ),
+    (
+        &[("- {nodes: [rs1, rs2], secret: s", "- {nodes: [rs1, rs9], secret: s")],
+        &[
+            "case.yaml:14:19: there is no node `rs9`; the topology has `client`, `router`, `lb`, `rs1` and `rs2`",
+        ],
+    ),
+    (
+        &[(
+            "tacacs_servers:\n",
+            "tacacs_servers:\n  - {nodes: rs2, secret: s, clients: [10.0.0.1], users: {}}\n",
+        )],
+        &["case.yaml:15:19: `rs2` runs a TACACS+ server already (line 14); keep one"],
+    ),
+    (
+        &[(
+            "tacacs_servers:\n",
+            "tacacs_servers:\n  - {nodes: client, secret: t, clients: [10.0.0.1], users: {}}\n",
+        )],
+        &[
+            "case.yaml:17:3: the TACACS+ servers have different secrets; write this login's `secret`",
+        ],
+    ),
+    (
+        &[("secret: s", "secret: \"\"")],
+        &["case.yaml:14:33: an empty secret; write 1 to 1024 bytes"],
+    ),
+    (
+        &[("secret: s", "port: 0, secret: s")],
+        &["case.yaml:14:31: there is no port 0; write one from 1 to 65535"],
+    ),
+    (
+        &[("clients: [192.168.11.0/24]", "clients: []")],
+        &[
+            "case.yaml:14:45: no client is allowed; write their addresses, or 0.0.0.0/0 for all of IPv4",
+        ],
+    ),
+    (
+        &[("clients: [192.168.11.0/24]", "clients: [192.168.11.1/24]")],
+        &["case.yaml:14:46: 192.168.11.1/24 has host bits; write 192.168.11.0/24"],
+    ),
+    (
+        &[("users: {u: p}", "users: {u: \"\"}")],
+        &["case.yaml:14:75: an empty password; write 1 to 255 bytes"],
+    ),
+    (
+        &[(
+            "  - {nodes: [rs1, rs2], secret: s, clients: [192.168.11.0/24], users: {u: p}}\n",
+            "  []\n",
+        )],
+        &[
+            "case.yaml:16:3: there is no TACACS+ server whose secret this login could use; add one to `tacacs_servers`, or write `secret`",
+        ],
+    ),
+    (
+        &[("from: client", "from: clint")],
+        &[
+            "case.yaml:16:32: there is no node `clint`; the topology has `client`, `router`, `lb`, `rs1` and `rs2`",
+        ],
+    ),
+    (
+        &[("to: 172.16.4.99:49", "to: 172.16.4.98:49")],
+        &[
+            "case.yaml:16:44: nobody has 172.16.4.98; name a virtual server's destination, or an address of a node",
+        ],
+    ),
+    (
+        &[("to: 172.16.4.99:49", "to: 172.16.4.99")],
+        &[
+            "case.yaml:16:44: `172.16.4.99` is no address and port; write it such as 172.16.4.99:49 or [2001:db8::99]:49",
+        ],
+    ),
+    (&[("tacacs_login", "tacacs_logon")], &["case.yaml:16:11: expected …"]),
+    (
+        &[("  login: {tacacs", "  lo gin: {tacacs")],
+        &[
+            "case.yaml:16:3: the step name `lo gin` may hold letters, digits, `-`, `_` and `.`, and begins with a letter or a digit",
+        ],
+    ),
+    (&[("user: u, ", "user: u, method: chop, ")], &["case.yaml:16:77: expected …"]),
+    (&[("steps:", "stops:")], &["case.yaml:15:1: unknown key `stops`…"]),
+];
+
+#[test]
+fn each_mistake_is_reported_at_its_place() {
+    for (changes, expected) in CASES {
+        let files = Files::new(TOPOLOGY, &changed(SCENARIO, changes));
+        let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
+        assert!(
+            is_as_expected(&found, expected),
+            "{changes:?}\nexpected {expected:#?}\nfound {found:#?}"
+        );
+    }
+}
