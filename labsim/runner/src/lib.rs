@@ -1,1 +1,53 @@
-//! Runs a scenario: plan, build, traffic, observe, judge; emits events.
+//! Runs scenarios: plan, build, traffic, observe, judge; tells what happens in events.
+//!
+//! The order of a scenario's course is in `course.rs`. Every wait is for an event with a
+//! deadline; the deadlines only bound what hangs.
+
+#![forbid(unsafe_code)]
+
+mod balancer_config;
+mod balancers;
+mod cancel;
+mod course;
+mod fault;
+mod jobs;
+mod judgement;
+mod login;
+mod observations;
+mod servers;
+mod settle;
+mod tunnels;
+
+pub use cancel::{Cancelled, Canceller, cancellation};
+pub use jobs::run;
+pub use tunnels::Tunnel;
+
+use labsim_event::Event;
+use labsim_scenario::model::Scenario;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// A scenario to be run.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// Its file, for messages.
+    pub file: PathBuf,
+    /// What is in it.
+    pub scenario: Scenario,
+}
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many labs at a time.
+    pub jobs: NonZeroUsize,
+    /// Who takes packets out of tunnels.
+    pub tunnel: Tunnel,
+    /// The program whose `forwarder` command is a load balancer: labsim itself.
+    pub program: PathBuf,
+    /// By which right namespaces are made, for the report.
+    pub rights: String,
+}
+
+/// Takes events; scenarios side by side call it from their own threads.
+pub type Tell<'a> = &'a (dyn Fn(Option<&str>, Event) + Sync);

@@ -1,0 +1,96 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// A network lab for Direct Server Return load balancing.
+#[derive(Debug, Parser)]
+#[command(name = "labsim", version, about, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build each scenario's lab, run its steps, and judge its expectations
+    Run(Run),
+    /// Read scenario or topology files and report every mistake; needs no rights
+    Validate(Validate),
+    /// Try what this machine can do, and whether the named files can run here
+    Doctor(Doctor),
+    /// Print the JSON Schema of a file format
+    Schema(Schema),
+    /// Run the load balancer in the present network namespace
+    Forwarder(Forwarder),
+}
+
+/// `labsim run`
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Keep DIR/SCENARIO/capture.pcapng and DIR/SCENARIO/events.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many scenarios run side by side
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) jobs: NonZeroUsize,
+    /// Who takes packets out of the tunnel on the real servers
+    #[arg(long, value_enum, default_value_t = Tunnel::Auto)]
+    pub(crate) tunnel: Tunnel,
+}
+
+/// Where a tunnel ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tunnel {
+    /// The kernel's if it has one, otherwise labsim's own
+    Auto,
+    /// The kernel's; a scenario that needs a tunnel is skipped where the kernel has none
+    Kernel,
+    /// labsim's own, behind a TUN device of the same name
+    Userspace,
+}
+
+/// `labsim validate`
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// Scenario or topology files, or folders of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// `labsim doctor`
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Scenario files, or folders of them, to be checked against this machine
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// `labsim schema`
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Which format
+    #[arg(value_enum)]
+    pub(crate) format: Format,
+}
+
+/// A file format of labsim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Nodes, links, segments
+    Topology,
+    /// What is run on a topology and expected of it
+    Scenario,
+}
+
+/// `labsim forwarder`
+#[derive(Debug, Args)]
+pub(crate) struct Forwarder {
+    /// Its virtual servers and pools
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}

@@ -1,0 +1,88 @@
+//! Turns what was named on the command line into files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The files behind `paths`: a file stands for itself, a folder for the `.yaml` and `.yml` files
+/// right in it, in the order of their names.
+///
+/// # Errors
+/// A sentence for every path that stands for nothing.
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<String>> {
+    let mut found = Vec::new();
+    let mut mistakes = Vec::new();
+    for path in paths {
+        match behind(path) {
+            Ok(files) => found.extend(files),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    // The same file named twice, or by its folder too, is one file.
+    let mut seen = std::collections::BTreeSet::new();
+    found.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
+    if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+}
+
+fn behind(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let shown = path.display();
+    let meta = path.metadata().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("{shown}: no such file or folder; check the name, or the folder you are in")
+        }
+        _ => format!("{shown}: {error}"),
+    })?;
+    if !meta.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = path.read_dir().map_err(|error| format!("{shown}: {error}"))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(|error| format!("{shown}: {error}"))?.path();
+        let ending = file.extension().and_then(|e| e.to_str());
+        if matches!(ending, Some("yaml" | "yml")) && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(format!(
+            "{shown}: no scenarios in this folder; name a folder that holds .yaml files"
+        ));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_folder_stands_for_its_yaml_files_in_the_order_of_their_names() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.yaml", "a.yml", "notes.txt"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        fs::create_dir(dir.path().join("c.yaml")).unwrap();
+        let files = files(&[dir.path().to_owned()]).unwrap();
+        let names: Vec<_> = files.iter().map(|f| f.file_name().unwrap().to_owned()).collect();
+        assert_eq!(names, ["a.yml", "b.yaml"]);
+    }
+
+    #[test]
+    fn a_file_named_twice_is_run_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.yaml");
+        fs::write(&file, "").unwrap();
+        assert_eq!(files(&[file.clone(), dir.path().to_owned(), file.clone()]).unwrap(), [file]);
+    }
+
+    #[test]
+    fn every_path_that_stands_for_nothing_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let mistakes = files(&[dir.path().to_owned(), dir.path().join("gone")]).unwrap_err();
+        assert_eq!(mistakes.len(), 2);
+        assert!(mistakes[0].contains("no scenarios in this folder"), "{mistakes:?}");
+        assert!(mistakes[1].contains("gone: no such file or folder"), "{mistakes:?}");
+    }
+}

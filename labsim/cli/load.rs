@@ -1,0 +1,65 @@
+//! Reads every named scenario, and reports the mistakes of all of them at once.
+
+use crate::{exit::Exit, gather, say};
+use labsim_scenario::model::Scenario;
+use std::path::{Path, PathBuf};
+
+/// A scenario and the file that it came from.
+pub(crate) struct Loaded {
+    pub(crate) file: PathBuf,
+    pub(crate) scenario: Scenario,
+}
+
+/// The scenarios behind `paths`, all valid; otherwise everything wrong with them has been said.
+pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
+    let files = named(paths)?;
+    let mut loaded = Vec::new();
+    let mut count = 0;
+    for file in files {
+        match labsim_scenario::load(&file) {
+            Ok(scenario) => loaded.push(Loaded { file, scenario }),
+            Err(mistakes) => {
+                say::mistakes(&mistakes);
+                count += mistakes.len();
+            }
+        }
+    }
+    if count > 0 {
+        say::problem(total(count));
+        return Err(Exit::Invalid);
+    }
+    Ok(loaded)
+}
+
+/// The files behind `paths`; otherwise what is wrong has been said.
+pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
+    gather::files(paths).map_err(|mistakes| {
+        for mistake in mistakes {
+            say::problem(mistake);
+        }
+        Exit::Invalid
+    })
+}
+
+/// `1 mistake`, `3 mistakes`.
+pub(crate) fn total(count: usize) -> String {
+    if count == 1 { "1 mistake".into() } else { format!("{count} mistakes") }
+}
+
+/// Two scenarios of one name would overwrite each other's results.
+pub(crate) fn same_names(loaded: &[Loaded]) -> Vec<String> {
+    let mut first: std::collections::BTreeMap<&str, &Path> = std::collections::BTreeMap::new();
+    let mut clashes = Vec::new();
+    for Loaded { file, scenario } in loaded {
+        let name = scenario.name.as_str();
+        if let Some(other) = first.insert(name, file) {
+            clashes.push(format!(
+                "{} and {} are both named `{name}`, and their results would overwrite each \
+                 other; rename one file or run them apart",
+                other.display(),
+                file.display()
+            ));
+        }
+    }
+    clashes
+}

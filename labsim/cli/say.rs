@@ -1,0 +1,19 @@
+//! Writes to the standard output and error without ever failing on a closed pipe.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+/// A line for the standard output.
+pub(crate) fn line(text: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A line for the standard error, as labsim's own.
+pub(crate) fn problem(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "labsim: {text}");
+}
+
+/// Text that carries its own places, for the standard error.
+pub(crate) fn mistakes(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

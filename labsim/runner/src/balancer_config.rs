@@ -1,0 +1,72 @@
+//! A load balancer of a scenario, as its forwarder's configuration.
+
+use crate::fault::Fault;
+use labsim_forwarder as forwarder;
+use labsim_scenario::model::{
+    Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool, Scenario,
+    VirtualServer,
+};
+use std::net::SocketAddr;
+
+/// The configuration of the forwarder in `node`.
+pub(crate) fn of(
+    scenario: &Scenario,
+    name: &NodeName,
+    balancer: &LoadBalancer,
+) -> Result<forwarder::Config, Fault> {
+    let node = scenario.topology.node(name).ok_or_else(|| Fault::no_node(name))?;
+    let [arm] = node.interfaces.as_slice() else {
+        return Err(Fault::Broken(format!(
+            "the load balancer `{name}` has {} interfaces, and the forwarder takes one arm",
+            node.interfaces.len()
+        )));
+    };
+    Ok(forwarder::Config {
+        interface: arm.name.to_string(),
+        outer_source: match balancer.outer_source {
+            OuterSource::Client => forwarder::OuterSource::Client,
+            OuterSource::Egress => forwarder::OuterSource::Egress,
+        },
+        virtual_servers: balancer.virtual_servers.iter().map(virtual_server).collect(),
+        pools: balancer.pools.iter().map(pool).collect(),
+        limits: forwarder::Limits::default(),
+    })
+}
+
+fn virtual_server(server: &VirtualServer) -> (String, forwarder::VirtualServer) {
+    let config = forwarder::VirtualServer {
+        destination: server.destination,
+        ip_protocol: match server.ip_protocol {
+            IpProtocol::Tcp => forwarder::IpProtocol::Tcp,
+            IpProtocol::Udp => forwarder::IpProtocol::Udp,
+        },
+        pool: server.pool.clone(),
+        translate_address: server.translate_address,
+        translate_port: server.translate_port,
+        fastl4: fastl4(&server.fastl4),
+    };
+    (server.name.clone(), config)
+}
+
+fn fastl4(profile: &FastL4) -> forwarder::FastL4 {
+    forwarder::FastL4 {
+        loose_initiation: profile.loose_initiation,
+        loose_close: profile.loose_close,
+        idle_timeout: u32::try_from(profile.idle_timeout.as_secs()).unwrap_or(u32::MAX),
+    }
+}
+
+fn pool(pool: &Pool) -> (String, forwarder::Pool) {
+    let config = forwarder::Pool {
+        profile: match pool.encapsulation {
+            Encapsulation::None => forwarder::Profile::None,
+            Encapsulation::Ipip => forwarder::Profile::Ipip,
+        },
+        members: pool
+            .members
+            .iter()
+            .map(|Member { address, port }| SocketAddr::new(*address, *port))
+            .collect(),
+    };
+    (pool.name.clone(), config)
+}

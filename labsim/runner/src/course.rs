@@ -1,0 +1,159 @@
+//! The course of one scenario: plan, build, listen, capture, traffic, silence, verdict.
+
+use crate::balancers::Balancers;
+use crate::cancel::Cancelled;
+use crate::fault::Fault;
+use crate::jobs::milliseconds;
+use crate::servers::Servers;
+use crate::tunnels::{Tunnels, Way};
+use crate::{Options, Tell, Work, judgement, login, observations, settle};
+use labsim_event::Event;
+use labsim_lab::{Capture, Lab, MarkerKind, Plan};
+use labsim_scenario::model::{Scenario, Step, StepAction};
+use labsim_verdict::StepObservation;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a capture point may take to see its own marker.
+const MARKER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a login may take.
+const LOGIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// What was decided.
+pub(crate) struct Judged {
+    pub(crate) passed: bool,
+    pub(crate) held: usize,
+}
+
+/// Carries a scenario out. Its lab is gone when this returns.
+pub(crate) fn run(
+    work: &Work,
+    options: &Options,
+    tell: Tell<'_>,
+    cancelled: &Cancelled,
+) -> Result<Judged, Fault> {
+    let scenario = &work.scenario;
+    let tell = |event: Event| tell(Some(scenario.name.as_str()), event);
+    let way = Way::choose(options.tunnel, scenario)?;
+    let began = Instant::now();
+    let mut lab = Lab::build(&Plan::of(scenario, way.mode)).map_err(observations::unbuilt)?;
+    tell(Event::LabBuilt {
+        nodes: scenario.topology.nodes.len(),
+        links: links(scenario),
+        tunnel: way.told,
+        took_ms: milliseconds(began),
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Fault::broken("the scenario's event loop"))?;
+    let local = tokio::task::LocalSet::new();
+    let mut cancelled = cancelled.clone();
+    local.block_on(&runtime, async {
+        tokio::select! {
+            biased;
+            () = cancelled.wait() => Err(Fault::Interrupted),
+            judged = carry_out(scenario, &mut lab, &options.program, &tell) => judged,
+        }
+    })
+}
+
+/// Everything between the built lab and its end.
+async fn carry_out(
+    scenario: &Scenario,
+    lab: &mut Lab,
+    program: &Path,
+    tell: &dyn Fn(Event),
+) -> Result<Judged, Fault> {
+    let began = Instant::now();
+    let capture = Capture::start(lab).map_err(Fault::broken("the captures cannot be started"))?;
+    let tunnels = Tunnels::start(lab, scenario)?;
+    let lab = &*lab;
+    let servers = Servers::start(lab, scenario)?;
+    let mut balancers = Balancers::start(lab, scenario, program).await?;
+    let before = observations::kernel_counters(lab)?;
+    mark(&capture, MarkerKind::Start)?;
+    tell(Event::Ready {
+        capture_points: capture.points(),
+        data_planes: balancers.data_planes(),
+        took_ms: milliseconds(began),
+    });
+
+    let mut steps = Vec::new();
+    let mut log = Vec::new();
+    for step in &scenario.steps {
+        steps.push(take_step(lab, step, tell).await?);
+        for (node, entry) in servers.new_lines() {
+            tell(Event::ServerLogged {
+                node: node.to_string(),
+                client: entry.client,
+                line: entry.to_string(),
+            });
+            log.push((node, entry));
+        }
+    }
+
+    settle::settle(&capture, &mut balancers, &tunnels).await?;
+    mark(&capture, MarkerKind::End)?;
+    let counted = balancers.counted().await?;
+    let after = observations::kernel_counters(lab)?;
+    let captured = capture.stop().map_err(Fault::broken("the captures cannot be ended"))?;
+    let observed =
+        Arc::new(observations::collect(&captured, steps, log, &counted, (&before, &after)));
+    for (node, counters) in &observed.forwarder_counters {
+        let counters = counters.clone();
+        tell(Event::ForwarderCounted { node: node.to_string(), counters });
+    }
+    tell(Event::Observed {
+        frames: observed.capture.len(),
+        dropped: observed.capture_drops.values().sum(),
+        observations: Arc::clone(&observed),
+    });
+    Ok(judgement::judge(scenario, &observed, tell))
+}
+
+async fn take_step(lab: &Lab, step: &Step, tell: &dyn Fn(Event)) -> Result<StepObservation, Fault> {
+    let StepAction::TacacsLogin(login) = &step.action;
+    tell(Event::StepStarted {
+        step: step.name.to_string(),
+        what: format!(
+            "TACACS+ {:?} login of `{}` from {} to {}",
+            login.method, login.user, login.from, login.to
+        ),
+    });
+    let node = lab.node(&login.from).ok_or_else(|| Fault::no_node(&login.from))?;
+    let socket = node.tcp_socket(login.to).map_err(Fault::broken("the client's socket"))?;
+    let began = Instant::now();
+    let ended = login::tacacs(socket, login, LOGIN_LIMIT).await;
+    let took = began.elapsed();
+    tell(Event::StepEnded {
+        step: step.name.to_string(),
+        result: format!("{:?}", ended.result).to_lowercase(),
+        detail: ended.detail.clone(),
+        local: ended.local,
+        took_ms: took.as_secs_f64() * 1e3,
+    });
+    Ok(StepObservation {
+        name: step.name.clone(),
+        result: ended.result,
+        detail: ended.detail,
+        local: ended.local,
+        remote: login.to,
+        duration_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+    })
+}
+
+/// Marks every capture point. Points that did not see their marker are for the verdict to judge.
+fn mark(capture: &Capture, kind: MarkerKind) -> Result<(), Fault> {
+    capture
+        .mark(kind, Instant::now() + MARKER_PATIENCE)
+        .map(drop)
+        .map_err(Fault::broken("the marker frames cannot be sent"))
+}
+
+fn links(scenario: &Scenario) -> usize {
+    let ports: usize = scenario.topology.segments.iter().map(|segment| segment.ports.len()).sum();
+    scenario.topology.links.len() + ports
+}

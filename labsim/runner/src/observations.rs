@@ -1,0 +1,108 @@
+//! Gathers what the lab, the forwarders and the servers brought into what the verdict reads.
+
+use crate::balancers::Counted;
+use crate::fault::Fault;
+use crate::servers::Line;
+use labsim_lab::{BuildError, Captured, Counters, Lab, SysctlError};
+use labsim_scenario::model::NodeName;
+use labsim_verdict::{Capture, Liveness, Observations, ServerEntry, StepObservation};
+use std::collections::BTreeMap;
+
+/// Kernel counters by node.
+pub(crate) type KernelCounters = BTreeMap<NodeName, Counters>;
+
+/// What every node's kernel has counted up to now.
+pub(crate) fn kernel_counters(lab: &Lab) -> Result<KernelCounters, Fault> {
+    lab.nodes()
+        .map(|node| {
+            let counters = node.counters();
+            let what = format!("the counters of {}", node.name());
+            Ok((node.name().clone(), counters.map_err(Fault::broken(&what))?))
+        })
+        .collect()
+}
+
+/// Puts everything together.
+pub(crate) fn collect(
+    captured: &Captured,
+    steps: Vec<StepObservation>,
+    log: Vec<Line>,
+    counted: &BTreeMap<NodeName, Counted>,
+    (before, after): (&KernelCounters, &KernelCounters),
+) -> Observations {
+    Observations {
+        capture: capture(captured),
+        capture_drops: captured.drops.clone(),
+        steps,
+        server_log: log.into_iter().map(server_entry).collect(),
+        forwarder_counters: counted
+            .iter()
+            .map(|(node, counted)| (node.clone(), forwarder_counters(counted)))
+            .collect(),
+        kernel_counters: after
+            .iter()
+            .map(|(node, after)| (node.clone(), risen(before.get(node), after)))
+            .collect(),
+    }
+}
+
+fn capture(captured: &Captured) -> Capture {
+    let mut capture = Capture::new();
+    for point in &captured.points {
+        let id = capture.add_point(point.node.clone(), point.interface.clone(), point.link);
+        let (started_ns, ended_ns) = (point.started_ns, point.ended_ns);
+        capture.set_liveness(id, Liveness { started_ns, ended_ns });
+    }
+    for frame in captured.frames() {
+        let point = labsim_verdict::PointId(frame.point);
+        capture.push(frame.time_ns, point, frame.direction, frame.original_length, frame.bytes);
+    }
+    capture
+}
+
+fn server_entry((node, entry): Line) -> ServerEntry {
+    ServerEntry {
+        node,
+        client: entry.client,
+        local: entry.local,
+        outcome: format!("{} {}", entry.kind, entry.outcome),
+        user: entry.user,
+    }
+}
+
+/// Outcomes and socket counters that are not zero, by name.
+fn forwarder_counters((engine, socket): &Counted) -> BTreeMap<String, u64> {
+    let outcomes = engine.outcomes.iter().map(|(name, tally)| (name.clone(), tally.packets));
+    let socket = [
+        ("socket_dropped", socket.dropped),
+        ("socket_oversized", socket.oversized),
+        ("socket_send_errors", socket.send_errors),
+    ];
+    let socket = socket.into_iter().map(|(name, count)| (name.to_owned(), count));
+    outcomes.chain(socket).filter(|(_, count)| *count > 0).collect()
+}
+
+fn risen(before: Option<&Counters>, after: &Counters) -> Counters {
+    let was = |name: &String| before.and_then(|before| before.get(name)).copied().unwrap_or(0);
+    after
+        .iter()
+        .map(|(name, now)| (name.clone(), now.saturating_sub(was(name))))
+        .filter(|(_, rise)| *rise > 0)
+        .collect()
+}
+
+/// A lab that could not be built: the machine's lack, or a fault of the scenario or ours.
+pub(crate) fn unbuilt(error: BuildError) -> Fault {
+    let what = error.to_string();
+    match error {
+        BuildError::Namespace { .. }
+        | BuildError::Capability { .. }
+        | BuildError::Tun { .. }
+        | BuildError::NoKernelTunnel { .. }
+        | BuildError::Sysctl {
+            source: SysctlError::Unknown { .. } | SysctlError::ReadOnly { .. },
+            ..
+        } => Fault::Cannot(what),
+        _ => Fault::Broken(what),
+    }
+}

@@ -1,0 +1,43 @@
+//! Waits until no packet is in flight any more, without guessing how long that takes.
+//!
+//! Links are queues, and so are the forwarder's ring and the decapsulators' sockets. A round
+//! empties each of them once, in the order in which a packet meets them: a marker frame across
+//! every link in both directions, a question to every forwarder, a check of every decapsulator.
+//! Whatever is in flight gets at least one capture point further in a round; so when a round
+//! passes and no frame was captured in it, nothing is in flight. (What waits for a timer, such as
+//! a retransmission, is no packet yet.)
+
+use crate::balancers::Balancers;
+use crate::fault::Fault;
+use crate::tunnels::Tunnels;
+use labsim_lab::Capture;
+use std::time::{Duration, Instant};
+
+/// A link's marker takes microseconds; this bounds a machine that is badly overloaded.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Returns when nothing is in flight, or after [`PATIENCE`] if packets never stop.
+pub(crate) async fn settle(
+    capture: &Capture,
+    balancers: &mut Balancers,
+    tunnels: &Tunnels,
+) -> Result<(), Fault> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut seen = frames(capture, deadline)?;
+    while Instant::now() < deadline {
+        balancers.counted().await?;
+        tunnels.drain();
+        let now = frames(capture, deadline)?;
+        if now == seen {
+            return Ok(());
+        }
+        seen = now;
+    }
+    Ok(())
+}
+
+/// Frames captured up to now, after everything on the links has arrived.
+fn frames(capture: &Capture, deadline: Instant) -> Result<u64, Fault> {
+    capture.flush(deadline).map_err(Fault::broken("the links cannot be flushed"))?;
+    Ok(capture.frames())
+}
