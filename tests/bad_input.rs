@@ -1,0 +1,110 @@
+//! What a user gets for input that cannot be used: every mistake at once, and exit code 2.
+
+mod support;
+
+use std::os::unix::fs::symlink;
+use support::Desk;
+
+const SCENARIO: &str = "scenarios/tacacs-ipip.yaml";
+
+#[test]
+fn a_shipped_file_is_valid_and_says_so() {
+    let desk = Desk::new();
+    desk.labsim(&["validate", "scenarios", "topologies"]).exits(0).says("tacacs-ipip.yaml");
+}
+
+#[test]
+fn several_mistakes_in_two_files_are_all_told_with_their_places() {
+    let desk = Desk::new();
+    desk.edit(SCENARIO, "outer_source: client", "outer_source: server");
+    desk.edit(SCENARIO, "ip_protocol: tcp", "ip_protocoll: tcp");
+    desk.edit("topologies/one-arm-routed.yaml", "10.1.1.53/24", "10.1.1.52/24");
+    let ended = desk.labsim(&["run", SCENARIO]).exits(2);
+    ended.says("ip_protocoll").says("outer_source: server").says("10.1.1.52/24");
+    assert_eq!(ended.stdout, "", "nothing was run");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_refused() {
+    let desk = Desk::new();
+    desk.write("scenarios/zero.yaml", [0u8; 4096]);
+    desk.labsim(&["validate", "scenarios/zero.yaml"]).exits(2).says("zero.yaml:1:1");
+}
+
+#[test]
+fn an_empty_file_is_refused() {
+    let desk = Desk::new();
+    desk.write("scenarios/empty.yaml", "");
+    desk.labsim(&["run", "scenarios/empty.yaml"]).exits(2).says("empty.yaml");
+}
+
+#[test]
+fn ten_megabytes_of_brackets_are_refused_at_once() {
+    let desk = Desk::new();
+    desk.write("scenarios/deep.yaml", "[".repeat(10 << 20));
+    desk.labsim(&["run", "scenarios/deep.yaml"]).exits(2).says("deep.yaml");
+    desk.write("scenarios/deep.yaml", "{a: ".repeat((1 << 18) - 1));
+    desk.labsim(&["run", "scenarios/deep.yaml"]).exits(2).says("deep.yaml");
+}
+
+#[test]
+fn a_folder_without_scenarios_and_a_missing_file_are_both_named() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("nothing")).unwrap();
+    let ended = desk.labsim(&["run", "nothing", "gone.yaml"]).exits(2);
+    ended.says("nothing: no scenarios in this folder").says("gone.yaml: no such file");
+}
+
+#[test]
+fn a_topology_cannot_be_run() {
+    let desk = Desk::new();
+    desk.labsim(&["run", "topologies/one-arm-routed.yaml"]).exits(2).says("topology");
+}
+
+#[test]
+fn a_scenario_cannot_make_labsim_print_a_file_through_a_link() {
+    let desk = Desk::new();
+    desk.write("private", "root:secret:1:1\n");
+    symlink(desk.path("private"), desk.path("topologies/link.yaml")).unwrap();
+    desk.edit(SCENARIO, "../topologies/one-arm-routed.yaml", "../topologies/link.yaml");
+    let ended = desk.labsim(&["run", SCENARIO]).exits(2);
+    assert!(!ended.stderr.contains("root:secret"), "{}", ended.stderr);
+    ended.says("link");
+}
+
+#[test]
+fn two_scenarios_of_one_name_cannot_share_a_folder_of_results() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("more")).unwrap();
+    std::fs::copy(desk.path(SCENARIO), desk.path("more/tacacs-ipip.yaml")).unwrap();
+    let args = ["run", SCENARIO, "more/tacacs-ipip.yaml", "--out", "results"];
+    desk.labsim(&args).exits(2).says("overwrite each other");
+}
+
+#[test]
+fn results_do_not_go_through_a_link_that_somebody_laid() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("elsewhere")).unwrap();
+    std::fs::create_dir(desk.path("results")).unwrap();
+    symlink(desk.path("elsewhere"), desk.path("results/tacacs-ipip")).unwrap();
+    desk.labsim(&["run", SCENARIO, "--out", "results"]).exits(2).says("link");
+    assert_eq!(std::fs::read_dir(desk.path("elsewhere")).unwrap().count(), 0);
+}
+
+#[test]
+fn unknown_arguments_are_exit_code_2_and_help_is_0() {
+    let desk = Desk::new();
+    desk.labsim(&["run", "--no-such-option"]).exits(2);
+    desk.labsim(&["run"]).exits(2);
+    desk.labsim(&["run", SCENARIO, "--jobs", "0"]).exits(2);
+    desk.labsim(&["--help"]).exits(0).says("doctor");
+    desk.labsim(&["--version"]).exits(0);
+}
+
+#[test]
+fn a_bad_forwarder_configuration_is_refused_with_its_place() {
+    let desk = Desk::new();
+    desk.write("lb.yaml", "interface: eth0\nvirtual_servers: {}\npools:\n  p: {memberz: []}\n");
+    let ended = desk.labsim(&["forwarder", "--config", "lb.yaml"]).exits(2);
+    ended.says("lb.yaml:4").says("memberz");
+}

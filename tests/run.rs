@@ -1,0 +1,80 @@
+//! The main job, as a user types it: the document's lab runs and proves what it claims.
+
+mod support;
+
+use support::Desk;
+
+const SCENARIO: &str = "scenarios/tacacs-ipip.yaml";
+
+#[test]
+fn the_documents_lab_passes_and_says_what_was_proved() {
+    let desk = Desk::new();
+    let ended = desk.labsim(&["run", SCENARIO]).exits(0);
+    ended.says("PASS tacacs-ipip").says("none lost").says("1 passed, 0 failed, 0 skipped");
+    assert!(!ended.stdout.contains('\x1b') && !ended.stdout.contains('\r'), "{}", ended.stdout);
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn the_userspace_tunnel_can_be_asked_for_and_the_report_says_so() {
+    let desk = Desk::new();
+    desk.labsim(&["run", SCENARIO, "--tunnel", "userspace"])
+        .exits(0)
+        .says("tunnel: userspace, behind a TUN device (as asked for)");
+}
+
+#[test]
+fn the_kernels_tunnel_is_used_or_its_module_is_named() {
+    let desk = Desk::new();
+    let ended = desk.labsim(&["run", SCENARIO, "--tunnel", "kernel"]);
+    match ended.code {
+        Some(0) => ended.exits(0).says("tunnel: kernel (ipip)"),
+        _ => ended.exits(3).says("ipip"),
+    };
+}
+
+#[test]
+fn results_are_kept_in_a_folder_of_the_scenarios_name() {
+    let desk = Desk::new();
+    desk.labsim(&["run", SCENARIO, "--out", "results"]).exits(0);
+    let events = std::fs::read_to_string(desk.path("results/tacacs-ipip/events.jsonl")).unwrap();
+    let kinds: Vec<String> = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|event| event["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds.first().map(String::as_str), Some("run_started"));
+    assert_eq!(kinds.last().map(String::as_str), Some("scenario_ended"));
+    for kind in ["lab_built", "ready", "step_ended", "server_logged", "observed", "judged"] {
+        assert!(kinds.iter().any(|it| it == kind), "{kind} is missing in {kinds:?}");
+    }
+    assert!(!events.contains("indigo"), "the password is in the events");
+    let capture = std::fs::read(desk.path("results/tacacs-ipip/capture.pcapng")).unwrap();
+    for point in ["client:eth0", "router:lb", "lb:eth0", "rs1:tunl0", "rs3:eth0", "rs2:lo"] {
+        let named = capture.windows(point.len()).any(|bytes| bytes == point.as_bytes());
+        assert!(named, "no interface block is named {point}");
+    }
+}
+
+#[test]
+fn scenarios_run_side_by_side() {
+    let desk = Desk::new();
+    for n in 1..=8 {
+        std::fs::copy(desk.path(SCENARIO), desk.path(&format!("scenarios/copy-{n}.yaml"))).unwrap();
+    }
+    desk.labsim(&["run", "scenarios", "--jobs", "8"])
+        .exits(0)
+        .says("9 passed, 0 failed, 0 skipped");
+}
+
+#[test]
+fn a_closed_pipe_is_no_reason_to_panic() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", SCENARIO]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!(output.status.code(), Some(2), "results that cannot be written are told: {stderr}");
+}

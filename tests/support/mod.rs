@@ -1,0 +1,102 @@
+//! Runs the built labsim as a user would, on copies of the shipped files.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::{fs, io};
+
+/// The shipped files, copied into a folder of the test's own.
+pub struct Desk {
+    dir: tempfile::TempDir,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["topologies", "scenarios"] {
+            let to = dir.path().join(folder);
+            fs::create_dir(&to).unwrap();
+            for entry in fs::read_dir(shipped().join(folder)).unwrap() {
+                let from = entry.unwrap().path();
+                fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
+            }
+        }
+        Self { dir }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Replaces text in a file; the text has to be there.
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.contains(from), "{name} has no `{from}`");
+        self.write(name, text.replace(from, to));
+    }
+
+    /// Removes every line of a file that has the text; there has to be one.
+    pub fn drop_lines(&self, name: &str, with: &str) {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.contains(with), "{name} has no `{with}`");
+        let kept: Vec<&str> = text.lines().filter(|line| !line.contains(with)).collect();
+        self.write(name, kept.join("\n") + "\n");
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_labsim"));
+        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    pub fn labsim(&self, args: &[&str]) -> Ended {
+        Ended::of(self.command(args).output())
+    }
+}
+
+/// Where the shipped files are.
+pub fn shipped() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// How a labsim ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    fn of(output: io::Result<Output>) -> Self {
+        let output = output.unwrap();
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Asserts the exit code, and that there was no panic.
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        self
+    }
+
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(
+            self.stdout.contains(text) || self.stderr.contains(text),
+            "nothing says `{text}`:\n{}\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
