@@ -12,7 +12,7 @@ pub(crate) enum Row {
 }
 
 /// Cells of the table that is filled at most; beyond it rows are compared by their place alone.
-const MAX_CELLS: usize = 1 << 20;
+const MAX_CELLS: usize = 1 << 18;
 
 /// Aligns `expected` rows with `seen` rows. `differences` tells in how many fields two of them
 /// differ. A missing or an extra row costs as much as one that differs in one field or two; rows

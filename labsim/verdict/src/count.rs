@@ -1,7 +1,7 @@
 //! Judges how many frames of one kind were seen at a point.
 
 use crate::frames::Frame;
-use crate::matching::{compare, describe, matches};
+use crate::matching::{compare, describe, differences, matches};
 use crate::ruling::{Case, Ruling, count as say, not_proven};
 use labsim_scenario::model::{CapturePoint, Count, FrameMatch};
 
@@ -52,15 +52,16 @@ pub(crate) fn frames(
     if enough {
         return ruling.with_frames(case.frames.list(&found));
     }
-    let mut closest: Vec<_> = all
+    let mut closest: Vec<(usize, &Frame<'_>)> = all
         .iter()
-        .map(|frame| (compare(matching, frame), frame))
-        .filter(|(differences, _)| !differences.is_empty())
+        .map(|frame| (differences(matching, frame), frame))
+        .filter(|(number, _)| *number > 0)
         .collect();
-    closest.sort_by_key(|(differences, frame)| (differences.len(), frame.index));
+    closest.sort_by_key(|(number, frame)| (*number, frame.index));
     closest.truncate(CLOSEST);
-    for (differences, frame) in &closest {
-        let fields: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    for (_, frame) in &closest {
+        let fields: Vec<String> =
+            compare(matching, frame).iter().map(ToString::to_string).collect();
         ruling.seen.push(format!(
             "close, but not it: frame {}: {}",
             frame.index,

@@ -2,7 +2,7 @@
 
 use crate::align::{Row, align};
 use crate::frames::{Frame, SHOWN};
-use crate::matching::{compare, describe};
+use crate::matching::{self, compare, describe};
 use crate::ruling::{Case, Ruling, count, not_proven};
 use labsim_scenario::model::{CapturePoint, Direction, FrameMatch, StepName};
 use labsim_wire::decode::Flow;
@@ -93,7 +93,7 @@ fn table(rows: &[FrameMatch]) -> Vec<String> {
 
 /// What is not as expected, in the rows' order; rows are counted from 1.
 fn differences(case: &Case<'_>, rows: &[FrameMatch], seen: &[Frame<'_>]) -> Vec<String> {
-    let aligned = align(rows.len(), seen.len(), |i, j| compare(&rows[i], &seen[j]).len());
+    let aligned = align(rows.len(), seen.len(), |i, j| matching::differences(&rows[i], &seen[j]));
     let mut found = Vec::new();
     let mut last = 0;
     for row in aligned {

@@ -32,46 +32,56 @@ impl Frame<'_> {
 pub(crate) struct Frames<'a> {
     capture: &'a Capture,
     /// In time's order; `None` in a marker's place.
-    decoded: Vec<Option<(FrameRecord, Decoded)>>,
-    isns: Isns,
+    stored: Vec<Option<Stored>>,
     by_point: Vec<Vec<usize>>,
     first_ns: u64,
+}
+
+#[derive(Debug)]
+struct Stored {
+    record: FrameRecord,
+    decoded: Decoded,
+    relative: Relative,
 }
 
 impl<'a> Frames<'a> {
     pub(crate) fn new(capture: &'a Capture) -> Self {
         let mut isns = Isns::default();
         let mut by_point = vec![Vec::new(); capture.points().len()];
-        let mut decoded = Vec::with_capacity(capture.len());
+        let mut stored = Vec::with_capacity(capture.len());
         for frame in capture.frames() {
-            let content = frame.decode();
-            if is_marker(&content) {
-                decoded.push(None);
+            let decoded = frame.decode();
+            if is_marker(&decoded) {
+                stored.push(None);
                 continue;
             }
-            if let (Some(flow), Some(tcp)) = (content.flow(), content.tcp()) {
+            if let (Some(flow), Some(tcp)) = (decoded.flow(), decoded.tcp()) {
                 isns.learn(frame.index, flow, tcp);
             }
             if let Some(at_point) = by_point.get_mut(frame.record.point.0) {
                 at_point.push(frame.index);
             }
-            decoded.push(Some((frame.record, content)));
+            let (record, relative) = (frame.record, Relative::default());
+            stored.push(Some(Stored { record, decoded, relative }));
         }
-        let first_ns = decoded.iter().flatten().map(|(record, _)| record.time_ns).min();
-        Self { capture, decoded, isns, by_point, first_ns: first_ns.unwrap_or(0) }
+        // Only now every handshake is known, those included that came later elsewhere.
+        for (index, frame) in stored.iter_mut().enumerate() {
+            let Some(frame) = frame else { continue };
+            if let (Some(flow), Some(tcp)) = (frame.decoded.flow(), frame.decoded.tcp()) {
+                frame.relative = isns.relative(index, flow, tcp);
+            }
+        }
+        let first_ns = stored.iter().flatten().map(|frame| frame.record.time_ns).min();
+        Self { capture, stored, by_point, first_ns: first_ns.unwrap_or(0) }
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<Frame<'_>> {
-        let (record, decoded) = self.decoded.get(index)?.as_ref()?;
-        let relative = match (decoded.flow(), decoded.tcp()) {
-            (Some(flow), Some(tcp)) => self.isns.relative(index, flow, tcp),
-            _ => Relative::default(),
-        };
-        Some(Frame { index, record: *record, decoded, relative })
+        let Stored { record, decoded, relative } = self.stored.get(index)?.as_ref()?;
+        Some(Frame { index, record: *record, decoded, relative: *relative })
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = Frame<'_>> {
-        (0..self.decoded.len()).filter_map(|index| self.get(index))
+        (0..self.stored.len()).filter_map(|index| self.get(index))
     }
 
     pub(crate) fn at(&self, point: PointId) -> impl Iterator<Item = Frame<'_>> {

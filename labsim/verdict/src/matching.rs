@@ -28,14 +28,19 @@ impl fmt::Display for Mismatch {
 
 /// Whether every field that is asked for agrees.
 pub(crate) fn matches(wanted: &FrameMatch, frame: &Frame<'_>) -> bool {
-    let mut comparison = Comparison { words: false, differs: false, found: Vec::new() };
+    differences(wanted, frame) == 0
+}
+
+/// In how many of the fields that are asked for the frame differs.
+pub(crate) fn differences(wanted: &FrameMatch, frame: &Frame<'_>) -> usize {
+    let mut comparison = Comparison { words: false, differences: 0, found: Vec::new() };
     compare_all(&mut comparison, wanted, frame);
-    !comparison.differs
+    comparison.differences
 }
 
 /// The fields that do not agree, in the order of [`FrameMatch`]; empty if all do.
 pub(crate) fn compare(wanted: &FrameMatch, frame: &Frame<'_>) -> Vec<Mismatch> {
-    let mut comparison = Comparison { words: true, differs: false, found: Vec::new() };
+    let mut comparison = Comparison { words: true, differences: 0, found: Vec::new() };
     compare_all(&mut comparison, wanted, frame);
     comparison.found
 }
@@ -43,7 +48,7 @@ pub(crate) fn compare(wanted: &FrameMatch, frame: &Frame<'_>) -> Vec<Mismatch> {
 struct Comparison {
     /// Whether the differences are wanted in words.
     words: bool,
-    differs: bool,
+    differences: usize,
     found: Vec<Mismatch>,
 }
 
@@ -60,7 +65,7 @@ impl Comparison {
         if seen.as_ref().is_some_and(|seen| agree(&wanted, seen)) {
             return;
         }
-        self.differs = true;
+        self.differences += 1;
         if self.words {
             self.found.push(Mismatch {
                 field,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The forwarder's outcomes that end a packet's way, and what each means.
-const DROPS: [(&str, &str); 15] = [
+const DROPS: [(&str, &str); 24] = [
     ("no_virtual_address", "its destination is no VIP"),
     ("no_virtual_server", "no virtual server takes that protocol and port"),
     ("protocol_not_handled", "it handles TCP, UDP and ICMP only"),
@@ -27,6 +27,15 @@ const DROPS: [(&str, &str); 15] = [
     ("neighbour_table_full", "the neighbour table is full"),
     ("transmit_full", "there was no room to send it"),
     ("transport_header_malformed", "its TCP or UDP header is malformed"),
+    ("ipv4_header_malformed", "its IPv4 header is malformed"),
+    ("ipv4_header_checksum", "its IPv4 header's checksum is wrong"),
+    ("ipv4_length_mismatch", "its IPv4 length does not fit the frame"),
+    ("ipv4_source_martian", "no single host can have its source address"),
+    ("ipv4_source_route", "it carries source routing options"),
+    ("not_addressed_to_us", "its link-layer destination is another host"),
+    ("socket_dropped", "the capture of the forwarder's socket had no room for it"),
+    ("socket_oversized", "it is longer than the forwarder's socket takes"),
+    ("socket_send_errors", "the kernel refused to send it"),
 ];
 
 /// Everything that shows something, the likeliest cause first.
@@ -36,18 +45,20 @@ pub(super) fn collect(
     back: Option<&Trace>,
 ) -> Vec<Evidence> {
     let mut found = Vec::new();
-    if let Some(trace) = forward.filter(|trace| trace.last_direction == Direction::In) {
-        found.extend(at_last_node(subject, trace));
-        found.extend(forwarder(subject, trace));
-    }
     for trace in [forward, back].into_iter().flatten() {
-        found.extend(silent_neighbours(subject, &trace.last_node));
+        if trace.last_direction == Direction::In {
+            found.extend(at_last_node(subject, trace));
+            found.extend(forwarder(subject, trace));
+        }
+    }
+    let last = |trace: Option<&Trace>| trace.map(|trace| trace.last_node.clone());
+    for node in [last(forward), last(back)].into_iter().flatten().collect::<BTreeSet<_>>() {
+        found.extend(silent_neighbours(subject, &node));
     }
     found.extend(icmp_errors(subject));
     found.extend(resets(subject));
     found.extend(other_sources(subject));
     found.extend(back.and_then(|trace| answers_lost(subject, trace)));
-    found.dedup();
     found
 }
 
@@ -78,12 +89,16 @@ fn at_last_node(subject: &Subject<'_>, trace: &Trace) -> Vec<Evidence> {
         };
         found.push(subject.evidence(cause, &trace.at_last));
     }
+    found.extend(checksums(subject, trace));
+    if header.destination == subject.flow.source.ip() && node == subject.client {
+        // It is the client's own address: nothing else keeps it from taking the packet.
+        return found;
+    }
     if let Some(count) = subject.counter(node, "IpInAddrErrors") {
         let cause =
             Cause::AddressMissing { node: node.clone(), address: header.destination, count };
         found.push(subject.evidence(cause, &trace.at_last));
     }
-    found.extend(checksums(subject, trace));
     let routes = ["IpInNoRoutes", "InNoRoutes", "IpOutNoRoutes"];
     if let Some(count) = routes.iter().find_map(|name| subject.counter(node, name)) {
         let cause = Cause::NoRoute { node: node.clone(), destination: header.destination, count };

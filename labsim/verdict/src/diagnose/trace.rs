@@ -15,6 +15,8 @@ pub struct Trace {
     pub packet: String,
     /// Copies of it that were sent, retransmissions among them.
     pub copies: usize,
+    /// Packets of this direction, retransmissions not counted again.
+    pub packets: usize,
     /// Whether packets of the same direction got further than this one.
     pub others_got_further: bool,
     /// The points that it passed, in order: `client:eth0 out`.
@@ -32,23 +34,23 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// `the client's packet S seq 0 len 0 was last seen at rs2:eth0 in (sent 3 times; its way: ...)`
+    /// `the client's packet S seq 0 len 0 (sent 3 times) was last seen at rs2:eth0 in; its way: ...`
     pub(super) fn sentence(&self, whose: &str) -> String {
         let last = self.path.last().map_or("nowhere", String::as_str);
-        let copies = match self.copies {
+        let way = self.path.join(", ");
+        let (packet, packets) = (&self.packet, self.packets);
+        if packets > 1 && !self.others_got_further {
+            return format!(
+                "all {packets} {whose} packets came as far as {last}; their way: {way}"
+            );
+        }
+        let sent = match self.copies {
             1 => "sent once".to_owned(),
             more => format!("sent {more} times"),
         };
-        let further = if self.others_got_further {
-            "; other packets of this direction got further"
-        } else {
-            ""
-        };
+        let further = if self.others_got_further { ", while others got further" } else { "" };
         format!(
-            "the {whose} packet {} was last seen at {last} ({}; its way: {}{further})",
-            self.packet,
-            copies,
-            self.path.join(", ")
+            "the {whose} packet {packet} ({sent}) was last seen at {last}{further}; its way: {way}"
         )
     }
 }
@@ -93,6 +95,7 @@ pub(super) fn follow(subject: &Subject<'_>, frames: &[usize]) -> Option<Trace> {
         .collect();
     Some(Trace {
         packet: name(&last),
+        packets: order.len(),
         copies: copies.get(*key).map_or(0, BTreeMap::len),
         others_got_further: lost.is_some(),
         path: path(subject, copy),

@@ -1,0 +1,234 @@
+//! The document's lab in motion: packets go from point to point as they would.
+
+use crate::scenario::{interface, node, step};
+use crate::wire::{self, Segment};
+use labsim_scenario::model::{Direction, LoginResult};
+use labsim_verdict::{Capture, Liveness, Observations, PointId, ServerEntry, StepObservation};
+use labsim_wire::decode::LinkType;
+use labsim_wire::ethernet::ethertype;
+use labsim_wire::tcp::Flags;
+use labsim_wire::{icmpv4, protocol};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+pub(crate) const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 168, 11, 201), 61067);
+pub(crate) const VIP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(172, 16, 4, 99), 49);
+pub(crate) const RS2: Ipv4Addr = Ipv4Addr::new(10, 1, 1, 52);
+
+const CLIENT_FIRST: u32 = 277_734_018;
+/// So near the end that the numbers wrap within the exchange.
+const SERVER_FIRST: u32 = u32::MAX - 20;
+
+const POINTS: [(&str, &str, LinkType); 8] = [
+    ("client", "eth0", LinkType::Ethernet),
+    ("router", "client", LinkType::Ethernet),
+    ("router", "lb", LinkType::Ethernet),
+    ("router", "servers", LinkType::Ethernet),
+    ("lb", "eth0", LinkType::Ethernet),
+    ("rs1", "eth0", LinkType::Ethernet),
+    ("rs2", "eth0", LinkType::Ethernet),
+    ("rs2", "tunl0", LinkType::Raw),
+];
+
+/// How many of [`Lab::client_sends`]' nine places a packet passes.
+pub(crate) mod reaches {
+    pub(crate) const ROUTER_IN: usize = 2;
+    pub(crate) const LB_IN: usize = 4;
+    pub(crate) const RS_ETH: usize = 8;
+    pub(crate) const RS_TUNNEL: usize = 9;
+}
+
+/// The lab and what was observed in it so far.
+pub(crate) struct Lab {
+    pub(crate) seen: Observations,
+    now: u64,
+    next_id: u16,
+}
+
+impl Lab {
+    /// Every point proven alive from beginning to end, nothing sent; the login timed out.
+    pub(crate) fn new() -> Self {
+        let mut capture = Capture::new();
+        for (node_name, interface_name, link) in POINTS {
+            let point = capture.add_point(node(node_name), interface(interface_name), link);
+            let liveness = Liveness { started_ns: Some(1), ended_ns: Some(u64::MAX) };
+            capture.set_liveness(point, liveness);
+        }
+        let mut seen = Observations { capture, ..Observations::default() };
+        seen.steps.push(StepObservation {
+            name: step("login"),
+            result: LoginResult::Timeout,
+            detail: "no answer within 5 s".to_owned(),
+            local: Some(CLIENT.into()),
+            remote: VIP.into(),
+            duration_ns: 5_000_000_000,
+        });
+        let mut lab = Self { seen, now: 1_000_000_000, next_id: 7056 };
+        lab.markers();
+        lab
+    }
+
+    /// The whole exchange of the document, answered by rs2, and its log entry.
+    pub(crate) fn with_login() -> Self {
+        let mut lab = Self::new();
+        lab.seen.steps[0].result = LoginResult::Pass;
+        "Authentication passed".clone_into(&mut lab.seen.steps[0].detail);
+        let psh = Flags::PSH.with(Flags::ACK);
+        lab.client_sends(lab.client(Flags::SYN, 0, 0, 0), reaches::RS_TUNNEL);
+        lab.server_sends(lab.server(Flags::SYN.with(Flags::ACK), 0, 1, 0), 4);
+        lab.client_sends(lab.client(Flags::ACK, 1, 1, 0), reaches::RS_TUNNEL);
+        lab.client_sends(lab.client(psh, 1, 1, 26), reaches::RS_TUNNEL);
+        lab.server_sends(lab.server(Flags::ACK, 1, 27, 0), 4);
+        lab.server_sends(lab.server(psh, 1, 27, 28), 4);
+        lab.client_sends(lab.client(psh, 27, 29, 23), reaches::RS_TUNNEL);
+        lab.server_sends(lab.server(psh, 29, 50, 18), 4);
+        lab.server_sends(lab.server(Flags::FIN.with(Flags::ACK), 47, 50, 0), 4);
+        lab.client_sends(lab.client(Flags::ACK, 50, 48, 0), reaches::RS_TUNNEL);
+        lab.client_sends(lab.client(Flags::RST.with(Flags::ACK), 50, 48, 0), reaches::RS_TUNNEL);
+        lab.markers();
+        lab.logs("rs2", CLIENT);
+        lab
+    }
+
+    pub(crate) fn logs(&mut self, name: &str, client: SocketAddrV4) {
+        self.seen.server_log.push(ServerEntry {
+            node: node(name),
+            client: client.into(),
+            local: VIP.into(),
+            user: Some("alice".to_owned()),
+            outcome: "pass".to_owned(),
+        });
+    }
+
+    /// A segment of the client, its numbers relative.
+    pub(crate) fn client(&self, flags: Flags, sequence: u32, ack: u32, payload: usize) -> Segment {
+        Segment {
+            source: CLIENT,
+            destination: VIP,
+            flags,
+            sequence: CLIENT_FIRST.wrapping_add(sequence),
+            acknowledgement: if flags.contains(Flags::ACK) {
+                SERVER_FIRST.wrapping_add(ack)
+            } else {
+                0
+            },
+            options: if flags.contains(Flags::SYN) {
+                &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2]
+            } else {
+                &[]
+            },
+            payload,
+            id: self.next_id,
+            half_made: false,
+        }
+    }
+
+    /// A segment of the server, its numbers relative.
+    pub(crate) fn server(&self, flags: Flags, sequence: u32, ack: u32, payload: usize) -> Segment {
+        Segment {
+            source: VIP,
+            destination: CLIENT,
+            sequence: SERVER_FIRST.wrapping_add(sequence),
+            acknowledgement: CLIENT_FIRST.wrapping_add(ack),
+            id: self.next_id + 30_000,
+            ..self.client(flags, 0, 0, payload)
+        }
+    }
+
+    /// Takes a packet of the client along its way to rs2, past `places` of nine places.
+    pub(crate) fn client_sends(&mut self, segment: Segment, places: usize) {
+        let outer_id = self.next_id.wrapping_add(46_000);
+        self.next_id += 1;
+        let plain = |ttl| wire::ethernet(&segment.packet(ttl), ethertype::IPV4);
+        let tunnel = |ttl| {
+            let inner = segment.packet(126);
+            let source = *segment.source.ip();
+            let packet = wire::ip(source, RS2, protocol::IPIP, ttl, outer_id, &inner);
+            wire::ethernet(&packet, ethertype::IPV4)
+        };
+        let way = [
+            ("client", "eth0", Direction::Out, plain(128)),
+            ("router", "client", Direction::In, plain(128)),
+            ("router", "lb", Direction::Out, plain(127)),
+            ("lb", "eth0", Direction::In, plain(127)),
+            ("lb", "eth0", Direction::Out, tunnel(255)),
+            ("router", "lb", Direction::In, tunnel(255)),
+            ("router", "servers", Direction::Out, tunnel(254)),
+            ("rs2", "eth0", Direction::In, tunnel(254)),
+            ("rs2", "tunl0", Direction::In, segment.packet(126)),
+        ];
+        for (node_name, interface_name, direction, bytes) in way.into_iter().take(places) {
+            self.push(node_name, interface_name, direction, &bytes);
+        }
+    }
+
+    /// Takes a packet of rs2 along its way to the client, past `places` of four places.
+    pub(crate) fn server_sends(&mut self, segment: Segment, places: usize) {
+        self.next_id += 1;
+        self.back(places, |ttl| segment.packet(ttl));
+    }
+
+    /// Takes an ICMP error of rs2 about the client's packet of `segment` in its tunnel to the
+    /// client.
+    pub(crate) fn server_reports(
+        &mut self,
+        message: icmpv4::Message,
+        segment: &Segment,
+        places: usize,
+    ) {
+        let outer_id = segment.id.wrapping_add(46_000);
+        let inner = segment.packet(126);
+        let tunnel = wire::ip(*CLIENT.ip(), RS2, protocol::IPIP, 254, outer_id, &inner);
+        let error = wire::icmp_error(RS2, *CLIENT.ip(), message, &tunnel);
+        self.back(places, |_| error.clone());
+    }
+
+    fn back(&mut self, places: usize, packet: impl Fn(u8) -> Vec<u8>) {
+        let frame = |ttl| wire::ethernet(&packet(ttl), ethertype::IPV4);
+        let way = [
+            ("rs2", "eth0", Direction::Out, frame(64)),
+            ("router", "servers", Direction::In, frame(64)),
+            ("router", "client", Direction::Out, frame(63)),
+            ("client", "eth0", Direction::In, frame(63)),
+        ];
+        for (node_name, interface_name, direction, bytes) in way.into_iter().take(places) {
+            self.push(node_name, interface_name, direction, &bytes);
+        }
+    }
+
+    /// Captures a frame somewhere, a microsecond after the last one.
+    pub(crate) fn push(
+        &mut self,
+        node_name: &str,
+        interface_name: &str,
+        way: Direction,
+        bytes: &[u8],
+    ) {
+        self.now += 1000;
+        let point = self.point(node_name, interface_name);
+        let length = u32::try_from(bytes.len()).unwrap();
+        self.seen.capture.push(self.now, point, way, length, bytes);
+    }
+
+    pub(crate) fn point(&self, node_name: &str, interface_name: &str) -> PointId {
+        self.seen.capture.find_point(&node(node_name), &interface(interface_name)).unwrap()
+    }
+
+    pub(crate) fn rose(&mut self, node_name: &str, counter: &str, by: u64) {
+        let counters = self.seen.kernel_counters.entry(node(node_name)).or_default();
+        counters.insert(counter.to_owned(), by);
+    }
+
+    /// One marker at every point, both kinds.
+    fn markers(&mut self) {
+        for (node_name, interface_name, link) in POINTS {
+            let marker = match link {
+                LinkType::Ethernet => wire::ethernet(b"labsim", ethertype::MARKER),
+                LinkType::Raw => {
+                    let nowhere = Ipv4Addr::LOCALHOST;
+                    wire::ip(nowhere, nowhere, protocol::MARKER, 1, 0, b"labsim")
+                }
+            };
+            self.push(node_name, interface_name, Direction::In, &marker);
+        }
+    }
+}

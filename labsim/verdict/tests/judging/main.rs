@@ -1,0 +1,11 @@
+//! Every kind of check and every cause, on frames of the document's lab.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod diagnosing;
+mod exchange;
+mod frames;
+mod lab;
+mod login;
+mod scenario;
+mod wire;
