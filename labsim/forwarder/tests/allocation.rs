@@ -1,0 +1,91 @@
+//! No packet makes the engine allocate: a counting allocator proves it. The only test of its
+//! program, because other threads' allocations would be counted too.
+
+mod support;
+
+use labsim_forwarder::{Outcome, Transmit};
+use labsim_wire::EmitError;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use support::*;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is the system allocator's own.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: `place` came from the system allocator with this layout.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One buffer for every frame, as a data plane has it.
+struct Buffer {
+    bytes: [u8; 1514],
+    frames: usize,
+}
+
+impl Transmit for Buffer {
+    fn transmit(
+        &mut self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
+    ) -> bool {
+        let filled = fill(&mut self.bytes[..length]).is_ok();
+        self.frames += usize::from(filled);
+        filled
+    }
+}
+
+#[test]
+fn no_packet_makes_the_engine_allocate() {
+    let mut config = config();
+    config.limits.flows = 1000;
+    let mut bench = Bench::unresolved(&config, &routes());
+    let mut frames: Vec<(Vec<u8>, Outcome)> = Vec::new();
+    for source_port in 1..=3000 {
+        frames.push((Tcp { source_port, ..tcp(SYN) }.frame(), Outcome::Forwarded));
+        frames.push((Tcp { source_port, data: 900, ..tcp(ACK) }.frame(), Outcome::Forwarded));
+        let big = Tcp { source_port, data: 1460, dont_fragment: false, ..tcp(ACK) };
+        frames.push((big.frame(), Outcome::ForwardedInFragments));
+        let big = Tcp { source_port, data: 1460, ..tcp(ACK) };
+        frames.push((big.frame(), Outcome::FragmentationNeeded));
+        let expiring = Tcp { source_port, ttl: 1, ..tcp(ACK) };
+        frames.push((expiring.frame(), Outcome::TtlExceeded));
+        let refused = Tcp { source_port, destination_port: 50, ..tcp(SYN) };
+        frames.push((refused.frame(), Outcome::NoVirtualServer));
+        frames.push((arp_request(NEAR_VIP), Outcome::ArpAnswered));
+        frames.push((Tcp { source_port, ..tcp(RST) }.frame(), Outcome::Forwarded));
+    }
+    let waiting = Tcp { source_port: 9, ..tcp(SYN) }.frame();
+    let reply = arp_reply();
+    let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    // Neighbours asked for, packets waiting, everything flushed.
+    bench.engine.tick(bench.now, &mut tx);
+    for _ in 0..20 {
+        bench.engine.process(bench.now, &waiting, &mut tx);
+    }
+    bench.engine.process(bench.now, &reply, &mut tx);
+    for (frame, expected) in &frames {
+        assert_eq!(bench.engine.process(bench.now, frame, &mut tx), *expected);
+        bench.now = bench.now.after(Duration::from_micros(50));
+        if bench.engine.next_deadline().is_some_and(|due| due <= bench.now) {
+            bench.engine.tick(bench.now, &mut tx);
+        }
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert!(tx.frames > 4 * 3000);
+}

@@ -1,0 +1,267 @@
+//! fastL4's rules on a virtual clock: how flows begin, stay with their member, and end.
+
+mod support;
+
+use labsim_forwarder::{IpProtocol, Outcome};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use support::*;
+
+fn member(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 1, 1, last)
+}
+
+/// Feeds a packet that has to be forwarded, and tells to whom it was.
+fn goes_to(bench: &mut Bench, frame: &[u8]) -> Ipv4Addr {
+    assert_eq!(bench.feed(frame), Outcome::Forwarded);
+    tunnelled(&bench.take_one()).0
+}
+
+fn from_port(source_port: u16, flags: labsim_wire::tcp::Flags) -> Vec<u8> {
+    Tcp { source_port, ..tcp(flags) }.frame()
+}
+
+#[test]
+fn new_flows_take_turns_and_each_stays_with_its_member() {
+    let mut bench = Bench::new(&config());
+    for (port, last) in [(1, 51), (2, 52), (3, 53), (4, 51)] {
+        assert_eq!(goes_to(&mut bench, &from_port(port, SYN)), member(last));
+    }
+    for (port, last) in [(3, 53), (1, 51), (4, 51), (2, 52), (1, 51)] {
+        assert_eq!(goes_to(&mut bench, &from_port(port, ACK)), member(last));
+        assert_eq!(goes_to(&mut bench, &from_port(port, SYN)), member(last), "a SYN again");
+    }
+    let counters = bench.counters();
+    assert_eq!((counters.flows.open, counters.flows.opened), (4, 4));
+    let opened: Vec<u64> =
+        counters.members["pool"].values().map(|member| member.flows_opened).collect();
+    assert_eq!(opened, [2, 1, 1]);
+}
+
+#[test]
+fn what_differs_in_any_of_the_five_is_another_flow() {
+    let mut bench = Bench::new(&config());
+    let syn = tcp(SYN);
+    let mut members = vec![goes_to(&mut bench, &syn.frame())];
+    let source = Tcp { source: Ipv4Addr::new(192, 168, 11, 202), ..syn.clone() };
+    members.push(goes_to(&mut bench, &source.frame()));
+    members.push(goes_to(&mut bench, &Tcp { source_port: 1, ..syn.clone() }.frame()));
+    members.push(goes_to(&mut bench, &Tcp { destination: NEAR_VIP, ..syn }.frame()));
+    members.push(goes_to(&mut bench, &udp(61067, 49, b"x")));
+    assert_eq!(members, [51, 52, 53, 51, 52].map(member));
+}
+
+#[test]
+fn without_loose_initiation_a_packet_without_a_flow_gets_a_reset() {
+    let config = with_fastl4(config(), |fastl4| fastl4.loose_initiation = false);
+    let mut bench = Bench::new(&config);
+    assert_eq!(bench.feed(&tcp(ACK).frame()), Outcome::NoFlow);
+    let reset = bench.take_one();
+    assert_eq!(reset[47], 4, "RST alone: its sequence is what was acknowledged");
+    assert_eq!(reset[38..42], 2000u32.to_be_bytes());
+    assert_eq!(bench.counters().flows.opened, 0);
+    goes_to(&mut bench, &tcp(SYN).frame());
+    goes_to(&mut bench, &tcp(ACK).frame());
+}
+
+#[test]
+fn with_loose_initiation_any_packet_but_a_reset_begins_a_flow() {
+    let mut bench = Bench::new(&config());
+    assert_eq!(bench.feed(&tcp(RST).frame()), Outcome::ResetWithoutFlow);
+    assert!(bench.sent.is_empty());
+    goes_to(&mut bench, &tcp(ACK).frame());
+    let counters = bench.counters();
+    assert_eq!((counters.flows.opened, counters.flows.loosely_initiated), (1, 1));
+}
+
+#[test]
+fn a_reset_is_passed_on_and_ends_the_flow() {
+    let mut bench = Bench::new(&config());
+    assert_eq!(goes_to(&mut bench, &tcp(SYN).frame()), member(51));
+    assert_eq!(goes_to(&mut bench, &tcp(RST).frame()), member(51));
+    assert_eq!(bench.counters().flows.closed_by_reset, 1);
+    assert_eq!(bench.counters().flows.open, 0);
+    assert_eq!(goes_to(&mut bench, &tcp(SYN).frame()), member(52));
+}
+
+#[test]
+fn with_loose_close_a_fin_leaves_the_last_packets_five_seconds() {
+    let mut bench = Bench::new(&config());
+    goes_to(&mut bench, &tcp(SYN).frame());
+    goes_to(&mut bench, &tcp(FIN).frame());
+    bench.pass(Duration::from_millis(4_900));
+    bench.take();
+    assert_eq!(goes_to(&mut bench, &tcp(ACK).frame()), member(51), "the last acknowledgement");
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.counters().flows.open, 0);
+    assert_eq!(bench.counters().flows.closed_by_fin, 1);
+}
+
+#[test]
+fn a_closing_flow_gives_way_to_a_new_connection_from_the_same_port() {
+    let mut bench = Bench::new(&config());
+    goes_to(&mut bench, &tcp(SYN).frame());
+    goes_to(&mut bench, &tcp(FIN).frame());
+    assert_eq!(goes_to(&mut bench, &tcp(SYN).frame()), member(52));
+    let flows = bench.counters().flows;
+    assert_eq!((flows.open, flows.opened, flows.replaced), (1, 2, 1));
+}
+
+#[test]
+fn without_loose_close_a_fin_changes_nothing() {
+    let config = with_fastl4(config(), |fastl4| fastl4.loose_close = false);
+    let mut bench = Bench::new(&config);
+    goes_to(&mut bench, &tcp(SYN).frame());
+    goes_to(&mut bench, &tcp(FIN).frame());
+    bench.pass(Duration::from_secs(299));
+    assert_eq!(bench.counters().flows.open, 1);
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.counters().flows.open, 0);
+    assert_eq!(bench.counters().flows.timed_out, 1);
+}
+
+#[test]
+fn the_idle_timeout_ends_a_flow_at_its_second_and_not_before() {
+    let config = with_fastl4(config(), |fastl4| fastl4.idle_timeout = 60);
+    let mut bench = Bench::new(&config);
+    goes_to(&mut bench, &tcp(SYN).frame());
+    assert_eq!(goes_to(&mut bench, &tcp(ACK).frame()), member(51));
+    // Without a tick in between: the packet itself finds the flow's time over.
+    bench.now = bench.now.after(Duration::from_nanos(59_999_999_999));
+    assert_eq!(bench.feed(&tcp(ACK).frame()), Outcome::Forwarded);
+    assert_eq!(bench.counters().flows.opened, 1);
+    bench.now = bench.now.after(Duration::from_secs(60));
+    assert_eq!(bench.feed(&tcp(ACK).frame()), Outcome::Forwarded);
+    let flows = bench.counters().flows;
+    assert_eq!((flows.opened, flows.timed_out, flows.open), (2, 1, 1));
+}
+
+#[test]
+fn a_handshake_that_goes_no_further_is_forgotten_after_five_seconds() {
+    let mut bench = Bench::new(&config());
+    goes_to(&mut bench, &tcp(SYN).frame());
+    bench.pass(Duration::from_millis(5_001));
+    let flows = bench.counters().flows;
+    assert_eq!((flows.open, flows.handshake_timed_out), (0, 1));
+    assert_eq!(bench.counters().virtual_servers["tcp"].flows, 0);
+}
+
+#[test]
+fn a_flood_of_syns_pushes_out_only_half_open_flows() {
+    let mut bench = Bench::new(&config());
+    for port in 1..=3 {
+        goes_to(&mut bench, &from_port(port, SYN));
+        goes_to(&mut bench, &from_port(port, ACK));
+    }
+    for port in 100..1100 {
+        goes_to(&mut bench, &from_port(port, SYN));
+    }
+    let flows = bench.counters().flows;
+    assert_eq!((flows.open, flows.evicted), (8, 1000 - 5));
+    for (port, last) in [(1, 51), (2, 52), (3, 53)] {
+        assert_eq!(goes_to(&mut bench, &from_port(port, ACK)), member(last));
+    }
+    assert_eq!(bench.counters().flows.opened, 1003);
+}
+
+#[test]
+fn a_table_full_of_established_flows_refuses_new_ones() {
+    let mut bench = Bench::new(&config());
+    for port in 1..=8 {
+        goes_to(&mut bench, &from_port(port, ACK));
+    }
+    assert_eq!(bench.feed(&from_port(9, SYN)), Outcome::FlowTableFull);
+    goes_to(&mut bench, &from_port(1, RST));
+    goes_to(&mut bench, &from_port(9, SYN));
+    assert_eq!(bench.counters().flows.open, 8);
+}
+
+#[test]
+fn port_zero_takes_every_port_that_no_other_virtual_server_names() {
+    let mut config = config();
+    let mut any = config.virtual_servers["tcp"].clone();
+    any.destination = address("172.16.4.99:0");
+    config.virtual_servers.insert("any".to_owned(), any);
+    let mut bench = Bench::new(&config);
+    goes_to(&mut bench, &Tcp { destination_port: 8080, ..tcp(SYN) }.frame());
+    goes_to(&mut bench, &tcp(SYN).frame());
+    let counters = bench.counters();
+    assert_eq!(counters.virtual_servers["any"].taken.packets, 1);
+    assert_eq!(counters.virtual_servers["tcp"].taken.packets, 1);
+}
+
+#[test]
+fn what_cannot_work_is_refused_in_sentences() {
+    let mut config = config();
+    config.interface = "a/b".to_owned();
+    config.limits.flows = 0;
+    let tcp = config.virtual_servers.get_mut("tcp").unwrap();
+    tcp.translate_address = true;
+    tcp.pool = "pols".to_owned();
+    tcp.fastl4.idle_timeout = 0;
+    let udp = config.virtual_servers.get_mut("udp").unwrap();
+    udp.ip_protocol = IpProtocol::Tcp;
+    let near = config.virtual_servers.get_mut("near").unwrap();
+    near.destination = address("[2001:db8::1]:49");
+    let pool = config.pools.get_mut("pool").unwrap();
+    pool.members = vec![address("10.1.1.51:49"), address("10.1.1.51:49"), address("0.0.0.0:1")];
+    let mut empty = pool.clone();
+    empty.members.clear();
+    config.pools.insert("empty".to_owned(), empty);
+    let problems: Vec<String> = config.check().iter().map(ToString::to_string).collect();
+    for expected in [
+        "interface: `a/b` cannot be",
+        "limits.flows: 0 is out of range",
+        "virtual_servers.near.destination: IPv6 VIPs are not supported yet",
+        "virtual_servers.tcp.translate_address: address translation is not supported yet",
+        "virtual_servers.tcp.pool: no pool is named `pols`; known: empty, pool",
+        "virtual_servers.tcp.fastl4.idle_timeout: 0 s",
+        "virtual_servers.udp.destination: `tcp` has the same destination",
+        "pools.empty.members: the pool has no member",
+        "pools.pool.members: 10.1.1.51:49 is there twice",
+        "pools.pool.members: 0.0.0.0:1 cannot be a member",
+    ] {
+        let found = problems.iter().filter(|problem| problem.starts_with(expected)).count();
+        assert_eq!(found, 1, "{expected}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), 10, "{problems:#?}");
+}
+
+#[test]
+fn what_does_not_fit_the_interface_is_refused_in_sentences() {
+    use labsim_forwarder::Engine;
+    let mut config = config();
+    config.virtual_servers.get_mut("near").unwrap().destination = address("10.9.9.2:49");
+    let mut port = port();
+    port.mtu = 127;
+    let problems = Engine::new(&config, port.clone(), &routes()).unwrap_err();
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert!(problems[0].starts_with("interface: its MTU is 127"));
+    assert!(problems[1].contains("10.9.9.2 is an address of `eth0` itself"));
+    port.addresses.clear();
+    let problems = Engine::new(&config, port, &routes()).unwrap_err();
+    assert!(problems.iter().any(|problem| problem.message.contains("no IPv4 address")));
+}
+
+#[test]
+fn a_configuration_is_read_with_its_defaults_and_no_unknown_key() {
+    let text = r#"{
+        "interface": "eth0",
+        "outer_source": "client",
+        "virtual_servers": {"vs": {
+            "destination": "172.16.4.99:49", "pool": "p", "translate_address": false
+        }},
+        "pools": {"p": {"profile": "ipip", "members": ["10.1.1.51:49"]}}
+    }"#;
+    let config: labsim_forwarder::Config = serde_json::from_str(text).unwrap();
+    assert_eq!(config.check(), []);
+    let server = &config.virtual_servers["vs"];
+    assert_eq!(server.ip_protocol, IpProtocol::Tcp);
+    assert!(server.translate_port && !server.fastl4.loose_initiation && !server.fastl4.loose_close);
+    assert_eq!((server.fastl4.idle_timeout, config.limits.flows), (300, 65_536));
+    let unknown = text.replace("\"pool\"", "\"colour\": 1, \"pool\"");
+    assert!(serde_json::from_str::<labsim_forwarder::Config>(&unknown).is_err());
+    let again = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<labsim_forwarder::Config>(&again).unwrap(), config);
+}
