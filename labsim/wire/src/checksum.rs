@@ -23,28 +23,30 @@ impl Sum {
         let mut rest = bytes;
         if self.odd {
             let Some((first, tail)) = rest.split_first() else { return self };
-            self.carry(u64::from(*first));
+            self.total += u64::from(*first);
             self.odd = false;
             rest = tail;
         }
         // Ones' complement sums of 16-bit words can be taken 32 bits at a time (RFC 1071, 2 C).
         let mut words = rest.chunks_exact(4);
         for word in &mut words {
-            self.carry(u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]])));
+            self.total += u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
         }
         match *words.remainder() {
             [a] => {
-                self.carry(u64::from(a) << 8);
+                self.total += u64::from(a) << 8;
                 self.odd = true;
             }
-            [a, b] => self.carry(u64::from(u16::from_be_bytes([a, b]))),
+            [a, b] => self.total += u64::from(u16::from_be_bytes([a, b])),
             [a, b, c] => {
-                self.carry(u64::from(u16::from_be_bytes([a, b])));
-                self.carry(u64::from(c) << 8);
+                self.total += u64::from(u16::from_be_bytes([a, b]));
+                self.total += u64::from(c) << 8;
                 self.odd = true;
             }
             _ => {}
         }
+        // Folded, so that the sum of no number of slices can leave the 64 bits.
+        self.total = (self.total & 0xffff_ffff) + (self.total >> 32);
         self
     }
 
@@ -63,11 +65,6 @@ impl Sum {
     #[must_use]
     pub fn finish(self) -> u16 {
         !self.folded()
-    }
-
-    fn carry(&mut self, value: u64) {
-        let (total, overflow) = self.total.overflowing_add(value);
-        self.total = total + u64::from(overflow);
     }
 }
 

@@ -342,3 +342,59 @@ impl<'a> Header<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> [u8; 24] {
+        let header = Header {
+            source: Ipv4Addr::new(10, 1, 1, 51),
+            destination: Ipv4Addr::new(10, 1, 1, 52),
+            protocol: 6,
+            ttl: 64,
+            tos: 0,
+            id: 1,
+            dont_fragment: true,
+            more_fragments: false,
+            fragment_offset: 0,
+            options: &[1, 1, 1, 0],
+            payload_length: 0,
+        };
+        let mut bytes = [0; 24];
+        header.emit(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_total_length_below_the_header_is_refused() {
+        let mut bytes = header();
+        assert_eq!(View::new(&bytes).unwrap().total_length(), 24);
+        bytes[3] = 23;
+        assert_eq!(View::new(&bytes), Err(Malformed::Length { layer: Layer::Ipv4, bytes: 23 }));
+        bytes[3] = 25;
+        assert!(matches!(View::new(&bytes), Err(Malformed::Truncated { needed: 25, .. })));
+        assert!(View::new_cut(&bytes).unwrap().is_cut());
+    }
+
+    #[test]
+    fn a_header_length_below_five_words_or_beyond_the_bytes_is_refused() {
+        let mut bytes = header();
+        bytes[0] = 0x44;
+        let short = Malformed::HeaderLength { layer: Layer::Ipv4, bytes: 16 };
+        assert_eq!(View::new(&bytes), Err(short));
+        bytes[0] = 0x47;
+        assert!(matches!(View::new(&bytes), Err(Malformed::Truncated { needed: 28, .. })));
+        bytes[0] = 0x65;
+        let other = Malformed::Version { layer: Layer::Ipv4, version: 6 };
+        assert_eq!(View::new(&bytes), Err(other));
+    }
+
+    #[test]
+    fn ethernet_padding_is_no_part_of_the_packet() {
+        let mut frame = header().to_vec();
+        frame.resize(46, 0xee);
+        let view = View::new(&frame).unwrap();
+        assert_eq!((view.bytes().len(), view.payload()), (24, &[][..]));
+    }
+}

@@ -329,6 +329,27 @@ mod tests {
     }
 
     #[test]
+    fn an_authentication_header_is_counted_in_words_of_four_bytes() {
+        // RFC 4302, 2.2: the length field is in 4-byte words less two.
+        let mut payload = vec![6, 4, 0, 0];
+        payload.resize(24, 0);
+        payload.extend([0xaa; 4]);
+        let bytes = with_payload(51, &payload);
+        let transport = View::new(&bytes).unwrap().transport().unwrap();
+        assert_eq!((transport.protocol, transport.bytes), (6, &[0xaa; 4][..]));
+    }
+
+    #[test]
+    fn behind_a_later_fragments_header_nothing_is_walked() {
+        let mut payload = vec![60, 0, 0, 8, 0, 0, 0, 9];
+        payload.extend([17, 0, 0, 0, 0, 0, 0, 0]);
+        let bytes = with_payload(44, &payload);
+        let transport = View::new(&bytes).unwrap().transport().unwrap();
+        assert_eq!((transport.protocol, transport.bytes.len()), (60, 8));
+        assert_eq!(transport.fragment, Some(Fragment { offset: 8, more: false, id: 9 }));
+    }
+
+    #[test]
     fn the_walk_over_extension_headers_is_bounded() {
         let longest = [0; 8].repeat(MAX_EXTENSIONS + 1);
         let bytes = with_payload(0, &longest);

@@ -201,6 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_of_zero_is_sent_as_all_ones() {
+        let pair = AddressPair::V4(Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
+        let mut bytes = [0; 10];
+        Header { source_port: 0, destination_port: 0, payload_length: 2 }.emit(&mut bytes).unwrap();
+        // Protocol 17 and twice the length 10 are summed already: the rest to 0xffff.
+        bytes[8..].copy_from_slice(&(0xffff_u16 - 17 - 20).to_be_bytes());
+        ViewMut::new(&mut bytes).unwrap().fill_checksum(&pair);
+        let view = View::new(&bytes).unwrap();
+        assert_eq!(view.checksum(), 0xffff);
+        assert_eq!(view.checksum_state(&pair), ChecksumState::Good);
+    }
+
+    #[test]
     fn a_length_field_below_the_header_is_refused() {
         let bytes = [0, 1, 0, 2, 0, 7, 0, 0];
         assert_eq!(View::new(&bytes), Err(Malformed::Length { layer: Layer::Udp, bytes: 7 }));

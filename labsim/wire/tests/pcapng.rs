@@ -201,6 +201,31 @@ fn a_packet_of_an_interface_without_description_is_refused() {
 }
 
 #[test]
+fn a_block_whose_two_lengths_differ_is_refused() {
+    let mut file = sample();
+    let last = file.len() - 4;
+    file[last] ^= 4;
+    assert!(matches!(read(&file), Err(ReadError::LengthsDiffer { .. })));
+}
+
+#[test]
+fn a_new_section_begins_without_interfaces() {
+    let mut file = sample();
+    file.extend(sample());
+    let blocks = read(&file).unwrap();
+    assert_eq!(blocks.len(), 15);
+    assert_eq!(blocks[7], Block::Section);
+    assert_eq!(blocks[..7], blocks[8..]);
+
+    let mut file = sample();
+    file.extend(Writer::new(Vec::new(), "").unwrap().finish().unwrap());
+    for word in [6u32, 32, 0, 0, 0, 0, 0, 32] {
+        file.extend(word.to_le_bytes());
+    }
+    assert!(matches!(read(&file), Err(ReadError::Interface(0))));
+}
+
+#[test]
 fn a_file_of_another_format_is_refused() {
     assert!(matches!(read(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0]), Err(ReadError::NoSection(_))));
     assert!(matches!(read(&[]), Err(ReadError::Cut)));

@@ -302,6 +302,44 @@ fn tunnels_in_tunnels_are_followed_to_a_bound() {
 }
 
 #[test]
+fn fragments_are_told_and_only_the_first_has_ports() {
+    use labsim_wire::checksum::ChecksumState;
+    use labsim_wire::decode::Transport;
+    // Eight bytes of a datagram of sixteen, first with more to come, then at offset 8.
+    let udp = [0, 1, 0, 2, 0, 16, 0xff, 0xff];
+    let mut packet = wrap(protocol::UDP, false, &udp);
+    packet[6] = 0x20;
+    let first = decode(LinkType::Raw, &packet, packet.len());
+    let Transport::Udp(seen) = &first.packet().unwrap().transport else { panic!("{first}") };
+    assert_eq!((seen.source_port, seen.payload), (1, 8));
+    assert_eq!(seen.checksum, ChecksumState::Unknown);
+    assert!(first.innermost().unwrap().more_fragments);
+    assert!(first.to_string().contains(" frag 0+ "), "{first}");
+
+    packet[6..8].copy_from_slice(&[0, 1]);
+    let later = decode(LinkType::Raw, &packet, packet.len());
+    assert_eq!(later.packet().unwrap().transport, Transport::LaterFragment { payload: 8 });
+    assert_eq!((later.innermost().unwrap().fragment_offset, later.flow()), (8, None));
+    assert!(later.to_string().contains(" frag 8 "), "{later}");
+
+    // The first fragment of a tunnel's packet is not looked into.
+    let mut tunnel = wrap(protocol::IPIP, false, &wrap(protocol::UDP, false, &udp));
+    tunnel[6] = 0x20;
+    assert!(decode(LinkType::Raw, &tunnel, tunnel.len()).outer().is_none());
+}
+
+#[test]
+fn quoted_packets_are_followed_to_a_bound() {
+    // An error about an error about an error: no such thing should be, and it is bounded.
+    let mut packet = wrap(protocol::UDP, false, &[0, 1, 0, 2, 0, 8, 0, 0]);
+    for _ in 0..6 {
+        packet = wrap(protocol::ICMP, false, &packet);
+    }
+    let text = decode_raw(&packet);
+    assert_eq!(text.matches("about [").count(), 2, "{text}");
+}
+
+#[test]
 fn gre_and_6in4_are_told_with_all_their_headers() {
     let udp = [0, 1, 0, 2, 0, 8, 0, 0];
     let inner = wrap(protocol::UDP, true, &udp);
