@@ -1,5 +1,7 @@
 //! The shipped files: they load, and they demand what the document's captures show.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use labsim_scenario::load;
 use labsim_scenario::model::{
     Check, Direction, Expectation, FrameMatch, LoginResult, OuterSource, PointNode, Scenario,

@@ -1,4 +1,5 @@
 //! A small lab's two files, and ways to spoil them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 #![allow(dead_code, reason = "each test uses a part")]
 
 use labsim_scenario::model::Scenario;

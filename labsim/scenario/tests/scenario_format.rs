@@ -1,0 +1,165 @@
+//! What a valid scenario may leave to be inferred, and the ways to write it.
+
+mod common;
+
+use common::{Files, SCENARIO, TOPOLOGY, changed};
+use labsim_scenario::model::{
+    Check, Count, Direction, Encapsulation, FrameMatch, NodeName, OuterSource, PointNode,
+    RealServer, Scenario, StepAction,
+};
+
+fn scenario(changes: &[(&str, &str)]) -> Scenario {
+    let files = Files::new(TOPOLOGY, &changed(SCENARIO, changes));
+    files.load().unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn server<'a>(scenario: &'a Scenario, name: &str) -> &'a RealServer {
+    &scenario.real_servers[&NodeName::new(name).unwrap()]
+}
+
+/// The exchange's direction and rows.
+fn exchange(scenario: &Scenario) -> (Option<Direction>, Vec<FrameMatch>) {
+    let exchange = |check: &Check| match check {
+        Check::Exchange { direction, frames, .. } => Some((*direction, frames.clone())),
+        _ => None,
+    };
+    scenario.expectations.iter().find_map(|one| exchange(&one.check)).unwrap()
+}
+
+#[test]
+fn defaults_are_those_of_the_formats_description() {
+    let lab = scenario(&[]);
+    let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
+    assert_eq!(balancer.outer_source, OuterSource::Client);
+    let server = &balancer.virtual_servers[0];
+    assert!(!server.translate_address && server.translate_port);
+    assert!(!server.fastl4.loose_initiation && !server.fastl4.loose_close);
+    assert_eq!(server.fastl4.idle_timeout.as_secs(), 300);
+    assert_eq!(balancer.pools[0].encapsulation, Encapsulation::Ipip);
+    let StepAction::TacacsLogin(login) = &lab.steps[0].action;
+    assert_eq!(login.secret.expose(), "s");
+    assert_eq!(lab.tacacs_servers.len(), 2);
+    assert!(lab.tacacs_servers.values().all(|server| server.port == 49));
+}
+
+#[test]
+fn a_tunnel_has_the_servers_own_address_unless_it_is_said() {
+    let address = |tunnel: &str| {
+        let lab = scenario(&[("tunnel: ipip", tunnel)]);
+        let tunnel = server(&lab, "rs2").tunnel.clone().unwrap();
+        (tunnel.name.to_string(), tunnel.address.map(|address| address.to_string()))
+    };
+    let tunl0 = "tunl0".to_owned();
+    assert_eq!(address("tunnel: ipip"), (tunl0.clone(), Some("10.1.1.52".to_owned())));
+    assert_eq!(address("tunnel: {mode: ipip, address: none}"), (tunl0.clone(), None));
+    assert_eq!(
+        address("tunnel: {mode: ipip, address: 10.9.9.9}"),
+        (tunl0, Some("10.9.9.9".to_owned()))
+    );
+}
+
+#[test]
+fn the_own_address_is_the_one_that_the_pool_knows() {
+    let topology =
+        changed(TOPOLOGY, &[("eth0: 10.1.1.52/24", "eth0: [10.1.1.152/24, 10.1.1.52/24]")]);
+    let lab = Files::new(&topology, SCENARIO).load().unwrap();
+    let tunnel = server(&lab, "rs2").tunnel.clone().unwrap();
+    assert_eq!(tunnel.address.unwrap().to_string(), "10.1.1.52");
+}
+
+#[test]
+fn vips_are_labelled_in_turn() {
+    let lab = scenario(&[(
+        "    vip: 172.16.4.99",
+        "    vip: [172.16.4.99, {address: 172.16.4.100, label: \"lo:vip\"}, \"2001:db8::99\", 172.16.4.101]",
+    )]);
+    let vips: Vec<String> = server(&lab, "rs1")
+        .vips
+        .iter()
+        .map(|vip| {
+            format!("{} {} {}", vip.address, vip.interface, vip.label.as_deref().unwrap_or("-"))
+        })
+        .collect();
+    assert_eq!(
+        vips,
+        [
+            "172.16.4.99 lo lo:0",
+            "172.16.4.100 lo lo:vip",
+            "2001:db8::99 lo -",
+            "172.16.4.101 lo lo:2"
+        ]
+    );
+}
+
+#[test]
+fn the_direction_of_a_row_follows_from_who_sends_it_and_where() {
+    let ways = |at: &str| {
+        let (only, frames) = exchange(&scenario(&[("at: client:eth0", at)]));
+        (only, frames.iter().map(|frame| frame.direction.unwrap()).collect::<Vec<_>>())
+    };
+    use Direction::{In, Out};
+    assert_eq!(ways("at: client:eth0"), (None, vec![Out, In]));
+    assert_eq!(ways("at: real_server:eth0"), (None, vec![In, Out]));
+    assert_eq!(ways("at: rs1:eth0"), (None, vec![In, Out]));
+    assert_eq!(ways("at: lb:eth0, direction: in, server: none"), (Some(In), vec![In]));
+    assert_eq!(ways("at: router:lb, direction: out"), (Some(Out), vec![Out, Out]));
+}
+
+#[test]
+fn what_is_said_of_a_side_is_said_of_each_of_its_rows_and_a_rows_own_word_wins() {
+    let (_, frames) = exchange(&scenario(&[(
+        "frames: talk",
+        "frames: [client S length 52, client . ttl 9 length 40], \
+         client: {ttl: 126, outer: {ttl: 255, overhead: 20}}",
+    )]));
+    let seen: Vec<_> = frames
+        .iter()
+        .map(|frame| {
+            let outer = frame.outer.clone().unwrap().unwrap();
+            (frame.ttl, outer.ttl, outer.length)
+        })
+        .collect();
+    assert_eq!(seen, [(Some(126), Some(255), Some(72)), (Some(9), Some(255), Some(60))]);
+}
+
+#[test]
+fn a_row_may_say_how_it_passes_instead_of_who_sends_it() {
+    let (_, frames) = exchange(&scenario(&[(
+        "at: client:eth0, frames: talk",
+        "at: router:lb, frames: [out ttl 126, in ttl 125]",
+    )]));
+    assert_eq!(frames[0].direction, Some(Direction::Out));
+    assert_eq!((frames[1].direction, frames[1].ttl), (Some(Direction::In), Some(125)));
+}
+
+#[test]
+fn frames_are_matched_by_any_header_field() {
+    let lab = scenario(&[(
+        "{login: {result: pass}",
+        "{frames: {at: real_server:tunl0, count: {at_least: 2}, match: {direction: in, protocol: 6, \
+         source: [192.168.11.201, 10.0.0.0/8], destination_port: 49, flags: P., seq: 1, outer: none}}",
+    )]);
+    let Check::Frames { at, matching, count } = &lab.expectations[0].check else {
+        panic!("{:?}", lab.expectations[0].check)
+    };
+    assert!(matches!(&at.node, PointNode::RealServerOf(step) if step.as_str() == "login"));
+    assert_eq!(*count, Count::AtLeast(2));
+    assert_eq!(matching.protocol, Some(6));
+    assert!(matching.source.as_ref().unwrap().contains("10.2.3.4".parse().unwrap()));
+    assert_eq!(matching.outer, Some(None));
+}
+
+#[test]
+fn an_expectation_knows_its_line() {
+    let lab = scenario(&[]);
+    let lines: Vec<usize> = lab.expectations.iter().map(|one| one.place.line).collect();
+    assert_eq!(lines, [20, 21]);
+    assert!(lab.expectations[0].place.file.ends_with("case.yaml"));
+}
+
+#[test]
+fn a_secret_is_not_shown() {
+    let changes = [("secret: s", "secret: geheim"), ("users: {u: p}", "users: {u: geheim}")];
+    let shown = format!("{:?}", scenario(&changes));
+    assert!(!shown.contains("geheim"), "{shown}");
+}
