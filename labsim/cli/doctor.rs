@@ -2,7 +2,63 @@
 
 use crate::args;
 use crate::exit::Exit;
+use crate::load::{self, Loaded};
+use crate::say;
+use labsim_lab::probe::{self, Feature};
+use labsim_lab::Rights;
 
-pub(crate) fn doctor(_args: &args::Doctor) -> Exit {
-    Exit::CannotRun
+/// Tries everything that labs use, and builds the named scenarios' labs without running them.
+pub(crate) fn doctor(args: &args::Doctor) -> Exit {
+    let loaded = match load::scenarios(&args.paths) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    match labsim_lab::gain_rights() {
+        Ok(Rights::Root) => say::line("rights              ok: this process may make namespaces"),
+        Ok(Rights::UserNamespace) => {
+            say::line("rights              ok: in a user namespace of labsim's own (rootless)");
+        }
+        Err(error) => {
+            say::line(format_args!("rights              missing: {error}"));
+            return Exit::CannotRun;
+        }
+    }
+    let mut runs = true;
+    for (feature, found) in probe::all() {
+        // Padding applies to the name as text.
+        let name = feature.to_string();
+        match found {
+            Ok(()) => say::line(format_args!("{name:<20}ok")),
+            Err(missing) => {
+                let instead = instead(feature);
+                runs &= instead.is_some();
+                let instead = instead.map(|it| format!(" ({it})")).unwrap_or_default();
+                say::line(format_args!("{name:<20}missing: {missing}{instead}"));
+            }
+        }
+    }
+    for Loaded { file, scenario } in &loaded {
+        match labsim_runner::rehearse(scenario) {
+            Ok(way) => say::line(format_args!("{}: can run here; tunnel: {way}", file.display())),
+            Err(reason) => {
+                runs = false;
+                say::line(format_args!("{}: cannot run here: {reason}", file.display()));
+            }
+        }
+    }
+    if runs { Exit::Success } else { Exit::CannotRun }
+}
+
+/// What labsim does without a feature; `None` if it cannot do without.
+fn instead(feature: Feature) -> Option<&'static str> {
+    match feature {
+        Feature::Tun => Some("labsim uses one end of a veth pair in its place"),
+        Feature::KernelIpip => Some("labsim's own decapsulator takes its place"),
+        Feature::KernelGre | Feature::Netem => Some("no scenario of this version needs it"),
+        Feature::NetworkNamespaces
+        | Feature::Veth
+        | Feature::Bridge
+        | Feature::PacketSockets
+        | Feature::Sysctls => None,
+    }
 }

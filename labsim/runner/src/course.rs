@@ -5,7 +5,7 @@ use crate::cancel::Cancelled;
 use crate::fault::Fault;
 use crate::jobs::milliseconds;
 use crate::servers::Servers;
-use crate::tunnels::{Tunnels, Way};
+use crate::tunnels::{Tunnel, Tunnels, Way};
 use crate::{Options, Tell, Work, judgement, login, observations, settle};
 use labsim_event::Event;
 use labsim_lab::{Capture, Lab, MarkerKind, Plan};
@@ -25,6 +25,21 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct Judged {
     pub(crate) passed: bool,
     pub(crate) held: usize,
+}
+
+/// Builds a scenario's lab and starts its captures, and undoes both: whether the scenario can run
+/// on this machine. Returns how its tunnel would work.
+///
+/// # Errors
+/// What is missing, and the remedy.
+pub fn rehearse(scenario: &Scenario) -> Result<String, String> {
+    let rehearsal = || {
+        let way = Way::choose(Tunnel::Auto, scenario)?;
+        let lab = Lab::build(&Plan::of(scenario, way.mode)).map_err(observations::unbuilt)?;
+        Capture::start(&lab).map_err(Fault::broken("the captures cannot be started"))?;
+        Ok(way.told)
+    };
+    rehearsal().map_err(|fault: Fault| fault.to_string())
 }
 
 /// Carries a scenario out. Its lab is gone when this returns.

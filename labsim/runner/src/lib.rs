@@ -19,6 +19,7 @@ mod settle;
 mod tunnels;
 
 pub use cancel::{Cancelled, Canceller, cancellation};
+pub use course::rehearse;
 pub use jobs::run;
 pub use tunnels::Tunnel;
 
