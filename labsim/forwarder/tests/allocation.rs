@@ -1,6 +1,9 @@
 //! No packet makes the engine allocate: a counting allocator proves it. The only test of its
 //! program, because other threads' allocations would be counted too.
 
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use labsim_forwarder::{Outcome, Transmit};

@@ -2,6 +2,9 @@
 //! packets out, byte for byte, for both kinds of outer source. The bytes were computed apart from
 //! this project's code; their TCP checksums are those of the capture.
 
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use labsim_forwarder::{Outcome, OuterSource};

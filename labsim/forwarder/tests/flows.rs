@@ -1,5 +1,8 @@
 //! fastL4's rules on a virtual clock: how flows begin, stay with their member, and end.
 
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use labsim_forwarder::{IpProtocol, Outcome};

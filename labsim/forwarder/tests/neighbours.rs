@@ -1,5 +1,8 @@
 //! Neighbours on a virtual clock: asked for, waited for, believed, asked again, given up.
 
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use labsim_forwarder::{Instant, Outcome, Route};

@@ -1,5 +1,8 @@
 //! One frame, one outcome: what comes in, what it is called, and what is answered.
 
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use labsim_forwarder::{Outcome, Profile};

@@ -1,5 +1,8 @@
 //! Whatever comes in: no panic, a name for it, and nothing malformed goes out.
 
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use labsim_forwarder::{Config, Outcome, OuterSource};
