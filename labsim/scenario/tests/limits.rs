@@ -1,5 +1,7 @@
 //! No file can ask for unbounded work.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed, shown};

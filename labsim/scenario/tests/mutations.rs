@@ -1,5 +1,7 @@
 //! Spoilt files never panic, and what is said of them stands in them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;

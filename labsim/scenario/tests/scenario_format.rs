@@ -1,5 +1,7 @@
 //! What a valid scenario may leave to be inferred, and the ways to write it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed};

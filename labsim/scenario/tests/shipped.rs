@@ -36,9 +36,9 @@ fn exchange(
 }
 
 /// Direction, flags, sequence and acknowledgement numbers, payload.
-type Row = (Direction, &'static str, Option<u32>, Option<u32>, u32);
+type Row<Text> = (Direction, Text, Option<u32>, Option<u32>, u32);
 
-fn rows(frames: &[FrameMatch]) -> Vec<(Direction, String, Option<u32>, Option<u32>, u32)> {
+fn rows(frames: &[FrameMatch]) -> Vec<Row<String>> {
     let row = |frame: &FrameMatch| {
         (
             frame.direction.unwrap(),
@@ -55,7 +55,7 @@ use Direction::{In, Out};
 
 #[test]
 fn the_client_is_shown_the_documents_eleven_frames() {
-    const ELEVEN: [Row; 11] = [
+    const ELEVEN: [Row<&str>; 11] = [
         (Out, "S", Some(0), None, 0),
         (In, "S.", Some(0), Some(1), 0),
         (Out, ".", Some(1), Some(1), 0),
