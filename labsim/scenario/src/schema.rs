@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 /// The format's JSON Schema (draft 7, which editors' YAML support reads best), with a final line
-/// break. It checks a file's shape; what names mean is checked by [`crate::load`] alone.
+/// break. It checks a file's shape; what names mean is checked by [`load`](crate::load()) alone.
 #[must_use]
 pub fn schema(kind: Kind) -> String {
     let generator = SchemaSettings::draft07().into_generator();

@@ -1,5 +1,6 @@
 //! The JSON Schemas in `schema/` are those of the formats, and the shipped files name them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 use labsim_scenario::{Kind, schema};
 use std::path::Path;
 
