@@ -125,6 +125,7 @@ mod tests {
         isns.learn(0, flow(), &tcp(Flags::SYN, 100, 0));
         isns.learn(10, flow(), &tcp(Flags::SYN, 9000, 0));
         assert_eq!(isns.relative(5, flow(), &tcp(Flags::ACK, 101, 0)).sequence, Some(1));
+        assert_eq!(isns.relative(10, flow(), &tcp(Flags::SYN, 9000, 0)).sequence, Some(0));
         assert_eq!(isns.relative(11, flow(), &tcp(Flags::ACK, 9001, 0)).sequence, Some(1));
     }
 

@@ -234,6 +234,8 @@ fn a_packet_that_is_lost_where_others_pass_is_the_one_that_is_told_of() {
     lab.seen.steps[0].result = LoginResult::Timeout;
     let big = lab.client(Flags::PSH.with(Flags::ACK), 50, 48, 1400);
     lab.client_sends(big, reaches::LB_IN);
+    let later = lab.client(Flags::ACK, 50, 48, 1);
+    lab.client_sends(later, reaches::RS_TUNNEL);
     let forward = diagnosed(&lab).forward.unwrap();
     assert_eq!(forward.packet, "P. seq 50 len 1400");
     assert!(forward.others_got_further);
@@ -262,6 +264,25 @@ fn a_login_whose_packets_all_arrived_is_told_by_the_servers_log() {
     assert!(findings[0].starts_with("all 6 client's packets came as far as rs2:tunl0 in; "));
     assert!(findings[1].starts_with("all 5 answering packets came as far as client:eth0 in; "));
     assert!(findings[2].starts_with("rs2 logged the client 192.168.11.201:61067 at "));
+}
+
+#[test]
+fn the_copy_that_got_furthest_tells_the_way() {
+    let mut lab = lost_after(reaches::LB_IN);
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.client_sends(syn, reaches::RS_ETH);
+    let again = lab.client(Flags::SYN, 0, 0, 0);
+    lab.client_sends(again, reaches::ROUTER_IN);
+    let forward = diagnosed(&lab).forward.unwrap();
+    assert_eq!((forward.path.len(), forward.copies), (reaches::RS_ETH, 4));
+}
+
+#[test]
+fn a_client_that_got_its_answers_is_not_blamed_for_other_packets() {
+    let mut lab = Lab::with_login();
+    lab.rose("client", "IpInAddrErrors", 3);
+    lab.rose("client", "IpOutNoRoutes", 3);
+    assert_eq!(causes(&diagnosed(&lab)), Vec::<&Cause>::new());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::lab::{CLIENT, Lab, RS2, VIP};
 use crate::scenario::{login, node, scenario, step};
-use labsim_scenario::model::{Check, LoginResult};
+use labsim_scenario::model::{Check, Direction, LoginResult};
 use labsim_verdict::{Judgement, Observations, StepObservation, judge};
 use labsim_wire::tcp::Flags;
 use std::net::{IpAddr, SocketAddrV4};
@@ -50,6 +50,16 @@ fn answers_that_only_left_the_server_do_not_count() {
     let judgement = judge_one(from_vip(), &lab.seen);
     assert!(!judgement.passed);
     assert_eq!(judgement.seen[1], "no TCP frame for 192.168.11.201:61067 came in at the client");
+}
+
+#[test]
+fn what_the_client_itself_sends_is_no_answer() {
+    let mut lab = Lab::with_login();
+    let mut own = lab.server(Flags::ACK, 47, 50, 0);
+    own.source.set_ip(RS2);
+    let frame = crate::wire::ethernet(&own.packet(64), 0x0800);
+    lab.push("client", "eth0", Direction::Out, &frame);
+    assert!(judge_one(from_vip(), &lab.seen).passed);
 }
 
 #[test]
@@ -116,6 +126,34 @@ fn a_log_entry_of_another_step_is_not_taken_for_this_one() {
         let words = "no server logged that step; the one entry there is belongs to another";
         assert_eq!(judgement.seen, [words]);
     }
+}
+
+#[test]
+fn a_user_of_two_steps_does_not_tell_which_one_it_was() {
+    let mut lab = Lab::new();
+    lab.logs("rs1", SocketAddrV4::new([172, 16, 5, 10].into(), 1024));
+    let by = || Check::AnsweredBy { step: step("login"), nodes: vec![node("rs1")] };
+    for (user, passed) in [("bob", true), ("alice", false)] {
+        let mut scenario = scenario(vec![by()]);
+        scenario.steps.push(login("second", user));
+        assert_eq!(judge(&scenario, &lab.seen).expectations[0].passed, passed, "{user}");
+    }
+}
+
+#[test]
+fn the_same_port_of_another_client_does_not_tell_this_step() {
+    let mut lab = Lab::new();
+    let other = SocketAddrV4::new([192, 168, 11, 202].into(), CLIENT.port());
+    lab.seen.steps.push(StepObservation {
+        name: step("second"),
+        local: Some(other.into()),
+        ..lab.seen.steps[0].clone()
+    });
+    lab.logs("rs1", other);
+    let check = Check::AnsweredBy { step: step("login"), nodes: vec![node("rs1")] };
+    let mut scenario = scenario(vec![check]);
+    scenario.steps.push(login("second", "alice"));
+    assert!(!judge(&scenario, &lab.seen).expectations[0].passed);
 }
 
 #[test]
