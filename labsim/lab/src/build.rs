@@ -46,10 +46,16 @@ pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, Build
     let mut baseline = None;
     let mut sites = Vec::with_capacity(plan.nodes.len());
     for node in &plan.nodes {
-        sites.push(open_site(&node.name, &node.early_sysctls, entrance, &mut baseline)?);
+        sites.push(open_site(
+            &node.name,
+            node.forward,
+            &node.early_sysctls,
+            entrance,
+            &mut baseline,
+        )?);
     }
     let mut fabric = match plan.needs_fabric() {
-        true => Some(open_site(&"the fabric", &[], entrance, &mut baseline)?),
+        true => Some(open_site(&"the fabric", false, &[], entrance, &mut baseline)?),
         false => None,
     };
     if let Some(fabric) = &mut fabric {
@@ -66,6 +72,7 @@ pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, Build
 /// Makes a namespace whose settings are the kernel's defaults and the node's early ones.
 fn open_site(
     name: &dyn Display,
+    forward: bool,
     early: &[Sysctl],
     entrance: &mut Entrance,
     baseline: &mut Option<Baseline>,
@@ -78,7 +85,7 @@ fn open_site(
         source: errno.into(),
     })?;
     let in_node = |source| BuildError::Sysctl { node: name.to_string(), source };
-    baseline.get_or_insert_with(Baseline::read).set().map_err(in_node)?;
+    baseline.get_or_insert_with(Baseline::read).set(forward).map_err(in_node)?;
     quiet_ipv6().map_err(in_node)?;
     early.iter().try_for_each(Sysctl::set).map_err(in_node)?;
     Ok(Site { namespace, netlink })

@@ -73,7 +73,7 @@ pub enum BuildError {
         interface: String,
     },
     /// This process could not do its own part.
-    #[error("{what}: {source}")]
+    #[error("{what}: {source}{}", descriptors_hint(.source))]
     Process {
         /// What was tried.
         what: &'static str,
@@ -89,7 +89,14 @@ fn rights_hint(source: &io::Error) -> &'static str {
             "; user.max_net_namespaces is used up: raise it with \
              `sysctl -w user.max_net_namespaces=15000`"
         }
-        Some(Errno::EMFILE) => "; raise the limit of open files (`ulimit -n`)",
+        _ => descriptors_hint(source),
+    }
+}
+
+/// What helps when descriptors have run out.
+pub(crate) fn descriptors_hint(source: &io::Error) -> &'static str {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE | Errno::ENFILE) => "; raise the limit of open files (`ulimit -n`)",
         _ => "",
     }
 }

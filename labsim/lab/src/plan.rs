@@ -41,6 +41,9 @@ pub struct Plan {
 pub struct NodePlan {
     /// The node.
     pub name: NodeName,
+    /// Whether it is a router (`net.ipv4.ip_forward`). A router also takes no redirects, which is
+    /// the kernel's own doing.
+    pub forward: bool,
     /// Set before there is any interface: they become the interfaces' defaults.
     pub early_sysctls: Vec<Sysctl>,
     /// Its veth ends, in the file's order.

@@ -1,5 +1,6 @@
 //! Settings below `/proc/sys`: written, and read back.
 
+use crate::error::descriptors_hint;
 use crate::plan::Sysctl;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -26,7 +27,7 @@ pub enum SysctlError {
         wanted: String,
     },
     /// The kernel refused the value, or the process may not set it.
-    #[error("sysctl {key} = {wanted}: {source}")]
+    #[error("sysctl {key} = {wanted}: {source}{}", descriptors_hint(.source))]
     Refused {
         /// Dotted.
         key: String,
@@ -105,17 +106,20 @@ fn same(wanted: &str, got: &str) -> bool {
 /// A new namespace copies the settings of the initial one (`net.core.devconf_inherit_init_net`),
 /// so a host with, say, `rp_filter = 2` would change what a lab shows. They are read in the first
 /// namespace of a lab, and what differs is written in every one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Baseline {
     differing: Vec<Sysctl>,
+    /// `forwarding` under `all` and `default`, and `accept_redirects` under `all`.
+    forwards: bool,
+    forwards_by_default: bool,
+    accepts_redirects: bool,
 }
 
 /// The IPv4 interface settings that change what a host does, and their defaults under `all` and
-/// under `default` (`ipv4_devconf` and `ipv4_devconf_dflt` of net/ipv4/devinet.c). `forwarding` is
-/// not among them: every node's plan sets `ip_forward`.
-const DEFAULTS: [(&str, &str, &str); 27] = [
+/// under `default` (`ipv4_devconf` and `ipv4_devconf_dflt` of net/ipv4/devinet.c). What depends on
+/// whether the node forwards is not among them.
+const DEFAULTS: [(&str, &str, &str); 26] = [
     ("accept_local", "0", "0"),
-    ("accept_redirects", "1", "1"),
     ("accept_source_route", "0", "1"),
     ("arp_accept", "0", "0"),
     ("arp_announce", "0", "0"),
@@ -148,22 +152,53 @@ impl Baseline {
     /// that this kernel does not have is passed over.
     pub(crate) fn read() -> Self {
         let mut differing = Vec::new();
-        for (setting, all, default) in DEFAULTS {
-            // `lo` was there before anything could be set, and has the host's `default`.
-            for (folder, wanted) in [("all", all), ("default", default), ("lo", default)] {
-                let path = format!("/proc/sys/net/ipv4/conf/{folder}/{setting}");
-                let got = File::open(path).and_then(|file| read_text(&file));
-                if got.is_ok_and(|got| !same(wanted, &got)) {
-                    let key = format!("net.ipv4.conf.{folder}.{setting}");
-                    differing.push(Sysctl { key, value: wanted.to_owned() });
+        let rest = [("accept_redirects", "", "1")];
+        for (setting, all, default) in DEFAULTS.into_iter().chain(rest) {
+            for (folder, wanted) in [("all", all), ("default", default)] {
+                let got = copied(folder, setting);
+                if wanted.is_empty() || got.is_none_or(|got| same(wanted, &got)) {
+                    continue;
                 }
+                // `lo` was there before anything could be set, and has the host's `default`.
+                let folders: &[_] = if folder == "all" { &["all"] } else { &["default", "lo"] };
+                differing.extend(folders.iter().map(|folder| interface(folder, setting, wanted)));
             }
         }
-        Self { differing }
+        let is_on = |folder, setting| copied(folder, setting).is_some_and(|got| same("1", &got));
+        Self {
+            differing,
+            forwards: is_on("all", "forwarding"),
+            forwards_by_default: is_on("default", "forwarding"),
+            accepts_redirects: is_on("all", "accept_redirects"),
+        }
     }
 
-    /// Sets what differs in the calling thread's namespace.
-    pub(crate) fn set(&self) -> Result<(), SysctlError> {
-        self.differing.iter().try_for_each(Sysctl::set)
+    /// Sets what differs in the calling thread's namespace, and whether it forwards.
+    pub(crate) fn set(&self, forward: bool) -> Result<(), SysctlError> {
+        self.differing.iter().try_for_each(Sysctl::set)?;
+        let on_off = |on| if on { "1" } else { "0" };
+        if self.forwards != forward {
+            // The kernel goes through all interfaces, and has a router take no redirects.
+            let key = "net.ipv4.ip_forward".to_owned();
+            return Sysctl { key, value: on_off(forward).to_owned() }.set();
+        }
+        if self.accepts_redirects == forward {
+            interface("all", "accept_redirects", on_off(!forward)).set()?;
+        }
+        if self.forwards_by_default != forward {
+            for folder in ["default", "lo"] {
+                interface(folder, "forwarding", on_off(forward)).set()?;
+            }
+        }
+        Ok(())
     }
+}
+
+fn interface(folder: &str, setting: &str, value: &str) -> Sysctl {
+    Sysctl { key: format!("net.ipv4.conf.{folder}.{setting}"), value: value.to_owned() }
+}
+
+fn copied(folder: &str, setting: &str) -> Option<String> {
+    let path = format!("/proc/sys/net/ipv4/conf/{folder}/{setting}");
+    read_text(&File::open(path).ok()?).ok()
 }

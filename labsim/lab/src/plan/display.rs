@@ -47,7 +47,7 @@ impl Plan {
 
 impl fmt::Display for NodePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "node {}", self.name)?;
+        writeln!(f, "node {}{}", self.name, if self.forward { " (forwards)" } else { "" })?;
         for sysctl in &self.early_sysctls {
             writeln!(f, "  {sysctl}")?;
         }

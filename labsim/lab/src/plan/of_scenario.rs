@@ -71,6 +71,8 @@ fn plan_node(node: &Node, numbers: &mut Numbers) -> NodePlan {
     let interfaces: Vec<_> =
         node.interfaces.iter().map(|interface| plan_interface(interface, numbers)).collect();
     let ipv6 = interfaces.iter().any(|interface| interface.ipv6);
+    let ipv6_forwarding = (ipv6 && node.forward)
+        .then(|| Sysctl { key: "net.ipv6.conf.all.forwarding".to_owned(), value: "1".to_owned() });
     let (late, early): (Vec<_>, Vec<_>) = node
         .sysctls
         .iter()
@@ -78,7 +80,8 @@ fn plan_node(node: &Node, numbers: &mut Numbers) -> NodePlan {
         .partition(|sysctl| sysctl.device().is_some());
     NodePlan {
         name: node.name.clone(),
-        early_sysctls: own_sysctls(node.forward, ipv6).chain(early).collect(),
+        forward: node.forward,
+        early_sysctls: ipv6_forwarding.into_iter().chain(early).collect(),
         addresses: node.interfaces.iter().flat_map(plan_addresses).collect(),
         routes: node
             .routes
@@ -114,17 +117,6 @@ fn plan_addresses(interface: &Interface) -> impl Iterator<Item = AddressPlan> {
         scope: Scope::Global,
         label: None,
     })
-}
-
-/// The settings that follow from what a node is.
-fn own_sysctls(forward: bool, ipv6: bool) -> impl Iterator<Item = Sysctl> {
-    let on_off = |on: bool| if on { "1" } else { "0" }.to_owned();
-    let mut sysctls = vec![Sysctl { key: "net.ipv4.ip_forward".into(), value: on_off(forward) }];
-    if ipv6 {
-        let key = "net.ipv6.conf.all.forwarding".into();
-        sysctls.push(Sysctl { key, value: on_off(forward) });
-    }
-    sysctls.into_iter()
 }
 
 fn plan_real_server(

@@ -1,0 +1,109 @@
+//! Processes in nodes: where they run, what they inherit, and when they end.
+
+use crate::harness::soon;
+use crate::helpers;
+use crate::hosts::node;
+use crate::shape::{build, pair, shipped};
+use labsim_lab::{Child, Plan, inherit_text};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpgid};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+crate::tests![
+    a_child_runs_in_its_node,
+    a_child_reads_the_text_that_it_inherits_and_inherits_nothing_else,
+    a_child_has_its_own_process_group,
+    children_end_with_their_handle_and_with_the_lab,
+    a_grandchild_in_the_group_ends_too,
+    a_child_dies_when_labsim_is_killed,
+];
+
+fn output(mut child: Child) -> String {
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    text
+}
+
+fn a_child_runs_in_its_node() {
+    let lab = shipped();
+    let mut command = Command::new("cat");
+    command.arg("/proc/net/dev").stdout(Stdio::piped());
+    let text = output(node(&lab, "router").spawn(&mut command).unwrap());
+    assert!(text.contains("servers:") && text.contains("client:"), "{text}");
+}
+
+fn a_child_reads_the_text_that_it_inherits_and_inherits_nothing_else() {
+    let lab = shipped();
+    let mut command = Command::new("sh");
+    let path = inherit_text(&mut command, "port: 49\n").unwrap();
+    command.arg("-c").arg("cat \"$0\"; for i in /proc/$$/fd/*; do readlink \"$i\"; done; true");
+    command.arg(&path).stdin(Stdio::null()).stdout(Stdio::piped());
+    let text = output(node(&lab, "client").spawn(&mut command).unwrap());
+    let (first, descriptors) = text.split_once('\n').unwrap();
+    assert_eq!(first, "port: 49");
+    assert_eq!(descriptors.matches("memfd:").count(), 1, "{descriptors}");
+    for foreign in ["net:", "tun", "socket:", "eventpoll", "eventfd"] {
+        assert!(!descriptors.contains(foreign), "{descriptors}");
+    }
+}
+
+fn a_child_has_its_own_process_group() {
+    let lab = shipped();
+    let child = node(&lab, "client").spawn(Command::new("sleep").arg("1000")).unwrap();
+    let pid = Pid::from_raw(child.id().cast_signed());
+    assert_eq!(getpgid(Some(pid)), Ok(pid));
+}
+
+/// Waits until a process is gone, or has become a zombie of somebody's.
+fn gone(pid: Pid) {
+    let deadline = soon();
+    while kill(pid, None).is_ok() && !zombie(pid) {
+        assert!(Instant::now() < deadline, "{pid} is still there");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn zombie(pid: Pid) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().unwrap_or_default().trim().starts_with('Z'))
+}
+
+fn children_end_with_their_handle_and_with_the_lab() {
+    let lab = shipped();
+    let first = node(&lab, "client").spawn(Command::new("sleep").arg("1000")).unwrap();
+    let second = node(&lab, "lb").spawn(Command::new("sleep").arg("1000")).unwrap();
+    let [a, b] = [&first, &second].map(|it| Pid::from_raw(it.id().cast_signed()));
+    drop(first);
+    assert!(kill(a, None).is_err(), "it is not even a zombie");
+    assert!(kill(b, None).is_ok());
+    drop(lab);
+    assert!(kill(b, None).is_err());
+    drop(second);
+}
+
+fn a_grandchild_in_the_group_ends_too() {
+    let lab = build(&Plan::of_topology(&pair()));
+    let mut command = Command::new("sh");
+    command.arg("-c").arg("sleep 1000 & echo $!; wait").stdout(Stdio::piped());
+    let mut child = node(&lab, "a").spawn(&mut command).unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let grandchild = Pid::from_raw(line.trim().parse().unwrap());
+    assert!(kill(grandchild, None).is_ok());
+    drop(lab);
+    gone(grandchild);
+}
+
+fn a_child_dies_when_labsim_is_killed() {
+    let mut labsim = helpers::start("sleeper");
+    let mut line = String::new();
+    BufReader::new(labsim.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let child = Pid::from_raw(line.trim().parse().unwrap());
+    assert!(kill(child, None).is_ok());
+    kill(Pid::from_raw(labsim.id().cast_signed()), Signal::SIGKILL).unwrap();
+    labsim.wait().unwrap();
+    gone(child);
+}
