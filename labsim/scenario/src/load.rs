@@ -1,9 +1,11 @@
 //! Opens and reads files, and hands out what is valid as a whole.
 
-use crate::file::{self, ScenarioFile, TopologyFile};
+use crate::file::{self, ScenarioFile, Table, TopologyFile};
 use crate::model::{Scenario, ScenarioName, Topology};
 use crate::resolve::{self, Report, Resolved, Surroundings};
+use crate::schema::Kind;
 use labsim_yaml::{Located, Mistake, Mistakes, Source, Span, mistake};
+use serde::de::IgnoredAny;
 use std::path::Path;
 
 /// Reads a scenario file and the topology file that it names.
@@ -25,6 +27,33 @@ pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
         Some(resolved) if read.mistakes.is_empty() => Ok(resolved.topology),
         _ => Err(read.mistakes),
     }
+}
+
+/// Reads a file of either format, and says which it is.
+///
+/// # Errors
+/// The mistakes of the file, and of the topology that a scenario names, each with its place.
+pub fn validate(path: &Path) -> Result<Kind, Mistakes> {
+    let source = Source::open(path)?;
+    if is_topology(&source) {
+        load_topology(path).map(|_| Kind::Topology)
+    } else {
+        load(path).map(|_| Kind::Scenario)
+    }
+}
+
+/// Whether a file looks like a topology: it declares nodes and names no topology.
+fn is_topology(source: &Source) -> bool {
+    labsim_yaml::read::<Table<IgnoredAny>>(source).map_or_else(
+        |_| {
+            let begins = |key: &str| source.text().lines().any(|line| line.starts_with(key));
+            begins("nodes:") && !begins("topology:")
+        },
+        |keys| {
+            let has = |name: &str| keys.iter().any(|(key, _)| key.value == name);
+            has("nodes") && !has("topology")
+        },
+    )
 }
 
 /// A topology file, as far as it could be read and resolved.
@@ -54,6 +83,10 @@ fn scenario(
     open: impl Fn(&str) -> Result<Source, Mistakes>,
 ) -> Result<Scenario, Mistakes> {
     let file::Read { value, mut mistakes, losses } = file::read::<ScenarioFile>(source);
+    if !mistakes.is_empty() && is_topology(source) {
+        let message = "this is a topology file; name a scenario, which names its topology itself";
+        return Err(Mistake::of_file(source.name(), message).into());
+    }
     let Some(file) = value else { return Err(mistakes) };
     let mut report = Report::new(source, (!mistakes.is_empty()).then_some(losses));
     let named = &file.topology;

@@ -48,3 +48,33 @@ fn ten_different_mistakes_are_reported_together() {
     ];
     assert!(is_as_expected(&found, &expected), "{found:#?}");
 }
+
+#[test]
+fn a_topology_is_told_from_a_scenario() {
+    use labsim_scenario::{Kind, load, validate};
+    let files = Files::new(TOPOLOGY, SCENARIO);
+    assert_eq!(validate(&files.path("lab.yaml")), Ok(Kind::Topology));
+    assert_eq!(validate(&files.path("case.yaml")), Ok(Kind::Scenario));
+    let found = shown(&load(&files.path("lab.yaml")).unwrap_err());
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("this is a topology file; name a scenario"), "{found:#?}");
+}
+
+#[test]
+fn a_file_that_is_no_mapping_is_one_mistake() {
+    for (text, why) in [
+        ("", "the file is empty"),
+        ("# nothing\n", "only comments"),
+        ("- a\n- b\n", "expected"),
+        ("just text\n", "expected"),
+        ("\u{0}", "NUL"),
+        ("nodes: [", ""),
+    ] {
+        let found = shown(&Files::new(TOPOLOGY, text).load().unwrap_err());
+        assert_eq!(found.len(), 1, "{text:?}: {found:#?}");
+        assert!(found[0].contains(why), "{text:?}: {found:#?}");
+    }
+    let brackets = "[".repeat(1 << 20);
+    assert!(Files::new(TOPOLOGY, &brackets).load().is_err());
+    assert!(Files::new(&brackets, SCENARIO).load().is_err());
+}
