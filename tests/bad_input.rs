@@ -1,5 +1,12 @@
 //! What a user gets for input that cannot be used: every mistake at once, and exit code 2.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::os::unix::fs::symlink;

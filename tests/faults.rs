@@ -1,5 +1,12 @@
 //! Faults of the field, each put into the shipped scenario: the run fails, and says why.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use support::Desk;

@@ -2,6 +2,13 @@
 //!
 //! One test, because it makes this process the reaper of orphans and waits for all of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use nix::errno::Errno;

@@ -4,8 +4,8 @@ use crate::args;
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::say;
-use labsim_lab::probe::{self, Feature};
 use labsim_lab::Rights;
+use labsim_lab::probe::{self, Feature};
 
 /// Tries everything that labs use, and builds the named scenarios' labs without running them.
 pub(crate) fn doctor(args: &args::Doctor) -> Exit {

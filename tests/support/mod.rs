@@ -6,12 +6,12 @@ use std::process::{Command, Output, Stdio};
 use std::{fs, io};
 
 /// The shipped files, copied into a folder of the test's own.
-pub struct Desk {
+pub(crate) struct Desk {
     dir: tempfile::TempDir,
 }
 
 impl Desk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for folder in ["topologies", "scenarios"] {
             let to = dir.path().join(folder);
@@ -24,53 +24,53 @@ impl Desk {
         Self { dir }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).unwrap();
         path
     }
 
     /// Replaces text in a file; the text has to be there.
-    pub fn edit(&self, name: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.path(name)).unwrap();
         assert!(text.contains(from), "{name} has no `{from}`");
         self.write(name, text.replace(from, to));
     }
 
     /// Removes every line of a file that has the text; there has to be one.
-    pub fn drop_lines(&self, name: &str, with: &str) {
+    pub(crate) fn drop_lines(&self, name: &str, with: &str) {
         let text = fs::read_to_string(self.path(name)).unwrap();
         assert!(text.contains(with), "{name} has no `{with}`");
         let kept: Vec<&str> = text.lines().filter(|line| !line.contains(with)).collect();
         self.write(name, kept.join("\n") + "\n");
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labsim"));
         command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
         command
     }
 
-    pub fn labsim(&self, args: &[&str]) -> Ended {
+    pub(crate) fn labsim(&self, args: &[&str]) -> Ended {
         Ended::of(self.command(args).output())
     }
 }
 
 /// Where the shipped files are.
-pub fn shipped() -> &'static Path {
+pub(crate) fn shipped() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// How a labsim ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
@@ -84,13 +84,13 @@ impl Ended {
     }
 
     /// Asserts the exit code, and that there was no panic.
-    pub fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         assert!(!self.stderr.contains("panicked"), "{self:#?}");
         self
     }
 
-    pub fn says(&self, text: &str) -> &Self {
+    pub(crate) fn says(&self, text: &str) -> &Self {
         assert!(
             self.stdout.contains(text) || self.stderr.contains(text),
             "nothing says `{text}`:\n{}\n{}",

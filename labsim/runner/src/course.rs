@@ -88,8 +88,9 @@ async fn carry_out(
     let lab = &*lab;
     let servers = Servers::start(lab, scenario)?;
     let mut balancers = Balancers::start(lab, scenario, program).await?;
-    let before = observations::kernel_counters(lab)?;
     mark(&capture, MarkerKind::Start)?;
+    // Between the markers, which the kernel counts as well.
+    let before = observations::kernel_counters(lab)?;
     tell(Event::Ready {
         capture_points: capture.points(),
         data_planes: balancers.data_planes(),
@@ -111,9 +112,9 @@ async fn carry_out(
     }
 
     settle::settle(&capture, &mut balancers, &tunnels).await?;
-    mark(&capture, MarkerKind::End)?;
     let counted = balancers.counted().await?;
     let after = observations::kernel_counters(lab)?;
+    mark(&capture, MarkerKind::End)?;
     let captured = capture.stop().map_err(Fault::broken("the captures cannot be ended"))?;
     let observed =
         Arc::new(observations::collect(&captured, steps, log, &counted, (&before, &after)));
