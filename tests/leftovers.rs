@@ -25,6 +25,7 @@ const SCENARIO: &str = "scenarios/tacacs-ipip.yaml";
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[test]
+#[expect(clippy::zombie_processes, reason = "everybody is reaped, orphans included")]
 fn nothing_is_left_of_a_run_that_was_killed_or_interrupted() {
     nix::sys::prctl::set_child_subreaper(true).unwrap();
     let desk = Desk::new();

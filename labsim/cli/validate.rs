@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::{args, load, say};
+use labsim_scenario::Kind;
 
 /// Reads every file, and says for each whether it is valid; all mistakes are told.
 pub(crate) fn validate(args: &args::Validate) -> Exit {
@@ -11,8 +12,8 @@ pub(crate) fn validate(args: &args::Validate) -> Exit {
     };
     let mut mistakes = 0;
     for file in &files {
-        match labsim_scenario::load(file).map(|_| "") {
-            Ok(summary) => say::line(format_args!("{}: valid {summary}", file.display())),
+        match labsim_scenario::validate(file) {
+            Ok(kind) => say::line(format_args!("{}: a valid {}", file.display(), name(kind))),
             Err(found) => {
                 mistakes += found.len();
                 say::mistakes(found);
@@ -24,4 +25,11 @@ pub(crate) fn validate(args: &args::Validate) -> Exit {
         return Exit::Invalid;
     }
     Exit::Success
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Topology => "topology",
+        Kind::Scenario => "scenario",
+    }
 }
