@@ -44,7 +44,8 @@ pub(crate) enum What {
     /// The value is of the right kind, and is not this.
     Expected(String),
     MissingKey(&'static str),
-    UnknownKey(String, &'static [&'static str]),
+    /// The key that was read last is none of these.
+    UnknownKey(&'static [&'static str]),
     RepeatedKey(&'static str),
     /// More values were read than a person would wait for.
     Tired,
@@ -75,7 +76,7 @@ impl fmt::Display for Failure {
             What::Said(text) | What::Custom(text) => f.write_str(text),
             What::Expected(text) => write!(f, "expected {text}"),
             What::MissingKey(key) => write!(f, "the key `{key}` is missing"),
-            What::UnknownKey(key, _) => write!(f, "unknown key `{key}`"),
+            What::UnknownKey(_) => f.write_str("unknown key"),
             What::RepeatedKey(key) => write!(f, "the key `{key}` is given twice"),
             What::Tired => f.write_str("too many values"),
         }
@@ -109,8 +110,8 @@ impl serde::de::Error for Failure {
         What::Custom(format!("expected {variants}, found {}", quote(variant))).into()
     }
 
-    fn unknown_field(key: &str, allowed: &'static [&'static str]) -> Self {
-        What::UnknownKey(key.to_owned(), allowed).into()
+    fn unknown_field(_: &str, allowed: &'static [&'static str]) -> Self {
+        What::UnknownKey(allowed).into()
     }
 
     fn missing_field(key: &'static str) -> Self {

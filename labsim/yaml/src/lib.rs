@@ -54,5 +54,5 @@ mod words;
 pub use located::Located;
 pub use mistake::{Mistake, Mistakes, mistake};
 pub use place::Span;
-pub use read::read;
+pub use read::{Lost, Partial, read, read_partly};
 pub use source::{SIZE_LIMIT, Source};

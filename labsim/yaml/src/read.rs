@@ -1,10 +1,14 @@
 //! Reads a text into a type.
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
 
 use crate::notes::Notes;
+use crate::run::{self, Outcome};
 use crate::source::{locate, too_large};
-use crate::{Mistakes, SIZE_LIMIT, Source, mistake, parse, run};
+use crate::tree::Tree;
+use crate::{Mistakes, SIZE_LIMIT, Source, mistake, parse};
 
 /// Reads YAML into a type.
 ///
@@ -18,6 +22,62 @@ use crate::{Mistakes, SIZE_LIMIT, Source, mistake, parse, run};
 /// # Errors
 /// Every mistake with its place.
 pub fn read<T: DeserializeOwned>(source: &Source) -> Result<T, Mistakes> {
+    let (tree, notes) = parsed(source)?;
+    match run::read(&tree, notes, false) {
+        Outcome { value: Some(value), notes, .. } if notes.is_empty() => Ok(value),
+        Outcome { notes, .. } => Err(notes.into_mistakes(source)),
+    }
+}
+
+/// What can be read of a file, for a caller who looks for further mistakes in it.
+#[derive(Debug)]
+pub struct Partial<T> {
+    /// The value without what is wrong; nothing if the whole is wrong, as after a syntax error.
+    ///
+    /// Nothing in it is made up. A list lacks its wrong items, a mapping its wrong entries, and a
+    /// field that has a default has it in place of a wrong value; what cannot do without a wrong or
+    /// missing part is left out as a whole.
+    pub value: Option<T>,
+    /// Every mistake, as [`read`] reports them; if there are none, the value is whole.
+    pub mistakes: Mistakes,
+    /// What the value lacks.
+    pub lost: Lost,
+}
+
+/// What was left out of a [`Partial`] value: it stands in the file, and is not to be called missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// The keys of entries of mappings with any keys.
+    pub keys: BTreeSet<String>,
+    /// Items of lists, values of fields, or what stands under a misspelt key.
+    pub others: bool,
+}
+
+impl Lost {
+    /// Whether nothing was left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && !self.others
+    }
+}
+
+/// Reads what can be read of YAML into a type, and reports every mistake as [`read`] does.
+#[must_use]
+pub fn read_partly<T: DeserializeOwned>(source: &Source) -> Partial<T> {
+    let (tree, notes) = match parsed(source) {
+        Ok(parsed) => parsed,
+        Err(mistakes) => {
+            let lost = Lost { others: true, ..Lost::default() };
+            return Partial { value: None, mistakes, lost };
+        }
+    };
+    let Outcome { value, notes, mut lost } = run::read(&tree, notes, true);
+    lost.others |= value.is_none();
+    Partial { value, mistakes: notes.into_mistakes(source), lost }
+}
+
+/// The tree of a text and the mistakes in it so far.
+fn parsed(source: &Source) -> Result<(Tree, Notes), Mistakes> {
     let text = source.text();
     if text.len() > SIZE_LIMIT {
         return Err(too_large(source.name()).into());
@@ -27,11 +87,8 @@ pub fn read<T: DeserializeOwned>(source: &Source) -> Result<T, Mistakes> {
         return Err(mistake(source, locate(text, offset), message).into());
     }
     let mut notes = Notes::default();
-    let Some(tree) = parse::parse(source, &mut notes) else {
-        return Err(notes.into_mistakes(source));
-    };
-    match run::read(&tree, notes) {
-        (Some(value), notes) if notes.is_empty() => Ok(value),
-        (_, notes) => Err(notes.into_mistakes(source)),
+    match parse::parse(source, &mut notes) {
+        Some(tree) => Ok((tree, notes)),
+        None => Err(notes.into_mistakes(source)),
     }
 }

@@ -8,8 +8,11 @@
 //! out or stands in.
 //!
 //! Once a mistake is noted the value itself is of no use, so items and entries that were read well
-//! are left out of later attempts. The time is thus that of one attempt for the whole file, and of
-//! a short one for each mistake.
+//! are left out of later attempts, unless the type complains that they are missing. The time is
+//! thus that of one attempt for the whole file, and of a short one for each mistake.
+//!
+//! For a caller who wants what can be read of a file with mistakes, further attempts follow without
+//! stand-ins: what lacks a part that it needs is taken out as a whole.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +22,7 @@ use serde::de::DeserializeOwned;
 use crate::deserializer::At;
 use crate::failure::{Failure, Place, Slot, What};
 use crate::notes::Notes;
+use crate::read::Lost;
 use crate::stand_in;
 use crate::tree::{Kind, NodeId, Tree};
 use crate::words::{expected, found, list, meant, quote};
@@ -33,8 +37,23 @@ struct Known {
     out: bool,
     /// Was read well.
     well: bool,
-    /// A collection in which a part was left out or something stands in.
+    /// A collection in which a wrong part is left out or something stands in.
     changed: bool,
+    /// A collection that lacks parts because they were read well.
+    short: bool,
+    /// A collection that is to be read with the parts that were read well.
+    whole: bool,
+}
+
+/// What the attempts are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// The value of a file without mistakes.
+    Value,
+    /// Further mistakes, after a first one.
+    Mistakes,
+    /// What is without mistakes in a file that has some.
+    Rest,
 }
 
 /// What is known of the file so far.
@@ -47,13 +66,21 @@ pub(crate) struct Run<'t> {
     stand_ins: RefCell<BTreeMap<(NodeId, Slot), usize>>,
     /// Keys that are missing because they are misspelt.
     misspelt: RefCell<BTreeSet<(NodeId, String)>>,
-    /// Whether an attempt has failed, so that there will be no value.
-    failed: Cell<bool>,
+    aim: Cell<Aim>,
+    lost: RefCell<Lost>,
     work: Cell<usize>,
 }
 
-/// Reads the tree; the value, unless there are mistakes, which are noted.
-pub(crate) fn read<T: DeserializeOwned>(tree: &Tree, notes: Notes) -> (Option<T>, Notes) {
+/// What came of reading a tree.
+pub(crate) struct Outcome<T> {
+    pub(crate) value: Option<T>,
+    pub(crate) notes: Notes,
+    pub(crate) lost: Lost,
+}
+
+/// Reads the tree: the value of one without mistakes, or the notes of them and, where `partly`,
+/// the rest of the value.
+pub(crate) fn read<T: DeserializeOwned>(tree: &Tree, notes: Notes, partly: bool) -> Outcome<T> {
     let known = tree
         .nodes
         .iter()
@@ -65,27 +92,50 @@ pub(crate) fn read<T: DeserializeOwned>(tree: &Tree, notes: Notes) -> (Option<T>
         known: RefCell::new(known),
         stand_ins: RefCell::default(),
         misspelt: RefCell::default(),
-        failed: Cell::new(false),
+        aim: Cell::new(Aim::Value),
+        lost: RefCell::default(),
         work: Cell::new(0),
     };
-    let value = loop {
-        if run.notes.borrow().is_full() {
-            run.notes.borrow_mut().add_more();
-            break None;
+    let mut value = run.attempts();
+    if run.aim.get() == Aim::Mistakes || !run.stand_ins.borrow().is_empty() {
+        value = None;
+        if partly {
+            run.aim.set(Aim::Rest);
+            run.work.set(0);
+            value = run.attempts();
         }
-        if run.is_out(Tree::ROOT) {
-            break None;
-        }
-        match T::deserialize(At { run: &run, node: Tree::ROOT }) {
-            Ok(value) => break Some(value),
-            Err(failure) => run.learn(failure),
-        }
-    };
-    let value = value.filter(|_| !run.failed.get());
-    (value, run.notes.into_inner())
+    }
+    Outcome { value, notes: run.notes.into_inner(), lost: run.lost.into_inner() }
 }
 
 impl Run<'_> {
+    /// Reads until there is nothing left to stumble on, or nothing left.
+    fn attempts<T: DeserializeOwned>(&self) -> Option<T> {
+        while !self.is_out(Tree::ROOT) {
+            if self.aim.get() != Aim::Rest && self.notes.borrow().is_full() {
+                self.notes.borrow_mut().add_more();
+                self.aim.set(Aim::Mistakes);
+                return None;
+            }
+            self.lost.take();
+            match T::deserialize(At { run: self, node: Tree::ROOT }) {
+                Ok(value) => return Some(value),
+                Err(failure) if self.aim.get() == Aim::Rest => self.give_up(&failure),
+                Err(failure) => self.learn(failure),
+            }
+        }
+        None
+    }
+
+    /// Takes the value that an attempt came to out of the rest.
+    fn give_up(&self, failure: &Failure) {
+        self.take_out(match failure.place {
+            _ if matches!(failure.what, What::Tired) => Tree::ROOT,
+            Some(Place::Node(node) | Place::StandIn(node, _)) => node,
+            None => Tree::ROOT,
+        });
+    }
+
     fn known(&self, node: NodeId) -> Known {
         self.known.borrow().get(node).copied().unwrap_or_default()
     }
@@ -102,12 +152,46 @@ impl Run<'_> {
 
     /// Whether a part of a collection is left out of this attempt.
     pub(crate) fn skips(&self, collection: NodeId, part: NodeId) -> bool {
-        let known = self.known(part);
-        let skips = known.out || known.well && self.failed.get();
-        if skips {
-            self.learn_of(collection, |known| known.changed = true);
+        let Known { out, well, .. } = self.known(part);
+        let spare = well && self.aim.get() == Aim::Mistakes && !self.known(collection).whole;
+        if out || spare {
+            self.learn_of(collection, |known| {
+                known.changed |= out;
+                known.short |= !out;
+            });
         }
-        skips
+        out || spare
+    }
+
+    /// Has collections read whole that were short; false if there were none, so that a complaint
+    /// about them is not due to that.
+    fn make_whole(&self, nodes: std::ops::RangeInclusive<NodeId>) -> bool {
+        let mut known = self.known.borrow_mut();
+        let Some(nodes) = known.get_mut(nodes) else { return false };
+        let mut short = false;
+        for known in nodes.iter_mut().filter(|known| known.short && !known.whole) {
+            known.whole = true;
+            short = true;
+        }
+        short
+    }
+
+    /// Whether values may be made up in place of those that are out.
+    pub(crate) fn makes_up(&self) -> bool {
+        self.aim.get() != Aim::Rest
+    }
+
+    /// A mapping's entry is not part of the value.
+    pub(crate) fn lose_key(&self, key: NodeId) {
+        // Those of a search for mistakes are of no use, and very many.
+        if self.aim.get() != Aim::Mistakes {
+            self.lost.borrow_mut().keys.insert(self.tree.text(key).to_owned());
+        }
+    }
+
+    /// A list's item or a structure's field is not part of the value.
+    pub(crate) fn lose_other(&self) {
+        self.lost.borrow_mut().others = true;
     }
 
     /// An item or an entry's value was read well.
@@ -129,6 +213,9 @@ impl Run<'_> {
 
     /// The keys of a structure that something stands in for.
     pub(crate) fn fields_standing_in(&self, node: NodeId) -> Vec<&'static str> {
+        if !self.makes_up() {
+            return Vec::new();
+        }
         let stand_ins = self.stand_ins.borrow();
         let of_node = stand_ins.range((node, Slot::Field(""))..(node, Slot::Item(0)));
         of_node
@@ -152,6 +239,9 @@ impl Run<'_> {
     /// Notes a key that is not allowed in a mapping.
     pub(crate) fn unknown_key(&self, map: NodeId, key: NodeId, allowed: &[&'static str]) {
         if self.is_out(key) {
+            if self.misspelt.borrow().iter().any(|(misspelt, _)| *misspelt == map) {
+                self.lose_other();
+            }
             return;
         }
         self.learn_of(key, |known| known.out = true);
@@ -166,6 +256,7 @@ impl Run<'_> {
         let mut message = format!("unknown key {}", quote(given));
         if let Some(name) = slip {
             self.misspelt.borrow_mut().insert((map, name.to_owned()));
+            self.lose_other();
             message += &format!("; did you mean {}?", quote(name));
         } else if allowed.is_empty() {
             message += "; no key is allowed here, take it out";
@@ -188,13 +279,21 @@ impl Run<'_> {
     /// Takes from a failed attempt what the next one does otherwise: a value is taken out, a
     /// stand-in added, or the next one tried. Each of these is bounded, so the attempts end.
     fn learn(&self, failure: Failure) {
-        self.failed.set(true);
+        self.aim.set(Aim::Mistakes);
         let node = match failure.place {
             Some(Place::Node(node)) => node,
             Some(Place::StandIn(..)) if matches!(failure.what, What::Tired) => Tree::ROOT,
             Some(Place::StandIn(node, slot)) => return self.next_stand_in(node, slot),
             None => Tree::ROOT,
         };
+        let complains_of = match failure.what {
+            What::Custom(_) | What::Expected(_) => Some(self.tree.within(node)),
+            What::MissingKey(_) => Some(node..=node),
+            _ => None,
+        };
+        if complains_of.is_some_and(|nodes| self.make_whole(nodes)) {
+            return;
+        }
         let message = match failure.what {
             What::Said(message) => Some(message),
             What::Custom(message) => Some(message).filter(|_| !self.is_changed_within(node)),
@@ -203,9 +302,10 @@ impl Run<'_> {
                 Some(message) => message,
                 None => return,
             },
-            What::UnknownKey(key, allowed) => match self.entry(node, &key) {
-                Some((key, value)) if !self.is_out(value) => {
-                    self.unknown_key(node, key, allowed);
+            What::UnknownKey(allowed) => match self.map_of(node) {
+                // A key that is told only as one of any, as types do that take text or a mapping.
+                Some((map, value)) if !self.is_out(value) => {
+                    self.unknown_key(map, node, allowed);
                     return self.take_out(value);
                 }
                 _ => None,
@@ -231,6 +331,16 @@ impl Run<'_> {
     fn take_out(&self, node: NodeId) {
         let node = if self.is_out(node) { Tree::ROOT } else { node };
         self.learn_of(node, |known| known.out = true);
+    }
+
+    /// The mapping that a key stands in, and its value.
+    fn map_of(&self, key: NodeId) -> Option<(NodeId, NodeId)> {
+        self.tree.nodes.iter().enumerate().find_map(|(map, node)| match &node.kind {
+            Kind::Map(entries) => {
+                entries.iter().find(|(name, _)| *name == key).map(|(_, value)| (map, *value))
+            }
+            _ => None,
+        })
     }
 
     fn entry(&self, map: NodeId, key: &str) -> Option<(NodeId, NodeId)> {

@@ -10,7 +10,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use crate::deserializer::At;
-use crate::failure::{Failure, Place, Slot};
+use crate::failure::{Failure, Place, Slot, What};
 use crate::words::{example, expected};
 
 /// Texts that types of this field parse.
@@ -58,6 +58,9 @@ impl StandIn {
         read: impl FnOnce(Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         at.run.work()?;
+        if !at.run.makes_up() {
+            return Err(Failure::at(at.node, What::Custom("a part is missing".to_owned())));
+        }
         let which = at.run.need_stand_in(at.node, slot);
         read(Self { which, depth: 0 })
             .map_err(|failure| Failure { place: Some(Place::StandIn(at.node, slot)), ..failure })
@@ -161,7 +164,9 @@ impl<'de> Deserializer<'de> for StandIn {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        visitor.visit_seq(Empty)
+        // Some types want an item, and those that hold themselves must come to an end.
+        let left = if self.depth <= 2 { self.which.min(4) } else { 0 };
+        visitor.visit_seq(Repeated { left, value: self.deeper()? })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(

@@ -1,5 +1,7 @@
 //! Which files are opened, and which are refused without a wait.
 
+#![expect(clippy::unwrap_used, reason = "a test's folder is made outside of a test function")]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -28,7 +28,13 @@ impl<'de> SeqAccess<'de> for Items<'_, '_> {
         seed: S,
     ) -> Result<Option<S::Value>, Failure> {
         let run = self.at.run;
-        let Some(item) = self.left.find(|item| !run.skips(self.at.node, **item)) else {
+        let Some(item) = self.left.find(|item| {
+            let skips = run.skips(self.at.node, **item);
+            if skips {
+                run.lose_other();
+            }
+            !skips
+        }) else {
             return Ok(None);
         };
         let value = self.at.to(*item).read(seed)?;
@@ -73,12 +79,47 @@ impl<'de> SeqAccess<'de> for Tuple<'_, '_> {
 pub(super) struct Entries<'r, 't> {
     at: At<'r, 't>,
     left: std::slice::Iter<'t, (NodeId, NodeId)>,
-    value: Option<NodeId>,
+    standing_in: std::vec::IntoIter<&'static str>,
+    value: Value,
+}
+
+/// The value that comes next.
+enum Value {
+    Node(NodeId),
+    StandIn(&'static str),
+}
+
+impl Value {
+    fn read<'de, S: DeserializeSeed<'de>>(
+        &self,
+        at: At<'_, '_>,
+        seed: S,
+    ) -> Result<S::Value, Failure> {
+        match self {
+            Self::Node(node) => at.to(*node).read(seed),
+            Self::StandIn(field) => StandIn::read(at, Slot::Field(field), seed),
+        }
+    }
 }
 
 impl<'r, 't> Entries<'r, 't> {
     pub(super) fn new(at: At<'r, 't>, entries: &'t [(NodeId, NodeId)]) -> Self {
-        Self { at, left: entries.iter(), value: None }
+        // A type that takes text or a mapping may have fields, which are not known here.
+        let standing_in = at.run.fields_standing_in(at.node).into_iter();
+        Self { at, left: entries.iter(), standing_in, value: Value::Node(at.node) }
+    }
+
+    /// The next entry that takes part in this attempt.
+    fn next(&mut self) -> Option<(NodeId, NodeId)> {
+        let run = self.at.run;
+        for (key, value) in self.left.by_ref() {
+            if run.skips(self.at.node, *value) || run.is_out(*key) && !run.makes_up() {
+                run.lose_key(*key);
+            } else {
+                return Some((*key, *value));
+            }
+        }
+        None
     }
 }
 
@@ -89,26 +130,27 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Failure> {
-        let run = self.at.run;
-        let Some((key, value)) = self.left.find(|(_, value)| !run.skips(self.at.node, *value))
-        else {
-            return Ok(None);
+        let Some((key, value)) = self.next() else {
+            let Some(field) = self.standing_in.next() else { return Ok(None) };
+            self.value = Value::StandIn(field);
+            return seed.deserialize(name(field)).map(Some);
         };
-        self.value = Some(*value);
-        if run.is_out(*key) {
+        self.value = Value::Node(value);
+        if self.at.run.is_out(key) {
             // The value is examined all the same.
-            StandIn::read(self.at, Slot::Key(*value), seed).map(Some)
+            StandIn::read(self.at, Slot::Key(value), seed).map(Some)
         } else {
-            let key = self.at.to(*key);
-            run.work()?;
+            let key = self.at.to(key);
+            key.run.work()?;
             seed.deserialize(Key(key)).map_err(|failure| failure.or_at(key.node)).map(Some)
         }
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Failure> {
-        let node = self.value.take().unwrap_or(self.at.node);
-        let value = self.at.to(node).read(seed)?;
-        self.at.run.is_well(node);
+        let value = self.value.read(self.at, seed)?;
+        if let Value::Node(node) = self.value {
+            self.at.run.is_well(node);
+        }
         Ok(value)
     }
 
@@ -124,11 +166,6 @@ pub(super) struct Fields<'r, 't> {
     fields: &'static [&'static str],
     standing_in: std::vec::IntoIter<&'static str>,
     value: Value,
-}
-
-enum Value {
-    Node(NodeId),
-    StandIn(&'static str),
 }
 
 impl<'r, 't> Fields<'r, 't> {
@@ -154,25 +191,20 @@ impl<'de> MapAccess<'de> for Fields<'_, '_> {
             let text = run.tree.text(*key);
             if !self.fields.contains(&text) {
                 run.unknown_key(self.at.node, *key, self.fields);
-            } else if !run.is_out(*value) {
+            } else if run.is_out(*value) {
+                run.lose_other();
+            } else {
                 self.value = Value::Node(*value);
                 return seed.deserialize(name(text)).map(Some);
             }
         }
-        match self.standing_in.next() {
-            Some(field) => {
-                self.value = Value::StandIn(field);
-                seed.deserialize(name(field)).map(Some)
-            }
-            None => Ok(None),
-        }
+        let Some(field) = self.standing_in.next() else { return Ok(None) };
+        self.value = Value::StandIn(field);
+        seed.deserialize(name(field)).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Failure> {
-        match self.value {
-            Value::Node(node) => self.at.to(node).read(seed),
-            Value::StandIn(field) => StandIn::read(self.at, Slot::Field(field), seed),
-        }
+        self.value.read(self.at, seed)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A file format like labsim's own, with one of everything that a format can hold.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
