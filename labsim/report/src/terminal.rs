@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 
+/// Lines of what was expected, what was seen and of frames that are shown; results keep them all.
+const SHOWN: usize = 12;
+
 /// How text may look on this output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
@@ -139,8 +142,9 @@ impl<W: Write + Send> Terminal<W> {
                 let _ = writeln!(text, "{word} {name}: {}", reason.replace('\n', "\n  "));
             }
         }
-        text.push_str(&block.judged);
+        // The cause first: it is what the reader of a failure came for.
         text.push_str(&block.why);
+        text.push_str(&block.judged);
         self.out.write_all(text.as_bytes())
     }
 
@@ -211,8 +215,12 @@ fn write_judged(
             }
             (false, lines) => {
                 let _ = writeln!(text, "      {title}:");
-                for line in lines {
+                for line in lines.iter().take(SHOWN) {
                     let _ = writeln!(text, "        {line}");
+                }
+                if lines.len() > SHOWN {
+                    let more = lines.len() - SHOWN;
+                    let _ = writeln!(text, "        ... {more} more in events.jsonl (--out DIR)");
                 }
             }
         }
@@ -297,6 +305,26 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_the_place_of_the_rest_is_named() {
+        let mut told = judged("a", false, "no");
+        let Event::Judged { frames, .. } = &mut told.event else { unreachable!() };
+        *frames = (0..SHOWN + 3).map(|n| format!("frame {n}.")).collect();
+        let text = printed(PIPE, vec![started("a"), told, ended("a", Outcome::Failed, None)]);
+        assert!(text.contains("frame 11.") && !text.contains("frame 12."), "{text}");
+        assert!(text.contains("3 more in events.jsonl"), "{text}");
+    }
+
+    #[test]
+    fn the_cause_of_a_failure_comes_before_its_details() {
+        let why =
+            Event::Diagnosed { step: "login".into(), findings: vec!["the VIP is gone".into()] };
+        let events =
+            vec![judged("a", false, "no"), told(Some("a"), why), ended("a", Outcome::Failed, None)];
+        let text = printed(PIPE, events);
+        assert!(text.find("the VIP is gone") < text.find("✗ no"), "{text}");
     }
 
     #[test]
