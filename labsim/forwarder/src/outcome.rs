@@ -18,6 +18,9 @@ pub enum Outcome {
     ArpAnswered,
     /// An ARP message that told a known neighbour's link address.
     ArpLearned,
+    /// An ARP message whose sender says that a VIP, or the interface's own address, is its own. Not
+    /// answered and not believed.
+    ArpConflict,
     /// Any other ARP message: the kernel answers for the interface's own addresses.
     ArpIgnored,
     /// The frame's link-layer destination is another host, or everybody while the packet's is one
@@ -94,6 +97,7 @@ impl Outcome {
         Self::EchoAnswered,
         Self::ArpAnswered,
         Self::ArpLearned,
+        Self::ArpConflict,
         Self::ArpIgnored,
         Self::NotAddressedToUs,
         Self::EthertypeNotHandled,
@@ -139,6 +143,7 @@ impl Outcome {
             Self::EchoAnswered => "echo_answered",
             Self::ArpAnswered => "arp_answered",
             Self::ArpLearned => "arp_learned",
+            Self::ArpConflict => "arp_conflict",
             Self::ArpIgnored => "arp_ignored",
             Self::NotAddressedToUs => "not_addressed_to_us",
             Self::EthertypeNotHandled => "ethertype_not_handled",

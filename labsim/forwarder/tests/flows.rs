@@ -150,6 +150,16 @@ fn a_handshake_that_goes_no_further_is_forgotten_after_five_seconds() {
 }
 
 #[test]
+fn a_repeated_syn_leaves_a_flow_half_open() {
+    let mut bench = Bench::new(&config());
+    goes_to(&mut bench, &tcp(SYN).frame());
+    bench.pass(Duration::from_secs(4));
+    goes_to(&mut bench, &tcp(SYN).frame());
+    bench.pass(Duration::from_millis(1_001));
+    assert_eq!(bench.counters().flows.handshake_timed_out, 1);
+}
+
+#[test]
 fn a_flood_of_syns_pushes_out_only_half_open_flows() {
     let mut bench = Bench::new(&config());
     for port in 1..=3 {

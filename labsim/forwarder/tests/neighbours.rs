@@ -165,6 +165,18 @@ fn a_new_link_address_is_taken_over_and_checked_at_the_next_use() {
 }
 
 #[test]
+fn an_answer_to_somebody_else_is_no_proof_that_we_are_heard() {
+    let mut bench = unresolved();
+    bench.tick();
+    bench.take();
+    let mut overheard = arp_reply();
+    overheard[38..42].copy_from_slice(&[10, 9, 9, 50]);
+    assert_eq!(bench.feed(&overheard), Outcome::ArpLearned);
+    assert_eq!(bench.feed(&syn(1)), Outcome::Forwarded);
+    assert_eq!(bench.take()[1..], [our_request(ROUTER)]);
+}
+
+#[test]
 fn members_behind_an_unreachable_next_hop_are_passed_over() {
     // 10.1.1.52 has a router of its own, which does not answer.
     let mut table = routes();

@@ -117,12 +117,18 @@ fn arp_that_is_none_of_ours_is_ignored() {
     from_group[22] = 1;
     let mut from_us = arp_request(NEAR_VIP);
     from_us[28..32].copy_from_slice(&OUR_IP.octets());
+    let mut from_vip = arp_request(NEAR_VIP);
+    from_vip[28..32].copy_from_slice(&NEAR_VIP.octets());
+    let mut echoed = arp_request(NEAR_VIP);
+    echoed[22..28].copy_from_slice(&US.0);
     silent(&[
         ("for the interface's own address", arp_request(OUR_IP), Outcome::ArpLearned),
         ("another hardware", malformed, Outcome::ArpMalformed),
         ("cut", arp_request(NEAR_VIP)[..41].to_vec(), Outcome::ArpMalformed),
         ("from a group", from_group, Outcome::ArpMalformed),
-        ("with our address", from_us, Outcome::ArpIgnored),
+        ("with our address", from_us, Outcome::ArpConflict),
+        ("with the VIP's address", from_vip, Outcome::ArpConflict),
+        ("our own", echoed, Outcome::ArpIgnored),
     ]);
     let mut stranger = arp_request(OUR_IP);
     stranger[28..32].copy_from_slice(&[10, 9, 9, 77]);
@@ -329,6 +335,18 @@ fn another_member_port_is_written_into_the_packet_and_its_checksum() {
         let state = datagram.checksum_state(&inner.addresses());
         assert_eq!(state, labsim_wire::checksum::ChecksumState::Good);
     }
+}
+
+#[test]
+fn a_datagram_without_a_checksum_stays_without_one() {
+    let mut config = config();
+    config.pools.get_mut("pool").unwrap().members = vec![address("10.1.1.51:4949")];
+    let mut bench = Bench::new(&config);
+    let mut frame = udp(9, 49, b"payload");
+    frame[40..42].fill(0);
+    assert_eq!(bench.feed(&frame), Outcome::Forwarded);
+    let sent = bench.take_one();
+    assert_eq!(tunnelled(&sent).1.payload()[2..8], [0x13, 0x55, 0, 15, 0, 0]);
 }
 
 #[test]

@@ -23,11 +23,11 @@ impl Engine {
         if message.sender_mac.is_multicast() || message.sender_mac == Mac::default() {
             return Outcome::ArpMalformed;
         }
-        if message.sender_mac == self.port.mac
-            || self.port.is_own(sender)
-            || self.services.is_vip(sender)
-        {
+        if message.sender_mac == self.port.mac {
             return Outcome::ArpIgnored;
+        }
+        if self.port.is_own(sender) || self.services.is_vip(sender) {
+            return Outcome::ArpConflict;
         }
         // Only an answer to us proves that the neighbour hears us (RFC 4861 7.3.1 says it for
         // IPv6; Linux treats both alike).

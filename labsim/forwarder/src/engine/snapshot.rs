@@ -33,10 +33,4 @@ impl Engine {
             answers: self.answers,
         }
     }
-
-    /// How many frames had this outcome.
-    #[must_use]
-    pub fn packets(&self, outcome: Outcome) -> u64 {
-        self.tallies[outcome as usize].packets
-    }
 }

@@ -127,6 +127,15 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_that_has_passed_comes_up_next() {
+        let mut wheel = Wheel::new();
+        let _ = wheel.advance(at(500));
+        let place = wheel.place(at(3));
+        wheel.set_head(place, 1);
+        assert_eq!(wheel.advance(at(501)), Some(place));
+    }
+
+    #[test]
     fn a_deadline_beyond_the_wheel_waits_at_its_far_end() {
         let wheel = Wheel::new();
         assert_eq!(wheel.place(at(1_000_000)), (PLACES - 1) as u16);
