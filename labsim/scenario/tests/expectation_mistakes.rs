@@ -210,6 +210,35 @@ const CASES: &[Case<'_>] = &[
             "case.yaml:21:21: the server's frames pass `client:eth0` the other way; leave `direction` out, or write `server: none`",
         ],
     ),
+    (
+        &[(
+            "  - {login: {result: pass}, pass: yes, fail: no}\n  - {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}\n",
+            "  []\n",
+        )],
+        &["case.yaml:1:1: `expect` is empty; a scenario expects something, such as a `login`"],
+    ),
+    (
+        &[("  talk:", "  other: []\n  talk:")],
+        &["case.yaml:18:3: a conversation without rows; add one such as `client S seq 0`"],
+    ),
+    (
+        &[
+            (
+                "  - {nodes: [rs1, rs2], secret: s, clients: [192.168.11.0/24], users: {u: p}}\n",
+                "  []\n",
+            ),
+            ("user: u, ", "user: u, secret: s, "),
+            ("at: client:eth0", "at: real_server:eth0"),
+        ],
+        &["case.yaml:21:21: no server can have answered; add one to `tacacs_servers`"],
+    ),
+    (
+        &[(
+            "{login: {result: pass}",
+            "{frames: {at: lb:eth0, match: {length: 52, outer: {length: 72, overhead: 20}}, count: 1}",
+        )],
+        &["case.yaml:20:78: `overhead` and `length` say the same thing; keep one"],
+    ),
 ];
 
 #[test]
