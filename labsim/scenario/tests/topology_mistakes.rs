@@ -251,6 +251,26 @@ const CASES: &[Case<'_>] = &[
         &["lab.yaml:12:43: unknown key `mut`…"],
     ),
     (&[("    forward: true", "    forward: maybe")], &["lab.yaml:4:14: expected …"]),
+    (
+        &[("\"lb:eth0\"", "\"lb:eth1\"")],
+        &[
+            "lab.yaml:7:21: `lb:eth0` is linked to nothing; name it in `links` or `segments`, or leave it out",
+            "lab.yaml:12:6: `lb` has no interface `eth1`; it has `eth0`",
+        ],
+    ),
+    (
+        &[
+            (
+                "  rs2: {interfaces: {eth0: 10.1.1.52/24}}",
+                "  rs2: {interfaces: {eth0: 10.1.1.52/24, eth1: 172.16.0.20/24}}",
+            ),
+            ("segments:\n", "segments:\n  alone: [\"rs2:eth1\"]\n"),
+            ("172.16.0.10}\n", "172.16.0.20}\n"),
+        ],
+        &[
+            "lab.yaml:6:27: the next hop 172.16.0.20 is `rs2:eth1`, which is not on the wire of `router:lb`",
+        ],
+    ),
 ];
 
 #[test]

@@ -189,7 +189,7 @@ impl Written<'_, '_> {
             Some((owner, _)) if owner.0 == self.node => {
                 Err(format!("the next hop {via} is `{name}` itself; name a neighbour's address"))
             }
-            Some((owner, _)) if self.wire(*owner) != self.wire(here) => Err(format!(
+            Some((owner, _)) if self.are_apart(*owner, here) => Err(format!(
                 "the next hop {via} is {}, which is not on the wire of {}",
                 self.lab.show(*owner),
                 self.lab.show(here)
@@ -203,8 +203,12 @@ impl Written<'_, '_> {
         }
     }
 
-    fn wire(&self, port: Port) -> Option<usize> {
-        self.lab.port(port).plugged.map(|plugged| plugged.value)
+    /// Whether two interfaces are on different wires. One that is on none was reported as that.
+    fn are_apart(&self, one: Port, other: Port) -> bool {
+        match (self.lab.port(one).plugged, self.lab.port(other).plugged) {
+            (Some(one), Some(other)) => one.value != other.value,
+            _ => false,
+        }
     }
 }
 
