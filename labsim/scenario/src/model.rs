@@ -13,12 +13,18 @@ pub use expectation::{
     PointNode,
 };
 pub use load_balancer::{
-    Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, OuterSource, Pool, VirtualServer,
+    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, Member, OuterSource, Pool,
+    SourceTranslation, VirtualServer,
 };
 pub use matching::{AddressMatch, TcpFlags};
 pub use names::{InterfaceName, NodeName, ScenarioName, Secret, StepName};
-pub use real_server::{RealServer, TacacsServer, TunnelDevice, VipAddress};
-pub use steps::{LoginMethod, LoginResult, Step, StepAction, TacacsLogin};
+pub use real_server::{
+    RadiusServer, RealServer, TacacsServer, TunnelDevice, TunnelProtocol, VipAddress,
+};
+pub use steps::{
+    AccountingRecord, LoginMethod, LoginResult, RadiusQuestion, RadiusRequest, Step, StepAction,
+    TacacsLogin,
+};
 pub use topology::{Attachment, Interface, Link, Node, Route, Segment, Topology};
 
 use std::collections::BTreeMap;
@@ -36,6 +42,8 @@ pub struct Scenario {
     pub real_servers: BTreeMap<NodeName, RealServer>,
     /// The TACACS+ servers, by the node that each runs in.
     pub tacacs_servers: BTreeMap<NodeName, TacacsServer>,
+    /// The RADIUS servers, by the node that each runs in.
+    pub radius_servers: BTreeMap<NodeName, RadiusServer>,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What must have been observed, in the file's order.

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 /// One expectation with its two sentences.
 #[derive(Debug, Clone)]
 pub struct Expectation {
+    /// Unique in the scenario: the key in the file.
+    pub name: String,
     /// Said when it holds.
     pub pass: String,
     /// Said when it does not.
@@ -28,11 +30,12 @@ pub struct Place {
 /// What is checked.
 #[derive(Debug, Clone)]
 pub enum Check {
-    /// The login's result, and the source address of every packet that answered it.
-    Login {
-        /// A login step.
+    /// How every login or request of a step ended, and the source address of every packet that
+    /// answered it.
+    Answer {
+        /// The step.
         step: StepName,
-        /// How it must have ended.
+        /// How all of them must have ended.
         result: LoginResult,
         /// The source that the client must have seen, if it matters.
         source: Option<IpAddr>,
@@ -50,6 +53,25 @@ pub enum Check {
         step: StepName,
         /// At least one.
         nodes: Vec<NodeName>,
+    },
+    /// Which real servers answered a step's logins, and how many each: every login exactly one,
+    /// with all of its packets.
+    Spread {
+        /// A login step.
+        step: StepName,
+        /// The servers; no other may have answered.
+        nodes: Vec<NodeName>,
+        /// How many logins each of them must have answered at least.
+        at_least: u64,
+    },
+    /// A counter of a forwarder at the end.
+    Forwarder {
+        /// The load balancer.
+        node: NodeName,
+        /// Its name as the forwarder shows it: an outcome (`no_flow`) or `flows.timed_out`.
+        counter: String,
+        /// What it must be.
+        count: Count,
     },
     /// Frames of one kind at one point, counted.
     Frames {

@@ -38,8 +38,21 @@ pub struct VirtualServer {
     pub translate_address: bool,
     /// Whether the destination port is rewritten to the member's.
     pub translate_port: bool,
+    /// What becomes of the source address (SNAT).
+    pub source_translation: SourceTranslation,
     /// How flows begin and end.
     pub fastl4: FastL4,
+}
+
+/// What becomes of a packet's source address on its way to a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceTranslation {
+    /// It stays the client's.
+    None,
+    /// It becomes the load balancer's own address on the interface that the packet leaves through.
+    Automap,
+    /// It becomes one of these addresses; at least one.
+    Pool(Vec<IpAddr>),
 }
 
 /// A transport protocol that a virtual server takes.
@@ -80,6 +93,8 @@ pub enum Encapsulation {
     None,
     /// IP in IP (RFC 2003).
     Ipip,
+    /// Generic routing encapsulation (RFC 2784).
+    Gre(GreOptions),
 }
 
 /// A real server's address and port as the pool knows them.
@@ -89,4 +104,13 @@ pub struct Member {
     pub address: IpAddr,
     /// The port; under DSR it has to be the virtual server's.
     pub port: u16,
+}
+
+/// The optional fields of a GRE header (RFC 2784, RFC 2890).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GreOptions {
+    /// The key; both ends have to agree on it.
+    pub key: Option<u32>,
+    /// Whether packets carry a checksum.
+    pub checksum: bool,
 }

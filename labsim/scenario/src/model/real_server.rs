@@ -1,6 +1,6 @@
 //! What makes a node a real server under DSR, and the servers that run in it.
 
-use super::{InterfaceName, Secret};
+use super::{GreOptions, InterfaceName, Secret};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,9 +16,21 @@ pub struct RealServer {
     pub sysctls: BTreeMap<String, String>,
 }
 
+/// The encapsulation that a tunnel device takes off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelProtocol {
+    /// IP in IP (RFC 2003); the device is `tunl0` unless a file says otherwise.
+    Ipip,
+    /// GRE (RFC 2784, RFC 2890); `gre0`, or `gre1` with a key or a checksum, unless a file says
+    /// otherwise.
+    Gre(GreOptions),
+}
+
 /// `tunl0` or its like.
 #[derive(Debug, Clone)]
 pub struct TunnelDevice {
+    /// What comes out of it.
+    pub protocol: TunnelProtocol,
     /// `tunl0` for IPIP.
     pub name: InterfaceName,
     /// The address on it, `scope host`: the server's own by default. Without one and with a
@@ -48,4 +60,24 @@ pub struct TacacsServer {
     pub clients: Vec<IpNet>,
     /// Passwords by user.
     pub users: BTreeMap<String, Secret>,
+}
+
+/// A RADIUS server (RFC 2865, RFC 2866).
+#[derive(Debug, Clone)]
+pub struct RadiusServer {
+    /// 1812 by default.
+    pub authentication_port: u16,
+    /// 1813 by default.
+    pub accounting_port: u16,
+    /// The shared secret of its clients.
+    pub secret: Secret,
+    /// The source addresses that it answers; requests of others are discarded.
+    pub clients: Vec<IpNet>,
+    /// Passwords by user.
+    pub users: BTreeMap<String, Secret>,
+    /// Whether an Access-Request without a Message-Authenticator is discarded.
+    pub require_message_authenticator: bool,
+    /// Whether it answers from the address that it was asked at (IP_PKTINFO, ip(7)). A server
+    /// bound to 0.0.0.0 that does not answers from its own address instead of the VIP.
+    pub packet_info: bool,
 }

@@ -2,6 +2,7 @@
 
 use super::{NodeName, Secret, StepName};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -15,15 +16,47 @@ pub struct Step {
 /// What a step can do.
 #[derive(Debug, Clone)]
 pub enum StepAction {
-    /// A TACACS+ login.
+    /// TACACS+ logins.
     TacacsLogin(TacacsLogin),
+    /// Goes on with a TACACS+ login that paused, to its end.
+    Resume {
+        /// A login step before this one, with `pause`.
+        login: StepName,
+    },
+    /// A RADIUS request.
+    Radius(RadiusRequest),
+    /// Kills the forwarder of a load balancer: its flows are forgotten.
+    KillForwarder {
+        /// The load balancer.
+        node: NodeName,
+    },
+    /// Starts the forwarder of a load balancer again, and waits until it takes packets.
+    StartForwarder {
+        /// The load balancer.
+        node: NodeName,
+    },
+    /// Waits until a counter of a forwarder has risen so far.
+    AwaitCounter {
+        /// The load balancer.
+        node: NodeName,
+        /// Its name as the forwarder shows it: an outcome (`no_flow`) or `flows.timed_out`.
+        counter: String,
+        /// The value that it must have at least.
+        at_least: u64,
+        /// How long to wait.
+        timeout: Duration,
+    },
 }
 
-/// One login through a virtual server, or straight to a server.
+/// Logins through a virtual server, or straight to a server.
 #[derive(Debug, Clone)]
 pub struct TacacsLogin {
-    /// The client's node.
-    pub from: NodeName,
+    /// The clients' nodes; at least one, mostly one.
+    pub from: Vec<NodeName>,
+    /// How often each client logs in; 1 by default.
+    pub times: u32,
+    /// How many logins are under way at a time; 1 by default.
+    pub at_once: u32,
     /// Where it connects to.
     pub to: SocketAddr,
     /// The client's shared secret; the servers' own unless the step says otherwise.
@@ -34,12 +67,70 @@ pub struct TacacsLogin {
     pub user: String,
     /// The password.
     pub password: Secret,
+    /// How long one login may take; 5 s by default.
+    pub timeout: Duration,
+    /// Whether it stops when the server has asked for the password, until a step resumes it.
+    /// ASCII logins from one client, once, only.
+    pub pause: bool,
 }
 
-/// RFC 8907's login types.
+/// A RADIUS request and how it is repeated.
+#[derive(Debug, Clone)]
+pub struct RadiusRequest {
+    /// The client's node.
+    pub from: NodeName,
+    /// Where it is sent to.
+    pub to: SocketAddr,
+    /// The client's shared secret; the servers' own unless the step says otherwise.
+    pub secret: Secret,
+    /// What is asked.
+    pub question: RadiusQuestion,
+    /// How long to wait before the request is sent again, unchanged; 1 s by default.
+    pub timeout: Duration,
+    /// How often it is sent at most; 3 by default.
+    pub tries: u32,
+}
+
+/// What a RADIUS request asks.
+#[derive(Debug, Clone)]
+pub enum RadiusQuestion {
+    /// Access-Request.
+    Login {
+        /// [`LoginMethod::Pap`] or [`LoginMethod::Chap`].
+        method: LoginMethod,
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+        /// Whether it carries a Message-Authenticator; true by default.
+        message_authenticator: bool,
+    },
+    /// Accounting-Request.
+    Accounting {
+        /// Start or stop.
+        record: AccountingRecord,
+        /// The user.
+        user: String,
+        /// Acct-Session-Id.
+        session: String,
+    },
+    /// Status-Server (RFC 5997).
+    Status,
+}
+
+/// Acct-Status-Type (RFC 2866).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountingRecord {
+    /// A session begins.
+    Start,
+    /// A session is over.
+    Stop,
+}
+
+/// How a password travels (RFC 8907, RFC 2865).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginMethod {
-    /// The server asks for the password.
+    /// The server asks for the password; TACACS+ only.
     Ascii,
     /// The password travels with the start.
     Pap,
@@ -47,10 +138,10 @@ pub enum LoginMethod {
     Chap,
 }
 
-/// How a login ended.
+/// How a login or another request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginResult {
-    /// The server said PASS.
+    /// The server said PASS, or accepted what was sent.
     Pass,
     /// The server said FAIL: user or password are wrong.
     Fail,
@@ -60,4 +151,6 @@ pub enum LoginResult {
     Refused,
     /// No answer in time.
     Timeout,
+    /// It paused, and nothing resumed it.
+    Paused,
 }
