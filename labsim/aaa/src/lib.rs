@@ -6,6 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
+mod chap;
+pub mod log;
 mod secret;
 pub mod tacacs;
 
