@@ -299,7 +299,7 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("- {nodes: [rs1, rs2], secret: s", "- {nodes: [rs1, rs2, lb], secret: s")],
-        &["case.yaml:14:23: `lb` is a load balancer; run the server in another node"],
+        &["case.yaml:14:24: `lb` is a load balancer; run the server in another node"],
     ),
 ];
 
