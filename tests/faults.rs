@@ -46,7 +46,6 @@ fn a_server_without_a_decapsulator_answers_protocol_unreachable_and_the_run_says
     let desk = Desk::new();
     desk.drop_lines(SCENARIO, "tunnel: ipip");
     desk.drop_lines(SCENARIO, "tunl0.rp_filter");
-    desk.edit(SCENARIO, "method: ascii", "method: ascii, timeout: 1");
     desk.labsim(&["run", SCENARIO]).exits(1).says("IpInUnknownProtos");
 }
 
@@ -54,7 +53,6 @@ fn a_server_without_a_decapsulator_answers_protocol_unreachable_and_the_run_says
 fn a_vip_that_is_missing_on_the_server_is_a_silent_drop_that_its_counter_shows() {
     let desk = Desk::new();
     desk.drop_lines(SCENARIO, "    vip: 172.16.4.99");
-    desk.edit(SCENARIO, "method: ascii", "method: ascii, timeout: 1");
     desk.labsim(&["run", SCENARIO]).exits(1).says("IpInAddrErrors");
 }
 
@@ -62,7 +60,6 @@ fn a_vip_that_is_missing_on_the_server_is_a_silent_drop_that_its_counter_shows()
 fn a_strict_reverse_path_filter_drops_what_comes_out_of_the_tunnel() {
     let desk = Desk::new();
     desk.edit(SCENARIO, "net.ipv4.conf.all.rp_filter: 2", "net.ipv4.conf.all.rp_filter: 1");
-    desk.edit(SCENARIO, "method: ascii", "method: ascii, timeout: 1");
     desk.labsim(&["run", SCENARIO]).exits(1).says("IPReversePathFilter");
 }
 

@@ -64,7 +64,6 @@ fn interrupt_while_it_waits(desk: &Desk, signal: Signal) -> Instant {
     std::fs::create_dir_all(desk.path("slow")).unwrap();
     std::fs::copy(desk.path(SCENARIO), desk.path("slow/slow.yaml")).unwrap();
     desk.drop_lines("slow/slow.yaml", "    vip: 172.16.4.99");
-    desk.edit("slow/slow.yaml", "method: ascii", "method: ascii, timeout: 60");
     let mut child = desk
         .command(&["run", "slow/slow.yaml", "--out", "slow/out"])
         .stdout(Stdio::piped())

@@ -7,7 +7,7 @@
 //! | message bodies, both directions | [`authentication`], [`authorization`], [`accounting`] |
 //! | sessions and their driver at the client | [`client`] |
 //! | policy, sessions and their driver at the server | [`server`] |
-//! | what the server writes down | [`log`] |
+//! | what the server writes down | [`crate::log`], also as [`log`] |
 
 pub mod accounting;
 pub mod authentication;
@@ -18,9 +18,9 @@ pub mod codes;
 mod error;
 mod fields;
 pub mod header;
-pub mod log;
 mod obfuscate;
 pub mod packet;
 pub mod server;
 
+pub use crate::log;
 pub use error::{BodyError, EncodeError, HeaderError, ProtocolError};

@@ -10,7 +10,7 @@ use crate::enter::{Entrance, Namespace};
 use crate::error::BuildError;
 use crate::netlink::{Batch, Netlink, Refusal, Request};
 use crate::plan::{Cable, CableEnd, InterfacePlan, Plan, Sysctl};
-use crate::sysctl::{Baseline, SysctlError};
+use crate::sysctl::Baseline;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fmt::Display;
@@ -37,7 +37,21 @@ pub(crate) struct BuiltNode {
 struct Site {
     namespace: Namespace,
     netlink: Netlink,
+    /// Whether this kernel runs IPv6.
+    ipv6: bool,
 }
+
+impl Site {
+    /// Has a device that is down make no IPv6 address by itself when it comes up: no link-local
+    /// address, so no neighbour or router solicitation and no multicast report in anyone's
+    /// capture. (Below its least MTU a device has no IPv6 at all.)
+    fn quieting(&self, it: &InterfacePlan) -> Option<Request> {
+        (self.ipv6 && it.mtu >= IPV6_LEAST_MTU).then(|| Request::no_own_ipv6(it.index))
+    }
+}
+
+/// RFC 8200, section 5.
+const IPV6_LEAST_MTU: u32 = 1280;
 
 /// Builds all of it, or leaves nothing.
 pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, BuildError> {
@@ -85,28 +99,20 @@ fn open_site(
         source: errno.into(),
     })?;
     let in_node = |source| BuildError::Sysctl { node: name.to_string(), source };
-    baseline.get_or_insert_with(Baseline::read).set(forward).map_err(in_node)?;
-    quiet_ipv6().map_err(in_node)?;
+    let baseline = baseline.get_or_insert_with(Baseline::read);
+    baseline.set(forward).map_err(in_node)?;
     early.iter().try_for_each(Sysctl::set).map_err(in_node)?;
-    Ok(Site { namespace, netlink })
-}
-
-/// New interfaces run no IPv6 until they are told to: no link-local address, and so no neighbour
-/// or router solicitation and no multicast report of their own in anyone's capture.
-fn quiet_ipv6() -> Result<(), SysctlError> {
-    let sysctl =
-        Sysctl { key: "net.ipv6.conf.default.disable_ipv6".to_owned(), value: "1".to_owned() };
-    match sysctl.set() {
-        // A kernel without IPv6 is as quiet as can be.
-        Err(SysctlError::Unknown { .. }) => Ok(()),
-        set => set,
-    }
+    Ok(Site { namespace, netlink, ipv6: baseline.ipv6() })
 }
 
 fn make_bridges(plan: &Plan, fabric: &mut Site) -> Result<(), BuildError> {
     let mut batch = Batch::default();
     for bridge in &plan.bridges {
         batch.push(Request::bridge(bridge), bridge);
+        if fabric.ipv6 && bridge.mtu >= IPV6_LEAST_MTU {
+            batch.push(Request::no_own_ipv6(bridge.index), bridge);
+        }
+        batch.push(Request::set_up(bridge.index, None), bridge);
     }
     batch
         .send(&mut fabric.netlink)
@@ -155,7 +161,7 @@ fn make_cables(
     for (batch, site) in of_node.into_iter().zip(sites.iter_mut()) {
         batch.send(&mut site.netlink).map_err(link)?;
     }
-    raise_far_ends(plan, sites)?;
+    raise_ends(plan, sites, fabric.as_deref_mut())?;
     for end in plan.cables.iter().flat_map(|cable| &cable.ends) {
         let site = match end {
             CableEnd::Node { node, .. } => sites.get(*node),
@@ -168,18 +174,28 @@ fn make_cables(
     Ok(())
 }
 
-/// Sets the second ends of cables up: a second end cannot be raised by the
-/// request that makes it, as it knows its first one only when that is done.
-fn raise_far_ends(plan: &Plan, sites: &mut [Site]) -> Result<(), BuildError> {
-    let mut batches: Vec<_> = sites.iter().map(|_| Batch::default()).collect();
-    for cable in &plan.cables {
-        let [_, far] = &cable.ends;
-        let CableEnd::Node { node, .. } = far else { continue };
-        if let (Some(batch), Some(it)) = (batches.get_mut(*node), end_plan(plan, far)) {
-            batch.push(Request::set_up(it.index, None), far);
+/// Sets both ends of every cable up.
+fn raise_ends(
+    plan: &Plan,
+    sites: &mut [Site],
+    mut fabric: Option<&mut Site>,
+) -> Result<(), BuildError> {
+    let mut of_fabric = Batch::default();
+    let mut of_node: Vec<_> = sites.iter().map(|_| Batch::default()).collect();
+    for end in plan.cables.iter().flat_map(|cable| &cable.ends) {
+        let (site, batch) = match end {
+            CableEnd::Node { node, .. } => (sites.get(*node), of_node.get_mut(*node)),
+            CableEnd::Port { .. } => (fabric.as_deref(), Some(&mut of_fabric)),
+        };
+        if let (Some(site), Some(batch), Some(it)) = (site, batch, end_plan(plan, end)) {
+            if let Some(request) = site.quieting(it) {
+                batch.push(request, end);
+            }
+            batch.push(Request::set_up(it.index, None), end);
         }
     }
-    for (batch, site) in batches.into_iter().zip(sites) {
+    let sites = sites.iter_mut().chain(fabric.as_deref_mut());
+    for (batch, site) in of_node.into_iter().chain([of_fabric]).zip(sites) {
         batch
             .send(&mut site.netlink)
             .map_err(|refusal| refused(refusal, |end| format!("{} up", plan.end_name(end))))?;

@@ -5,6 +5,7 @@ use crate::plan::Sysctl;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// What the kernel's text of a setting may take.
 const VALUE_BYTES: usize = 1024;
@@ -113,6 +114,7 @@ pub(crate) struct Baseline {
     forwards: bool,
     forwards_by_default: bool,
     accepts_redirects: bool,
+    ipv6: bool,
 }
 
 /// The IPv4 interface settings that change what a host does, and their defaults under `all` and
@@ -170,7 +172,13 @@ impl Baseline {
             forwards: is_on("all", "forwarding"),
             forwards_by_default: is_on("default", "forwarding"),
             accepts_redirects: is_on("all", "accept_redirects"),
+            ipv6: Path::new("/proc/sys/net/ipv6/conf/default").exists(),
         }
+    }
+
+    /// Whether this kernel runs IPv6.
+    pub(crate) fn ipv6(&self) -> bool {
+        self.ipv6
     }
 
     /// Sets what differs in the calling thread's namespace, and whether it forwards.

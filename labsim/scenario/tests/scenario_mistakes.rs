@@ -283,6 +283,24 @@ const CASES: &[Case<'_>] = &[
     ),
     (&[("user: u, ", "user: u, method: chop, ")], &["case.yaml:16:77: expected …"]),
     (&[("steps:", "stops:")], &["case.yaml:15:1: unknown key `stops`…"]),
+    (
+        &[(
+            "    vip: 172.16.4.99",
+            "    vip: [172.16.4.99, {address: \"2001:db8::99\", device: tunl0}]",
+        )],
+        &["case.yaml:11:58: an ipip tunnel's device takes no IPv6 address; put the VIP on `lo`"],
+    ),
+    (
+        &[(
+            "  login: {tacacs_login: {from: client, to: 172.16.4.99:49, user: u, password: p}}\n",
+            "  {}\n",
+        )],
+        &["case.yaml:1:1: `steps` is empty; a scenario does something, such as a `tacacs_login`"],
+    ),
+    (
+        &[("- {nodes: [rs1, rs2], secret: s", "- {nodes: [rs1, rs2, lb], secret: s")],
+        &["case.yaml:14:24: `lb` is a load balancer; run the server in another node"],
+    ),
 ];
 
 #[test]

@@ -285,3 +285,10 @@ fn each_mistake_is_reported_at_its_place() {
         );
     }
 }
+
+#[test]
+fn a_topology_without_nodes_is_refused() {
+    let files = Files::new("nodes: {}\n", SCENARIO);
+    let found = labsim_scenario::load_topology(&files.path("lab.yaml")).unwrap_err();
+    assert_eq!(shown(&found), ["lab.yaml:1:1: `nodes` is empty; a topology has at least one node"]);
+}

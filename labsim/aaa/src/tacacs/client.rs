@@ -10,7 +10,6 @@ mod session;
 
 pub use drive::{Connection, Event, login};
 pub use outcome::{AccountingOutcome, AuthorizationOutcome, End, Finished, LoginOutcome, Trouble};
-pub(in crate::tacacs) use session::chap_response;
 pub use session::{AccountingSession, AuthorizationSession, LoginSession, Session, Step};
 
 use crate::Secret;

@@ -7,10 +7,12 @@ mod connection;
 mod drive;
 mod session;
 
+pub use crate::access::Client;
 pub use connection::{Action, Connection, MAX_SESSIONS};
 pub use drive::{Error, serve_connection};
 
 use crate::Secret;
+use crate::access;
 use crate::tacacs::header::DEFAULT_MAX_BODY;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -32,23 +34,13 @@ pub struct Server {
     pub max_body: u32,
 }
 
-/// The clients of one prefix, bound to their shared secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
-    /// Their source addresses.
-    pub addresses: IpNet,
-    /// Their shared secret.
-    pub secret: Secret,
-}
-
 impl Server {
     /// A server with one shared secret for all clients. It agrees to single-connection mode, waits
     /// 30 seconds for a silent client, and takes bodies of up to [`DEFAULT_MAX_BODY`].
     #[must_use]
     pub fn new(secret: Secret, clients: Vec<IpNet>, users: BTreeMap<String, Secret>) -> Self {
-        let client = |addresses| Client { addresses, secret: secret.clone() };
         Self {
-            clients: clients.into_iter().map(client).collect(),
+            clients: access::clients(clients, &secret),
             users,
             single_connection: true,
             deadline: Duration::from_secs(30),
@@ -60,40 +52,10 @@ impl Server {
     /// `::ffff:a.b.c.d` is the IPv4 address.
     #[must_use]
     pub fn client(&self, address: IpAddr) -> Option<&Client> {
-        let address = address.to_canonical();
-        let known = self.clients.iter().filter(|client| client.addresses.contains(&address));
-        known.max_by_key(|client| client.addresses.prefix_len())
+        access::client(&self.clients, address)
     }
 
-    /// Whether the user is known and `matches` says so of the password. It is asked for an unknown
-    /// user too, so that the two take about the same time.
     fn password_is(&self, user: &str, matches: impl Fn(&Secret) -> bool) -> bool {
-        let nobody = Secret::default();
-        let known = self.users.get(user);
-        let same = matches(known.unwrap_or(&nobody));
-        known.is_some() && same
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_prefix_decides_which_secret_a_client_has() {
-        let mut server =
-            Server::new(Secret::new("wide"), vec!["10.0.0.0/8".parse().unwrap()], BTreeMap::new());
-        server.clients.push(Client {
-            addresses: "10.1.0.0/16".parse().unwrap(),
-            secret: Secret::new("narrow"),
-        });
-        let secret = |address: &str| {
-            server.client(address.parse().unwrap()).map(|client| client.secret.expose())
-        };
-        assert_eq!(secret("10.1.2.3"), Some(b"narrow".as_slice()));
-        assert_eq!(secret("10.2.2.3"), Some(b"wide".as_slice()));
-        assert_eq!(secret("::ffff:10.2.2.3"), Some(b"wide".as_slice()));
-        assert_eq!(secret("11.0.0.1"), None);
-        assert_eq!(secret("::1"), None);
+        access::password_is(&self.users, user, matches)
     }
 }

@@ -4,7 +4,7 @@ use super::{BuiltNode, Site, enter, refused, tunnel};
 use crate::enter::Entrance;
 use crate::error::BuildError;
 use crate::netlink::{Batch, Request};
-use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelPlan};
+use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelMode, TunnelPlan};
 
 /// The loopback device's number: the first of every namespace.
 const LOOPBACK: u32 = 1;
@@ -69,7 +69,7 @@ fn set(node: &NodePlan, sysctls: &[Sysctl]) -> Result<(), BuildError> {
 /// IPv6 as a configured host runs it: the addresses of the plan, a link-local one without
 /// duplicate address detection, and no word to or from routers.
 fn enable_ipv6(device: &str) -> [Sysctl; 3] {
-    [("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", "0")].map(|(leaf, value)| Sysctl {
+    [("accept_ra", "0"), ("accept_dad", "0"), ("addr_gen_mode", "0")].map(|(leaf, value)| Sysctl {
         key: format!("net.ipv6.conf.{device}.{leaf}"),
         value: value.to_owned(),
     })
@@ -92,6 +92,10 @@ fn configure(
     let mut batch = Batch::default();
     batch.push(Request::set_up(LOOPBACK, None), Operation::Loopback);
     if let (Some(tunnel), Some(index)) = (&node.tunnel, tunnel_index) {
+        // The kernel's own device runs no IPv6 by itself.
+        if site.ipv6 && tunnel.mode == TunnelMode::Userspace {
+            batch.push(Request::no_own_ipv6(index), Operation::TunnelUp(tunnel));
+        }
         batch.push(Request::set_up(index, Some(tunnel.mtu)), Operation::TunnelUp(tunnel));
     }
     // An interface that the node does not have gets number 0, and so the kernel's refusal.

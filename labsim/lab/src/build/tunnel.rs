@@ -104,17 +104,19 @@ fn make_veth(
         offloads: false,
         ipv6: false,
     };
+    let failed = |refusal| refused(refusal, |()| operation(node, tunnel));
     let mut batch = Batch::default();
     batch.push(Request::veth(&near, None, peer, &fabric.namespace), ());
-    batch.push(Request::no_arp(tunnel.index), ());
-    batch
-        .send(&mut site.netlink)
-        .map_err(|refusal| refused(refusal, |()| operation(node, tunnel)))?;
+    batch.push(Request::no_arp(near.index), ());
+    for request in site.quieting(&near).into_iter().chain([Request::set_up(near.index, None)]) {
+        batch.push(request, ());
+    }
+    batch.send(&mut site.netlink).map_err(failed)?;
     let mut batch = Batch::default();
-    batch.push(Request::set_up(peer.index, None), ());
-    batch
-        .send(&mut fabric.netlink)
-        .map_err(|refusal| refused(refusal, |()| operation(node, tunnel)))?;
+    for request in fabric.quieting(peer).into_iter().chain([Request::set_up(peer.index, None)]) {
+        batch.push(request, ());
+    }
+    batch.send(&mut fabric.netlink).map_err(failed)?;
     let name = operation(node, tunnel);
     super::finish_end(&name, peer, fabric)?;
     super::finish_end(&name, &near, site)?;

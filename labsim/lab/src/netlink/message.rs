@@ -8,8 +8,8 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use netlink_packet_route::link::{
-    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
-    LinkMessage,
+    AfSpecInet6, AfSpecUnspec, BridgeStpState, In6AddrGenMode, InfoBridge, InfoData, InfoKind,
+    InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{
@@ -36,7 +36,8 @@ impl Request {
     pub(crate) fn set_up(index: u32, mtu: Option<u32>) -> Self {
         let mut link = LinkMessage::default();
         link.header.index = index;
-        raise(&mut link);
+        link.header.flags = LinkFlags::Up;
+        link.header.change_mask = LinkFlags::Up;
         link.attributes.extend(mtu.map(LinkAttribute::Mtu));
         Self { message: RouteNetlinkMessage::SetLink(link), flags: 0 }
     }
@@ -60,12 +61,21 @@ impl Request {
         Self { message: RouteNetlinkMessage::NewNsId(message), flags: 0 }
     }
 
+    /// Has a device make no IPv6 address by itself (`IFLA_INET6_ADDR_GEN_MODE`). The same by
+    /// sysctl costs more the more namespaces there are: their files share one cache of names.
+    pub(crate) fn no_own_ipv6(index: u32) -> Self {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        link.attributes = vec![LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![mode])])];
+        Self { message: RouteNetlinkMessage::SetLink(link), flags: 0 }
+    }
+
     /// A bridge that forwards from its first moment: no spanning tree, no forward delay; and that
     /// says nothing itself: no multicast snooping, so no queries.
     pub(crate) fn bridge(plan: &BridgePlan) -> Self {
         let mut link = LinkMessage::default();
         link.header.index = plan.index;
-        raise(&mut link);
         link.attributes = vec![
             LinkAttribute::IfName(plan.name.as_str().to_owned()),
             LinkAttribute::Mtu(plan.mtu),
@@ -82,9 +92,8 @@ impl Request {
         Self::create(RouteNetlinkMessage::NewLink(link))
     }
 
-    /// A veth pair: `near` in the namespace of the socket, `far` in its own. `near` is up; the
-    /// kernel refuses that of `far` in the same request. `bridge` is the number of the bridge
-    /// that `near` is a port of.
+    /// A veth pair: `near` in the namespace of the socket, `far` in its own; both down. `bridge`
+    /// is the number of the bridge that `near` is a port of.
     pub(crate) fn veth(
         near: &InterfacePlan,
         bridge: Option<u32>,
@@ -94,7 +103,6 @@ impl Request {
         let mut peer = veth_end(far);
         peer.attributes.push(LinkAttribute::NetNsFd(far_namespace.as_fd().as_raw_fd()));
         let mut link = veth_end(near);
-        raise(&mut link);
         link.attributes.extend(bridge.map(LinkAttribute::Controller));
         link.attributes.push(LinkAttribute::LinkInfo(vec![
             LinkInfo::Kind(InfoKind::Veth),
@@ -178,11 +186,6 @@ fn veth_end(plan: &InterfacePlan) -> LinkMessage {
         LinkAttribute::Address(plan.mac.to_vec()),
     ];
     link
-}
-
-fn raise(link: &mut LinkMessage) {
-    link.header.flags = LinkFlags::Up;
-    link.header.change_mask = LinkFlags::Up;
 }
 
 fn family(net: &IpNet) -> AddressFamily {

@@ -50,20 +50,16 @@ pub(super) fn of(
         subnets: Subnets::of(lab, node),
         routes: Vec::new(),
         seen: HashMap::new(),
-        unclear: HashSet::new(),
+        settled: HashSet::new(),
     };
     for (key, hops) in table.iter() {
         written.read(key, hops, report);
     }
-    let (mut routes, unclear) = (written.routes, written.unclear);
+    let Written { mut routes, settled, .. } = written;
     if !lab.nodes[node].fields.forward {
-        for of_ipv4 in [true, false].into_iter().filter(|family| !unclear.contains(family)) {
-            let family: Vec<&Route> =
-                routes.iter().filter(|route| route.via.is_ipv4() == of_ipv4).collect();
-            if family.iter().all(|route| route.destination.prefix_len() > 0) {
-                let has_routes = !family.is_empty();
-                routes.extend(inferred(lab, node, routers, of_ipv4, has_routes, report));
-            }
+        for of_ipv4 in [true, false].into_iter().filter(|family| !settled.contains(family)) {
+            let has_routes = routes.iter().any(|route| route.via.is_ipv4() == of_ipv4);
+            routes.extend(inferred(lab, node, routers, of_ipv4, has_routes, report));
         }
     }
     routes
@@ -104,9 +100,9 @@ struct Written<'a, 'f> {
     subnets: Subnets,
     routes: Vec<Route>,
     seen: HashMap<IpNet, Span>,
-    /// Families (IPv4: `true`) whose default route is not to be inferred: it is `none`, or what
-    /// is written cannot be read.
-    unclear: HashSet<bool>,
+    /// Families (IPv4: `true`) whose default route is not to be inferred: it is written, it is
+    /// `none`, or what is written cannot be read.
+    settled: HashSet<bool>,
 }
 
 impl Written<'_, '_> {
@@ -114,7 +110,7 @@ impl Written<'_, '_> {
         let is_default = key.value == "default";
         let hops = address::each(hops);
         if is_default && matches!(hops.as_slice(), [only] if only.value == "none") {
-            self.unclear.extend([true, false]);
+            self.settled.extend([true, false]);
             return;
         }
         let destination = if is_default {
@@ -130,12 +126,12 @@ impl Written<'_, '_> {
         }
         for hop in &hops {
             let Some(via) = report.take(hop.span, address::address(hop)) else {
-                self.unclear.extend([true, false]);
+                self.settled.extend([true, false]);
                 continue;
             };
             let destination = destination.unwrap_or_else(|| everything(via.is_ipv4()));
             if destination.prefix_len() == 0 {
-                self.unclear.insert(via.is_ipv4());
+                self.settled.insert(via.is_ipv4());
             }
             if destination.addr().is_ipv4() != via.is_ipv4() {
                 report.at(

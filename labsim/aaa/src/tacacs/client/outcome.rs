@@ -1,7 +1,7 @@
 //! How a session ended, as the client knows it.
 
+use crate::log::OneLine;
 use crate::tacacs::error::{EncodeError, ProtocolError};
-use crate::tacacs::log::OneLine;
 use std::fmt;
 use std::time::Duration;
 use thiserror::Error;

@@ -6,6 +6,7 @@ use super::{
     Options, Trouble,
 };
 use crate::Secret;
+use crate::chap;
 use crate::tacacs::accounting;
 use crate::tacacs::authentication::{Continue, Reply, Start};
 use crate::tacacs::authorization;
@@ -17,7 +18,6 @@ use crate::tacacs::codes::{
 use crate::tacacs::error::ProtocolError;
 use crate::tacacs::header::{FLAG_SINGLE_CONNECT, Header, MinorVersion, Sequence, SessionId};
 use crate::tacacs::packet::{Opened, Sealed, seal};
-use md5::{Digest, Md5};
 
 /// What a session does about a packet: sends one, ends, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,14 +205,8 @@ impl Session for LoginSession {
 fn chap_data(id: u8, challenge: &[u8], password: &Secret) -> Vec<u8> {
     let mut data = vec![id];
     data.extend_from_slice(challenge);
-    data.extend_from_slice(&chap_response(id, challenge, password));
+    data.extend_from_slice(&chap::response(id, challenge, password));
     data
-}
-
-/// RFC 1994, section 4.1: the MD5 digest of id, secret and challenge.
-pub(in crate::tacacs) fn chap_response(id: u8, challenge: &[u8], password: &Secret) -> [u8; 16] {
-    let digest = Md5::new_with_prefix([id]);
-    digest.chain_update(password.expose()).chain_update(challenge).finalize().into()
 }
 
 /// A question for permission.

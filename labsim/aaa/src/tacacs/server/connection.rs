@@ -3,10 +3,10 @@
 
 use super::session::{Answer, Note, Turn, Waiting, abandoned, begin, go_on};
 use super::{Client, Server};
+use crate::log::{Kind, LogEntry, Outcome};
 use crate::tacacs::codes::PacketType;
 use crate::tacacs::error::ProtocolError;
 use crate::tacacs::header::{FLAG_SINGLE_CONNECT, Header, Sequence, SessionId};
-use crate::tacacs::log::{Kind, LogEntry, Outcome};
 use crate::tacacs::packet::{Inbox, Opened, Sealed};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -2,8 +2,8 @@
 //! for the silent, and closing at once after the last reply.
 
 use super::{Action, Connection, Server};
+use crate::log::LogEntry;
 use crate::tacacs::error::ProtocolError;
-use crate::tacacs::log::LogEntry;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;

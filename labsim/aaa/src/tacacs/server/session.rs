@@ -2,18 +2,18 @@
 
 use super::Server;
 use crate::Secret;
+use crate::chap;
+use crate::log::{Kind, MAX_DETAIL, Outcome};
 use crate::secret::same;
 use crate::tacacs::accounting::{self, Record};
 use crate::tacacs::authentication::{Continue, Reply, Start};
 use crate::tacacs::authorization;
-use crate::tacacs::client::chap_response;
 use crate::tacacs::codes::{
     AcctStatus, Action, AuthenService, AuthenStatus, AuthenType, AuthorStatus, CONTINUE_FLAG_ABORT,
     PacketType, REPLY_FLAG_NOECHO,
 };
 use crate::tacacs::error::{BodyError, EncodeError};
 use crate::tacacs::header::{Header, MinorVersion};
-use crate::tacacs::log::{Kind, MAX_DETAIL, Outcome};
 use crate::tacacs::packet::{Opened, seal};
 
 /// How often an ASCII login is asked for its user (RFC 8907, section 5.4.2.1, recommends three).
@@ -190,7 +190,7 @@ fn chap(data: &Secret) -> Option<Chap<'_>> {
 
 impl Chap<'_> {
     fn is_of(&self, password: &Secret) -> bool {
-        same(&chap_response(self.id, self.challenge, password), self.response)
+        same(&chap::response(self.id, self.challenge, password), self.response)
     }
 }
 

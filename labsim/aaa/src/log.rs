@@ -1,15 +1,16 @@
-//! What the server writes down about every connection: the proof of which client address it saw.
+//! What a server writes down about every connection and request: the proof of which client address
+//! it saw.
 
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 
-/// One line of the server's log. It never holds a password or a secret, and no time: whoever
+/// One line of a server's log. It never holds a password or a secret, and no time: whoever
 /// takes it knows when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
     /// The client's address as the server's socket shows it.
     pub client: SocketAddr,
-    /// The address that the client connected to: the VIP under DSR.
+    /// The address that the client spoke to: the VIP under DSR.
     pub local: SocketAddr,
     /// What it is about.
     pub kind: Kind,
@@ -33,10 +34,12 @@ pub enum Kind {
     Authorization,
     /// A record.
     Accounting,
-    /// A connection from an address that is not among the server's clients.
+    /// A connection or a datagram from an address that is not among the server's clients.
     Refused,
     /// A packet or a connection that breaks the protocol.
     ProtocolError,
+    /// A question whether the server is alive (RADIUS's Status-Server).
+    Status,
 }
 
 /// How it ended.
@@ -52,6 +55,10 @@ pub enum Outcome {
     Abandoned,
     /// Closed without an answer.
     Closed,
+    /// A datagram that was dropped without an answer.
+    Discarded,
+    /// A datagram that came again: its answer was sent again, and nothing was done twice.
+    Repeated,
 }
 
 impl LogEntry {
@@ -79,6 +86,7 @@ impl fmt::Display for Kind {
             Self::Accounting => "accounting",
             Self::Refused => "refused",
             Self::ProtocolError => "protocol error",
+            Self::Status => "status",
         })
     }
 }
@@ -91,12 +99,14 @@ impl fmt::Display for Outcome {
             Self::Error => "ERROR",
             Self::Abandoned => "abandoned",
             Self::Closed => "closed",
+            Self::Discarded => "discarded",
+            Self::Repeated => "repeated",
         })
     }
 }
 
 /// A peer's text on one line: control characters are escaped, quotes stay.
-pub(in crate::tacacs) struct OneLine<'a>(pub(in crate::tacacs) &'a str);
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,192 @@
+//! One socket of the server as a pure machine: a datagram in, an answer and a line of the log out.
+
+use super::dedup::{Key, Replies};
+use super::request::{Verdict, access, accounting, kind};
+use super::{Client, Server};
+use crate::Secret;
+use crate::log::{Kind, LogEntry, Outcome};
+use crate::radius::attribute::{Attribute, AttributeType};
+use crate::radius::authenticator::{self, MessageAuthenticator};
+use crate::radius::code::{Code, Service};
+use crate::radius::error::EncodeError;
+use crate::radius::packet::{Authenticator, Packet, framed};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What the server does about a datagram.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The reply to send back where the datagram came from; without one it is dropped in silence.
+    pub reply: Option<Vec<u8>>,
+    /// What is written down: every datagram has its line.
+    pub log: LogEntry,
+}
+
+/// A socket of the server, with the replies that it has sent lately.
+#[derive(Debug)]
+pub struct Endpoint<'a> {
+    server: &'a Server,
+    service: Service,
+    replies: Replies,
+}
+
+impl<'a> Endpoint<'a> {
+    /// A socket for that service.
+    #[must_use]
+    pub fn new(server: &'a Server, service: Service) -> Self {
+        Self { server, service, replies: Replies::default() }
+    }
+
+    /// Takes a datagram that came from `peer` to `local`, at that time, counted from any fixed
+    /// moment.
+    ///
+    /// RFC 2865, section 3, has all of these discarded in silence: what comes from an unknown
+    /// client, what is no packet, what is not meant for this service, and what is not genuine. The
+    /// log says so all the same.
+    pub fn handle(
+        &mut self,
+        datagram: &[u8],
+        peer: SocketAddr,
+        local: SocketAddr,
+        now: Duration,
+    ) -> Answer {
+        // What an IPv6 socket shows as ::ffff:a.b.c.d came from the IPv4 address.
+        let canonical =
+            |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        let (peer, local) = (canonical(peer), canonical(local));
+        let entry = |user: Option<&str>, verdict: &Verdict| {
+            let Verdict { kind, outcome, detail, .. } = verdict;
+            LogEntry::new(peer, local, *kind, user, *outcome, detail)
+        };
+        let server = self.server;
+        let Some(client) = server.client(peer.ip()) else {
+            let detail = "the source address is not among the server's clients";
+            let log = entry(None, &Verdict::discard(Kind::Refused, detail));
+            return Answer { reply: None, log };
+        };
+        let read = framed(datagram).and_then(|bytes| Ok((bytes, Packet::decode(bytes)?)));
+        let (bytes, request) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let log = entry(None, &Verdict::discard(Kind::ProtocolError, error.to_string()));
+                return Answer { reply: None, log };
+            }
+        };
+        let user = request.first(AttributeType::USER_NAME).map(Attribute::as_text);
+        let key = Key { peer, local, identifier: request.identifier };
+        let (reply, verdict) = self.answer(client, bytes, &request, key, now);
+        Answer { reply, log: entry(user.as_deref(), &verdict) }
+    }
+
+    fn answer(
+        &mut self,
+        client: &Client,
+        bytes: &[u8],
+        request: &Packet,
+        key: Key,
+        now: Duration,
+    ) -> (Option<Vec<u8>>, Verdict) {
+        // Only what is genuine may touch the kept replies (RFC 5080, section 2.2.2).
+        if let Err(verdict) = self.admit(&client.secret, bytes, request) {
+            return (None, verdict);
+        }
+        if let Some(reply) = self.replies.find(&key, request.authenticator, now) {
+            let verdict = Verdict {
+                reply: None,
+                kind: kind(request.code),
+                outcome: Outcome::Repeated,
+                detail: "the request came again: its reply was sent again".to_owned(),
+            };
+            return (Some(reply.to_vec()), verdict);
+        }
+        let verdict = match request.code {
+            Code::AccessRequest => access(self.server, &client.secret, request),
+            Code::AccountingRequest => accounting(request),
+            _ => Verdict {
+                reply: Some(self.service.alive()),
+                kind: Kind::Status,
+                outcome: Outcome::Pass,
+                detail: format!("{} is alive", self.service),
+            },
+        };
+        let Some(code) = verdict.reply else { return (None, verdict) };
+        let reply = match reply(code, request, &client.secret) {
+            Ok(reply) => reply,
+            // A request of Proxy-States alone leaves the reply no place for more.
+            Err(error) => {
+                let detail = format!("there is no reply to this request: {error}");
+                return (None, Verdict::discard(verdict.kind, detail));
+            }
+        };
+        // RFC 5997 has Status-Server not sent twice, so that its reply need not be kept.
+        if request.code != Code::StatusServer {
+            let until = now.saturating_add(self.server.window);
+            let most = self.server.remembered;
+            self.replies.keep(key, request.authenticator, reply.clone(), until, most);
+        }
+        (Some(reply), verdict)
+    }
+
+    /// Whether the request is for this service, and genuine as far as it can show it.
+    fn admit(&self, secret: &Secret, bytes: &[u8], request: &Packet) -> Result<(), Verdict> {
+        let kind = kind(request.code);
+        let discard = |detail: &str| Err(Verdict::discard(kind, detail));
+        let own = request.authenticator;
+        match (request.code, self.service) {
+            (Code::AccessRequest, Service::Authentication) => {
+                let eap = request.first(AttributeType::EAP_MESSAGE).is_some();
+                match authenticator::message(bytes, own, secret) {
+                    MessageAuthenticator::Right => Ok(()),
+                    MessageAuthenticator::Wrong => discard(WRONG_MESSAGE_AUTHENTICATOR),
+                    MessageAuthenticator::Absent if self.server.require_message_authenticator => {
+                        discard(NO_MESSAGE_AUTHENTICATOR)
+                    }
+                    // RFC 3579, section 3.1.
+                    MessageAuthenticator::Absent if eap => discard(NO_MESSAGE_AUTHENTICATOR),
+                    MessageAuthenticator::Absent => Ok(()),
+                }
+            }
+            (Code::AccountingRequest, Service::Accounting) => {
+                if !authenticator::matches(own, authenticator::accounting_request(bytes, secret)) {
+                    return discard(WRONG_AUTHENTICATOR);
+                }
+                match authenticator::message(bytes, Authenticator::default(), secret) {
+                    MessageAuthenticator::Wrong => discard(WRONG_MESSAGE_AUTHENTICATOR),
+                    _ => Ok(()),
+                }
+            }
+            // RFC 5997, section 3: it always has one.
+            (Code::StatusServer, _) => match authenticator::message(bytes, own, secret) {
+                MessageAuthenticator::Right => Ok(()),
+                MessageAuthenticator::Wrong => discard(WRONG_MESSAGE_AUTHENTICATOR),
+                MessageAuthenticator::Absent => discard(NO_MESSAGE_AUTHENTICATOR),
+            },
+            (code, service) => {
+                let detail = format!("a packet {code} has no place on the {service} port");
+                Err(Verdict::discard(Kind::ProtocolError, detail))
+            }
+        }
+    }
+}
+
+const NO_MESSAGE_AUTHENTICATOR: &str =
+    "the request has no Message-Authenticator, and the server requires one";
+const WRONG_MESSAGE_AUTHENTICATOR: &str =
+    "the Message-Authenticator is wrong: the shared secrets differ, most likely";
+const WRONG_AUTHENTICATOR: &str =
+    "the request's authenticator is wrong: the shared secrets differ, most likely";
+
+/// A reply: in front its Message-Authenticator, so that no attacker knows how the packet begins
+/// (draft-ietf-radext-deprecating-radius, after CVE-2024-3596), then the request's Proxy-States as
+/// they came (RFC 2865, section 5.33).
+fn reply(code: Code, request: &Packet, secret: &Secret) -> Result<Vec<u8>, EncodeError> {
+    let zeros = Attribute::digest(AttributeType::MESSAGE_AUTHENTICATOR, [0; 16]);
+    let first = (code != Code::AccountingResponse).then_some(zeros);
+    let states = request.all(AttributeType::PROXY_STATE).cloned();
+    let Packet { identifier, authenticator, .. } = *request;
+    let attributes = first.into_iter().chain(states).collect();
+    let reply = Packet { code, identifier, authenticator, attributes };
+    let mut bytes = reply.encode()?;
+    authenticator::seal_reply(&mut bytes, authenticator, secret);
+    Ok(bytes)
+}

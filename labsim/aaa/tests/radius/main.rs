@@ -1,0 +1,79 @@
+//! RADIUS client and server against each other, against the RFCs' packets, and against garbage.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod known_answers;
+mod logins;
+
+use ipnet::IpNet;
+use labsim_aaa::Secret;
+use labsim_aaa::log::LogEntry;
+use labsim_aaa::radius::Service;
+use labsim_aaa::radius::client::{Login, Method, Number, Options, Outcome, Session, Step};
+use labsim_aaa::radius::packet::Authenticator;
+use labsim_aaa::radius::server::{Answer, Endpoint, Server};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const SECRET: &str = "shared";
+
+fn peer() -> SocketAddr {
+    "192.168.11.201:61067".parse().unwrap()
+}
+
+/// The VIP, where the client sends its requests.
+fn vip() -> SocketAddr {
+    "172.16.4.99:1812".parse().unwrap()
+}
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Knows the document's client network, and the user `violet` with the password `indigo`.
+fn server() -> Server {
+    let clients: Vec<IpNet> = vec!["192.168.11.0/24".parse().unwrap()];
+    let users = BTreeMap::from([("violet".to_owned(), Secret::new("indigo"))]);
+    Server::new(Secret::new(SECRET), clients, users)
+}
+
+fn options() -> Options {
+    Options::new(Secret::new(SECRET))
+}
+
+fn number(identifier: u8) -> Number {
+    Number { identifier, authenticator: Authenticator([identifier.wrapping_mul(7); 16]) }
+}
+
+fn login(user: &str, password: &str, method: Method) -> Login {
+    Login::new(user, Secret::new(password), method)
+}
+
+fn session(login: &Login, options: &Options) -> Session {
+    Session::login(login, vip(), number(1), options).unwrap()
+}
+
+fn violet(method: Method) -> Session {
+    session(&login("violet", "indigo", method), &options())
+}
+
+/// What an endpoint does about a request that came from the client to the VIP.
+fn ask(endpoint: &mut Endpoint<'_>, request: &[u8]) -> Answer {
+    endpoint.handle(request, peer(), vip(), at(0))
+}
+
+/// A session's request, served by a fresh endpoint; and what the session makes of the reply.
+fn talk(session: &mut Session, server: &Server, service: Service) -> (Option<Outcome>, LogEntry) {
+    assert_eq!(session.advance(at(0)), Step::Send);
+    let answer = ask(&mut Endpoint::new(server, service), session.request());
+    let outcome = answer.reply.and_then(|reply| session.receive(&reply, session.server()));
+    (outcome, answer.log)
+}
+
+fn accept() -> Outcome {
+    Outcome::Accept { message: String::new() }
+}
+
+fn reject() -> Outcome {
+    Outcome::Reject { message: String::new() }
+}
