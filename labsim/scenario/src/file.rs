@@ -7,12 +7,18 @@
 mod expectation;
 mod forms;
 mod lenient;
+mod load_balancer;
 mod scenario;
+mod servers;
+mod steps;
 mod structure;
 mod topology;
 
 pub(crate) use expectation::*;
 pub(crate) use forms::{Items, Scalar, Table, Texts};
 pub(crate) use lenient::{Losses, Read, read};
+pub(crate) use load_balancer::*;
 pub(crate) use scenario::*;
+pub(crate) use servers::*;
+pub(crate) use steps::*;
 pub(crate) use topology::*;

@@ -8,11 +8,21 @@ use labsim_yaml::{Located, Mistake, Mistakes, Source, Span, mistake};
 use serde::de::IgnoredAny;
 use std::path::Path;
 
+/// A valid scenario, and what is to be said of it all the same.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What the file means.
+    pub scenario: Scenario,
+    /// What is allowed and cannot work, as real configurations have it, each with its place.
+    /// Shown like mistakes, and no reason not to run the scenario: it may be there to show this.
+    pub warnings: Mistakes,
+}
+
 /// Reads a scenario file and the topology file that it names.
 ///
 /// # Errors
 /// The mistakes of both files, each with its place.
-pub fn load(path: &Path) -> Result<Scenario, Mistakes> {
+pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
     scenario(&Source::open(path)?, path, |relative| Source::open_beside(path, relative))
 }
 
@@ -71,7 +81,7 @@ fn topology(source: &Source, path: &Path) -> TopologyRead {
     let resolved = value.map(|file| {
         let mut report = Report::new(source, losses);
         let resolved = resolve::topology(&file, &stem(path), &mut report);
-        mistakes.extend(report.into_mistakes());
+        mistakes.extend(report.into_parts().0);
         resolved
     });
     TopologyRead { resolved, mistakes, lacks_some }
@@ -81,7 +91,7 @@ fn scenario(
     source: &Source,
     path: &Path,
     open: impl Fn(&str) -> Result<Source, Mistakes>,
-) -> Result<Scenario, Mistakes> {
+) -> Result<Loaded, Mistakes> {
     let file::Read { value, mut mistakes, losses } = file::read::<ScenarioFile>(source);
     if !mistakes.is_empty() && is_topology(source) {
         let message = "this is a topology file; name a scenario, which names its topology itself";
@@ -109,7 +119,8 @@ fn scenario(
         },
     };
     let resolved = resolve::scenario(&file, &surroundings, &mut report);
-    mistakes.extend(report.into_mistakes());
+    let (found, warnings) = report.into_parts();
+    mistakes.extend(found);
     let name = ScenarioName::new(&stem(path));
     if let Err(message) = &name {
         mistakes.push(Mistake::of_file(source.name(), format!("{message}; rename the file")));
@@ -120,7 +131,8 @@ fn scenario(
     });
     match (name, topology) {
         (Ok(name), Some(topology)) if mistakes.is_empty() => {
-            Ok(resolved.into_scenario(name, topology.topology))
+            let scenario = resolved.into_scenario(name, topology.topology);
+            Ok(Loaded { scenario, warnings: warnings.into_iter().collect() })
         }
         _ => Err(mistakes),
     }

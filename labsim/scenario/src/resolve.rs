@@ -4,21 +4,29 @@
 //! can be, and whoever asked gets the result only if there was no mistake at all.
 
 mod address;
+mod context;
 mod exchange;
 mod expectations;
+mod forwarders;
 mod frames;
 mod load_balancers;
 mod lookup;
 mod mtu;
+mod radius;
+mod radius_servers;
 mod real_servers;
 mod routes;
 mod rows;
 mod scenario;
+mod snat;
 mod steps;
 mod subnets;
 mod sysctls;
+mod tacacs_login;
 mod tacacs_servers;
 mod topology;
+mod tunnels;
+mod virtual_servers;
 mod wiring;
 
 pub(crate) use scenario::{Surroundings, scenario};
@@ -35,6 +43,8 @@ const MOST: usize = 200;
 pub(crate) struct Report<'s> {
     source: &'s Source,
     mistakes: Vec<Mistake>,
+    /// What is allowed, and cannot work.
+    warnings: Vec<Mistake>,
     /// What could not be read of a file that has mistakes in its shape; `None` for one that has
     /// none.
     losses: Option<Losses>,
@@ -43,7 +53,7 @@ pub(crate) struct Report<'s> {
 impl<'s> Report<'s> {
     /// None so far.
     pub(crate) fn new(source: &'s Source, losses: Option<Losses>) -> Self {
-        Self { source, mistakes: Vec::new(), losses }
+        Self { source, mistakes: Vec::new(), warnings: Vec::new(), losses }
     }
 
     /// Adds one.
@@ -52,6 +62,13 @@ impl<'s> Report<'s> {
         let is_made_up = self.losses.is_some() && span == Span::default();
         if !is_made_up && self.mistakes.len() < MOST {
             self.mistakes.push(mistake(self.source, span, message));
+        }
+    }
+
+    /// Adds a warning: about what may be meant so, because it is to be shown that it cannot work.
+    pub(crate) fn warn(&mut self, span: Span, message: impl Into<String>) {
+        if self.warnings.len() < MOST {
+            self.warnings.push(mistake(self.source, span, message));
         }
     }
 
@@ -128,9 +145,9 @@ impl<'s> Report<'s> {
         self.source
     }
 
-    /// All of them.
-    pub(crate) fn into_mistakes(self) -> Vec<Mistake> {
-        self.mistakes
+    /// All mistakes, and all warnings.
+    pub(crate) fn into_parts(self) -> (Vec<Mistake>, Vec<Mistake>) {
+        (self.mistakes, self.warnings)
     }
 }
 

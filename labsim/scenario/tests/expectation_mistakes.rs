@@ -23,131 +23,131 @@ const CASES: &[Case<'_>] = &[
             "steps:\n  other: {tacacs_login: {from: client, to: 172.16.4.99:49, user: u, password: p}}\n",
         )],
         &[
-            "case.yaml:21:13: say which step: `step` is one of `other` and `login`",
+            "case.yaml:21:18: say which step: `step` is one of `other` and `login`",
             "case.yaml:22:16: say which step: `step` is one of `other` and `login`",
         ],
     ),
     (
         &[(
-            "{login: {result: pass}, pass",
-            "{login: {result: pass}, answered_by: {node: rs1}, pass",
+            "{answer: {result: pass}, pass",
+            "{answer: {result: pass}, answered_by: {node: rs1}, pass",
         )],
         &[
             "case.yaml:20:5: this expectation checks 2 things; keep one of `login`, `server_saw`, `answered_by`, `frames` or `exchange`",
         ],
     ),
     (
-        &[("{login: {result: pass}, pass", "{pass")],
+        &[("{answer: {result: pass}, pass", "{pass")],
         &[
             "case.yaml:20:5: this expectation checks nothing; add `login`, `server_saw`, `answered_by`, `frames` or `exchange`",
         ],
     ),
     (
-        &[("{login: {result: pass}", "{answered_by: {node: client}")],
+        &[("{answer: {result: pass}", "{answered_by: {node: client}")],
         &["case.yaml:20:26: `client` runs no TACACS+ server; name a node of `tacacs_servers`"],
     ),
     (
-        &[("{login: {result: pass}", "{server_saw: {client: 192.168.11.0/24}")],
+        &[("{answer: {result: pass}", "{server_saw: {client: 192.168.11.0/24}")],
         &["case.yaml:20:27: `192.168.11.0/24` has a prefix length; write the address alone"],
     ),
     (
-        &[("{login: {result: pass}, pass: yes", "{login: {result: pass}, pass: \"\"")],
+        &[("{answer: {result: pass}, pass: yes", "{answer: {result: pass}, pass: \"\"")],
         &["case.yaml:20:35: an empty sentence; write 1 to 500 bytes"],
     ),
     (
-        &[("{login: {result: pass}, pass: yes", "{login: {result: pass}, pass: \"a\\e[31m\"")],
+        &[("{answer: {result: pass}, pass: yes", "{answer: {result: pass}, pass: \"a\\e[31m\"")],
         &[
             "case.yaml:20:35: this sentence holds a control character; write it on one line, without any",
         ],
     ),
     (
-        &[("{login: {result: pass}, pass: yes, fail: no}", "{login: {result: pass}, pass: yes}")],
+        &[("{answer: {result: pass}, pass: yes, fail: no}", "{answer: {result: pass}, pass: yes}")],
         &["case.yaml:20:5: the key `fail` is missing…"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb, match: {}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb, match: {}, count: 1}")],
         &["case.yaml:20:19: `lb` is no `node:interface`; write it such as `lb:eth0`"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth1, match: {}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth1, match: {}, count: 1}")],
         &["case.yaml:20:19: `lb` has no interface `eth1`; it has `eth0` and `lo`"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:tunl0, match: {}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:tunl0, match: {}, count: 1}")],
         &["case.yaml:20:19: `lb` has no interface `tunl0`; it has `eth0` and `lo`"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: real_server:eth1, match: {}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: real_server:eth1, match: {}, count: 1}")],
         &["case.yaml:20:19: `rs1` has no interface `eth1`; it has `eth0`, `tunl0` and `lo`"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: -1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: -1}")],
         &["case.yaml:20:46: expected …"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: {at_least: 0}}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: {at_least: 0}}")],
         &["case.yaml:20:57: there are always 0 frames or more; write at least 1"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: 10000000}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: 10000000}")],
         &["case.yaml:20:46: 10000000 frames; at most 1000000 can be asked for"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, step: login, match: {}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, step: login, match: {}, count: 1}")],
         &["case.yaml:20:34: `step` says whose `real_server` is meant; leave it out here"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {ttl: 256}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {ttl: 256}, count: 1}")],
         &["case.yaml:20:41: `256` is out of range…"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {flags: SA}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {flags: SA}, count: 1}")],
         &[
             "case.yaml:20:43: `A` is no TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, `P.`, `F.` or `R.`",
         ],
     ),
     (
         &[(
-            "{login: {result: pass}",
+            "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {flags: S, protocol: udp}, count: 1}",
         )],
         &["case.yaml:20:35: `flags`, `seq` and `ack` are TCP's; leave them out, or the protocol"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {protocol: tcb}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {protocol: tcb}, count: 1}")],
         &[
             "case.yaml:20:46: `tcb` is no IP protocol; write a number up to 255, or one of tcp, udp, icmp, icmpv6, ipip, ipv6, gre",
         ],
     ),
     (
         &[(
-            "{login: {result: pass}",
+            "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {source: 10.0.0.1, destination: \"::1\"}, count: 1}",
         )],
         &["case.yaml:20:35: source and destination are of different families; give both the same"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {source: []}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {source: []}, count: 1}")],
         &["case.yaml:20:44: no address could match an empty list; write one"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {length: 19}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {length: 19}, count: 1}")],
         &["case.yaml:20:44: an IP packet has 20 bytes or more; write its length with its header"],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {outer: no}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {outer: no}, count: 1}")],
         &["case.yaml:20:43: `no` is no outer header; write its fields or `none`"],
     ),
     (
         &[(
-            "{login: {result: pass}",
+            "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {outer: {overhead: 20}}, count: 1}",
         )],
         &["case.yaml:20:35: `overhead` is counted from the inner `length`; write that too"],
     ),
     (
         &[(
-            "{login: {result: pass}",
+            "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {length: 60, outer: {length: 60}}, count: 1}",
         )],
         &[
@@ -155,7 +155,7 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
-        &[("{login: {result: pass}", "{frames: {at: lb:eth0, match: {outer: {tll: 1}}, count: 1}")],
+        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {outer: {tll: 1}}, count: 1}")],
         &["case.yaml:20:44: unknown key `tll`…"],
     ),
     (
@@ -212,7 +212,7 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[(
-            "  - {login: {result: pass}, pass: yes, fail: no}\n  - {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}\n",
+            "  - {answer: {result: pass}, pass: yes, fail: no}\n  - {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}\n",
             "  []\n",
         )],
         &["case.yaml:1:1: `expect` is empty; a scenario expects something, such as a `login`"],
@@ -234,7 +234,7 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[(
-            "{login: {result: pass}",
+            "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {length: 52, outer: {length: 72, overhead: 20}}, count: 1}",
         )],
         &["case.yaml:20:78: `overhead` and `length` say the same thing; keep one"],

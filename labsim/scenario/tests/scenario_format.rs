@@ -38,7 +38,7 @@ fn defaults_are_those_of_the_formats_description() {
     assert!(!server.fastl4.loose_initiation && !server.fastl4.loose_close);
     assert_eq!(server.fastl4.idle_timeout.as_secs(), 300);
     assert_eq!(balancer.pools[0].encapsulation, Encapsulation::Ipip);
-    let StepAction::TacacsLogin(login) = &lab.steps[0].action;
+    let StepAction::TacacsLogin(login) = &lab.steps[0].action else { panic!() };
     assert_eq!(login.secret.expose(), "s");
     assert_eq!(lab.tacacs_servers.len(), 2);
     assert!(lab.tacacs_servers.values().all(|server| server.port == 49));
@@ -137,7 +137,7 @@ fn a_row_may_say_how_it_passes_instead_of_who_sends_it() {
 #[test]
 fn frames_are_matched_by_any_header_field() {
     let lab = scenario(&[(
-        "{login: {result: pass}",
+        "{answer: {result: pass}",
         "{frames: {at: real_server:tunl0, count: {at_least: 2}, match: {direction: in, protocol: 6, \
          source: [192.168.11.201, 10.0.0.0/8], destination_port: 49, flags: P., seq: 1, outer: none}}",
     )]);

@@ -10,7 +10,9 @@ use std::path::Path;
 
 fn tacacs_ipip() -> Scenario {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    load(&root.join("scenarios/tacacs-ipip.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    load(&root.join("scenarios/tacacs-ipip.yaml"))
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        .scenario
 }
 
 /// The exchange at `interface` (of the server that answered, if no node is named) and its rows.
@@ -128,7 +130,7 @@ fn the_rest_of_the_documents_story_is_demanded() {
     let vip = "172.16.4.99".parse().ok();
     assert!(checks.iter().any(|check| matches!(
         check,
-        Check::Login { result: LoginResult::Pass, source, .. } if *source == vip
+        Check::Answer { result: LoginResult::Pass, source, .. } if *source == vip
     )));
     assert!(checks.iter().any(|check| matches!(
         check,

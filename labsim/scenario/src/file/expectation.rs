@@ -10,22 +10,30 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
-    {"required": ["login"]},
+    {"required": ["answer"]},
     {"required": ["server_saw"]},
     {"required": ["answered_by"]},
+    {"required": ["spread"]},
+    {"required": ["forwarder"]},
     {"required": ["frames"]},
     {"required": ["exchange"]},
 ]))]
 pub(crate) struct ExpectationFields {
-    /// How a login ended, and whom the client saw as its server.
+    /// How every login or request of a step ended, and whom the client saw as its server.
     #[serde(default, deserialize_with = "or_empty")]
-    pub(crate) login: Option<Located<LoginCheck>>,
+    pub(crate) answer: Option<Located<AnswerCheck>>,
     /// The client address that the server saw.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) server_saw: Option<Located<ServerSawCheck>>,
     /// Which server answered.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) answered_by: Option<Located<AnsweredByCheck>>,
+    /// Which servers answered a step's logins, and how many each.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) spread: Option<Located<SpreadCheck>>,
+    /// A counter of a load balancer's forwarder at the end.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) forwarder: Option<Located<ForwarderCheck>>,
     /// Frames of one kind at one interface, counted.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) frames: Option<Located<FramesCheck>>,
@@ -38,11 +46,11 @@ pub(crate) struct ExpectationFields {
     pub(crate) fail: Located<String>,
 }
 
-/// How a login ended.
+/// How every login or request of a step ended.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct LoginCheck {
-    /// The step; not needed where there is only one.
+pub(crate) struct AnswerCheck {
+    /// The step; not needed where only one asks a server.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// Its result.
@@ -52,11 +60,11 @@ pub(crate) struct LoginCheck {
     pub(crate) source: Option<Located<String>>,
 }
 
-/// A login's result.
+/// How a login or a request ended.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LoginResultWord {
-    /// The server said PASS.
+    /// The server said PASS, or accepted what was sent.
     Pass,
     /// The server said FAIL: user or password are wrong.
     Fail,
@@ -66,13 +74,15 @@ pub(crate) enum LoginResultWord {
     Refused,
     /// No answer in time.
     Timeout,
+    /// It paused, and nothing resumed it.
+    Paused,
 }
 
 /// The client address that the server saw.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServerSawCheck {
-    /// The step; not needed where there is only one.
+    /// The step; not needed where only one asks a server.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// The address.
@@ -83,11 +93,36 @@ pub(crate) struct ServerSawCheck {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnsweredByCheck {
-    /// The step; not needed where there is only one.
+    /// The step; not needed where only one asks a server.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// A node, or a list of which it is one.
     pub(crate) node: Located<Texts>,
+}
+
+/// Which servers answered a step's logins.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpreadCheck {
+    /// The step; not needed where only one asks a server.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) step: Option<Located<String>>,
+    /// The servers; no other may have answered.
+    pub(crate) nodes: Located<Texts>,
+    /// How many logins each of them must have answered at least.
+    pub(crate) at_least: Located<u64>,
+}
+
+/// A counter of a load balancer's forwarder.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForwarderCheck {
+    /// The load balancer's node.
+    pub(crate) node: Located<String>,
+    /// The counter: an outcome such as `no_flow`, or one such as `flows.timed_out`.
+    pub(crate) counter: Located<String>,
+    /// What it must be.
+    pub(crate) count: Located<CountForm>,
 }
 
 /// Frames of one kind, counted.
@@ -96,7 +131,7 @@ pub(crate) struct AnsweredByCheck {
 pub(crate) struct FramesCheck {
     /// Where: `node:interface`; `real_server:eth0` is the server that answered the step.
     pub(crate) at: Located<String>,
-    /// The step that `real_server` speaks of; not needed where there is only one.
+    /// The step that `real_server` speaks of; not needed where only one asks a server.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// Which frames.
@@ -107,14 +142,14 @@ pub(crate) struct FramesCheck {
 }
 
 forms! {
-    /// How many frames.
-    CountForm = "a number of frames, or `{at_least: n}`" {
-        number: "Exactly that many; 0 counts only if the capture was alive before and after.";
+    /// How many.
+    CountForm = "a number, or `{at_least: n}`" {
+        number: "Exactly that many; 0 frames count only if the capture was alive before and after.";
         map: CountFields;
     }
 }
 
-/// A least number of frames.
+/// A least number.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CountFields {
@@ -128,7 +163,7 @@ pub(crate) struct CountFields {
 pub(crate) struct ExchangeCheck {
     /// Where: `node:interface`; `real_server:eth0` is the server that answered the step.
     pub(crate) at: Located<String>,
-    /// The step; not needed where there is only one.
+    /// The step; not needed where only one asks a server.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) step: Option<Located<String>>,
     /// Only frames that come `in`, or go `out`, at this interface. Needed where the frames of

@@ -1,11 +1,11 @@
 //! Exchanges: a conversation as it must look at one capture point.
 
 use super::Report;
-use super::expectations::Context;
+use super::context::{Asking, Context};
 use super::frames::{self, Fields};
 use super::rows::{Row, Sender, rows};
 use crate::file::{ExchangeCheck, RowsForm, SideForm};
-use crate::model::{CapturePoint, Check, Direction, FrameMatch, PointNode, TacacsLogin};
+use crate::model::{CapturePoint, Check, Direction, FrameMatch, PointNode};
 use crate::text::{listed, quoted};
 use labsim_yaml::{Located, Span};
 
@@ -63,8 +63,11 @@ pub(super) fn exchange(
     };
     let (step, at) = (step?, at?);
     let direction = fields.direction.map(frames::direction);
-    // A step with a mistake has no login, and says not who the client is.
-    let seat = seat(&at, context.login(&step)?, context);
+    if !matches!(at.node, PointNode::RealServerOf(_)) {
+        context.one_flow(&step, check.span, report);
+    }
+    // A step with a mistake asks nobody, and says not who the client is.
+    let seat = seat(&at, &context.asking(&step)?, context);
     let plan = Plan { place: check.span, at: &fields.at, direction, seat, client, server };
     let frames = plan.frames(rows, report)?;
     let budget = context.rows_left.checked_sub(frames.len());
@@ -101,10 +104,10 @@ fn side(form: Option<&Located<SideForm>>, report: &mut Report<'_>) -> Option<(Si
     Some((side, form.span))
 }
 
-fn seat(at: &CapturePoint, login: &TacacsLogin, context: &Context<'_>) -> Seat {
+fn seat(at: &CapturePoint, asking: &Asking<'_>, context: &Context<'_>) -> Seat {
     match &at.node {
         PointNode::RealServerOf(_) => Seat::Server,
-        PointNode::Named(node) if *node == login.from => Seat::Client,
+        PointNode::Named(node) if asking.from.contains(node) => Seat::Client,
         PointNode::Named(node) if context.is_server(node) => Seat::Server,
         PointNode::Named(_) => Seat::Between,
     }

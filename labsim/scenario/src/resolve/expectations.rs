@@ -1,46 +1,24 @@
 //! Expectations: exactly one check each, about steps and capture points that exist.
 
+use super::context::Context;
 use super::exchange::exchange;
-use super::lookup::Lookup;
-use super::rows::{Row, rows};
+use super::forwarders::{counter, load_balancer};
 use super::topology::REAL_SERVER;
 use super::{Report, address, frames};
 use crate::file::{
-    AnsweredByCheck, CountForm, ExpectationFields, FramesCheck, LoginCheck, LoginResultWord,
-    ScenarioFile, ServerSawCheck,
+    AnswerCheck, AnsweredByCheck, CountForm, ExpectationFields, ForwarderCheck, FramesCheck,
+    LoginResultWord, ScenarioFile, ServerSawCheck, SpreadCheck, Texts,
 };
-use crate::model::{
-    CapturePoint, Check, Count, Expectation, InterfaceName, LoginResult, NodeName, Place,
-    PointNode, RealServer, Step, StepAction, StepName, TacacsLogin, TacacsServer,
-};
-use crate::text::{listed, quoted};
+use crate::model::{Check, Count, Expectation, LoginResult, NodeName, Place, StepName};
 use labsim_yaml::{Located, Span};
-use std::collections::BTreeMap;
 
 /// Most expectations of a scenario.
 const EXPECTATIONS: usize = 1024;
-/// Most conversations of a scenario.
-const CONVERSATIONS: usize = 256;
-/// Most rows of all exchanges together.
-const ROWS: usize = 20_000;
 /// Most frames that a count can ask for.
 const FRAMES: u64 = 1_000_000;
-/// Longest sentence in bytes.
+/// Longest name of an expectation, and longest sentence, in bytes.
+const NAME: usize = 100;
 const SENTENCE: usize = 500;
-
-/// What expectations may speak of.
-pub(super) struct Context<'a> {
-    pub(super) lookup: &'a Lookup<'a>,
-    pub(super) steps: &'a [Step],
-    /// The names of all steps, those with mistakes among them.
-    pub(super) names: &'a [StepName],
-    pub(super) real_servers: &'a BTreeMap<NodeName, RealServer>,
-    pub(super) tacacs_servers: &'a BTreeMap<NodeName, TacacsServer>,
-    /// `None` for one that could not be read.
-    pub(super) conversations: BTreeMap<&'a str, Option<Vec<Row>>>,
-    /// How many rows may still follow.
-    pub(super) rows_left: usize,
-}
 
 /// Resolves all expectations.
 pub(super) fn expectations(
@@ -51,180 +29,51 @@ pub(super) fn expectations(
     if file.expect.is_empty() {
         report.empty(
             Span::default(),
-            "`expect` is empty; a scenario expects something, such as a `login`",
+            "`expect` is empty; a scenario expects something, such as an `answer`",
         );
     }
-    if let Some(first) = file.expect.get(EXPECTATIONS) {
-        report.limit(first.span, file.expect.len(), EXPECTATIONS, "expectation");
+    if let Some((key, _)) = file.expect.iter().nth(EXPECTATIONS) {
+        report.limit(key.span, file.expect.len(), EXPECTATIONS, "expectation");
     }
     let list = file.expect.iter().take(EXPECTATIONS);
-    list.filter_map(|one| expectation(one, &mut context, report)).collect()
-}
-
-impl<'a> Context<'a> {
-    /// Reads the conversations, and leaves room for the rest.
-    pub(super) fn new(
-        file: &'a ScenarioFile,
-        lookup: &'a Lookup<'a>,
-        (steps, names): (&'a [Step], &'a [StepName]),
-        real_servers: &'a BTreeMap<NodeName, RealServer>,
-        tacacs_servers: &'a BTreeMap<NodeName, TacacsServer>,
-        report: &mut Report<'_>,
-    ) -> Self {
-        let table = &file.conversations;
-        if let Some((key, _)) = table.iter().nth(CONVERSATIONS) {
-            report.limit(key.span, table.len(), CONVERSATIONS, "conversation");
-        }
-        let mut conversations = BTreeMap::new();
-        for (key, list) in table.iter().take(CONVERSATIONS) {
-            if list.is_empty() {
-                report.empty(
-                    key.span,
-                    "a conversation without rows; add one such as `client S seq 0`",
-                );
-            }
-            conversations.insert(key.as_str(), rows(list, report));
-        }
-        let rows_left = ROWS;
-        Self { lookup, steps, names, real_servers, tacacs_servers, conversations, rows_left }
-    }
-
-    /// The step that is meant: the named one, or the only one.
-    pub(super) fn step(
-        &self,
-        written: Option<&Located<String>>,
-        place: Span,
-        report: &mut Report<'_>,
-    ) -> Option<StepName> {
-        let names = self.names;
-        match (written, names) {
-            (None, [only]) => Some(only.clone()),
-            // That is a mistake already.
-            (_, []) => None,
-            (None, _) => {
-                report.at(
-                    place,
-                    format!("say which step: `step` is one of {}", listed(names.iter())),
-                );
-                None
-            }
-            (Some(name), _) => {
-                let known = names.iter().find(|known| known.as_str() == name.value);
-                if known.is_none() {
-                    report.absent(
-                        name.span,
-                        name,
-                        format!(
-                            "there is no step {}; `steps` has {}",
-                            quoted(name),
-                            listed(names.iter())
-                        ),
-                    );
-                }
-                known.cloned()
-            }
-        }
-    }
-
-    /// The login that a step makes.
-    pub(super) fn login(&self, name: &StepName) -> Option<&'a TacacsLogin> {
-        self.steps.iter().find(|step| step.name == *name).map(|step| {
-            let StepAction::TacacsLogin(login) = &step.action;
-            login
-        })
-    }
-
-    /// Whether a node serves: its side of a conversation is the server's.
-    pub(super) fn is_server(&self, node: &NodeName) -> bool {
-        self.real_servers.contains_key(node) || self.tacacs_servers.contains_key(node)
-    }
-
-    /// The interface that `node:interface` names.
-    pub(super) fn point(
-        &self,
-        text: &Located<String>,
-        step: Option<&StepName>,
-        report: &mut Report<'_>,
-    ) -> Option<CapturePoint> {
-        let Some((node, interface)) = text.split_once(':') else {
-            report.at(
-                text.span,
-                format!("{} is no `node:interface`; write it such as `lb:eth0`", quoted(text)),
-            );
-            return None;
-        };
-        let interface_name = report.take(text.span, InterfaceName::new(interface));
-        let (point, nodes): (_, Vec<NodeName>) = if node == REAL_SERVER {
-            if self.tacacs_servers.is_empty() {
-                report.empty(text.span, "no server can have answered; add one to `tacacs_servers`");
-                return None;
-            }
-            (PointNode::RealServerOf(step?.clone()), self.tacacs_servers.keys().cloned().collect())
-        } else {
-            let name = self.lookup.node(&Located::new(node.to_owned(), text.span), report)?;
-            (PointNode::Named(name.clone()), vec![name])
-        };
-        let interface = interface_name?;
-        let known = self.lookup.knows_names();
-        if let Some(without) = nodes.iter().find(|node| known && !self.has(node, &interface)) {
-            report.empty(text.span, self.lacks(without, &interface));
-            return None;
-        }
-        Some(CapturePoint { node: point, interface })
-    }
-
-    fn has(&self, node: &NodeName, interface: &InterfaceName) -> bool {
-        self.lookup.get(node).is_none_or(|found| {
-            interface.as_str() == "lo"
-                || found.interfaces.iter().any(|one| one.name == *interface)
-                || self.tunnel(node).is_some_and(|tunnel| tunnel == interface)
-        })
-    }
-
-    fn tunnel(&self, node: &NodeName) -> Option<&InterfaceName> {
-        Some(&self.real_servers.get(node)?.tunnel.as_ref()?.name)
-    }
-
-    fn lacks(&self, node: &NodeName, interface: &InterfaceName) -> String {
-        let lo = InterfaceName::new("lo").ok();
-        let found = self.lookup.get(node);
-        let mut names: Vec<&InterfaceName> =
-            found.iter().flat_map(|node| &node.interfaces).map(|one| &one.name).collect();
-        names.extend(self.tunnel(node));
-        names.extend(&lo);
-        format!("`{node}` has no interface `{interface}`; it has {}", listed(names.into_iter()))
-    }
+    list.filter_map(|(key, one)| expectation(key, one, &mut context, report)).collect()
 }
 
 fn expectation(
+    key: &Located<String>,
     written: &Located<ExpectationFields>,
     context: &mut Context<'_>,
     report: &mut Report<'_>,
 ) -> Option<Expectation> {
     let fields = &written.value;
+    report.plain(key, "expectation's name", NAME);
     let pass = sentence(&fields.pass, report);
     let fail = sentence(&fields.fail, report);
     let checks = [
-        fields.login.as_ref().map(|check| login(check, context, report)),
+        fields.answer.as_ref().map(|check| answer(check, context, report)),
         fields.server_saw.as_ref().map(|check| server_saw(check, context, report)),
         fields.answered_by.as_ref().map(|check| answered_by(check, context, report)),
+        fields.spread.as_ref().map(|check| spread(check, context, report)),
+        fields.forwarder.as_ref().map(|check| forwarder(check, context, report)),
         fields.frames.as_ref().map(|check| counted(check, context, report)),
         fields.exchange.as_ref().map(|check| exchange(check, context, report)),
     ];
     let mut checks: Vec<Option<Check>> = checks.into_iter().flatten().collect();
-    const KINDS: &str = "`login`, `server_saw`, `answered_by`, `frames` or `exchange`";
+    const KINDS: &str = "`answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames` \
+                         or `exchange`";
     let number = checks.len();
     if number == 0 {
-        report.empty(written.span, format!("this expectation checks nothing; add {KINDS}"));
+        report.empty(key.span, format!("this expectation checks nothing; add {KINDS}"));
         return None;
     }
     if number > 1 {
         let message = format!("this expectation checks {number} things; keep one of {KINDS}");
-        report.at(written.span, message);
+        report.at(key.span, message);
         return None;
     }
-    let place = Place { file: report.source().name().to_owned(), line: written.span.line() };
-    Some(Expectation { pass, fail, place, check: checks.pop()?? })
+    let place = Place { file: report.source().name().to_owned(), line: key.span.line() };
+    let name = key.value.clone();
+    Some(Expectation { name, pass, fail, place, check: checks.pop()?? })
 }
 
 fn sentence(text: &Located<String>, report: &mut Report<'_>) -> String {
@@ -233,8 +82,8 @@ fn sentence(text: &Located<String>, report: &mut Report<'_>) -> String {
     trimmed.value
 }
 
-fn login(
-    check: &Located<LoginCheck>,
+fn answer(
+    check: &Located<AnswerCheck>,
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Option<Check> {
@@ -245,15 +94,16 @@ fn login(
         LoginResultWord::Error => LoginResult::Error,
         LoginResultWord::Refused => LoginResult::Refused,
         LoginResultWord::Timeout => LoginResult::Timeout,
+        LoginResultWord::Paused => LoginResult::Paused,
     };
     let source = match &check.value.source {
         Some(text) => Some(report.take(text.span, address::host(text))?),
         None => None,
     };
     if let (Some(text), LoginResult::Timeout) = (&check.value.source, result) {
-        report.at(text.span, "a login without an answer has no source to check; leave it out");
+        report.at(text.span, "without an answer there is no source to check; leave it out");
     }
-    Some(Check::Login { step: step?, result, source })
+    Some(Check::Answer { step: step?, result, source })
 }
 
 fn server_saw(
@@ -272,17 +122,80 @@ fn answered_by(
     report: &mut Report<'_>,
 ) -> Option<Check> {
     let step = context.step(check.value.step.as_ref(), check.span, report);
-    let mut nodes = Vec::new();
-    for node in context.lookup.nodes(&check.value.node, report) {
-        if !context.tacacs_servers.contains_key(&node.value) {
+    let nodes = servers(&check.value.node, step.as_ref(), context, report);
+    Some(Check::AnsweredBy { step: step?, nodes })
+}
+
+/// Nodes that run a server of the kind that a step asks.
+fn servers(
+    texts: &Located<Texts>,
+    step: Option<&StepName>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Vec<NodeName> {
+    let nodes = context.world.lookup.nodes(texts, report);
+    let Some(asking) = step.and_then(|step| context.asking(step)) else { return Vec::new() };
+    let (what, list) = asking.kind.words();
+    let known = context.servers(asking.kind);
+    let mut servers = Vec::new();
+    for node in nodes {
+        if !known.contains(&&node.value) {
             report.empty(
                 node.span,
-                format!("`{}` runs no TACACS+ server; name a node of `tacacs_servers`", node.value),
+                format!("`{}` runs no {what} server; name a node of `{list}`", node.value),
             );
         }
-        nodes.push(node.value);
+        servers.push(node.value);
     }
-    Some(Check::AnsweredBy { step: step?, nodes })
+    servers
+}
+
+fn spread(
+    check: &Located<SpreadCheck>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    let step = context.step(check.value.step.as_ref(), check.span, report);
+    let nodes = servers(&check.value.nodes, step.as_ref(), context, report);
+    let at_least = check.value.at_least;
+    let asking = context.asking(step.as_ref()?)?;
+    let least = at_least.value.saturating_mul(nodes.len() as u64);
+    if at_least.value == 0 {
+        report.at(at_least.span, "every server answers 0 logins or more; write at least 1");
+    } else if least > asking.number {
+        report.at(
+            at_least.span,
+            format!("that is {least} logins, and the step makes {}; write less", asking.number),
+        );
+    }
+    Some(Check::Spread { step: step?, nodes, at_least: at_least.value })
+}
+
+fn forwarder(
+    check: &Located<ForwarderCheck>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    let fields = &check.value;
+    let (balancers, lookup) = (context.world.load_balancers, context.world.lookup);
+    let node = load_balancer(&fields.node, balancers, lookup, report);
+    let counter = counter(&fields.counter, report);
+    let (count, _) = count(&fields.count, report);
+    Some(Check::Forwarder { node: node?, counter: counter?, count })
+}
+
+/// How many, and where the number stands.
+fn count(form: &Located<CountForm>, report: &mut Report<'_>) -> (Count, Located<u64>) {
+    match &form.value {
+        CountForm::Number(number) => (Count::Exactly(*number), Located::new(*number, form.span)),
+        CountForm::Map(map) => {
+            let least = map.at_least;
+            if least.value == 0 {
+                report.at(least.span, "it is always 0 or more; write at least 1");
+            }
+            (Count::AtLeast(least.value), least)
+        }
+    }
 }
 
 fn counted(
@@ -303,18 +216,10 @@ fn counted(
     let at = context.point(&fields.at, step.as_ref(), report);
     let matching = frames::fields(&fields.matching.value, report);
     let matching = frames::complete(matching, fields.matching.span, report);
-    let (count, number, place) = match &fields.count.value {
-        CountForm::Number(number) => (Count::Exactly(*number), *number, fields.count.span),
-        CountForm::Map(map) => {
-            let least = map.at_least;
-            if least.value == 0 {
-                report.at(least.span, "there are always 0 frames or more; write at least 1");
-            }
-            (Count::AtLeast(least.value), least.value, least.span)
-        }
-    };
-    if number > FRAMES {
-        report.at(place, format!("{number} frames; at most {FRAMES} can be asked for"));
+    let (count, number) = count(&fields.count, report);
+    if number.value > FRAMES {
+        let message = format!("{} frames; at most {FRAMES} can be asked for", number.value);
+        report.at(number.span, message);
     }
     Some(Check::Frames { at: at?, matching: matching.ok()?, count })
 }

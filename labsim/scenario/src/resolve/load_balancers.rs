@@ -1,20 +1,16 @@
 //! Load balancers: virtual servers, pools, members.
 
 use super::lookup::{Lookup, Vips};
+use super::virtual_servers::{fits, virtual_server};
 use super::{Report, address};
-use crate::file::{
-    FastL4Fields, IpProtocolWord, LoadBalancerFields, OuterSourceWord, PoolFields, ProfileWord,
-    Table, VirtualServerFields,
-};
+use crate::file::{GreFields, LoadBalancerFields, OuterSourceWord, PoolFields, ProfileForm, Table};
 use crate::model::{
-    Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool,
-    VirtualServer,
+    Encapsulation, GreOptions, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool,
 };
 use crate::text::{counted, listed, quoted};
-use labsim_yaml::{Located, Span};
+use labsim_yaml::Located;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::time::Duration;
 
 /// Most virtual servers, and most pools, of a load balancer.
 const OBJECTS: usize = 1024;
@@ -22,11 +18,6 @@ const OBJECTS: usize = 1024;
 const MEMBERS: usize = 4096;
 /// Longest name of a virtual server or a pool in bytes.
 const NAME: usize = 255;
-/// F5's idle timeout of fastL4.
-const IDLE_TIMEOUT: u64 = 300;
-/// Longest idle timeout: a day.
-const LONGEST_TIMEOUT: u64 = 86_400;
-
 /// Resolves all load balancers.
 pub(super) fn load_balancers(
     table: &Table<Located<LoadBalancerFields>>,
@@ -91,10 +82,12 @@ fn load_balancer(
     }
     let known: HashMap<&str, &Pool> =
         balancer.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
+    let written: HashMap<&str, &PoolFields> =
+        pools.iter().map(|(name, fields)| (name.as_str(), &fields.value)).collect();
     let mut destinations = HashMap::new();
     for (name, fields) in virtual_servers.iter().take(OBJECTS) {
         report.plain(name, "virtual server name", NAME);
-        let server = virtual_server(name, &fields.value, lookup, report);
+        let server = virtual_server((name, key), &fields.value, lookup, report);
         vips.add(server.as_ref().map(|server| server.destination.ip()));
         let Some(server) = server else { continue };
         let place = fields.value.destination.span;
@@ -111,7 +104,9 @@ fn load_balancer(
             );
         }
         match known.get(server.pool.as_str()) {
-            Some(pool) => fits(&server, pool, fields.value.destination.span, report),
+            Some(pool) => {
+                fits(&server, &fields.value, (pool, &written[pool.name.as_str()]), report)
+            }
             None => {
                 let pools = balancer.pools.iter().map(|pool| &pool.name);
                 report.absent(
@@ -128,75 +123,6 @@ fn load_balancer(
         balancer.virtual_servers.push(server);
     }
     balancer
-}
-
-/// What a virtual server and its pool must have in common.
-fn fits(server: &VirtualServer, pool: &Pool, place: Span, report: &mut Report<'_>) {
-    if pool.members.iter().any(|member| member.address == server.destination.ip()) {
-        report.at(
-            place,
-            format!(
-                "the VIP is a member of its own pool {}; give one of them another address",
-                quoted(&pool.name)
-            ),
-        );
-    }
-}
-
-fn virtual_server(
-    name: &Located<String>,
-    fields: &VirtualServerFields,
-    lookup: &Lookup<'_>,
-    report: &mut Report<'_>,
-) -> Option<VirtualServer> {
-    let destination = report.take(fields.destination.span, address::socket(&fields.destination));
-    if destination.is_some_and(|vip| vip.is_ipv6()) {
-        report
-            .at(fields.destination.span, "IPv6 VIPs are not supported yet; write an IPv4 address");
-    }
-    if let Some(owner) = destination.and_then(|vip| lookup.owner(vip.ip())) {
-        report.at(
-            fields.destination.span,
-            format!(
-                "the VIP is the address of `{}:{}`, whose kernel would answer itself; give the \
-                 virtual server an address that no interface has",
-                owner.node, owner.interface
-            ),
-        );
-    }
-    if let Some(place) = fields.translate_address.filter(|translate| translate.value) {
-        report.at(
-            place.span,
-            "address translation is not supported yet; write `translate_address: false`",
-        );
-    }
-    Some(VirtualServer {
-        name: name.value.clone(),
-        destination: destination?,
-        ip_protocol: match fields.ip_protocol {
-            IpProtocolWord::Tcp => IpProtocol::Tcp,
-            IpProtocolWord::Udp => IpProtocol::Udp,
-        },
-        pool: fields.pool.value.clone(),
-        translate_address: false,
-        translate_port: fields.translate_port.unwrap_or(true),
-        fastl4: fastl4(fields.fastl4.as_ref(), report),
-    })
-}
-
-fn fastl4(fields: Option<&FastL4Fields>, report: &mut Report<'_>) -> FastL4 {
-    let timeout = fields.and_then(|fields| fields.idle_timeout);
-    if let Some(seconds) = timeout.filter(|one| !(1..=LONGEST_TIMEOUT).contains(&one.value)) {
-        report.at(
-            seconds.span,
-            format!("an idle timeout of {} s; write 1 to {LONGEST_TIMEOUT}", seconds.value),
-        );
-    }
-    FastL4 {
-        loose_initiation: fields.is_some_and(|fields| fields.loose_initiation),
-        loose_close: fields.is_some_and(|fields| fields.loose_close),
-        idle_timeout: Duration::from_secs(timeout.map_or(IDLE_TIMEOUT, |one| one.value)),
-    }
 }
 
 fn pool(
@@ -238,10 +164,32 @@ fn pool(
     }
     Pool {
         name: name.value.clone(),
-        encapsulation: match fields.profile {
-            ProfileWord::None => Encapsulation::None,
-            ProfileWord::Ipip => Encapsulation::Ipip,
-        },
+        encapsulation: encapsulation(fields.profile.as_ref(), report),
         members,
+    }
+}
+
+fn encapsulation(profile: Option<&Located<ProfileForm>>, report: &mut Report<'_>) -> Encapsulation {
+    let Some(profile) = profile else { return Encapsulation::None };
+    match &profile.value {
+        ProfileForm::Text(word) => match word.as_str() {
+            "none" => Encapsulation::None,
+            "ipip" => Encapsulation::Ipip,
+            "gre" => Encapsulation::Gre(GreOptions::default()),
+            other => {
+                report.at(
+                    profile.span,
+                    format!(
+                        "{} is no tunnel profile; write `none`, `ipip` or `gre`",
+                        quoted(other)
+                    ),
+                );
+                Encapsulation::None
+            }
+        },
+        ProfileForm::Map(map) => {
+            let GreFields { key, checksum } = map.gre;
+            Encapsulation::Gre(GreOptions { key, checksum })
+        }
     }
 }

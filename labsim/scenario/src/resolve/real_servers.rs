@@ -1,25 +1,20 @@
-//! Real servers: the tunnel's end, the VIP on lo, kernel settings.
+//! Real servers: the VIP on lo, kernel settings; the tunnel's end is in [`super::tunnels`].
 
 use super::lookup::{Lookup, Vips};
 use super::sysctls::{Scope, sysctls};
+use super::tunnels::{Tunnel, tunnel};
 use super::{Report, address};
-use crate::file::{OneVipForm, RealServerFields, TunnelForm, VipFields, VipForm};
-use crate::model::{
-    InterfaceName, LoadBalancer, Node, NodeName, RealServer, TunnelDevice, VipAddress,
-};
-use crate::text::quoted;
+use crate::file::{OneVipForm, RealServerFields, VipFields, VipForm};
+use crate::model::{InterfaceName, LoadBalancer, Node, NodeName, RealServer, VipAddress};
 use labsim_yaml::{Located, Span};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Most VIPs of a real server.
 const VIPS: usize = 256;
-/// The IPIP device that the kernel makes in every namespace (ipip in Linux).
-const TUNL0: &str = "tunl0";
-
 /// Resolves all real servers.
 pub(super) fn real_servers(
-    list: &[Located<RealServerFields>],
+    list: &[&Located<RealServerFields>],
     load_balancers: &BTreeMap<NodeName, LoadBalancer>,
     known: &mut Vips,
     lookup: &Lookup<'_>,
@@ -65,100 +60,6 @@ pub(super) fn real_servers(
         }
     }
     all
-}
-
-/// A tunnel's end, before it is known whose it is.
-struct Tunnel {
-    device: InterfaceName,
-    address: TunnelAddress,
-}
-
-enum TunnelAddress {
-    Own,
-    None,
-    Is(IpAddr),
-}
-
-impl Tunnel {
-    /// This node's tunnel device.
-    fn of(
-        &self,
-        name: &NodeName,
-        node: Option<&Node>,
-        members: &HashSet<IpAddr>,
-        knows_addresses: bool,
-    ) -> Result<TunnelDevice, String> {
-        let interfaces = node.map(|node| node.interfaces.as_slice()).unwrap_or_default();
-        if interfaces.iter().any(|one| one.name == self.device) {
-            return Err(format!(
-                "`{name}` has an interface `{}` already; give the tunnel another device",
-                self.device
-            ));
-        }
-        let address = match self.address {
-            TunnelAddress::None => None,
-            TunnelAddress::Is(address) => Some(address),
-            TunnelAddress::Own => {
-                let mut own = interfaces
-                    .iter()
-                    .flat_map(|one| &one.addresses)
-                    .map(ipnet::IpNet::addr)
-                    .filter(IpAddr::is_ipv4);
-                let first = own.clone().next();
-                let own = own.find(|address| members.contains(address)).or(first);
-                if own.is_none() && node.is_some() && knows_addresses {
-                    return Err(format!(
-                        "`{name}` has no IPv4 address to put on `{}`; give it one in the topology",
-                        self.device
-                    ));
-                }
-                own
-            }
-        };
-        Ok(TunnelDevice { name: self.device.clone(), address })
-    }
-}
-
-fn tunnel(form: &Located<TunnelForm>, report: &mut Report<'_>) -> Option<Tunnel> {
-    let (mode, mode_at, device, written) = match &form.value {
-        TunnelForm::Text(mode) => (mode, form.span, None, None),
-        TunnelForm::Map(map) => {
-            (&map.mode.value, map.mode.span, map.device.as_ref(), map.address.as_ref())
-        }
-    };
-    if mode != "ipip" {
-        report.at(mode_at, format!("{} is no tunnel; write `ipip`", quoted(mode)));
-    }
-    // A device or address with a mistake leaves the usual one, so that nothing else is missed.
-    let device = device.and_then(|device| report.take(device.span, tunnel_device(device)));
-    let device = device.or_else(|| InterfaceName::new(TUNL0).ok());
-    let address = match written {
-        None => TunnelAddress::Own,
-        Some(text) => match text.value.as_str() {
-            "own" => TunnelAddress::Own,
-            "none" => TunnelAddress::None,
-            _ => {
-                let checked = address::host(text)
-                    .map_err(|message| format!("{message}, `own` or `none`"))
-                    .and_then(|address| match address {
-                        IpAddr::V4(_) => Ok(address),
-                        IpAddr::V6(_) => Err("an ipip tunnel takes an IPv4 address".to_owned()),
-                    });
-                report.take(text.span, checked).map_or(TunnelAddress::None, TunnelAddress::Is)
-            }
-        },
-    };
-    Some(Tunnel { device: device?, address })
-}
-
-fn tunnel_device(name: &str) -> Result<InterfaceName, String> {
-    match name {
-        "lo" | "all" | "default" => Err(format!(
-            "a tunnel's device cannot be called {}; write such as `tunl0`",
-            quoted(name)
-        )),
-        _ => InterfaceName::new(name),
-    }
 }
 
 /// A VIP, and where the file names its device.
@@ -220,10 +121,7 @@ fn vips(
         let on_tunnel = tunnel.is_some_and(|tunnel| tunnel.device == interface);
         let device_at = fields.device.as_ref().map_or(fields.address.span, |device| device.span);
         if on_tunnel && address.is_ipv6() {
-            report.at(
-                device_at,
-                "an ipip tunnel's device takes no IPv6 address; put the VIP on `lo`",
-            );
+            report.at(device_at, "a tunnel's device takes no IPv6 address; put the VIP on `lo`");
         }
         vips.push(Vip { vip: VipAddress { address, interface, label }, device_at });
     }

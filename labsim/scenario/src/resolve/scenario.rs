@@ -1,16 +1,18 @@
 //! A scenario file, on top of its topology.
 
-use super::expectations::{Context, expectations};
+use super::context::{Context, World};
+use super::expectations::expectations;
 use super::load_balancers::load_balancers;
 use super::lookup::{Lookup, Vips};
+use super::radius_servers::radius_servers;
 use super::real_servers::real_servers;
 use super::steps::{Servers, steps};
 use super::tacacs_servers::tacacs_servers;
 use super::{Report, Resolved};
 use crate::file::ScenarioFile;
 use crate::model::{
-    Expectation, LoadBalancer, NodeName, RealServer, Scenario, ScenarioName, Step, TacacsServer,
-    Topology,
+    Expectation, LoadBalancer, NodeName, RadiusServer, RealServer, Scenario, ScenarioName, Step,
+    TacacsServer, Topology,
 };
 use std::collections::BTreeMap;
 
@@ -30,6 +32,7 @@ pub(crate) struct Parts {
     load_balancers: BTreeMap<NodeName, LoadBalancer>,
     real_servers: BTreeMap<NodeName, RealServer>,
     tacacs_servers: BTreeMap<NodeName, TacacsServer>,
+    radius_servers: BTreeMap<NodeName, RadiusServer>,
     steps: Vec<Step>,
     expectations: Vec<Expectation>,
 }
@@ -37,15 +40,15 @@ pub(crate) struct Parts {
 impl Parts {
     /// The whole: for parts and a topology without any mistake.
     pub(crate) fn into_scenario(self, name: ScenarioName, topology: Topology) -> Scenario {
-        let Self { load_balancers, real_servers, tacacs_servers, steps, expectations } = self;
         Scenario {
             name,
             topology,
-            load_balancers,
-            real_servers,
-            tacacs_servers,
-            steps,
-            expectations,
+            load_balancers: self.load_balancers,
+            real_servers: self.real_servers,
+            tacacs_servers: self.tacacs_servers,
+            radius_servers: self.radius_servers,
+            steps: self.steps,
+            expectations: self.expectations,
         }
     }
 }
@@ -60,13 +63,28 @@ pub(crate) fn scenario(
     let mut vips = Vips::default();
     let load_balancers = load_balancers(&file.load_balancers, &mut vips, &lookup, report);
     let real_servers =
-        real_servers(&file.real_servers, &load_balancers, &mut vips, &lookup, report);
-    let (tacacs_servers, secrets) =
-        tacacs_servers(&file.tacacs_servers, &load_balancers, &lookup, report);
-    let servers = Servers { vips: &vips, secrets: &secrets };
+        real_servers(&file.real_servers.each(), &load_balancers, &mut vips, &lookup, report);
+    let (tacacs_servers, tacacs_secrets) =
+        tacacs_servers(&file.tacacs_servers.each(), &load_balancers, &lookup, report);
+    let (radius_servers, radius_secrets) =
+        radius_servers(&file.radius_servers.each(), &load_balancers, &lookup, report);
+    let servers = Servers {
+        vips: &vips,
+        load_balancers: &load_balancers,
+        tacacs_secrets: &tacacs_secrets,
+        radius_secrets: &radius_secrets,
+    };
     let (steps, names) = steps(&file.steps, &servers, &lookup, report);
-    let context =
-        Context::new(file, &lookup, (&steps, &names), &real_servers, &tacacs_servers, report);
+    let world = World {
+        lookup: &lookup,
+        steps: &steps,
+        names: &names,
+        load_balancers: &load_balancers,
+        real_servers: &real_servers,
+        tacacs_servers: &tacacs_servers,
+        radius_servers: &radius_servers,
+    };
+    let context = Context::new(file, world, report);
     let expectations = expectations(file, context, report);
-    Parts { load_balancers, real_servers, tacacs_servers, steps, expectations }
+    Parts { load_balancers, real_servers, tacacs_servers, radius_servers, steps, expectations }
 }

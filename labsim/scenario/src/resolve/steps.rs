@@ -1,20 +1,36 @@
-//! Steps: who does what from where to what.
+//! Steps: who does what, in which order.
 
+use super::forwarders::{Forwarders, await_counter};
 use super::lookup::{Lookup, Vips};
-use super::tacacs_servers::{CREDENTIAL, SECRET};
-use super::{Report, address};
-use crate::file::{LoginMethodWord, StepForm, Table, TacacsLoginFields};
-use crate::model::{LoginMethod, NodeName, Secret, Step, StepAction, StepName, TacacsLogin};
+use super::tacacs_login::{resume, tacacs_login};
+use super::tacacs_servers::SECRET;
+use super::{Report, radius};
+use crate::file::{StepForm, Table};
+use crate::model::{LoadBalancer, NodeName, Secret, Step, StepName};
 use labsim_yaml::{Located, Span};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Most steps of a scenario.
 const STEPS: usize = 1024;
+/// Shortest and longest time in seconds that anything is waited for.
+const SHORTEST: f64 = 0.05;
+const LONGEST: f64 = 3600.0;
 
 /// What the servers hold that steps speak to.
 pub(super) struct Servers<'a> {
     pub(super) vips: &'a Vips,
-    pub(super) secrets: &'a [Secret],
+    pub(super) load_balancers: &'a BTreeMap<NodeName, LoadBalancer>,
+    pub(super) tacacs_secrets: &'a [Secret],
+    pub(super) radius_secrets: &'a [Secret],
+}
+
+/// A step's name, and whether it asks a server, so that expectations can speak of the answer.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) name: StepName,
+    pub(super) asks: bool,
 }
 
 /// Resolves all steps. A step with a mistake is left out, but its name is known.
@@ -23,8 +39,9 @@ pub(super) fn steps(
     servers: &Servers<'_>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
-) -> (Vec<Step>, Vec<StepName>) {
+) -> (Vec<Step>, Vec<Known>) {
     let (mut steps, mut names) = (Vec::new(), Vec::new());
+    let mut forwarders = Forwarders::new(servers.load_balancers);
     if table.is_empty() {
         report.empty(
             Span::default(),
@@ -36,96 +53,165 @@ pub(super) fn steps(
     }
     for (key, form) in table.iter().take(STEPS) {
         let name = report.take(key.span, StepName::new(key));
-        names.extend(name.clone());
-        let StepForm::TacacsLogin(fields) = &form.value;
-        let login = tacacs_login(fields, key.span, servers, lookup, report);
-        if let (Some(name), Some(login)) = (name, login) {
-            steps.push(Step { name, action: StepAction::TacacsLogin(login) });
-        }
+        let asker = Asker { key: key.span, servers, lookup };
+        let action = match &form.value {
+            StepForm::TacacsLogin(fields) => tacacs_login(fields, &asker, report),
+            StepForm::Resume(fields) => resume(&fields.login, (&steps, &names), report),
+            StepForm::RadiusLogin(fields) => radius::login(fields, &asker, report),
+            StepForm::RadiusAccounting(fields) => radius::accounting(fields, &asker, report),
+            StepForm::RadiusStatus(fields) => radius::status(fields, &asker, report),
+            StepForm::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
+            StepForm::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
+            StepForm::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
+        };
+        let Some(name) = name else { continue };
+        let asks = match &form.value {
+            StepForm::TacacsLogin(_)
+            | StepForm::RadiusLogin(_)
+            | StepForm::RadiusAccounting(_)
+            | StepForm::RadiusStatus(_) => true,
+            StepForm::Resume(_)
+            | StepForm::KillForwarder(_)
+            | StepForm::StartForwarder(_)
+            | StepForm::AwaitCounter(_) => false,
+        };
+        names.push(Known { name: name.clone(), asks });
+        steps.extend(action.map(|action| Step { name, action }));
     }
     (steps, names)
 }
 
-fn tacacs_login(
-    fields: &TacacsLoginFields,
-    key: Span,
-    servers: &Servers<'_>,
-    lookup: &Lookup<'_>,
-    report: &mut Report<'_>,
-) -> Option<TacacsLogin> {
-    let from = lookup.node(&fields.from, report);
-    let to = report.take(fields.to.span, address::one_port(&fields.to));
-    if let Some(to) = to.filter(|_| !report.lacks_some()) {
-        report.take(fields.to.span, reachable(to, from.as_ref(), servers, lookup));
-    }
-    report.plain(&fields.user, "user name", CREDENTIAL);
-    report.plain(&fields.password, "password", CREDENTIAL);
-    let secret = secret(fields, key, servers, report);
-    Some(TacacsLogin {
-        from: from?,
-        to: to?,
-        secret: secret?,
-        method: match fields.method {
-            LoginMethodWord::Ascii => LoginMethod::Ascii,
-            LoginMethodWord::Pap => LoginMethod::Pap,
-            LoginMethodWord::Chap => LoginMethod::Chap,
-        },
-        user: fields.user.value.clone(),
-        password: Secret::new(fields.password.value.clone()),
-    })
+/// What every step that asks a server needs.
+pub(super) struct Asker<'a> {
+    /// Where the step's name stands.
+    pub(super) key: Span,
+    pub(super) servers: &'a Servers<'a>,
+    pub(super) lookup: &'a Lookup<'a>,
 }
 
-/// Whether anybody has the address, and whether the client has one of its family.
-fn reachable(
-    to: SocketAddr,
-    from: Option<&NodeName>,
-    servers: &Servers<'_>,
-    lookup: &Lookup<'_>,
-) -> Result<(), String> {
-    if !lookup.knows_addresses() {
-        return Ok(());
+impl Asker<'_> {
+    /// Where the step connects to; every client must have an address of that family.
+    pub(super) fn to(
+        &self,
+        text: &Located<String>,
+        from: &[NodeName],
+        report: &mut Report<'_>,
+    ) -> Option<SocketAddr> {
+        let to = report.take(text.span, super::address::one_port(text))?;
+        if !report.lacks_some() {
+            report.take(text.span, self.reachable(to, from));
+        }
+        Some(to)
     }
-    let address = to.ip();
-    if lookup.owner(address).is_none() && !servers.vips.may_hold(address) {
-        return Err(format!(
-            "nobody has {address}; name a virtual server's destination, or an address of a node"
-        ));
+
+    /// Whether anybody has the address, and whether the clients have one of its family.
+    fn reachable(&self, to: SocketAddr, from: &[NodeName]) -> Result<(), String> {
+        if !self.lookup.knows_addresses() {
+            return Ok(());
+        }
+        let address = to.ip();
+        if self.lookup.owner(address).is_none() && !self.servers.vips.may_hold(address) {
+            return Err(format!(
+                "nobody has {address}; name a virtual server's destination, or an address of a node"
+            ));
+        }
+        for node in from.iter().filter_map(|name| self.lookup.get(name)) {
+            let mut own = node.interfaces.iter().flat_map(|one| &one.addresses);
+            if !own.any(|net| net.addr().is_ipv4() == address.is_ipv4()) {
+                let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+                return Err(format!(
+                    "`{}` has no {family} address to connect to {address} from; give it one",
+                    node.name
+                ));
+            }
+        }
+        Ok(())
     }
-    let Some(node) = from.and_then(|name| lookup.get(name)) else { return Ok(()) };
-    let mut own = node.interfaces.iter().flat_map(|one| &one.addresses);
-    if own.any(|net| net.addr().is_ipv4() == address.is_ipv4()) {
-        return Ok(());
+
+    /// The step's own secret, or the one that all servers of a kind share.
+    pub(super) fn secret(
+        &self,
+        own: Option<&Located<String>>,
+        kind: ServerKind,
+        report: &mut Report<'_>,
+    ) -> Option<Secret> {
+        if let Some(secret) = own {
+            let good = report.plain(secret, "secret", SECRET);
+            return good.then(|| Secret::new(secret.value.clone()));
+        }
+        let secrets = match kind {
+            ServerKind::Tacacs => self.servers.tacacs_secrets,
+            ServerKind::Radius => self.servers.radius_secrets,
+        };
+        let (what, list) = kind.words();
+        let Some((first, others)) = secrets.split_first() else {
+            report.empty(
+                self.key,
+                format!(
+                    "there is no {what} server whose secret this step could use; add one to \
+                     `{list}`, or write `secret`"
+                ),
+            );
+            return None;
+        };
+        if others.iter().any(|secret| secret != first) {
+            report.at(
+                self.key,
+                format!("the {what} servers have different secrets; write this step's `secret`"),
+            );
+            return None;
+        }
+        Some(first.clone())
     }
-    let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
-    Err(format!(
-        "`{}` has no {family} address to connect to {address} from; give it one",
-        node.name
-    ))
 }
 
-/// The step's own secret, or the one that all servers share.
-fn secret(
-    fields: &TacacsLoginFields,
-    key: Span,
-    servers: &Servers<'_>,
-    report: &mut Report<'_>,
-) -> Option<Secret> {
-    if let Some(secret) = &fields.secret {
-        let good = report.plain(secret, "secret", SECRET);
-        return good.then(|| Secret::new(secret.value.clone()));
+/// Which servers a step speaks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServerKind {
+    /// TACACS+.
+    Tacacs,
+    /// RADIUS.
+    Radius,
+}
+
+impl ServerKind {
+    /// The protocol, and the key that declares its servers.
+    pub(super) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tacacs => ("TACACS+", "tacacs_servers"),
+            Self::Radius => ("RADIUS", "radius_servers"),
+        }
     }
-    let mut secrets = servers.secrets.iter();
-    let Some(first) = secrets.next() else {
-        report.empty(
-            key,
-            "there is no TACACS+ server whose secret this login could use; add one to \
-             `tacacs_servers`, or write `secret`",
+}
+
+/// How long something may take: `usual` seconds unless it is written.
+pub(super) fn seconds(
+    written: Option<Located<f64>>,
+    usual: u64,
+    report: &mut Report<'_>,
+) -> Duration {
+    let Some(written) = written else { return Duration::from_secs(usual) };
+    if !(SHORTEST..=LONGEST).contains(&written.value) {
+        report.at(
+            written.span,
+            format!("a timeout of {} s; write {SHORTEST} to {LONGEST}", written.value),
         );
-        return None;
-    };
-    if secrets.any(|secret| secret != first) {
-        report.at(key, "the TACACS+ servers have different secrets; write this login's `secret`");
-        return None;
+        return Duration::from_secs(usual);
     }
-    Some(first.clone())
+    Duration::from_secs_f64(written.value)
+}
+
+/// How often: from 1 to `most`, `usual` unless it is written.
+pub(super) fn number(
+    written: Option<Located<u32>>,
+    (usual, most): (u32, u32),
+    what: &str,
+    report: &mut Report<'_>,
+) -> u32 {
+    let Some(written) = written else { return usual };
+    if !(1..=most).contains(&written.value) {
+        report.at(written.span, format!("`{what}` is {}; write 1 to {most}", written.value));
+        return usual;
+    }
+    written.value
 }

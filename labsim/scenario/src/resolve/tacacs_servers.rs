@@ -2,8 +2,9 @@
 
 use super::lookup::Lookup;
 use super::{Report, address};
-use crate::file::TacacsServerFields;
+use crate::file::{Items, Table, TacacsServerFields};
 use crate::model::{LoadBalancer, NodeName, Secret, TacacsServer};
+use ipnet::IpNet;
 use labsim_yaml::{Located, Span};
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +19,7 @@ const PORT: u16 = 49;
 
 /// Resolves all TACACS+ servers; the secrets are those of the file, whoever uses them.
 pub(super) fn tacacs_servers(
-    list: &[Located<TacacsServerFields>],
+    list: &[&Located<TacacsServerFields>],
     load_balancers: &BTreeMap<NodeName, LoadBalancer>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
@@ -52,14 +53,28 @@ pub(super) fn tacacs_servers(
 }
 
 fn server(fields: &TacacsServerFields, report: &mut Report<'_>) -> TacacsServer {
-    let port = fields.port.map_or(PORT, |port| {
+    let port = port(fields.port, PORT, report);
+    report.plain(&fields.secret, "secret", SECRET);
+    let clients = clients(&fields.clients, report);
+    let users = users(&fields.users, (CREDENTIAL, CREDENTIAL), report);
+    TacacsServer { port, secret: Secret::new(fields.secret.value.clone()), clients, users }
+}
+
+/// A server's port.
+pub(super) fn port(written: Option<Located<u16>>, usual: u16, report: &mut Report<'_>) -> u16 {
+    written.map_or(usual, |port| {
         if port.value == 0 {
             report.at(port.span, "there is no port 0; write one from 1 to 65535");
         }
         port.value
-    });
-    report.plain(&fields.secret, "secret", SECRET);
-    let clients = &fields.clients;
+    })
+}
+
+/// The addresses that a server answers.
+pub(super) fn clients(
+    clients: &Located<Items<Located<String>>>,
+    report: &mut Report<'_>,
+) -> Vec<IpNet> {
     if clients.value.is_empty() {
         report.empty(
             clients.span,
@@ -72,15 +87,24 @@ fn server(fields: &TacacsServerFields, report: &mut Report<'_>) -> TacacsServer 
             nets.extend(report.take(text.span, address::prefix(text)));
         }
     }
+    nets
+}
+
+/// Passwords by user, of so many bytes at most.
+pub(super) fn users(
+    table: &Table<Located<String>>,
+    (name_limit, password_limit): (usize, usize),
+    report: &mut Report<'_>,
+) -> BTreeMap<String, Secret> {
     let mut users = BTreeMap::new();
-    if let Some((key, _)) = fields.users.iter().nth(ENTRIES) {
-        report.limit(key.span, fields.users.len(), ENTRIES, "user");
+    if let Some((key, _)) = table.iter().nth(ENTRIES) {
+        report.limit(key.span, table.len(), ENTRIES, "user");
     }
-    for (user, password) in fields.users.iter().take(ENTRIES) {
-        let user_ok = report.plain(user, "user name", CREDENTIAL);
-        if report.plain(password, "password", CREDENTIAL) && user_ok {
+    for (user, password) in table.iter().take(ENTRIES) {
+        let user_ok = report.plain(user, "user name", name_limit);
+        if report.plain(password, "password", password_limit) && user_ok {
             users.insert(user.value.clone(), Secret::new(password.value.clone()));
         }
     }
-    TacacsServer { port, secret: Secret::new(fields.secret.value.clone()), clients: nets, users }
+    users
 }

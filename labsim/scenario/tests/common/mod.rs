@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 #![allow(dead_code, reason = "each test uses a part")]
 
+use labsim_scenario::Loaded;
 use labsim_scenario::model::Scenario;
 use labsim_yaml::Mistakes;
 use std::path::{Path, PathBuf};
@@ -45,8 +46,8 @@ steps:
 conversations:
   talk: [client S seq 0, server S. ack 1]
 expect:
-  - {login: {result: pass}, pass: yes, fail: no}
-  - {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}
+  told: {answer: {result: pass}, pass: yes, fail: no}
+  seen: {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}
 ";
 
 /// Both files in a folder of their own.
@@ -67,6 +68,10 @@ impl Files {
     }
 
     pub(crate) fn load(&self) -> Result<Scenario, Mistakes> {
+        self.loaded().map(|loaded| loaded.scenario)
+    }
+
+    pub(crate) fn loaded(&self) -> Result<Loaded, Mistakes> {
         labsim_scenario::load(&self.path("case.yaml"))
     }
 }

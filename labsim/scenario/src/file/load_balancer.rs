@@ -1,0 +1,142 @@
+//! A scenario file's `load_balancers` as they are written.
+
+use super::forms::{Items, Table, forms};
+use super::lenient::or_default;
+use labsim_yaml::Located;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A load balancer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoadBalancerFields {
+    /// The source address of tunnel packets: the client's (the default), or the load balancer's
+    /// own on its way out.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) outer_source: OuterSourceWord,
+    /// Its virtual servers by name.
+    pub(crate) virtual_servers: Table<Located<VirtualServerFields>>,
+    /// Its pools by name.
+    pub(crate) pools: Table<Located<PoolFields>>,
+}
+
+/// Whose address a tunnel packet carries as its source.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OuterSourceWord {
+    /// The client's.
+    #[default]
+    Client,
+    /// The load balancer's on its way out.
+    Egress,
+}
+
+/// A VIP and port that the load balancer takes packets for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VirtualServerFields {
+    /// VIP and port: `172.16.4.99:49`, `[2001:db8::99]:49`; port `any` takes every port.
+    pub(crate) destination: Located<String>,
+    /// `tcp` (the default) or `udp`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) ip_protocol: IpProtocolWord,
+    /// The pool's name.
+    pub(crate) pool: Located<String>,
+    /// Whether the destination address is rewritten to the member's. Under DSR it is not:
+    /// `false` is the default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) translate_address: Option<Located<bool>>,
+    /// What the source address becomes: `none` (it stays the client's, the default), `automap`
+    /// (the load balancer's own on its way out), or `{snat: [ADDRESS, ...]}`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) source_address_translation: Option<Located<SourceTranslationForm>>,
+    /// Whether the destination port is rewritten to the member's: `true` unless it is said. It
+    /// makes no difference while a member's port is the virtual server's.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) translate_port: Option<bool>,
+    /// The fastL4 profile's options.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) fastl4: Option<FastL4Fields>,
+}
+
+forms! {
+    /// What a packet's source address becomes.
+    SourceTranslationForm = "`none`, `automap`, or a map with `snat`" {
+        text: "`none`: it stays the client's. `automap`: the load balancer's own on its way out.";
+        map: SnatFields;
+    }
+}
+
+/// Addresses that stand in for clients.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SnatFields {
+    /// The addresses; the load balancer answers ARP for them.
+    pub(crate) snat: Located<Items<Located<String>>>,
+}
+
+/// A transport protocol.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IpProtocolWord {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// How flows begin and end, in the words of F5's fastL4 profile.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FastL4Fields {
+    /// Whether a TCP flow may begin with a packet that is no SYN; `false` by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) loose_initiation: bool,
+    /// Whether a flow is over with the first FIN; `false` by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) loose_close: bool,
+    /// Seconds without a packet after which a flow is forgotten; 300 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) idle_timeout: Option<Located<u64>>,
+}
+
+/// The servers behind a virtual server.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PoolFields {
+    /// How packets reach the members: `none` (as they are, the default), `ipip`, `gre`, or
+    /// `{gre: {key: N, checksum: true}}`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) profile: Option<Located<ProfileForm>>,
+    /// Address and port of each: `10.1.1.51:49`.
+    pub(crate) members: Located<Items<Located<String>>>,
+}
+
+forms! {
+    /// A pool's tunnel profile.
+    ProfileForm = "`none`, `ipip`, `gre`, or a map with `gre`" {
+        text: "`none`: as they are. `ipip`: IP in IP (RFC 2003). `gre`: GRE (RFC 2784).";
+        map: ProfileFields;
+    }
+}
+
+/// A tunnel profile with more to say.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProfileFields {
+    /// GRE with optional fields.
+    pub(crate) gre: GreFields,
+}
+
+/// The optional fields of a GRE header.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GreFields {
+    /// The key (RFC 2890); both ends have to agree on it.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) key: Option<u32>,
+    /// Whether packets carry a checksum (RFC 2784); `false` by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) checksum: bool,
+}

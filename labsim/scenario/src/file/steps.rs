@@ -1,0 +1,199 @@
+//! A scenario file's `steps` as they are written.
+
+use super::forms::Texts;
+use super::lenient::or_default;
+use labsim_yaml::Located;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What a step does.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StepForm {
+    /// TACACS+ logins.
+    TacacsLogin(Box<TacacsLoginFields>),
+    /// Goes on with a login that paused, to its end.
+    Resume(ResumeFields),
+    /// A RADIUS Access-Request (RFC 2865).
+    RadiusLogin(Box<RadiusLoginFields>),
+    /// A RADIUS Accounting-Request (RFC 2866).
+    RadiusAccounting(Box<RadiusAccountingFields>),
+    /// A RADIUS Status-Server request (RFC 5997).
+    RadiusStatus(Box<RadiusStatusFields>),
+    /// Kills a load balancer's forwarder: its flows are forgotten.
+    KillForwarder(ForwarderFields),
+    /// Starts a load balancer's forwarder again, and waits until it takes packets.
+    StartForwarder(ForwarderFields),
+    /// Waits until a counter of a load balancer's forwarder has risen so far.
+    AwaitCounter(AwaitCounterFields),
+}
+
+/// TACACS+ logins.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TacacsLoginFields {
+    /// The client's node, or a list of several.
+    pub(crate) from: Located<Texts>,
+    /// How often each client logs in; once by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) times: Option<Located<u32>>,
+    /// How many logins are under way at a time; 1 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) at_once: Option<Located<u32>>,
+    /// Address and port that it connects to.
+    pub(crate) to: Located<String>,
+    /// How the password travels: `ascii` (asked for, the default), `pap` or `chap`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) method: LoginMethodWord,
+    /// The user.
+    pub(crate) user: Located<String>,
+    /// The password.
+    pub(crate) password: Located<String>,
+    /// The client's secret; the servers' unless it is said.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) secret: Option<Located<String>>,
+    /// Seconds that a login may take; 5 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) timeout: Option<Located<f64>>,
+    /// Whether it stops when the server has asked for the password, until a `resume` step.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) pause: Option<Located<bool>>,
+}
+
+/// A login's method.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LoginMethodWord {
+    /// The server asks for the password.
+    #[default]
+    Ascii,
+    /// The password travels with the start.
+    Pap,
+    /// A challenge's digest travels with the start.
+    Chap,
+}
+
+/// Goes on with a login that paused.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResumeFields {
+    /// The name of an earlier login step with `pause: true`.
+    pub(crate) login: Located<String>,
+}
+
+/// A RADIUS Access-Request.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RadiusLoginFields {
+    /// The client's node.
+    pub(crate) from: Located<String>,
+    /// Address and port that it is sent to.
+    pub(crate) to: Located<String>,
+    /// How the password travels: `pap` (hidden by the secret, the default) or `chap`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) method: RadiusMethodWord,
+    /// The user.
+    pub(crate) user: Located<String>,
+    /// The password.
+    pub(crate) password: Located<String>,
+    /// The client's secret; the servers' unless it is said.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) secret: Option<Located<String>>,
+    /// Whether it carries a Message-Authenticator; `true` by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) message_authenticator: Option<bool>,
+    /// Seconds until the request is sent again, unchanged; 1 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) timeout: Option<Located<f64>>,
+    /// How often it is sent at most; 3 times by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) tries: Option<Located<u32>>,
+}
+
+/// An Access-Request's method.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RadiusMethodWord {
+    /// User-Password, hidden by the secret.
+    #[default]
+    Pap,
+    /// A challenge's digest.
+    Chap,
+}
+
+/// A RADIUS Accounting-Request.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RadiusAccountingFields {
+    /// The client's node.
+    pub(crate) from: Located<String>,
+    /// Address and port that it is sent to.
+    pub(crate) to: Located<String>,
+    /// Acct-Status-Type: `start` or `stop`.
+    pub(crate) record: AccountingRecordWord,
+    /// The user.
+    pub(crate) user: Located<String>,
+    /// Acct-Session-Id.
+    pub(crate) session: Located<String>,
+    /// The client's secret; the servers' unless it is said.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) secret: Option<Located<String>>,
+    /// Seconds until the request is sent again, unchanged; 1 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) timeout: Option<Located<f64>>,
+    /// How often it is sent at most; 3 times by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) tries: Option<Located<u32>>,
+}
+
+/// What an accounting record says.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AccountingRecordWord {
+    /// A session begins.
+    Start,
+    /// A session is over.
+    Stop,
+}
+
+/// A RADIUS Status-Server request.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RadiusStatusFields {
+    /// The client's node.
+    pub(crate) from: Located<String>,
+    /// Address and port that it is sent to.
+    pub(crate) to: Located<String>,
+    /// The client's secret; the servers' unless it is said.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) secret: Option<Located<String>>,
+    /// Seconds until the request is sent again, unchanged; 1 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) timeout: Option<Located<f64>>,
+    /// How often it is sent at most; 3 times by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) tries: Option<Located<u32>>,
+}
+
+/// A load balancer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForwarderFields {
+    /// Its node.
+    pub(crate) node: Located<String>,
+}
+
+/// A counter to wait for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AwaitCounterFields {
+    /// The load balancer's node.
+    pub(crate) node: Located<String>,
+    /// The counter: an outcome such as `no_flow`, or one such as `flows.timed_out`.
+    pub(crate) counter: Located<String>,
+    /// The value that it must have at least.
+    pub(crate) at_least: Located<u64>,
+    /// Seconds to wait at most; 5 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) timeout: Option<Located<f64>>,
+}

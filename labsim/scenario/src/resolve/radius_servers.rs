@@ -1,0 +1,77 @@
+//! RADIUS servers: ports, secret, clients, users.
+
+use super::Report;
+use super::lookup::Lookup;
+use super::tacacs_servers::{SECRET, clients, port, users};
+use crate::file::RadiusServerFields;
+use crate::model::{LoadBalancer, NodeName, RadiusServer, Secret};
+use labsim_yaml::{Located, Span};
+use std::collections::{BTreeMap, HashMap};
+
+/// Longest user name: an attribute has 253 bytes of value (RFC 2865, section 5).
+pub(super) const USER: usize = 253;
+/// Longest password that User-Password can hold (RFC 2865, section 5.2).
+pub(super) const PASSWORD: usize = 128;
+/// IANA's ports of RADIUS.
+const AUTHENTICATION: u16 = 1812;
+const ACCOUNTING: u16 = 1813;
+
+/// Resolves all RADIUS servers; the secrets are those of the file, whoever uses them.
+pub(super) fn radius_servers(
+    list: &[&Located<RadiusServerFields>],
+    load_balancers: &BTreeMap<NodeName, LoadBalancer>,
+    lookup: &Lookup<'_>,
+    report: &mut Report<'_>,
+) -> (BTreeMap<NodeName, RadiusServer>, Vec<Secret>) {
+    let (mut all, mut seen, mut secrets) = (BTreeMap::new(), HashMap::new(), Vec::new());
+    for fields in list {
+        let server = server(&fields.value, report);
+        // A secret that is missing has been reported.
+        if fields.value.secret.span != Span::default() {
+            secrets.push(server.secret.clone());
+        }
+        for node in lookup.nodes(&fields.value.nodes, report) {
+            let (name, place) = (node.value, node.span);
+            if let Some(line) = seen.insert(name.clone(), place.line()) {
+                report.at(
+                    place,
+                    format!("`{name}` runs a RADIUS server already (line {line}); keep one"),
+                );
+                continue;
+            }
+            if load_balancers.contains_key(&name) {
+                report.at(
+                    place,
+                    format!("`{name}` is a load balancer; run the server in another node"),
+                );
+            }
+            all.insert(name, server.clone());
+        }
+    }
+    (all, secrets)
+}
+
+fn server(fields: &RadiusServerFields, report: &mut Report<'_>) -> RadiusServer {
+    let authentication_port = port(fields.authentication_port, AUTHENTICATION, report);
+    let accounting_port = port(fields.accounting_port, ACCOUNTING, report);
+    let place = fields.accounting_port.or(fields.authentication_port).map(|port| port.span);
+    if let Some(place) = place.filter(|_| authentication_port == accounting_port) {
+        report.at(
+            place,
+            format!(
+                "authentication and accounting are both on port {accounting_port}; give each its \
+                 own"
+            ),
+        );
+    }
+    report.plain(&fields.secret, "secret", SECRET);
+    RadiusServer {
+        authentication_port,
+        accounting_port,
+        secret: Secret::new(fields.secret.value.clone()),
+        clients: clients(&fields.clients, report),
+        users: users(&fields.users, (USER, PASSWORD), report),
+        require_message_authenticator: fields.require_message_authenticator,
+        packet_info: fields.packet_info.unwrap_or(true),
+    }
+}
