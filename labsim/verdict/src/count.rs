@@ -2,7 +2,8 @@
 
 use crate::frames::Frame;
 use crate::matching::{compare, describe, differences, matches};
-use crate::ruling::{Case, Ruling, count as say, not_proven};
+use crate::ruling::{Case, Ruling, not_proven};
+use crate::words::count as say;
 use labsim_scenario::model::{CapturePoint, Count, FrameMatch};
 
 /// Frames that almost matched and are shown when too few did.

@@ -10,18 +10,25 @@ mod trace;
 pub use cause::Cause;
 pub use trace::Trace;
 
-use crate::frames::FrameList;
-use crate::ruling::{Case, count};
-use crate::{login, servers};
+use crate::frames::{Conversation, FrameList};
+use crate::observe::Attempt;
+use crate::ruling::Case;
+use crate::words::attempt as noun;
+use crate::{answer, judge, servers};
 use labsim_scenario::model::{Direction, NodeName, StepName};
 use labsim_wire::decode::Flow;
-use labsim_wire::protocol;
+
+/// Log lines that a diagnosis shows at most.
+const LOGGED: usize = 10;
 
 /// What became of a step's packets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
     /// The step.
     pub step: StepName,
+    /// Which of the step's logins or requests this is about, if there are several:
+    /// `login 17 from client2 (192.168.11.202:40001)`.
+    pub about: Option<String>,
     /// The way of the client's packets; `None` if none was captured.
     pub forward: Option<Trace>,
     /// The way of the answers; `None` if none was captured.
@@ -47,6 +54,7 @@ impl Diagnosis {
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let mut sentences = Vec::new();
+        sentences.extend(self.about.iter().map(|about| format!("this is about {about}")));
         match &self.forward {
             Some(trace) => sentences.push(trace.sentence("client's")),
             None => sentences.push("no packet of the client was captured anywhere".to_owned()),
@@ -69,42 +77,42 @@ struct Subject<'a> {
     flow: Flow,
     /// The client's node.
     client: &'a NodeName,
-    /// Frames of the client's packets, in time's order.
+    /// Frames of the client's packets, behind translations too, in time's order.
     forward: Vec<usize>,
-    /// TCP frames for the client's address and port, whoever sent them.
+    /// Frames of the other way, and everything for the client's address and port, whoever sent it.
     back: Vec<usize>,
 }
 
-/// Diagnoses a step; `None` if it was not done or its client had no address and port.
-pub(crate) fn diagnose_case(case: &Case<'_>, step: &StepName) -> Option<Diagnosis> {
-    let observed = case.observations.step(step)?;
-    let client = case.scenario.steps.iter().find(|other| other.name == *step).map(login::from)?;
-    let server_log = servers::entries(case, step).into_iter().map(servers::say).collect();
-    let Some(local) = observed.local else {
-        return Some(Diagnosis {
-            step: step.clone(),
-            forward: None,
-            back: None,
-            evidence: Vec::new(),
-            server_log,
-        });
+/// Diagnoses a step's attempt at that place, or the first one that got no answer; `None` if the
+/// step was not done.
+pub(crate) fn diagnose_case(
+    case: &Case<'_>,
+    step: &StepName,
+    about: Option<usize>,
+) -> Option<Diagnosis> {
+    let attempts = case.attempts(step).ok()?;
+    let place = about.or_else(|| attempts.iter().position(judge::is_unanswered)).unwrap_or(0);
+    let attempt: &Attempt = attempts.get(place)?;
+    let about = || answer::name(noun(case.step(step)), attempt, place);
+    let about = (attempts.len() > 1).then(about);
+    let entries = servers::entries(case, step, attempt);
+    let server_log: Vec<String> = entries.into_iter().take(LOGGED).map(servers::say).collect();
+    let Some(flow) = attempt.flow() else {
+        let (forward, back, evidence) = (None, None, Vec::new());
+        return Some(Diagnosis { step: step.clone(), about, forward, back, evidence, server_log });
     };
-    let flow = Flow { protocol: protocol::TCP, source: local, destination: observed.remote };
-    let (mut forward, mut back) = (Vec::new(), Vec::new());
-    for frame in case.frames.all() {
-        match frame.flow() {
-            Some(found) if found == flow => forward.push(frame.index),
-            Some(found) if found.destination == local && found.protocol == flow.protocol => {
-                back.push(frame.index);
-            }
-            _ => {}
-        }
+    let client = &attempt.from;
+    let Conversation { forward, mut back } = case.frames.conversation(flow);
+    for to_client in case.frames.flows_to(flow.protocol, flow.source) {
+        back.extend(case.frames.of_flow(*to_client));
     }
+    back.sort_unstable();
+    back.dedup();
     let subject = Subject { case, flow, client, forward, back };
     let way = trace::follow(&subject, &subject.forward);
     let back = trace::follow(&subject, &subject.back);
     let evidence = evidence::collect(&subject, way.as_ref(), back.as_ref());
-    Some(Diagnosis { step: step.clone(), forward: way, back, evidence, server_log })
+    Some(Diagnosis { step: step.clone(), about, forward: way, back, evidence, server_log })
 }
 
 impl<'a> Subject<'a> {
@@ -138,8 +146,4 @@ fn way(direction: Direction) -> &'static str {
         Direction::In => "in",
         Direction::Out => "out",
     }
-}
-
-fn times(number: u64) -> String {
-    count(number, "time")
 }

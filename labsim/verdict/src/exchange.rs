@@ -3,10 +3,9 @@
 use crate::align::{Row, align};
 use crate::frames::{Frame, SHOWN};
 use crate::matching::{self, compare, describe};
-use crate::ruling::{Case, Ruling, count, not_proven};
+use crate::ruling::{Case, Ruling, not_proven};
+use crate::words::{attempt, count};
 use labsim_scenario::model::{CapturePoint, Direction, FrameMatch, StepName};
-use labsim_wire::decode::Flow;
-use labsim_wire::protocol;
 
 /// Judges an exchange.
 pub(crate) fn exchange(
@@ -23,15 +22,15 @@ pub(crate) fn exchange(
         Ok(found) => found,
         Err(why) => return failed(why),
     };
-    let flow = match flow(case, step) {
-        Ok(flow) => flow,
+    let (indices, subject) = match conversations(case, step) {
+        Ok(found) => found,
         Err(why) => return failed(why),
     };
-    let seen: Vec<Frame<'_>> = case
-        .frames
-        .at(id)
+    let seen: Vec<Frame<'_>> = indices
+        .into_iter()
+        .filter_map(|index| case.frames.get(index))
+        .filter(|frame| frame.record.point == id)
         .filter(|frame| direction.is_none_or(|wanted| frame.record.direction == wanted))
-        .filter(|frame| frame.flow().is_some_and(|found| found == flow || found == flow.reversed()))
         .collect();
     let place = format!("{}:{}", point.node, point.interface);
     let way = match direction {
@@ -39,7 +38,8 @@ pub(crate) fn exchange(
         Some(Direction::In) => " inwards",
         Some(Direction::Out) => " outwards",
     };
-    let figures = format!("{} of {flow} seen at {place}{way}", count(seen.len() as u64, "frame"));
+    let figures =
+        format!("{} of {subject} seen at {place}{way}", count(seen.len() as u64, "frame"));
     let mut differences = differences(case, rows, &seen);
     if differences.is_empty() {
         match not_proven(point) {
@@ -63,15 +63,23 @@ pub(crate) fn exchange(
     ruling.with_frames(case.frames.list(&indices))
 }
 
-/// The flow of a login step, from its client.
-fn flow(case: &Case<'_>, step: &StepName) -> Result<Flow, String> {
-    let Some(observed) = case.observations.step(step) else {
+/// The frames of a step's logins or requests, behind translations too, in time's order, and what
+/// to call them: the flow, if there is one.
+fn conversations(case: &Case<'_>, step: &StepName) -> Result<(Vec<usize>, String), String> {
+    let Ok(attempts) = case.attempts(step) else {
         return Err(format!("the step `{step}` was not done"));
     };
-    let Some(local) = observed.local else {
-        return Err(format!("the client of the step `{step}` had no address and port"));
+    let flows: Vec<_> = attempts.iter().filter_map(|attempt| attempt.flow()).collect();
+    let subject = match flows[..] {
+        [] => return Err(format!("the client of the step `{step}` had no address and port")),
+        [only] => only.to_string(),
+        _ => count(flows.len(), attempt(case.step(step))),
     };
-    Ok(Flow { protocol: protocol::TCP, source: local, destination: observed.remote })
+    let found = flows.into_iter().map(|flow| case.frames.conversation(flow).both());
+    let mut indices: Vec<usize> = found.flatten().collect();
+    indices.sort_unstable();
+    indices.dedup();
+    Ok((indices, subject))
 }
 
 /// The expected rows in words, bounded.

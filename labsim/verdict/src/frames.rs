@@ -2,8 +2,12 @@
 
 use crate::isn::Isns;
 use crate::observe::{Capture, FrameRecord, Point, PointId, is_marker};
+use crate::stations::Stations;
+use crate::translate::Translations;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::{Decoded, Flow, Relative};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 
 /// Frames that a judgement shows at most; the rest is counted.
 pub(crate) const SHOWN: usize = 40;
@@ -34,6 +38,11 @@ pub(crate) struct Frames<'a> {
     /// In time's order; `None` in a marker's place.
     stored: Vec<Option<Stored>>,
     by_point: Vec<Vec<usize>>,
+    by_flow: HashMap<Flow, Vec<usize>>,
+    /// The flows that lead to an address and port, by protocol.
+    to: HashMap<(u8, SocketAddr), Vec<Flow>>,
+    translations: Translations,
+    stations: Stations,
     first_ns: u64,
 }
 
@@ -44,35 +53,124 @@ struct Stored {
     relative: Relative,
 }
 
+/// The frames of one login or request, whatever addresses they carry on their way.
+#[derive(Debug, Default)]
+pub(crate) struct Conversation {
+    /// The client's packets, in time's order.
+    pub(crate) forward: Vec<usize>,
+    /// The other way.
+    pub(crate) back: Vec<usize>,
+}
+
+impl Conversation {
+    /// Both ways, in time's order.
+    pub(crate) fn both(mut self) -> Vec<usize> {
+        self.forward.append(&mut self.back);
+        self.forward.sort_unstable();
+        self.forward.dedup();
+        self.forward
+    }
+}
+
 impl<'a> Frames<'a> {
-    pub(crate) fn new(capture: &'a Capture) -> Self {
+    /// Decodes everything. `balancers` are the nodes whose translations are followed.
+    pub(crate) fn new<'b>(
+        capture: &'a Capture,
+        balancers: impl IntoIterator<Item = &'b NodeName>,
+    ) -> Self {
+        let balancers: Vec<&NodeName> = balancers.into_iter().collect();
+        let balancer_at: Vec<Option<usize>> = capture
+            .points()
+            .iter()
+            .map(|point| balancers.iter().position(|node| **node == point.node))
+            .collect();
         let mut isns = Isns::default();
-        let mut by_point = vec![Vec::new(); capture.points().len()];
-        let mut stored = Vec::with_capacity(capture.len());
+        let mut frames = Self {
+            capture,
+            stored: Vec::with_capacity(capture.len()),
+            by_point: vec![Vec::new(); capture.points().len()],
+            by_flow: HashMap::new(),
+            to: HashMap::new(),
+            translations: Translations::default(),
+            stations: Stations::new(capture.points().len()),
+            first_ns: u64::MAX,
+        };
         for frame in capture.frames() {
             let decoded = frame.decode();
             if is_marker(&decoded) {
-                stored.push(None);
+                frames.stored.push(None);
                 continue;
             }
-            if let (Some(flow), Some(tcp)) = (decoded.flow(), decoded.tcp()) {
-                isns.learn(frame.index, flow, tcp);
+            let record = frame.record;
+            if let Some(flow) = decoded.flow() {
+                if let Some(tcp) = decoded.tcp() {
+                    isns.learn(frame.index, flow, tcp);
+                }
+                let of_flow = frames.by_flow.entry(flow).or_default();
+                if of_flow.is_empty() {
+                    let to = (flow.protocol, flow.destination);
+                    frames.to.entry(to).or_default().push(flow);
+                }
+                of_flow.push(frame.index);
+                if let Some(balancer) = balancer_at.get(record.point.0).copied().flatten() {
+                    let here = (balancer, record.direction);
+                    let bytes = (frame.link, frame.bytes);
+                    frames.translations.learn(frame.index, here, &decoded, bytes);
+                }
             }
-            if let Some(at_point) = by_point.get_mut(frame.record.point.0) {
+            if let Some(at_point) = frames.by_point.get_mut(record.point.0) {
                 at_point.push(frame.index);
             }
-            let (record, relative) = (frame.record, Relative::default());
-            stored.push(Some(Stored { record, decoded, relative }));
+            frames.stations.learn(record.point, record.direction, &decoded);
+            frames.first_ns = frames.first_ns.min(record.time_ns);
+            let relative = Relative::default();
+            frames.stored.push(Some(Stored { record, decoded, relative }));
         }
         // Only now every handshake is known, those included that came later elsewhere.
-        for (index, frame) in stored.iter_mut().enumerate() {
+        for (index, frame) in frames.stored.iter_mut().enumerate() {
             let Some(frame) = frame else { continue };
             if let (Some(flow), Some(tcp)) = (frame.decoded.flow(), frame.decoded.tcp()) {
-                frame.relative = isns.relative(index, flow, tcp);
+                frame.relative = isns.relative(index, flow, tcp, &frames.translations);
             }
         }
-        let first_ns = stored.iter().flatten().map(|frame| frame.record.time_ns).min();
-        Self { capture, stored, by_point, first_ns: first_ns.unwrap_or(0) }
+        frames
+    }
+
+    /// All frames of a flow that its client knows by these addresses and ports, followed through
+    /// every translation that was seen.
+    pub(crate) fn conversation(&self, flow: Flow) -> Conversation {
+        let mut found = Conversation::default();
+        for carrier in self.translations.carriers(flow) {
+            // A translated port may have served another flow before or after.
+            let own = |index: &&usize| self.translations.origin(carrier, **index) == flow;
+            found.forward.extend(self.of_flow(carrier).iter().filter(own));
+            found.back.extend(self.of_flow(carrier.reversed()).iter().filter(own));
+        }
+        for way in [&mut found.forward, &mut found.back] {
+            way.sort_unstable();
+            way.dedup();
+        }
+        found
+    }
+
+    /// What a flow became on its way, itself first.
+    pub(crate) fn carriers(&self, flow: Flow) -> Vec<Flow> {
+        self.translations.carriers(flow)
+    }
+
+    /// The frames of one direction of a flow as it stands in them, in time's order.
+    pub(crate) fn of_flow(&self, flow: Flow) -> &[usize] {
+        self.by_flow.get(&flow).map_or(&[], Vec::as_slice)
+    }
+
+    /// Everything that was sent to this address and port, by flow.
+    pub(crate) fn flows_to(&self, protocol: u8, to: SocketAddr) -> &[Flow] {
+        self.to.get(&(protocol, to)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who sends with which link-layer address.
+    pub(crate) fn stations(&self) -> &Stations {
+        &self.stations
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<Frame<'_>> {

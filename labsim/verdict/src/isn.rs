@@ -3,6 +3,7 @@
 //! At the load balancer of a DSR setup only one direction passes, so what a point shows alone
 //! does not tell where the other side began counting: any point's SYN and SYN-ACK count for all.
 
+use crate::translate::Translations;
 use labsim_wire::decode::{Flow, Relative, Tcp};
 use labsim_wire::tcp::Flags;
 use std::collections::HashMap;
@@ -32,8 +33,23 @@ impl Isns {
     /// Both numbers of a segment relative to the two sides' first ones, as tcpdump shows them: a
     /// SYN and a SYN-ACK have sequence number 0, the first byte of data has 1. The
     /// acknowledgement number is `None` if ACK is not set.
-    pub(crate) fn relative(&self, index: usize, flow: Flow, tcp: &Tcp) -> Relative {
-        let own = self.first(flow, index);
+    ///
+    /// A translated flow whose handshake was not captured counts from its origin's: translation
+    /// does not change the numbers.
+    pub(crate) fn relative(
+        &self,
+        index: usize,
+        flow: Flow,
+        tcp: &Tcp,
+        translations: &Translations,
+    ) -> Relative {
+        let first = |flow: Flow| {
+            let origin = || translations.origin(flow, index);
+            let answered = || translations.origin(flow.reversed(), index).reversed();
+            let first = self.first(flow, index).or_else(|| self.first(origin(), index));
+            first.or_else(|| self.first(answered(), index))
+        };
+        let own = first(flow);
         let sequence = match own {
             Some(first) => Some(tcp.sequence.wrapping_sub(first)),
             // A RST that refuses a SYN has sequence number 0 on the wire and no ISN
@@ -44,7 +60,7 @@ impl Isns {
         let acknowledgement = tcp
             .flags
             .contains(Flags::ACK)
-            .then(|| self.first(flow.reversed(), index))
+            .then(|| first(flow.reversed()))
             .flatten()
             .map(|first| tcp.acknowledgement.wrapping_sub(first));
         Relative { sequence, acknowledgement }
@@ -92,6 +108,10 @@ mod tests {
         }
     }
 
+    fn relative(isns: &Isns, index: usize, flow: Flow, tcp: &Tcp) -> Relative {
+        isns.relative(index, flow, tcp, &Translations::default())
+    }
+
     #[test]
     fn numbers_are_relative_to_both_sides_first_ones() {
         let mut isns = Isns::default();
@@ -100,7 +120,7 @@ mod tests {
         isns.learn(0, flow(), &syn);
         isns.learn(1, flow().reversed(), &syn_ack);
         let seen = |index, flow, tcp: &Tcp| {
-            let relative = isns.relative(index, flow, tcp);
+            let relative = relative(&isns, index, flow, tcp);
             (relative.sequence, relative.acknowledgement)
         };
         assert_eq!(seen(0, flow(), &syn), (Some(0), None));
@@ -114,7 +134,7 @@ mod tests {
         let mut isns = Isns::default();
         isns.learn(5, flow().reversed(), &tcp(Flags::SYN.with(Flags::ACK), 1000, u32::MAX));
         let data = tcp(Flags::ACK, 3, 1001);
-        let relative = isns.relative(9, flow(), &data);
+        let relative = relative(&isns, 9, flow(), &data);
         // The client's first number was u32::MAX - 1: numbers wrap.
         assert_eq!((relative.sequence, relative.acknowledgement), (Some(5), Some(1)));
     }
@@ -124,16 +144,16 @@ mod tests {
         let mut isns = Isns::default();
         isns.learn(0, flow(), &tcp(Flags::SYN, 100, 0));
         isns.learn(10, flow(), &tcp(Flags::SYN, 9000, 0));
-        assert_eq!(isns.relative(5, flow(), &tcp(Flags::ACK, 101, 0)).sequence, Some(1));
-        assert_eq!(isns.relative(10, flow(), &tcp(Flags::SYN, 9000, 0)).sequence, Some(0));
-        assert_eq!(isns.relative(11, flow(), &tcp(Flags::ACK, 9001, 0)).sequence, Some(1));
+        assert_eq!(relative(&isns, 5, flow(), &tcp(Flags::ACK, 101, 0)).sequence, Some(1));
+        assert_eq!(relative(&isns, 10, flow(), &tcp(Flags::SYN, 9000, 0)).sequence, Some(0));
+        assert_eq!(relative(&isns, 11, flow(), &tcp(Flags::ACK, 9001, 0)).sequence, Some(1));
     }
 
     #[test]
     fn without_a_handshake_only_a_refusal_has_a_number() {
         let isns = Isns::default();
         let refusal = tcp(Flags::RST.with(Flags::ACK), 0, 77);
-        assert_eq!(isns.relative(0, flow(), &refusal).sequence, Some(0));
-        assert_eq!(isns.relative(0, flow(), &tcp(Flags::ACK, 0, 77)).sequence, None);
+        assert_eq!(relative(&isns, 0, flow(), &refusal).sequence, Some(0));
+        assert_eq!(relative(&isns, 0, flow(), &tcp(Flags::ACK, 0, 77)).sequence, None);
     }
 }

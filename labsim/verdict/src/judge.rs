@@ -2,10 +2,11 @@
 
 use crate::diagnose::{self, Diagnosis};
 use crate::frames::{FrameList, Frames};
-use crate::observe::Observations;
-use crate::ruling::{Case, Ruling, count as say};
-use crate::{count, exchange, login, servers};
-use labsim_scenario::model::{Check, NodeName, Place, PointNode, Scenario, StepName};
+use crate::observe::{Attempt, Observations};
+use crate::ruling::{Case, Ruling};
+use crate::words::count as say;
+use crate::{answer, count, exchange, forwarder, servers, spread};
+use labsim_scenario::model::{Check, LoginResult, NodeName, Place, PointNode, Scenario, StepName};
 use std::fmt;
 
 /// What a run proved.
@@ -30,6 +31,8 @@ impl Verdict {
 /// One expectation, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
+    /// The expectation's name in its file.
+    pub name: String,
     /// Where the expectation stands.
     pub place: Place,
     /// Whether it holds.
@@ -71,17 +74,19 @@ impl fmt::Display for Finding {
 /// Judges all expectations, and says why steps went wrong that failed ones are about.
 #[must_use]
 pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
-    let frames = Frames::new(&observations.capture);
-    let case = Case { scenario, observations, frames: &frames };
+    let frames = Frames::new(&observations.capture, scenario.load_balancers.keys());
+    let case = Case::new(scenario, observations, &frames);
     let mut expectations = Vec::with_capacity(scenario.expectations.len());
-    let mut wrong: Vec<&StepName> = Vec::new();
+    let mut wrong: Vec<(&StepName, Option<usize>)> = Vec::new();
     for expectation in &scenario.expectations {
         let ruling = rule(&case, &expectation.check);
         if !ruling.passed {
-            wrong.extend(steps_of(&case, &expectation.check));
+            let steps = steps_of(&case, &expectation.check);
+            wrong.extend(steps.into_iter().map(|step| (step, ruling.about)));
         }
         let sentence = if ruling.passed { &expectation.pass } else { &expectation.fail };
         expectations.push(Judgement {
+            name: expectation.name.clone(),
             place: expectation.place.clone(),
             passed: ruling.passed,
             sentence: sentence.clone(),
@@ -99,29 +104,36 @@ pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
     let diagnoses = scenario
         .steps
         .iter()
-        .filter(|step| wrong.contains(&&step.name))
-        .filter_map(|step| diagnose::diagnose_case(&case, &step.name))
+        .filter_map(|step| {
+            let mut mine = wrong.iter().filter(|(name, _)| **name == step.name).peekable();
+            mine.peek()?;
+            diagnose::diagnose_case(&case, &step.name, mine.find_map(|(_, about)| *about))
+        })
         .collect();
     Verdict { expectations, health, diagnoses }
 }
 
 /// Says what became of one step's packets, whether or not anything was expected of it; `None`
-/// for a step that was not done.
+/// for a step that was not done. Of several logins it is about the first that got no answer.
 #[must_use]
 pub fn diagnose(
     scenario: &Scenario,
     observations: &Observations,
     step: &StepName,
 ) -> Option<Diagnosis> {
-    let frames = Frames::new(&observations.capture);
-    diagnose::diagnose_case(&Case { scenario, observations, frames: &frames }, step)
+    let frames = Frames::new(&observations.capture, scenario.load_balancers.keys());
+    diagnose::diagnose_case(&Case::new(scenario, observations, &frames), step, None)
 }
 
 fn rule(case: &Case<'_>, check: &Check) -> Ruling {
     match check {
-        Check::Login { step, result, source } => login::login(case, step, *result, *source),
+        Check::Answer { step, result, source } => answer::answer(case, step, *result, *source),
         Check::ServerSaw { step, client } => servers::server_saw(case, step, *client),
         Check::AnsweredBy { step, nodes } => servers::answered_by(case, step, nodes),
+        Check::Spread { step, nodes, at_least } => spread::spread(case, step, nodes, *at_least),
+        Check::Forwarder { node, counter, count } => {
+            forwarder::forwarder(case, node, counter, *count)
+        }
         Check::Frames { at, matching, count } => count::frames(case, at, matching, *count),
         Check::Exchange { at, step, direction, frames } => {
             exchange::exchange(case, at, step, *direction, frames)
@@ -129,24 +141,28 @@ fn rule(case: &Case<'_>, check: &Check) -> Ruling {
     }
 }
 
-/// The steps that a failed check is about. One that counts frames at a named node is about every
-/// step that got no answer.
+/// The steps that a failed check is about. One that counts something at a named node is about
+/// every step that got no answer.
 fn steps_of<'a>(case: &Case<'a>, check: &'a Check) -> Vec<&'a StepName> {
-    use labsim_scenario::model::LoginResult::{Fail, Pass};
+    let unanswered = || {
+        let steps = case.observations.steps.iter();
+        steps.filter(|step| step.attempts.iter().any(is_unanswered)).map(|step| &step.name)
+    };
     match check {
-        Check::Login { step, .. }
+        Check::Answer { step, .. }
         | Check::ServerSaw { step, .. }
         | Check::AnsweredBy { step, .. }
+        | Check::Spread { step, .. }
         | Check::Exchange { step, .. } => vec![step],
+        Check::Forwarder { .. } => unanswered().collect(),
         Check::Frames { at, .. } => match &at.node {
             PointNode::RealServerOf(step) => vec![step],
-            PointNode::Named(_) => case
-                .observations
-                .steps
-                .iter()
-                .filter(|step| !matches!(step.result, Pass | Fail))
-                .map(|step| &step.name)
-                .collect(),
+            PointNode::Named(_) => unanswered().collect(),
         },
     }
+}
+
+/// Whether no server said yes or no.
+pub(crate) fn is_unanswered(attempt: &Attempt) -> bool {
+    !matches!(attempt.result, LoginResult::Pass | LoginResult::Fail)
 }

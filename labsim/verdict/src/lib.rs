@@ -5,22 +5,27 @@
 #![forbid(unsafe_code)]
 
 mod align;
+mod answer;
 mod count;
 mod diagnose;
 mod exchange;
+mod forwarder;
 mod frames;
 mod isn;
 mod judge;
-mod login;
 mod matching;
 mod observe;
 mod ruling;
 mod servers;
+mod spread;
+mod stations;
+mod translate;
+mod words;
 
 pub use diagnose::{Cause, Diagnosis, Evidence, Trace};
 pub use frames::{FrameLine, FrameList};
 pub use judge::{Finding, Judgement, Verdict, diagnose, judge};
 pub use observe::{
-    Capture, FrameRecord, FrameView, Liveness, Observations, Point, PointId, ServerEntry,
+    Attempt, Capture, FrameRecord, FrameView, Liveness, Observations, Point, PointId, ServerEntry,
     StepObservation, is_marker,
 };

@@ -6,6 +6,7 @@ pub use capture::is_marker;
 pub use capture::{Capture, FrameRecord, FrameView, Liveness, Point, PointId};
 
 use labsim_scenario::model::{LoginResult, NodeName, StepName};
+use labsim_wire::decode::Flow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -37,21 +38,40 @@ impl Observations {
     }
 }
 
-/// How a login went, as its client saw it.
+/// How a step went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepObservation {
     /// The step.
     pub name: StepName,
-    /// How it ended.
+    /// Its logins or requests, in the order in which they began; none of a step that makes none.
+    pub attempts: Vec<Attempt>,
+}
+
+/// How one login or request went, as its client saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The client's node.
+    pub from: NodeName,
+    /// IP protocol number: 6 for TACACS+, 17 for RADIUS.
+    pub protocol: u8,
+    /// How it ended; of one that was resumed, how it ended in the end.
     pub result: LoginResult,
     /// What was said, or what went wrong, in a sentence.
     pub detail: String,
-    /// The client's own address and port, once it had one.
+    /// The client's own address and port, once it had one: never an unspecified address.
     pub local: Option<SocketAddr>,
-    /// Where it connected to.
+    /// What it connected to or asked.
     pub remote: SocketAddr,
     /// From the first packet's call to the result, in nanoseconds.
     pub duration_ns: u64,
+}
+
+impl Attempt {
+    /// From the client to what it asked; `None` if the client had no address and port.
+    pub(crate) fn flow(&self) -> Option<Flow> {
+        let source = self.local?;
+        Some(Flow { protocol: self.protocol, source, destination: self.remote })
+    }
 }
 
 /// A line of a server's log.

@@ -1,10 +1,10 @@
 //! What a check found, before the expectation's own sentences are put to it.
 
 use crate::frames::Frames;
-use crate::observe::{Point, PointId};
-use crate::servers;
+use crate::observe::{Attempt, Point, PointId};
+use crate::servers::{self, Log};
 use crate::{Observations, frames::FrameList};
-use labsim_scenario::model::{CapturePoint, PointNode, Scenario};
+use labsim_scenario::model::{CapturePoint, PointNode, Scenario, Step, StepAction, StepName};
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(crate) struct Ruling {
     pub(crate) expected: Vec<String>,
     pub(crate) seen: Vec<String>,
     pub(crate) frames: FrameList,
+    /// The attempt that a failure is about, by its place among its step's.
+    pub(crate) about: Option<usize>,
 }
 
 impl Ruling {
@@ -21,9 +23,25 @@ impl Ruling {
         Self { passed: true, seen: vec![seen.into()], ..Self::default() }
     }
 
+    /// Holds; `seen` are the figures that prove it.
+    pub(crate) fn passed(seen: Vec<String>) -> Self {
+        Self { passed: true, seen, ..Self::default() }
+    }
+
+    /// Does not hold.
+    pub(crate) fn failed(expected: Vec<String>, seen: Vec<String>) -> Self {
+        Self { expected, seen, ..Self::default() }
+    }
+
     /// Does not hold.
     pub(crate) fn fail(expected: impl Into<String>, seen: impl Into<String>) -> Self {
         Self { expected: vec![expected.into()], seen: vec![seen.into()], ..Self::default() }
+    }
+
+    /// Says which of a step's attempts a failure is about.
+    pub(crate) fn about(mut self, attempt: Option<usize>) -> Self {
+        self.about = attempt;
+        self
     }
 
     /// Adds frames to be shown.
@@ -39,9 +57,62 @@ pub(crate) struct Case<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) observations: &'a Observations,
     pub(crate) frames: &'a Frames<'a>,
+    pub(crate) log: Log<'a>,
 }
 
 impl<'a> Case<'a> {
+    pub(crate) fn new(
+        scenario: &'a Scenario,
+        observations: &'a Observations,
+        frames: &'a Frames<'a>,
+    ) -> Self {
+        Self { scenario, observations, frames, log: Log::new(observations) }
+    }
+
+    /// What the step of that name does; of one that resumes a login, that login.
+    pub(crate) fn step(&self, name: &StepName) -> Option<&'a Step> {
+        let step = self.scenario.steps.iter().find(|step| step.name == *name)?;
+        match &step.action {
+            StepAction::Resume { login } => {
+                self.scenario.steps.iter().find(|step| step.name == *login)
+            }
+            _ => Some(step),
+        }
+    }
+
+    /// A step's logins or requests; of one that resumes a login, that login.
+    ///
+    /// # Errors
+    /// A sentence: the step was not done.
+    pub(crate) fn attempts(&self, name: &StepName) -> Result<&'a [Attempt], String> {
+        let observed = self.observations.step(name);
+        let own = observed.map_or(&[][..], |step| step.attempts.as_slice());
+        let resumed = self.step(name).filter(|step| step.name != *name);
+        let attempts = match resumed {
+            Some(login) if own.is_empty() && observed.is_some() => {
+                self.observations.step(&login.name).map_or(own, |step| step.attempts.as_slice())
+            }
+            _ => own,
+        };
+        if attempts.is_empty() {
+            return Err(match observed {
+                None => "the step was not done".to_owned(),
+                Some(_) => "the step made no login and no request".to_owned(),
+            });
+        }
+        Ok(attempts)
+    }
+
+    /// How many logins or requests a step has to make.
+    pub(crate) fn planned(&self, name: &StepName) -> usize {
+        match self.step(name).map(|step| &step.action) {
+            Some(StepAction::TacacsLogin(login)) => {
+                login.from.len().saturating_mul(usize::try_from(login.times).unwrap_or(usize::MAX))
+            }
+            _ => 1,
+        }
+    }
+
     /// The capture point that an expectation means.
     ///
     /// # Errors
@@ -74,10 +145,4 @@ pub(crate) fn not_proven(point: &Point) -> Option<String> {
         "this capture point was not proven alive: {}:{}, {missing}",
         point.node, point.interface
     ))
-}
-
-/// `1 frame`, `2 frames`.
-pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
-    let number = number.try_into().unwrap_or(u64::MAX);
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

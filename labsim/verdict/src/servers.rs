@@ -1,94 +1,214 @@
-//! Which real server answered a step, by the servers' own logs.
+//! Which real server answered, by the servers' own logs.
 
-use crate::observe::{ServerEntry, StepObservation};
+use crate::answer;
+use crate::observe::{Attempt, Observations, ServerEntry};
 use crate::ruling::{Case, Ruling};
-use labsim_scenario::model::{NodeName, Step, StepAction, StepName};
-use std::net::IpAddr;
+use crate::words::{attempt as noun, count};
+use labsim_scenario::model::{NodeName, RadiusQuestion, Step, StepAction, StepName};
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 
-/// The log lines about a step. The client's port tells which they are; should an address
-/// translation have changed that, the user does, if no other step has the same.
-pub(crate) fn entries<'a>(case: &Case<'a>, step: &StepName) -> Vec<&'a ServerEntry> {
-    let log = &case.observations.server_log;
-    let local = case.observations.step(step).and_then(|observed| observed.local);
-    if let Some(local) = local {
-        let exact: Vec<_> = log.iter().filter(|entry| entry.client == local).collect();
+/// The servers' log lines by what tells whose they are.
+#[derive(Debug)]
+pub(crate) struct Log<'a> {
+    by_client: HashMap<SocketAddr, Vec<&'a ServerEntry>>,
+    by_port: HashMap<u16, Vec<&'a ServerEntry>>,
+    /// How many attempts of all steps have this address and port, or this port.
+    locals: HashMap<SocketAddr, usize>,
+    ports: HashMap<u16, usize>,
+}
+
+impl<'a> Log<'a> {
+    pub(crate) fn new(observations: &'a Observations) -> Self {
+        let mut log = Self {
+            by_client: HashMap::new(),
+            by_port: HashMap::new(),
+            locals: HashMap::new(),
+            ports: HashMap::new(),
+        };
+        for entry in &observations.server_log {
+            log.by_client.entry(entry.client).or_default().push(entry);
+            log.by_port.entry(entry.client.port()).or_default().push(entry);
+        }
+        let attempts = observations.steps.iter().flat_map(|step| &step.attempts);
+        for local in attempts.filter_map(|attempt| attempt.local) {
+            *log.locals.entry(local).or_default() += 1;
+            *log.ports.entry(local.port()).or_default() += 1;
+        }
+        log
+    }
+}
+
+/// The log lines about an attempt. The client's address and port tell which they are, as the
+/// client has them or as a translation that was captured made them. Should none have been
+/// captured, the port does, if no other attempt has it; or else the user, if the step has one
+/// attempt and no other step has the same.
+pub(crate) fn entries<'a>(
+    case: &Case<'a>,
+    step: &StepName,
+    attempt: &Attempt,
+) -> Vec<&'a ServerEntry> {
+    let of_client = |client: SocketAddr| case.log.by_client.get(&client).into_iter().flatten();
+    if let Some(flow) = attempt.flow() {
+        let mut exact: Vec<&ServerEntry> = of_client(flow.source).copied().collect();
+        for carrier in case.frames.carriers(flow).into_iter().skip(1) {
+            // One translated port may lead to several servers at a time. A socket that is bound
+            // to no address in particular may not know at which it was asked.
+            let there = |entry: &&&ServerEntry| {
+                let local = entry.local;
+                carrier.source != flow.source
+                    && (local == carrier.destination
+                        || local.ip().is_unspecified()
+                            && local.port() == carrier.destination.port())
+            };
+            exact.extend(of_client(carrier.source).filter(there).copied());
+        }
         if !exact.is_empty() {
             return exact;
         }
-        let same_port = |entry: &&ServerEntry| {
-            entry.client.port() == local.port() && !is_another(case, step, entry)
-        };
-        let by_port: Vec<_> = log.iter().filter(same_port).collect();
-        if !by_port.is_empty() {
-            return by_port;
+        let port = flow.source.port();
+        let free = |entry: &&&ServerEntry| !case.log.locals.contains_key(&entry.client);
+        if case.log.ports.get(&port) == Some(&1) {
+            let by_port = case.log.by_port.get(&port).into_iter().flatten();
+            let by_port: Vec<&ServerEntry> = by_port.filter(free).copied().collect();
+            if !by_port.is_empty() {
+                return by_port;
+            }
         }
     }
     let Some(user) = only_user(case, step) else { return Vec::new() };
-    log.iter()
-        .filter(|entry| entry.user.as_deref() == Some(user) && !is_another(case, step, entry))
-        .collect()
-}
-
-/// Whether the line is another step's, by its client address.
-fn is_another(case: &Case<'_>, step: &StepName, entry: &ServerEntry) -> bool {
-    let other =
-        |observed: &StepObservation| observed.name != *step && observed.local == Some(entry.client);
-    case.observations.steps.iter().any(other)
-}
-
-/// The step's user, if no other step has the same.
-fn only_user<'a>(case: &Case<'a>, step: &StepName) -> Option<&'a str> {
-    let user = |step: &'a Step| match &step.action {
-        StepAction::TacacsLogin(login) => login.user.as_str(),
+    let mine = |entry: &&ServerEntry| {
+        entry.user.as_deref() == Some(user) && !case.log.locals.contains_key(&entry.client)
     };
-    let mine = case.scenario.steps.iter().find(|other| other.name == *step).map(user)?;
-    let same = case.scenario.steps.iter().filter(|other| user(other) == mine).count();
-    (same == 1).then_some(mine)
+    case.observations.server_log.iter().filter(mine).collect()
 }
 
-/// The node that answered a step.
+/// The step's user, if it makes one attempt and no other step has the same.
+fn only_user<'a>(case: &Case<'a>, step: &StepName) -> Option<&'a str> {
+    let mine = case.step(step)?;
+    let name = user(mine).filter(|_| case.planned(&mine.name) == 1)?;
+    let same = case.scenario.steps.iter().filter(|other| user(other) == Some(name)).count();
+    (same == 1).then_some(name)
+}
+
+fn user(step: &Step) -> Option<&str> {
+    match &step.action {
+        StepAction::TacacsLogin(login) => Some(&login.user),
+        StepAction::Radius(request) => match &request.question {
+            RadiusQuestion::Login { user, .. } | RadiusQuestion::Accounting { user, .. } => {
+                Some(user)
+            }
+            RadiusQuestion::Status => None,
+        },
+        _ => None,
+    }
+}
+
+/// The node that answered all attempts of a step.
 ///
 /// # Errors
 /// A sentence: none did, or several.
 pub(crate) fn answering_node<'a>(case: &Case<'a>, step: &StepName) -> Result<&'a NodeName, String> {
-    let entries = entries(case, step);
-    let Some(first) = entries.first() else {
-        return Err(format!("no server's log has an entry for the step `{step}`"));
-    };
-    match entries.iter().find(|entry| entry.node != first.node) {
-        Some(other) => Err(format!(
-            "both {} and {} have log entries for the step `{step}`",
-            first.node, other.node
-        )),
-        None => Ok(&first.node),
+    let attempts = case.attempts(step).unwrap_or_default();
+    let mut nodes: Vec<&NodeName> = Vec::new();
+    for entry in attempts.iter().flat_map(|attempt| entries(case, step, attempt)) {
+        if !nodes.contains(&&entry.node) {
+            nodes.push(&entry.node);
+        }
     }
+    match nodes[..] {
+        [] => Err(format!("no server's log has an entry for the step `{step}`")),
+        [only] => Ok(only),
+        [first, second, ..] => {
+            Err(format!("both {first} and {second} have log entries for the step `{step}`"))
+        }
+    }
+}
+
+/// The servers that logged an attempt.
+pub(crate) fn logged_by<'a>(
+    case: &Case<'a>,
+    step: &StepName,
+    attempt: &Attempt,
+) -> BTreeSet<&'a NodeName> {
+    entries(case, step, attempt).into_iter().map(|entry| &entry.node).collect()
 }
 
 /// Judges the client address that the server saw.
 pub(crate) fn server_saw(case: &Case<'_>, step: &StepName, client: IpAddr) -> Ruling {
-    let expected = format!("a server's log entry for the step `{step}` with the client {client}");
-    let entries = entries(case, step);
-    let Some(first) = entries.first() else {
-        return Ruling::fail(expected, nothing_logged(case));
+    let expected = match case.planned(step) {
+        1 => format!("a server's log entry for the step `{step}` with the client {client}"),
+        all => format!("a server's log entry with the client {client} for each of {all} logins"),
     };
-    match entries.iter().find(|entry| entry.client.ip() != client) {
-        Some(wrong) => Ruling::fail(expected, say(wrong)),
-        None => Ruling::pass(say(first)),
-    }
+    each(case, step, expected, |entries| {
+        entries.iter().find(|entry| entry.client.ip() != client).map(|wrong| say(wrong))
+    })
+    .unwrap_or_else(|all| {
+        Ruling::pass(format!("the servers logged all {all} with the client {client}"))
+    })
 }
 
 /// Judges which server answered.
 pub(crate) fn answered_by(case: &Case<'_>, step: &StepName, nodes: &[NodeName]) -> Ruling {
     let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
-    let expected = format!("the step `{step}` is answered by {}", names.join(" or "));
-    let entries = entries(case, step);
-    if entries.is_empty() {
-        return Ruling::fail(expected, nothing_logged(case));
+    let names = names.join(" or ");
+    let expected = match case.planned(step) {
+        1 => format!("the step `{step}` is answered by {names}"),
+        all => format!("each of the {all} logins of the step `{step}` is answered by {names}"),
+    };
+    each(case, step, expected, |entries| {
+        let first = entries.first()?;
+        if let Some(other) = entries.iter().find(|entry| entry.node != first.node) {
+            let (one, other) = (&first.node, &other.node);
+            return Some(format!("both {one} and {other} have log entries for the step `{step}`"));
+        }
+        (!nodes.contains(&first.node)).then(|| say(first))
+    })
+    .unwrap_or_else(|all| Ruling::pass(format!("the servers logged all {all}, at {names}")))
+}
+
+/// Puts the log entries of every attempt to `wrong`, which says what is wrong with them. One
+/// attempt's proof is its first entry.
+///
+/// # Errors
+/// `300 logins`, if there are several and all of them are as they should be.
+fn each(
+    case: &Case<'_>,
+    step: &StepName,
+    expected: String,
+    wrong: impl Fn(&[&ServerEntry]) -> Option<String>,
+) -> Result<Ruling, String> {
+    let attempts = match case.attempts(step) {
+        Ok(attempts) => attempts,
+        Err(why) => return Ok(Ruling::fail(expected, why)),
+    };
+    let what = noun(case.step(step));
+    let mut proof = None;
+    for (place, attempt) in attempts.iter().enumerate() {
+        let entries = entries(case, step, attempt);
+        let why = match entries.first() {
+            None => Some(nothing_logged(case)),
+            Some(first) => {
+                proof.get_or_insert_with(|| say(first));
+                wrong(&entries)
+            }
+        };
+        if let Some(why) = why {
+            let why = match attempts.len() {
+                1 => why,
+                _ => format!("{}: {why}", answer::name(what, attempt, place)),
+            };
+            return Ok(Ruling::fail(expected, why).about(Some(place)));
+        }
     }
-    match (answering_node(case, step), entries.iter().find(|entry| !nodes.contains(&entry.node))) {
-        (Err(why), _) => Ruling::fail(expected, why),
-        (Ok(_), Some(wrong)) => Ruling::fail(expected, say(wrong)),
-        (Ok(_), None) => Ruling::pass(entries.first().map(|entry| say(entry)).unwrap_or_default()),
+    let planned = case.planned(step);
+    if attempts.len() < planned {
+        let done = count(attempts.len(), what);
+        return Ok(Ruling::fail(expected, format!("only {done} of {planned} were done")));
+    }
+    match (attempts.len(), proof) {
+        (1, Some(proof)) => Ok(Ruling::pass(proof)),
+        (all, _) => Err(count(all, what)),
     }
 }
 
@@ -104,7 +224,7 @@ pub(crate) fn say(entry: &ServerEntry) -> String {
 fn nothing_logged(case: &Case<'_>) -> String {
     match case.observations.server_log.len() {
         0 => "no server logged anything".to_owned(),
-        1 => "no server logged that step; the one entry there is belongs to another".to_owned(),
-        all => format!("no server logged that step; all {all} entries belong to others"),
+        1 => "no server logged it; the one entry there is belongs to another".to_owned(),
+        all => format!("no server logged it; none of the {all} entries is about it"),
     }
 }

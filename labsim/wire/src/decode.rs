@@ -4,7 +4,7 @@ mod line;
 mod parse;
 
 pub use line::{Line, Relative, icmp_name};
-pub use parse::{MAX_HEADERS, decode};
+pub use parse::{MAX_HEADERS, decode, payload};
 
 use crate::checksum::ChecksumState;
 use crate::tcp::Flags;

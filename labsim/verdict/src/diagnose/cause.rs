@@ -1,7 +1,6 @@
 //! The closed list of causes, each with its sentence.
 
-use super::times;
-use crate::ruling::count;
+use crate::words::{count, times};
 use labsim_scenario::model::NodeName;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

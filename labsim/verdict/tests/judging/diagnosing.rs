@@ -231,7 +231,7 @@ fn a_refused_connection_names_who_refused_it() {
 #[test]
 fn a_packet_that_is_lost_where_others_pass_is_the_one_that_is_told_of() {
     let mut lab = Lab::with_login();
-    lab.seen.steps[0].result = LoginResult::Timeout;
+    lab.attempt().result = LoginResult::Timeout;
     let big = lab.client(Flags::PSH.with(Flags::ACK), 50, 48, 1400);
     lab.client_sends(big, reaches::LB_IN);
     let later = lab.client(Flags::ACK, 50, 48, 1);
@@ -296,7 +296,7 @@ fn a_client_that_sent_nothing_is_told() {
 
 #[test]
 fn only_steps_of_failed_expectations_are_diagnosed() {
-    let login = |result| Check::Login { step: step("login"), result, source: None };
+    let login = |result| Check::Answer { step: step("login"), result, source: None };
     let lab = lost_after(reaches::RS_TUNNEL);
     let verdict = judge(&scenario(vec![login(LoginResult::Timeout)]), &lab.seen);
     assert!(verdict.passed() && verdict.diagnoses.is_empty());

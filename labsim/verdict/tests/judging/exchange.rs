@@ -246,7 +246,7 @@ fn what_cannot_be_looked_at_fails_and_is_said() {
     let judgement = judge_one(exchange(at("rs1", "tunl0"), None, Vec::new()), &lab.seen);
     assert_eq!(judgement.seen, ["rs1:tunl0 was not captured"]);
     let mut lab = Lab::with_login();
-    lab.seen.steps[0].local = None;
+    lab.attempt().local = None;
     let judgement = judge_one(exchange(at("client", "eth0"), None, at_client()), &lab.seen);
     assert_eq!(judgement.seen, ["the client of the step `login` had no address and port"]);
     lab.seen.steps.clear();

@@ -3,7 +3,9 @@
 use crate::scenario::{interface, node, step};
 use crate::wire::{self, Segment};
 use labsim_scenario::model::{Direction, LoginResult};
-use labsim_verdict::{Capture, Liveness, Observations, PointId, ServerEntry, StepObservation};
+use labsim_verdict::{
+    Attempt, Capture, Liveness, Observations, PointId, ServerEntry, StepObservation,
+};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::ethertype;
 use labsim_wire::tcp::Flags;
@@ -56,11 +58,15 @@ impl Lab {
         let mut seen = Observations { capture, ..Observations::default() };
         seen.steps.push(StepObservation {
             name: step("login"),
-            result: LoginResult::Timeout,
-            detail: "no answer within 5 s".to_owned(),
-            local: Some(CLIENT.into()),
-            remote: VIP.into(),
-            duration_ns: 5_000_000_000,
+            attempts: vec![Attempt {
+                from: node("client"),
+                protocol: protocol::TCP,
+                result: LoginResult::Timeout,
+                detail: "no answer within 5 s".to_owned(),
+                local: Some(CLIENT.into()),
+                remote: VIP.into(),
+                duration_ns: 5_000_000_000,
+            }],
         });
         let mut lab = Self { seen, now: 1_000_000_000, next_id: 7056 };
         lab.markers();
@@ -70,8 +76,8 @@ impl Lab {
     /// The whole exchange of the document, answered by rs2, and its log entry.
     pub(crate) fn with_login() -> Self {
         let mut lab = Self::new();
-        lab.seen.steps[0].result = LoginResult::Pass;
-        "Authentication passed".clone_into(&mut lab.seen.steps[0].detail);
+        lab.attempt().result = LoginResult::Pass;
+        "Authentication passed".clone_into(&mut lab.attempt().detail);
         let psh = Flags::PSH.with(Flags::ACK);
         lab.client_sends(lab.client(Flags::SYN, 0, 0, 0), reaches::RS_TUNNEL);
         lab.server_sends(lab.server(Flags::SYN.with(Flags::ACK), 0, 1, 0), 4);
@@ -87,6 +93,11 @@ impl Lab {
         lab.markers();
         lab.logs("rs2", CLIENT);
         lab
+    }
+
+    /// What the client saw.
+    pub(crate) fn attempt(&mut self) -> &mut Attempt {
+        &mut self.seen.steps[0].attempts[0]
     }
 
     pub(crate) fn logs(&mut self, name: &str, client: SocketAddrV4) {

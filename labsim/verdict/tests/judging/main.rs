@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod answer;
 mod diagnosing;
 mod exchange;
 mod frames;
 mod lab;
-mod login;
 mod scenario;
 mod wire;

@@ -6,6 +6,7 @@ use labsim_scenario::model::{
     StepAction, StepName, TacacsLogin, TcpFlags, Topology,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(crate) fn node(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
@@ -52,12 +53,16 @@ pub(crate) fn login(name: &str, user: &str) -> Step {
     Step {
         name: step(name),
         action: StepAction::TacacsLogin(TacacsLogin {
-            from: node("client"),
+            from: vec![node("client")],
+            times: 1,
+            at_once: 1,
             to: "172.16.4.99:49".parse().unwrap(),
             secret: Secret::new("s".to_owned()),
             method: LoginMethod::Ascii,
             user: user.to_owned(),
             password: Secret::new("p".to_owned()),
+            timeout: Duration::from_secs(5),
+            pause: false,
         }),
     }
 }
@@ -110,11 +115,13 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
         load_balancers: BTreeMap::new(),
         real_servers: BTreeMap::new(),
         tacacs_servers: BTreeMap::new(),
+        radius_servers: BTreeMap::new(),
         steps: vec![login("login", "alice")],
         expectations: checks
             .into_iter()
             .enumerate()
             .map(|(place, check)| Expectation {
+                name: format!("expectation-{}", place + 1),
                 pass: "holds".to_owned(),
                 fail: "fails".to_owned(),
                 place: Place { file: "test.yaml".to_owned(), line: place + 1 },

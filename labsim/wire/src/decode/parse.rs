@@ -35,6 +35,36 @@ pub fn decode(link: LinkType, bytes: &[u8], original_length: usize) -> Decoded {
     Decoded { link: Some(ethernet::Header::parse(&frame)), content }
 }
 
+/// The bytes of the innermost TCP or UDP payload that were captured of a frame; `None` if it
+/// carries neither, or is a later fragment.
+#[must_use]
+pub fn payload(link: LinkType, bytes: &[u8]) -> Option<&[u8]> {
+    let mut inside = match link {
+        LinkType::Raw => bytes,
+        LinkType::Ethernet => {
+            let frame = ethernet::View::new(bytes).ok()?;
+            let ip = matches!(frame.ethertype(), ethertype::IPV4 | ethertype::IPV6);
+            ip.then(|| frame.payload())?
+        }
+    };
+    for _ in 0..MAX_HEADERS {
+        let step = header(inside, false).ok()?;
+        if let Some((next, _)) = tunnelled(&step) {
+            inside = next;
+            continue;
+        }
+        if step.header.fragment_offset != 0 {
+            return None;
+        }
+        return match step.header.protocol {
+            protocol::TCP => Some(tcp::View::new(step.payload).ok()?.payload()),
+            protocol::UDP => Some(udp::View::new_cut(step.payload).ok()?.payload()),
+            _ => None,
+        };
+    }
+    None
+}
+
 fn ip(bytes: &[u8], whole: bool) -> Content {
     match packet(bytes, whole, 0) {
         Ok(packet) => Content::Ip(packet),

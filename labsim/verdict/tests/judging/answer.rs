@@ -3,7 +3,7 @@
 use crate::lab::{CLIENT, Lab, RS2, VIP};
 use crate::scenario::{login, node, scenario, step};
 use labsim_scenario::model::{Check, Direction, LoginResult};
-use labsim_verdict::{Judgement, Observations, StepObservation, judge};
+use labsim_verdict::{Attempt, Judgement, Observations, StepObservation, judge};
 use labsim_wire::tcp::Flags;
 use std::net::{IpAddr, SocketAddrV4};
 
@@ -12,7 +12,7 @@ fn judge_one(check: Check, seen: &Observations) -> Judgement {
 }
 
 fn check(result: LoginResult, source: Option<IpAddr>) -> Check {
-    Check::Login { step: step("login"), result, source }
+    Check::Answer { step: step("login"), result, source }
 }
 
 fn from_vip() -> Check {
@@ -44,7 +44,7 @@ fn one_answer_of_another_source_is_enough_to_fail() {
 #[test]
 fn answers_that_only_left_the_server_do_not_count() {
     let mut lab = Lab::new();
-    lab.seen.steps[0].result = LoginResult::Pass;
+    lab.attempt().result = LoginResult::Pass;
     let answer = lab.server(Flags::SYN.with(Flags::ACK), 0, 1, 0);
     lab.server_sends(answer, 3);
     let judgement = judge_one(from_vip(), &lab.seen);
@@ -111,11 +111,9 @@ fn a_translated_client_is_found_by_its_port_or_its_user() {
 fn a_log_entry_of_another_step_is_not_taken_for_this_one() {
     let mut lab = Lab::new();
     let other = SocketAddrV4::new(*CLIENT.ip(), 50_000);
-    lab.seen.steps.push(StepObservation {
-        name: step("second"),
-        local: Some(other.into()),
-        ..lab.seen.steps[0].clone()
-    });
+    let attempt = Attempt { local: Some(other.into()), ..lab.attempt().clone() };
+    let name = step("second");
+    lab.seen.steps.push(StepObservation { name, attempts: vec![attempt] });
     lab.logs("rs1", other);
     for user in ["alice", "bob"] {
         let mut scenario =
@@ -123,7 +121,7 @@ fn a_log_entry_of_another_step_is_not_taken_for_this_one() {
         scenario.steps.push(login("second", user));
         let judgement = judge(&scenario, &lab.seen).expectations.remove(0);
         assert!(!judgement.passed);
-        let words = "no server logged that step; the one entry there is belongs to another";
+        let words = "no server logged it; the one entry there is belongs to another";
         assert_eq!(judgement.seen, [words]);
     }
 }
@@ -144,11 +142,9 @@ fn a_user_of_two_steps_does_not_tell_which_one_it_was() {
 fn the_same_port_of_another_client_does_not_tell_this_step() {
     let mut lab = Lab::new();
     let other = SocketAddrV4::new([192, 168, 11, 202].into(), CLIENT.port());
-    lab.seen.steps.push(StepObservation {
-        name: step("second"),
-        local: Some(other.into()),
-        ..lab.seen.steps[0].clone()
-    });
+    let attempt = Attempt { local: Some(other.into()), ..lab.attempt().clone() };
+    let name = step("second");
+    lab.seen.steps.push(StepObservation { name, attempts: vec![attempt] });
     lab.logs("rs1", other);
     let check = Check::AnsweredBy { step: step("login"), nodes: vec![node("rs1")] };
     let mut scenario = scenario(vec![check]);

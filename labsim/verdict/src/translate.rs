@@ -1,0 +1,127 @@
+//! Address translation, learnt from the frames of the load balancers.
+//!
+//! A translated packet leaves with other addresses or ports than it came in with, and with the
+//! same IP identification, TCP numbers, flags and payload: a packet that came in and one that
+//! went out later at the same node, alike in all of these, are the same packet. So what follows a
+//! flow needs no configuration, and no word of the forwarder about what it did. Server logs are
+//! not asked: they have no times, and one who refuses a client at once may log nothing.
+
+use labsim_scenario::model::Direction;
+use labsim_wire::decode::{Decoded, Flow, LinkType, Transport, payload};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Translations that a flow passes at most: load balancers behind each other.
+const MAX_CHAIN: usize = 4;
+
+/// Flows that one flow is followed into at most, after which no further are looked for.
+const MAX_CARRIERS: usize = 64;
+
+/// What became of flows, and since which frame.
+#[derive(Debug, Default)]
+pub(crate) struct Translations {
+    /// Packets that came in at a load balancer, by what does not change.
+    came_in: HashMap<Fingerprint, Flow>,
+    became: HashMap<Flow, Vec<(usize, Flow)>>,
+    was: HashMap<Flow, Vec<(usize, Flow)>>,
+}
+
+/// What translation leaves as it is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Fingerprint {
+    /// The load balancer: its place among them.
+    balancer: usize,
+    protocol: u8,
+    id: Option<u32>,
+    /// TCP's sequence and acknowledgement numbers and flags.
+    numbers: (u32, u32, u8),
+    length: u32,
+    /// Of UDP's payload, because UDP has no numbers and the identification may be 0 (RFC 6864).
+    digest: u64,
+}
+
+impl Fingerprint {
+    fn new(balancer: usize, decoded: &Decoded, link: LinkType, bytes: &[u8]) -> Option<Self> {
+        let packet = decoded.packet()?;
+        let header = packet.innermost();
+        let (numbers, length, digest) = match &packet.transport {
+            Transport::Tcp(tcp) => {
+                ((tcp.sequence, tcp.acknowledgement, tcp.flags.0), tcp.payload, 0)
+            }
+            Transport::Udp(udp) => {
+                let mut hasher = DefaultHasher::new();
+                payload(link, bytes)?.hash(&mut hasher);
+                ((0, 0, 0), udp.payload, hasher.finish())
+            }
+            _ => return None,
+        };
+        let (protocol, id) = (header.protocol, header.id);
+        Some(Self { balancer, protocol, id, numbers, length, digest })
+    }
+}
+
+impl Translations {
+    /// Takes note of a frame of a load balancer; frames have to come in time's order.
+    pub(crate) fn learn(
+        &mut self,
+        index: usize,
+        (balancer, direction): (usize, Direction),
+        decoded: &Decoded,
+        (link, bytes): (LinkType, &[u8]),
+    ) {
+        let Some(flow) = decoded.flow() else { return };
+        let Some(print) = Fingerprint::new(balancer, decoded, link, bytes) else { return };
+        match direction {
+            Direction::In => {
+                self.came_in.insert(print, flow);
+            }
+            Direction::Out => {
+                if let Some(before) = self.came_in.get(&print).copied()
+                    && before != flow
+                {
+                    self.note(index, before, flow);
+                    // What answers goes the other way through the same translation.
+                    self.note(index, flow.reversed(), before.reversed());
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, index: usize, before: Flow, after: Flow) {
+        for (map, key, value) in [(&mut self.became, before, after), (&mut self.was, after, before)]
+        {
+            let known = map.entry(key).or_default();
+            if known.last().is_none_or(|(_, last)| *last != value) {
+                known.push((index, value));
+            }
+        }
+    }
+
+    /// The flow as its client knows it: a translated port may have served several in turn.
+    pub(crate) fn origin(&self, mut flow: Flow, index: usize) -> Flow {
+        for _ in 0..MAX_CHAIN {
+            let Some(known) = self.was.get(&flow) else { break };
+            let before = known.iter().rev().find(|(since, _)| *since <= index);
+            let Some((_, origin)) = before.or_else(|| known.first()) else { break };
+            flow = *origin;
+        }
+        flow
+    }
+
+    /// The flow itself, and what it became on its way, in order.
+    pub(crate) fn carriers(&self, flow: Flow) -> Vec<Flow> {
+        let mut carriers = vec![flow];
+        let mut next = 0;
+        while let Some(flow) = carriers.get(next).copied()
+            && carriers.len() < MAX_CARRIERS
+        {
+            for (_, after) in self.became.get(&flow).into_iter().flatten() {
+                if !carriers.contains(after) {
+                    carriers.push(*after);
+                }
+            }
+            next += 1;
+        }
+        carriers
+    }
+}
