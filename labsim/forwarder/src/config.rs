@@ -2,12 +2,14 @@
 //! balancer. What a file can say is here; what it may say is in `config/check.rs`.
 
 mod check;
+mod profile;
 
 pub use check::Problem;
+pub use profile::{Gre, Profile};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What one forwarder does, on one interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +24,39 @@ pub struct Config {
     pub virtual_servers: BTreeMap<String, VirtualServer>,
     /// The pools by name, such as `p_tacacs-test_49`.
     pub pools: BTreeMap<String, Pool>,
+    /// The ports that stand in for clients' ports where source addresses are translated. The
+    /// kernel of the namespace must not give them to sockets of its own
+    /// (`net.ipv4.ip_local_port_range`).
+    #[serde(default)]
+    pub snat_ports: SnatPorts,
     /// Bounds of the forwarder's tables.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// A range of ports, both ends in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnatPorts {
+    /// The lowest.
+    pub first: u16,
+    /// The highest.
+    pub last: u16,
+}
+
+impl SnatPorts {
+    /// Whether `port` is one of them.
+    #[must_use]
+    pub const fn contains(self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
+
+impl Default for SnatPorts {
+    /// 61000 to 64999: above the ports that Linux gives to its own sockets (32768 to 60999).
+    fn default() -> Self {
+        Self { first: 61_000, last: 64_999 }
+    }
 }
 
 /// The outer header's source: both exist in the field, and each breaks in its own way.
@@ -52,15 +84,34 @@ pub struct VirtualServer {
     /// The name of its pool.
     pub pool: String,
     /// Whether the destination address becomes the member's. Under DSR it has to be `false`; F5's
-    /// default is `true`, so a file has to say it.
+    /// default is `true`, so a file has to say it. With a tunnel profile the translated packet is
+    /// what the tunnel carries.
     #[serde(default = "yes")]
     pub translate_address: bool,
     /// Whether the destination port becomes the member's, where the two differ.
     #[serde(default = "yes")]
     pub translate_port: bool,
+    /// What the source address becomes. Anything but `none` brings the answers back through the
+    /// forwarder, which translates them back.
+    #[serde(default)]
+    pub source_address_translation: SourceTranslation,
     /// How flows begin and end.
     #[serde(default)]
     pub fastl4: FastL4,
+}
+
+/// What becomes of a packet's source address on its way to a member.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceTranslation {
+    /// It stays the client's.
+    #[default]
+    None,
+    /// It becomes the forwarder's own address on the way to the member.
+    Automap,
+    /// It becomes one of these addresses, in turn. The forwarder owns those that are not its
+    /// interface's own: it answers ARP for them where they are on its subnet.
+    Snat(Vec<IpAddr>),
 }
 
 /// A transport protocol that a virtual server takes.
@@ -114,17 +165,6 @@ pub struct Pool {
     pub profile: Profile,
     /// Address and port of each member; the address is where the tunnel ends.
     pub members: Vec<SocketAddr>,
-}
-
-/// A pool's tunnel profile.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Profile {
-    /// No encapsulation: the packet goes to the member's next hop as it is.
-    #[default]
-    None,
-    /// IP in IP (RFC 2003).
-    Ipip,
 }
 
 /// Bounds of the forwarder's tables.

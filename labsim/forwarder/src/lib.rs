@@ -14,7 +14,8 @@ mod time;
 mod transmit;
 
 pub use config::{
-    Config, FastL4, IpProtocol, Limits, OuterSource, Pool, Problem, Profile, VirtualServer,
+    Config, FastL4, Gre, IpProtocol, Limits, OuterSource, Pool, Problem, Profile, SnatPorts,
+    SourceTranslation, VirtualServer,
 };
 pub use counters::{
     AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, ServerCounters,

@@ -3,7 +3,8 @@
 use super::namespace::Namespace;
 use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd};
 use labsim_forwarder::{
-    Config, FastL4, IpProtocol, Limits, OuterSource, Pool, Profile, VirtualServer,
+    Config, FastL4, IpProtocol, Limits, OuterSource, Pool, Profile, SnatPorts, SourceTranslation,
+    VirtualServer,
 };
 use nix::sys::socket::{AddressFamily, SockFlag, SockType};
 use std::collections::BTreeMap;
@@ -135,6 +136,7 @@ pub fn config(outer_source: OuterSource) -> Config {
         pool: "pool".to_owned(),
         translate_address: false,
         translate_port: true,
+        source_address_translation: SourceTranslation::None,
         fastl4: FastL4 { loose_initiation: true, loose_close: true, idle_timeout: 300 },
     };
     let pool =
@@ -147,6 +149,7 @@ pub fn config(outer_source: OuterSource) -> Config {
             ("udp".to_owned(), server(IpProtocol::Udp)),
         ]),
         pools: BTreeMap::from([("pool".to_owned(), pool)]),
+        snat_ports: SnatPorts::default(),
         limits: Limits::default(),
     }
 }

@@ -1,13 +1,15 @@
 //! What is wrong with a configuration that reads well: every mistake at once, in sentences.
 
-use super::{Config, Pool, Profile, VirtualServer};
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use super::{Config, Pool, Profile, SourceTranslation, VirtualServer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 /// The most flows that may be asked for; 1.3 GB of table.
 const MOST_FLOWS: u32 = 1 << 24;
 /// Members over all pools: a flow holds its member's number in 16 bits.
 const MOST_MEMBERS: usize = 1 << 16;
+/// SNAT addresses over all virtual servers; each has a list of its ports.
+const MOST_SNAT_ADDRESSES: usize = 256;
 /// Longest interface name: `IFNAMSIZ` less the terminator (netdevice(7)).
 const LONGEST_INTERFACE: usize = 15;
 
@@ -35,6 +37,7 @@ impl Config {
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.check_interface(&mut problems);
+        self.check_snat_ports(&mut problems);
         self.check_limits(&mut problems);
         if self.virtual_servers.is_empty() {
             problems.push(Problem::new("virtual_servers", "there is none; give at least one"));
@@ -77,6 +80,30 @@ impl Config {
         }
     }
 
+    fn check_snat_ports(&self, problems: &mut Vec<Problem>) {
+        let ports = self.snat_ports;
+        if ports.first == 0 || ports.first > ports.last {
+            problems.push(Problem::new(
+                "snat_ports",
+                format!(
+                    "{} to {} is no range of ports; give 1 to 65535, the lowest first",
+                    ports.first, ports.last
+                ),
+            ));
+        }
+        let snat = |server: &VirtualServer| match &server.source_address_translation {
+            SourceTranslation::Snat(addresses) => addresses.clone(),
+            _ => Vec::new(),
+        };
+        let addresses: BTreeSet<IpAddr> = self.virtual_servers.values().flat_map(snat).collect();
+        if addresses.len() > MOST_SNAT_ADDRESSES {
+            problems.push(Problem::new(
+                "virtual_servers",
+                format!("more than {MOST_SNAT_ADDRESSES} SNAT addresses over all virtual servers"),
+            ));
+        }
+    }
+
     fn check_limits(&self, problems: &mut Vec<Problem>) {
         let bounds = [
             ("flows", self.limits.flows, MOST_FLOWS),
@@ -108,12 +135,8 @@ impl Config {
                 "IPv6 VIPs are not supported yet; give an IPv4 address",
             ));
         }
-        if server.translate_address {
-            out.push(Problem::new(
-                at("translate_address"),
-                "address translation is not supported yet; set `translate_address: false`, as \
-                 Direct Server Return needs it",
-            ));
+        if let SourceTranslation::Snat(addresses) = &server.source_address_translation {
+            check_snat(&at("source_address_translation"), addresses, out);
         }
         if server.fastl4.idle_timeout == 0 {
             out.push(Problem::new(
@@ -159,6 +182,46 @@ impl Config {
                     format!("member {member} is the VIP itself; give the server's own address"),
                 ));
             }
+            let stands_in = match &server.source_address_translation {
+                SourceTranslation::Snat(addresses) => addresses.contains(&member.ip()),
+                _ => false,
+            };
+            if stands_in {
+                out.push(Problem::new(
+                    format!("virtual_servers.{name}.source_address_translation"),
+                    format!(
+                        "{} is a member's address, and no server answers itself; give another",
+                        member.ip()
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+fn check_snat(path: &str, addresses: &[IpAddr], problems: &mut Vec<Problem>) {
+    if addresses.is_empty() {
+        problems.push(Problem::new(path, "`snat` has no address; give at least one"));
+    }
+    for (index, address) in addresses.iter().enumerate() {
+        let broadcast = *address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+        if address.is_ipv6() {
+            problems.push(Problem::new(
+                path,
+                format!("{address}: IPv6 is not supported yet; give an IPv4 address"),
+            ));
+        } else if address.is_unspecified()
+            || address.is_multicast()
+            || address.is_loopback()
+            || broadcast
+        {
+            problems.push(Problem::new(
+                path,
+                format!("{address} cannot stand in for clients; give a unicast address"),
+            ));
+        }
+        if addresses[..index].contains(address) {
+            problems.push(Problem::new(path, format!("{address} is there twice")));
         }
     }
 }

@@ -1,11 +1,17 @@
 //! From a configuration and an interface to an engine, or to every reason why not.
 
+use super::encapsulate::Tunnel;
 use super::{Encapsulator, Engine, Member, Path, Pool, Server, Services};
 use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
 use crate::limit::Limit;
 use crate::neighbour::WaitingQueue;
 use crate::port::Routes;
-use crate::{Config, Outcome, OuterSource, Port, Problem, Profile, Route, flow, neighbour};
+use crate::{
+    Config, Gre, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow,
+    neighbour,
+};
+use labsim_wire::ethernet::ethertype;
+use labsim_wire::gre;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -90,6 +96,13 @@ fn check_port(config: &Config, port: &Port, problems: &mut Vec<Problem>) {
         ));
     }
     for (name, server) in &config.virtual_servers {
+        if server.translate_address || server.source_address_translation != SourceTranslation::None
+        {
+            problems.push(Problem::new(
+                format!("virtual_servers.{name}.translate_address"),
+                "the engine does not translate addresses yet",
+            ));
+        }
         if port.is_own(server.destination.ip()) {
             problems.push(Problem::new(
                 format!("virtual_servers.{name}.destination"),
@@ -111,16 +124,22 @@ fn path(
     next_hop: Option<IpAddr>,
     port: &Port,
 ) -> Path {
-    match (profile, member.ip()) {
-        (Profile::Ipip, IpAddr::V4(destination)) => {
-            let source = match outer_source {
-                OuterSource::Client => None,
-                OuterSource::Egress => next_hop.and_then(|next_hop| port.source_for(next_hop)),
-            };
-            Path::Ipip { source, destination }
+    let kind = match profile {
+        Profile::None => return Path::Plain,
+        Profile::Ipip => Tunnel::Ipip,
+        Profile::Gre(Gre { key, checksum }) => {
+            let protocol = ethertype::IPV4;
+            Tunnel::Gre(gre::Header { protocol, checksum, key, sequence: None })
         }
-        // IPv6 members are refused by the configuration's check.
-        _ => Path::Plain,
+    };
+    let source = match outer_source {
+        OuterSource::Client => None,
+        OuterSource::Egress => next_hop.and_then(|next_hop| port.source_for(next_hop)),
+    };
+    match member.ip() {
+        IpAddr::V4(destination) => Path::Tunnel { source, destination, kind },
+        // Refused by the configuration's check.
+        IpAddr::V6(_) => Path::Plain,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::Transmit;
 use labsim_wire::ethernet::{self, Mac, ethertype};
-use labsim_wire::{EmitError, checksum, ipv4, protocol};
+use labsim_wire::{EmitError, checksum, gre, ipv4, protocol};
 use std::net::Ipv4Addr;
 
 /// The outer header's TTL, as F5 sends it.
@@ -14,21 +14,49 @@ const OUTER_TTL: u8 = 255;
 pub(super) enum Path {
     /// As they are.
     Plain,
-    /// In IPIP.
-    Ipip {
-        /// The outer source; `None` takes the client's.
+    /// In a tunnel.
+    Tunnel {
+        /// The outer source; `None` takes the inner packet's.
         source: Option<Ipv4Addr>,
         /// The member.
         destination: Ipv4Addr,
+        kind: Tunnel,
     },
+}
+
+/// What stands between the outer and the inner IP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tunnel {
+    /// Nothing (RFC 2003).
+    Ipip,
+    /// A GRE header (RFC 2784, RFC 2890).
+    Gre(gre::Header),
+}
+
+impl Tunnel {
+    /// Bytes between the two IP headers.
+    fn length(self) -> usize {
+        match self {
+            Self::Ipip => 0,
+            Self::Gre(header) => header.length(),
+        }
+    }
+
+    /// The protocol number in the outer header.
+    const fn protocol(self) -> u8 {
+        match self {
+            Self::Ipip => protocol::IPIP,
+            Self::Gre(_) => protocol::GRE,
+        }
+    }
 }
 
 impl Path {
     /// Bytes that a packet grows by.
-    pub(super) const fn overhead(self) -> usize {
+    pub(super) fn overhead(self) -> usize {
         match self {
             Self::Plain => 0,
-            Self::Ipip { .. } => ipv4::MIN_HEADER_LEN,
+            Self::Tunnel { kind, .. } => ipv4::MIN_HEADER_LEN + kind.length(),
         }
     }
 }
@@ -98,12 +126,12 @@ impl Encapsulator {
     }
 
     /// Whether a packet of `length` bytes can go this way uncut.
-    pub(super) const fn fits(&self, path: Path, length: usize) -> bool {
+    pub(super) fn fits(&self, path: Path, length: usize) -> bool {
         length + path.overhead() <= self.mtu
     }
 
     /// The longest packet that can go this way uncut.
-    pub(super) const fn inner_mtu(&self, path: Path) -> usize {
+    pub(super) fn inner_mtu(&self, path: Path) -> usize {
         self.mtu - path.overhead()
     }
 
@@ -148,11 +176,11 @@ impl Encapsulator {
         let id = self.id.wrapping_add(1);
         let sent = tx.transmit(start + inner_length, |frame| {
             link.emit(frame)?;
-            if let Path::Ipip { source, destination } = path {
+            if let Path::Tunnel { source, destination, kind } = path {
                 let outer = ipv4::Header {
                     source: source.unwrap_or(client),
                     destination,
-                    protocol: protocol::IPIP,
+                    protocol: kind.protocol(),
                     ttl: OUTER_TTL,
                     tos: 0,
                     id,
@@ -160,11 +188,18 @@ impl Encapsulator {
                     more_fragments: false,
                     fragment_offset: 0,
                     options: &[],
-                    payload_length: inner_length,
+                    payload_length: kind.length() + inner_length,
                 };
                 outer.emit(&mut frame[ethernet::HEADER_LEN..])?;
             }
-            fill(&mut frame[start..])
+            fill(&mut frame[start..])?;
+            match path {
+                // Its checksum covers the inner packet.
+                Path::Tunnel { kind: Tunnel::Gre(header), .. } => {
+                    header.emit(&mut frame[ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN..])
+                }
+                _ => Ok(()),
+            }
         });
         if sent && path.overhead() > 0 {
             self.id = id;

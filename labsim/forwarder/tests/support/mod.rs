@@ -3,7 +3,7 @@
 
 use labsim_forwarder::{
     Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, Outcome, OuterSource, Pool,
-    Port, Profile, Route, VirtualServer,
+    Port, Profile, Route, SnatPorts, SourceTranslation, VirtualServer,
 };
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{self, Mac, ethertype};
@@ -34,6 +34,7 @@ pub fn config() -> Config {
         pool: "pool".to_owned(),
         translate_address: false,
         translate_port: true,
+        source_address_translation: SourceTranslation::None,
         fastl4: FastL4 { loose_initiation: true, loose_close: true, idle_timeout: 300 },
     };
     Config {
@@ -51,6 +52,7 @@ pub fn config() -> Config {
                 members: ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"].map(address).to_vec(),
             },
         )]),
+        snat_ports: SnatPorts::default(),
         limits: Limits { flows: 8, neighbours: 4, waiting_packets: 8 },
     }
 }
