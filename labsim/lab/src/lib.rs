@@ -11,6 +11,7 @@ mod enter;
 mod error;
 mod lab;
 mod netlink;
+pub mod packet_info;
 mod plan;
 pub mod probe;
 mod process;
@@ -26,7 +27,7 @@ pub use error::BuildError;
 pub use lab::{Lab, Node};
 pub use plan::{
     AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
-    Sysctl, TunnelMode, TunnelPlan,
+    Sysctl, TunnelMode, TunnelModes, TunnelPlan,
 };
 pub use process::{Child, inherit_text};
 pub use sysctl::SysctlError;

@@ -4,19 +4,47 @@ mod display;
 mod of_scenario;
 
 use ipnet::IpNet;
-use labsim_scenario::model::{InterfaceName, NodeName};
-use std::net::IpAddr;
+use labsim_scenario::model::{InterfaceName, NodeName, TunnelProtocol};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// How tunnelled packets come out on a real server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TunnelMode {
-    /// A device of the kernel's ipip module.
+    /// A device of the kernel's ipip or ip_gre module.
     Kernel,
     /// A TUN device of the same name, which a decapsulator in user space feeds.
     Userspace,
     /// The end of a veth pair of the same name, likewise, where there is no TUN device to be had.
     /// Captures show Ethernet frames on it.
     UserspaceVeth,
+}
+
+/// How tunnelled packets come out, by the tunnel's protocol: a kernel may have one module and lack
+/// the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelModes {
+    /// IP in IP.
+    pub ipip: TunnelMode,
+    /// GRE.
+    pub gre: TunnelMode,
+}
+
+impl TunnelModes {
+    /// The mode of a protocol's tunnels.
+    #[must_use]
+    pub fn of(&self, protocol: TunnelProtocol) -> TunnelMode {
+        match protocol {
+            TunnelProtocol::Ipip => self.ipip,
+            TunnelProtocol::Gre(_) => self.gre,
+        }
+    }
+}
+
+/// The same for both.
+impl From<TunnelMode> for TunnelModes {
+    fn from(mode: TunnelMode) -> Self {
+        Self { ipip: mode, gre: mode }
+    }
 }
 
 /// Where a key goes on with a device's name, which may hold dots, and a last word without any.
@@ -78,7 +106,9 @@ pub struct InterfacePlan {
 /// A tunnel device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TunnelPlan {
-    /// `tunl0`.
+    /// What it takes off.
+    pub protocol: TunnelProtocol,
+    /// `tunl0`, `gre0`, `gre1`.
     pub name: InterfaceName,
     /// Its number in the namespace, unless the kernel made the device by itself.
     pub index: u32,
@@ -86,6 +116,9 @@ pub struct TunnelPlan {
     pub mode: TunnelMode,
     /// In bytes: what the kernel's module gives it, 1500 less the outer header.
     pub mtu: u32,
+    /// The server's own address. A GRE tunnel of the kernel's without a key ends there only, as
+    /// there can be one alone that ends everywhere, which is `gre0`.
+    pub local: Option<Ipv4Addr>,
     /// Its MAC address, used by [`TunnelMode::UserspaceVeth`] only.
     pub mac: [u8; 6],
     /// The pair's other end, in the fabric, where the decapsulator is.
@@ -206,7 +239,7 @@ impl Plan {
         self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Userspace)
     }
 
-    /// Whether the plan needs the kernel's ipip module.
+    /// Whether the plan needs the kernel's ipip or ip_gre module.
     #[must_use]
     pub fn needs_kernel_tunnel(&self) -> bool {
         self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Kernel)

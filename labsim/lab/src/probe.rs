@@ -97,6 +97,14 @@ pub fn kernel_ipip() -> Result<(), Missing> {
     probe(Feature::KernelIpip)
 }
 
+/// Tries the kernel's own GRE tunnel.
+///
+/// # Errors
+/// Why it is not to be had.
+pub fn kernel_gre() -> Result<(), Missing> {
+    probe(Feature::KernelGre)
+}
+
 /// Tries a TUN device. Without one a lab can do with [`TunnelMode::UserspaceVeth`].
 ///
 /// # Errors

@@ -1,9 +1,10 @@
 //! Sockets of a node, for use on any thread.
 
 use crate::lab::Node;
+use labsim_scenario::model::TunnelProtocol;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 
 /// Not inherited by children, and ready for an event loop.
@@ -44,14 +45,35 @@ impl Node {
         })?
     }
 
-    /// A raw socket that receives every IPIP packet (protocol 4) for the node, outer header
-    /// included, nonblocking (raw(7)). While it is open the kernel sends no `protocol
-    /// unreachable` for them.
+    /// A raw socket that receives every packet of a tunnel's protocol (IPIP: 4, GRE: 47) for the
+    /// node, outer header included, nonblocking (raw(7)). While it is open the kernel sends no
+    /// `protocol unreachable` for them.
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn ipip_socket(&self) -> io::Result<OwnedFd> {
-        self.run(|| raw_socket(libc::IPPROTO_IPIP))?
+    pub fn tunnel_socket(&self, protocol: TunnelProtocol) -> io::Result<OwnedFd> {
+        let number = match protocol {
+            TunnelProtocol::Ipip => libc::IPPROTO_IPIP,
+            TunnelProtocol::Gre(_) => libc::IPPROTO_GRE,
+        };
+        self.run(|| raw_socket(number))?
+    }
+
+    /// The address that the node's kernel takes for packets to `to` (udp(7): connecting sends
+    /// nothing).
+    ///
+    /// # Errors
+    /// There is no route.
+    pub fn source_towards(&self, to: SocketAddr) -> io::Result<IpAddr> {
+        let any: IpAddr = match to {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        self.run(|| {
+            let socket = UdpSocket::bind((any, 0))?;
+            socket.connect(to)?;
+            Ok(socket.local_addr()?.ip())
+        })?
     }
 
     /// A packet socket for whole frames, nonblocking and bound to nothing: it receives nothing

@@ -7,6 +7,7 @@ use crate::enter::Entrance;
 use crate::error::BuildError;
 use crate::netlink::{Batch, Refusal, Request};
 use crate::plan::{InterfacePlan, NodePlan, TunnelMode, TunnelPlan};
+use labsim_scenario::model::TunnelProtocol;
 use netlink_packet_route::link::InfoKind;
 use nix::errno::Errno;
 use std::os::fd::OwnedFd;
@@ -74,14 +75,20 @@ fn make_kernel_device(
     tunnel: &TunnelPlan,
     site: &mut Site,
 ) -> Result<u32, BuildError> {
+    let (request, module) = match tunnel.protocol {
+        TunnelProtocol::Ipip => {
+            (Request::device(InfoKind::IpIp, tunnel.name.as_str(), tunnel.index), "ipip")
+        }
+        TunnelProtocol::Gre(options) => (Request::gre(tunnel, options), "ip_gre"),
+    };
     let mut batch = Batch::default();
-    batch.push(Request::device(InfoKind::IpIp, tunnel.name.as_str(), tunnel.index), ());
+    batch.push(request, ());
     match batch.send(&mut site.netlink) {
         Ok(()) => Ok(tunnel.index),
         Err(Refusal { errno: Errno::EEXIST, .. }) => device::index_of(&site.netlink, &tunnel.name)
             .map_err(|errno| refusal_error(&Refusal::<()>::from(errno), operation(node, tunnel))),
         Err(Refusal { errno: Errno::EOPNOTSUPP, .. }) => {
-            Err(BuildError::NoKernelTunnel { node: node.name.to_string(), module: "ipip" })
+            Err(BuildError::NoKernelTunnel { node: node.name.to_string(), module })
         }
         Err(refusal) => Err(refusal_error(&refusal, operation(node, tunnel))),
     }

@@ -1,15 +1,16 @@
 //! The requests that a lab is built of.
 
 use crate::enter::Namespace;
-use crate::plan::{AddressPlan, BridgePlan, InterfacePlan, RoutePlan, Scope};
+use crate::plan::{AddressPlan, BridgePlan, InterfacePlan, RoutePlan, Scope, TunnelPlan};
 use ipnet::IpNet;
+use labsim_scenario::model::GreOptions;
 use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, BridgeStpState, In6AddrGenMode, InfoBridge, InfoData, InfoKind,
-    InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, BridgeStpState, GreIOFlags, In6AddrGenMode, InfoBridge, InfoData,
+    InfoGre, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{
@@ -118,6 +119,36 @@ impl Request {
         link.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]),
+        ];
+        Self::create(RouteNetlinkMessage::NewLink(link))
+    }
+
+    /// A GRE tunnel of the kernel's without a remote end; down. One without any option and named
+    /// `gre0` is the device that the module itself puts into every namespace, which takes what no
+    /// other tunnel matches. The module keeps tunnels apart by their ends and their key, so
+    /// another one without a key needs a local end of its own (`ip_tunnel_find` of
+    /// net/ipv4/ip_tunnel.c).
+    pub(crate) fn gre(plan: &TunnelPlan, options: GreOptions) -> Self {
+        let mut flags = GreIOFlags::empty();
+        let mut data = Vec::new();
+        if let Some(key) = options.key {
+            flags |= GreIOFlags::Key;
+            data.extend([InfoGre::IKey(key), InfoGre::OKey(key)]);
+        } else if options.checksum || plan.name.as_str() != "gre0" {
+            data.extend(plan.local.map(InfoGre::Local));
+        }
+        if options.checksum {
+            flags |= GreIOFlags::Checksum;
+        }
+        data.extend([InfoGre::IFlags(flags), InfoGre::OFlags(flags)]);
+        let mut link = LinkMessage::default();
+        link.header.index = plan.index;
+        link.attributes = vec![
+            LinkAttribute::IfName(plan.name.as_str().to_owned()),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::GreTun),
+                LinkInfo::Data(InfoData::GreTun(data)),
+            ]),
         ];
         Self::create(RouteNetlinkMessage::NewLink(link))
     }

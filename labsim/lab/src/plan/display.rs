@@ -1,6 +1,7 @@
 //! The plan as text for people.
 
 use super::{CableEnd, NodePlan, Plan, Scope, Sysctl, TunnelMode};
+use labsim_scenario::model::TunnelProtocol;
 use std::fmt;
 
 impl fmt::Display for Plan {
@@ -59,11 +60,15 @@ impl fmt::Display for NodePlan {
         }
         if let Some(tunnel) = &self.tunnel {
             let how = match tunnel.mode {
-                TunnelMode::Kernel => "the kernel's ipip",
+                TunnelMode::Kernel => "in the kernel",
                 TunnelMode::Userspace => "TUN with a decapsulator in user space",
                 TunnelMode::UserspaceVeth => "veth with a decapsulator in user space",
             };
-            writeln!(f, "  tunnel {} mtu {} ({how})", tunnel.name, tunnel.mtu)?;
+            let what = match tunnel.protocol {
+                TunnelProtocol::Ipip => "ipip",
+                TunnelProtocol::Gre(_) => "gre",
+            };
+            writeln!(f, "  tunnel {} {what} mtu {} ({how})", tunnel.name, tunnel.mtu)?;
         }
         for address in &self.addresses {
             write!(f, "  address {} dev {}", address.address, address.interface)?;

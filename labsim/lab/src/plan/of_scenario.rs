@@ -2,11 +2,12 @@
 
 use super::{
     AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
-    Sysctl, TunnelMode, TunnelPlan,
+    Sysctl, TunnelMode, TunnelModes, TunnelPlan,
 };
 use ipnet::IpNet;
 use labsim_scenario::model::{
     Attachment, Interface, InterfaceName, Node, NodeName, RealServer, Scenario, Topology,
+    TunnelProtocol,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,26 +16,37 @@ use std::net::IpAddr;
 /// into every new namespace (`tunl0`, `gre0`, `sit0`, ...), numbered from 2.
 const FIRST_INDEX: u32 = 101;
 
-/// What `ipip` leaves of an Ethernet frame's 1500 bytes.
+/// An Ethernet frame's 1500 bytes less the outer IPv4 header.
 const TUNNEL_MTU: u32 = 1480;
+
+/// What the kernel's modules give their devices: 1480, less GRE's header (RFC 2784, RFC 2890).
+fn tunnel_mtu(protocol: TunnelProtocol) -> u32 {
+    match protocol {
+        TunnelProtocol::Ipip => TUNNEL_MTU,
+        TunnelProtocol::Gre(options) => {
+            let optional = u32::from(options.checksum) + u32::from(options.key.is_some());
+            TUNNEL_MTU - 4 - 4 * optional
+        }
+    }
+}
 
 impl Plan {
     /// The plan of a scenario: its topology, and what makes the real servers real servers.
     #[must_use]
-    pub fn of(scenario: &Scenario, mode: TunnelMode) -> Self {
-        Self::with_real_servers(&scenario.topology, &scenario.real_servers, mode)
+    pub fn of(scenario: &Scenario, modes: impl Into<TunnelModes>) -> Self {
+        Self::with_real_servers(&scenario.topology, &scenario.real_servers, modes.into())
     }
 
     /// The plan of a topology alone.
     #[must_use]
     pub fn of_topology(topology: &Topology) -> Self {
-        Self::with_real_servers(topology, &BTreeMap::new(), TunnelMode::Userspace)
+        Self::with_real_servers(topology, &BTreeMap::new(), TunnelMode::Userspace.into())
     }
 
     fn with_real_servers(
         topology: &Topology,
         real_servers: &BTreeMap<NodeName, RealServer>,
-        mode: TunnelMode,
+        modes: TunnelModes,
     ) -> Self {
         let mut numbers = Numbers(FIRST_INDEX);
         let mut plan = Self {
@@ -45,7 +57,7 @@ impl Plan {
         };
         for node in &mut plan.nodes {
             if let Some(real_server) = real_servers.get(&node.name) {
-                plan_real_server(node, real_server, mode, &mut numbers);
+                plan_real_server(node, real_server, modes, &mut numbers);
             }
         }
         plan_wires(&mut plan, topology, &mut numbers);
@@ -122,15 +134,23 @@ fn plan_addresses(interface: &Interface) -> impl Iterator<Item = AddressPlan> {
 fn plan_real_server(
     node: &mut NodePlan,
     real_server: &RealServer,
-    mode: TunnelMode,
+    modes: TunnelModes,
     numbers: &mut Numbers,
 ) {
     if let Some(device) = &real_server.tunnel {
         let (index, mac) = numbers.next();
-        let peer = (mode == TunnelMode::UserspaceVeth).then(|| tunnel_peer(numbers));
+        let protocol = device.protocol;
+        let (mode, mtu) = (modes.of(protocol), tunnel_mtu(protocol));
+        let peer = match mode {
+            TunnelMode::UserspaceVeth => tunnel_peer(numbers, mtu),
+            TunnelMode::Kernel | TunnelMode::Userspace => None,
+        };
+        let local = match device.address {
+            Some(IpAddr::V4(address)) => Some(address),
+            _ => None,
+        };
         let name = device.name.clone();
-        node.tunnel =
-            Some(TunnelPlan { name, index, mode, mtu: TUNNEL_MTU, mac, peer: peer.flatten() });
+        node.tunnel = Some(TunnelPlan { protocol, name, index, mode, mtu, local, mac, peer });
         node.addresses.extend(device.address.map(|address| AddressPlan {
             interface: device.name.clone(),
             address: IpNet::from(address),
@@ -155,10 +175,10 @@ fn plan_real_server(
 }
 
 /// The far end of a veth pair that stands in for a TUN device.
-fn tunnel_peer(numbers: &mut Numbers) -> Option<InterfacePlan> {
+fn tunnel_peer(numbers: &mut Numbers, mtu: u32) -> Option<InterfacePlan> {
     let (index, mac) = numbers.next();
     let name = InterfaceName::new(&format!("tunnel-{index}")).ok()?;
-    Some(InterfacePlan { name, index, mac, mtu: TUNNEL_MTU, offloads: false, ipv6: false })
+    Some(InterfacePlan { name, index, mac, mtu, offloads: false, ipv6: false })
 }
 
 fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {

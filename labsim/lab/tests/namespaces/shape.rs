@@ -3,7 +3,7 @@
 use labsim_lab::{Lab, Plan, TunnelMode, probe};
 use labsim_scenario::model::{
     Attachment, Interface, InterfaceName, Link, Node, NodeName, RealServer, Route, Scenario,
-    ScenarioName, Segment, Topology, TunnelDevice, VipAddress,
+    ScenarioName, Segment, Topology, TunnelDevice, TunnelProtocol, VipAddress,
 };
 use std::collections::BTreeMap;
 
@@ -87,6 +87,7 @@ pub(crate) fn sysctls(of: &[(&str, &str)]) -> BTreeMap<String, String> {
 pub(crate) fn real_server(address: &str) -> RealServer {
     RealServer {
         tunnel: Some(TunnelDevice {
+            protocol: TunnelProtocol::Ipip,
             name: device("tunl0"),
             address: Some(address.parse().unwrap()),
         }),
@@ -115,6 +116,7 @@ pub(crate) fn scenario() -> Scenario {
             .map(|(node, address)| (name(node), real_server(address)))
             .collect(),
         tacacs_servers: BTreeMap::new(),
+        radius_servers: BTreeMap::new(),
         steps: Vec::new(),
         expectations: Vec::new(),
     }

@@ -3,13 +3,15 @@
 use crate::harness::soon;
 use crate::hosts::{node, udp};
 use crate::shape::{VIP, build, device, name, scenario, shipped};
-use labsim_lab::{BuildError, Capture, Lab, MarkerKind, Plan, TunnelEnd, TunnelMode, probe};
-use labsim_scenario::model::Direction;
+use labsim_lab::{
+    BuildError, Capture, Lab, MarkerKind, Plan, TunnelEnd, TunnelMode, TunnelModes, probe,
+};
+use labsim_scenario::model::{Direction, GreOptions, Scenario, TunnelProtocol};
 use labsim_wire::checksum;
 use std::fs::File;
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 crate::tests![
     a_packet_behind_the_tunnel_reaches_the_vip,
@@ -17,6 +19,9 @@ crate::tests![
     a_veth_end_does_what_the_tun_device_does,
     the_tun_device_is_made_or_its_absence_is_named,
     the_kernels_tunnel_is_made_or_its_absence_is_named,
+    the_kernels_gre_tunnels_are_made_or_their_absence_is_named,
+    a_gre_device_leaves_room_for_its_header,
+    a_tunnels_socket_receives_its_protocol_alone,
     a_tunnel_is_handed_out_once,
 ];
 
@@ -141,6 +146,84 @@ fn the_kernels_tunnel_is_made_or_its_absence_is_named() {
         }
         (probed, built) => panic!("{probed:?} and {built:?}"),
     }
+}
+
+/// The shipped lab with GRE: gre0, a key, a checksum.
+fn gre_scenario() -> Scenario {
+    let mut scenario = scenario();
+    let key = GreOptions { key: Some(99), checksum: false };
+    let checksum = GreOptions { key: None, checksum: true };
+    let kinds = [("gre0", GreOptions::default()), ("gre1", key), ("gre1", checksum)];
+    for (server, (device_name, options)) in scenario.real_servers.values_mut().zip(kinds) {
+        let tunnel = server.tunnel.as_mut().unwrap();
+        tunnel.name = device(device_name);
+        tunnel.protocol = TunnelProtocol::Gre(options);
+        server.sysctls.remove("net.ipv4.conf.tunl0.rp_filter");
+    }
+    scenario
+}
+
+fn the_kernels_gre_tunnels_are_made_or_their_absence_is_named() {
+    let built = Lab::build(&Plan::of(&gre_scenario(), TunnelMode::Kernel));
+    match (probe::kernel_gre(), built) {
+        (Ok(()), Ok(lab)) => {
+            for (server, tunnel) in [("rs1", "gre0"), ("rs2", "gre1"), ("rs3", "gre1")] {
+                let devices = node(&lab, server).interface_counters().unwrap();
+                assert!(devices.contains_key(tunnel), "{server}: {devices:?}");
+            }
+        }
+        (Err(missing), Err(error @ BuildError::NoKernelTunnel { .. })) => {
+            assert!(missing.remedy.contains("modprobe ip_gre"), "{missing}");
+            assert!(error.to_string().contains("modprobe ip_gre"), "{error}");
+        }
+        (probed, built) => panic!("{probed:?} and {built:?}"),
+    }
+}
+
+fn a_gre_device_leaves_room_for_its_header() {
+    let modes = TunnelModes { ipip: TunnelMode::Kernel, gre: crate::shape::userspace_mode() };
+    let mut lab = build(&Plan::of(&gre_scenario(), modes));
+    for (server, tunnel, mtu) in
+        [("rs1", "gre0", "1476"), ("rs2", "gre1", "1472"), ("rs3", "gre1", "1472")]
+    {
+        assert!(lab.take_tunnel(&name(server), &device(tunnel)).is_some());
+        let listed = node(&lab, server).run(|| mtu_of(tunnel)).unwrap();
+        assert_eq!(listed.as_deref(), Some(mtu), "{server}:{tunnel}");
+    }
+}
+
+/// By `SIOCGIFMTU` (netdevice(7)): `/sys` shows the namespace that it was mounted in.
+fn mtu_of(name: &str) -> Option<String> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    // SAFETY: all zeroes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    // SAFETY: the call reads the terminated name and writes the MTU into the request.
+    let found = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU as _, &raw mut request) };
+    // SAFETY: a call that succeeded has filled this member.
+    (found == 0).then(|| unsafe { request.ifr_ifru.ifru_mtu }.to_string())
+}
+
+fn a_tunnels_socket_receives_its_protocol_alone() {
+    let lab = shipped();
+    let rs1 = node(&lab, "rs1");
+    let gre = rs1.tunnel_socket(TunnelProtocol::Gre(GreOptions::default())).unwrap();
+    let ipip = rs1.tunnel_socket(TunnelProtocol::Ipip).unwrap();
+    let router = node(&lab, "router");
+    // The kernel puts the header in front: what is sent is the payload (raw(7)).
+    let sender = router.tunnel_socket(TunnelProtocol::Ipip).unwrap();
+    let to: nix::sys::socket::SockaddrIn = "10.1.1.51:0".parse().unwrap();
+    let flags = nix::sys::socket::MsgFlags::empty();
+    nix::sys::socket::sendto(sender.as_raw_fd(), b"inner", &to, flags).unwrap();
+    let mut ready = [nix::poll::PollFd::new(ipip.as_fd(), nix::poll::PollFlags::POLLIN)];
+    assert_eq!(nix::poll::poll(&mut ready, 20_000_u16), Ok(1));
+    let mut packet = [0; 64];
+    let length = nix::unistd::read(&ipip, &mut packet).unwrap();
+    assert_eq!((packet[9], &packet[20..length]), (4, &b"inner"[..]));
+    // Both sockets have their packets when one has: the kernel hands them out one after the other.
+    assert_eq!(nix::unistd::read(&gre, &mut packet), Err(nix::errno::Errno::EAGAIN));
 }
 
 fn a_tunnel_is_handed_out_once() {
