@@ -1,6 +1,6 @@
-//! The userspace stand-in for the kernel's `ipip` on a real server: packets of protocol 4 come in
-//! through a raw socket, lose their outer header here, and go back to the kernel through a device
-//! named `tunl0`.
+//! The userspace stand-in for the kernel's `ipip` and `ip_gre` on a real server: packets of protocol
+//! 4 or 47 come in through a raw socket, lose their outer headers here, and go back to the kernel
+//! through a device named `tunl0`, `gre0` or `gre1`.
 //!
 //! What stays the kernel's work, and therefore behaves as with its own tunnel: delivery of the
 //! outer packet only if its destination is one of the node's own addresses, reassembly of outer
@@ -20,15 +20,30 @@
 //!   `IpInUnknownProtos`; a socket whose queue is full drops (`rx_queue_dropped`) where the
 //!   kernel's tunnel would not queue at all.
 //! - Inner IPv6 packets (protocol 41) are not taken, as `ipip` does not take them.
+//!
+//! For GRE (net/ipv4/gre_demux.c, net/ipv4/ip_gre.c) there is besides:
+//!
+//! - [`Gre`] says what the kernel checks and what becomes of a packet that it refuses. A packet
+//!   with the wrong key goes to `gre0` there if that device is up, and else is answered with ICMP
+//!   port unreachable; here it is dropped and counted (`rx_key_mismatch`), because a raw socket is
+//!   open and the kernel therefore answers nothing.
+//! - Inner packets that are not IPv4 (`ip_gre` takes IPv6 as well) are dropped and counted.
+//! - Sequence numbers are read over, as by a device without `iseq`.
 
+mod gre;
 mod inner;
+mod protocol;
 mod worker;
+
+pub use protocol::{DrainError, Gre, Protocol};
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::os::fd::OwnedFd;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -58,10 +73,20 @@ pub struct Counters {
     pub rx_bytes: u64,
     /// Too short for an inner IPv4 header.
     pub rx_truncated: u64,
-    /// The inner packet's version is not 4.
+    /// The inner packet is not IPv4, by its version or by GRE's protocol type.
     pub rx_not_ipv4: u64,
     /// The inner header's length is impossible, or the total length is beyond the packet's end.
     pub rx_header_malformed: u64,
+    /// A GRE header that is cut short, of version 1, or with source routing.
+    #[serde(default)]
+    pub rx_gre_malformed: u64,
+    /// A GRE key other than this end's, or none where this end has one.
+    #[serde(default)]
+    pub rx_key_mismatch: u64,
+    /// A GRE checksum that is wrong, missing where this end wants one, or there where it wants
+    /// none (`rx_crc_errors` of the kernel's device for the last two).
+    #[serde(default)]
+    pub rx_checksum: u64,
     /// Congestion experienced outside, and an inner packet that cannot tell it (RFC 6040 4.2).
     pub rx_ecn_dropped: u64,
     /// The device is down.
@@ -79,7 +104,9 @@ pub struct Counters {
 /// A running decapsulator: a thread that ends when this is stopped or dropped.
 #[derive(Debug)]
 pub struct Decapsulator {
-    stop: Arc<EventFd>,
+    wake: Arc<EventFd>,
+    /// Who waits for the socket's queue to be empty; closing it ends the thread.
+    requests: Option<Sender<worker::Drained>>,
     counters: Arc<Mutex<Counters>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,25 +114,45 @@ pub struct Decapsulator {
 impl Decapsulator {
     /// Starts moving packets from `outer` to `inner`.
     ///
-    /// `outer` is a raw socket (`SOCK_RAW`, `IPPROTO_IPIP`) made in the node's namespace. Both
+    /// `outer` is a raw socket (`SOCK_RAW`, [`Protocol::number`]) made in the node's namespace. Both
     /// descriptors are made non-blocking and belong to the decapsulator from here on. It can be
     /// called from any thread in any namespace.
     ///
     /// # Errors
     /// The kernel refuses an event descriptor, a socket option or a thread.
-    pub fn start(outer: OwnedFd, inner: InnerEnd) -> Result<Self, Error> {
+    pub fn start(protocol: Protocol, outer: OwnedFd, inner: InnerEnd) -> Result<Self, Error> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let stop = EventFd::from_value_and_flags(0, flags)
+        let wake = EventFd::from_value_and_flags(0, flags)
             .map_err(|error| Error::system("an event descriptor (eventfd(2))")(error.into()))?;
-        let stop = Arc::new(stop);
+        let wake = Arc::new(wake);
         let counters = Arc::new(Mutex::new(Counters::default()));
-        let worker = worker::Worker::new(outer, inner, Arc::clone(&stop), Arc::clone(&counters))?;
+        let (requests, orders) = mpsc::channel();
+        let orders = worker::Orders::new(Arc::clone(&wake), orders);
+        let worker = worker::Worker::new(protocol, outer, inner, orders, Arc::clone(&counters))?;
         let thread = std::thread::Builder::new()
             .name("decapsulate".to_owned())
             .stack_size(64 * 1024)
             .spawn(move || worker.run())
             .map_err(Error::system("a thread for the decapsulator"))?;
-        Ok(Self { stop, counters, thread: Some(thread) })
+        Ok(Self { wake, requests: Some(requests), counters, thread: Some(thread) })
+    }
+
+    /// Returns when every packet that was in the socket's queue at this call has been handed to
+    /// the device or refused, and is counted.
+    ///
+    /// # Errors
+    /// [`DrainError`]: its thread has ended, or it took longer than `deadline`.
+    pub fn drain(&self, deadline: Duration) -> Result<(), DrainError> {
+        let (answer, drained) = mpsc::sync_channel(1);
+        let requests = self.requests.as_ref().ok_or(DrainError::Ended)?;
+        requests.send(answer).map_err(|_| DrainError::Ended)?;
+        // An event descriptor takes as many as there can be calls: this cannot fail.
+        let _ = self.wake.write(1);
+        match drained.recv_timeout(deadline) {
+            Ok(()) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => Err(DrainError::Deadline),
+            Err(RecvTimeoutError::Disconnected) => Err(DrainError::Ended),
+        }
     }
 
     /// What was counted so far.
@@ -131,8 +178,9 @@ impl Decapsulator {
 
     fn end(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // An event descriptor of value 0 takes one more: this cannot fail.
-            let _ = self.stop.write(1);
+            self.requests = None;
+            // An event descriptor takes as many as there can be calls: this cannot fail.
+            let _ = self.wake.write(1);
             let _ = thread.join();
         }
     }

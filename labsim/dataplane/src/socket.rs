@@ -5,6 +5,10 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+/// `SK_MEMINFO_RMEM_ALLOC` (include/uapi/linux/sock_diag.h).
+const MEMINFO_QUEUED: usize = 0;
+/// Less than the kernel charges for any packet in a queue: its structures alone are larger.
+const LEAST_CHARGE: usize = 256;
 /// `SK_MEMINFO_DROPS` (include/uapi/linux/sock_diag.h).
 const MEMINFO_DROPS: usize = 8;
 
@@ -28,9 +32,16 @@ pub(crate) fn ignore_outgoing(socket: BorrowedFd<'_>) -> Result<(), Error> {
 /// Packets that the kernel dropped because the socket's queue was full, since it was made
 /// (`SO_MEMINFO`, Linux 4.12).
 pub(crate) fn receive_drops(socket: BorrowedFd<'_>) -> Option<u64> {
-    let info: [u32; MEMINFO_DROPS + 1] =
-        get_option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).ok()?;
-    Some(u64::from(info[MEMINFO_DROPS]))
+    Some(u64::from(memory(socket)?[MEMINFO_DROPS]))
+}
+
+/// A number of packets that the socket's queue cannot exceed at this moment.
+pub(crate) fn queued_at_most(socket: BorrowedFd<'_>) -> Option<usize> {
+    Some(memory(socket)?[MEMINFO_QUEUED] as usize / LEAST_CHARGE + 1)
+}
+
+fn memory(socket: BorrowedFd<'_>) -> Option<[u32; MEMINFO_DROPS + 1]> {
+    get_option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).ok()
 }
 
 /// Values that the kernel may read and write byte by byte: any bit pattern is one.
@@ -84,9 +95,19 @@ pub(crate) fn get_option<T: Plain>(
 
 #[cfg(test)]
 mod tests {
-    use super::{receive_drops, set_nonblocking};
+    use super::{queued_at_most, receive_drops, set_nonblocking};
     use std::net::UdpSocket;
     use std::os::fd::AsFd;
+
+    #[test]
+    fn the_bound_of_a_queue_is_above_what_is_in_it() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for count in 1..=100 {
+            sender.send_to(&[], receiver.local_addr().unwrap()).unwrap();
+            assert!(queued_at_most(receiver.as_fd()).unwrap() > count);
+        }
+    }
 
     #[test]
     fn drops_of_a_full_queue_are_told() {

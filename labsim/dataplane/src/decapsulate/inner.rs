@@ -1,5 +1,7 @@
 //! Taking one outer header off: pure, on one packet's bytes.
 
+use super::gre;
+use super::protocol::Protocol;
 use labsim_wire::checksum;
 
 /// Why a packet does not come out of the tunnel.
@@ -7,12 +9,29 @@ use labsim_wire::checksum;
 pub(super) enum Refusal {
     /// Too short for an inner IPv4 header.
     Truncated,
-    /// The inner version is not 4.
+    /// The inner packet is not IPv4.
     NotIpv4,
     /// The inner header contradicts itself or the packet.
     HeaderMalformed,
+    /// The GRE header is cut short or of a kind that is not taken.
+    GreMalformed,
+    /// The GRE key is not this end's.
+    GreKey,
+    /// The GRE checksum is wrong, or is there where it should not be, or is not.
+    GreChecksum,
     /// RFC 6040's one drop.
     Ecn,
+}
+
+impl From<gre::Refusal> for Refusal {
+    fn from(refusal: gre::Refusal) -> Self {
+        match refusal {
+            gre::Refusal::Malformed => Self::GreMalformed,
+            gre::Refusal::Checksum => Self::GreChecksum,
+            gre::Refusal::Key => Self::GreKey,
+            gre::Refusal::NotIpv4 => Self::NotIpv4,
+        }
+    }
 }
 
 const ECN_MASK: u8 = 0b11;
@@ -25,14 +44,23 @@ const CE: u8 = 0b11;
 ///
 /// The inner checksum is kept in step and not judged: the kernel does that when the packet comes
 /// out of the device, and counts it where it belongs (`IpInHdrErrors`).
-pub(super) fn take_off(packet: &mut [u8]) -> Result<std::ops::Range<usize>, Refusal> {
+pub(super) fn take_off(
+    protocol: Protocol,
+    packet: &mut [u8],
+) -> Result<std::ops::Range<usize>, Refusal> {
     let first = *packet.first().ok_or(Refusal::Truncated)?;
     let outer_length = usize::from(first & 0x0f) * 4;
     let outer_tos = *packet.get(1).ok_or(Refusal::Truncated)?;
     if outer_length < 20 {
         return Err(Refusal::HeaderMalformed);
     }
-    let inner = packet.get_mut(outer_length..).ok_or(Refusal::Truncated)?;
+    let carried = packet.get(outer_length..).ok_or(Refusal::Truncated)?;
+    let start = outer_length
+        + match protocol {
+            Protocol::Ipip => 0,
+            Protocol::Gre(expected) => gre::judge(expected, carried)?,
+        };
+    let inner = packet.get_mut(start..).ok_or(Refusal::Truncated)?;
     if inner.len() < 20 {
         return Err(Refusal::Truncated);
     }
@@ -52,7 +80,7 @@ pub(super) fn take_off(packet: &mut [u8]) -> Result<std::ops::Range<usize>, Refu
         inner[1] = marked;
         inner[10..12].copy_from_slice(&checksum::update(check, old, new).to_be_bytes());
     }
-    Ok(outer_length..outer_length + total)
+    Ok(start..start + total)
 }
 
 /// The inner TOS after decapsulation, or `None` if the packet has to be dropped.
@@ -68,7 +96,12 @@ fn combine_ecn(outer: u8, inner: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CE, ECT_0, ECT_1, Refusal, combine_ecn, take_off};
+    use super::{CE, ECT_0, ECT_1, Refusal, combine_ecn};
+    use crate::decapsulate::{Gre, Protocol};
+
+    fn take_off(packet: &mut [u8]) -> Result<std::ops::Range<usize>, Refusal> {
+        super::take_off(Protocol::Ipip, packet)
+    }
 
     fn sum(header: &[u8]) -> u16 {
         let mut sum: u32 =
@@ -147,13 +180,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_gre_header_is_taken_off_with_the_outer_one_and_marks_are_carried_over() {
+        let expected = Gre { key: Some(9), checksum: true };
+        let header = labsim_wire::gre::Header {
+            protocol: 0x0800,
+            checksum: true,
+            key: Some(9),
+            sequence: None,
+        };
+        let mut packet = tunnelled(CE, ECT_0);
+        packet.splice(20..20, [0; 12]);
+        header.emit(&mut packet[20..]).unwrap();
+        let place = super::take_off(Protocol::Gre(expected), &mut packet).unwrap();
+        assert_eq!(place, 32..56);
+        assert_eq!(packet[33] & CE, CE);
+        assert_eq!(sum(&packet[32..52]), 0xffff);
+        let other = Gre { key: Some(8), ..expected };
+        assert!(super::take_off(Protocol::Gre(other), &mut packet).is_err());
+    }
+
     proptest::proptest! {
         #[test]
         fn arbitrary_bytes_never_panic_and_the_place_is_inside(
             mut packet in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..128),
+            gre: bool,
+            head in proptest::collection::vec(proptest::prelude::any::<u8>(), 4),
         ) {
             let length = packet.len();
             if let Ok(place) = take_off(&mut packet) {
+                assert!(place.start >= 20 && place.len() >= 20 && place.end <= length);
+            }
+            // Nearly right, so that what follows the headers is reached as well.
+            if packet.len() > 24 {
+                packet[0] = 0x45;
+                packet[20..24].copy_from_slice(&head);
+                packet[22..24].copy_from_slice(&[8, 0]);
+            }
+            let protocol = if gre { Protocol::Gre(Gre::default()) } else { Protocol::Ipip };
+            if let Ok(place) = super::take_off(protocol, &mut packet) {
                 assert!(place.start >= 20 && place.len() >= 20 && place.end <= length);
             }
         }

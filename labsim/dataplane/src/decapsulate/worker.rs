@@ -1,13 +1,14 @@
 //! The decapsulator's thread: waits for either side, moves what is there, counts.
 
 use super::inner::{Refusal, take_off};
-use super::{Counters, InnerEnd};
+use super::{Counters, InnerEnd, Protocol};
 use crate::{Error, latency, socket};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use nix::sys::socket::{MsgFlags, recv};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The largest IPv4 packet, and room for a link-layer header on the way out.
@@ -17,11 +18,27 @@ const TURN: usize = 64;
 /// Ethernet's type of IPv4.
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 
+/// Where to tell that the queue was emptied.
+pub(super) type Drained = SyncSender<()>;
+
+/// What the thread is told: each order comes with a wake.
+pub(super) struct Orders {
+    wake: Arc<EventFd>,
+    requests: Receiver<Drained>,
+}
+
+impl Orders {
+    pub(super) fn new(wake: Arc<EventFd>, requests: Receiver<Drained>) -> Self {
+        Self { wake, requests }
+    }
+}
+
 /// Everything that the thread holds.
 pub(super) struct Worker {
+    protocol: Protocol,
     outer: OwnedFd,
     inner: InnerEnd,
-    stop: Arc<EventFd>,
+    orders: Orders,
     shared: Arc<Mutex<Counters>>,
     counters: Counters,
     buffer: Box<[u8]>,
@@ -37,9 +54,10 @@ enum Turn {
 
 impl Worker {
     pub(super) fn new(
+        protocol: Protocol,
         outer: OwnedFd,
         inner: InnerEnd,
-        stop: Arc<EventFd>,
+        orders: Orders,
         shared: Arc<Mutex<Counters>>,
     ) -> Result<Self, Error> {
         socket::set_nonblocking(outer.as_fd())?;
@@ -51,28 +69,37 @@ impl Worker {
             }
         }
         let buffer = vec![0; LARGEST].into_boxed_slice();
-        Ok(Self { outer, inner, stop, shared, counters: Counters::default(), buffer })
+        Ok(Self { protocol, outer, inner, orders, shared, counters: Counters::default(), buffer })
     }
 
     pub(super) fn run(mut self) {
         // Only a matter of latency: a kernel that refuses it changes nothing else.
         let _ = latency::prefer_short_slices();
         loop {
-            let (stopping, outer, inner) = match self.wait() {
+            let (ordered, outer, inner) = match self.wait() {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
                 Err(_) => break,
             };
+            // Before the queue is read: whoever asked, asked about packets that are in it now.
+            let (waiting, stopping) =
+                if ordered { self.take_orders() } else { (Vec::new(), false) };
             let mut broken = false;
-            if outer || stopping {
-                // At the end, what is queued is still moved: more than a queue can hold.
-                let turns = if stopping { TURN * TURN } else { TURN };
-                broken |= self.drain(turns, Self::take_one);
+            if outer || ordered {
+                // Who waits, waits for all that is queued, and not for what still comes.
+                let queued =
+                    if ordered { socket::queued_at_most(self.outer.as_fd()) } else { None };
+                let packets = queued.unwrap_or(0).max(TURN);
+                broken |= self.drain(packets, Self::take_one);
             }
             if inner {
                 broken |= self.drain(TURN, Self::drop_one);
             }
             self.publish();
+            for drained in waiting.iter().filter(|_| !broken) {
+                // Nobody may be waiting any more.
+                let _ = drained.try_send(());
+            }
             if stopping || broken {
                 break;
             }
@@ -80,9 +107,23 @@ impl Worker {
         self.publish();
     }
 
+    /// Who waits for the queue to be emptied, and whether this is the end.
+    fn take_orders(&self) -> (Vec<Drained>, bool) {
+        // Woken later than this read, it comes here again.
+        let _ = self.orders.wake.read();
+        let mut waiting = Vec::new();
+        loop {
+            match self.orders.requests.try_recv() {
+                Ok(drained) => waiting.push(drained),
+                Err(TryRecvError::Empty) => return (waiting, false),
+                Err(TryRecvError::Disconnected) => return (waiting, true),
+            }
+        }
+    }
+
     fn wait(&self) -> nix::Result<(bool, bool, bool)> {
         let mut fds = [
-            PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.orders.wake.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.outer.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.inner.descriptor(), PollFlags::POLLIN),
         ];
@@ -111,7 +152,7 @@ impl Worker {
             // The error of an earlier packet (ICMP), told once; the next call goes on.
             Err(_) => return Turn::More,
         };
-        match take_off(&mut self.buffer[..length]) {
+        match take_off(self.protocol, &mut self.buffer[..length]) {
             Ok(place) => match self.hand_over(place.clone()) {
                 Ok(()) => {
                     self.counters.rx_packets += 1;
@@ -125,6 +166,9 @@ impl Worker {
             Err(Refusal::Truncated) => self.counters.rx_truncated += 1,
             Err(Refusal::NotIpv4) => self.counters.rx_not_ipv4 += 1,
             Err(Refusal::HeaderMalformed) => self.counters.rx_header_malformed += 1,
+            Err(Refusal::GreMalformed) => self.counters.rx_gre_malformed += 1,
+            Err(Refusal::GreKey) => self.counters.rx_key_mismatch += 1,
+            Err(Refusal::GreChecksum) => self.counters.rx_checksum += 1,
             Err(Refusal::Ecn) => self.counters.rx_ecn_dropped += 1,
         }
         Turn::More

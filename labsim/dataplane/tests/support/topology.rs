@@ -1,7 +1,7 @@
 //! client - router - load balancer, and a real server behind the router.
 
 use super::namespace::Namespace;
-use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd};
+use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd, Protocol};
 use labsim_forwarder::{
     Config, FastL4, IpProtocol, Limits, OuterSource, Pool, Profile, SnatPorts, SourceTranslation,
     VirtualServer,
@@ -90,7 +90,7 @@ impl Topology {
                 OwnedFd::from_raw_fd(fd)
             }
         });
-        Ok(Decapsulator::start(outer, inner()).unwrap())
+        Ok(Decapsulator::start(Protocol::Ipip, outer, inner()).unwrap())
     }
 }
 

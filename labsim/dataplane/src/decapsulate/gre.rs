@@ -1,0 +1,100 @@
+//! Judging one GRE header, in the order of the kernel's checks: pure, on one packet's bytes.
+
+use super::protocol::Gre;
+use labsim_wire::ethernet::ethertype;
+use labsim_wire::gre;
+
+/// Why a packet does not come out of the tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Cut short, version 1, or source routing.
+    Malformed,
+    /// A checksum that is wrong, or missing, or not wanted.
+    Checksum,
+    /// Another key, or none.
+    Key,
+    /// It carries something else than IPv4.
+    NotIpv4,
+}
+
+/// The length of the GRE header that `bytes` begin with, if this end takes the packet.
+pub(super) fn judge(expected: Gre, bytes: &[u8]) -> Result<usize, Refusal> {
+    let header = gre::View::new(bytes).map_err(|_| Refusal::Malformed)?;
+    // gre_parse_header: whatever the device wants, a checksum that is there has to be right.
+    if header.checksum_ok() == Some(false) {
+        return Err(Refusal::Checksum);
+    }
+    if header.protocol() != ethertype::IPV4 {
+        return Err(Refusal::NotIpv4);
+    }
+    // ip_tunnel_key_match finds the device, ip_tunnel_rcv compares what else it wants.
+    if expected.key.is_some() && header.key() != expected.key {
+        return Err(Refusal::Key);
+    }
+    if header.has_checksum() != expected.checksum {
+        return Err(Refusal::Checksum);
+    }
+    Ok(header.header_length())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gre, Refusal, judge};
+    use labsim_wire::gre::Header;
+
+    fn packet(key: Option<u32>, checksum: bool, protocol: u16) -> Vec<u8> {
+        let header = Header { protocol, checksum, key, sequence: None };
+        let mut bytes = vec![0x45; header.length() + 20];
+        header.emit(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_device_takes_what_agrees_with_it_and_refuses_the_rest_by_name() {
+        for (key, checksum, sent_key, sent_checksum, judged) in [
+            (None, false, None, false, Ok(4)),
+            (None, false, Some(7), false, Ok(8)),
+            (None, false, None, true, Err(Refusal::Checksum)),
+            (None, true, None, true, Ok(8)),
+            (None, true, None, false, Err(Refusal::Checksum)),
+            (Some(7), false, Some(7), false, Ok(8)),
+            (Some(7), false, Some(8), false, Err(Refusal::Key)),
+            (Some(7), false, None, false, Err(Refusal::Key)),
+            (Some(0), false, None, false, Err(Refusal::Key)),
+            (Some(7), true, Some(7), true, Ok(12)),
+            (Some(7), true, Some(7), false, Err(Refusal::Checksum)),
+            (Some(7), true, Some(9), false, Err(Refusal::Key)),
+        ] {
+            let sent = packet(sent_key, sent_checksum, 0x0800);
+            assert_eq!(judge(Gre { key, checksum }, &sent), judged, "{key:?} {sent_key:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_refused_whatever_the_device_wants() {
+        let mut bytes = packet(Some(7), true, 0x0800);
+        bytes[20] ^= 1;
+        for checksum in [false, true] {
+            let expected = Gre { key: Some(8), checksum };
+            assert_eq!(judge(expected, &bytes), Err(Refusal::Checksum));
+        }
+    }
+
+    #[test]
+    fn other_protocols_versions_and_short_headers_are_refused() {
+        let any = Gre::default();
+        for protocol in [0x86dd, 0x6558, 0x883e] {
+            assert_eq!(judge(any, &packet(None, false, protocol)), Err(Refusal::NotIpv4));
+        }
+        let mut pptp = packet(Some(1), false, 0x0800);
+        pptp[1] |= 1;
+        assert_eq!(judge(any, &pptp), Err(Refusal::Malformed));
+        let mut routed = packet(None, false, 0x0800);
+        routed[0] |= 0x40;
+        assert_eq!(judge(any, &routed), Err(Refusal::Malformed));
+        let whole = packet(Some(7), true, 0x0800);
+        for length in 0..12 {
+            assert_eq!(judge(any, &whole[..length]), Err(Refusal::Malformed), "{length}");
+        }
+    }
+}
