@@ -4,7 +4,7 @@ use crate::file::{self, ScenarioFile, Table, TopologyFile};
 use crate::model::{Scenario, ScenarioName, Topology};
 use crate::resolve::{self, Report, Resolved, Surroundings};
 use crate::schema::Kind;
-use labsim_yaml::{Located, Mistake, Mistakes, Source, Span, mistake};
+use labsim_yaml::{Document, Mistake, Mistakes, Span};
 use serde::de::IgnoredAny;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub struct Loaded {
 /// # Errors
 /// The mistakes of both files, each with its place.
 pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
-    scenario(&Source::open(path)?, path, |relative| Source::open_beside(path, relative))
+    scenario(&Document::open(path)?, path)
 }
 
 /// Reads a topology file.
@@ -31,8 +31,7 @@ pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
 /// # Errors
 /// The mistakes of the file, each with its place.
 pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
-    let source = Source::open(path)?;
-    let read = topology(&source, path);
+    let read = topology(&Document::open(path)?, path);
     match read.resolved {
         Some(resolved) if read.mistakes.is_empty() => Ok(resolved.topology),
         _ => Err(read.mistakes),
@@ -44,8 +43,7 @@ pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
 /// # Errors
 /// The mistakes of the file, and of the topology that a scenario names, each with its place.
 pub fn validate(path: &Path) -> Result<Kind, Mistakes> {
-    let source = Source::open(path)?;
-    if is_topology(&source) {
+    if is_topology(&Document::open(path)?) {
         load_topology(path).map(|_| Kind::Topology)
     } else {
         load(path).map(|_| Kind::Scenario)
@@ -53,10 +51,11 @@ pub fn validate(path: &Path) -> Result<Kind, Mistakes> {
 }
 
 /// Whether a file looks like a topology: it declares nodes and names no topology.
-fn is_topology(source: &Source) -> bool {
-    labsim_yaml::read::<Table<IgnoredAny>>(source).map_or_else(
+fn is_topology(document: &Document) -> bool {
+    document.read::<Table<IgnoredAny>>().map_or_else(
         |_| {
-            let begins = |key: &str| source.text().lines().any(|line| line.starts_with(key));
+            let lines = || document.sources().flat_map(|source| source.text().lines());
+            let begins = |key: &str| lines().any(|line| line.starts_with(key));
             begins("nodes:") && !begins("topology:")
         },
         |keys| {
@@ -74,12 +73,12 @@ struct TopologyRead {
     lacks_some: bool,
 }
 
-fn topology(source: &Source, path: &Path) -> TopologyRead {
-    let file::Read { value, mut mistakes, losses } = file::read::<TopologyFile>(source);
+fn topology(document: &Document, path: &Path) -> TopologyRead {
+    let file::Read { value, mut mistakes, losses } = file::read::<TopologyFile>(document);
     let lacks_some = value.is_none() || !losses.is_empty();
     let losses = (!mistakes.is_empty()).then_some(losses);
     let resolved = value.map(|file| {
-        let mut report = Report::new(source, losses);
+        let mut report = Report::new(document, losses);
         let resolved = resolve::topology(&file, &stem(path), &mut report);
         mistakes.extend(report.into_parts().0);
         resolved
@@ -87,25 +86,21 @@ fn topology(source: &Source, path: &Path) -> TopologyRead {
     TopologyRead { resolved, mistakes, lacks_some }
 }
 
-fn scenario(
-    source: &Source,
-    path: &Path,
-    open: impl Fn(&str) -> Result<Source, Mistakes>,
-) -> Result<Loaded, Mistakes> {
-    let file::Read { value, mut mistakes, losses } = file::read::<ScenarioFile>(source);
-    if !mistakes.is_empty() && is_topology(source) {
+fn scenario(document: &Document, path: &Path) -> Result<Loaded, Mistakes> {
+    let file::Read { value, mut mistakes, losses } = file::read::<ScenarioFile>(document);
+    if !mistakes.is_empty() && is_topology(document) {
         let message = "this is a topology file; name a scenario, which names its topology itself";
-        return Err(Mistake::of_file(source.name(), message).into());
+        return Err(Mistake::of_file(document.source().name(), message).into());
     }
     let Some(file) = value else { return Err(mistakes) };
-    let mut report = Report::new(source, (!mistakes.is_empty()).then_some(losses));
+    let mut report = Report::new(document, (!mistakes.is_empty()).then_some(losses));
     let named = &file.topology;
     // The default place is that of a value that is missing, and was said to be.
-    let read = match (named.span != Span::default()).then(|| open(named)) {
+    let read = match (named.span != Span::default()).then(|| document.open_beside(named)) {
         None => None,
         Some(Ok(opened)) => Some(topology(&opened, Path::new(named.as_str()))),
         Some(Err(found)) => {
-            mistakes.extend(found.into_iter().map(|one| beside(source, named, one)));
+            mistakes.extend(found);
             None
         }
     };
@@ -123,7 +118,10 @@ fn scenario(
     mistakes.extend(found);
     let name = ScenarioName::new(&stem(path));
     if let Err(message) = &name {
-        mistakes.push(Mistake::of_file(source.name(), format!("{message}; rename the file")));
+        mistakes.push(Mistake::of_file(
+            document.source().name(),
+            format!("{message}; rename the file"),
+        ));
     }
     let topology = read.and_then(|read| {
         mistakes.extend(read.mistakes);
@@ -141,12 +139,4 @@ fn scenario(
 /// The file's name without folder and ending.
 fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// A file that could not be opened is a mistake of the line that names it.
-fn beside(source: &Source, named: &Located<String>, found: Mistake) -> Mistake {
-    if found.line > 0 {
-        return found;
-    }
-    mistake(source, named.span, format!("{}: {}", found.file, found.message))
 }

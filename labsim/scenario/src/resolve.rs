@@ -33,15 +33,16 @@ pub(crate) use scenario::{Surroundings, scenario};
 pub(crate) use topology::{Resolved, topology};
 
 use crate::file::Losses;
+use crate::model::Place;
 use crate::text::{counted, is_plain};
-use labsim_yaml::{Located, Mistake, Source, Span, mistake};
+use labsim_yaml::{Document, Located, Mistake, Span};
 
 /// Most mistakes that are collected; more than that help nobody.
 const MOST: usize = 200;
 
-/// The mistakes of one file.
+/// The mistakes of one file, and of those that it extends.
 pub(crate) struct Report<'s> {
-    source: &'s Source,
+    document: &'s Document,
     mistakes: Vec<Mistake>,
     /// What is allowed, and cannot work.
     warnings: Vec<Mistake>,
@@ -52,8 +53,8 @@ pub(crate) struct Report<'s> {
 
 impl<'s> Report<'s> {
     /// None so far.
-    pub(crate) fn new(source: &'s Source, losses: Option<Losses>) -> Self {
-        Self { source, mistakes: Vec::new(), warnings: Vec::new(), losses }
+    pub(crate) fn new(document: &'s Document, losses: Option<Losses>) -> Self {
+        Self { document, mistakes: Vec::new(), warnings: Vec::new(), losses }
     }
 
     /// Adds one.
@@ -61,14 +62,14 @@ impl<'s> Report<'s> {
         // In a file with mistakes in its shape, values at the default place are made up.
         let is_made_up = self.losses.is_some() && span == Span::default();
         if !is_made_up && self.mistakes.len() < MOST {
-            self.mistakes.push(mistake(self.source, span, message));
+            self.mistakes.push(self.document.mistake(span, message));
         }
     }
 
     /// Adds a warning: about what may be meant so, because it is to be shown that it cannot work.
     pub(crate) fn warn(&mut self, span: Span, message: impl Into<String>) {
         if self.warnings.len() < MOST {
-            self.warnings.push(mistake(self.source, span, message));
+            self.warnings.push(self.document.mistake(span, message));
         }
     }
 
@@ -77,7 +78,9 @@ impl<'s> Report<'s> {
     pub(crate) fn absent(&mut self, span: Span, name: &str, message: impl Into<String>) {
         let may_be_lost = self.losses.as_ref().is_some_and(|losses| {
             losses.keys.contains(name)
-                || losses.others && self.mistakes.len() < MOST && is_key(self.source.text(), name)
+                || losses.others
+                    && self.mistakes.len() < MOST
+                    && self.document.sources().any(|source| is_key(source.text(), name))
         });
         if !may_be_lost {
             self.at(span, message);
@@ -86,8 +89,9 @@ impl<'s> Report<'s> {
 
     /// Adds one that says that `text` is nowhere mentioned, with the same caution.
     pub(crate) fn unmentioned(&mut self, span: Span, text: &str, message: impl Into<String>) {
-        let may_be_lost =
-            self.lacks_some() && self.mistakes.len() < MOST && self.source.text().contains(text);
+        let may_be_lost = self.lacks_some()
+            && self.mistakes.len() < MOST
+            && self.document.sources().any(|source| source.text().contains(text));
         if !may_be_lost {
             self.at(span, message);
         }
@@ -140,9 +144,20 @@ impl<'s> Report<'s> {
         false
     }
 
-    /// The file that is reported about.
-    pub(crate) fn source(&self) -> &'s Source {
-        self.source
+    /// Where a value stands: the file and the line.
+    pub(crate) fn place(&self, span: Span) -> Place {
+        Place { file: self.document.source_of(span).name().to_owned(), line: span.line() }
+    }
+
+    /// `line 7`, or `line 7 of parts/servers.yaml` if that is another file than the one that is
+    /// spoken about.
+    pub(crate) fn line(&self, span: Span, spoken_about: Span) -> String {
+        let line = span.line();
+        if span.is_in_file_of(spoken_about) {
+            format!("line {line}")
+        } else {
+            format!("line {line} of {}", self.document.source_of(span).name())
+        }
     }
 
     /// All mistakes, and all warnings.

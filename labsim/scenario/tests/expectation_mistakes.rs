@@ -155,7 +155,10 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
-        &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {outer: {tll: 1}}, count: 1}")],
+        &[(
+            "{answer: {result: pass}",
+            "{frames: {at: lb:eth0, match: {outer: {tll: 1}}, count: 1}",
+        )],
         &["case.yaml:20:44: unknown key `tll`…"],
     ),
     (

@@ -29,7 +29,9 @@ fn too_many_rows_are_refused() {
 fn rows_are_counted_over_all_exchanges() {
     let rows = "client . seq 1, ".repeat(1999);
     let exchange = |number: usize| {
-        format!("  x{number}: {{exchange: {{at: client:eth0, frames: talk}}, pass: yes, fail: no}}\n")
+        format!(
+            "  x{number}: {{exchange: {{at: client:eth0, frames: talk}}, pass: yes, fail: no}}\n"
+        )
     };
     let exchanges: String = (0..10).map(exchange).collect();
     let scenario = changed(SCENARIO, &[("client S seq 0, ", &rows)]) + &exchanges;

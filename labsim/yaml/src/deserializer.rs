@@ -363,7 +363,7 @@ impl<'de> Deserializer<'de> for At<'_, '_> {
     forward_to_deserialize_any! { bytes byte_buf identifier }
 }
 
-/// The place of a value in two numbers, then the value: what [`Located`](crate::Located) reads.
+/// The place of a value in three numbers, then the value: what [`Located`](crate::Located) reads.
 struct Placed<'r, 't> {
     at: At<'r, 't>,
     next: usize,

@@ -28,6 +28,7 @@
 //! | nothing | `null` or `~` where a value may be left out; an empty value is a mistake |
 //! | anchors, aliases | yes, as long as they add at most 10 000 values |
 //! | merge keys `<<`, tags | refused |
+//! | several files | only by [`Document`]: a file names another one by `extends` |
 //!
 //! Externally tagged enums, `Option`, maps, tuples and [`Located`] keep their places exactly.
 //! `#[serde(untagged)]`, internally tagged enums and `flatten` work, but serde buffers their
@@ -36,10 +37,12 @@
 #![forbid(unsafe_code)]
 
 mod deserializer;
+mod document;
 mod failure;
 mod located;
 mod mistake;
 mod notes;
+mod overlay;
 mod parse;
 mod place;
 mod read;
@@ -51,6 +54,7 @@ mod syntax;
 mod tree;
 mod words;
 
+pub use document::Document;
 pub use located::Located;
 pub use mistake::{Mistake, Mistakes, mistake};
 pub use place::Span;

@@ -143,13 +143,15 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Both<T> {
         Ok(Located { value: T::deserialize(inner)?, span: Span::default() })
     }
 
-    /// This crate: two numbers that hold the place, then the value.
+    /// This crate: three numbers that hold the place, then the value.
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let (Some(range), Some(place)) = (parts.next_element()?, parts.next_element()?) else {
+        let (Some(range), Some(place), Some(file)) =
+            (parts.next_element()?, parts.next_element()?, parts.next_element()?)
+        else {
             return Err(A::Error::custom("a place without numbers"));
         };
         match parts.next_element()? {
-            Some(value) => Ok(Located { value, span: Span::unpack([range, place]) }),
+            Some(value) => Ok(Located { value, span: Span::unpack([range, place, file]) }),
             None => Err(A::Error::custom("a place without a value")),
         }
     }

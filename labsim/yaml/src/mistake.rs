@@ -174,13 +174,13 @@ mod tests {
     use crate::{Source, Span};
 
     fn at(source: &Source, line: u32, start: u32, message: &str) -> Mistake {
-        mistake(source, Span { start, end: start + 1, line, column: 1 }, message)
+        mistake(source, Span { file: 0, start, end: start + 1, line, column: 1 }, message)
     }
 
     #[test]
     fn a_mistake_shows_its_line_and_marks_the_place() {
         let source = Source::new("lab.yaml", "a: 1\nnodes: [lb, lb]\n");
-        let span = Span { start: 17, end: 19, line: 2, column: 13 };
+        let span = Span { file: 0, start: 17, end: 19, line: 2, column: 13 };
         assert_eq!(
             mistake(&source, span, "give each node once").to_string(),
             "lab.yaml:2:13: give each node once\n    2 | nodes: [lb, lb]\n      |             ^^"

@@ -78,6 +78,7 @@ fn nearest(character: char, text: &str, span: Span) -> Span {
 fn span_of(start: Marker, end: Marker) -> Span {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Span {
+        file: 0,
         start: number(start.byte_offset().unwrap_or(0)),
         end: number(end.byte_offset().unwrap_or(0)),
         line: number(start.line()),

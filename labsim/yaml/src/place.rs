@@ -1,10 +1,13 @@
 //! Where a value stands in its text.
 
-/// Where a value stands in its file: a byte range, and the line and column of its first character.
+/// Where a value stands: a byte range of its file, and the line and column of its first character.
+/// Of the files of a [`Document`](crate::Document) it knows which.
 ///
-/// The default is the beginning of the file.
+/// The default is the beginning of the (first) file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
+    /// Which of a document's files: 0 is the first.
+    pub(crate) file: u32,
     pub(crate) start: u32,
     pub(crate) end: u32,
     pub(crate) line: u32,
@@ -13,11 +16,17 @@ pub struct Span {
 
 impl Default for Span {
     fn default() -> Self {
-        Self { start: 0, end: 0, line: 1, column: 1 }
+        Self { file: 0, start: 0, end: 0, line: 1, column: 1 }
     }
 }
 
 impl Span {
+    /// Whether two values stand in the same file of a document.
+    #[must_use]
+    pub fn is_in_file_of(self, other: Self) -> bool {
+        self.file == other.file
+    }
+
     /// The line, from 1.
     #[must_use]
     pub fn line(self) -> usize {
@@ -36,16 +45,22 @@ impl Span {
         self.start as usize..self.end.max(self.start) as usize
     }
 
-    /// Four numbers in one, to pass through serde's data model; [`Self::unpack`] is the inverse.
-    pub(crate) fn pack(self) -> [u64; 2] {
+    /// The numbers in three, to pass through serde's data model; [`Self::unpack`] is the inverse.
+    pub(crate) fn pack(self) -> [u64; 3] {
         let join = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
-        [join(self.start, self.end), join(self.line, self.column)]
+        [join(self.start, self.end), join(self.line, self.column), u64::from(self.file)]
     }
 
-    pub(crate) fn unpack([range, place]: [u64; 2]) -> Self {
+    pub(crate) fn unpack([range, place, file]: [u64; 3]) -> Self {
         let high = |n: u64| u32::try_from(n >> 32).unwrap_or(u32::MAX);
         let low = |n: u64| u32::try_from(n & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-        Self { start: high(range), end: low(range), line: high(place), column: low(place) }
+        Self {
+            file: low(file),
+            start: high(range),
+            end: low(range),
+            line: high(place),
+            column: low(place),
+        }
     }
 }
 
@@ -55,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_span_survives_its_passage_through_serde() {
-        let span = Span { start: 7, end: u32::MAX, line: 3, column: 9 };
+        let span = Span { file: 2, start: 7, end: u32::MAX, line: 3, column: 9 };
         assert_eq!(Span::unpack(span.pack()), span);
     }
 }

@@ -8,7 +8,7 @@ use crate::notes::Notes;
 use crate::run::{self, Outcome};
 use crate::source::{locate, too_large};
 use crate::tree::Tree;
-use crate::{Mistakes, SIZE_LIMIT, Source, mistake, parse};
+use crate::{Mistakes, SIZE_LIMIT, Source, Span, parse};
 
 /// Reads YAML into a type.
 ///
@@ -22,10 +22,22 @@ use crate::{Mistakes, SIZE_LIMIT, Source, mistake, parse};
 /// # Errors
 /// Every mistake with its place.
 pub fn read<T: DeserializeOwned>(source: &Source) -> Result<T, Mistakes> {
-    let (tree, notes) = parsed(source)?;
-    match run::read(&tree, notes, false) {
+    if source.text().len() > SIZE_LIMIT {
+        return Err(too_large(source.name()).into());
+    }
+    let (tree, notes) = parsed(source, 0).map_err(|notes| notes.into_mistakes(&[source]))?;
+    whole(&tree, notes, &[source])
+}
+
+/// The value of a tree without mistakes.
+pub(crate) fn whole<T: DeserializeOwned>(
+    tree: &Tree,
+    notes: Notes,
+    sources: &[&Source],
+) -> Result<T, Mistakes> {
+    match run::read(tree, notes, false) {
         Outcome { value: Some(value), notes, .. } if notes.is_empty() => Ok(value),
-        Outcome { notes, .. } => Err(notes.into_mistakes(source)),
+        Outcome { notes, .. } => Err(notes.into_mistakes(sources)),
     }
 }
 
@@ -64,31 +76,47 @@ impl Lost {
 /// Reads what can be read of YAML into a type, and reports every mistake as [`read`] does.
 #[must_use]
 pub fn read_partly<T: DeserializeOwned>(source: &Source) -> Partial<T> {
-    let (tree, notes) = match parsed(source) {
-        Ok(parsed) => parsed,
-        Err(mistakes) => {
-            let lost = Lost { others: true, ..Lost::default() };
-            return Partial { value: None, mistakes, lost };
-        }
-    };
-    let Outcome { value, notes, mut lost } = run::read(&tree, notes, true);
-    lost.others |= value.is_none();
-    Partial { value, mistakes: notes.into_mistakes(source), lost }
+    if source.text().len() > SIZE_LIMIT {
+        let lost = Lost { others: true, ..Lost::default() };
+        return Partial { value: None, mistakes: too_large(source.name()).into(), lost };
+    }
+    match parsed(source, 0) {
+        Ok((tree, notes)) => partly(Some(&tree), notes, &[source]),
+        Err(notes) => partly(None, notes, &[source]),
+    }
 }
 
-/// The tree of a text and the mistakes in it so far.
-fn parsed(source: &Source) -> Result<(Tree, Notes), Mistakes> {
+/// What can be read of a tree; of none, if the text is no YAML.
+pub(crate) fn partly<T: DeserializeOwned>(
+    tree: Option<&Tree>,
+    notes: Notes,
+    sources: &[&Source],
+) -> Partial<T> {
+    let Some(tree) = tree else {
+        let lost = Lost { others: true, ..Lost::default() };
+        return Partial { value: None, mistakes: notes.into_mistakes(sources), lost };
+    };
+    let Outcome { value, notes, mut lost } = run::read(tree, notes, true);
+    lost.others |= value.is_none();
+    Partial { value, mistakes: notes.into_mistakes(sources), lost }
+}
+
+/// The tree of a text and the mistakes in it so far; `file` is its number in the document.
+pub(crate) fn parsed(source: &Source, file: u32) -> Result<(Tree, Notes), Notes> {
     let text = source.text();
-    if text.len() > SIZE_LIMIT {
-        return Err(too_large(source.name()).into());
-    }
+    let mut notes = Notes::default();
     if let Some(offset) = text.find('\0') {
         let message = "a NUL byte: this is no text file; name a YAML file";
-        return Err(mistake(source, locate(text, offset), message).into());
+        notes.add(Span { file, ..locate(text, offset) }, message);
+        return Err(notes);
     }
-    let mut notes = Notes::default();
-    match parse::parse(source, &mut notes) {
-        Some(tree) => Ok((tree, notes)),
-        None => Err(notes.into_mistakes(source)),
+    let tree = parse::parse(source, &mut notes);
+    notes.stand_in(file);
+    match tree {
+        Some(mut tree) => {
+            tree.stands_in(file);
+            Ok((tree, notes))
+        }
+        None => Err(notes),
     }
 }

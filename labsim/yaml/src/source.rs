@@ -78,6 +78,7 @@ pub(crate) fn locate(text: &str, offset: usize) -> Span {
         + before.match_indices('\r').filter(|(at, _)| !text[at + 1..].starts_with('\n')).count();
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Span {
+        file: 0,
         start: number(offset),
         end: number(offset + 1),
         line: number(breaks + 1),

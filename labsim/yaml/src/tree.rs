@@ -1,4 +1,4 @@
-//! What a file holds: its values and their places, before anybody says what type they should have.
+//! What a document holds: its values and their places, before anybody says what type they should have.
 
 use crate::Span;
 
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
     Broken,
 }
 
-/// The one document of a file.
+/// A document: of one file, or of several that are laid over one another.
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
@@ -38,6 +38,11 @@ pub(crate) struct Tree {
 impl Tree {
     /// The document's own node.
     pub(crate) const ROOT: NodeId = 0;
+
+    /// Says which of the document's files it is of.
+    pub(crate) fn stands_in(&mut self, file: u32) {
+        self.nodes.iter_mut().for_each(|node| node.span.file = file);
+    }
 
     pub(crate) fn kind(&self, id: NodeId) -> &Kind {
         self.nodes.get(id).map_or(&Kind::Broken, |node| &node.kind)

@@ -74,7 +74,9 @@ impl<V: JsonSchema> JsonSchema for Table<V> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
-            "additionalProperties": generator.subschema_for::<V>(),
+            "additionalProperties": {
+                "anyOf": [generator.subschema_for::<V>(), { "type": "null" }],
+            },
         })
     }
 }

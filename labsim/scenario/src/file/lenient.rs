@@ -4,7 +4,7 @@
 //! any, the file is read once more, leniently: what is wrong is left out, and the rest is there to
 //! be resolved, so that a misspelt key does not hide an address that is used twice.
 
-use labsim_yaml::{Mistakes, Source};
+use labsim_yaml::{Document, Mistakes};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use std::any::Any;
 use std::cell::RefCell;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 thread_local! {
     /// What a lenient reading has left out so far; `None` in a strict one.
     static LENIENT: RefCell<Option<Losses>> = const { RefCell::new(None) };
-    /// The value of a lenient reading; `labsim_yaml::read` hands out none that has mistakes.
+    /// The value of a lenient reading; `Document::read` hands out none that has mistakes.
     static VALUE: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
@@ -44,8 +44,8 @@ pub(crate) struct Read<T> {
 }
 
 /// Reads a file.
-pub(crate) fn read<T: DeserializeOwned + 'static>(source: &Source) -> Read<T> {
-    let mistakes = match labsim_yaml::read::<T>(source) {
+pub(crate) fn read<T: DeserializeOwned + 'static>(document: &Document) -> Read<T> {
+    let mistakes = match document.read::<T>() {
         Ok(value) => {
             let (value, mistakes, losses) = (Some(value), Mistakes::new(), Losses::default());
             return Read { value, mistakes, losses };
@@ -54,7 +54,7 @@ pub(crate) fn read<T: DeserializeOwned + 'static>(source: &Source) -> Read<T> {
     };
     LENIENT.set(Some(Losses::default()));
     // Its mistakes are among those that were found before.
-    let _ = labsim_yaml::read::<Kept<T>>(source);
+    let _ = document.read::<Kept<T>>();
     let mut losses = LENIENT.take().unwrap_or_default();
     // What stands under a misspelt key is missing under the right one.
     losses.others |= mistakes

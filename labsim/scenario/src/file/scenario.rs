@@ -2,7 +2,7 @@
 
 use super::expectation::ExpectationFields;
 use super::forms::{Items, Table};
-use super::lenient::or_empty;
+use super::lenient::{or_default, or_empty};
 use super::load_balancer::LoadBalancerFields;
 use super::servers::{RadiusServersForm, RealServersForm, TacacsServersForm};
 use super::steps::StepForm;
@@ -15,6 +15,11 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[schemars(title = "labsim scenario")]
 pub(crate) struct ScenarioFile {
+    /// Another file, named from this file's folder, that this one is laid over: mappings key by key,
+    /// everything else as a whole, and `null` takes a key out.
+    #[serde(default, deserialize_with = "or_default")]
+    #[expect(dead_code, reason = "followed before the file is read")]
+    pub(crate) extends: Option<Located<String>>,
     /// The topology file, named from this file's folder.
     pub(crate) topology: Located<String>,
     /// The load balancers, by the node that each runs in.

@@ -11,6 +11,11 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[schemars(title = "labsim topology")]
 pub(crate) struct TopologyFile {
+    /// Another file, named from this file's folder, that this one is laid over: mappings key by key,
+    /// everything else as a whole, and `null` takes a key out.
+    #[serde(default, deserialize_with = "or_default")]
+    #[expect(dead_code, reason = "followed before the file is read")]
+    pub(crate) extends: Option<Located<String>>,
     /// The nodes by name (at most 15 bytes).
     pub(crate) nodes: Table<Located<NodeFields>>,
     /// Cables: `["client:eth0", "router:client"]` each, or a map with `endpoints`.

@@ -9,7 +9,7 @@ use crate::file::{
     AnswerCheck, AnsweredByCheck, CountForm, ExpectationFields, ForwarderCheck, FramesCheck,
     LoginResultWord, ScenarioFile, ServerSawCheck, SpreadCheck, Texts,
 };
-use crate::model::{Check, Count, Expectation, LoginResult, NodeName, Place, StepName};
+use crate::model::{Check, Count, Expectation, LoginResult, NodeName, StepName};
 use labsim_yaml::{Located, Span};
 
 /// Most expectations of a scenario.
@@ -71,7 +71,7 @@ fn expectation(
         report.at(key.span, message);
         return None;
     }
-    let place = Place { file: report.source().name().to_owned(), line: key.span.line() };
+    let place = report.place(key.span);
     let name = key.value.clone();
     Some(Expectation { name, pass, fail, place, check: checks.pop()?? })
 }

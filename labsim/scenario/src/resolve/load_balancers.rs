@@ -8,7 +8,7 @@ use crate::model::{
     Encapsulation, GreOptions, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool,
 };
 use crate::text::{counted, listed, quoted};
-use labsim_yaml::Located;
+use labsim_yaml::{Located, Span};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -96,10 +96,10 @@ fn load_balancer(
             report.at(
                 place,
                 format!(
-                    "{} is the destination of {} already (line {}); give each its own",
+                    "{} is the destination of {} already ({}); give each its own",
                     quoted(&fields.value.destination),
                     quoted(first),
-                    first.span.line()
+                    report.line(first.span, place)
                 ),
             );
         }
@@ -140,7 +140,7 @@ fn pool(
     }
     report.limit(written.span, written.value.len(), MEMBERS, "member");
     let mut members = Vec::new();
-    let mut seen: HashMap<(IpAddr, u16), usize> = HashMap::new();
+    let mut seen: HashMap<(IpAddr, u16), Span> = HashMap::new();
     for text in written.value.iter().take(MEMBERS) {
         let Some(socket) = report.take(text.span, address::one_port(text)) else { continue };
         if socket.is_ipv6() {
@@ -148,8 +148,9 @@ fn pool(
             continue;
         }
         let member = Member { address: socket.ip(), port: socket.port() };
-        if let Some(line) = seen.insert((member.address, member.port), text.span.line()) {
-            report.at(text.span, format!("{socket} is a member already (line {line}); keep one"));
+        if let Some(first) = seen.insert((member.address, member.port), text.span) {
+            let line = report.line(first, text.span);
+            report.at(text.span, format!("{socket} is a member already ({line}); keep one"));
         } else if lookup.knows_addresses() && lookup.owner(member.address).is_none() {
             report.at(
                 text.span,

@@ -32,11 +32,10 @@ pub(super) fn radius_servers(
         }
         for node in lookup.nodes(&fields.value.nodes, report) {
             let (name, place) = (node.value, node.span);
-            if let Some(line) = seen.insert(name.clone(), place.line()) {
-                report.at(
-                    place,
-                    format!("`{name}` runs a RADIUS server already (line {line}); keep one"),
-                );
+            if let Some(first) = seen.insert(name.clone(), place) {
+                let line = report.line(first, place);
+                report
+                    .at(place, format!("`{name}` runs a RADIUS server already ({line}); keep one"));
                 continue;
             }
             if load_balancers.contains_key(&name) {

@@ -37,11 +37,9 @@ pub(super) fn real_servers(
         let settings = settings(fields, &nodes, tunnel.as_ref(), lookup, report);
         for node in nodes {
             let (name, place) = (node.value, node.span);
-            if let Some(line) = seen.insert(name.clone(), place.line()) {
-                report.at(
-                    place,
-                    format!("`{name}` is a real server already (line {line}); keep one"),
-                );
+            if let Some(first) = seen.insert(name.clone(), place) {
+                let line = report.line(first, place);
+                report.at(place, format!("`{name}` is a real server already ({line}); keep one"));
                 continue;
             }
             if load_balancers.contains_key(&name) {

@@ -143,12 +143,10 @@ impl Written<'_, '_> {
                 continue;
             }
             if let Some(first) = self.seen.insert(destination, key.span) {
-                let line = first.line();
+                let line = report.line(first, key.span);
                 report.at(
                     key.span,
-                    format!(
-                        "a second route to {destination} (the first is in line {line}); keep one"
-                    ),
+                    format!("a second route to {destination} (the first is in {line}); keep one"),
                 );
                 continue;
             }

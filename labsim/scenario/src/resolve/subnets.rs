@@ -24,12 +24,10 @@ fn own(lab: &mut Lab<'_>, port: Port, report: &mut Report<'_>) {
     for net in lab.port(port).addresses.clone() {
         let address = net.addr();
         if let Some((other, place)) = lab.owners.get(&address) {
-            let (shown, line) = (lab.show(*other), place.line());
+            let (shown, line) = (lab.show(*other), report.line(*place, net.span));
             report.at(
                 net.span,
-                format!(
-                    "{address} is the address of {shown} already (line {line}); give each its own"
-                ),
+                format!("{address} is the address of {shown} already ({line}); give each its own"),
             );
         } else {
             lab.owners.insert(address, (port, net.span));

@@ -33,10 +33,11 @@ pub(super) fn tacacs_servers(
         }
         for node in lookup.nodes(&fields.value.nodes, report) {
             let (name, place) = (node.value, node.span);
-            if let Some(line) = seen.insert(name.clone(), place.line()) {
+            if let Some(first) = seen.insert(name.clone(), place) {
+                let line = report.line(first, place);
                 report.at(
                     place,
-                    format!("`{name}` runs a TACACS+ server already (line {line}); keep one"),
+                    format!("`{name}` runs a TACACS+ server already ({line}); keep one"),
                 );
                 continue;
             }

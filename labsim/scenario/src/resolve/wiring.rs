@@ -106,11 +106,11 @@ fn plug(
         let shown = lab.show(port);
         let plugged = &mut lab.nodes[node].interfaces[interface].plugged;
         if let Some(first) = plugged {
-            let line = first.span.line();
+            let line = report.line(first.span, text.span);
             report.at(
                 text.span,
                 format!(
-                    "{shown} is linked twice, first in line {line}; give the node another interface"
+                    "{shown} is linked twice, first in {line}; give the node another interface"
                 ),
             );
         } else {
