@@ -46,12 +46,15 @@ pub(crate) fn answer(
     };
     let (wrong, about) = sources.others(source);
     if wrong.is_empty() {
-        let all = sources.number();
-        if let Some(first) = said.first_mut().filter(|_| attempts.len() > 1) {
-            *first += &format!("; all {} that answered came from {source}", count(all, "frame"));
-        } else {
-            let all = count(all, "frame");
-            said.push(format!("all {all} that answered the client came from {source}"));
+        let all = match sources.number() {
+            1 => "the one frame".to_owned(),
+            all => format!("all {}", count(all, "frame")),
+        };
+        match said.first_mut() {
+            Some(first) if attempts.len() > 1 => {
+                *first += &format!("; {all} that answered came from {source}");
+            }
+            _ => said.push(format!("{all} that answered the client came from {source}")),
         }
         return Ruling::passed(said);
     }

@@ -4,10 +4,12 @@
 //! show it. Where nothing shows one, only the place where the packets were last seen is said.
 
 mod cause;
+mod copies;
 mod evidence;
 mod trace;
 
-pub use cause::Cause;
+pub use cause::{Cause, WrongSource};
+pub use copies::Rounds;
 pub use trace::Trace;
 
 use crate::frames::{Conversation, FrameList};

@@ -22,7 +22,7 @@ mod stations;
 mod translate;
 mod words;
 
-pub use diagnose::{Cause, Diagnosis, Evidence, Trace};
+pub use diagnose::{Cause, Diagnosis, Evidence, Rounds, Trace, WrongSource};
 pub use frames::{FrameLine, FrameList};
 pub use judge::{Finding, Judgement, Verdict, diagnose, judge};
 pub use observe::{

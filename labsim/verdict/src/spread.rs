@@ -94,7 +94,7 @@ fn on_one<'a>(
         let Some(frame) = case.frames.get(index) else { continue };
         let Some(node) = case.frames.node(&frame) else { continue };
         if frame.record.direction == Direction::In
-            && servers.contains(node)
+            && (servers.contains(node) || logged.contains(node))
             && case.frames.stations().addressed(frame.record.point, frame.decoded)
         {
             took.insert(node);

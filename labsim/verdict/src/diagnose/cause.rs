@@ -1,9 +1,13 @@
 //! The closed list of causes, each with its sentence.
 
+use super::Rounds;
 use crate::words::{count, times};
 use labsim_scenario::model::NodeName;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+
+/// Nodes of a loop that are named at most.
+const NAMED: usize = 6;
 
 /// Why packets did not arrive, as far as something shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,28 +104,84 @@ pub enum Cause {
     },
     /// Somebody reset the connection.
     Reset {
-        /// The source of the RST.
+        /// The source of the RST, as the client knows it.
         source: SocketAddr,
         /// Where it was seen first: `rs2:eth0 out`.
         first_seen: String,
+        /// The node that sent it, if that is where it was seen first.
+        by: Option<NodeName>,
+        /// Whether that is a load balancer.
+        by_balancer: bool,
         /// Whether no SYN-ACK came before it: nobody listens.
         refused: bool,
         /// How many were sent.
         count: u64,
+    },
+    /// A node on the way reset the connection towards the server, in the client's place.
+    ResetToServer {
+        /// Who did.
+        node: NodeName,
+        /// The source that the RST carried.
+        source: SocketAddr,
+        /// Whom it was for.
+        to: SocketAddr,
+        /// Where it was seen first.
+        first_seen: String,
+        /// How many were sent.
+        count: u64,
+    },
+    /// A packet came to the same places again and again (RFC 791's time to live is for this).
+    RoutingLoop {
+        /// How often and where.
+        rounds: Rounds,
+        /// Where it was to go.
+        destination: IpAddr,
+    },
+    /// A server had claimed the VIP by ARP, and packets went to it past the load balancer.
+    PassedBy {
+        /// The server.
+        node: NodeName,
+        /// The VIP.
+        address: IpAddr,
+        /// The server's link-layer address, which the packets were sent to.
+        mac: String,
+        /// How often it claimed the VIP by ARP.
+        claims: u64,
+        /// Where the packets were sent to it: `router:lan out`.
+        sent_by: String,
+        /// How many.
+        count: u64,
+    },
+    /// A server refused packets for the virtual server's port, and its pool member has another.
+    PortNotTranslated {
+        /// The load balancer.
+        balancer: NodeName,
+        /// The server.
+        node: NodeName,
+        /// The port that the packets came for.
+        asked: u16,
+        /// The pool's member.
+        member: SocketAddr,
     },
     /// Answers came from another address or port than the client had connected to, which it
     /// cannot take for answers.
     OtherSource {
         /// Where they came from.
         source: SocketAddr,
+        /// Whose address that is.
+        sender: Option<NodeName>,
         /// Where the client had connected to.
         expected: SocketAddr,
+        /// Of the answers.
+        protocol: u8,
         /// Where the first was seen first.
         first_seen: String,
         /// How many were sent.
         count: u64,
-        /// How many of them the client's kernel reset.
-        reset_by_client: u64,
+        /// How many RSTs or, over UDP, ICMP port unreachable messages the client's kernel sent.
+        refused_by_client: u64,
+        /// Why, if frames show it.
+        why: Option<WrongSource>,
     },
     /// Answers were sent and did not come in at the client.
     AnswersLost {
@@ -130,6 +190,37 @@ pub enum Cause {
         /// How many were sent.
         count: u64,
     },
+}
+
+/// Why answers carry another source than the client had asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WrongSource {
+    /// A load balancer translated the destination, and the answers do not pass it.
+    PassedBalancerBy {
+        /// The load balancer.
+        balancer: NodeName,
+    },
+    /// The packets came in as the client had sent them, and the server answered from another
+    /// address (a UDP socket that is bound to none, without IP_PKTINFO, ip(7)).
+    NotWhereAsked {
+        /// The server.
+        node: NodeName,
+    },
+}
+
+impl fmt::Display for Rounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes: Vec<&str> = self.nodes.iter().take(NAMED).map(NodeName::as_str).collect();
+        let more = if self.nodes.len() > NAMED { " and others" } else { "" };
+        write!(
+            f,
+            "went round {} between {}{more}, its TTL falling from {} to {}",
+            times(self.times),
+            nodes.join(" and "),
+            self.first_ttl,
+            self.last_ttl
+        )
+    }
 }
 
 impl fmt::Display for Cause {
@@ -172,21 +263,29 @@ impl fmt::Display for Cause {
                 count(*number, "packet")
             ),
             Self::IcmpError { .. } => self.icmp(f),
-            Self::Reset { source, first_seen, refused, count } => {
-                let when = if *refused { "refused the connection" } else { "reset the connection" };
-                write!(f, "{source} {when} with RST {}, first seen at {first_seen}", times(*count))
+            Self::Reset { .. } => self.reset(f),
+            Self::ResetToServer { node, source, to, first_seen, count } => write!(
+                f,
+                "{node} itself reset the connection to {to} with RST from {source} {}, first seen \
+                 at {first_seen}; the client did not send it",
+                times(*count)
+            ),
+            Self::RoutingLoop { rounds, destination } => {
+                write!(f, "a packet for {destination} {rounds}: none of them delivers it")
             }
-            Self::OtherSource { source, expected, first_seen, count: number, reset_by_client } => {
-                write!(
-                    f,
-                    "{} came from {source} instead of {expected}, first seen at {first_seen}",
-                    count(*number, "answer")
-                )?;
-                if *reset_by_client > 0 {
-                    write!(f, "; the client answered with RST {}", times(*reset_by_client))?;
-                }
-                Ok(())
-            }
+            Self::PassedBy { node, address, mac, claims, sent_by, count: number } => write!(
+                f,
+                "{node} claimed {address} by ARP {}, and {} went straight to its address {mac}, first \
+                 at {sent_by}: past the load balancer",
+                times(*claims),
+                count(*number, "packet")
+            ),
+            Self::PortNotTranslated { balancer, node, asked, member } => write!(
+                f,
+                "{node} was asked at port {asked} and refused it: {balancer}'s pool member is \
+                 {member}, and nothing translated the port on the way"
+            ),
+            Self::OtherSource { .. } => self.other_source(f),
             Self::AnswersLost { last_seen, count: number } => write!(
                 f,
                 "{} left for the client and never came in there, last seen at {last_seen}",
@@ -197,6 +296,60 @@ impl fmt::Display for Cause {
 }
 
 impl Cause {
+    fn reset(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Reset { source, first_seen, by, by_balancer, refused, count } = self else {
+            return Ok(());
+        };
+        let when = if *refused { "refused the connection" } else { "reset the connection" };
+        write!(f, "{source} {when} with RST {}, first seen at {first_seen}", times(*count))?;
+        match by {
+            Some(node) if *by_balancer => write!(f, "; {node} sent it itself, and no server did"),
+            Some(node) if *refused => write!(f, "; nothing on {node} listens there"),
+            _ => Ok(()),
+        }
+    }
+
+    fn other_source(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::OtherSource {
+            source,
+            sender,
+            expected,
+            protocol,
+            first_seen,
+            count: number,
+            refused_by_client,
+            why,
+        } = self
+        else {
+            return Ok(());
+        };
+        let answers = count(*number, "answer");
+        let sender = sender.as_ref().map_or(String::new(), |node| format!(" ({node})"));
+        write!(
+            f,
+            "{answers} came from {source}{sender} instead of {expected}, first seen at {first_seen}"
+        )?;
+        if *refused_by_client > 0 {
+            let times = times(*refused_by_client);
+            match *protocol {
+                labsim_wire::protocol::TCP => write!(f, "; the client answered with RST {times}")?,
+                _ => write!(f, "; the client answered with ICMP port unreachable {times}")?,
+            }
+        }
+        match why {
+            None => Ok(()),
+            Some(WrongSource::PassedBalancerBy { balancer }) => write!(
+                f,
+                "; {balancer} had translated {expected} into {source}, and the answers do not pass \
+                 it to be translated back"
+            ),
+            Some(WrongSource::NotWhereAsked { node }) => write!(
+                f,
+                "; {node} had been asked at {expected}, and answered from another of its addresses"
+            ),
+        }
+    }
+
     fn icmp(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::IcmpError { what, mtu, from, sender, to, first_seen, reached_client, count } =
             self

@@ -1,17 +1,20 @@
 //! Follows packets from point to point.
 //!
 //! Clocks do not matter: all points are captured on one machine. A packet keeps its innermost IP
-//! identification, sequence number and flags on its way; what it is wrapped in changes.
+//! identification, sequence number and flags on its way; what it is wrapped in changes, and a
+//! translation changes its addresses and ports.
 
+use super::copies::{Copy, Place, Rounds, place, split};
 use super::{Subject, way};
 use crate::frames::{Frame, FrameList};
 use labsim_scenario::model::{Direction, NodeName};
-use std::collections::{BTreeMap, BTreeSet};
+use labsim_wire::decode::Transport;
+use std::collections::{BTreeMap, HashMap};
 
 /// How far packets of one direction came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// Which packet this is about: `SYN`, `P. seq 1 len 26`.
+    /// Which packet this is about: `S seq 0 len 0`, `UDP len 57`.
     pub packet: String,
     /// Copies of it that were sent, retransmissions among them.
     pub copies: usize,
@@ -19,8 +22,12 @@ pub struct Trace {
     pub packets: usize,
     /// Whether packets of the same direction got further than this one.
     pub others_got_further: bool,
-    /// The points that it passed, in order: `client:eth0 out`.
+    /// The points that it passed, in order, until it came round: `client:eth0 out`.
     pub path: Vec<String>,
+    /// The rounds that it made after that, if it did.
+    pub rounds: Option<Rounds>,
+    /// Where it was last seen: `rs2:eth0 in`.
+    pub last_seen: String,
     /// The node where it was last seen.
     pub last_node: NodeName,
     /// Which way it went there.
@@ -36,10 +43,10 @@ pub struct Trace {
 impl Trace {
     /// `the client's packet S seq 0 len 0 (sent 3 times) was last seen at rs2:eth0 in; its way: ...`
     pub(super) fn sentence(&self, whose: &str) -> String {
-        let last = self.path.last().map_or("nowhere", String::as_str);
+        let last = &self.last_seen;
         let way = self.path.join(", ");
         let (packet, packets) = (&self.packet, self.packets);
-        if packets > 1 && !self.others_got_further {
+        if packets > 1 && !self.others_got_further && self.rounds.is_none() {
             return format!(
                 "all {packets} {whose} packets came as far as {last}; their way: {way}"
             );
@@ -49,8 +56,13 @@ impl Trace {
             more => format!("sent {more} times"),
         };
         let further = if self.others_got_further { ", while others got further" } else { "" };
+        let (round, again) = match &self.rounds {
+            None => (String::new(), ""),
+            Some(rounds) => (format!("{rounds} and "), ", and round again"),
+        };
         format!(
-            "the {whose} packet {packet} ({sent}) was last seen at {last}{further}; its way: {way}"
+            "the {whose} packet {packet} ({sent}) {round}was last seen at {last}{further}; its \
+             way: {way}{again}"
         )
     }
 }
@@ -59,84 +71,89 @@ impl Trace {
 type Key = (u32, u8, u32);
 
 /// Picks the packet that tells most out of `frames`: the first one that did not come as far as
-/// another of its direction, or else the last one.
+/// another of its direction, or else the last one. Going round is not coming further.
 pub(super) fn follow(subject: &Subject<'_>, frames: &[usize]) -> Option<Trace> {
-    // The copies of each packet by IP identification, packets in the order of their sending.
+    // The frames of each packet by IP identification, packets in the order of their sending.
     let mut order: Vec<Key> = Vec::new();
-    let mut copies: BTreeMap<Key, BTreeMap<Option<u32>, Vec<usize>>> = BTreeMap::new();
+    let mut same: HashMap<Key, BTreeMap<Option<u32>, Vec<usize>>> = HashMap::new();
     for frame in frames.iter().filter_map(|index| subject.case.frames.get(*index)) {
         let Some(key) = key(&frame) else { continue };
-        if !copies.contains_key(&key) {
+        let ids = same.entry(key).or_insert_with(|| {
             order.push(key);
-        }
+            BTreeMap::new()
+        });
         let id = frame.decoded.innermost().and_then(|header| header.id);
-        copies.entry(key).or_default().entry(id).or_default().push(frame.index);
+        ids.entry(id).or_default().push(frame.index);
     }
-    let furthest: Vec<(&Key, &Vec<usize>)> = order
+    let packets: Vec<Vec<Copy>> = order
         .iter()
-        .filter_map(|key| {
-            let best = copies.get(key)?.values().max_by_key(|copy| points(subject, copy))?;
-            Some((key, best))
-        })
+        .filter_map(|key| same.get(key))
+        .map(|ids| ids.values().flat_map(|frames| split(subject, frames)).collect())
         .collect();
-    let most = furthest.iter().map(|(_, copy)| points(subject, copy)).max()?;
-    let lost = furthest.iter().find(|(_, copy)| points(subject, copy) < most);
-    let (key, copy) = lost.or(furthest.last())?;
-    let last = subject.case.frames.get(*copy.last()?)?;
+    let furthest: Vec<(&Vec<Copy>, &Copy)> = packets
+        .iter()
+        .filter_map(|copies| Some((copies, copies.iter().max_by_key(|copy| copy.places())?)))
+        .collect();
+    let (_, best) = furthest.iter().max_by_key(|(_, copy)| copy.places())?;
+    let goal = last_place(subject, best)?;
+    // Ways differ: behind a translation, what the client sends to the server itself passes fewer
+    // places and gets there all the same.
+    let lost =
+        furthest.iter().find(|(_, copy)| copy.places() < best.places() && !copy.was_at(goal));
+    let (copies, copy) = lost.or(furthest.last())?;
+    let last = subject.case.frames.get(*copy.frames.last()?)?;
     let at_last = frames
         .iter()
         .copied()
         .filter(|index| {
-            subject.case.frames.get(*index).is_some_and(|frame| {
-                frame.record.point == last.record.point
-                    && frame.record.direction == last.record.direction
-            })
+            subject.case.frames.get(*index).is_some_and(|frame| place(&frame) == place(&last))
         })
         .collect();
+    let first_round = copy.before_rounds.unwrap_or(copy.frames.len());
     Some(Trace {
         packet: name(&last),
         packets: order.len(),
-        copies: copies.get(*key).map_or(0, BTreeMap::len),
+        copies: copies.len(),
         others_got_further: lost.is_some(),
-        path: path(subject, copy),
+        path: copy.frames.iter().take(first_round).map(|i| said(subject, *i)).collect(),
+        rounds: copy.rounds(subject),
+        last_seen: said(subject, last.index),
         last_node: subject.case.frames.node(&last)?.clone(),
         last_direction: last.record.direction,
-        frames: subject.case.frames.list(copy),
+        frames: subject.case.frames.list(&copy.frames),
         last: last.index,
         at_last,
     })
 }
 
 fn key(frame: &Frame<'_>) -> Option<Key> {
-    let tcp = frame.decoded.tcp()?;
-    Some((tcp.sequence, tcp.flags.0, tcp.payload))
+    match &frame.decoded.packet()?.transport {
+        Transport::Tcp(tcp) => Some((tcp.sequence, tcp.flags.0, tcp.payload)),
+        Transport::Udp(udp) => Some((0, 0, udp.payload)),
+        _ => None,
+    }
 }
 
-/// How many places a copy was seen at.
-fn points(subject: &Subject<'_>, copy: &[usize]) -> usize {
-    let places: BTreeSet<_> = copy
-        .iter()
-        .filter_map(|index| subject.case.frames.get(*index))
-        .map(|frame| (frame.record.point, way(frame.record.direction)))
-        .collect();
-    places.len()
+fn last_place(subject: &Subject<'_>, copy: &Copy) -> Option<Place> {
+    subject.case.frames.get(*copy.frames.last()?).map(|frame| place(&frame))
 }
 
-fn path(subject: &Subject<'_>, copy: &[usize]) -> Vec<String> {
-    copy.iter()
-        .filter_map(|index| subject.case.frames.get(*index))
-        .map(|frame| {
-            let point = subject.case.frames.point_name(frame.record.point);
-            format!("{point} {}", way(frame.record.direction))
-        })
-        .collect()
+/// `rs2:eth0 in`
+fn said(subject: &Subject<'_>, index: usize) -> String {
+    subject.case.frames.get(index).map_or_else(String::new, |frame| {
+        let point = subject.case.frames.point_name(frame.record.point);
+        format!("{point} {}", way(frame.record.direction))
+    })
 }
 
-/// `S seq 0 len 0`
+/// `S seq 0 len 0`, `UDP len 57`
 fn name(frame: &Frame<'_>) -> String {
-    let Some(tcp) = frame.decoded.tcp() else { return "without TCP".to_owned() };
-    match frame.relative.sequence {
-        Some(sequence) => format!("{} seq {sequence} len {}", tcp.flags, tcp.payload),
-        None => format!("{} len {}", tcp.flags, tcp.payload),
+    match frame.decoded.packet().map(|packet| &packet.transport) {
+        Some(Transport::Tcp(tcp)) => match frame.relative.sequence {
+            Some(sequence) => format!("{} seq {sequence} len {}", tcp.flags, tcp.payload),
+            None => format!("{} len {}", tcp.flags, tcp.payload),
+        },
+        Some(Transport::Udp(udp)) => format!("UDP len {}", udp.payload),
+        _ => "of another protocol".to_owned(),
     }
 }

@@ -194,8 +194,9 @@ fn answers_from_another_source_are_told_with_the_clients_resets() {
     let diagnosis = diagnosed(&lab);
     assert_eq!(
         causes(&diagnosis)[0].to_string(),
-        "1 answer came from 10.1.1.52:49 instead of 172.16.4.99:49, first seen at rs2:eth0 out; \
-         the client answered with RST 1 time"
+        "1 answer came from 10.1.1.52:49 (rs2) instead of 172.16.4.99:49, first seen at rs2:eth0 \
+         out; the client answered with RST 1 time; rs2 had been asked at 172.16.4.99:49, and \
+         answered from another of its addresses"
     );
     assert_eq!(causes(&diagnosis).len(), 1);
 }
@@ -224,7 +225,8 @@ fn a_refused_connection_names_who_refused_it() {
     lab.server_sends(refusal, 4);
     assert_eq!(
         causes(&diagnosed(&lab))[0].to_string(),
-        "172.16.4.99:49 refused the connection with RST 1 time, first seen at rs2:eth0 out"
+        "172.16.4.99:49 refused the connection with RST 1 time, first seen at rs2:eth0 out; nothing \
+         on rs2 listens there"
     );
 }
 

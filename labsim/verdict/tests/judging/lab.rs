@@ -31,6 +31,68 @@ const POINTS: [(&str, &str, LinkType); 8] = [
     ("rs2", "tunl0", LinkType::Raw),
 ];
 
+/// The link-layer address of an interface.
+pub(crate) fn mac(node_name: &str, interface_name: &str) -> [u8; 6] {
+    let at = |point: &(&str, &str, LinkType)| (point.0, point.1) == (node_name, interface_name);
+    let place = POINTS.iter().position(at).unwrap();
+    [2, 0, 0, 0, 1, u8::try_from(place).unwrap()]
+}
+
+/// Ways through the lab, with the TTL at each place.
+pub(crate) mod ways {
+    use labsim_scenario::model::Direction::{self, In, Out};
+    type Way<const N: usize> = [(&'static str, Direction, u8); N];
+
+    pub(crate) const CLIENT_TO_LB: Way<4> = [
+        ("client:eth0", Out, 128),
+        ("router:client", In, 128),
+        ("router:lb", Out, 127),
+        ("lb:eth0", In, 127),
+    ];
+    pub(crate) const LB_TO_RS1: Way<4> = [
+        ("lb:eth0", Out, 126),
+        ("router:lb", In, 126),
+        ("router:servers", Out, 125),
+        ("rs1:eth0", In, 125),
+    ];
+    pub(crate) const LB_TO_RS2: Way<4> = [
+        ("lb:eth0", Out, 126),
+        ("router:lb", In, 126),
+        ("router:servers", Out, 125),
+        ("rs2:eth0", In, 125),
+    ];
+    pub(crate) const RS1_TO_CLIENT: Way<4> = [
+        ("rs1:eth0", Out, 64),
+        ("router:servers", In, 64),
+        ("router:client", Out, 63),
+        ("client:eth0", In, 63),
+    ];
+    pub(crate) const RS2_TO_CLIENT: Way<4> = [
+        ("rs2:eth0", Out, 64),
+        ("router:servers", In, 64),
+        ("router:client", Out, 63),
+        ("client:eth0", In, 63),
+    ];
+    pub(crate) const RS2_TO_LB: Way<4> = [
+        ("rs2:eth0", Out, 64),
+        ("router:servers", In, 64),
+        ("router:lb", Out, 63),
+        ("lb:eth0", In, 63),
+    ];
+    pub(crate) const LB_TO_CLIENT: Way<4> = [
+        ("lb:eth0", Out, 62),
+        ("router:lb", In, 62),
+        ("router:client", Out, 61),
+        ("client:eth0", In, 61),
+    ];
+    pub(crate) const CLIENT_TO_RS2: Way<4> = [
+        ("client:eth0", Out, 128),
+        ("router:client", In, 128),
+        ("router:servers", Out, 127),
+        ("rs2:eth0", In, 127),
+    ];
+}
+
 /// How many of [`Lab::client_sends`]' nine places a packet passes.
 pub(crate) mod reaches {
     pub(crate) const ROUTER_IN: usize = 2;
@@ -101,10 +163,14 @@ impl Lab {
     }
 
     pub(crate) fn logs(&mut self, name: &str, client: SocketAddrV4) {
+        self.logs_at(name, client, VIP);
+    }
+
+    pub(crate) fn logs_at(&mut self, name: &str, client: SocketAddrV4, local: SocketAddrV4) {
         self.seen.server_log.push(ServerEntry {
             node: node(name),
             client: client.into(),
-            local: VIP.into(),
+            local: local.into(),
             user: Some("alice".to_owned()),
             outcome: "pass".to_owned(),
         });
@@ -206,8 +272,41 @@ impl Lab {
         }
     }
 
-    /// Captures a frame somewhere, a microsecond after the last one.
+    /// Takes a packet past these places, `lb:eth0`, with the TTL that it has there.
+    pub(crate) fn passes(&mut self, packet: impl Fn(u8) -> Vec<u8>, way: &[(&str, Direction, u8)]) {
+        self.next_id += 1;
+        for (place, direction, ttl) in way {
+            let (node_name, interface_name) = place.split_once(':').unwrap();
+            let frame = wire::ethernet(&packet(*ttl), ethertype::IPV4);
+            self.push(node_name, interface_name, *direction, &frame);
+        }
+    }
+
+    /// Captures a frame somewhere, a microsecond after the last one. The interface's own address
+    /// is its source or destination.
     pub(crate) fn push(
+        &mut self,
+        node_name: &str,
+        interface_name: &str,
+        way: Direction,
+        bytes: &[u8],
+    ) {
+        let raw = POINTS.iter().any(|point| {
+            (point.0, point.1) == (node_name, interface_name) && point.2 == LinkType::Raw
+        });
+        if raw {
+            return self.push_as_it_is(node_name, interface_name, way, bytes);
+        }
+        let mut bytes = bytes.to_vec();
+        let own = mac(node_name, interface_name);
+        match way {
+            Direction::In => bytes[..6].copy_from_slice(&own),
+            Direction::Out => bytes[6..12].copy_from_slice(&own),
+        }
+        self.push_as_it_is(node_name, interface_name, way, &bytes);
+    }
+
+    pub(crate) fn push_as_it_is(
         &mut self,
         node_name: &str,
         interface_name: &str,

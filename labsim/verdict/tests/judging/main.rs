@@ -5,7 +5,11 @@
 mod answer;
 mod diagnosing;
 mod exchange;
+mod faults;
+mod forwarder;
 mod frames;
 mod lab;
+mod many;
 mod scenario;
+mod translation;
 mod wire;

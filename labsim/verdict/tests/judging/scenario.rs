@@ -1,9 +1,11 @@
 //! The document's lab as a scenario with one login, `login`.
 
 use labsim_scenario::model::{
-    Attachment, CapturePoint, Check, Direction, Expectation, FrameMatch, Interface, InterfaceName,
-    Link, LoginMethod, Node, NodeName, Place, PointNode, Scenario, ScenarioName, Secret, Step,
-    StepAction, StepName, TacacsLogin, TcpFlags, Topology,
+    Attachment, CapturePoint, Check, Direction, Encapsulation, Expectation, FastL4, FrameMatch,
+    Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoginMethod, Member, Node, NodeName,
+    OuterSource, Place, PointNode, Pool, RadiusQuestion, RadiusRequest, Scenario, ScenarioName,
+    Secret, SourceTranslation, Step, StepAction, StepName, TacacsLogin, TcpFlags, Topology,
+    VirtualServer,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,6 +65,54 @@ pub(crate) fn login(name: &str, user: &str) -> Step {
             password: Secret::new("p".to_owned()),
             timeout: Duration::from_secs(5),
             pause: false,
+        }),
+    }
+}
+
+/// The same with a load balancer whose pool has one member, rs2's address and this port.
+pub(crate) fn balanced(mut scenario: Scenario, member_port: u16) -> Scenario {
+    let fastl4 = FastL4 {
+        loose_initiation: false,
+        loose_close: false,
+        idle_timeout: Duration::from_secs(300),
+    };
+    let server = VirtualServer {
+        name: "vs".to_owned(),
+        destination: "172.16.4.99:49".parse().unwrap(),
+        ip_protocol: IpProtocol::Tcp,
+        pool: "p".to_owned(),
+        translate_address: false,
+        translate_port: false,
+        source_translation: SourceTranslation::None,
+        fastl4,
+    };
+    let member = Member { address: "10.1.1.52".parse().unwrap(), port: member_port };
+    let (name, encapsulation) = ("p".to_owned(), Encapsulation::None);
+    let balancer = LoadBalancer {
+        outer_source: OuterSource::Client,
+        virtual_servers: vec![server],
+        pools: vec![Pool { name, encapsulation, members: vec![member] }],
+    };
+    scenario.load_balancers.insert(node("lb"), balancer);
+    scenario
+}
+
+/// A step with one RADIUS login.
+pub(crate) fn radius(name: &str) -> Step {
+    Step {
+        name: step(name),
+        action: StepAction::Radius(RadiusRequest {
+            from: node("client"),
+            to: "172.16.4.99:1812".parse().unwrap(),
+            secret: Secret::new("s".to_owned()),
+            question: RadiusQuestion::Login {
+                method: LoginMethod::Pap,
+                user: "alice".to_owned(),
+                password: Secret::new("p".to_owned()),
+                message_authenticator: true,
+            },
+            timeout: Duration::from_secs(1),
+            tries: 3,
         }),
     }
 }

@@ -3,7 +3,7 @@
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::tcp::{self, Flags};
-use labsim_wire::{arp, icmpv4, ipv4, protocol};
+use labsim_wire::{arp, icmpv4, ipv4, protocol, udp};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// A TCP segment within IPv4, before it is sent.
@@ -43,6 +43,27 @@ impl Segment {
         }
         ip(*self.source.ip(), *self.destination.ip(), protocol::TCP, ttl, self.id, &body)
     }
+}
+
+/// A UDP datagram within IPv4.
+pub(crate) fn datagram(
+    source: SocketAddrV4,
+    destination: SocketAddrV4,
+    id: u16,
+    ttl: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    let header = udp::Header {
+        source_port: source.port(),
+        destination_port: destination.port(),
+        payload_length: payload.len(),
+    };
+    let mut body = vec![0; header.length()];
+    header.emit(&mut body).unwrap();
+    body.extend_from_slice(payload);
+    let pair = AddressPair::V4(*source.ip(), *destination.ip());
+    udp::ViewMut::new(&mut body).unwrap().fill_checksum(&pair);
+    ip(*source.ip(), *destination.ip(), protocol::UDP, ttl, id, &body)
 }
 
 pub(crate) fn ip(

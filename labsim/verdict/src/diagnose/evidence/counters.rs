@@ -1,0 +1,118 @@
+//! What the counters of kernels and forwarders show.
+
+use crate::diagnose::{Cause, Evidence, Subject, Trace};
+use crate::forwarder;
+use labsim_wire::checksum::ChecksumState;
+
+/// The forwarder's outcomes that end a packet's way, and what each means.
+const DROPS: [(&str, &str); 24] = [
+    ("no_virtual_address", "its destination is no VIP"),
+    ("no_virtual_server", "no virtual server takes that protocol and port"),
+    ("protocol_not_handled", "it handles TCP, UDP and ICMP only"),
+    ("fragment_not_supported_yet", "it cannot choose a member for a fragment"),
+    ("ttl_exceeded", "the TTL ended there"),
+    ("fragmentation_needed", "too long for the tunnel, and DF is set"),
+    ("no_flow", "no SYN came before it, and loose initiation is off"),
+    ("flow_table_full", "the flow table is full"),
+    ("no_member_reachable", "no member of the pool is reachable"),
+    ("no_route", "it has no route to the member"),
+    ("neighbour_unreachable", "the next hop does not answer"),
+    ("neighbour_queue_overflow", "too many packets waited for the next hop"),
+    ("neighbour_table_full", "the neighbour table is full"),
+    ("transmit_full", "there was no room to send it"),
+    ("transport_header_malformed", "its TCP or UDP header is malformed"),
+    ("ipv4_header_malformed", "its IPv4 header is malformed"),
+    ("ipv4_header_checksum", "its IPv4 header's checksum is wrong"),
+    ("ipv4_length_mismatch", "its IPv4 length does not fit the frame"),
+    ("ipv4_source_martian", "no single host can have its source address"),
+    ("ipv4_source_route", "it carries source routing options"),
+    ("not_addressed_to_us", "its link-layer destination is another host"),
+    ("socket_dropped", "the capture of the forwarder's socket had no room for it"),
+    ("socket_oversized", "it is longer than the forwarder's socket takes"),
+    ("socket_send_errors", "the kernel refused to send it"),
+];
+
+/// The kernel counters of the node that took the packet in and let nothing out.
+pub(super) fn at_last_node(subject: &Subject<'_>, trace: &Trace) -> Vec<Evidence> {
+    let node = &trace.last_node;
+    let Some(last) = subject.case.frames.get(trace.last) else { return Vec::new() };
+    let Some(packet) = last.decoded.packet() else { return Vec::new() };
+    // What that node's IP layer looks at is the outermost header.
+    let header = &packet.outermost;
+    let mut found = Vec::new();
+    if packet.outer().is_some()
+        && let Some(count) = subject.counter(node, "IpInUnknownProtos")
+    {
+        let cause = Cause::NoDecapsulator { node: node.clone(), protocol: header.protocol, count };
+        found.push(subject.evidence(cause, &trace.at_last));
+    }
+    if let Some(count) = subject.counter(node, "IPReversePathFilter") {
+        let cause = Cause::ReversePathFilter {
+            node: node.clone(),
+            source: header.source,
+            interface: subject
+                .case
+                .frames
+                .point(last.record.point)
+                .map_or_else(String::new, |point| point.interface.to_string()),
+            count,
+        };
+        found.push(subject.evidence(cause, &trace.at_last));
+    }
+    found.extend(checksums(subject, trace));
+    if header.destination == subject.flow.source.ip() && node == subject.client {
+        // It is the client's own address: nothing else keeps it from taking the packet.
+        return found;
+    }
+    if let Some(count) = subject.counter(node, "IpInAddrErrors") {
+        let cause =
+            Cause::AddressMissing { node: node.clone(), address: header.destination, count };
+        found.push(subject.evidence(cause, &trace.at_last));
+    }
+    let routes = ["IpInNoRoutes", "InNoRoutes", "IpOutNoRoutes"];
+    if let Some(count) = routes.iter().find_map(|name| subject.counter(node, name)) {
+        let cause = Cause::NoRoute { node: node.clone(), destination: header.destination, count };
+        found.push(subject.evidence(cause, &trace.at_last));
+    }
+    found
+}
+
+fn checksums(subject: &Subject<'_>, trace: &Trace) -> Option<Evidence> {
+    let count = subject.counter(&trace.last_node, "TcpInCsumErrors")?;
+    let state = |wanted: ChecksumState| -> Vec<usize> {
+        let has = |index: &&usize| {
+            let frame = subject.case.frames.get(**index);
+            frame.and_then(|frame| frame.decoded.tcp().map(|tcp| tcp.checksum)) == Some(wanted)
+        };
+        trace.at_last.iter().filter(has).copied().collect()
+    };
+    let half_made = state(ChecksumState::HalfMade);
+    let bad = state(ChecksumState::Bad);
+    // The counter alone may be about other segments: the captured ones have to be wrong too.
+    if half_made.is_empty() && bad.is_empty() {
+        return None;
+    }
+    let cause = Cause::Checksum { node: trace.last_node.clone(), half_made: bad.is_empty(), count };
+    Some(subject.evidence(cause, if bad.is_empty() { &half_made } else { &bad }))
+}
+
+/// The counters of the load balancer that took the packet in and let nothing out. Their names
+/// may stand within longer ones, parted by dots: `outcomes.no_flow`.
+pub(super) fn forwarder(subject: &Subject<'_>, trace: &Trace) -> Vec<Evidence> {
+    let Some(counters) = subject.case.observations.forwarder_counters.get(&trace.last_node) else {
+        return Vec::new();
+    };
+    DROPS
+        .iter()
+        .filter_map(|(outcome, meaning)| {
+            let count = Some(forwarder::value(counters, outcome)).filter(|count| *count > 0)?;
+            let cause = Cause::ForwarderDropped {
+                node: trace.last_node.clone(),
+                outcome: (*outcome).to_owned(),
+                meaning,
+                count,
+            };
+            Some(subject.evidence(cause, &trace.at_last))
+        })
+        .collect()
+}

@@ -1,0 +1,316 @@
+//! Diagnoses of the faults that translation, missing tunnels, ARP, RADIUS and failover bring.
+
+use crate::lab::{CLIENT, Lab, RS2, VIP, mac, reaches, ways};
+use crate::scenario::{balanced, node, radius, scenario, step};
+use crate::wire::{self, Segment, datagram};
+use labsim_scenario::model::Direction::{In, Out};
+use labsim_scenario::model::LoginResult;
+use labsim_verdict::{Attempt, Cause, Diagnosis, WrongSource, diagnose};
+use labsim_wire::icmpv4::{Message, unreachable};
+use labsim_wire::tcp::Flags;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+const MEMBER: SocketAddrV4 = SocketAddrV4::new(RS2, 49);
+const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
+const PSH: Flags = Flags::PSH.with(Flags::ACK);
+
+fn diagnosed(lab: &Lab, member_port: u16) -> Diagnosis {
+    diagnose(&balanced(scenario(Vec::new()), member_port), &lab.seen, &step("login")).unwrap()
+}
+
+fn sentences(diagnosis: &Diagnosis) -> Vec<String> {
+    diagnosis.evidence.iter().map(|evidence| evidence.cause.to_string()).collect()
+}
+
+/// Destination translated, source not: the server answers past the load balancer, twice.
+fn dnat_without_snat() -> Lab {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.passes(|ttl| syn.packet(ttl), &ways::CLIENT_TO_LB);
+    let translated = Segment { destination: MEMBER, ..syn };
+    lab.passes(|ttl| translated.packet(ttl), &ways::LB_TO_RS2);
+    for _ in 0..2 {
+        let answer = Segment { source: MEMBER, id: 0, ..lab.server(SYN_ACK, 0, 1, 0) };
+        lab.passes(|ttl| answer.packet(ttl), &ways::RS2_TO_CLIENT);
+        let reset = Segment { destination: MEMBER, ..lab.client(Flags::RST, 1, 0, 0) };
+        lab.passes(|ttl| reset.packet(ttl), &ways::CLIENT_TO_RS2);
+    }
+    lab
+}
+
+#[test]
+fn dnat_without_snat_is_told_by_the_answers_and_the_clients_resets() {
+    let diagnosis = diagnosed(&dnat_without_snat(), 49);
+    assert_eq!(
+        sentences(&diagnosis),
+        [
+            "2 answers came from 10.1.1.52:49 (rs2) instead of 172.16.4.99:49, first seen at rs2:eth0 \
+          out; the client answered with RST 2 times; lb had translated 172.16.4.99:49 into \
+          10.1.1.52:49, and the answers do not pass it to be translated back"
+        ]
+    );
+    // The SYN out of the load balancer, two answers at four places, two resets.
+    assert_eq!(diagnosis.evidence[0].frames.lines.len(), 1 + 8 + 2);
+    // The resets to the server take another way, and get there all the same.
+    let forward = diagnosis.forward.unwrap();
+    assert!(!forward.others_got_further);
+    assert_eq!(diagnosis.back.unwrap().copies, 2, "the identification 0 does not join them");
+}
+
+#[test]
+fn answers_that_do_pass_the_load_balancer_are_no_others() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.passes(|ttl| syn.packet(ttl), &ways::CLIENT_TO_LB);
+    let translated = Segment { destination: MEMBER, ..syn };
+    lab.passes(|ttl| translated.packet(ttl), &ways::LB_TO_RS2);
+    let back = lab.server(SYN_ACK, 0, 1, 0);
+    let answer = Segment { source: MEMBER, ..back };
+    lab.passes(|ttl| answer.packet(ttl), &ways::RS2_TO_LB);
+    lab.passes(|ttl| back.packet(ttl), &ways::LB_TO_CLIENT);
+    assert_eq!(sentences(&diagnosed(&lab, 49)), Vec::<String>::new());
+}
+
+/// A SYN that goes round between router and load balancer until its TTL ends.
+fn looping(times: u8) -> Lab {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    let mut way = vec![("client:eth0", Out, 128), ("router:client", In, 128)];
+    let mut ttl = 127;
+    for _ in 0..=times {
+        way.extend([("router:lb", Out, ttl), ("lb:eth0", In, ttl)]);
+        way.extend([("lb:eth0", Out, ttl - 1), ("router:lb", In, ttl - 1)]);
+        ttl -= 2;
+    }
+    lab.passes(|ttl| syn.packet(ttl), &way);
+    let router = Ipv4Addr::new(192, 168, 11, 1);
+    let error =
+        wire::icmp_error(router, *CLIENT.ip(), Message::TimeExceeded { code: 0 }, &syn.packet(1));
+    lab.passes(|_| error.clone(), &[("router:client", Out, 64), ("client:eth0", In, 64)]);
+    lab
+}
+
+#[test]
+fn a_packet_that_goes_round_is_told_as_a_loop_and_not_as_progress() {
+    let diagnosis = diagnosed(&looping(60), 49);
+    let said = sentences(&diagnosis);
+    assert_eq!(
+        said[0],
+        "a packet for 172.16.4.99 went round 60 times between router and lb, its TTL falling from \
+         127 to 7: none of them delivers it"
+    );
+    assert_eq!(
+        said[1],
+        "192.168.11.1 (router) sent 192.168.11.201 an ICMP error about it 1 time: time exceeded \
+         (type 11, code 0); first seen at router:client out, it reached the client"
+    );
+    let forward = diagnosis.forward.as_ref().unwrap();
+    assert_eq!(forward.path.len(), 6);
+    assert_eq!((forward.copies, forward.packets), (1, 1));
+    assert!(diagnosis.findings()[0].ends_with(
+        "its way: client:eth0 out, router:client in, router:lb out, lb:eth0 in, lb:eth0 out, \
+         router:lb in, and round again"
+    ));
+    // The frames shown are bounded, however often it went round.
+    assert_eq!((forward.frames.lines.len(), forward.frames.more), (40, 206));
+}
+
+#[test]
+fn a_packet_that_was_sent_again_did_not_go_round() {
+    let mut lab = Lab::new();
+    let syn = Segment { id: 0, ..lab.client(Flags::SYN, 0, 0, 0) };
+    for _ in 0..3 {
+        lab.passes(|ttl| syn.packet(ttl), &ways::CLIENT_TO_LB);
+    }
+    let diagnosis = diagnosed(&lab, 49);
+    assert_eq!(sentences(&diagnosis), Vec::<String>::new());
+    let forward = diagnosis.forward.unwrap();
+    assert_eq!((forward.copies, forward.path.len(), forward.rounds), (3, 4, None));
+}
+
+#[test]
+fn a_loop_is_no_further_than_a_packet_that_arrived() {
+    let mut lab = looping(10);
+    let data = lab.client(PSH, 1, 1, 26);
+    lab.client_sends(data, reaches::RS_TUNNEL);
+    let forward = diagnosed(&lab, 49).forward.unwrap();
+    assert!(forward.others_got_further);
+    assert!(forward.rounds.is_some() && forward.packet.starts_with('S'));
+}
+
+/// The client's SYN, sent by the router to that link-layer address.
+fn switched_to(lab: &mut Lab, destination: [u8; 6]) {
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    let mut frame = wire::ethernet(&syn.packet(127), 0x0800);
+    frame[..6].copy_from_slice(&destination);
+    lab.push("client", "eth0", Out, &wire::ethernet(&syn.packet(128), 0x0800));
+    lab.push("router", "servers", Out, &frame);
+    lab.push("rs2", "eth0", In, &frame);
+}
+
+#[test]
+fn a_server_that_claims_the_vip_by_arp_is_named() {
+    let mut lab = Lab::new();
+    let claim = wire::arp(2, *VIP.ip(), [10, 1, 1, 1].into());
+    lab.push("rs2", "eth0", Out, &claim);
+    switched_to(&mut lab, mac("rs2", "eth0"));
+    let diagnosis = diagnosed(&lab, 49);
+    assert_eq!(
+        sentences(&diagnosis),
+        ["rs2 claimed 172.16.4.99 by ARP 1 time, and 1 packet went straight to its address \
+          02:00:00:00:01:06, first at router:servers out: past the load balancer"]
+    );
+    assert_eq!(diagnosis.evidence[0].frames.lines.len(), 2);
+}
+
+#[test]
+fn what_the_load_balancer_hands_to_a_server_went_not_past_it() {
+    // A server without a claim; and a claim, with packets that the load balancer sends.
+    let mut quiet = Lab::new();
+    quiet.push("rs2", "eth0", Out, &wire::arp(2, RS2, [10, 1, 1, 1].into()));
+    switched_to(&mut quiet, mac("rs2", "eth0"));
+    assert_eq!(sentences(&diagnosed(&quiet, 49)), Vec::<String>::new());
+    let mut handed = Lab::new();
+    handed.push("rs2", "eth0", Out, &wire::arp(2, *VIP.ip(), [10, 1, 1, 1].into()));
+    let syn = handed.client(Flags::SYN, 0, 0, 0);
+    let mut frame = wire::ethernet(&syn.packet(126), 0x0800);
+    frame[..6].copy_from_slice(&mac("rs2", "eth0"));
+    handed.push("lb", "eth0", Out, &frame);
+    handed.push("rs2", "eth0", In, &frame);
+    assert_eq!(sentences(&diagnosed(&handed, 49)), Vec::<String>::new());
+    let mut claimed_by_it = Lab::new();
+    claimed_by_it.push("lb", "eth0", Out, &wire::arp(2, *VIP.ip(), [172, 16, 5, 1].into()));
+    switched_to(&mut claimed_by_it, mac("lb", "eth0"));
+    assert_eq!(sentences(&diagnosed(&claimed_by_it, 49)), Vec::<String>::new());
+}
+
+/// A RADIUS request through a tunnel to rs2, and what rs2 answers from `source`.
+fn radius_answered(source: Ipv4Addr) -> Lab {
+    let client = SocketAddrV4::new(*CLIENT.ip(), 40_812);
+    let vip = SocketAddrV4::new(*VIP.ip(), 1812);
+    let mut lab = Lab::new();
+    let (protocol, local, remote) = (17, Some(client.into()), vip.into());
+    *lab.attempt() = Attempt { protocol, local, remote, ..lab.attempt().clone() };
+    lab.seen.steps[0].name = step("radius");
+    for _ in 0..2 {
+        lab.passes(|ttl| datagram(client, vip, 0, ttl, b"request"), &ways::CLIENT_TO_LB);
+        lab.passes(|ttl| datagram(client, vip, 0, ttl, b"request"), &ways::LB_TO_RS2);
+        let source = SocketAddrV4::new(source, 1812);
+        let answer = |ttl| datagram(source, client, 7, ttl, b"accept");
+        lab.passes(answer, &ways::RS2_TO_CLIENT);
+    }
+    lab
+}
+
+fn radius_diagnosed(lab: &Lab) -> Diagnosis {
+    let mut scenario = balanced(scenario(Vec::new()), 49);
+    scenario.steps = vec![radius("radius")];
+    diagnose(&scenario, &lab.seen, &step("radius")).unwrap()
+}
+
+#[test]
+fn a_radius_answer_from_the_servers_own_address_is_told() {
+    let diagnosis = radius_diagnosed(&radius_answered(RS2));
+    assert_eq!(
+        sentences(&diagnosis),
+        ["2 answers came from 10.1.1.52:1812 (rs2) instead of 172.16.4.99:1812, first seen at \
+          rs2:eth0 out; rs2 had been asked at 172.16.4.99:1812, and answered from another of its \
+          addresses"]
+    );
+    let Cause::OtherSource { why, .. } = &diagnosis.evidence[0].cause else { unreachable!() };
+    assert_eq!(*why, Some(WrongSource::NotWhereAsked { node: node("rs2") }));
+    let forward = diagnosis.forward.unwrap();
+    assert_eq!((forward.packet.as_str(), forward.copies), ("UDP len 7", 2));
+    let right = radius_diagnosed(&radius_answered(*VIP.ip()));
+    assert_eq!(sentences(&right), Vec::<String>::new());
+}
+
+#[test]
+fn a_client_whose_kernel_refuses_the_answer_by_icmp_is_told() {
+    let mut lab = radius_answered(RS2);
+    let (source, client) = (SocketAddrV4::new(RS2, 1812), SocketAddrV4::new(*CLIENT.ip(), 40_812));
+    let answer = datagram(source, client, 7, 63, b"accept");
+    let message = Message::Unreachable { code: unreachable::PORT };
+    let error = wire::icmp_error(*CLIENT.ip(), RS2, message, &answer);
+    lab.passes(|_| error.clone(), &ways::CLIENT_TO_RS2);
+    let said = sentences(&radius_diagnosed(&lab));
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("; the client answered with ICMP port unreachable 1 time; "));
+}
+
+#[test]
+fn a_forwarder_without_the_flow_is_told_by_its_counter_and_its_reset() {
+    let mut lab = Lab::with_login();
+    lab.attempt().result = LoginResult::Refused;
+    let data = lab.client(PSH, 50, 48, 23);
+    lab.passes(|ttl| data.packet(ttl), &ways::CLIENT_TO_LB);
+    let reset = lab.server(Flags::RST, 48, 0, 0);
+    lab.passes(|ttl| reset.packet(ttl), &ways::LB_TO_CLIENT);
+    lab.seen.forwarder_counters.entry(node("lb")).or_default().insert("no_flow".to_owned(), 1);
+    assert_eq!(
+        sentences(&diagnosed(&lab, 49)),
+        [
+            "the forwarder on lb counted 1 packet as no_flow: no SYN came before it, and loose \
+          initiation is off",
+            "172.16.4.99:49 reset the connection with RST 1 time, first seen at lb:eth0 out; lb sent \
+          it itself, and no server did"
+        ]
+    );
+}
+
+/// A SYN that rs2 refuses.
+fn refused() -> Lab {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.client_sends(syn, reaches::RS_TUNNEL);
+    let refusal = Segment { sequence: 0, ..lab.server(Flags::RST.with(Flags::ACK), 0, 1, 0) };
+    lab.server_sends(refusal, 4);
+    lab
+}
+
+#[test]
+fn a_port_that_nobody_translates_is_told_where_the_server_refuses_it() {
+    assert_eq!(
+        sentences(&diagnosed(&refused(), 4949)),
+        [
+            "rs2 was asked at port 49 and refused it: lb's pool member is 10.1.1.52:4949, and nothing \
+          translated the port on the way",
+            "172.16.4.99:49 refused the connection with RST 1 time, first seen at rs2:eth0 out; \
+          nothing on rs2 listens there"
+        ]
+    );
+}
+
+#[test]
+fn another_port_of_the_member_is_no_cause_by_itself() {
+    assert_eq!(sentences(&diagnosed(&refused(), 49)).len(), 1);
+    let mut lost = Lab::new();
+    let syn = lost.client(Flags::SYN, 0, 0, 0);
+    lost.client_sends(syn, reaches::RS_TUNNEL);
+    assert_eq!(sentences(&diagnosed(&lost, 4949)), Vec::<String>::new());
+}
+
+#[test]
+fn a_kernel_that_resets_the_server_in_the_clients_place_is_told() {
+    let snat = SocketAddrV4::new(Ipv4Addr::new(172, 16, 5, 10), 40_000);
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.passes(|ttl| syn.packet(ttl), &ways::CLIENT_TO_LB);
+    let translated = Segment { source: snat, destination: MEMBER, ..syn };
+    lab.passes(|ttl| translated.packet(ttl), &ways::LB_TO_RS2);
+    let answer = Segment { source: MEMBER, destination: snat, ..lab.server(SYN_ACK, 0, 1, 0) };
+    lab.passes(|ttl| answer.packet(ttl), &ways::RS2_TO_LB);
+    let reset = Segment { source: snat, destination: MEMBER, ..lab.client(Flags::RST, 1, 0, 0) };
+    lab.passes(|ttl| reset.packet(ttl), &ways::LB_TO_RS2);
+    let said = sentences(&diagnosed(&lab, 49));
+    assert_eq!(
+        said[0],
+        "lb itself reset the connection to 10.1.1.52:49 with RST from 172.16.5.10:40000 1 time, \
+         first seen at lb:eth0 out; the client did not send it"
+    );
+    assert_eq!(
+        said[1],
+        "1 answer left for the client and never came in there, last seen at lb:eth0 in"
+    );
+    assert_eq!(said.len(), 2);
+}
