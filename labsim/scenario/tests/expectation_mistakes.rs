@@ -10,12 +10,12 @@ type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 const CASES: &[Case<'_>] = &[
     (
         &[("{result: pass}", "{step: logn, result: pass}")],
-        &["case.yaml:20:20: there is no step `logn`; `steps` has `login`"],
+        &["case.yaml:20:25: there is no step `logn`; `steps` has `login`"],
     ),
-    (&[("{result: pass}", "{result: passed}")], &["case.yaml:20:22: expected …"]),
+    (&[("{result: pass}", "{result: passed}")], &["case.yaml:20:27: expected …"]),
     (
         &[("{result: pass}", "{result: timeout, source: 172.16.4.99}")],
-        &["case.yaml:20:39: a login without an answer has no source to check; leave it out"],
+        &["case.yaml:20:44: without an answer there is no source to check; leave it out"],
     ),
     (
         &[(
@@ -24,7 +24,7 @@ const CASES: &[Case<'_>] = &[
         )],
         &[
             "case.yaml:21:18: say which step: `step` is one of `other` and `login`",
-            "case.yaml:22:16: say which step: `step` is one of `other` and `login`",
+            "case.yaml:22:20: say which step: `step` is one of `other` and `login`",
         ],
     ),
     (
@@ -33,77 +33,77 @@ const CASES: &[Case<'_>] = &[
             "{answer: {result: pass}, answered_by: {node: rs1}, pass",
         )],
         &[
-            "case.yaml:20:5: this expectation checks 2 things; keep one of `login`, `server_saw`, `answered_by`, `frames` or `exchange`",
+            "case.yaml:20:3: this expectation checks 2 things; keep one of `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames` or `exchange`",
         ],
     ),
     (
         &[("{answer: {result: pass}, pass", "{pass")],
         &[
-            "case.yaml:20:5: this expectation checks nothing; add `login`, `server_saw`, `answered_by`, `frames` or `exchange`",
+            "case.yaml:20:3: this expectation checks nothing; add `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames` or `exchange`",
         ],
     ),
     (
         &[("{answer: {result: pass}", "{answered_by: {node: client}")],
-        &["case.yaml:20:26: `client` runs no TACACS+ server; name a node of `tacacs_servers`"],
+        &["case.yaml:20:30: `client` runs no TACACS+ server; name a node of `tacacs_servers`"],
     ),
     (
         &[("{answer: {result: pass}", "{server_saw: {client: 192.168.11.0/24}")],
-        &["case.yaml:20:27: `192.168.11.0/24` has a prefix length; write the address alone"],
+        &["case.yaml:20:31: `192.168.11.0/24` has a prefix length; write the address alone"],
     ),
     (
         &[("{answer: {result: pass}, pass: yes", "{answer: {result: pass}, pass: \"\"")],
-        &["case.yaml:20:35: an empty sentence; write 1 to 500 bytes"],
+        &["case.yaml:20:40: an empty sentence; write 1 to 500 bytes"],
     ),
     (
         &[("{answer: {result: pass}, pass: yes", "{answer: {result: pass}, pass: \"a\\e[31m\"")],
         &[
-            "case.yaml:20:35: this sentence holds a control character; write it on one line, without any",
+            "case.yaml:20:40: this sentence holds a control character; write it on one line, without any",
         ],
     ),
     (
         &[("{answer: {result: pass}, pass: yes, fail: no}", "{answer: {result: pass}, pass: yes}")],
-        &["case.yaml:20:5: the key `fail` is missing…"],
+        &["case.yaml:20:9: the key `fail` is missing…"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb, match: {}, count: 1}")],
-        &["case.yaml:20:19: `lb` is no `node:interface`; write it such as `lb:eth0`"],
+        &["case.yaml:20:23: `lb` is no `node:interface`; write it such as `lb:eth0`"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth1, match: {}, count: 1}")],
-        &["case.yaml:20:19: `lb` has no interface `eth1`; it has `eth0` and `lo`"],
+        &["case.yaml:20:23: `lb` has no interface `eth1`; it has `eth0` and `lo`"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:tunl0, match: {}, count: 1}")],
-        &["case.yaml:20:19: `lb` has no interface `tunl0`; it has `eth0` and `lo`"],
+        &["case.yaml:20:23: `lb` has no interface `tunl0`; it has `eth0` and `lo`"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: real_server:eth1, match: {}, count: 1}")],
-        &["case.yaml:20:19: `rs1` has no interface `eth1`; it has `eth0`, `tunl0` and `lo`"],
+        &["case.yaml:20:23: `rs1` has no interface `eth1`; it has `eth0`, `tunl0` and `lo`"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: -1}")],
-        &["case.yaml:20:46: expected …"],
+        &["case.yaml:20:50: expected …"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: {at_least: 0}}")],
-        &["case.yaml:20:57: there are always 0 frames or more; write at least 1"],
+        &["case.yaml:20:61: it is always 0 or more; write at least 1"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: 10000000}")],
-        &["case.yaml:20:46: 10000000 frames; at most 1000000 can be asked for"],
+        &["case.yaml:20:50: 10000000 frames; at most 1000000 can be asked for"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, step: login, match: {}, count: 1}")],
-        &["case.yaml:20:34: `step` says whose `real_server` is meant; leave it out here"],
+        &["case.yaml:20:38: `step` says whose `real_server` is meant; leave it out here"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {ttl: 256}, count: 1}")],
-        &["case.yaml:20:41: `256` is out of range…"],
+        &["case.yaml:20:45: `256` is out of range…"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {flags: SA}, count: 1}")],
         &[
-            "case.yaml:20:43: `A` is no TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, `P.`, `F.` or `R.`",
+            "case.yaml:20:47: `A` is no TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, `P.`, `F.` or `R.`",
         ],
     ),
     (
@@ -111,12 +111,12 @@ const CASES: &[Case<'_>] = &[
             "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {flags: S, protocol: udp}, count: 1}",
         )],
-        &["case.yaml:20:35: `flags`, `seq` and `ack` are TCP's; leave them out, or the protocol"],
+        &["case.yaml:20:39: `flags`, `seq` and `ack` are TCP's; leave them out, or the protocol"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {protocol: tcb}, count: 1}")],
         &[
-            "case.yaml:20:46: `tcb` is no IP protocol; write a number up to 255, or one of tcp, udp, icmp, icmpv6, ipip, ipv6, gre",
+            "case.yaml:20:50: `tcb` is no IP protocol; write a number up to 255, or one of tcp, udp, icmp, icmpv6, ipip, ipv6, gre",
         ],
     ),
     (
@@ -124,26 +124,26 @@ const CASES: &[Case<'_>] = &[
             "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {source: 10.0.0.1, destination: \"::1\"}, count: 1}",
         )],
-        &["case.yaml:20:35: source and destination are of different families; give both the same"],
+        &["case.yaml:20:39: source and destination are of different families; give both the same"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {source: []}, count: 1}")],
-        &["case.yaml:20:44: no address could match an empty list; write one"],
+        &["case.yaml:20:48: no address could match an empty list; write one"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {length: 19}, count: 1}")],
-        &["case.yaml:20:44: an IP packet has 20 bytes or more; write its length with its header"],
+        &["case.yaml:20:48: an IP packet has 20 bytes or more; write its length with its header"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {outer: no}, count: 1}")],
-        &["case.yaml:20:43: `no` is no outer header; write its fields or `none`"],
+        &["case.yaml:20:47: `no` is no outer header; write its fields or `none`"],
     ),
     (
         &[(
             "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {outer: {overhead: 20}}, count: 1}",
         )],
-        &["case.yaml:20:35: `overhead` is counted from the inner `length`; write that too"],
+        &["case.yaml:20:39: `overhead` is counted from the inner `length`; write that too"],
     ),
     (
         &[(
@@ -151,7 +151,7 @@ const CASES: &[Case<'_>] = &[
             "{frames: {at: lb:eth0, match: {length: 60, outer: {length: 60}}, count: 1}",
         )],
         &[
-            "case.yaml:20:35: a tunnel packet of 60 bytes cannot carry one of 60; the outer `length` counts the inner packet",
+            "case.yaml:20:39: a tunnel packet of 60 bytes cannot carry one of 60; the outer `length` counts the inner packet",
         ],
     ),
     (
@@ -159,22 +159,22 @@ const CASES: &[Case<'_>] = &[
             "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {outer: {tll: 1}}, count: 1}",
         )],
-        &["case.yaml:20:44: unknown key `tll`…"],
+        &["case.yaml:20:48: unknown key `tll`…"],
     ),
     (
         &[("frames: talk", "frames: tulk")],
-        &["case.yaml:21:42: there is no conversation `tulk`; `conversations` has `talk`"],
+        &["case.yaml:21:46: there is no conversation `tulk`; `conversations` has `talk`"],
     ),
     (
         &[("frames: talk", "frames: []")],
         &[
-            "case.yaml:21:16: this exchange has no frame; say that none passes by `frames` with `count: 0`",
+            "case.yaml:21:20: this exchange has no frame; say that none passes by `frames` with `count: 0`",
         ],
     ),
     (
         &[("frames: talk", "frames: [clint S]")],
         &[
-            "case.yaml:21:43: `clint` does not say who sends: `client` or `server`, or `in` or `out`; write a row such as `client S seq 0 payload 0`",
+            "case.yaml:21:47: `clint` does not say who sends: `client` or `server`, or `in` or `out`; write a row such as `client S seq 0 payload 0`",
         ],
     ),
     (
@@ -185,40 +185,40 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("frames: talk", "frames: talk, server: {direction: in}")],
-        &["case.yaml:21:68: write `direction` beside `at`; here it follows from who sends"],
+        &["case.yaml:21:72: write `direction` beside `at`; here it follows from who sends"],
     ),
     (
         &[("frames: talk", "frames: talk, server: nothing")],
-        &["case.yaml:21:56: `nothing` are no header fields; write them, or `none`"],
+        &["case.yaml:21:60: `nothing` are no header fields; write them, or `none`"],
     ),
     (
         &[("frames: talk", "frames: talk, client: none, server: none")],
         &[
-            "case.yaml:21:16: this exchange has no frame; say that none passes by `frames` with `count: 0`",
+            "case.yaml:21:20: this exchange has no frame; say that none passes by `frames` with `count: 0`",
         ],
     ),
     (
         &[("frames: talk", "frames: [client S], server: {ttl: 1}")],
-        &["case.yaml:21:62: no row is the server's; leave `server` out"],
+        &["case.yaml:21:66: no row is the server's; leave `server` out"],
     ),
     (
         &[("at: client:eth0, frames: talk", "at: lb:eth0, frames: talk")],
         &[
-            "case.yaml:21:21: frames pass `lb:eth0` on their way in and on their way out; say which are meant: `direction: in` or `direction: out`",
+            "case.yaml:21:25: frames pass `lb:eth0` on their way in and on their way out; say which are meant: `direction: in` or `direction: out`",
         ],
     ),
     (
         &[("at: client:eth0, frames: talk", "at: client:eth0, direction: out, frames: talk")],
         &[
-            "case.yaml:21:21: the server's frames pass `client:eth0` the other way; leave `direction` out, or write `server: none`",
+            "case.yaml:21:25: the server's frames pass `client:eth0` the other way; leave `direction` out, or write `server: none`",
         ],
     ),
     (
         &[(
-            "  - {answer: {result: pass}, pass: yes, fail: no}\n  - {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}\n",
-            "  []\n",
+            "  told: {answer: {result: pass}, pass: yes, fail: no}\n  seen: {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}\n",
+            "  {}\n",
         )],
-        &["case.yaml:1:1: `expect` is empty; a scenario expects something, such as a `login`"],
+        &["case.yaml:1:1: `expect` is empty; a scenario expects something, such as an `answer`"],
     ),
     (
         &[("  talk:", "  other: []\n  talk:")],
@@ -233,25 +233,28 @@ const CASES: &[Case<'_>] = &[
             ("user: u, ", "user: u, secret: s, "),
             ("at: client:eth0", "at: real_server:eth0"),
         ],
-        &["case.yaml:21:21: no server can have answered; add one to `tacacs_servers`"],
+        &[
+            "case.yaml:21:25: no server can have answered; add one to `tacacs_servers` or `radius_servers`",
+        ],
     ),
     (
         &[(
             "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {length: 52, outer: {length: 72, overhead: 20}}, count: 1}",
         )],
-        &["case.yaml:20:78: `overhead` and `length` say the same thing; keep one"],
+        &["case.yaml:20:82: `overhead` and `length` say the same thing; keep one"],
     ),
 ];
 
 #[test]
 fn each_mistake_is_reported_at_its_place() {
+    let mut wrong = Vec::new();
     for (changes, expected) in CASES {
         let files = Files::new(TOPOLOGY, &changed(SCENARIO, changes));
         let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
-        assert!(
-            is_as_expected(&found, expected),
-            "{changes:?}\nexpected {expected:#?}\nfound {found:#?}"
-        );
+        if !is_as_expected(&found, expected) {
+            wrong.push(format!("{changes:?}\nexpected {expected:#?}\nfound {found:#?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

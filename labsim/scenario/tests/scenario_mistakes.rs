@@ -61,7 +61,12 @@ const CASES: &[Case<'_>] = &[
         &[("10.1.1.52:49]", "\"[2001:db8::1]:49\"]")],
         &["case.yaml:7:50: IPv6 members are not supported yet; write an IPv4 address"],
     ),
-    (&[("profile: ipip", "profile: gre")], &["case.yaml:7:20: expected …"]),
+    (
+        &[("profile: ipip", "profile: gree")],
+        &["case.yaml:7:20: `gree` is no tunnel profile; write `none`, `ipip` or `gre`"],
+    ),
+    (&[("profile: ipip", "profile: {gre: {keys: 5}}")], &["case.yaml:7:27: unknown key `keys`…"]),
+    (&[("profile: ipip", "profile: {gre: {key: -1}}")], &["case.yaml:7:32: `-1` is out of range…"]),
     (
         &[("destination: 172.16.4.99:49", "destination: 224.0.0.9:49")],
         &["case.yaml:5:25: 224.0.0.9 is a multicast address; write a global unicast address"],
@@ -86,10 +91,28 @@ const CASES: &[Case<'_>] = &[
         &[("destination: 172.16.4.99:49", "destination: \"[2001:db8::1]:49\"")],
         &["case.yaml:5:25: IPv6 VIPs are not supported yet; write an IPv4 address"],
     ),
+    (&[("pool: p}", "pool: p, translate_address: yes}")], &["case.yaml:5:69: expected …"]),
     (
-        &[("pool: p}", "pool: p, translate_address: true}")],
+        &[("pool: p}", "pool: p, source_address_translation: auto}")],
         &[
-            "case.yaml:5:69: address translation is not supported yet; write `translate_address: false`",
+            "case.yaml:5:78: `auto` is no source address translation; write `none`, `automap` or `{snat: [ADDRESS]}`",
+        ],
+    ),
+    (
+        &[("pool: p}", "pool: p, source_address_translation: {snat: []}}")],
+        &["case.yaml:5:85: a SNAT pool without addresses; add one, or write `automap`"],
+    ),
+    (
+        &[(
+            "pool: p}",
+            "pool: p, source_address_translation: {snat: [10.1.1.51, 172.16.4.99, \"fd00::1\", 172.16.0.99, 172.16.0.99, x]}}",
+        )],
+        &[
+            "case.yaml:5:86: 10.1.1.51 is the address of `rs1:eth0`; give SNAT one that no other node has",
+            "case.yaml:5:97: 172.16.4.99 is the virtual server's own address; give SNAT one that is its own",
+            "case.yaml:5:110: IPv6 SNAT is not supported yet; write an IPv4 address",
+            "case.yaml:5:134: 172.16.0.99 is named twice; keep one",
+            "case.yaml:5:147: `x` is no address; write one such as 10.1.1.51 or 2001:db8::51",
         ],
     ),
     (
@@ -131,7 +154,23 @@ const CASES: &[Case<'_>] = &[
         &[("real_servers:\n", "real_servers:\n  - {nodes: rs2}\n")],
         &["case.yaml:10:18: `rs2` is a real server already (line 9); keep one"],
     ),
-    (&[("tunnel: ipip", "tunnel: gre")], &["case.yaml:10:13: `gre` is no tunnel; write `ipip`"]),
+    (
+        &[("tunnel: ipip", "tunnel: vxlan")],
+        &["case.yaml:10:13: `vxlan` is no tunnel; write `ipip` or `gre`"],
+    ),
+    (
+        &[("tunnel: ipip", "tunnel: {mode: ipip, key: 5, checksum: true}")],
+        &[
+            "case.yaml:10:31: only GRE has a key and a checksum; take it out, or write `mode: gre`",
+            "case.yaml:10:44: only GRE has a key and a checksum; take it out, or write `mode: gre`",
+        ],
+    ),
+    (
+        &[("tunnel: ipip", "tunnel: gre")],
+        &[
+            "case.yaml:12:15: `net.ipv4.conf.tunl0.rp_filter`: one of these nodes has no interface `tunl0`; name one that all of them have",
+        ],
+    ),
     (
         &[("tunnel: ipip", "tunnel: {mode: ipip, device: eth0}")],
         &[
@@ -221,9 +260,7 @@ const CASES: &[Case<'_>] = &[
             "tacacs_servers:\n",
             "tacacs_servers:\n  - {nodes: client, secret: t, clients: [10.0.0.1], users: {}}\n",
         )],
-        &[
-            "case.yaml:17:3: the TACACS+ servers have different secrets; write this login's `secret`",
-        ],
+        &["case.yaml:17:3: the TACACS+ servers have different secrets; write this step's `secret`"],
     ),
     (
         &[("secret: s", "secret: \"\"")],
@@ -253,7 +290,7 @@ const CASES: &[Case<'_>] = &[
             "  []\n",
         )],
         &[
-            "case.yaml:16:3: there is no TACACS+ server whose secret this login could use; add one to `tacacs_servers`, or write `secret`",
+            "case.yaml:16:3: there is no TACACS+ server whose secret this step could use; add one to `tacacs_servers`, or write `secret`",
         ],
     ),
     (
@@ -288,7 +325,7 @@ const CASES: &[Case<'_>] = &[
             "    vip: 172.16.4.99",
             "    vip: [172.16.4.99, {address: \"2001:db8::99\", device: tunl0}]",
         )],
-        &["case.yaml:11:58: an ipip tunnel's device takes no IPv6 address; put the VIP on `lo`"],
+        &["case.yaml:11:58: a tunnel's device takes no IPv6 address; put the VIP on `lo`"],
     ),
     (
         &[(
@@ -305,12 +342,13 @@ const CASES: &[Case<'_>] = &[
 
 #[test]
 fn each_mistake_is_reported_at_its_place() {
+    let mut wrong = Vec::new();
     for (changes, expected) in CASES {
         let files = Files::new(TOPOLOGY, &changed(SCENARIO, changes));
         let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
-        assert!(
-            is_as_expected(&found, expected),
-            "{changes:?}\nexpected {expected:#?}\nfound {found:#?}"
-        );
+        if !is_as_expected(&found, expected) {
+            wrong.push(format!("{changes:?}\nexpected {expected:#?}\nfound {found:#?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

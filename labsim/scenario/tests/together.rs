@@ -38,13 +38,13 @@ fn ten_different_mistakes_are_reported_together() {
         "case.yaml:7:47: there is no pool `q`; `pools` has `p`",
         "case.yaml:20:10: `X` is no TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, \
          `P.`, `F.` or `R.`",
-        "case.yaml:22:22: expected …",
+        "case.yaml:22:27: expected …",
         "lab.yaml:2:12: unknown key `colour`…",
         "lab.yaml:4:14: expected …",
         "lab.yaml:6:27: the next hop 172.17.0.10 is unreachable…",
         "lab.yaml:9:28: 10.1.1.51 is the address of `rs1:eth0` already (line 8); give each its own",
         "lab.yaml:13:18: there is no node `ghost`…",
-        "lab.yaml:15:31: `rs1:eth0` is linked twice, first in line 13…",
+        "lab.yaml:15:31: `rs1:eth0` is linked twice, first in line 13; …",
     ];
     assert!(is_as_expected(&found, &expected), "{found:#?}");
 }

@@ -38,6 +38,8 @@ pub(super) struct Context<'a> {
     pub(super) conversations: BTreeMap<&'a str, Option<Vec<Row>>>,
     /// How many rows may still follow.
     pub(super) rows_left: usize,
+    /// Whether a step has no good name.
+    lacks_names: bool,
 }
 
 /// What a step asks of whom.
@@ -67,7 +69,8 @@ impl<'a> Context<'a> {
             }
             conversations.insert(key.as_str(), rows(list, report));
         }
-        Self { world, conversations, rows_left: ROWS }
+        let lacks_names = world.names.len() < file.steps.len() || file.steps.is_empty();
+        Self { world, conversations, rows_left: ROWS, lacks_names }
     }
 
     /// The step that is meant: the named one, or the only one that asks a server.
@@ -82,6 +85,8 @@ impl<'a> Context<'a> {
         let Some(name) = written else {
             return match asking.as_slice() {
                 [only] => Some((*only).clone()),
+                // That is a mistake already.
+                [] if self.lacks_names => None,
                 [] => {
                     report.empty(place, "no step asks a server; add one such as a `tacacs_login`");
                     None
