@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -112,40 +113,63 @@ fn spoil(text: &[u8], change: &Change) -> Vec<u8> {
     lines.concat()
 }
 
-fn shipped() -> (Vec<u8>, Vec<u8>) {
+/// The files of `topologies/`, `scenarios/` and `scenarios/parts/`, by their paths.
+fn shipped() -> BTreeMap<String, Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let topology = fs::read(root.join("topologies/one-arm-routed.yaml"));
-    let scenario = fs::read(root.join("scenarios/tacacs-ipip.yaml"));
-    (topology.unwrap_or_default(), scenario.unwrap_or_default())
+    let mut files = BTreeMap::new();
+    for folder in ["topologies", "scenarios", "scenarios/parts"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "yaml") {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                files.insert(format!("{folder}/{name}"), fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
+    /// One of the scenarios is read; it, any part and any topology may be spoilt.
     #[test]
     fn a_spoilt_file_is_read_or_refused_with_places(
-        of_topology in prop::collection::vec(change(), 0..4),
-        of_scenario in prop::collection::vec(change(), 0..4),
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), change()), 1..5),
+        of_this in prop::collection::vec(change(), 0..3),
     ) {
-        let (topology, scenario) = shipped();
-        prop_assert!(!topology.is_empty() && !scenario.is_empty());
-        let topology = of_topology.iter().fold(topology, |text, change| spoil(&text, change));
-        let scenario = of_scenario.iter().fold(scenario, |text, change| spoil(&text, change));
-        let folder = tempfile::tempdir()?;
-        for name in ["topologies", "scenarios"] {
-            fs::create_dir(folder.path().join(name))?;
+        let mut files = shipped();
+        let names: Vec<String> = files.keys().cloned().collect();
+        let scenarios: Vec<&String> =
+            names.iter().filter(|name| name.starts_with("scenarios/") && !name.contains("parts/")).collect();
+        prop_assert!(scenarios.len() > 10);
+        let name = scenarios[which.index(scenarios.len())];
+        let of_any = changes.iter().map(|(file, change)| (&names[file.index(names.len())], change));
+        for (name, change) in of_any.chain(of_this.iter().map(|change| (name, change))) {
+            let spoilt = spoil(&files[name], change);
+            files.insert(name.clone(), spoilt);
         }
-        fs::write(folder.path().join("topologies/one-arm-routed.yaml"), &topology)?;
-        let path = folder.path().join("scenarios/tacacs-ipip.yaml");
-        fs::write(&path, &scenario)?;
-        if let Err(mistakes) = labsim_scenario::load(&path) {
-            prop_assert!(!mistakes.is_empty());
-            for mistake in &mistakes {
-                let text = if mistake.file.ends_with("tacacs-ipip.yaml") { &scenario } else { &topology };
-                let lines = String::from_utf8_lossy(text).split(['\n', '\r']).count();
-                prop_assert!(mistake.line <= lines, "{mistake}");
-                prop_assert!(!mistake.message.contains(char::is_control), "{mistake:?}");
+        let folder = tempfile::tempdir()?;
+        for inner in ["topologies", "scenarios", "scenarios/parts"] {
+            fs::create_dir(folder.path().join(inner))?;
+        }
+        for (name, text) in &files {
+            fs::write(folder.path().join(name), text)?;
+        }
+        let path = folder.path().join(name);
+        let mistakes = match labsim_scenario::load(&path) {
+            Ok(loaded) => loaded.warnings,
+            Err(mistakes) => {
+                prop_assert!(!mistakes.is_empty());
+                mistakes
             }
+        };
+        for mistake in &mistakes {
+            prop_assert!(!mistake.message.contains(char::is_control), "{mistake:?}");
+            let text = fs::read(&mistake.file)?;
+            let lines = String::from_utf8_lossy(&text).split(['\n', '\r']).count();
+            prop_assert!(mistake.line <= lines, "{mistake}");
         }
     }
 }

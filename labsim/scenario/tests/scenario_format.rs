@@ -6,8 +6,9 @@ mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed};
 use labsim_scenario::model::{
-    Check, Count, Direction, Encapsulation, FrameMatch, NodeName, OuterSource, PointNode,
-    RealServer, Scenario, StepAction,
+    Check, Count, Direction, Encapsulation, FrameMatch, GreOptions, LoginMethod, NodeName,
+    OuterSource, PointNode, RadiusQuestion, RealServer, Scenario, SourceTranslation, StepAction,
+    TunnelProtocol,
 };
 
 fn scenario(changes: &[(&str, &str)]) -> Scenario {
@@ -164,4 +165,88 @@ fn a_secret_is_not_shown() {
     let changes = [("secret: s", "secret: geheim"), ("users: {u: p}", "users: {u: geheim}")];
     let shown = format!("{:?}", scenario(&changes));
     assert!(!shown.contains("geheim"), "{shown}");
+}
+
+#[test]
+fn a_gre_tunnel_has_a_device_of_its_own_if_it_has_options() {
+    let device = |tunnel: &str| {
+        let lab = scenario(&[
+            ("tunnel: ipip", tunnel),
+            ("    sysctls: {net.ipv4.conf.tunl0.rp_filter: 0}\n", ""),
+        ]);
+        let tunnel = server(&lab, "rs1").tunnel.clone().unwrap();
+        (tunnel.name.to_string(), tunnel.protocol)
+    };
+    let gre = |key, checksum| TunnelProtocol::Gre(GreOptions { key, checksum });
+    assert_eq!(device("tunnel: gre"), ("gre0".to_owned(), gre(None, false)));
+    assert_eq!(device("tunnel: {mode: gre, key: 7}"), ("gre1".to_owned(), gre(Some(7), false)));
+    assert_eq!(
+        device("tunnel: {mode: gre, checksum: true, device: t}"),
+        ("t".to_owned(), gre(None, true))
+    );
+}
+
+#[test]
+fn a_pool_has_one_of_three_profiles() {
+    let profile = |profile: &str| {
+        let lab = scenario(&[("profile: ipip", profile)]);
+        lab.load_balancers.first_key_value().unwrap().1.pools[0].encapsulation
+    };
+    let gre = |key, checksum| Encapsulation::Gre(GreOptions { key, checksum });
+    assert_eq!(profile("profile: none"), Encapsulation::None);
+    assert_eq!(profile("profile: ipip"), Encapsulation::Ipip);
+    assert_eq!(profile("profile: gre"), gre(None, false));
+    assert_eq!(profile("profile: {gre: {key: 9, checksum: true}}"), gre(Some(9), true));
+}
+
+#[test]
+fn sources_are_translated_in_three_ways() {
+    let translation = |words: &str| {
+        let lab = scenario(&[("pool: p}", &format!("pool: p, translate_address: true{words}}}"))]);
+        let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
+        assert!(balancer.virtual_servers[0].translate_address);
+        balancer.virtual_servers[0].source_translation.clone()
+    };
+    assert_eq!(translation(""), SourceTranslation::None);
+    assert_eq!(translation(", source_address_translation: automap"), SourceTranslation::Automap);
+    assert_eq!(
+        translation(", source_address_translation: {snat: [172.16.0.99]}"),
+        SourceTranslation::Pool(vec!["172.16.0.99".parse().unwrap()])
+    );
+}
+
+#[test]
+fn a_radius_server_and_its_requests_have_the_protocols_defaults() {
+    let lab = scenario(&[
+        (
+            "steps:\n",
+            "radius_servers:\n  - {nodes: rs1, secret: r, clients: [192.168.11.0/24], users: {u: p}}\n\
+             steps:\n  ask: {radius_login: {from: client, to: 172.16.4.99:1812, user: u, password: p}}\n",
+        ),
+        ("{answer: {result", "{answer: {step: login, result"),
+        ("frames: talk", "step: login, frames: talk"),
+    ]);
+    let (_, server) = lab.radius_servers.first_key_value().unwrap();
+    assert_eq!((server.authentication_port, server.accounting_port), (1812, 1813));
+    assert!(server.packet_info && !server.require_message_authenticator);
+    let StepAction::Radius(request) = &lab.steps[0].action else { panic!() };
+    assert_eq!((request.timeout.as_secs(), request.tries, request.secret.expose()), (1, 3, "r"));
+    assert!(matches!(
+        request.question,
+        RadiusQuestion::Login { method: LoginMethod::Pap, message_authenticator: true, .. }
+    ));
+}
+
+#[test]
+fn one_step_may_log_in_often_from_several_nodes() {
+    let lab = scenario(&[
+        ("from: client,", "from: [client, router], times: 50, at_once: 10, timeout: 1.5,"),
+        ("  seen: {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}\n", ""),
+        ("{answer: {result: pass}", "{spread: {nodes: [rs1, rs2], at_least: 50}"),
+    ]);
+    let StepAction::TacacsLogin(login) = &lab.steps[0].action else { panic!() };
+    assert_eq!((login.from.len(), login.times, login.at_once), (2, 50, 10));
+    assert_eq!((login.timeout.as_millis(), login.pause), (1500, false));
+    let Check::Spread { nodes, at_least, .. } = &lab.expectations[0].check else { panic!() };
+    assert_eq!((nodes.len(), *at_least), (2, 50));
 }

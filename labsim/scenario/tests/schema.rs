@@ -45,15 +45,20 @@ fn every_field_is_described() {
 #[test]
 fn shipped_files_name_their_schema() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for (folder, name) in [("topologies", "topology"), ("scenarios", "scenario")] {
+    for (folder, name, up) in [
+        ("topologies", "topology", ".."),
+        ("scenarios", "scenario", ".."),
+        ("scenarios/parts", "scenario", "../.."),
+    ] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|ending| ending != "yaml") {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
-            let line =
-                format!("# yaml-language-server: $schema=../labsim/scenario/schema/{name}.json\n");
+            let line = format!(
+                "# yaml-language-server: $schema={up}/labsim/scenario/schema/{name}.json\n"
+            );
             assert!(text.starts_with(&line), "{}", path.display());
         }
     }

@@ -80,10 +80,13 @@ fn load_balancer(
         report.plain(name, "pool name", NAME);
         balancer.pools.push(self::pool(name, &pool.value, lookup, report));
     }
-    let known: HashMap<&str, &Pool> =
-        balancer.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
-    let written: HashMap<&str, &PoolFields> =
-        pools.iter().map(|(name, fields)| (name.as_str(), &fields.value)).collect();
+    let written = pools.iter().map(|(_, fields)| &fields.value);
+    let known: HashMap<&str, (&Pool, &PoolFields)> = balancer
+        .pools
+        .iter()
+        .zip(written)
+        .map(|(pool, written)| (pool.name.as_str(), (pool, written)))
+        .collect();
     let mut destinations = HashMap::new();
     for (name, fields) in virtual_servers.iter().take(OBJECTS) {
         report.plain(name, "virtual server name", NAME);
@@ -104,9 +107,7 @@ fn load_balancer(
             );
         }
         match known.get(server.pool.as_str()) {
-            Some(pool) => {
-                fits(&server, &fields.value, (pool, &written[pool.name.as_str()]), report)
-            }
+            Some(pool) => fits(&server, &fields.value, *pool, report),
             None => {
                 let pools = balancer.pools.iter().map(|pool| &pool.name);
                 report.absent(

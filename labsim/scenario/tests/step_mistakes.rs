@@ -1,0 +1,207 @@
+//! Every mistake that RADIUS servers, steps of all kinds and what is expected of them can have.
+
+mod common;
+
+use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
+
+/// What is changed in the valid scenario, and what is then said of it.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
+/// The small lab's scenario with RADIUS beside TACACS+, and a step of every kind.
+fn scenario() -> String {
+    changed(
+        SCENARIO,
+        &[
+            (
+                "steps:\n",
+                "radius_servers:\n  \
+                   - {nodes: [rs1, rs2], secret: r, clients: [192.168.11.0/24], users: {u: p}}\n\
+                 steps:\n  \
+                   pap: {radius_login: {from: client, to: 10.1.1.51:1812, user: u, password: p}}\n  \
+                   begin: {radius_accounting: {from: client, to: 10.1.1.51:1813, record: start, user: u, session: s}}\n  \
+                   well: {radius_status: {from: client, to: 10.1.1.51:1812}}\n",
+            ),
+            (
+                "password: p}}\nconv",
+                "password: p, pause: true}}\n  \
+                   kill: {kill_forwarder: {node: lb}}\n  \
+                   start: {start_forwarder: {node: lb}}\n  \
+                   wait: {await_counter: {node: lb, counter: no_flow, at_least: 1}}\n  \
+                   go_on: {resume: {login: login}}\n\
+                 conv",
+            ),
+            ("{answer: {result", "{answer: {step: login, result"),
+            ("frames: talk", "step: login, frames: talk"),
+        ],
+    )
+}
+
+const CASES: &[Case<'_>] = &[
+    (&[], &[]),
+    (
+        &[("secret: r", "authentication_port: 1813, secret: r")],
+        &[
+            "case.yaml:16:46: authentication and accounting are both on port 1813; give each its own",
+        ],
+    ),
+    (
+        &[("secret: r", "accounting_port: 0, secret: r")],
+        &["case.yaml:16:42: there is no port 0; write one from 1 to 65535"],
+    ),
+    (
+        &[(
+            "radius_servers:\n",
+            "radius_servers:\n  - {nodes: rs2, secret: r, clients: [10.0.0.1], users: {}}\n",
+        )],
+        &["case.yaml:17:19: `rs2` runs a RADIUS server already (line 16); keep one"],
+    ),
+    (
+        &[(
+            "radius_servers:\n",
+            "radius_servers:\n  - {nodes: lb, secret: r, clients: [10.0.0.1], users: {}}\n",
+        )],
+        &["case.yaml:16:13: `lb` is a load balancer; run the server in another node"],
+    ),
+    (
+        &[(
+            "radius_servers:\n",
+            "radius_servers:\n  - {nodes: client, secret: t, clients: [10.0.0.1], users: {}}\n",
+        )],
+        &[
+            "case.yaml:19:3: the RADIUS servers have different secrets; write this step's `secret`",
+            "case.yaml:20:3: the RADIUS servers have different secrets; write this step's `secret`",
+            "case.yaml:21:3: the RADIUS servers have different secrets; write this step's `secret`",
+        ],
+    ),
+    (
+        &[("to: 10.1.1.51:1812, user: u,", "to: 10.1.1.51:1812, user: u, method: ascii,")],
+        &["case.yaml:18:75: expected …"],
+    ),
+    (
+        &[("to: 10.1.1.51:1812, user: u,", "to: 10.1.9.51:1812, tries: 0, timeout: 0, user: u,")],
+        &[
+            "case.yaml:18:42: nobody has 10.1.9.51; name a virtual server's destination, or an address of a node",
+            "case.yaml:18:65: `tries` is 0; write 1 to 100",
+            "case.yaml:18:77: a timeout of 0 s; write 0.05 to 3600",
+        ],
+    ),
+    (&[("record: start", "record: begin")], &["case.yaml:19:73: expected …"]),
+    (&[("record: start, ", "")], &["case.yaml:19:30: the key `record` is missing…"]),
+    (
+        &[("session: s", "session: \"\"")],
+        &["case.yaml:19:98: an empty session; write 1 to 253 bytes"],
+    ),
+    (
+        &[("from: client, to: 172", "from: [client, client], times: 0, to: 172")],
+        &[
+            "case.yaml:21:41: `client` is named twice; keep one",
+            "case.yaml:21:57: `times` is 0; write 1 to 100000",
+        ],
+    ),
+    (
+        &[("pause: true", "pause: true, method: pap, times: 2")],
+        &[
+            "case.yaml:21:89: only a single login can pause; name one client, and no `times`",
+            "case.yaml:21:89: only an ASCII login can pause, when the server asks for the password; leave `method` out",
+            "case.yaml:30:20: the step `login` makes 2 logins, and this is about one; name another step, or check `frames` at a node",
+        ],
+    ),
+    (
+        &[("pause: true", "times: 100001")],
+        &[
+            "case.yaml:21:89: `times` is 100001; write 1 to 100000",
+            "case.yaml:25:27: `login` does not pause; write `pause: true` there",
+        ],
+    ),
+    (
+        &[("{resume: {login: login}}", "{resume: {login: late}}")],
+        &[
+            "case.yaml:25:27: no step before this one is called `late`; those that pause are `login`",
+        ],
+    ),
+    (
+        &[("{resume: {login: login}}", "{resume: {login: pap}}")],
+        &["case.yaml:25:27: `pap` does not pause; write `pause: true` there"],
+    ),
+    (
+        &[("  go_on:", "  once: {resume: {login: login}}\n  go_on:")],
+        &["case.yaml:26:27: `login` is resumed by an earlier step already; keep one"],
+    ),
+    (
+        &[("kill_forwarder: {node: lb}", "kill_forwarder: {node: rs1}")],
+        &[
+            "case.yaml:22:33: `rs1` is no load balancer; `load_balancers` has `lb`",
+            "case.yaml:23:35: `lb`'s forwarder runs already; kill it first, by `kill_forwarder`",
+        ],
+    ),
+    (
+        &[("  start: {start", "  again: {kill_forwarder: {node: lb}}\n  start: {start")],
+        &["case.yaml:23:34: `lb`'s forwarder was killed before; start it again in between"],
+    ),
+    (
+        &[("  start: {start_forwarder: {node: lb}}\n", "")],
+        &["case.yaml:23:32: `lb`'s forwarder was killed, and counts nothing; start it first"],
+    ),
+    (
+        &[("counter: no_flow, at_least: 1", "counter: No flow, at_least: 0")],
+        &[
+            "case.yaml:24:45: `No flow` is no counter; write an outcome such as `no_flow`, or such as `flows.timed_out`",
+            "case.yaml:24:64: every counter is at least 0; write at least 1",
+        ],
+    ),
+    (
+        &[("step: login, result", "step: kill, result")],
+        &[
+            "case.yaml:29:25: the step `kill` asks no server; those that do are `pap`, `begin`, `well` and `login`",
+        ],
+    ),
+    (
+        &[(
+            "answer: {step: login, result: pass}",
+            "spread: {step: login, nodes: [rs1, client], at_least: 1}",
+        )],
+        &[
+            "case.yaml:29:45: `client` runs no TACACS+ server; name a node of `tacacs_servers`",
+            "case.yaml:29:64: that is 2 logins, and the step makes 1; write less",
+        ],
+    ),
+    (
+        &[("answer: {step: login, result: pass}", "spread: {step: pap, nodes: rs1, at_least: 0}")],
+        &["case.yaml:29:52: every server answers 0 logins or more; write at least 1"],
+    ),
+    (
+        &[("answer: {step: login, result: pass}", "answered_by: {step: pap, node: client}")],
+        &["case.yaml:29:41: `client` runs no RADIUS server; name a node of `radius_servers`"],
+    ),
+    (
+        &[(
+            "answer: {step: login, result: pass}",
+            "forwarder: {node: rs1, counter: a..b, count: {at_least: 0}}",
+        )],
+        &[
+            "case.yaml:29:28: `rs1` is no load balancer; `load_balancers` has `lb`",
+            "case.yaml:29:42: `a..b` is no counter; write an outcome such as `no_flow`, or such as `flows.timed_out`",
+            "case.yaml:29:66: it is always 0 or more; write at least 1",
+        ],
+    ),
+    (
+        &[
+            ("step: login, frames: talk", "step: well, frames: talk"),
+            ("at: client:eth0", "at: real_server:eth1"),
+        ],
+        &["case.yaml:30:25: `rs1` has no interface `eth1`; it has `eth0`, `tunl0` and `lo`"],
+    ),
+];
+
+#[test]
+fn each_mistake_is_reported_at_its_place() {
+    let mut wrong = Vec::new();
+    for (changes, expected) in CASES {
+        let files = Files::new(TOPOLOGY, &changed(&scenario(), changes));
+        let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
+        if !is_as_expected(&found, expected) {
+            wrong.push(format!("{changes:?}\nexpected {expected:#?}\nfound {found:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
