@@ -58,6 +58,25 @@ fn dnat_without_snat_is_told_by_the_answers_and_the_clients_resets() {
 }
 
 #[test]
+fn a_port_that_is_translated_under_dsr_is_told_by_the_answers_from_it() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.passes(|ttl| syn.packet(ttl), &ways::CLIENT_TO_LB);
+    let other = SocketAddrV4::new(*VIP.ip(), 4949);
+    let translated = Segment { destination: other, ..syn };
+    let tunnel = |ttl| wire::ip(*CLIENT.ip(), RS2, 4, ttl, 9, &translated.packet(126));
+    lab.passes(tunnel, &ways::LB_TO_RS2);
+    let answer = Segment { source: other, ..lab.server(SYN_ACK, 0, 1, 0) };
+    lab.passes(|ttl| answer.packet(ttl), &ways::RS2_TO_CLIENT);
+    assert_eq!(
+        sentences(&diagnosed(&lab, 4949)),
+        ["1 answer came from 172.16.4.99:4949 instead of 172.16.4.99:49, first seen at rs2:eth0 \
+          out; lb had translated 172.16.4.99:49 into 172.16.4.99:4949, and the answers do not pass \
+          it to be translated back"]
+    );
+}
+
+#[test]
 fn answers_that_do_pass_the_load_balancer_are_no_others() {
     let mut lab = Lab::new();
     let syn = lab.client(Flags::SYN, 0, 0, 0);

@@ -5,7 +5,7 @@ use crate::forwarder;
 use labsim_wire::checksum::ChecksumState;
 
 /// The forwarder's outcomes that end a packet's way, and what each means.
-const DROPS: [(&str, &str); 24] = [
+const DROPS: [(&str, &str); 26] = [
     ("no_virtual_address", "its destination is no VIP"),
     ("no_virtual_server", "no virtual server takes that protocol and port"),
     ("protocol_not_handled", "it handles TCP, UDP and ICMP only"),
@@ -20,6 +20,8 @@ const DROPS: [(&str, &str); 24] = [
     ("neighbour_queue_overflow", "too many packets waited for the next hop"),
     ("neighbour_table_full", "the neighbour table is full"),
     ("transmit_full", "there was no room to send it"),
+    ("transport_checksum", "its TCP or UDP checksum is wrong"),
+    ("reset_without_flow", "a RST of a flow that it does not have"),
     ("transport_header_malformed", "its TCP or UDP header is malformed"),
     ("ipv4_header_malformed", "its IPv4 header is malformed"),
     ("ipv4_header_checksum", "its IPv4 header's checksum is wrong"),
