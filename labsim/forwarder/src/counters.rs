@@ -33,6 +33,9 @@ pub struct Counters {
     pub members: BTreeMap<String, BTreeMap<String, MemberCounters>>,
     /// The flow table.
     pub flows: FlowCounters,
+    /// Source address translation.
+    #[serde(default)]
+    pub snat: SnatCounters,
     /// The neighbour table.
     pub neighbours: NeighbourCounters,
     /// What the forwarder said in its own name.
@@ -53,6 +56,9 @@ pub struct ServerCounters {
     /// Packets taken for it, with their bytes as they came in (inner IP packet).
     #[serde(flatten)]
     pub taken: Tally,
+    /// Packets of its members that came back to be translated for clients, likewise.
+    #[serde(default)]
+    pub replies: Tally,
     /// Flows that began.
     pub flows_opened: u64,
     /// Flows at this moment.
@@ -65,6 +71,9 @@ pub struct MemberCounters {
     /// Packets sent to it, with their bytes as they came in (inner IP packet).
     #[serde(flatten)]
     pub sent: Tally,
+    /// Packets of it that came back to be translated for clients, likewise.
+    #[serde(default)]
+    pub replies: Tally,
     /// Flows that it was chosen for.
     pub flows_opened: u64,
     /// Flows at this moment.
@@ -82,7 +91,7 @@ pub struct FlowCounters {
     pub loosely_initiated: u64,
     /// Ended by a RST.
     pub closed_by_reset: u64,
-    /// Ended by a FIN and the close timeout after it (loose close).
+    /// Ended by a FIN and the close timeout after it (loose close), or by both sides' FINs.
     pub closed_by_fin: u64,
     /// Ended because the client's ports began a new connection.
     pub replaced: u64,
@@ -92,6 +101,19 @@ pub struct FlowCounters {
     pub handshake_timed_out: u64,
     /// Half-open flows that gave way to newer ones because the table was full.
     pub evicted: u64,
+}
+
+/// Source address translation's counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnatCounters {
+    /// Ports that stand in for clients' at this moment.
+    pub ports: u64,
+    /// Flows that kept their client's port.
+    pub ports_kept: u64,
+    /// Flows whose port became another.
+    pub ports_changed: u64,
+    /// Flows that could not begin because no port was free.
+    pub exhausted: u64,
 }
 
 /// The neighbour table's counters.

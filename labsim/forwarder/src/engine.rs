@@ -7,20 +7,27 @@ mod deliver;
 mod encapsulate;
 mod icmp;
 mod ipv4;
+mod quoted;
+mod rewrite;
 mod select;
 mod snapshot;
+mod takes;
+mod translate;
 mod transport;
+
+pub use takes::Takes;
 
 use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
 use crate::flow;
 use crate::limit::Limit;
 use crate::neighbour::{self, Due, NeighbourId, WaitingQueue};
 use crate::port::Routes;
+use crate::snat;
 use crate::{FastL4, Instant, Outcome, Port, Transmit};
 use encapsulate::{Encapsulator, Path};
 use labsim_wire::ethernet::{self, ethertype};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 /// Flows that one [`Engine::tick`] forgets at most, so that packets are not kept waiting.
@@ -39,6 +46,7 @@ pub struct Engine {
     pools: Vec<Pool>,
     members: Vec<Member>,
     flows: flow::Table,
+    snat: snat::Table,
     neighbours: neighbour::Table,
     waiting: WaitingQueue,
     encapsulator: Encapsulator,
@@ -75,9 +83,24 @@ impl Services {
 struct Server {
     name: String,
     pool: u16,
+    translate_address: bool,
     translate_port: bool,
+    source: Source,
+    /// Whose turn it is among the addresses that stand in for clients.
+    turn: usize,
     fastl4: FastL4,
     counters: ServerCounters,
+}
+
+/// What becomes of a client's address on the way to a member.
+#[derive(Debug)]
+enum Source {
+    /// It stays.
+    Kept,
+    /// The member's `automap`.
+    Automap,
+    /// These addresses' numbers in the table of source addresses; at least one.
+    Pool(Vec<u16>),
 }
 
 #[derive(Debug)]
@@ -91,8 +114,12 @@ struct Pool {
 #[derive(Debug)]
 struct Member {
     name: String,
+    ip: Ipv4Addr,
     port: u16,
     path: Path,
+    /// The number of the interface's own address on the way to it, where a virtual server wants
+    /// it.
+    automap: Option<u16>,
     /// `None` without a route.
     next_hop: Option<NeighbourId>,
     counters: MemberCounters,
@@ -134,8 +161,9 @@ impl Engine {
     /// and more often does no harm.
     pub fn tick(&mut self, now: Instant, tx: &mut impl Transmit) {
         self.ask_neighbours(now, tx);
-        let Self { flows, servers, members, flow_counters, .. } = self;
-        flows.expire(now, EXPIRY_BUDGET, |flow, why| {
+        let Self { flows, snat, servers, members, flow_counters, .. } = self;
+        flows.expire(now, EXPIRY_BUDGET, |id, flow, why| {
+            snat.release(id);
             *transport::expired(flow_counters, why) += 1;
             servers[usize::from(flow.server)].counters.flows -= 1;
             members[usize::from(flow.member)].counters.flows -= 1;

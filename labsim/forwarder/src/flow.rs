@@ -1,13 +1,15 @@
 //! Flows: what a client's packets are recognised by, which member they go to, and when they are
 //! forgotten.
 
+mod index;
 mod table;
 mod wheel;
 
+pub(crate) use index::Index;
 pub(crate) use table::{Expired, FlowId, Table};
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 /// After a SYN, the client's next packet has this long to come (F5's `tcp-handshake-timeout`).
@@ -37,12 +39,36 @@ impl Key {
         let ports = u32::from(source_port) << 16 | u32::from(destination_port);
         Self { source: number(source), destination: number(destination), ports, protocol }
     }
+
+    /// An IPv4 packet's.
+    pub(crate) fn v4(source: SocketAddrV4, destination: SocketAddrV4, protocol: u8) -> Self {
+        let ips = (IpAddr::V4(*source.ip()), IpAddr::V4(*destination.ip()));
+        Self::new(ips.0, ips.1, source.port(), destination.port(), protocol)
+    }
+
+    pub(crate) const fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    /// Source and destination, if they are IPv4's.
+    pub(crate) fn ends(&self) -> Option<(SocketAddrV4, SocketAddrV4)> {
+        let source = SocketAddrV4::new(v4(self.source)?, (self.ports >> 16) as u16);
+        Some((source, SocketAddrV4::new(v4(self.destination)?, self.ports as u16)))
+    }
+}
+
+/// The upper 96 bits of an IPv6-mapped IPv4 address, as far as they are in the lower half.
+const MAPPED: u64 = 0xffff_0000_0000;
+
+fn v4(number: [u64; 2]) -> Option<Ipv4Addr> {
+    (number[0] == 0 && number[1] & !0xffff_ffff == MAPPED)
+        .then(|| Ipv4Addr::from_bits(number[1] as u32))
 }
 
 /// Upper and lower half.
 fn number(address: IpAddr) -> [u64; 2] {
     match address {
-        IpAddr::V4(address) => [0, 0xffff_0000_0000 | u64::from(address.to_bits())],
+        IpAddr::V4(address) => [0, MAPPED | u64::from(address.to_bits())],
         IpAddr::V6(address) => {
             let bits = address.to_bits();
             [(bits >> 64) as u64, bits as u64]
@@ -80,7 +106,30 @@ impl Hasher {
     }
 }
 
-/// How far a flow has come, as far as one direction tells.
+/// Who sent a packet of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Side {
+    Client = 1,
+    Server = 2,
+}
+
+/// Which sides have sent a FIN. Under DSR the server's is never seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fins(u8);
+
+impl Fins {
+    pub(crate) const fn with(self, side: Side) -> Self {
+        Self(self.0 | side as u8)
+    }
+
+    /// Whether both have: nothing but last acknowledgements can follow.
+    pub(crate) const fn both(self) -> bool {
+        self.0 == Side::Client as u8 | Side::Server as u8
+    }
+}
+
+/// How far a flow has come, as far as the directions that are seen tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum State {
@@ -88,7 +137,7 @@ pub(crate) enum State {
     Opening,
     /// More than a SYN was seen.
     Open,
-    /// A FIN was seen, and the virtual server closes loosely.
+    /// A FIN was seen, and the virtual server closes loosely; or both sides' FINs were seen.
     Closing,
 }
 
@@ -100,4 +149,5 @@ pub(crate) struct Flow {
     /// Index of its member.
     pub(crate) member: u16,
     pub(crate) state: State,
+    pub(crate) fins: Fins,
 }

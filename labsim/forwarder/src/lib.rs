@@ -10,6 +10,7 @@ mod limit;
 mod neighbour;
 mod outcome;
 mod port;
+mod snat;
 mod time;
 mod transmit;
 
@@ -19,9 +20,9 @@ pub use config::{
 };
 pub use counters::{
     AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, ServerCounters,
-    Tally,
+    SnatCounters, Tally,
 };
-pub use engine::Engine;
+pub use engine::{Engine, Takes};
 pub use outcome::Outcome;
 pub use port::{Port, Route};
 pub use time::Instant;

@@ -6,7 +6,7 @@ mod table;
 mod waiting;
 
 pub(crate) use table::{Due, NeighbourId, Resolution, Table};
-pub(crate) use waiting::{AnswerKind, Waiting, WaitingQueue};
+pub(crate) use waiting::{AnswerKind, Purpose, Waiting, WaitingQueue};
 
 use std::time::Duration;
 

@@ -6,9 +6,14 @@
 pub enum Outcome {
     /// Sent to a member.
     Forwarded,
-    /// Too long for the tunnel and allowed to be cut: sent to a member in fragments, each of them
-    /// encapsulated.
+    /// Too long for the way and allowed to be cut: sent on in fragments, each of them encapsulated
+    /// if it goes through a tunnel.
     ForwardedInFragments,
+    /// A member's answer, translated back and sent to its client.
+    ForwardedToClient,
+    /// An ICMP error about a packet of a flow, sent on to the flow's member or client with the
+    /// addresses and ports that the receiver knows.
+    IcmpErrorForwarded,
     /// Ready to be sent, but the next hop's link address is not known yet. Its last outcome comes
     /// with the neighbour's answer or with its absence.
     WaitingForNeighbour,
@@ -44,7 +49,7 @@ pub enum Outcome {
     Ipv4SourceMartian,
     /// Source routing options (RFC 7126 4.3).
     Ipv4SourceRoute,
-    /// A destination that is no VIP.
+    /// A destination that is neither a VIP nor an address that stands in for clients.
     NoVirtualAddress,
     /// A VIP, but no virtual server takes this protocol and port. TCP is answered with RST and
     /// UDP with port unreachable.
@@ -60,7 +65,8 @@ pub enum Outcome {
     TransportChecksum,
     /// An ICMP message that is too short or whose checksum does not match.
     IcmpMalformed,
-    /// An ICMP message other than an echo request.
+    /// An ICMP message that is neither an echo request to a VIP nor an error about a flow, or an
+    /// error that is too long for the flow's way.
     IcmpNotHandled,
     /// The TTL ends here; the client is told (ICMP time exceeded).
     TtlExceeded,
@@ -72,6 +78,11 @@ pub enum Outcome {
     NoFlow,
     /// A RST without a flow: nothing is left to end.
     ResetWithoutFlow,
+    /// A packet to an address and port that stand in for clients, and that no flow's member sent;
+    /// TCP is answered with RST.
+    NoTranslatedFlow,
+    /// No port is free to stand in for a new flow's client; TCP is answered with RST.
+    SnatPortsExhausted,
     /// The flow table is full of established flows.
     FlowTableFull,
     /// Every member's next hop is unreachable; TCP is answered with RST.
@@ -93,6 +104,8 @@ impl Outcome {
     pub const ALL: [Self; Self::COUNT] = [
         Self::Forwarded,
         Self::ForwardedInFragments,
+        Self::ForwardedToClient,
+        Self::IcmpErrorForwarded,
         Self::WaitingForNeighbour,
         Self::EchoAnswered,
         Self::ArpAnswered,
@@ -121,6 +134,8 @@ impl Outcome {
         Self::FragmentationNeeded,
         Self::NoFlow,
         Self::ResetWithoutFlow,
+        Self::NoTranslatedFlow,
+        Self::SnatPortsExhausted,
         Self::FlowTableFull,
         Self::NoMemberReachable,
         Self::NoRoute,
@@ -139,6 +154,8 @@ impl Outcome {
         match self {
             Self::Forwarded => "forwarded",
             Self::ForwardedInFragments => "forwarded_in_fragments",
+            Self::ForwardedToClient => "forwarded_to_client",
+            Self::IcmpErrorForwarded => "icmp_error_forwarded",
             Self::WaitingForNeighbour => "waiting_for_neighbour",
             Self::EchoAnswered => "echo_answered",
             Self::ArpAnswered => "arp_answered",
@@ -167,6 +184,8 @@ impl Outcome {
             Self::FragmentationNeeded => "fragmentation_needed",
             Self::NoFlow => "no_flow",
             Self::ResetWithoutFlow => "reset_without_flow",
+            Self::NoTranslatedFlow => "no_translated_flow",
+            Self::SnatPortsExhausted => "snat_ports_exhausted",
             Self::FlowTableFull => "flow_table_full",
             Self::NoMemberReachable => "no_member_reachable",
             Self::NoRoute => "no_route",

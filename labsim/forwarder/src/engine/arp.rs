@@ -7,7 +7,8 @@ use labsim_wire::arp::{self, operation};
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use std::net::IpAddr;
 
-use super::encapsulate::Rewrite;
+use super::deliver::send_on;
+use super::rewrite::Rewrite;
 
 impl Engine {
     pub(super) fn arp(
@@ -26,7 +27,7 @@ impl Engine {
         if message.sender_mac == self.port.mac {
             return Outcome::ArpIgnored;
         }
-        if self.port.is_own(sender) || self.services.is_vip(sender) {
+        if self.port.is_own(sender) || self.owns(message.sender_ip) {
             return Outcome::ArpConflict;
         }
         // Only an answer to us proves that the neighbour hears us (RFC 4861 7.3.1 says it for
@@ -38,14 +39,16 @@ impl Engine {
         if let Some(neighbour) = learned {
             self.send_waiting(neighbour, now, tx);
         }
-        let answers = self.services.vips.get(&target).copied().unwrap_or(false);
+        let stands_in = self.snat.address(message.target_ip);
+        let answers = self.services.vips.get(&target).copied().unwrap_or(false)
+            || stands_in.is_some_and(|address| address.answers_arp);
         if message.operation == operation::REQUEST && answers {
             return self.answer_arp(&message, tx);
         }
         if learned.is_some() { Outcome::ArpLearned } else { Outcome::ArpIgnored }
     }
 
-    /// Tells the VIP's owner to who asked; also to a probe, whose sender has no address yet
+    /// Tells who asked that the VIP, or the address that stands in for clients, is here; also to a probe, whose sender has no address yet
     /// (RFC 5227).
     fn answer_arp(&mut self, request: &arp::Packet, tx: &mut impl Transmit) -> Outcome {
         let reply = arp::Packet {
@@ -97,13 +100,10 @@ impl Engine {
         let Self { waiting, encapsulator, members, tallies, answers, port, .. } = self;
         while let Some((what, packet)) = waiting.pop(neighbour) {
             match what {
-                Waiting::ForMember { member, frame } => {
-                    let member = &mut members[usize::from(member)];
-                    let outcome = encapsulator.send(member.path, mac, packet, Rewrite::DONE, tx);
+                Waiting::Passing { purpose, frame } => {
+                    let rewrite = Rewrite::DONE;
+                    let outcome = send_on(encapsulator, members, mac, purpose, packet, rewrite, tx);
                     tallies[outcome as usize].add(frame);
-                    if outcome != Outcome::TransmitFull {
-                        member.counters.sent.add(packet.len());
-                    }
                 }
                 Waiting::Answer(kind) => {
                     let link = ethernet::Header {
@@ -126,7 +126,7 @@ impl Engine {
     pub(super) fn give_up_waiting(&mut self, neighbour: NeighbourId) {
         while let Some((what, _)) = self.waiting.pop(neighbour) {
             match what {
-                Waiting::ForMember { frame, .. } => {
+                Waiting::Passing { frame, .. } => {
                     self.tallies[Outcome::NeighbourUnreachable as usize].add(frame);
                 }
                 Waiting::Answer(_) => self.answers.unsendable += 1,

@@ -1,19 +1,19 @@
 //! From a configuration and an interface to an engine, or to every reason why not.
 
 use super::encapsulate::Tunnel;
-use super::{Encapsulator, Engine, Member, Path, Pool, Server, Services};
+use super::{Encapsulator, Engine, Member, Path, Pool, Server, Services, Source};
 use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
 use crate::limit::Limit;
 use crate::neighbour::WaitingQueue;
 use crate::port::Routes;
 use crate::{
     Config, Gre, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow,
-    neighbour,
+    neighbour, snat,
 };
 use labsim_wire::ethernet::ethertype;
 use labsim_wire::gre;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// The least MTU: room for a fragment's headers and 48 bytes.
@@ -36,8 +36,13 @@ impl Engine {
         let mut neighbours = neighbour::Table::new(config.limits.neighbours as usize);
         let mut members = Vec::new();
         let mut pools = Vec::new();
+        let mut stands = Stands::new(&port);
         for (name, pool) in &config.pools {
             let first = members.len();
+            let automapped = config.virtual_servers.values().any(|server| {
+                server.pool == *name
+                    && server.source_address_translation == SourceTranslation::Automap
+            });
             for address in &pool.members {
                 let next_hop = routes.next_hop(address.ip());
                 let neighbour = next_hop.map(|next_hop| neighbours.pin(next_hop));
@@ -47,9 +52,13 @@ impl Engine {
                         format!("{} are too few for the members", config.limits.neighbours),
                     ));
                 }
+                let IpAddr::V4(ip) = address.ip() else { continue };
+                let own = next_hop.and_then(|next_hop| port.source_for(next_hop));
                 members.push(Member {
                     name: address.to_string(),
+                    ip,
                     port: address.port(),
+                    automap: own.filter(|_| automapped).map(|own| stands.number(own)),
                     path: path(config.outer_source, pool.profile, address, next_hop, &port),
                     next_hop: neighbour.flatten(),
                     counters: MemberCounters::default(),
@@ -60,16 +69,20 @@ impl Engine {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let (services, servers) = services(config, &port);
+        let (services, servers) = services(config, &port, &mut stands);
         let idle = config.virtual_servers.values();
         let idle = idle.map(|server| Duration::from_secs(server.fastl4.idle_timeout.into()));
+        let flows = flow::Table::new(config.limits.flows as usize, idle.collect());
+        let capacity = config.limits.flows as usize;
+        let snat = snat::Table::new(config.snat_ports, stands.addresses, capacity, flows.hasher());
         Ok(Self {
             routes,
+            snat,
             services,
             servers,
             pools,
             members,
-            flows: flow::Table::new(config.limits.flows as usize, idle.collect()),
+            flows,
             neighbours,
             waiting: WaitingQueue::new(config.limits.waiting_packets as usize, port.mtu),
             encapsulator: Encapsulator::new(port.mac, port.mtu),
@@ -96,13 +109,6 @@ fn check_port(config: &Config, port: &Port, problems: &mut Vec<Problem>) {
         ));
     }
     for (name, server) in &config.virtual_servers {
-        if server.translate_address || server.source_address_translation != SourceTranslation::None
-        {
-            problems.push(Problem::new(
-                format!("virtual_servers.{name}.translate_address"),
-                "the engine does not translate addresses yet",
-            ));
-        }
         if port.is_own(server.destination.ip()) {
             problems.push(Problem::new(
                 format!("virtual_servers.{name}.destination"),
@@ -143,7 +149,44 @@ fn path(
     }
 }
 
-fn services(config: &Config, port: &Port) -> (Services, Vec<Server>) {
+/// The addresses that stand in for clients, numbered as they are met.
+struct Stands<'a> {
+    port: &'a Port,
+    addresses: Vec<snat::Address>,
+}
+
+impl<'a> Stands<'a> {
+    const fn new(port: &'a Port) -> Self {
+        Self { port, addresses: Vec::new() }
+    }
+
+    fn number(&mut self, ip: Ipv4Addr) -> u16 {
+        let known = self.addresses.iter().position(|address| address.ip == ip);
+        let number = known.unwrap_or_else(|| {
+            let shared = self.port.is_own(ip.into());
+            let answers_arp = !shared && self.port.is_connected(ip.into());
+            self.addresses.push(snat::Address { ip, shared, answers_arp });
+            self.addresses.len() - 1
+        });
+        number as u16
+    }
+
+    fn source(&mut self, translation: &SourceTranslation) -> Source {
+        match translation {
+            SourceTranslation::None => Source::Kept,
+            SourceTranslation::Automap => Source::Automap,
+            SourceTranslation::Snat(addresses) => {
+                let v4 = addresses.iter().filter_map(|address| match address {
+                    IpAddr::V4(address) => Some(*address),
+                    IpAddr::V6(_) => None,
+                });
+                Source::Pool(v4.map(|address| self.number(address)).collect())
+            }
+        }
+    }
+}
+
+fn services(config: &Config, port: &Port, stands: &mut Stands<'_>) -> (Services, Vec<Server>) {
     let mut services = Services { vips: HashMap::new(), servers: HashMap::new() };
     let mut servers = Vec::new();
     for (name, server) in &config.virtual_servers {
@@ -155,7 +198,10 @@ fn services(config: &Config, port: &Port) -> (Services, Vec<Server>) {
         servers.push(Server {
             name: name.clone(),
             pool: pool as u16,
+            translate_address: server.translate_address,
             translate_port: server.translate_port,
+            source: stands.source(&server.source_address_translation),
+            turn: 0,
             fastl4: server.fastl4,
             counters: ServerCounters::default(),
         });

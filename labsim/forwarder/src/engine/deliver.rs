@@ -1,23 +1,35 @@
-//! The last step of a packet to its member: may it go, and where to.
+//! The last step of a packet on its way to a member or back to a client: may it go, and where to.
 
-use super::encapsulate::Rewrite;
+use super::encapsulate::{Encapsulator, Path};
+use super::rewrite::{Ends, Rewrite};
 use super::transport::Packet;
-use super::{Engine, NeighbourId};
-use crate::neighbour::{AnswerKind, Resolution, Waiting};
+use super::{Engine, Member, NeighbourId};
+use crate::flow::{Flow, FlowId};
+use crate::neighbour::{AnswerKind, Purpose, Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::EmitError;
+use labsim_wire::ethernet::Mac;
 use labsim_wire::icmpv4::Message;
+use labsim_wire::ipv4;
+
+/// A packet on its way.
+pub(super) struct Passing<'a> {
+    pub(super) purpose: Purpose,
+    pub(super) packet: &'a [u8],
+    pub(super) rewrite: Rewrite,
+    /// Length of the frame that it came in.
+    pub(super) frame: usize,
+}
 
 impl Engine {
-    /// What a router owes the client instead of passing the packet on, if anything.
+    /// What a router owes the sender instead of passing the packet on that way, if anything.
     pub(super) fn refuse_undeliverable(
         &mut self,
         now: Instant,
-        member: u16,
-        packet: &Packet<'_>,
+        path: Path,
+        ip: &ipv4::View<'_>,
         tx: &mut impl Transmit,
     ) -> Option<Outcome> {
-        let ip = &packet.ip;
         if ip.ttl() <= 1 {
             // From the interface's address (RFC 1812 4.3.2.4), so that traceroute names the hop.
             let next_hop = self.routes.next_hop(ip.source().into());
@@ -26,9 +38,8 @@ impl Engine {
             self.icmp_error(now, ip, source, answer, tx);
             return Some(Outcome::TtlExceeded);
         }
-        let path = self.members[usize::from(member)].path;
         if ip.dont_fragment() && !self.encapsulator.fits(path, ip.total_length()) {
-            // From the VIP: the address that the client speaks with, and the only one that is
+            // From the address that the sender speaks with, a VIP as a rule: the only one that is
             // sure to pass whatever filters stand between them. IPVS and katran do the same.
             let source = Some(ip.destination());
             let mtu = self.encapsulator.inner_mtu(path);
@@ -40,34 +51,66 @@ impl Engine {
         None
     }
 
-    /// Sends the packet to the member, or has it wait for the next hop's address.
+    /// What a client's packet of this flow carries on its way to the member.
+    pub(super) fn ends_to_member(&self, id: FlowId, flow: Flow) -> Ends {
+        let ends = self.destination_of(flow.server, flow.member);
+        match self.snat.of(id) {
+            Some(binding) => ends.with_source(binding.as_whom()),
+            None => ends,
+        }
+    }
+
+    /// What the virtual server makes of a packet's destination.
+    pub(super) fn destination_of(&self, server: u16, member: u16) -> Ends {
+        let server = &self.servers[usize::from(server)];
+        let member = &self.members[usize::from(member)];
+        Ends {
+            destination: Some(member.ip).filter(|_| server.translate_address),
+            destination_port: Some(member.port).filter(|port| server.translate_port && *port != 0),
+            ..Ends::default()
+        }
+    }
+
+    /// Sends a client's packet to its flow's member, or has it wait for the next hop's address.
     pub(super) fn deliver(
         &mut self,
         now: Instant,
-        server: u16,
-        member: u16,
+        id: FlowId,
+        flow: Flow,
         packet: &Packet<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let bytes = packet.ip.bytes();
-        let server = &mut self.servers[usize::from(server)];
-        server.counters.taken.add(bytes.len());
-        let target = &mut self.members[usize::from(member)];
-        let port = Some(target.port).filter(|port| server.translate_port && *port != 0);
-        let rewrite = Rewrite { decrement_ttl: true, port };
-        let Some(neighbour) = target.next_hop else { return Outcome::NoRoute };
+        self.servers[usize::from(flow.server)].counters.taken.add(bytes.len());
+        let next_hop = self.members[usize::from(flow.member)].next_hop;
+        let Some(neighbour) = next_hop else { return Outcome::NoRoute };
+        let passing = Passing {
+            purpose: Purpose::Request { member: flow.member },
+            packet: bytes,
+            rewrite: Rewrite::to(self.ends_to_member(id, flow)),
+            frame: packet.frame,
+        };
+        self.pass(now, neighbour, &passing, tx)
+    }
+
+    /// Sends a packet on, or has it wait for the next hop's address.
+    pub(super) fn pass(
+        &mut self,
+        now: Instant,
+        neighbour: NeighbourId,
+        passing: &Passing<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let Passing { purpose, packet, rewrite, frame } = *passing;
         match self.neighbours.resolve(neighbour, now) {
             Resolution::Ready(mac) => {
-                let outcome = self.encapsulator.send(target.path, mac, bytes, rewrite, tx);
-                if outcome != Outcome::TransmitFull {
-                    target.counters.sent.add(bytes.len());
-                }
-                outcome
+                let Self { encapsulator, members, .. } = self;
+                send_on(encapsulator, members, mac, purpose, packet, rewrite, tx)
             }
             Resolution::Wait => {
-                let what = Waiting::ForMember { member, frame: packet.frame };
-                let fill = |room: &mut [u8]| rewrite.copy(bytes, room);
-                if self.wait(neighbour, what, bytes.len(), fill) {
+                let what = Waiting::Passing { purpose, frame };
+                let fill = |room: &mut [u8]| rewrite.copy(packet, room);
+                if self.wait(neighbour, what, packet.len(), fill) {
                     Outcome::WaitingForNeighbour
                 } else {
                     Outcome::NeighbourQueueOverflow
@@ -87,10 +130,41 @@ impl Engine {
     ) -> bool {
         let Self { waiting, tallies, answers, .. } = self;
         waiting.push(neighbour, what, length, fill, |oldest| match oldest {
-            Waiting::ForMember { frame, .. } => {
+            Waiting::Passing { frame, .. } => {
                 tallies[Outcome::NeighbourQueueOverflow as usize].add(frame);
             }
             Waiting::Answer(_) => answers.unsendable += 1,
         })
+    }
+}
+
+/// Writes the frames of a packet that goes on, and counts it for its member.
+pub(super) fn send_on(
+    encapsulator: &mut Encapsulator,
+    members: &mut [Member],
+    next_hop: Mac,
+    purpose: Purpose,
+    packet: &[u8],
+    rewrite: Rewrite,
+    tx: &mut impl Transmit,
+) -> Outcome {
+    let path = match purpose {
+        Purpose::Request { member } | Purpose::Error { member: Some(member) } => {
+            members[usize::from(member)].path
+        }
+        Purpose::Reply | Purpose::Error { member: None } => Path::Plain,
+    };
+    let outcome = encapsulator.send(path, next_hop, packet, rewrite, tx);
+    if outcome == Outcome::TransmitFull {
+        return outcome;
+    }
+    match purpose {
+        Purpose::Request { member } => {
+            members[usize::from(member)].counters.sent.add(packet.len());
+            outcome
+        }
+        Purpose::Reply if outcome == Outcome::Forwarded => Outcome::ForwardedToClient,
+        Purpose::Error { .. } if outcome == Outcome::Forwarded => Outcome::IcmpErrorForwarded,
+        Purpose::Reply | Purpose::Error { .. } => outcome,
     }
 }

@@ -1,9 +1,10 @@
-//! From a client's packet to frames for a member: rewriting, encapsulation, fragments.
+//! From a packet to frames: rewriting, encapsulation, fragments.
 
 use super::Outcome;
+use super::rewrite::Rewrite;
 use crate::Transmit;
 use labsim_wire::ethernet::{self, Mac, ethertype};
-use labsim_wire::{EmitError, checksum, gre, ipv4, protocol};
+use labsim_wire::{EmitError, gre, ipv4, protocol};
 use std::net::Ipv4Addr;
 
 /// The outer header's TTL, as F5 sends it.
@@ -61,56 +62,6 @@ impl Path {
     }
 }
 
-/// What changes in the client's own packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rewrite {
-    /// Take one off the TTL, which is above 1.
-    pub(super) decrement_ttl: bool,
-    /// The destination port, where it becomes another.
-    pub(super) port: Option<u16>,
-}
-
-impl Rewrite {
-    /// For a packet that was rewritten before it waited.
-    pub(super) const DONE: Self = Self { decrement_ttl: false, port: None };
-
-    /// Copies a whole packet and changes it.
-    pub(super) fn copy(self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
-        out.copy_from_slice(packet);
-        if let Ok(mut view) = ipv4::ViewMut::new(out) {
-            if self.decrement_ttl {
-                let _ = view.decrement_ttl();
-            }
-            if let Some(port) = self.port {
-                let transport = view.view().protocol();
-                set_destination_port(transport, view.payload_mut(), port);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Changes a TCP or UDP destination port and its checksum with it (RFC 1624). `payload` holds the
-/// header up to its checksum at least.
-fn set_destination_port(transport: u8, payload: &mut [u8], port: u16) {
-    let sum_at = if transport == protocol::TCP { 16 } else { 6 };
-    let Some([ports_high, ports_low]) = payload.get(2..4).and_then(|p| <[u8; 2]>::try_from(p).ok())
-    else {
-        return;
-    };
-    let old = u16::from_be_bytes([ports_high, ports_low]);
-    payload[2..4].copy_from_slice(&port.to_be_bytes());
-    let Some(field) = payload.get_mut(sum_at..sum_at + 2) else { return };
-    let sum = u16::from_be_bytes([field[0], field[1]]);
-    let absent = transport == protocol::UDP && sum == 0;
-    if !absent {
-        let sum = checksum::update(sum, old, port);
-        // UDP's 0 says that there is none (RFC 768).
-        let sum = if transport == protocol::UDP && sum == 0 { 0xffff } else { sum };
-        field.copy_from_slice(&sum.to_be_bytes());
-    }
-}
-
 /// Writes frames for members; counts their outer IDs.
 #[derive(Debug)]
 pub(super) struct Encapsulator {
@@ -148,7 +99,7 @@ impl Encapsulator {
         if !self.fits(path, packet.len()) {
             return self.send_fragments(path, next_hop, packet, rewrite, tx);
         }
-        let client = source_of(packet);
+        let client = rewrite.ends.source.unwrap_or_else(|| source_of(packet));
         let fill = |inner: &mut [u8]| rewrite.copy(packet, inner);
         if self.frame(path, next_hop, client, packet.len(), fill, tx) {
             Outcome::Forwarded
@@ -218,31 +169,30 @@ impl Encapsulator {
         tx: &mut impl Transmit,
     ) -> Outcome {
         let Ok(view) = ipv4::View::new(packet) else { return Outcome::Ipv4HeaderMalformed };
-        let payload = view.payload();
+        let (payload, came) = (view.payload(), ipv4::Header::parse(&view));
         let mut options = [0; ipv4::MAX_HEADER_LEN - ipv4::MIN_HEADER_LEN];
         let options = &mut options[..view.options().len()];
         options.copy_from_slice(view.options());
         // At least 48: the port's MTU is 128 or more.
         let most = (self.inner_mtu(path) - view.header_length()) / 8 * 8;
-        let client = view.source();
+        let client = rewrite.ends.source.unwrap_or(view.source());
         let mut offset = 0;
         while offset < payload.len() {
             let part = &payload[offset..payload.len().min(offset + most)];
             let last = offset + part.len() == payload.len();
             let header = ipv4::Header {
-                ttl: view.ttl() - u8::from(rewrite.decrement_ttl),
                 more_fragments: !last,
                 fragment_offset: offset as u16,
                 options: &*options,
                 payload_length: part.len(),
-                ..ipv4::Header::parse(&view)
+                ..rewrite.header(came)
             };
             let length = header.length();
             let fill = |inner: &mut [u8]| {
                 header.emit(inner)?;
                 inner[length..].copy_from_slice(part);
-                if let Some(port) = rewrite.port.filter(|_| offset == 0) {
-                    set_destination_port(view.protocol(), &mut inner[length..], port);
+                if offset == 0 {
+                    rewrite.first_payload(&came, &mut inner[length..]);
                 }
                 Ok(())
             };

@@ -1,4 +1,5 @@
-//! ICMP to a VIP: an echo is answered, as F5's virtual addresses do.
+//! ICMP to a VIP or to an address that stands in for clients: an echo to a VIP is answered, as
+//! F5's virtual addresses do; errors go on to the end that can use them.
 
 use super::Engine;
 use crate::neighbour::AnswerKind;
@@ -10,12 +11,19 @@ impl Engine {
     pub(super) fn icmp(
         &mut self,
         now: Instant,
+        frame: usize,
         ip: &ipv4::View<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let Ok(message) = icmpv4::View::new(ip.payload()) else { return Outcome::IcmpMalformed };
         if !message.checksum_ok() {
             return Outcome::IcmpMalformed;
+        }
+        if message.is_error() {
+            return self.icmp_about_flow(now, frame, ip, &message, tx);
+        }
+        if !self.services.is_vip(ip.destination().into()) {
+            return Outcome::IcmpNotHandled;
         }
         let Message::EchoRequest { id, sequence } = Message::parse(&message) else {
             return Outcome::IcmpNotHandled;

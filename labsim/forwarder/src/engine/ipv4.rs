@@ -39,9 +39,9 @@ impl Engine {
             protocol::TCP | protocol::UDP if !ip.is_fragment() => {
                 self.transport(now, frame, &ip, tx)
             }
-            _ if !self.services.is_vip(ip.destination().into()) => Outcome::NoVirtualAddress,
+            _ if !self.owns(ip.destination()) => Outcome::NoVirtualAddress,
             _ if ip.is_fragment() => Outcome::FragmentNotSupportedYet,
-            protocol::ICMP => self.icmp(now, &ip, tx),
+            protocol::ICMP => self.icmp(now, frame, &ip, tx),
             _ => Outcome::ProtocolNotHandled,
         }
     }

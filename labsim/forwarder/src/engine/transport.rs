@@ -3,7 +3,7 @@
 
 use super::Engine;
 use crate::counters::FlowCounters;
-use crate::flow::{Expired, Flow, FlowId, Key, State};
+use crate::flow::{Expired, Fins, Flow, FlowId, Key, Side, State};
 use crate::neighbour::AnswerKind;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::checksum::ChecksumState;
@@ -26,7 +26,8 @@ pub(super) enum Transport<'a> {
 }
 
 impl Packet<'_> {
-    fn ports(&self) -> (u16, u16) {
+    /// Source and destination.
+    pub(super) fn ports(&self) -> (u16, u16) {
         match &self.transport {
             Transport::Tcp(segment) => (segment.source_port(), segment.destination_port()),
             Transport::Udp(datagram) => (datagram.source_port(), datagram.destination_port()),
@@ -71,8 +72,7 @@ impl Engine {
         };
         let vip = IpAddr::from(ip.destination());
         let Some(transport) = transport else {
-            let is_vip = self.services.is_vip(vip);
-            return if is_vip {
+            return if self.owns(ip.destination()) {
                 Outcome::TransportHeaderMalformed
             } else {
                 Outcome::NoVirtualAddress
@@ -81,6 +81,14 @@ impl Engine {
         let packet = Packet { ip: *ip, transport, frame };
         let (from, to) = packet.ports();
         let key = Key::new(ip.source().into(), vip, from, to, ip.protocol());
+        if !self.snat.is_empty()
+            && let Some(id) = self.snat.find(&key)
+        {
+            match self.flows.overdue(id, now) {
+                Some(why) => self.forget(id, |counters| expired(counters, why)),
+                None => return self.reply(now, id, &packet, tx),
+            }
+        }
         if let Some(id) = self.flows.find(&key) {
             let flow = self.flows.get(id);
             if let Some(why) = self.flows.overdue(id, now) {
@@ -92,7 +100,10 @@ impl Engine {
             }
         }
         if !self.services.is_vip(vip) {
-            return Outcome::NoVirtualAddress;
+            return match self.snat.address(ip.destination()) {
+                Some(_) => self.refuse_stray(now, &packet, tx),
+                None => Outcome::NoVirtualAddress,
+            };
         }
         match self.services.find(vip, ip.protocol(), to) {
             Some(server) => self.begin_flow(now, server, &key, &packet, tx),
@@ -108,22 +119,38 @@ impl Engine {
         packet: &Packet<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        if let Some(outcome) = self.refuse_undeliverable(now, flow.member, packet, tx) {
+        let path = self.members[usize::from(flow.member)].path;
+        if let Some(outcome) = self.refuse_undeliverable(now, path, &packet.ip, tx) {
             return outcome;
         }
-        let outcome = self.deliver(now, flow.server, flow.member, packet, tx);
+        let outcome = self.deliver(now, id, flow, packet, tx);
+        self.note(now, id, flow, packet, Side::Client);
+        outcome
+    }
+
+    /// What a packet of `side` that went on says about its flow: fastL4's rules. Where both
+    /// directions are seen, the flow ends with both sides' FINs even without loose close.
+    pub(super) fn note(
+        &mut self,
+        now: Instant,
+        id: FlowId,
+        flow: Flow,
+        packet: &Packet<'_>,
+        side: Side,
+    ) {
         let flags = packet.flags();
-        let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
         if flags.contains(Flags::RST) {
             self.forget(id, |counters| &mut counters.closed_by_reset);
-        } else if flags.contains(Flags::FIN) && loose_close {
+            return;
+        }
+        let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
+        if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both() || loose_close) {
             self.flows.set_state(id, State::Closing, now);
-        } else if flow.state == State::Opening && !packet.is_syn() {
+        } else if flow.state == State::Opening && side == Side::Client && !packet.is_syn() {
             self.flows.set_state(id, State::Open, now);
         } else {
             self.flows.touch(id, now);
         }
-        outcome
     }
 
     fn begin_flow(
@@ -148,7 +175,8 @@ impl Engine {
             Ok(member) => member,
             Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
         };
-        if let Some(outcome) = self.refuse_undeliverable(now, member, packet, tx) {
+        let path = self.members[usize::from(member)].path;
+        if let Some(outcome) = self.refuse_undeliverable(now, path, &packet.ip, tx) {
             return outcome;
         }
         let state = if is_tcp && !loosely {
@@ -159,17 +187,29 @@ impl Engine {
             State::Open
         };
         if self.flows.is_full() {
-            let Some(oldest) = self.flows.evict() else { return Outcome::FlowTableFull };
+            let Some((id, oldest)) = self.flows.evict() else { return Outcome::FlowTableFull };
             self.flow_counters.evicted += 1;
-            self.count_forgotten(oldest);
+            self.count_forgotten(id, oldest);
         }
-        if !self.flows.insert(*key, Flow { server, member, state }, now) {
-            return Outcome::FlowTableFull;
+        let stand = match self.choose_stand(server, member, packet) {
+            Ok(stand) => stand,
+            Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
+        };
+        let fins = if flags.contains(Flags::FIN) {
+            Fins::default().with(Side::Client)
+        } else {
+            Fins::default()
+        };
+        let flow = Flow { server, member, state, fins };
+        let Some(id) = self.flows.insert(*key, flow, now) else { return Outcome::FlowTableFull };
+        if let Some(stand) = stand {
+            let from = self.member_end(server, member, packet);
+            self.snat.bind(id, stand, from, packet.ip.protocol());
         }
         self.chosen(server, member);
         self.flow_counters.opened += 1;
         self.flow_counters.loosely_initiated += u64::from(loosely);
-        self.deliver(now, server, member, packet, tx)
+        self.deliver(now, id, flow, packet, tx)
     }
 
     /// A VIP without a virtual server for this protocol and port: F5 rejects it, and a host says
@@ -194,7 +234,7 @@ impl Engine {
     }
 
     /// Tells a TCP client that it is not served; UDP is dropped.
-    fn refuse_with_reset(
+    pub(super) fn refuse_with_reset(
         &mut self,
         now: Instant,
         outcome: Outcome,
@@ -213,10 +253,11 @@ impl Engine {
     fn forget(&mut self, id: FlowId, counter: impl FnOnce(&mut FlowCounters) -> &mut u64) {
         let flow = self.flows.remove(id);
         *counter(&mut self.flow_counters) += 1;
-        self.count_forgotten(flow);
+        self.count_forgotten(id, flow);
     }
 
-    fn count_forgotten(&mut self, flow: Flow) {
+    fn count_forgotten(&mut self, id: FlowId, flow: Flow) {
+        self.snat.release(id);
         self.servers[usize::from(flow.server)].counters.flows -= 1;
         self.members[usize::from(flow.member)].counters.flows -= 1;
     }

@@ -1,18 +1,29 @@
 //! The flow table: bounded, without allocation after it is made.
 //!
-//! An index of 8-byte places (open addressing, at most half full) points into a slab of 64-byte
-//! entries. Half-open flows stand in a queue in the order of their beginning; all others on a
+//! An index of 8-byte places points into a slab of 64-byte entries. Half-open flows stand in a queue in the order of their beginning; all others on a
 //! timer wheel. When the table is full, a new flow takes the oldest half-open one's place, and
 //! established flows are never pushed out.
 
 use super::wheel::Wheel;
-use super::{CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Key, State};
+use super::{CLOSE_TIMEOUT, Fins, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Side, State};
 use crate::Instant;
 use std::time::Duration;
 
 /// A flow's place in the slab, from 1; 0 is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FlowId(u32);
+
+impl FlowId {
+    /// From 1 to the table's capacity; a forgotten flow's number is given again.
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The flow of that number, which has to be there.
+    pub(crate) const fn of(number: u32) -> Self {
+        Self(number)
+    }
+}
 
 /// The wheel's "place" of flows that stand in the queue of half-open flows.
 const IN_QUEUE: u16 = u16::MAX;
@@ -42,8 +53,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Table {
     hasher: Hasher,
-    /// The hash in the upper half, the entry's number in the lower; 0 is empty.
-    index: Box<[u64]>,
+    index: Index,
     entries: Vec<Entry>,
     capacity: usize,
     /// First of the free entries, linked by `next`.
@@ -60,10 +70,9 @@ pub(crate) struct Table {
 impl Table {
     /// A table for `capacity` flows of virtual servers with these idle timeouts.
     pub(crate) fn new(capacity: usize, idle: Vec<Duration>) -> Self {
-        let places = (capacity * 2).next_power_of_two().max(2);
         Self {
             hasher: Hasher::new(),
-            index: vec![0; places].into_boxed_slice(),
+            index: Index::new(capacity),
             entries: Vec::with_capacity(capacity),
             capacity,
             free: 0,
@@ -84,17 +93,17 @@ impl Table {
     /// The flow of `key`. One whose time is over is still found; see [`Self::overdue`].
     pub(crate) fn find(&self, key: &Key) -> Option<FlowId> {
         let hash = self.hasher.hash(key);
-        let mut at = self.home(hash);
-        loop {
-            let cell = self.index[at];
-            if cell == 0 {
-                return None;
-            }
-            if (cell >> 32) as u32 == hash && self.entry(cell as u32).key == *key {
-                return Some(FlowId(cell as u32));
-            }
-            at = self.following(at);
-        }
+        self.index.find(hash, |id| self.entry(id).key == *key).map(FlowId)
+    }
+
+    /// The hasher of this table's keys.
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
+    /// What the flow's packets have in common.
+    pub(crate) fn key(&self, id: FlowId) -> Key {
+        self.entry(id.0).key
     }
 
     /// What is kept of the flow.
@@ -116,6 +125,13 @@ impl Table {
         }
     }
 
+    /// A FIN came; returns which sides have sent one by now.
+    pub(crate) fn add_fin(&mut self, id: FlowId, side: Side) -> Fins {
+        let flow = &mut self.entry_mut(id.0).flow;
+        flow.fins = flow.fins.with(side);
+        flow.fins
+    }
+
     /// Changes the flow's state and its timeout with it.
     pub(crate) fn set_state(&mut self, id: FlowId, state: State, now: Instant) {
         self.unlink(id.0);
@@ -126,9 +142,9 @@ impl Table {
     }
 
     /// Takes the oldest half-open flow out, to make room.
-    pub(crate) fn evict(&mut self) -> Option<Flow> {
-        let oldest = self.queue_head;
-        (oldest != 0).then(|| self.remove(FlowId(oldest)))
+    pub(crate) fn evict(&mut self) -> Option<(FlowId, Flow)> {
+        let oldest = FlowId(self.queue_head);
+        (oldest.0 != 0).then(|| (oldest, self.remove(oldest)))
     }
 
     /// Whether no flow can be added.
@@ -136,10 +152,10 @@ impl Table {
         self.open >= self.capacity
     }
 
-    /// Adds a flow that is not there yet; `false` if the table is full.
-    pub(crate) fn insert(&mut self, key: Key, flow: Flow, now: Instant) -> bool {
+    /// Adds a flow that is not there yet; `None` if the table is full.
+    pub(crate) fn insert(&mut self, key: Key, flow: Flow, now: Instant) -> Option<FlowId> {
         if self.is_full() {
-            return false;
+            return None;
         }
         let entry = Entry { key, last_seen: now, flow, place: 0, next: 0, previous: 0 };
         let id = if self.free == 0 {
@@ -154,24 +170,19 @@ impl Table {
         };
         self.open += 1;
         let hash = self.hasher.hash(&key);
-        let mut at = self.home(hash);
-        while self.index[at] != 0 {
-            at = self.following(at);
-        }
-        self.index[at] = u64::from(hash) << 32 | u64::from(id);
+        self.index.insert(hash, id);
         if self.on_wheel == 0 {
             let _ = self.wheel.advance(now);
         }
         self.link(id);
-        true
+        Some(FlowId(id))
     }
 
     /// Forgets a flow.
     pub(crate) fn remove(&mut self, id: FlowId) -> Flow {
         self.unlink(id.0);
-        let key = self.entry(id.0).key;
-        let flow = self.entry(id.0).flow;
-        self.remove_from_index(&key, id.0);
+        let Entry { key, flow, .. } = *self.entry(id.0);
+        self.index.remove(self.hasher.hash(&key), id.0);
         let free = self.free;
         self.entry_mut(id.0).next = free;
         self.free = id.0;
@@ -185,7 +196,7 @@ impl Table {
         &mut self,
         now: Instant,
         budget: usize,
-        mut gone: impl FnMut(Flow, Expired),
+        mut gone: impl FnMut(FlowId, Flow, Expired),
     ) -> bool {
         let mut left = budget;
         while self.queue_head != 0 {
@@ -195,7 +206,7 @@ impl Table {
                 return false;
             }
             left -= 1;
-            gone(self.remove(id), reason);
+            gone(id, self.remove(id), reason);
         }
         while let Some(place) = self.wheel.advance(now) {
             while self.wheel.head(place) != 0 {
@@ -205,7 +216,7 @@ impl Table {
                 left -= 1;
                 let id = FlowId(self.wheel.head(place));
                 if let Some(reason) = self.overdue(id, now) {
-                    gone(self.remove(id), reason);
+                    gone(id, self.remove(id), reason);
                 } else {
                     self.unlink(id.0);
                     self.link(id.0);
@@ -237,37 +248,6 @@ impl Table {
 
     fn entry_mut(&mut self, id: u32) -> &mut Entry {
         &mut self.entries[id as usize - 1]
-    }
-
-    fn home(&self, hash: u32) -> usize {
-        hash as usize & (self.index.len() - 1)
-    }
-
-    fn following(&self, at: usize) -> usize {
-        (at + 1) & (self.index.len() - 1)
-    }
-
-    /// Takes a cell out and moves back those behind it that would no longer be found.
-    fn remove_from_index(&mut self, key: &Key, id: u32) {
-        let mut hole = self.home(self.hasher.hash(key));
-        while self.index[hole] as u32 != id {
-            hole = self.following(hole);
-        }
-        let mask = self.index.len() - 1;
-        let mut at = hole;
-        loop {
-            at = self.following(at);
-            let cell = self.index[at];
-            if cell == 0 {
-                break;
-            }
-            let from_home = at.wrapping_sub(self.home((cell >> 32) as u32)) & mask;
-            if from_home >= at.wrapping_sub(hole) & mask {
-                self.index[hole] = cell;
-                hole = at;
-            }
-        }
-        self.index[hole] = 0;
     }
 
     fn link(&mut self, id: u32) {

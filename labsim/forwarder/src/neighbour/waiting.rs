@@ -6,15 +6,32 @@ use labsim_wire::EmitError;
 /// What a waiting packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waiting {
-    /// An inner packet for a member, ready but for its encapsulation.
-    ForMember {
-        /// Index of the member.
-        member: u16,
+    /// A packet that came in, ready but for its encapsulation.
+    Passing {
+        /// Why it goes on.
+        purpose: Purpose,
         /// Length of the frame that it came in, for its outcome's counter.
         frame: usize,
     },
     /// A packet of the forwarder's own.
     Answer(AnswerKind),
+}
+
+/// Why a packet goes on, and to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A client's packet, for its flow's member, by the member's index.
+    Request {
+        /// Index of the member.
+        member: u16,
+    },
+    /// A member's answer, for the flow's client.
+    Reply,
+    /// An ICMP error about a flow.
+    Error {
+        /// Index of the member that it is for; `None` if it is for the client.
+        member: Option<u16>,
+    },
 }
 
 /// What the forwarder says in its own name, for its counter.

@@ -1,0 +1,194 @@
+//! What changes in a packet on its way: TTL, addresses, ports, and every checksum that covers them
+//! (RFC 1624), also inside the packet that an ICMP error quotes.
+
+use labsim_wire::{EmitError, checksum, icmpv4, ipv4, protocol};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// Where a TCP or UDP header has its ports.
+const SOURCE_PORT: usize = 0;
+const DESTINATION_PORT: usize = 2;
+/// Where an IPv4 header has its addresses and its checksum.
+const CHECKSUM: usize = 10;
+const SOURCE: usize = 12;
+const DESTINATION: usize = 16;
+
+/// The ends that a packet gets, where they become others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) source: Option<Ipv4Addr>,
+    pub(super) destination: Option<Ipv4Addr>,
+    pub(super) source_port: Option<u16>,
+    pub(super) destination_port: Option<u16>,
+}
+
+impl Ends {
+    pub(super) fn with_source(self, source: SocketAddrV4) -> Self {
+        Self { source: Some(*source.ip()), source_port: Some(source.port()), ..self }
+    }
+
+    pub(super) fn with_destination(self, destination: SocketAddrV4) -> Self {
+        Self {
+            destination: Some(*destination.ip()),
+            destination_port: Some(destination.port()),
+            ..self
+        }
+    }
+
+    /// Another destination address, the ports as they are.
+    pub(super) fn with_address(self, destination: Ipv4Addr) -> Self {
+        Self { destination: Some(destination), ..self }
+    }
+
+    /// What becomes of the packets of the other direction.
+    pub(super) fn reversed(self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+        }
+    }
+
+    /// Changes the addresses of an IPv4 header and its checksum with them. The header has its
+    /// twenty bytes. Returns what happened to the words that a transport checksum covers too.
+    fn readdress(self, header: &mut [u8]) -> Change {
+        let mut change = Change::default();
+        for (at, address) in [(SOURCE, self.source), (DESTINATION, self.destination)] {
+            let Some(address) = address else { continue };
+            for (at, pair) in [at, at + 2].into_iter().zip(address.octets().chunks_exact(2)) {
+                change.put(header, at, [pair[0], pair[1]]);
+            }
+        }
+        change.apply(header, CHECKSUM);
+        change
+    }
+
+    /// Changes the ports at the beginning of `payload`, as far as they are there, and its checksum,
+    /// if that is there, with them and with the addresses.
+    fn renumber(self, transport: u8, payload: &mut [u8], mut change: Change) {
+        let sum_at = match transport {
+            protocol::TCP => 16,
+            protocol::UDP => 6,
+            _ => return,
+        };
+        let ports = [(SOURCE_PORT, self.source_port), (DESTINATION_PORT, self.destination_port)];
+        for (at, port) in ports {
+            if let Some(port) = port {
+                change.put(payload, at, port.to_be_bytes());
+            }
+        }
+        let is_udp = transport == protocol::UDP;
+        let absent = payload.get(sum_at..sum_at + 2).is_none_or(|sum| is_udp && sum == [0, 0]);
+        if absent {
+            return;
+        }
+        change.apply(payload, sum_at);
+        if is_udp && payload[sum_at..sum_at + 2] == [0, 0] {
+            // UDP's 0 says that there is none (RFC 768).
+            payload[sum_at..sum_at + 2].fill(0xff);
+        }
+    }
+}
+
+/// Words that went from one value to another, as RFC 1624's equation 3 adds them up.
+#[derive(Debug, Clone, Copy, Default)]
+struct Change(u32);
+
+impl Change {
+    /// Writes a word, if it is there.
+    fn put(&mut self, bytes: &mut [u8], at: usize, new: [u8; 2]) {
+        if let Some(word) = bytes.get_mut(at..at + 2) {
+            self.0 += u32::from(!u16::from_be_bytes([word[0], word[1]]));
+            self.0 += u32::from(u16::from_be_bytes(new));
+            word.copy_from_slice(&new);
+        }
+    }
+
+    /// Keeps the checksum at `at`, which is there, in step.
+    fn apply(self, bytes: &mut [u8], at: usize) {
+        if self.0 == 0 {
+            return;
+        }
+        let mut sum = u32::from(!u16::from_be_bytes([bytes[at], bytes[at + 1]])) + self.0;
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        bytes[at..at + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    }
+}
+
+/// What changes in a packet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Rewrite {
+    /// Take one off the TTL, which is above 1.
+    pub(super) decrement_ttl: bool,
+    pub(super) ends: Ends,
+    /// The ends of the packet that an ICMP error quotes; the packet is such an error.
+    pub(super) quoted: Option<Ends>,
+}
+
+impl Rewrite {
+    /// For a packet that was rewritten before it waited.
+    pub(super) const DONE: Self = Self {
+        decrement_ttl: false,
+        ends: Ends { source: None, destination: None, source_port: None, destination_port: None },
+        quoted: None,
+    };
+
+    /// A router's only change, and these ends.
+    pub(super) fn to(ends: Ends) -> Self {
+        Self { decrement_ttl: true, ends, quoted: None }
+    }
+
+    /// Copies a whole packet and changes it.
+    pub(super) fn copy(self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
+        out.copy_from_slice(packet);
+        let Ok(mut view) = ipv4::ViewMut::new(out) else { return Ok(()) };
+        if self.decrement_ttl {
+            let _ = view.decrement_ttl();
+        }
+        if self.ends == Ends::default() && self.quoted.is_none() {
+            return Ok(());
+        }
+        let (length, transport) = (view.view().header_length(), view.view().protocol());
+        let total = view.view().total_length();
+        let (header, payload) = out[..total].split_at_mut(length);
+        let change = self.ends.readdress(header);
+        match self.quoted {
+            Some(ends) => requote(payload, ends),
+            None => self.ends.renumber(transport, payload, change),
+        }
+        Ok(())
+    }
+
+    /// The header of a packet that is cut into fragments.
+    pub(super) fn header<'a>(self, header: ipv4::Header<'a>) -> ipv4::Header<'a> {
+        ipv4::Header {
+            ttl: header.ttl - u8::from(self.decrement_ttl),
+            source: self.ends.source.unwrap_or(header.source),
+            destination: self.ends.destination.unwrap_or(header.destination),
+            ..header
+        }
+    }
+
+    /// Changes the first fragment's payload, whose packet had the given header.
+    pub(super) fn first_payload(self, header: &ipv4::Header<'_>, payload: &mut [u8]) {
+        let mut addresses = [0; ipv4::MIN_HEADER_LEN];
+        addresses[SOURCE..DESTINATION].copy_from_slice(&header.source.octets());
+        addresses[DESTINATION..].copy_from_slice(&header.destination.octets());
+        let change = self.ends.readdress(&mut addresses);
+        self.ends.renumber(header.protocol, payload, change);
+    }
+}
+
+/// Changes the packet that an ICMP error quotes, whole or cut, and sums the message anew.
+fn requote(message: &mut [u8], ends: Ends) {
+    let Some(quoted) = message.get_mut(icmpv4::HEADER_LEN..) else { return };
+    let Ok(view) = ipv4::View::new_cut(quoted) else { return };
+    let (length, transport) = (view.header_length(), view.protocol());
+    let (header, payload) = quoted.split_at_mut(length);
+    let change = ends.readdress(header);
+    ends.renumber(transport, payload, change);
+    message[2..4].fill(0);
+    let sum = checksum::of(message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+}

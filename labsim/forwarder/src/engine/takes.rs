@@ -1,0 +1,37 @@
+//! Which packets the engine is to be given, for whoever feeds it.
+
+use super::Engine;
+use crate::SnatPorts;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What a data plane has to hand to the engine, beside ARP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Takes {
+    /// Every IPv4 packet to these addresses: VIPs, and addresses that stand in for clients. In
+    /// order, each once.
+    pub whole: Vec<IpAddr>,
+    /// The interface's own addresses that stand in for clients: TCP and UDP to `ports` of them, and
+    /// ICMP errors. The kernel must not answer that TCP and UDP, which it knows no socket for. In
+    /// order, each once.
+    pub shared: Vec<Ipv4Addr>,
+    /// The ports that stand in for clients'.
+    pub ports: SnatPorts,
+}
+
+impl Engine {
+    /// What this engine has to be given.
+    #[must_use]
+    pub fn takes(&self) -> Takes {
+        let stands = |shared| {
+            let addresses = self.snat.addresses().filter(move |address| address.shared == shared);
+            addresses.map(|address| address.ip)
+        };
+        let mut whole: Vec<IpAddr> = self.services.vips.keys().copied().collect();
+        whole.extend(stands(false).map(IpAddr::V4));
+        whole.sort_unstable();
+        whole.dedup();
+        let mut shared: Vec<Ipv4Addr> = stands(true).collect();
+        shared.sort_unstable();
+        Takes { whole, shared, ports: self.snat.range() }
+    }
+}

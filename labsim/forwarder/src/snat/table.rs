@@ -1,0 +1,203 @@
+//! The addresses with their ports, and the flows that hold them.
+
+use super::ports::Ports;
+use crate::SnatPorts;
+use crate::counters::SnatCounters;
+use crate::flow::{FlowId, Hasher, Index, Key};
+use labsim_wire::protocol;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// An address that stands in for clients.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) ip: Ipv4Addr,
+    /// It is the interface's own: the kernel uses it too, and only the range's ports are ours.
+    pub(crate) shared: bool,
+    /// Whether ARP requests for it are to be answered: it is on the interface's subnet, and the
+    /// kernel does not answer for it.
+    pub(crate) answers_arp: bool,
+}
+
+/// One address with what is free of it.
+#[derive(Debug)]
+struct Holder {
+    address: Address,
+    tcp: Ports,
+    udp: Ports,
+}
+
+/// Whose address and port a flow's packets carry towards the member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stand {
+    /// The number of the address.
+    address: u16,
+    pub(crate) as_whom: SocketAddrV4,
+}
+
+/// What a flow holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binding {
+    /// What the member's packets are recognised by.
+    reply: Key,
+    stand: Stand,
+    held: bool,
+}
+
+impl Binding {
+    /// The address and port that stand in for the client's.
+    pub(crate) const fn as_whom(&self) -> SocketAddrV4 {
+        self.stand.as_whom
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    range: SnatPorts,
+    holders: Vec<Holder>,
+    by_ip: HashMap<Ipv4Addr, u16>,
+    /// By flow number less one; as long as the highest number that ever held one.
+    bindings: Vec<Binding>,
+    /// By the hash of the reply's key.
+    index: Index,
+    hasher: Hasher,
+    pub(crate) counters: SnatCounters,
+}
+
+impl Table {
+    /// For up to `flows` flows that stand in as one of `addresses`, each there once. Without
+    /// addresses it takes no memory.
+    pub(crate) fn new(
+        range: SnatPorts,
+        addresses: Vec<Address>,
+        flows: usize,
+        hasher: Hasher,
+    ) -> Self {
+        let flows = if addresses.is_empty() { 0 } else { flows };
+        let by_ip = addresses.iter().zip(0..).map(|(address, number)| (address.ip, number));
+        Self {
+            range,
+            by_ip: by_ip.collect(),
+            holders: addresses
+                .into_iter()
+                .map(|address| Holder { address, tcp: Ports::new(range), udp: Ports::new(range) })
+                .collect(),
+            bindings: Vec::with_capacity(flows),
+            index: Index::new(flows),
+            hasher,
+            counters: SnatCounters::default(),
+        }
+    }
+
+    /// Whether there is no address at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.holders.is_empty()
+    }
+
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.holders.iter().map(|holder| &holder.address)
+    }
+
+    pub(crate) fn address(&self, ip: Ipv4Addr) -> Option<&Address> {
+        let number = self.by_ip.get(&ip)?;
+        Some(&self.holders[usize::from(*number)].address)
+    }
+
+    /// The ports that are ours on every address.
+    pub(crate) fn range(&self) -> SnatPorts {
+        self.range
+    }
+
+    /// Finds an address, the first of `addresses` that has one, and a port for a client's flow: the
+    /// client's own port if it may be kept, else the one that was free for longest. `to` is whom
+    /// the translated packets are for.
+    ///
+    /// The kernel must not see the flow on an address that it shares, so only ports of the range
+    /// are kept there.
+    pub(crate) fn choose(
+        &mut self,
+        addresses: impl Iterator<Item = u16>,
+        client_port: u16,
+        to: SocketAddrV4,
+        transport: u8,
+    ) -> Option<Stand> {
+        for number in addresses {
+            let holder = &mut self.holders[usize::from(number)];
+            let ip = holder.address.ip;
+            let shared = holder.address.shared;
+            let ports = holder.ports(transport);
+            let kept = if self.range.contains(client_port) {
+                ports.take_this(client_port)
+            } else {
+                let as_whom = SocketAddrV4::new(ip, client_port);
+                !shared && client_port != 0 && !self.holds(&Key::v4(to, as_whom, transport))
+            };
+            let taken = if kept {
+                Some(client_port)
+            } else {
+                self.holders[usize::from(number)].ports(transport).take()
+            };
+            if let Some(port) = taken {
+                let counter = if kept {
+                    &mut self.counters.ports_kept
+                } else {
+                    &mut self.counters.ports_changed
+                };
+                *counter += 1;
+                return Some(Stand { address: number, as_whom: SocketAddrV4::new(ip, port) });
+            }
+        }
+        self.counters.exhausted += 1;
+        None
+    }
+
+    /// The flow stands in as that from here on; its member answers from `from`.
+    pub(crate) fn bind(&mut self, flow: FlowId, stand: Stand, from: SocketAddrV4, transport: u8) {
+        let reply = Key::v4(from, stand.as_whom, transport);
+        let binding = Binding { reply, stand, held: true };
+        let place = flow.number() as usize - 1;
+        // Room for all was reserved at the start.
+        while self.bindings.len() <= place {
+            self.bindings.push(Binding { held: false, ..binding });
+        }
+        self.bindings[place] = binding;
+        self.index.insert(self.hasher.hash(&reply), flow.number());
+        self.counters.ports += 1;
+    }
+
+    /// The flow is forgotten: what it held is free.
+    pub(crate) fn release(&mut self, flow: FlowId) {
+        let Some(binding) = self.bindings.get_mut(flow.number() as usize - 1) else { return };
+        if !std::mem::take(&mut binding.held) {
+            return;
+        }
+        let Binding { reply, stand, .. } = *binding;
+        self.index.remove(self.hasher.hash(&reply), flow.number());
+        let ports = self.holders[usize::from(stand.address)].ports(reply.protocol());
+        ports.give_back(stand.as_whom.port());
+        self.counters.ports -= 1;
+    }
+
+    /// What the flow holds, if anything.
+    pub(crate) fn of(&self, flow: FlowId) -> Option<&Binding> {
+        self.bindings.get(flow.number() as usize - 1).filter(|binding| binding.held)
+    }
+
+    /// The flow that a member's packet answers.
+    pub(crate) fn find(&self, reply: &Key) -> Option<FlowId> {
+        let number = self.index.find(self.hasher.hash(reply), |number| {
+            self.bindings[number as usize - 1].reply == *reply
+        });
+        number.map(FlowId::of)
+    }
+
+    fn holds(&self, reply: &Key) -> bool {
+        self.find(reply).is_some()
+    }
+}
+
+impl Holder {
+    fn ports(&mut self, transport: u8) -> &mut Ports {
+        if transport == protocol::TCP { &mut self.tcp } else { &mut self.udp }
+    }
+}
