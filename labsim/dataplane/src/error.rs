@@ -32,6 +32,23 @@ pub enum Error {
         /// The setting, as a dotted key.
         setting: String,
     },
+    /// The kernel may give its own sockets a port that is to stand in for a client's.
+    #[error(
+        "snat_ports {first} to {last} overlap the ports that the kernel gives to its own sockets \
+         ({setting} is {kernel_first} to {kernel_last}); change one of the two"
+    )]
+    PortsCollide {
+        /// The lowest port that stands in for clients'.
+        first: u16,
+        /// The highest.
+        last: u16,
+        /// The setting, as a dotted key.
+        setting: &'static str,
+        /// The lowest port of the kernel's.
+        kernel_first: u16,
+        /// The highest.
+        kernel_last: u16,
+    },
     /// A call to the kernel failed.
     #[error("{what}: {source}")]
     System {

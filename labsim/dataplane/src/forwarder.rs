@@ -53,9 +53,7 @@ pub fn run_with(
     let links = LinkEvents::open()?;
     let arm = Arm::read(&config.interface)?;
     let engine = Engine::new(config, arm.port.clone(), &arm.routes).map_err(Error::Config)?;
-    let vips: Vec<_> =
-        config.virtual_servers.values().map(|server| server.destination.ip()).collect();
-    let mut path = Path::open(&arm, &vips, engine)?;
+    let mut path = Path::open(&arm, engine)?;
     let mut control = Control::new(control);
     // Only a matter of latency: a kernel that refuses it changes nothing else.
     let _ = latency::prefer_short_slices();

@@ -8,6 +8,7 @@ pub mod forwarder;
 mod kernel;
 pub mod latency;
 mod packet;
+mod silence;
 mod socket;
 
 pub use error::Error;

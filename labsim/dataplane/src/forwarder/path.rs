@@ -4,9 +4,9 @@ use crate::kernel::Arm;
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Work};
 use crate::packet::ring::{Received, Ring};
+use crate::silence::Silence;
 use crate::{Error, Event, SocketCounters};
 use labsim_forwarder::{Engine, Instant};
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub(super) struct Path {
     ring: Ring,
     batch: Batch,
     engine: Engine,
+    /// Keeps the kernel from answering what is the engine's, as long as it lives.
+    _silence: Option<Silence>,
     /// Room for one segment of a frame of many.
     segment: Box<[u8]>,
     counters: SocketCounters,
@@ -27,12 +29,15 @@ pub(super) struct Path {
 
 impl Path {
     /// Opens both sides of the interface; frames come in from here on.
-    pub(super) fn open(arm: &Arm, vips: &[IpAddr], engine: Engine) -> Result<Self, Error> {
+    pub(super) fn open(arm: &Arm, engine: Engine) -> Result<Self, Error> {
+        let takes = engine.takes();
+        let silence = Silence::over(arm, &takes)?;
         let mtu = arm.port.mtu;
         Ok(Self {
             batch: Batch::open(arm.index, mtu)?,
-            ring: Ring::open(arm.index, mtu, vips)?,
+            ring: Ring::open(arm.index, mtu, &takes)?,
             engine,
+            _silence: silence,
             segment: vec![0; mtu + 14].into_boxed_slice(),
             counters: SocketCounters::default(),
             start: std::time::Instant::now(),

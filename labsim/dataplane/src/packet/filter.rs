@@ -1,21 +1,32 @@
 //! The kernel's part of the choice: a classic BPF program that lets through only what the
-//! forwarder may care about, so that all other traffic costs it nothing.
+//! forwarder may care about, so that all other traffic costs it nothing; and one that keeps the
+//! kernel itself from what is the forwarder's alone ([`crate::silence`]).
 
+use labsim_forwarder::{SnatPorts, Takes};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// One instruction, as `struct sock_filter` (linux/filter.h) has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Instruction {
-    code: u16,
-    jump_true: u8,
-    jump_false: u8,
-    value: u32,
+    pub(crate) code: u16,
+    pub(crate) jump_true: u8,
+    pub(crate) jump_false: u8,
+    pub(crate) value: u32,
 }
 
 const LOAD_WORD: u16 = 0x20;
 const LOAD_HALF: u16 = 0x28;
+const LOAD_BYTE: u16 = 0x30;
+/// Relative to the IPv4 header's length, which is in the index register.
+const LOAD_HALF_AFTER: u16 = 0x48;
+const LOAD_BYTE_AFTER: u16 = 0x50;
+/// Loads four times a byte's lower half into the index register.
+const LOAD_HEADER_LENGTH: u16 = 0xb1;
 const JUMP_EQUAL: u16 = 0x15;
+const JUMP_GREATER: u16 = 0x25;
+const JUMP_GREATER_OR_EQUAL: u16 = 0x35;
+const JUMP_ANY_BIT: u16 = 0x45;
 const RETURN: u16 = 0x06;
 /// `SKF_AD_OFF + SKF_AD_PKTTYPE` and `SKF_AD_VLAN_TAG_PRESENT`.
 const PACKET_TYPE: u32 = (-0x1000i32 + 4) as u32;
@@ -23,15 +34,25 @@ const VLAN_TAG_PRESENT: u32 = (-0x1000i32 + 48) as u32;
 /// A frame to another host (`PACKET_OTHERHOST`): a bridge floods what it has not learned yet.
 const OTHER_HOST: u32 = 3;
 const ETHERTYPE: u32 = 12;
-const IPV4_DESTINATION: u32 = 14 + 16;
+const IPV4: u32 = 14;
+const IPV4_FRAGMENT: u32 = IPV4 + 6;
+const FRAGMENT_OFFSET: u32 = 0x1fff;
+const IPV4_PROTOCOL: u32 = IPV4 + 9;
+const IPV4_DESTINATION: u32 = IPV4 + 16;
 const WHOLE: u32 = u32::MAX;
 /// `BPF_MAXINSNS` is 4096; beyond this many VIPs the engine sorts out itself.
-const MOST_VIPS: usize = 2_000;
+const MOST_VIPS: usize = 1_900;
+/// The jumps from shared addresses reach no further.
+const MOST_SHARED: usize = 200;
+/// `TC_ACT_SHOT` and `TC_ACT_UNSPEC` (linux/pkt_cls.h).
+const DROP: u32 = 2;
+const GO_ON: u32 = u32::MAX;
 
-/// ARP, and IPv4 to one of `vips`; frames to this host, broadcast or multicast, without a VLAN
-/// tag.
-pub(crate) fn program(vips: &[IpAddr]) -> Vec<Instruction> {
-    let vips: Vec<Ipv4Addr> = vips
+/// ARP, and IPv4 that the engine takes; frames to this host, broadcast or multicast, without a
+/// VLAN tag.
+pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
+    let vips: Vec<Ipv4Addr> = takes
+        .whole
         .iter()
         .filter_map(|vip| match vip {
             IpAddr::V4(vip) => Some(*vip),
@@ -51,7 +72,7 @@ pub(crate) fn program(vips: &[IpAddr]) -> Vec<Instruction> {
         when(0x0800),
         give(0),
     ];
-    if vips.len() > MOST_VIPS {
+    if vips.len() > MOST_VIPS || takes.shared.len() > MOST_SHARED {
         program.push(give(WHOLE));
         return program;
     }
@@ -60,12 +81,86 @@ pub(crate) fn program(vips: &[IpAddr]) -> Vec<Instruction> {
         program.push(unless(vip.to_bits()));
         program.push(give(WHOLE));
     }
-    program.push(give(0));
+    shared(&mut program, &takes.shared, takes.ports, Icmp::Errors, WHOLE, 0);
     program
+}
+
+/// A program for the traffic control of the interface (cls_bpf): drops TCP and UDP that is for the
+/// shared addresses' translated ports, and says nothing about anything else. `None` if there is no
+/// such address, or if there are too many.
+pub(crate) fn drop_translated(takes: &Takes) -> Option<Vec<Instruction>> {
+    if takes.shared.is_empty() || takes.shared.len() > MOST_SHARED {
+        return None;
+    }
+    let mut program = vec![
+        load(LOAD_WORD, VLAN_TAG_PRESENT),
+        when(0),
+        give(GO_ON),
+        load(LOAD_HALF, ETHERTYPE),
+        when(0x0800),
+        give(GO_ON),
+        load(LOAD_WORD, IPV4_DESTINATION),
+    ];
+    shared(&mut program, &takes.shared, takes.ports, Icmp::None, DROP, GO_ON);
+    Some(program)
+}
+
+/// Which ICMP is the forwarder's as well as the kernel's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Icmp {
+    Errors,
+    None,
+}
+
+/// With the destination address loaded: gives `hit` for what is the forwarder's on a shared
+/// address, and `miss` for everything else.
+fn shared(
+    program: &mut Vec<Instruction>,
+    addresses: &[Ipv4Addr],
+    ports: SnatPorts,
+    icmp: Icmp,
+    hit: u32,
+    miss: u32,
+) {
+    const HIT: u8 = 15;
+    const MISS: u8 = 14;
+    // Each jumps over the addresses after it, and over the end of those that are not here.
+    for (after, address) in (0..addresses.len() as u8).rev().zip(addresses) {
+        program.push(jump(JUMP_EQUAL, address.to_bits(), after + 1, 0));
+    }
+    program.push(give(miss));
+    let to = |from: u8, place: u8| place - from - 1;
+    let (first, last) = (u32::from(ports.first), u32::from(ports.last));
+    let icmp_number = u32::from(labsim_wire::protocol::ICMP);
+    let from_icmp = if icmp == Icmp::Errors { to(4, 10) } else { to(4, MISS) };
+    program.extend([
+        load(LOAD_HALF, IPV4_FRAGMENT),
+        jump(JUMP_ANY_BIT, FRAGMENT_OFFSET, to(1, MISS), 0),
+        load(LOAD_HEADER_LENGTH, IPV4),
+        load(LOAD_BYTE, IPV4_PROTOCOL),
+        jump(JUMP_EQUAL, icmp_number, from_icmp, 0),
+        jump(JUMP_EQUAL, u32::from(labsim_wire::protocol::TCP), to(5, 7), 0),
+        jump(JUMP_EQUAL, u32::from(labsim_wire::protocol::UDP), 0, to(6, MISS)),
+        // The destination port.
+        load(LOAD_HALF_AFTER, IPV4 + 2),
+        jump(JUMP_GREATER_OR_EQUAL, first, 0, to(8, MISS)),
+        jump(JUMP_GREATER, last, to(9, MISS), to(9, HIT)),
+        // The ICMP type: unreachable, time exceeded, parameter problem.
+        load(LOAD_BYTE_AFTER, IPV4),
+        jump(JUMP_EQUAL, 3, to(11, HIT), 0),
+        jump(JUMP_EQUAL, 11, to(12, HIT), 0),
+        jump(JUMP_EQUAL, 12, to(13, HIT), to(13, MISS)),
+        give(miss),
+        give(hit),
+    ]);
 }
 
 const fn load(code: u16, value: u32) -> Instruction {
     Instruction { code, jump_true: 0, jump_false: 0, value }
+}
+
+const fn jump(code: u16, value: u32, jump_true: u8, jump_false: u8) -> Instruction {
+    Instruction { code, jump_true, jump_false, value }
 }
 
 /// Runs the next instruction only if what was loaded is `value`.
@@ -84,52 +179,84 @@ const fn give(value: u32) -> Instruction {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Instruction, JUMP_EQUAL, LOAD_HALF, LOAD_WORD, OTHER_HOST, PACKET_TYPE, RETURN,
-        VLAN_TAG_PRESENT, program,
-    };
-    use std::net::IpAddr;
+    use super::*;
 
     /// Runs a program as the kernel would: a load beyond the frame's end drops the frame.
-    fn passes(program: &[Instruction], frame: &[u8], packet_type: u32, vlan: u32) -> bool {
-        let (mut at, mut loaded) = (0, 0);
+    fn result(program: &[Instruction], frame: &[u8], packet_type: u32, vlan: u32) -> u32 {
+        let (mut at, mut loaded, mut index) = (0, 0, 0);
         loop {
-            let instruction = program[at];
+            let Instruction { code, jump_true, jump_false, value } = program[at];
             at += 1;
-            match (instruction.code, instruction.value) {
+            match (code, value) {
                 (LOAD_WORD, PACKET_TYPE) => loaded = packet_type,
                 (LOAD_WORD, VLAN_TAG_PRESENT) => loaded = vlan,
-                (LOAD_WORD | LOAD_HALF, offset) => {
-                    let length = if instruction.code == LOAD_WORD { 4 } else { 2 };
-                    let offset = offset as usize;
-                    let Some(bytes) = frame.get(offset..offset + length) else { return false };
+                (LOAD_HEADER_LENGTH, offset) => {
+                    let Some(byte) = frame.get(offset as usize) else { return 0 };
+                    index = usize::from(byte & 0xf) * 4;
+                }
+                (LOAD_WORD | LOAD_HALF | LOAD_BYTE | LOAD_HALF_AFTER | LOAD_BYTE_AFTER, offset) => {
+                    let (length, after) = match code {
+                        LOAD_WORD => (4, 0),
+                        LOAD_HALF => (2, 0),
+                        LOAD_BYTE => (1, 0),
+                        LOAD_HALF_AFTER => (2, index),
+                        _ => (1, index),
+                    };
+                    let offset = offset as usize + after;
+                    let Some(bytes) = frame.get(offset..offset + length) else { return 0 };
                     loaded = bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
                 }
-                (JUMP_EQUAL, value) => {
-                    let jump = if loaded == value {
-                        instruction.jump_true
-                    } else {
-                        instruction.jump_false
+                (JUMP_EQUAL | JUMP_GREATER | JUMP_GREATER_OR_EQUAL | JUMP_ANY_BIT, value) => {
+                    let holds = match code {
+                        JUMP_EQUAL => loaded == value,
+                        JUMP_GREATER => loaded > value,
+                        JUMP_GREATER_OR_EQUAL => loaded >= value,
+                        _ => loaded & value != 0,
                     };
-                    at += usize::from(jump);
+                    at += usize::from(if holds { jump_true } else { jump_false });
                 }
-                (RETURN, value) => return value != 0,
+                (RETURN, value) => return value,
                 other => panic!("{other:?} is no instruction of ours"),
             }
+        }
+    }
+
+    fn passes(program: &[Instruction], frame: &[u8], packet_type: u32, vlan: u32) -> bool {
+        result(program, frame, packet_type, vlan) != 0
+    }
+
+    fn takes(whole: &[[u8; 4]], shared: &[[u8; 4]]) -> Takes {
+        Takes {
+            whole: whole.iter().map(|address| IpAddr::from(*address)).collect(),
+            shared: shared.iter().map(|address| Ipv4Addr::from(*address)).collect(),
+            ports: SnatPorts::default(),
         }
     }
 
     fn ipv4(destination: [u8; 4]) -> Vec<u8> {
         let mut frame = vec![0; 54];
         frame[12..14].copy_from_slice(&[8, 0]);
+        frame[14] = 0x45;
         frame[30..34].copy_from_slice(&destination);
+        frame
+    }
+
+    /// To an address, of a protocol, with two words at the place of the ports, behind options of
+    /// some length.
+    fn packet(destination: [u8; 4], protocol: u8, words: [u16; 2], options: u8) -> Vec<u8> {
+        let mut frame = ipv4(destination);
+        frame[14] = 0x45 + options;
+        frame[23] = protocol;
+        let at = 34 + usize::from(options) * 4;
+        frame.resize(at + 20, 0);
+        frame[at..at + 2].copy_from_slice(&words[0].to_be_bytes());
+        frame[at + 2..at + 4].copy_from_slice(&words[1].to_be_bytes());
         frame
     }
 
     #[test]
     fn only_arp_and_packets_to_the_vips_pass() {
-        let vips: Vec<IpAddr> = vec![[172, 16, 4, 99].into(), [172, 16, 4, 100].into()];
-        let program = program(&vips);
+        let program = program(&takes(&[[172, 16, 4, 99], [172, 16, 4, 100]], &[]));
         assert!(passes(&program, &ipv4([172, 16, 4, 99]), 0, 0));
         assert!(passes(&program, &ipv4([172, 16, 4, 100]), 0, 0));
         assert!(!passes(&program, &ipv4([172, 16, 4, 101]), 0, 0));
@@ -143,18 +270,67 @@ mod tests {
 
     #[test]
     fn frames_for_others_and_tagged_frames_do_not_pass() {
-        let program = program(&[[172, 16, 4, 99].into()]);
+        let program = program(&takes(&[[172, 16, 4, 99]], &[]));
         assert!(!passes(&program, &ipv4([172, 16, 4, 99]), OTHER_HOST, 0));
         assert!(!passes(&program, &ipv4([172, 16, 4, 99]), 0, 1));
         assert!(!passes(&program, &ipv4([172, 16, 4, 99])[..33], 0, 0));
     }
 
     #[test]
-    fn more_vips_than_a_program_can_hold_let_all_ipv4_pass() {
-        let vips: Vec<IpAddr> =
-            (0..5000u32).map(|n| std::net::Ipv4Addr::from_bits(n).into()).collect();
-        let program = program(&vips);
+    fn of_a_shared_address_only_translated_ports_and_icmp_errors_pass() {
+        const OWN: [u8; 4] = [10, 9, 9, 2];
+        let takes = takes(&[[172, 16, 4, 99]], &[[10, 9, 9, 7], OWN, [10, 9, 9, 8]]);
+        let ring = program(&takes);
+        let silence = drop_translated(&takes).unwrap();
+        for (protocol, words, passed, dropped) in [
+            (6, [49, 60_999], false, false),
+            (6, [49, 61_000], true, true),
+            (6, [49, 64_999], true, true),
+            (6, [49, 65_000], false, false),
+            (6, [61_000, 49], false, false),
+            (17, [1812, 61_001], true, true),
+            (1, [0x0300, 0], true, false),
+            (1, [0x0b00, 0], true, false),
+            (1, [0x0c00, 0], true, false),
+            (1, [0x0800, 61_000], false, false),
+            (1, [0x0000, 61_000], false, false),
+            (47, [0, 61_000], false, false),
+        ] {
+            for options in [0, 10] {
+                let frame = packet(OWN, protocol, words, options);
+                assert_eq!(passes(&ring, &frame, 0, 0), passed, "{protocol} {words:?}");
+                let expected = if dropped { DROP } else { GO_ON };
+                assert_eq!(result(&silence, &frame, 0, 0), expected, "{protocol} {words:?}");
+                assert_eq!(result(&silence, &frame, 0, 1), GO_ON, "a VLAN's");
+            }
+            let elsewhere = packet([10, 9, 9, 3], protocol, words, 0);
+            assert_eq!(result(&silence, &elsewhere, 0, 0), GO_ON);
+            assert!(!passes(&ring, &elsewhere, 0, 0));
+            let vip = packet([172, 16, 4, 99], protocol, words, 0);
+            assert_eq!(result(&silence, &vip, 0, 0), GO_ON);
+            assert!(passes(&ring, &vip, 0, 0));
+        }
+        let mut fragment = packet(OWN, 6, [49, 61_000], 0);
+        fragment[21] = 1;
+        assert!(!passes(&ring, &fragment, 0, 0));
+        assert_eq!(result(&silence, &fragment, 0, 0), GO_ON);
+    }
+
+    #[test]
+    fn without_a_shared_address_nothing_is_dropped() {
+        assert_eq!(drop_translated(&takes(&[[1, 2, 3, 4]], &[])), None);
+    }
+
+    #[test]
+    fn more_addresses_than_a_program_can_hold_let_all_ipv4_pass() {
+        let many: Vec<[u8; 4]> = (0..5000u32).map(u32::to_be_bytes).collect();
+        let program = program(&takes(&many, &[]));
         assert!(program.len() < 4096);
         assert!(passes(&program, &ipv4([1, 2, 3, 4]), 0, 0));
+        let program = super::program(&takes(&many[..1900], &many[2000..2200]));
+        assert!(program.len() < 4096);
+        assert!(!passes(&program, &ipv4([1, 2, 3, 4]), 0, 0));
+        assert!(passes(&program, &packet(many[2000], 6, [0, 61_000], 0), 0, 0));
+        assert!(passes(&program, &packet(many[2199], 6, [0, 61_000], 0), 0, 0));
     }
 }

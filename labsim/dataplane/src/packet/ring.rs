@@ -4,9 +4,9 @@
 
 use super::filter::{self, Instruction};
 use crate::{Error, SocketCounters, socket};
+use labsim_forwarder::Takes;
 use nix::sys::socket::{MsgFlags, recv};
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -86,7 +86,7 @@ struct Statistics {
 impl Ring {
     /// Opens the ring on an interface of the calling thread's namespace. Frames are in it from
     /// here on.
-    pub(crate) fn open(interface: u32, mtu: usize, vips: &[IpAddr]) -> Result<Self, Error> {
+    pub(crate) fn open(interface: u32, mtu: usize, takes: &Takes) -> Result<Self, Error> {
         let socket = super::open()?;
         let fd = socket.as_fd();
         let packet = libc::SOL_PACKET;
@@ -98,7 +98,7 @@ impl Ring {
         set(libc::PACKET_VNET_HDR, 1, "PACKET_VNET_HDR")?;
         set(libc::PACKET_COPY_THRESH, 1, "PACKET_COPY_THRESH")?;
         socket::ignore_outgoing(fd)?;
-        attach(fd, &filter::program(vips))?;
+        attach(fd, &filter::program(takes))?;
         let slot_bytes = (mtu + 14 + SLOT_OVERHEAD).next_power_of_two().max(2048);
         let block_size = BLOCK_BYTES.max(slot_bytes as u32);
         let request = Request {
