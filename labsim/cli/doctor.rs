@@ -37,7 +37,7 @@ pub(crate) fn doctor(args: &args::Doctor) -> Exit {
             }
         }
     }
-    for Loaded { file, scenario } in &loaded {
+    for Loaded { file, scenario, .. } in &loaded {
         match labsim_runner::rehearse(scenario) {
             Ok(way) => say::line(format_args!("{}: can run here; tunnel: {way}", file.display())),
             Err(reason) => {
@@ -53,8 +53,10 @@ pub(crate) fn doctor(args: &args::Doctor) -> Exit {
 fn instead(feature: Feature) -> Option<&'static str> {
     match feature {
         Feature::Tun => Some("labsim uses one end of a veth pair in its place"),
-        Feature::KernelIpip => Some("labsim's own decapsulator takes its place"),
-        Feature::KernelGre | Feature::Netem => Some("no scenario of this version needs it"),
+        Feature::KernelIpip | Feature::KernelGre => {
+            Some("labsim's own decapsulator takes its place")
+        }
+        Feature::Netem => Some("no scenario of this version needs it"),
         Feature::NetworkNamespaces
         | Feature::Veth
         | Feature::Bridge

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Loaded {
     pub(crate) file: PathBuf,
     pub(crate) scenario: Scenario,
+    /// What reading it warned about, `file:line:column: sentence` each.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The scenarios behind `paths`, all valid; otherwise everything wrong with them has been said.
@@ -17,7 +19,10 @@ pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
     let mut count = 0;
     for file in files {
         match labsim_scenario::load(&file) {
-            Ok(scenario) => loaded.push(Loaded { file, scenario }),
+            Ok(labsim_scenario::Loaded { scenario, warnings }) => {
+                let warnings = warnings.iter().map(in_a_line).collect();
+                loaded.push(Loaded { file, scenario, warnings });
+            }
             Err(mistakes) => {
                 say::mistakes(&mistakes);
                 count += mistakes.len();
@@ -41,6 +46,15 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     })
 }
 
+/// Without the line that a mistake is about.
+fn in_a_line(mistake: &labsim_yaml::Mistake) -> String {
+    let labsim_yaml::Mistake { file, line, column, message, .. } = mistake;
+    match line {
+        0 => format!("{file}: {message}"),
+        _ => format!("{file}:{line}:{column}: {message}"),
+    }
+}
+
 /// `1 mistake`, `3 mistakes`.
 pub(crate) fn total(count: usize) -> String {
     if count == 1 { "1 mistake".into() } else { format!("{count} mistakes") }
@@ -50,7 +64,7 @@ pub(crate) fn total(count: usize) -> String {
 pub(crate) fn same_names(loaded: &[Loaded]) -> Vec<String> {
     let mut first: std::collections::BTreeMap<&str, &Path> = std::collections::BTreeMap::new();
     let mut clashes = Vec::new();
-    for Loaded { file, scenario } in loaded {
+    for Loaded { file, scenario, .. } in loaded {
         let name = scenario.name.as_str();
         if let Some(other) = first.insert(name, file) {
             clashes.push(format!(

@@ -59,8 +59,10 @@ pub(crate) fn run(args: &args::Run) -> Exit {
             Rights::UserNamespace => "user namespace".into(),
         },
     };
-    let work: Vec<Work> =
-        loaded.into_iter().map(|Loaded { file, scenario }| Work { file, scenario }).collect();
+    let work: Vec<Work> = loaded
+        .into_iter()
+        .map(|Loaded { file, scenario, warnings }| Work { file, scenario, warnings })
+        .collect();
     let sinks = Sinks::new(sinks);
     let tell = |scenario: Option<&str>, event| sinks.tell(scenario, event);
     let totals = labsim_runner::run(&work, &options, &tell, &cancelled);

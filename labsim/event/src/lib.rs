@@ -49,6 +49,12 @@ pub enum Event {
         /// Its file.
         file: PathBuf,
     },
+    /// What reading the scenario's file warned about: it is allowed and cannot work, as the file
+    /// may be there to show.
+    Warned {
+        /// `file:line:column: sentence`.
+        warning: String,
+    },
     /// The lab stands: links are up, addresses and routes are set.
     LabBuilt {
         /// Nodes, the hidden switch namespace not among them.
@@ -81,11 +87,14 @@ pub enum Event {
     StepEnded {
         /// Its name.
         step: String,
-        /// `pass`, `fail`, `error`, `refused`, `timeout`.
+        /// `pass`, `fail`, `error`, `refused`, `timeout`, `paused`; `mixed` of several logins that
+        /// ended differently, `done` of a step that makes none.
         result: String,
-        /// What was said or what went wrong.
+        /// What was said or what went wrong; of several logins how many ended how, and their times.
         detail: String,
-        /// The client's own address and port, once connected.
+        /// How many logins or requests it made.
+        attempts: usize,
+        /// The client's own address and port, if there was one login and it got so far.
         #[serde(skip_serializing_if = "Option::is_none")]
         local: Option<SocketAddr>,
         /// How long it took.
@@ -120,6 +129,8 @@ pub enum Event {
     },
     /// An expectation was judged.
     Judged {
+        /// The expectation's name in its file; empty for a finding about the run itself.
+        name: String,
         /// Whether it holds.
         passed: bool,
         /// The file's sentence for this outcome.

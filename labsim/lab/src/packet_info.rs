@@ -14,7 +14,7 @@ use nix::sys::socket::{
 };
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 /// A datagram that was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +43,10 @@ pub fn enable(socket: &UdpSocket) -> io::Result<()> {
 ///
 /// # Errors
 /// `WouldBlock` if there is none and the socket does not block, and those of recvmsg(2).
-pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
+pub fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
     let mut control = cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo);
     let mut parts = [IoSliceMut::new(buffer)];
-    let descriptor = socket.as_raw_fd();
+    let descriptor = socket.as_fd().as_raw_fd();
     let flags = MsgFlags::empty();
     let message = recvmsg::<SockaddrStorage>(descriptor, &mut parts, Some(&mut control), flags)?;
     let to = message.cmsgs()?.find_map(|it| match it {
@@ -66,7 +66,7 @@ pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
 /// `WouldBlock` if the queue is full and the socket does not block, and those of sendmsg(2): `from`
 /// is not the host's address, for one.
 pub fn send(
-    socket: &UdpSocket,
+    socket: &impl AsFd,
     bytes: &[u8],
     to: SocketAddr,
     from: Option<IpAddr>,
@@ -88,7 +88,8 @@ pub fn send(
         }
     };
     let to = SockaddrStorage::from(to);
-    sendmsg(socket.as_raw_fd(), &parts, control.as_slice(), MsgFlags::empty(), Some(&to))?;
+    let descriptor = socket.as_fd().as_raw_fd();
+    sendmsg(descriptor, &parts, control.as_slice(), MsgFlags::empty(), Some(&to))?;
     Ok(())
 }
 

@@ -36,6 +36,8 @@ pub struct Terminal<W> {
 struct Block {
     doing: String,
     way: Vec<String>,
+    warnings: String,
+    steps: String,
     judged: String,
     why: String,
     frames: usize,
@@ -59,6 +61,11 @@ impl<W: Write + Send> Terminal<W> {
         let block = self.running.entry(name.to_owned()).or_default();
         match event {
             Event::ScenarioStarted { .. } => block.doing = "building the lab".into(),
+            Event::Warned { warning } => {
+                let mark = self.paint("33", "!");
+                let block = self.running.entry(name.to_owned()).or_default();
+                let _ = writeln!(block.warnings, "  {mark} {warning}");
+            }
             Event::LabBuilt { nodes, links, tunnel, took_ms } => {
                 block.doing = "starting servers and captures".into();
                 block.way.push(format!("{nodes} nodes and {links} links in {took_ms:.1} ms"));
@@ -71,12 +78,16 @@ impl<W: Write + Send> Terminal<W> {
                 }
             }
             Event::StepStarted { step, .. } => block.doing = format!("step {step}"),
+            // One login speaks in the expectations; of several, the figures are told here.
+            Event::StepEnded { step, detail, attempts: 2.., .. } => {
+                let _ = writeln!(block.steps, "  step {step}: {detail}");
+            }
             Event::Observed { frames, dropped, .. } => {
                 block.doing = "judging".into();
                 block.frames = *frames;
                 block.dropped = *dropped;
             }
-            Event::Judged { passed, sentence, place, expected, seen, frames } => {
+            Event::Judged { name: _, passed, sentence, place, expected, seen, frames } => {
                 write_judged(
                     &mut block.judged,
                     if *passed { &good } else { &bad },
@@ -142,6 +153,8 @@ impl<W: Write + Send> Terminal<W> {
                 let _ = writeln!(text, "{word} {name}: {}", reason.replace('\n', "\n  "));
             }
         }
+        text.push_str(&block.warnings);
+        text.push_str(&block.steps);
         // The cause first: it is what the reader of a failure came for.
         text.push_str(&block.why);
         text.push_str(&block.judged);
@@ -259,6 +272,7 @@ mod tests {
 
     fn judged(name: &str, passed: bool, sentence: &str) -> Told {
         let event = Event::Judged {
+            name: "n".into(),
             passed,
             sentence: sentence.into(),
             place: "x.yaml:9".into(),
@@ -341,6 +355,30 @@ mod tests {
         assert_eq!(line, "[0/0] a-scenario-wi");
         let text = printed(style, vec![started("a"), ended("a", Outcome::Passed, None)]);
         assert!(text.contains("\r\x1b[KPASS a"), "{text:?}");
+    }
+
+    #[test]
+    fn warnings_stand_below_the_result() {
+        let warned = told(Some("a"), Event::Warned { warning: "a.yaml:3:1: no".into() });
+        let text = printed(PIPE, vec![started("a"), warned, ended("a", Outcome::Passed, None)]);
+        assert!(text.ends_with("\n  ! a.yaml:3:1: no\n"), "{text}");
+    }
+
+    #[test]
+    fn many_logins_are_summed_up_and_one_is_not() {
+        let step = |attempts| Event::StepEnded {
+            step: "logins".into(),
+            result: "pass".into(),
+            detail: format!("{attempts} logins"),
+            attempts,
+            local: None,
+            took_ms: 1.0,
+        };
+        let events = [1, 300].map(|attempts| told(Some("a"), step(attempts)));
+        let events = [vec![started("a")], events.into(), vec![ended("a", Outcome::Passed, None)]];
+        let text = printed(PIPE, events.concat());
+        assert!(text.contains("  step logins: 300 logins\n"), "{text}");
+        assert!(!text.contains("1 logins"), "{text}");
     }
 
     #[test]

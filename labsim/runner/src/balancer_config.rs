@@ -3,8 +3,8 @@
 use crate::fault::Fault;
 use labsim_forwarder as forwarder;
 use labsim_scenario::model::{
-    Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool, Scenario,
-    VirtualServer,
+    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, Member, NodeName, OuterSource,
+    Pool, Scenario, SourceTranslation, VirtualServer,
 };
 use std::net::SocketAddr;
 
@@ -29,6 +29,7 @@ pub(crate) fn of(
         },
         virtual_servers: balancer.virtual_servers.iter().map(virtual_server).collect(),
         pools: balancer.pools.iter().map(pool).collect(),
+        snat_ports: forwarder::SnatPorts::default(),
         limits: forwarder::Limits::default(),
     })
 }
@@ -43,6 +44,13 @@ fn virtual_server(server: &VirtualServer) -> (String, forwarder::VirtualServer) 
         pool: server.pool.clone(),
         translate_address: server.translate_address,
         translate_port: server.translate_port,
+        source_address_translation: match &server.source_translation {
+            SourceTranslation::None => forwarder::SourceTranslation::None,
+            SourceTranslation::Automap => forwarder::SourceTranslation::Automap,
+            SourceTranslation::Pool(addresses) => {
+                forwarder::SourceTranslation::Snat(addresses.clone())
+            }
+        },
         fastl4: fastl4(&server.fastl4),
     };
     (server.name.clone(), config)
@@ -61,6 +69,9 @@ fn pool(pool: &Pool) -> (String, forwarder::Pool) {
         profile: match pool.encapsulation {
             Encapsulation::None => forwarder::Profile::None,
             Encapsulation::Ipip => forwarder::Profile::Ipip,
+            Encapsulation::Gre(GreOptions { key, checksum }) => {
+                forwarder::Profile::Gre(forwarder::Gre { key, checksum })
+            }
         },
         members: pool
             .members

@@ -4,22 +4,19 @@ use crate::balancers::Balancers;
 use crate::cancel::Cancelled;
 use crate::fault::Fault;
 use crate::jobs::milliseconds;
-use crate::servers::Servers;
+use crate::servers::{Line, Servers};
+use crate::steps::{Means, Steps};
 use crate::tunnels::{Tunnel, Tunnels, Way};
-use crate::{Options, Tell, Work, judgement, login, observations, settle};
+use crate::{Options, Tell, Work, judgement, observations, settle};
 use labsim_event::Event;
 use labsim_lab::{Capture, Lab, MarkerKind, Plan};
-use labsim_scenario::model::{Scenario, Step, StepAction};
-use labsim_verdict::StepObservation;
+use labsim_scenario::model::Scenario;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a capture point may take to see its own marker.
 const MARKER_PATIENCE: Duration = Duration::from_secs(20);
-
-/// How long a login may take.
-const LOGIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What was decided.
 pub(crate) struct Judged {
@@ -35,7 +32,7 @@ pub(crate) struct Judged {
 pub fn rehearse(scenario: &Scenario) -> Result<String, String> {
     let rehearsal = || {
         let way = Way::choose(Tunnel::Auto, scenario)?;
-        let lab = Lab::build(&Plan::of(scenario, way.mode)).map_err(observations::unbuilt)?;
+        let lab = Lab::build(&Plan::of(scenario, way.modes)).map_err(observations::unbuilt)?;
         Capture::start(&lab).map_err(Fault::broken("the captures cannot be started"))?;
         Ok(way.told)
     };
@@ -53,7 +50,7 @@ pub(crate) fn run(
     let tell = |event: Event| tell(Some(scenario.name.as_str()), event);
     let way = Way::choose(options.tunnel, scenario)?;
     let began = Instant::now();
-    let mut lab = Lab::build(&Plan::of(scenario, way.mode)).map_err(observations::unbuilt)?;
+    let mut lab = Lab::build(&Plan::of(scenario, way.modes)).map_err(observations::unbuilt)?;
     tell(Event::LabBuilt {
         nodes: scenario.topology.nodes.len(),
         links: links(scenario),
@@ -87,7 +84,7 @@ async fn carry_out(
     let tunnels = Tunnels::start(lab, scenario)?;
     let lab = &*lab;
     let servers = Servers::start(lab, scenario)?;
-    let mut balancers = Balancers::start(lab, scenario, program).await?;
+    let balancers = Balancers::start(lab, scenario, program).await?;
     mark(&capture, MarkerKind::Start)?;
     // Between the markers, which the kernel counts as well.
     let before = observations::kernel_counters(lab)?;
@@ -97,25 +94,21 @@ async fn carry_out(
         took_ms: milliseconds(began),
     });
 
-    let mut steps = Vec::new();
+    let mut means = Means { lab, capture: &capture, tunnels: &tunnels, balancers };
+    let mut steps = Steps::default();
     let mut log = Vec::new();
     for step in &scenario.steps {
-        steps.push(take_step(lab, step, tell).await?);
-        for (node, entry) in servers.new_lines() {
-            tell(Event::ServerLogged {
-                node: node.to_string(),
-                client: entry.client,
-                line: entry.to_string(),
-            });
-            log.push((node, entry));
-        }
+        steps.take(step, &mut means, tell).await?;
+        keep_lines(&servers, &mut log, tell);
     }
 
-    settle::settle(&capture, &mut balancers, &tunnels).await?;
-    let counted = balancers.counted().await?;
+    settle::settle(&mut means).await?;
+    keep_lines(&servers, &mut log, tell);
+    let counted = means.balancers.counted().await?;
     let after = observations::kernel_counters(lab)?;
     mark(&capture, MarkerKind::End)?;
     let captured = capture.stop().map_err(Fault::broken("the captures cannot be ended"))?;
+    let (steps, failures) = steps.finish();
     let observed =
         Arc::new(observations::collect(&captured, steps, log, &counted, (&before, &after)));
     for (node, counters) in &observed.forwarder_counters {
@@ -127,38 +120,16 @@ async fn carry_out(
         dropped: observed.capture_drops.values().sum(),
         observations: Arc::clone(&observed),
     });
-    Ok(judgement::judge(scenario, &observed, tell))
+    Ok(judgement::judge(scenario, &observed, failures, tell))
 }
 
-async fn take_step(lab: &Lab, step: &Step, tell: &dyn Fn(Event)) -> Result<StepObservation, Fault> {
-    let StepAction::TacacsLogin(login) = &step.action;
-    tell(Event::StepStarted {
-        step: step.name.to_string(),
-        what: format!(
-            "TACACS+ {:?} login of `{}` from {} to {}",
-            login.method, login.user, login.from, login.to
-        ),
-    });
-    let node = lab.node(&login.from).ok_or_else(|| Fault::no_node(&login.from))?;
-    let socket = node.tcp_socket(login.to).map_err(Fault::broken("the client's socket"))?;
-    let began = Instant::now();
-    let ended = login::tacacs(socket, login, LOGIN_LIMIT).await;
-    let took = began.elapsed();
-    tell(Event::StepEnded {
-        step: step.name.to_string(),
-        result: format!("{:?}", ended.result).to_lowercase(),
-        detail: ended.detail.clone(),
-        local: ended.local,
-        took_ms: took.as_secs_f64() * 1e3,
-    });
-    Ok(StepObservation {
-        name: step.name.clone(),
-        result: ended.result,
-        detail: ended.detail,
-        local: ended.local,
-        remote: login.to,
-        duration_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
-    })
+/// Tells and keeps what servers logged meanwhile.
+fn keep_lines(servers: &Servers, log: &mut Vec<Line>, tell: &dyn Fn(Event)) {
+    for (node, entry) in servers.new_lines() {
+        let (client, line) = (entry.client, entry.to_string());
+        tell(Event::ServerLogged { node: node.to_string(), client, line });
+        log.push((node, entry));
+    }
 }
 
 /// Marks every capture point. Points that did not see their marker are for the verdict to judge.

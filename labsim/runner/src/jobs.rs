@@ -54,6 +54,9 @@ fn one(work: &Work, options: &Options, tell: Tell<'_>, cancelled: &Cancelled) ->
     let began = Instant::now();
     let name = work.scenario.name.as_str();
     tell(Some(name), Event::ScenarioStarted { file: work.file.clone() });
+    for warning in &work.warnings {
+        tell(Some(name), Event::Warned { warning: warning.clone() });
+    }
     let expectations = work.scenario.expectations.len();
     let (outcome, reason, held) = match course::run(work, options, tell, cancelled) {
         Ok(course::Judged { passed: true, held }) => (Outcome::Passed, None, held),

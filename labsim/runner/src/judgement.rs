@@ -5,18 +5,21 @@ use labsim_event::Event;
 use labsim_scenario::model::Scenario;
 use labsim_verdict::{FrameList, Observations};
 
-/// Judges and tells.
+/// Judges and tells. `failures` are what steps waited for in vain.
 pub(crate) fn judge(
     scenario: &Scenario,
     observations: &Observations,
+    failures: Vec<String>,
     tell: &dyn Fn(Event),
 ) -> Judged {
     let verdict = labsim_verdict::judge(scenario, observations);
-    let passed = verdict.passed();
-    for finding in &verdict.health {
+    let passed = verdict.passed() && failures.is_empty();
+    let findings = verdict.health.iter().map(ToString::to_string);
+    for sentence in findings.chain(failures) {
         tell(Event::Judged {
+            name: String::new(),
             passed: false,
-            sentence: finding.to_string(),
+            sentence,
             place: String::new(),
             expected: Vec::new(),
             seen: Vec::new(),
@@ -26,6 +29,7 @@ pub(crate) fn judge(
     let held = verdict.expectations.iter().filter(|judgement| judgement.passed).count();
     for judgement in verdict.expectations {
         tell(Event::Judged {
+            name: judgement.name,
             passed: judgement.passed,
             sentence: judgement.sentence,
             place: format!("{}:{}", judgement.place.file, judgement.place.line),

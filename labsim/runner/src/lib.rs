@@ -9,6 +9,7 @@ mod balancer_config;
 mod balancers;
 mod cancel;
 mod course;
+mod datagrams;
 mod fault;
 mod jobs;
 mod judgement;
@@ -16,6 +17,7 @@ mod login;
 mod observations;
 mod servers;
 mod settle;
+mod steps;
 mod tunnels;
 
 pub use cancel::{Cancelled, Canceller, cancellation};
@@ -35,6 +37,8 @@ pub struct Work {
     pub file: PathBuf,
     /// What is in it.
     pub scenario: Scenario,
+    /// What reading it warned about.
+    pub warnings: Vec<String>,
 }
 
 /// How to run.

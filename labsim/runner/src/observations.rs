@@ -70,16 +70,9 @@ fn server_entry((node, entry): Line) -> ServerEntry {
     }
 }
 
-/// Outcomes and socket counters that are not zero, by name.
-fn forwarder_counters((engine, socket): &Counted) -> BTreeMap<String, u64> {
-    let outcomes = engine.outcomes.iter().map(|(name, tally)| (name.clone(), tally.packets));
-    let socket = [
-        ("socket_dropped", socket.dropped),
-        ("socket_oversized", socket.oversized),
-        ("socket_send_errors", socket.send_errors),
-    ];
-    let socket = socket.into_iter().map(|(name, count)| (name.to_owned(), count));
-    outcomes.chain(socket).filter(|(_, count)| *count > 0).collect()
+/// Counters that are not zero, by name.
+fn forwarder_counters(counted: &Counted) -> BTreeMap<String, u64> {
+    counted.by_name().into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
 fn risen(before: Option<&Counters>, after: &Counters) -> Counters {

@@ -1,21 +1,18 @@
-//! The built-in servers: listeners in the nodes' namespaces, served on the scenario's thread.
+//! The built-in servers: sockets in the nodes' namespaces, served on the scenario's thread.
+
+mod radius;
+mod tacacs;
 
 use crate::fault::Fault;
 use labsim_aaa::Secret;
-use labsim_aaa::tacacs::log::LogEntry;
-use labsim_aaa::tacacs::server::{Server, serve_connection};
-use labsim_lab::{Lab, Node};
-use labsim_scenario::model::{NodeName, Scenario, TacacsServer};
+use labsim_aaa::log::LogEntry;
+use labsim_lab::Lab;
+use labsim_scenario::model::{self, NodeName, Scenario};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-/// Connections that a server takes at a time; more wait in the kernel's queue.
-const CONNECTIONS: usize = 1024;
 
 /// A server's node and a line of its log.
 pub(crate) type Line = (NodeName, LogEntry);
@@ -23,7 +20,19 @@ pub(crate) type Line = (NodeName, LogEntry);
 /// Running servers; dropping them closes every socket.
 pub(crate) struct Servers {
     _tasks: JoinSet<()>,
-    log: Rc<RefCell<Vec<Line>>>,
+    log: Log,
+}
+
+/// The servers' common log.
+#[derive(Clone, Default)]
+struct Log(Rc<RefCell<Vec<Line>>>);
+
+impl Log {
+    /// Where the server on `node` writes.
+    fn of(&self, node: &NodeName) -> impl FnMut(LogEntry) + Clone + 'static {
+        let (log, node) = (Rc::clone(&self.0), node.clone());
+        move |entry| RefCell::borrow_mut(&log).push((node.clone(), entry))
+    }
 }
 
 impl Servers {
@@ -32,14 +41,18 @@ impl Servers {
     /// Has to be called inside a `LocalSet`.
     pub(crate) fn start(lab: &Lab, scenario: &Scenario) -> Result<Self, Fault> {
         let mut tasks = JoinSet::new();
-        let log: Rc<RefCell<Vec<Line>>> = Rc::default();
+        let log = Log::default();
         for (name, config) in &scenario.tacacs_servers {
             let node = lab.node(name).ok_or_else(|| Fault::no_node(name))?;
             let what = format!("the TACACS+ server on {name}, port {}", config.port);
-            let listener = listen(node, config.port).map_err(Fault::broken(&what))?;
-            let (name, log) = (name.clone(), Rc::clone(&log));
-            let write = move |entry| RefCell::borrow_mut(&log).push((name.clone(), entry));
-            tasks.spawn_local(serve(listener, Rc::new(server(config)), write));
+            tacacs::start(node, config, log.of(name), &mut tasks).map_err(Fault::broken(&what))?;
+        }
+        for (name, config) in &scenario.radius_servers {
+            let node = lab.node(name).ok_or_else(|| Fault::no_node(name))?;
+            let (authentication, accounting) = (config.authentication_port, config.accounting_port);
+            let what =
+                format!("the RADIUS server on {name}, ports {authentication} and {accounting}");
+            radius::start(node, config, &log.of(name), &mut tasks).map_err(Fault::broken(&what))?;
         }
         Ok(Self { _tasks: tasks, log })
     }
@@ -47,42 +60,16 @@ impl Servers {
     /// What was logged since the last call, in order. An entry is there before the client sees the
     /// answer that it is about.
     pub(crate) fn new_lines(&self) -> Vec<Line> {
-        self.log.take()
+        self.log.0.take()
     }
 }
 
-fn server(config: &TacacsServer) -> Server {
-    let users: BTreeMap<String, Secret> = config
-        .users
-        .iter()
-        .map(|(user, password)| (user.clone(), Secret::new(password.expose())))
-        .collect();
-    Server::new(Secret::new(config.secret.expose()), config.clients.clone(), users)
+fn users(users: &BTreeMap<String, model::Secret>) -> BTreeMap<String, Secret> {
+    let own = users.iter();
+    own.map(|(user, password)| (user.clone(), Secret::new(password.expose()))).collect()
 }
 
-fn listen(node: &Node, port: u16) -> std::io::Result<TcpListener> {
-    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
-    TcpListener::from_std(node.tcp_listener(address)?)
-}
-
-async fn serve(
-    listener: TcpListener,
-    server: Rc<Server>,
-    write: impl FnMut(LogEntry) + Clone + 'static,
-) {
-    let places = Rc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        // A connection that failed before it was accepted is the client's matter.
-        let Ok((stream, peer)) = listener.accept().await else { continue };
-        let Ok(local) = stream.local_addr() else { continue };
-        while connections.try_join_next().is_some() {}
-        let (server, mut write) = (Rc::clone(&server), write.clone());
-        let places = Rc::clone(&places);
-        connections.spawn_local(async move {
-            let Ok(_place) = places.acquire().await else { return };
-            // An error is in the log, which is where an operator would look.
-            let _ = serve_connection(stream, peer, local, &server, &mut write).await;
-        });
-    }
+/// Every address of the node: its own and the VIPs.
+fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
 }

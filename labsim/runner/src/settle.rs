@@ -2,14 +2,13 @@
 //!
 //! Links are queues, and so are the forwarder's ring and the decapsulators' sockets. A round
 //! empties each of them once, in the order in which a packet meets them: a marker frame across
-//! every link in both directions, a question to every forwarder, a check of every decapsulator.
+//! every link in both directions, a question to every forwarder that runs, a check of every decapsulator.
 //! Whatever is in flight gets at least one capture point further in a round; so when a round
 //! passes and no frame was captured in it, nothing is in flight. (What waits for a timer, such as
 //! a retransmission, is no packet yet.)
 
-use crate::balancers::Balancers;
 use crate::fault::Fault;
-use crate::tunnels::Tunnels;
+use crate::steps::Means;
 use labsim_lab::Capture;
 use std::time::{Duration, Instant};
 
@@ -17,16 +16,13 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Returns when nothing is in flight, or after [`PATIENCE`] if packets never stop.
-pub(crate) async fn settle(
-    capture: &Capture,
-    balancers: &mut Balancers,
-    tunnels: &Tunnels,
-) -> Result<(), Fault> {
+pub(crate) async fn settle(means: &mut Means<'_>) -> Result<(), Fault> {
+    let Means { capture, balancers, tunnels, .. } = means;
     let deadline = Instant::now() + PATIENCE;
     let mut seen = frames(capture, deadline)?;
     while Instant::now() < deadline {
         balancers.counted().await?;
-        tunnels.drain();
+        tunnels.drain(deadline)?;
         let now = frames(capture, deadline)?;
         if now == seen {
             return Ok(());

@@ -1,14 +1,15 @@
 //! Where tunnels end on the real servers: in the kernel, or in a decapsulator of our own.
 
 use crate::fault::Fault;
-use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd};
-use labsim_lab::{Lab, TunnelEnd, TunnelMode, probe};
-use labsim_scenario::model::Scenario;
+use labsim_dataplane::decapsulate::{Decapsulator, Gre, InnerEnd, Protocol};
+use labsim_lab::{Lab, TunnelEnd, TunnelMode, TunnelModes, probe};
+use labsim_scenario::model::{GreOptions, Scenario, TunnelProtocol};
+use std::time::Instant;
 
 /// Who takes packets out of the tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tunnel {
-    /// The kernel if it can, otherwise labsim.
+    /// The kernel if it can, otherwise labsim; decided for each tunnel protocol.
     Auto,
     /// The kernel; without its module the scenario cannot run.
     Kernel,
@@ -18,45 +19,63 @@ pub enum Tunnel {
 
 /// The way that was taken, and for what reason.
 pub(crate) struct Way {
-    pub(crate) mode: TunnelMode,
+    pub(crate) modes: TunnelModes,
     pub(crate) told: String,
 }
 
 impl Way {
     /// Decides for a scenario, by trying.
     pub(crate) fn choose(wanted: Tunnel, scenario: &Scenario) -> Result<Self, Fault> {
-        if scenario.real_servers.values().all(|server| server.tunnel.is_none()) {
-            return Ok(Self { mode: TunnelMode::Userspace, told: "none".into() });
+        let mut modes = TunnelModes::from(TunnelMode::Userspace);
+        let mut told = Vec::new();
+        let tunnels = || scenario.real_servers.values().filter_map(|it| it.tunnel.as_ref());
+        if tunnels().any(|tunnel| tunnel.protocol == TunnelProtocol::Ipip) {
+            let (mode, way) = way(wanted, "ipip", probe::kernel_ipip)?;
+            modes.ipip = mode;
+            told.push(way);
         }
-        let because = match wanted {
-            Tunnel::Userspace => "as asked for".to_owned(),
-            Tunnel::Auto | Tunnel::Kernel => match probe::kernel_ipip() {
-                Ok(()) => {
-                    return Ok(Self { mode: TunnelMode::Kernel, told: "kernel (ipip)".into() });
-                }
-                Err(missing) if wanted == Tunnel::Kernel => {
-                    let what = format!("the kernel's tunnel was asked for, and {missing}");
-                    return Err(Fault::Cannot(what));
-                }
-                Err(missing) => missing.reason,
-            },
-        };
-        let (mode, device) = match probe::tun_device() {
-            Ok(()) => (TunnelMode::Userspace, "behind a TUN device".to_owned()),
-            Err(missing) => {
-                let device = format!("behind a veth pair ({})", missing.reason);
-                (TunnelMode::UserspaceVeth, device)
-            }
-        };
-        Ok(Self { mode, told: format!("userspace, {device} ({because})") })
+        if tunnels().any(|tunnel| tunnel.protocol != TunnelProtocol::Ipip) {
+            let (mode, way) = way(wanted, "gre", probe::kernel_gre)?;
+            modes.gre = mode;
+            told.push(way);
+        }
+        let told = if told.is_empty() { "none".to_owned() } else { told.join("; ") };
+        Ok(Self { modes, told })
     }
+}
+
+/// How the tunnels of one protocol end, and why.
+fn way(
+    wanted: Tunnel,
+    protocol: &str,
+    kernel: fn() -> Result<(), probe::Missing>,
+) -> Result<(TunnelMode, String), Fault> {
+    let because = match wanted {
+        Tunnel::Userspace => "as asked for".to_owned(),
+        Tunnel::Auto | Tunnel::Kernel => match kernel() {
+            Ok(()) => return Ok((TunnelMode::Kernel, format!("kernel ({protocol})"))),
+            Err(missing) if wanted == Tunnel::Kernel => {
+                let what = format!("the kernel's tunnel was asked for, and {missing}");
+                return Err(Fault::Cannot(what));
+            }
+            Err(missing) => missing.reason,
+        },
+    };
+    let (mode, device) = match probe::tun_device() {
+        Ok(()) => (TunnelMode::Userspace, "behind a TUN device".to_owned()),
+        Err(missing) => {
+            let device = format!("behind a veth pair ({})", missing.reason);
+            (TunnelMode::UserspaceVeth, device)
+        }
+    };
+    Ok((mode, format!("userspace, {device} ({because})")))
 }
 
 /// Running decapsulators; dropping them ends their threads.
 pub(crate) struct Tunnels(Vec<Decapsulator>);
 
 impl Tunnels {
-    /// Starts a decapsulator behind every TUN device of the lab.
+    /// Starts a decapsulator behind every tunnel device that the kernel does not feed itself.
     pub(crate) fn start(lab: &mut Lab, scenario: &Scenario) -> Result<Self, Fault> {
         let mut running = Vec::new();
         for (name, server) in &scenario.real_servers {
@@ -64,19 +83,27 @@ impl Tunnels {
             let Some(end) = lab.take_tunnel(name, &tunnel.name) else { continue };
             let what = format!("the decapsulator on {name}");
             let node = lab.node(name).ok_or_else(|| Fault::no_node(name))?;
-            let outer = node.ipip_socket().map_err(Fault::broken(&what))?;
-            let decapsulator =
-                Decapsulator::start(outer, inner(end)).map_err(Fault::broken(&what))?;
+            let outer = node.tunnel_socket(tunnel.protocol).map_err(Fault::broken(&what))?;
+            let decapsulator = Decapsulator::start(of(tunnel.protocol), outer, inner(end));
+            let decapsulator = decapsulator.map_err(Fault::broken(&what))?;
             running.push(decapsulator);
         }
         Ok(Self(running))
     }
 
     /// Returns when every packet that was in a socket's queue has been dealt with.
-    pub(crate) fn drain(&self) {
-        for decapsulator in &self.0 {
-            let _ = decapsulator;
-        }
+    pub(crate) fn drain(&self, deadline: Instant) -> Result<(), Fault> {
+        self.0.iter().try_for_each(|decapsulator| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            decapsulator.drain(left).map_err(Fault::broken("a decapsulator"))
+        })
+    }
+}
+
+fn of(protocol: TunnelProtocol) -> Protocol {
+    match protocol {
+        TunnelProtocol::Ipip => Protocol::Ipip,
+        TunnelProtocol::Gre(GreOptions { key, checksum }) => Protocol::Gre(Gre { key, checksum }),
     }
 }
 

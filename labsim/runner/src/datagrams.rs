@@ -1,0 +1,63 @@
+//! RADIUS's sockets: the lab's UDP sockets on the scenario's event loop.
+
+use labsim_aaa::radius::datagram::{Datagrams, Received, Replies};
+use labsim_lab::packet_info;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+/// A client's socket, bound to the client's own address.
+pub(crate) struct ClientSocket(UdpSocket);
+
+impl ClientSocket {
+    /// Takes a nonblocking socket.
+    pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Ok(Self(UdpSocket::from_std(socket)?))
+    }
+}
+
+impl Datagrams for ClientSocket {
+    async fn send_to(&mut self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.0.send_to(bytes, to).await.map(drop)
+    }
+
+    async fn recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.recv_from(buffer).await
+    }
+}
+
+/// A server's socket, bound to no address in particular.
+pub(crate) struct ServerSocket {
+    socket: UdpSocket,
+    local: SocketAddr,
+}
+
+impl ServerSocket {
+    /// Takes a nonblocking socket; `packet_info` tells whether it learns at which address it was
+    /// asked.
+    pub(crate) fn new(socket: std::net::UdpSocket, packet_info: bool) -> io::Result<Self> {
+        if packet_info {
+            packet_info::enable(&socket)?;
+        }
+        let local = socket.local_addr()?;
+        Ok(Self { socket: UdpSocket::from_std(socket)?, local })
+    }
+}
+
+impl Replies for ServerSocket {
+    async fn recv(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        let socket = &self.socket;
+        let receive = || packet_info::receive(socket, buffer);
+        let got = socket.async_io(Interest::READABLE, receive).await?;
+        let at = got.to.unwrap_or(self.local.ip());
+        let local = SocketAddr::new(at, self.local.port());
+        Ok(Received { length: got.length, peer: got.peer, local })
+    }
+
+    async fn send(&mut self, bytes: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
+        let socket = &self.socket;
+        let send = || packet_info::send(socket, bytes, to, from);
+        socket.async_io(Interest::WRITABLE, send).await
+    }
+}

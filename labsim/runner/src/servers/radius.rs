@@ -1,0 +1,43 @@
+//! The RADIUS server: a socket for logins and one for records.
+
+use super::{everywhere, users};
+use crate::datagrams::ServerSocket;
+use labsim_aaa::Secret;
+use labsim_aaa::log::LogEntry;
+use labsim_aaa::radius::Service;
+use labsim_aaa::radius::server::{ReplySource, Server, serve};
+use labsim_lab::Node;
+use labsim_scenario::model::RadiusServer;
+use std::io;
+use std::rc::Rc;
+use tokio::task::JoinSet;
+
+/// Binds both sockets, and serves each in a task of `tasks`.
+pub(super) fn start(
+    node: &Node,
+    config: &RadiusServer,
+    write: &(impl FnMut(LogEntry) + Clone + 'static),
+    tasks: &mut JoinSet<()>,
+) -> io::Result<()> {
+    let secret = Secret::new(config.secret.expose());
+    let mut server = Server::new(secret, config.clients.clone(), users(&config.users));
+    server.require_message_authenticator = config.require_message_authenticator;
+    let server = Rc::new(server);
+    let source = match config.packet_info {
+        true => ReplySource::Received,
+        false => ReplySource::Kernel,
+    };
+    for (port, service) in [
+        (config.authentication_port, Service::Authentication),
+        (config.accounting_port, Service::Accounting),
+    ] {
+        let socket = node.udp_socket(everywhere(port))?;
+        let mut socket = ServerSocket::new(socket, config.packet_info)?;
+        let (server, mut write) = (Rc::clone(&server), write.clone());
+        tasks.spawn_local(async move {
+            // It ends only when the socket fails, and then its clients say so.
+            serve(&mut socket, &server, service, source, &mut write).await;
+        });
+    }
+    Ok(())
+}

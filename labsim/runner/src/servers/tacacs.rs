@@ -1,0 +1,52 @@
+//! The TACACS+ server: a listener, and a task for every connection.
+
+use super::{everywhere, users};
+use labsim_aaa::Secret;
+use labsim_aaa::log::LogEntry;
+use labsim_aaa::tacacs::server::{Server, serve_connection};
+use labsim_lab::Node;
+use labsim_scenario::model::TacacsServer;
+use std::io;
+use std::rc::Rc;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Connections that a server takes at a time; more wait in the kernel's queue.
+const CONNECTIONS: usize = 1024;
+
+/// Listens, and serves in a task of `tasks`.
+pub(super) fn start(
+    node: &Node,
+    config: &TacacsServer,
+    write: impl FnMut(LogEntry) + Clone + 'static,
+    tasks: &mut JoinSet<()>,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(node.tcp_listener(everywhere(config.port))?)?;
+    let secret = Secret::new(config.secret.expose());
+    let server = Server::new(secret, config.clients.clone(), users(&config.users));
+    tasks.spawn_local(serve(listener, Rc::new(server), write));
+    Ok(())
+}
+
+async fn serve(
+    listener: TcpListener,
+    server: Rc<Server>,
+    write: impl FnMut(LogEntry) + Clone + 'static,
+) {
+    let places = Rc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        // A connection that failed before it was accepted is the client's matter.
+        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let Ok(local) = stream.local_addr() else { continue };
+        while connections.try_join_next().is_some() {}
+        let (server, mut write) = (Rc::clone(&server), write.clone());
+        let places = Rc::clone(&places);
+        connections.spawn_local(async move {
+            let Ok(_place) = places.acquire().await else { return };
+            // An error is in the log, which is where an operator would look.
+            let _ = serve_connection(stream, peer, local, &server, &mut write).await;
+        });
+    }
+}

@@ -1,0 +1,144 @@
+//! Carries a scenario's steps out, one after the other.
+
+mod awaiting;
+mod logins;
+mod paused;
+mod request;
+mod words;
+
+use crate::balancers::Balancers;
+use crate::fault::Fault;
+use crate::settle;
+use crate::tunnels::Tunnels;
+use labsim_event::Event;
+use labsim_lab::{Capture, Lab};
+use labsim_scenario::model::{Step, StepAction, StepName};
+use labsim_verdict::{Attempt, StepObservation};
+use paused::Paused;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// What steps work with.
+pub(crate) struct Means<'a> {
+    pub(crate) lab: &'a Lab,
+    pub(crate) capture: &'a Capture,
+    pub(crate) tunnels: &'a Tunnels,
+    pub(crate) balancers: Balancers<'a>,
+}
+
+/// The steps that were done.
+#[derive(Default)]
+pub(crate) struct Steps {
+    observed: Vec<StepObservation>,
+    paused: BTreeMap<StepName, Paused>,
+    failures: Vec<String>,
+}
+
+/// How a step went.
+struct Outcome {
+    attempts: Vec<Attempt>,
+    result: String,
+    detail: String,
+}
+
+impl Outcome {
+    /// Of a step that makes no login and no request.
+    fn done(result: &str, detail: String) -> Self {
+        Self { attempts: Vec::new(), result: result.to_owned(), detail }
+    }
+}
+
+impl Steps {
+    /// Carries a step out and tells about it.
+    pub(crate) async fn take(
+        &mut self,
+        step: &Step,
+        means: &mut Means<'_>,
+        tell: &dyn Fn(Event),
+    ) -> Result<(), Fault> {
+        let name = step.name.to_string();
+        tell(Event::StepStarted { step: name.clone(), what: words::what(&step.action) });
+        let began = Instant::now();
+        let Outcome { attempts, result, detail } = self.carry_out(step, means).await?;
+        tell(Event::StepEnded {
+            step: name,
+            result,
+            detail,
+            attempts: attempts.len(),
+            local: match attempts.as_slice() {
+                [only] => only.local,
+                _ => None,
+            },
+            took_ms: began.elapsed().as_secs_f64() * 1e3,
+        });
+        self.observed.push(StepObservation { name: step.name.clone(), attempts });
+        Ok(())
+    }
+
+    /// What was observed, and what did not come about that a step waited for. Logins that still
+    /// pause are over.
+    pub(crate) fn finish(self) -> (Vec<StepObservation>, Vec<String>) {
+        (self.observed, self.failures)
+    }
+
+    async fn carry_out(&mut self, step: &Step, means: &mut Means<'_>) -> Result<Outcome, Fault> {
+        match &step.action {
+            StepAction::TacacsLogin(login) if login.pause => {
+                let (attempt, paused) = paused::begin(means.lab, login).await?;
+                if let Some(paused) = paused {
+                    self.paused.insert(step.name.clone(), paused);
+                }
+                Ok(words::of_attempts(vec![attempt], "login"))
+            }
+            StepAction::TacacsLogin(login) => {
+                let attempts = logins::all(means.lab, login).await?;
+                Ok(words::of_attempts(attempts, "login"))
+            }
+            StepAction::Resume { login } => self.resume(login).await,
+            StepAction::Radius(request) => {
+                let attempt = request::ask(means.lab, request).await?;
+                Ok(words::of_attempts(vec![attempt], "request"))
+            }
+            StepAction::KillForwarder { node } => {
+                // What is on its way gets through first, so that the same is lost every time.
+                settle::settle(means).await?;
+                means.balancers.kill(node)?;
+                Ok(Outcome::done("done", format!("the forwarder in {node} was killed")))
+            }
+            StepAction::StartForwarder { node } => {
+                means.balancers.start_again(node).await?;
+                Ok(Outcome::done("done", format!("the forwarder in {node} takes packets again")))
+            }
+            StepAction::AwaitCounter { node, counter, at_least, timeout } => {
+                let wanted = awaiting::Wanted { node, counter, at_least: *at_least };
+                match awaiting::counter(&mut means.balancers, &wanted, *timeout).await? {
+                    Ok(detail) => Ok(Outcome::done("done", detail)),
+                    Err(failure) => {
+                        self.failures.push(format!("step {}: {failure}", step.name));
+                        Ok(Outcome::done("timeout", failure))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on with a login, and puts how it ended in the place of the pause.
+    async fn resume(&mut self, login: &StepName) -> Result<Outcome, Fault> {
+        let observed = self.observed.iter_mut().find(|step| step.name == *login);
+        let attempt = observed.and_then(|step| step.attempts.first_mut());
+        let attempt =
+            attempt.ok_or_else(|| Fault::Broken(format!("there is no login `{login}`")))?;
+        let Some(paused) = self.paused.remove(login) else {
+            let detail = format!("the login `{login}` had ended before: {}", attempt.detail);
+            return Ok(Outcome::done(words::word(attempt.result), detail));
+        };
+        paused.resume(attempt).await;
+        let detail = format!("the login `{login}` went on: {}", attempt.detail);
+        Ok(Outcome::done(words::word(attempt.result), detail))
+    }
+}
+
+/// Nanoseconds since `began`.
+fn nanoseconds(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
