@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::source::excerpt;
+use crate::source::{excerpt, visible};
 use crate::{Source, Span};
 
 /// One mistake in a file.
@@ -19,7 +19,7 @@ pub struct Mistake {
     /// The line itself, or the part of a long line around the place. Control characters are
     /// replaced by visible ones, one for one.
     pub source_line: String,
-    /// What is wrong, and what to do about it.
+    /// What is wrong, and what to do about it: one line, without control characters.
     pub message: String,
     /// Where in `source_line` the mark begins, and how long it is, in characters.
     mark: (usize, usize),
@@ -34,8 +34,17 @@ pub fn mistake(source: &Source, span: Span, message: impl Into<String>) -> Mista
         line: span.line(),
         column: span.column(),
         source_line,
-        message: message.into(),
+        message: harmless(message.into()),
         mark,
+    }
+}
+
+/// A type's own sentence may repeat what stands in the file.
+fn harmless(message: String) -> String {
+    if message.chars().any(|character| visible(character) != character) {
+        message.chars().map(visible).collect()
+    } else {
+        message
     }
 }
 
@@ -48,7 +57,7 @@ impl Mistake {
             line: 0,
             column: 0,
             source_line: String::new(),
-            message: message.into(),
+            message: harmless(message.into()),
             mark: (0, 0),
         }
     }
@@ -194,6 +203,13 @@ mod tests {
         let all: Mistakes = [second.clone(), first.clone(), second.clone()].into_iter().collect();
         assert_eq!(all.iter().collect::<Vec<_>>(), [&first, &second]);
         assert_eq!(all.to_string(), format!("{first}\n{second}"));
+    }
+
+    #[test]
+    fn a_message_that_repeats_the_file_does_nothing_to_a_terminal() {
+        let source = Source::new("lab.yaml", "a\n");
+        assert_eq!(at(&source, 1, 0, "no `a\t\u{1b}[2J\n`").message, "no `a␉␛[2J␊`");
+        assert_eq!(Mistake::of_file("x", "\u{7f}").message, "␡");
     }
 
     #[test]

@@ -168,7 +168,8 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(mistake.line <= lines, "{mistake}");
         prop_assert!(mistake.source_line.chars().count() <= 122);
         prop_assert!(!mistake.message.is_empty());
-        prop_assert!(!mistake.to_string().chars().any(|c| c.is_control() && c != '\n'));
+        let shown = mistake.to_string();
+        prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
     }
     Ok(())
 }
