@@ -1,5 +1,6 @@
 //! Judges how a step's logins or requests ended, and the source of everything that answered them.
 
+use crate::frames::SHOWN;
 use crate::observe::Attempt;
 use crate::ruling::{Case, Ruling};
 use crate::words::{attempt as noun, count, did, duration, word};
@@ -58,8 +59,11 @@ pub(crate) fn answer(
         }
         return Ruling::passed(said);
     }
-    for (from, frames) in &sources.0 {
+    for (from, frames) in sources.0.iter().take(SHOWN) {
         said.push(format!("{} came from {from}", count(frames.len(), "frame")));
+    }
+    if sources.0.len() > SHOWN {
+        said.push(format!("and from {} more", sources.0.len() - SHOWN));
     }
     Ruling::failed(vec![expected], said).with_frames(case.frames.list(&wrong)).about(about)
 }

@@ -12,7 +12,7 @@ pub use cause::{Cause, WrongSource};
 pub use copies::Rounds;
 pub use trace::Trace;
 
-use crate::frames::{Conversation, FrameList};
+use crate::frames::{Conversation, FrameList, SHOWN};
 use crate::observe::Attempt;
 use crate::ruling::Case;
 use crate::words::attempt as noun;
@@ -113,7 +113,8 @@ pub(crate) fn diagnose_case(
     let subject = Subject { case, flow, client, forward, back };
     let way = trace::follow(&subject, &subject.forward);
     let back = trace::follow(&subject, &subject.back);
-    let evidence = evidence::collect(&subject, way.as_ref(), back.as_ref());
+    let mut evidence = evidence::collect(&subject, way.as_ref(), back.as_ref());
+    evidence.truncate(SHOWN);
     Some(Diagnosis { step: step.clone(), about, forward: way, back, evidence, server_log })
 }
 

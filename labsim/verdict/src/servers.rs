@@ -67,13 +67,10 @@ pub(crate) fn entries<'a>(
             return exact;
         }
         let port = flow.source.port();
-        let free = |entry: &&&ServerEntry| !case.log.locals.contains_key(&entry.client);
-        if case.log.ports.get(&port) == Some(&1) {
-            let by_port = case.log.by_port.get(&port).into_iter().flatten();
-            let by_port: Vec<&ServerEntry> = by_port.filter(free).copied().collect();
-            if !by_port.is_empty() {
-                return by_port;
-            }
+        if case.log.ports.get(&port) == Some(&1)
+            && let Some(by_port) = case.log.by_port.get(&port)
+        {
+            return by_port.clone();
         }
     }
     let Some(user) = only_user(case, step) else { return Vec::new() };

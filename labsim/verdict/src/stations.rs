@@ -49,3 +49,47 @@ impl Stations {
         known.is_empty() || link.destination.is_multicast() || known.contains(&link.destination)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use labsim_wire::decode::{LinkType, decode};
+
+    fn frame(source: u8, destination: u8) -> Decoded {
+        let mut bytes = vec![0; 14];
+        (bytes[5], bytes[11]) = (destination, source);
+        decode(LinkType::Ethernet, &bytes, bytes.len())
+    }
+
+    #[test]
+    fn an_interface_is_known_by_what_it_sends_and_not_by_what_it_receives() {
+        let (here, there) = (PointId(0), PointId(1));
+        let mut stations = Stations::new(2);
+        stations.learn(here, Direction::Out, &frame(1, 9));
+        stations.learn(here, Direction::In, &frame(2, 1));
+        assert!(stations.addressed(here, &frame(2, 1)));
+        assert!(!stations.addressed(here, &frame(1, 2)));
+        assert!(stations.addressed(there, &frame(1, 2)), "nothing is known of it yet");
+        assert_eq!(stations.find(Mac([0, 0, 0, 0, 0, 1])), Some(here));
+        assert_eq!(stations.find(Mac([0, 0, 0, 0, 0, 2])), None);
+    }
+
+    #[test]
+    fn what_is_for_everybody_is_for_an_interface_too() {
+        let mut stations = Stations::new(1);
+        stations.learn(PointId(0), Direction::Out, &frame(1, 9));
+        let mut everybody = frame(2, 9);
+        everybody.link.as_mut().unwrap().destination = Mac::BROADCAST;
+        assert!(stations.addressed(PointId(0), &everybody));
+    }
+
+    #[test]
+    fn forged_addresses_are_bounded() {
+        let mut stations = Stations::new(1);
+        for source in 0..=u8::MAX {
+            stations.learn(PointId(0), Direction::Out, &frame(source, 9));
+        }
+        assert_eq!((stations.of_point[0].len(), stations.points.len()), (8, 8));
+    }
+}

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use labsim_wire::decode::{LinkType, decode};
+use labsim_wire::decode::{LinkType, decode, payload};
 use labsim_wire::ethernet::Mac;
 use labsim_wire::tcp::Flags;
 use labsim_wire::{arp, ethernet, gre, icmpv4, icmpv6, ipv4, ipv6, protocol, tcp, udp};
@@ -133,6 +133,7 @@ fn read_all(bytes: &[u8]) {
         for original in [0, bytes.len(), bytes.len() + 1, usize::MAX] {
             let _ = decode(link, bytes, original).to_string();
         }
+        let _ = payload(link, bytes);
     }
 }
 
@@ -326,6 +327,37 @@ fn fragments_are_told_and_only_the_first_has_ports() {
     let mut tunnel = wrap(protocol::IPIP, false, &wrap(protocol::UDP, false, &udp));
     tunnel[6] = 0x20;
     assert!(decode(LinkType::Raw, &tunnel, tunnel.len()).outer().is_none());
+}
+
+#[test]
+fn the_payload_that_is_found_is_the_innermost_one() {
+    use labsim_wire::decode::MAX_HEADERS;
+    let mut packet = wrap(protocol::UDP, false, &[0, 1, 0, 2, 0, 11, 0, 0, 7, 8, 9]);
+    for depth in 1..=MAX_HEADERS + 1 {
+        let found = payload(LinkType::Raw, &packet);
+        assert_eq!(found, (depth <= MAX_HEADERS).then_some(&[7, 8, 9][..]), "{depth} headers");
+        let mut frame = vec![0; 12];
+        frame.extend([0x08, 0]);
+        frame.extend(&packet);
+        // Padding to Ethernet's least length is not payload.
+        frame.extend([0; 20]);
+        assert_eq!(payload(LinkType::Ethernet, &frame), found);
+        frame[12] = 0x88;
+        assert_eq!(payload(LinkType::Ethernet, &frame), None);
+        packet = wrap(protocol::IPIP, depth % 2 == 0, &packet);
+    }
+}
+
+#[test]
+fn what_has_no_transport_header_has_no_payload() {
+    let udp = [0, 1, 0, 2, 0, 11, 0, 0, 7, 8, 9];
+    let mut packet = wrap(protocol::UDP, false, &udp);
+    assert_eq!(payload(LinkType::Raw, &packet[..30]), Some(&[7, 8][..]), "the capture cut it");
+    packet[7] = 1;
+    assert_eq!(payload(LinkType::Raw, &packet), None, "a later fragment");
+    assert_eq!(payload(LinkType::Raw, &wrap(protocol::ICMP, false, &udp)), None);
+    assert_eq!(payload(LinkType::Raw, &packet[..20]), None);
+    assert_eq!(payload(LinkType::Raw, &[]), None);
 }
 
 #[test]

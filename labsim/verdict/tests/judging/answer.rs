@@ -165,3 +165,24 @@ fn the_server_that_answered_is_one_of_those_named() {
     assert_eq!(judgement.expected, ["the step `login` is answered by rs1 or rs3"]);
     assert!(judgement.seen[0].starts_with("rs2 logged the client"));
 }
+
+#[test]
+fn a_translated_port_that_two_clients_have_does_not_tell_which_one_it_was() {
+    let mut lab = Lab::new();
+    let other = SocketAddrV4::new([192, 168, 11, 202].into(), CLIENT.port());
+    let attempt = Attempt { local: Some(other.into()), ..lab.attempt().clone() };
+    lab.seen.steps.push(StepObservation { name: step("second"), attempts: vec![attempt] });
+    lab.logs("rs1", SocketAddrV4::new([172, 16, 5, 10].into(), CLIENT.port()));
+    let check = Check::AnsweredBy { step: step("login"), nodes: vec![node("rs1")] };
+    let mut scenario = scenario(vec![check]);
+    scenario.steps.push(login("second", "alice"));
+    assert!(!judge(&scenario, &lab.seen).expectations[0].passed);
+}
+
+#[test]
+fn a_short_login_is_not_said_to_have_taken_no_time() {
+    let mut lab = Lab::with_login();
+    lab.attempt().duration_ns = 912_345;
+    let judgement = judge_one(check(LoginResult::Pass, None), &lab.seen);
+    assert_eq!(judgement.seen, ["the login ended with pass after 0.9 ms: Authentication passed"]);
+}

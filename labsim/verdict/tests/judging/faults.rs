@@ -4,8 +4,8 @@ use crate::lab::{CLIENT, Lab, RS2, VIP, mac, reaches, ways};
 use crate::scenario::{balanced, node, radius, scenario, step};
 use crate::wire::{self, Segment, datagram};
 use labsim_scenario::model::Direction::{In, Out};
-use labsim_scenario::model::LoginResult;
-use labsim_verdict::{Attempt, Cause, Diagnosis, WrongSource, diagnose};
+use labsim_scenario::model::{Check, LoginResult};
+use labsim_verdict::{Attempt, Cause, Diagnosis, WrongSource, diagnose, judge};
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -77,6 +77,37 @@ fn a_port_that_is_translated_under_dsr_is_told_by_the_answers_from_it() {
 }
 
 #[test]
+fn answers_that_pass_the_load_balancer_untranslated_are_not_said_to_pass_it_by() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.passes(|ttl| syn.packet(ttl), &ways::CLIENT_TO_LB);
+    let translated = Segment { destination: MEMBER, ..syn };
+    lab.passes(|ttl| translated.packet(ttl), &ways::LB_TO_RS2);
+    let answer = Segment { source: MEMBER, ..lab.server(SYN_ACK, 0, 1, 0) };
+    lab.passes(|ttl| answer.packet(ttl), &ways::RS2_TO_LB);
+    lab.passes(|ttl| answer.packet(ttl), &ways::LB_TO_CLIENT);
+    assert_eq!(
+        sentences(&diagnosed(&lab, 49)),
+        [
+            "1 answer came from 10.1.1.52:49 (rs2) instead of 172.16.4.99:49, first seen at rs2:eth0 \
+          out"
+        ]
+    );
+}
+
+#[test]
+fn an_answer_from_another_source_is_told_if_it_is_lost_too() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.client_sends(syn, reaches::RS_TUNNEL);
+    let answer = Segment { source: MEMBER, ..lab.server(SYN_ACK, 0, 1, 0) };
+    lab.server_sends(answer, 2);
+    let said = sentences(&diagnosed(&lab, 49));
+    assert!(said[0].starts_with("1 answer came from 10.1.1.52:49 (rs2) instead of "));
+    assert!(said[1].starts_with("1 answer left for the client and never came in there"));
+}
+
+#[test]
 fn answers_that_do_pass_the_load_balancer_are_no_others() {
     let mut lab = Lab::new();
     let syn = lab.client(Flags::SYN, 0, 0, 0);
@@ -145,6 +176,35 @@ fn a_packet_that_was_sent_again_did_not_go_round() {
     assert_eq!(sentences(&diagnosis), Vec::<String>::new());
     let forward = diagnosis.forward.unwrap();
     assert_eq!((forward.copies, forward.path.len(), forward.rounds), (3, 4, None));
+}
+
+#[test]
+fn packets_that_all_go_round_are_not_said_to_have_come_far() {
+    let mut lab = looping(3);
+    let again = looping(3);
+    for frame in again.seen.capture.frames().filter(|frame| frame.decode().tcp().is_some()) {
+        let point = &again.seen.capture.points()[frame.record.point.0];
+        let mut bytes = frame.bytes.to_vec();
+        bytes[14 + 20 + 13] |= 0x40; // ECE: another packet
+        let (node_name, interface) = (point.node.as_str(), point.interface.as_str());
+        lab.push_as_it_is(node_name, interface, frame.record.direction, &bytes);
+    }
+    let diagnosis = diagnosed(&lab, 49);
+    assert_eq!(diagnosis.forward.as_ref().unwrap().packets, 2);
+    assert!(diagnosis.findings()[0].contains("went round 3 times between router and lb"));
+}
+
+#[test]
+fn a_packet_that_another_server_got_came_as_far_as_the_rest() {
+    let mut lab = Lab::new();
+    for way in [&ways::LB_TO_RS2, &ways::LB_TO_RS1] {
+        let sequence = u32::from(*way == ways::LB_TO_RS1);
+        let data = lab.client(PSH, sequence, 0, 1);
+        lab.passes(|ttl| data.packet(ttl), &ways::CLIENT_TO_LB);
+        lab.passes(|ttl| data.packet(ttl), way);
+    }
+    // The first went to rs2 and the second to rs1: neither was lost.
+    assert!(!diagnosed(&lab, 49).forward.unwrap().others_got_further);
 }
 
 #[test]
@@ -252,6 +312,11 @@ fn a_client_whose_kernel_refuses_the_answer_by_icmp_is_told() {
     let message = Message::Unreachable { code: unreachable::PORT };
     let error = wire::icmp_error(*CLIENT.ip(), RS2, message, &answer);
     lab.passes(|_| error.clone(), &ways::CLIENT_TO_RS2);
+    // About another request, that is none of this step's.
+    let other = SocketAddrV4::new(*CLIENT.ip(), 40_813);
+    let other = datagram(source, other, 7, 63, b"accept");
+    let error = wire::icmp_error(*CLIENT.ip(), RS2, message, &other);
+    lab.passes(|_| error.clone(), &ways::CLIENT_TO_RS2);
     let said = sentences(&radius_diagnosed(&lab));
     assert_eq!(said.len(), 1);
     assert!(said[0].contains("; the client answered with ICMP port unreachable 1 time; "));
@@ -307,6 +372,44 @@ fn another_port_of_the_member_is_no_cause_by_itself() {
     let syn = lost.client(Flags::SYN, 0, 0, 0);
     lost.client_sends(syn, reaches::RS_TUNNEL);
     assert_eq!(sentences(&diagnosed(&lost, 4949)), Vec::<String>::new());
+    // A refusal of what was not seen to come in there.
+    let refusal = Segment { sequence: 0, ..lost.server(Flags::RST.with(Flags::ACK), 0, 1, 0) };
+    let mut unasked = Lab::new();
+    unasked.client_sends(syn, reaches::LB_IN);
+    unasked.server_sends(refusal, 4);
+    assert_eq!(sentences(&diagnosed(&unasked, 4949)).len(), 1);
+    // Another virtual server's pool.
+    let mut scenario = balanced(scenario(Vec::new()), 4949);
+    let server = &mut scenario.load_balancers.get_mut(&node("lb")).unwrap().virtual_servers[0];
+    server.destination.set_port(50);
+    let diagnosis = diagnose(&scenario, &refused().seen, &step("login")).unwrap();
+    assert_eq!(sentences(&diagnosis).len(), 1);
+}
+
+#[test]
+fn a_flood_of_sources_is_not_told_of_without_a_bound() {
+    let mut lab = Lab::with_login();
+    for last in 0..100 {
+        let source = SocketAddrV4::new([9, 9, 9, last].into(), 49);
+        let stray = Segment { source, ..lab.server(SYN_ACK, 0, 1, 0) };
+        lab.server_sends(stray, 4);
+    }
+    assert_eq!(diagnosed(&lab, 49).evidence.len(), 40);
+    let source = Some((*VIP.ip()).into());
+    let check = Check::Answer { step: step("login"), result: LoginResult::Pass, source };
+    let judgement = judge(&scenario(vec![check]), &lab.seen).expectations.remove(0);
+    assert!(!judgement.passed);
+    assert_eq!(judgement.seen.len(), 1 + 40 + 1);
+    assert_eq!(judgement.seen[41], "and from 61 more");
+}
+
+#[test]
+fn the_log_lines_of_a_diagnosis_are_bounded() {
+    let mut lab = Lab::new();
+    for _ in 0..100 {
+        lab.logs("rs2", CLIENT);
+    }
+    assert_eq!(diagnosed(&lab, 49).server_log.len(), 10);
 }
 
 #[test]

@@ -59,3 +59,14 @@ fn a_forwarder_that_gave_no_counters_proves_nothing() {
     assert!(!judgement.passed);
     assert_eq!(judgement.seen, ["the forwarder on lb gave no counters"]);
 }
+
+#[test]
+fn a_counter_that_is_wrong_has_the_unanswered_steps_diagnosed() {
+    let check = Check::Forwarder {
+        node: node("lb"),
+        counter: "no_flow".to_owned(),
+        count: Count::Exactly(0),
+    };
+    let verdict = judge(&scenario(vec![check]), &Lab::new().seen);
+    assert_eq!(verdict.diagnoses.len(), 1);
+}

@@ -8,6 +8,7 @@ mod exchange;
 mod faults;
 mod forwarder;
 mod frames;
+mod garbage;
 mod lab;
 mod many;
 mod scenario;

@@ -222,6 +222,47 @@ fn a_login_that_two_servers_or_none_logged_fails_a_spread() {
 }
 
 #[test]
+fn a_second_servers_log_entry_fails_a_spread_whichever_it_is() {
+    for place in [3, 4] {
+        let mut lab = thirty();
+        lab.logs(if place == 3 { "rs2" } else { "rs1" }, local(place));
+        let judgement = judged(spread(&["rs1", "rs2"], 1), &lab);
+        assert!(judgement.seen[1].contains("logged by rs1 and rs2, its packets taken in by rs"));
+    }
+}
+
+#[test]
+fn what_a_server_sends_is_not_what_it_took_in() {
+    let mut lab = thirty();
+    let data = Segment { source: local(3), ..lab.client(Flags::ACK, 300_001, 1, 0) };
+    lab.push("rs2", "tunl0", Direction::Out, &data.packet(64));
+    assert!(judged(spread(&["rs1", "rs2"], 10), &lab).passed);
+    lab.push("rs2", "tunl0", Direction::In, &data.packet(64));
+    assert!(!judged(spread(&["rs1", "rs2"], 10), &lab).passed);
+}
+
+#[test]
+fn a_port_that_served_two_logins_is_counted_once() {
+    let mut lab = thirty();
+    let again = lab.seen.steps[0].attempts[0].clone();
+    lab.seen.steps[0].attempts[29] = again;
+    let judgement = judged(all_pass(), &lab);
+    assert!(judgement.passed);
+    assert!(judgement.seen[0].contains("; all 29 frames that answered came from "));
+}
+
+#[test]
+fn one_user_of_many_logins_does_not_tell_which_one_it_was() {
+    let mut lab = thirty();
+    lab.seen.server_log.truncate(29);
+    lab.logs("rs1", SocketAddrV4::new([172, 16, 5, 10].into(), 1024));
+    let client = IpAddr::from([172, 16, 5, 10]);
+    lab.seen.steps[0].attempts.drain(..29);
+    let judgement = judged(Check::ServerSaw { step: step("login"), client }, &lab);
+    assert!(judgement.seen[0].starts_with("no server logged it"), "{:#?}", judgement.seen);
+}
+
+#[test]
 fn a_spread_is_not_believed_at_points_that_were_not_proven_alive() {
     let mut lab = thirty();
     lab.seen.capture.set_liveness(lab.point("rs2", "tunl0"), Liveness::default());

@@ -2,10 +2,11 @@
 
 use crate::lab::{CLIENT, Lab, RS2, VIP, ways};
 use crate::scenario::{at, at_real_server, balanced, node, radius, row, scenario, step};
-use crate::wire::{Segment, datagram};
+use crate::wire::{Segment, datagram, icmp_error};
 use labsim_scenario::model::Direction::{In, Out};
 use labsim_scenario::model::{Check, Direction, FrameMatch, LoginResult};
 use labsim_verdict::{Attempt, Judgement, ServerEntry, diagnose, judge};
+use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
@@ -260,4 +261,58 @@ fn datagrams_without_an_identification_are_followed_by_their_payload() {
     assert_eq!(judgement.seen[1], "the one frame that answered the client came from 172.16.4.99");
     let by = Check::AnsweredBy { step: step("radius"), nodes: vec![node("rs2")] };
     assert!(check(by).passed);
+}
+
+#[test]
+fn an_answer_alone_tells_the_translation_of_both_ways() {
+    let mut lab = Lab::new();
+    let syn = Segment { source: SNAT, destination: MEMBER, ..lab.client(Flags::SYN, 0, 0, 0) };
+    lab.passes(|ttl| syn.packet(ttl), &ways::LB_TO_RS2);
+    let syn_ack = lab.server(SYN_ACK, 0, 1, 0);
+    back(&mut lab, syn_ack, SNAT);
+    let judgement = judged(exchange(at("rs2", "eth0"), at_server()[..2].to_vec()), &lab);
+    assert!(judgement.passed, "{judgement:#?}");
+}
+
+#[test]
+fn a_translated_port_that_leads_to_two_servers_at_a_time_tells_them_apart() {
+    let mut lab = snat();
+    lab.logs_at("rs1", SNAT, SocketAddrV4::new([10, 1, 1, 51].into(), 49));
+    let by = Check::AnsweredBy { step: step("login"), nodes: vec![node("rs2")] };
+    let judgement = judged(by, &lab);
+    assert!(judgement.passed, "{judgement:#?}");
+}
+
+#[test]
+fn a_reset_of_the_server_is_told_once_on_both_sides_of_a_translation() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    forward(&mut lab, syn, SNAT);
+    let refusal = Segment { sequence: 0, ..lab.server(Flags::RST.with(Flags::ACK), 0, 1, 0) };
+    back(&mut lab, refusal, SNAT);
+    let scenario = balanced(scenario(Vec::new()), 49);
+    let diagnosis = diagnose(&scenario, &lab.seen, &step("login")).unwrap();
+    let causes: Vec<String> =
+        diagnosis.evidence.iter().map(|evidence| evidence.cause.to_string()).collect();
+    assert_eq!(
+        causes,
+        ["172.16.4.99:49 refused the connection with RST 1 time, first seen at rs2:eth0 out; \
+          nothing on rs2 listens there"]
+    );
+}
+
+#[test]
+fn an_icmp_error_about_a_translated_packet_is_about_the_step() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    forward(&mut lab, syn, SNAT);
+    let translated = Segment { source: SNAT, destination: MEMBER, ..syn };
+    let message = Message::Unreachable { code: unreachable::HOST };
+    let error = icmp_error([10, 1, 1, 1].into(), *SNAT.ip(), message, &translated.packet(125));
+    lab.passes(|_| error.clone(), &[("router:lb", Out, 64), ("lb:eth0", In, 64)]);
+    let scenario = balanced(scenario(Vec::new()), 49);
+    let diagnosis = diagnose(&scenario, &lab.seen, &step("login")).unwrap();
+    assert_eq!(diagnosis.evidence.len(), 1);
+    let said = diagnosis.evidence[0].cause.to_string();
+    assert!(said.starts_with("10.1.1.1 (router) sent 172.16.5.10 an ICMP error about it 1 time"));
 }

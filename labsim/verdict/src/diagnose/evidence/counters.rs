@@ -5,7 +5,7 @@ use crate::forwarder;
 use labsim_wire::checksum::ChecksumState;
 
 /// The forwarder's outcomes that end a packet's way, and what each means.
-const DROPS: [(&str, &str); 26] = [
+const DROPS: [(&str, &str); 28] = [
     ("no_virtual_address", "its destination is no VIP"),
     ("no_virtual_server", "no virtual server takes that protocol and port"),
     ("protocol_not_handled", "it handles TCP, UDP and ICMP only"),
@@ -13,6 +13,8 @@ const DROPS: [(&str, &str); 26] = [
     ("ttl_exceeded", "the TTL ended there"),
     ("fragmentation_needed", "too long for the tunnel, and DF is set"),
     ("no_flow", "no SYN came before it, and loose initiation is off"),
+    ("no_translated_flow", "its address and port stand in for no client"),
+    ("snat_ports_exhausted", "no port is free to stand in for its client"),
     ("flow_table_full", "the flow table is full"),
     ("no_member_reachable", "no member of the pool is reachable"),
     ("no_route", "it has no route to the member"),
