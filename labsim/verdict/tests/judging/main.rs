@@ -10,6 +10,7 @@ mod forwarder;
 mod frames;
 mod garbage;
 mod lab;
+mod loops;
 mod many;
 mod scenario;
 mod translation;
