@@ -154,6 +154,14 @@ fn a_hundred_mistakes_are_told_and_the_rest_is_counted_as_more() {
 }
 
 #[test]
+fn a_long_file_does_not_hide_mistakes() {
+    let good = "- wait\n".repeat(25_000);
+    let text = format!("vip: 192.0.2.1\nsteps:\n{good}{}", "- x\n".repeat(90));
+    let found = mistakes(&text);
+    assert_eq!((found.len(), found[89].0), (90, 25_092));
+}
+
+#[test]
 fn a_message_is_short_whatever_the_file_holds() {
     let long = "x".repeat(100_000);
     for text in [
