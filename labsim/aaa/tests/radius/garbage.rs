@@ -38,7 +38,7 @@ fn any_packet() -> impl Strategy<Value = Vec<u8>> {
     let number = prop_oneof![Just([7_u8; 16]), any::<[u8; 16]>()];
     (1_u8..=13, 0_u8..3, number, bytes(), prop_oneof![8 => Just(0_i32), 1 => -30..30]).prop_map(
         |(code, identifier, number, body, off)| {
-            let length = i32::try_from(HEADER_LEN + body.len()).unwrap() + off;
+            let length = (i32::try_from(HEADER_LEN + body.len()).unwrap() + off).max(0);
             let length = u16::try_from(length).unwrap().to_be_bytes();
             [&[code, identifier], length.as_slice(), &number, &body].concat()
         },
