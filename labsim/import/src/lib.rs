@@ -24,7 +24,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod a10;
+mod address;
 mod design;
+pub mod export;
 pub mod f5;
 mod lab;
 mod note;

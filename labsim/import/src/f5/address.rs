@@ -2,7 +2,7 @@
 
 use super::service;
 use crate::text::quoted;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// A host, a port, and the route domain that the host is in.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,27 +92,6 @@ fn host(text: &str) -> Result<Host<'_>, String> {
         return Err(format!("{} is no address; write one such as 172.16.4.99", quoted(text)));
     }
     Ok(Host::Name(text))
-}
-
-/// An address that one host can have.
-///
-/// # Errors
-/// A sentence that says why it is none.
-pub(crate) fn unicast(address: Ipv4Addr) -> Result<Ipv4Addr, String> {
-    let what = if address.is_broadcast() {
-        "the broadcast address"
-    } else if address.octets()[0] == 0 {
-        "an address of this network (RFC 1122 3.2.1.3)"
-    } else if address.is_multicast() {
-        "a multicast address"
-    } else if address.is_loopback() {
-        "a loopback address"
-    } else if address.octets()[0] >= 240 {
-        "an address of class E, which nobody has"
-    } else {
-        return Ok(address);
-    };
-    Err(format!("{address} is {what}; write a global unicast address"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! `net self` and `net route`: where the load balancer stands.
 
-use super::address::{unicast, without_route_domain};
+use super::address::without_route_domain;
 use super::config::{Config, Object};
 use super::read;
 use super::tree::Word;
+use crate::address::unicast;
 use crate::design::{Design, OwnAddress};
 use crate::report::Report;
 use crate::text::quoted;

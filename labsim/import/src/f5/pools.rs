@@ -1,9 +1,10 @@
 //! `ltm pool`, `ltm node`: the servers, and how packets reach them.
 
-use super::address::{Host, HostPort, full, host_port, leaf, unicast};
+use super::address::{Host, HostPort, full, host_port, leaf};
 use super::config::{Config, Object};
 use super::read;
 use super::tree::{Block, Property, Word};
+use crate::address::unicast;
 use crate::design::{Encapsulation, Member, Pool};
 use crate::report::Report;
 use crate::text::{quoted, shown};

@@ -1,9 +1,10 @@
 //! What a virtual server does with the source address.
 
-use super::address::{leaf, unicast, without_route_domain};
+use super::address::{leaf, without_route_domain};
 use super::config::Config;
 use super::read;
 use super::tree::{Block, Property, Word};
+use crate::address::unicast;
 use crate::design::Snat;
 use crate::report::Report;
 use crate::text::{quoted, shown};

@@ -1,11 +1,12 @@
 //! `ltm virtual`: from stanzas to a design.
 
-use super::address::{Host, HostPort, host_port, leaf, short, unicast};
+use super::address::{Host, HostPort, host_port, leaf, short};
 use super::config::{Config, Object};
 use super::pools::Pools;
 use super::profiles::{Profiles, is_fastl4};
 use super::tree::{Block, Property, Word};
 use super::{network, read, snat};
+use crate::address::unicast;
 use crate::design::{Design, FastL4, Protocol, Service, Snat, Virtual};
 use crate::place::Place;
 use crate::report::Report;
