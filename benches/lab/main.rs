@@ -4,6 +4,8 @@
 //! (iproute2) and by a floor: raw netlink in C, without settings, read-backs or switched-off
 //! offloads. The second part is the main job. `-- star` or `-- job` runs one of them alone.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench that cannot measure ends")]
+
 mod job;
 mod others;
 mod star;
