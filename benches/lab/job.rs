@@ -134,6 +134,7 @@ fn side_by_side(copies: &Copies) {
     println!("  {:<34} {passed} of {rounds} rounds passed", "8 labs side by side");
 }
 
+#[expect(clippy::zombie_processes, reason = "everybody is reaped, orphans included")]
 fn killed(scenario: &Path) {
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
     let mut orphans = 0;
