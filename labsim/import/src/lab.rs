@@ -30,8 +30,8 @@ pub(crate) fn imported(
         return Err(report.into_mistakes());
     }
     settle::settle(&mut design, &mut report);
-    let plan = plan::plan(&design, &mut report);
-    let virtuals = plan.virtuals(&design);
+    let Some(plan) = plan::plan(&design, &mut report) else { return Err(nothing(report)) };
+    let virtuals = plan.virtuals(&design, &mut report);
     if virtuals.is_empty() {
         return Err(nothing(report));
     }
@@ -55,17 +55,11 @@ pub(crate) fn imported(
 
 /// Nothing is left to be done: what was left out says why.
 fn nothing(report: Report<'_>) -> Mistakes {
-    let sources = report.files().sources();
-    let name = sources.first().map_or_else(String::new, |source| source.name().to_owned());
-    let (left_out, _) = report.into_notes();
-    let mut message = "there is no virtual server here that labsim can speak to; it speaks \
-                       TACACS+ (49/tcp) and RADIUS (1812/udp, 1645/udp)"
-        .to_owned();
-    let virtuals = left_out.iter().filter(|note| {
-        ["ltm virtual ", "slb virtual-server "].iter().any(|kind| note.what.starts_with(kind))
-    });
-    for note in virtuals.take(20) {
-        message.push_str(&format!("\n  {note}"));
-    }
-    Mistake::of_file(name, message).into()
+    let name = report.files().sources().first().map_or("", |source| source.name());
+    let message = "there is no virtual server here that labsim can speak to; it speaks TACACS+ \
+                   (49/tcp) and RADIUS (1812/udp, 1645/udp)";
+    let whole = Mistake::of_file(name, message);
+    let mut mistakes = report.left_out_as_mistakes(&["ltm virtual ", "slb virtual-server "]);
+    mistakes.push(whole);
+    mistakes
 }

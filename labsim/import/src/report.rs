@@ -69,6 +69,18 @@ impl<'s> Report<'s> {
         self.mistakes
     }
 
+    /// What was left out of these kinds, where that is all that there is to say.
+    pub(crate) fn left_out_as_mistakes(&self, kinds: &[&str]) -> Mistakes {
+        let of_kind =
+            |(_, note): &&(Place, Note)| kinds.iter().any(|kind| note.what.starts_with(kind));
+        let notes = self.left_out.iter().filter(of_kind).take(MOST);
+        notes
+            .map(|(place, Note { what, why, .. })| {
+                self.files.mistake(*place, format!("{what}: {why}"))
+            })
+            .collect()
+    }
+
     /// What was left out, and the warnings, each by file and place.
     pub(crate) fn into_notes(self) -> (Vec<Note>, Vec<Note>) {
         let sorted = |mut notes: Vec<(Place, Note)>| {

@@ -232,6 +232,6 @@ fn broken_input_is_told_with_its_place() {
 fn without_a_virtual_server_to_speak_to_nothing_is_imported() {
     let said = import("slb server s 10.1.1.51\nslb virtual-server v 10.0.0.9\n  port 80 http\n")
         .unwrap_err();
-    assert!(said.starts_with("adc.txt: there is no virtual server here that labsim can speak to"));
-    assert!(said.contains("adc.txt:3: slb virtual-server v: port 80 http: "), "{said}");
+    assert!(said.contains("adc.txt: there is no virtual server here that labsim can speak to"));
+    assert!(said.starts_with("adc.txt:3:3: slb virtual-server v: port 80 http: "), "{said}");
 }

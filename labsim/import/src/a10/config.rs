@@ -1,7 +1,7 @@
 //! Commands, sorted by what they configure.
 
 use super::lines::{Line, Word};
-use crate::address::unicast;
+use crate::address::{interface, unicast};
 use crate::place::Place;
 use crate::report::Report;
 use crate::text::{quoted, shown};
@@ -155,7 +155,10 @@ impl Config {
                         _ => None,
                     };
                     match net {
-                        Some(net) => self.own.push((net, child.place)),
+                        Some(net) => {
+                            let net = report.take(child.words[2].place, interface(net));
+                            self.own.extend(net.map(|net| (net, child.place)));
+                        }
                         None => {
                             let message = format!(
                                 "{} is no mask; write such as 255.255.255.0 or /24",

@@ -4,7 +4,7 @@ use super::address::without_route_domain;
 use super::config::{Config, Object};
 use super::read;
 use super::tree::Word;
-use crate::address::unicast;
+use crate::address::{interface, unicast};
 use crate::design::{Design, OwnAddress};
 use crate::report::Report;
 use crate::text::quoted;
@@ -78,10 +78,11 @@ fn own(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
         (_, Ok(mask)) => Ipv4Net::with_netmask(host, mask).ok(),
         _ => None,
     };
-    if net.is_none() {
+    let Some(net) = net else {
         report.mistake(address.place, wrong());
-    }
-    net
+        return None;
+    };
+    report.take(address.place, interface(net))
 }
 
 fn gateway(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Addr> {

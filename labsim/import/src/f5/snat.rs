@@ -10,6 +10,9 @@ use crate::report::Report;
 use crate::text::{quoted, shown};
 use std::net::{IpAddr, Ipv4Addr};
 
+/// Most addresses of a SNAT pool that a lab takes.
+const MOST: usize = 64;
+
 /// `source-address-translation { type snat pool p }`.
 pub(super) fn translation(
     block: &Block,
@@ -98,9 +101,11 @@ fn snatpool(
     let members = object.block.properties().into_iter().find(|one| one.name() == "members");
     let mut addresses = Vec::new();
     for (member, _) in members.iter().filter_map(|one| one.block()).flat_map(Block::names) {
-        if let Some(address) = translated(member, config, report)
-            && !addresses.contains(&address)
-        {
+        let Some(address) = translated(member, config, report) else { continue };
+        if addresses.len() == MOST && !addresses.contains(&address) {
+            let why = format!("a lab takes {MOST} addresses a SNAT pool");
+            report.leave(member.place, format!("SNAT address {address}"), why);
+        } else if !addresses.contains(&address) {
             addresses.push(address);
         }
     }

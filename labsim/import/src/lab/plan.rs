@@ -1,7 +1,9 @@
 //! Who is where: a client, a router, the load balancer on one interface, and the servers.
 
-use super::{addresses::Addresses, names};
-use crate::design::{Design, Encapsulation, Mode, Snat, Virtual};
+use super::addresses::{Addresses, Subnet};
+use super::names;
+use crate::address::is_host;
+use crate::design::{Design, Encapsulation, Mode, OwnAddress, Snat, Virtual};
 use crate::place::Place;
 use crate::report::Report;
 use crate::settle::on_one_segment;
@@ -18,7 +20,7 @@ pub(super) struct Plan {
     pub(super) lb: Port,
     /// The place of the load balancer among the segments, if it shares one with servers.
     pub(super) lb_segment: Option<usize>,
-    pub(super) segments: Vec<Segment>,
+    pub(super) segments: Vec<Subnet>,
     /// In the order of their first appearance.
     pub(super) servers: Vec<Server>,
     by_address: BTreeMap<Ipv4Addr, usize>,
@@ -33,9 +35,10 @@ pub(super) struct Port {
     pub(super) router: Ipv4Addr,
 }
 
-pub(super) struct Segment {
-    pub(super) net: Ipv4Net,
-    pub(super) router: Ipv4Addr,
+impl Port {
+    fn new(address: Ipv4Addr, Subnet { net, router }: Subnet) -> Option<Self> {
+        Some(Self { net: Ipv4Net::new(address, net.prefix_len()).ok()?, router })
+    }
 }
 
 pub(super) struct Server {
@@ -50,10 +53,30 @@ impl Plan {
         self.by_address.get(&address).copied()
     }
 
-    /// The virtual servers that have a member in the lab.
-    pub(super) fn virtuals<'d>(&self, design: &'d Design) -> Vec<&'d Virtual> {
-        let has_server = |one: &&Virtual| !self.servers_of(one, design).is_empty();
-        design.virtuals.iter().filter(has_server).collect()
+    /// The virtual servers that have a member in the lab; the others are listed.
+    pub(super) fn virtuals<'d>(
+        &self,
+        design: &'d Design,
+        report: &mut Report<'_>,
+    ) -> Vec<&'d Virtual> {
+        let mut all = Vec::new();
+        for one in &design.virtuals {
+            let servers = self.servers_of(one, design);
+            if servers.is_empty() {
+                let why = "none of its members has a place in the lab";
+                report.leave(one.place, one.what.clone(), why);
+                continue;
+            }
+            let is_beside = |at: &usize| Some(self.servers[*at].segment) == self.lb_segment;
+            if needs_segment(one, design) && !servers.iter().all(is_beside) {
+                let why = "without a tunnel and translation its members have to be on the load \
+                           balancer's segment; the lab's load balancer has one interface, and it \
+                           is on another";
+                report.warn(one.place, one.what.clone(), why);
+            }
+            all.push(one);
+        }
+        all
     }
 
     /// The servers of a virtual server, each once.
@@ -78,65 +101,13 @@ struct Draft<'d> {
     segment: usize,
 }
 
-/// Finds a place for everybody.
-pub(super) fn plan(design: &Design, report: &mut Report<'_>) -> Plan {
+/// Finds a place for everybody; `None` if the configuration leaves no subnet for a client.
+pub(super) fn plan(design: &Design, report: &mut Report<'_>) -> Option<Plan> {
     let mut drafts = drafts(design);
-    let mut addresses = Addresses::new(used(design, &drafts));
-    let mut nets = segments(&mut drafts, design, &mut addresses, report);
-    let gateways = || design.gateways.iter().copied();
-    // The router comes first: a subnet without it is no use.
-    let mut routers: Vec<Option<Ipv4Addr>> =
-        nets.iter().map(|net| addresses.take(*net, gateways())).collect();
-    let direct = design.virtuals.iter().find(|one| {
-        let pool = &design.pools[one.pool];
-        one.mode(pool.encapsulation) == Mode::Direct
-            && pool.encapsulation == Encapsulation::None
-            && on_one_segment(pool, design)
-    });
-    let wanted = direct
-        .and_then(|one| design.pools[one.pool].members.first())
-        .and_then(|member| nets.iter().position(|net| net.contains(&member.address)));
-    let own = own(wanted, &nets, design, report);
-    let shared = match own {
-        Some(own) => nets.iter().position(|net| net.contains(&own.addr())),
-        None => wanted,
-    };
-    let lb = match (own, shared) {
-        (Some(own), Some(segment)) => routers[segment].and_then(|router| {
-            let net = with_length(own.addr(), nets[segment])?;
-            Some(Port { net, router })
-        }),
-        (None, Some(segment)) => routers[segment].and_then(|router| {
-            let net = nets[segment];
-            let address = addresses.take(net, host(net, 10).into_iter())?;
-            Some(Port { net: with_length(address, net)?, router })
-        }),
-        (Some(own), None) => addresses.subnet(own.addr(), own.prefix_len()).and_then(|net| {
-            let router = addresses.take(net, gateways())?;
-            Some(Port { net: with_length(own.addr(), net)?, router })
-        }),
-        (None, None) => None,
-    };
-    let shared = shared.filter(|_| lb.is_some());
-    let lb = lb.or_else(|| new_port(&mut addresses, lb_nets(), 10));
-    let client = new_port(&mut addresses, client_nets(), 201);
-    let (Some(lb), Some(client)) = (lb, client) else {
-        // Only if the configuration fills all private subnets.
-        drafts.clear();
-        nets.clear();
-        routers.clear();
-        return finish(drafts, nets, routers, (unplaced(), unplaced(), None), design);
-    };
-    finish(drafts, nets, routers, (client, lb, shared), design)
-}
-
-fn finish(
-    drafts: Vec<Draft<'_>>,
-    nets: Vec<Ipv4Net>,
-    routers: Vec<Option<Ipv4Addr>>,
-    (client, lb, lb_segment): (Port, Port, Option<usize>),
-    design: &Design,
-) -> Plan {
+    let mut addresses = Addresses::new(used(design, &drafts), &design.gateways);
+    let segments = segments(&mut drafts, design, &mut addresses, report);
+    let (lb, lb_segment) = load_balancer(&segments, design, &mut addresses, report)?;
+    let client = new_port(&mut addresses, client_nets(), 201)?;
     let names = names::nodes(drafts.iter().map(|draft| draft.name));
     let servers: Vec<Server> = drafts
         .iter()
@@ -145,16 +116,47 @@ fn finish(
         .collect();
     let by_address = servers.iter().enumerate().map(|(at, one)| (one.address, at)).collect();
     let routed = routed(design, lb.net.addr());
-    let segments = nets
-        .into_iter()
-        .zip(routers)
-        .map(|(net, router)| Segment { net, router: router.unwrap_or(net.network()) })
-        .collect();
-    Plan { client, lb, lb_segment, segments, servers, by_address, routed }
+    Some(Plan { client, lb, lb_segment, segments, servers, by_address, routed })
 }
 
-fn unplaced() -> Port {
-    Port { net: Ipv4Net::default(), router: Ipv4Addr::UNSPECIFIED }
+/// The load balancer's port, and the segment that it is on if it shares one with servers.
+fn load_balancer(
+    segments: &[Subnet],
+    design: &Design,
+    addresses: &mut Addresses<'_>,
+    report: &mut Report<'_>,
+) -> Option<(Port, Option<usize>)> {
+    let direct = design.virtuals.iter().find(|one| needs_segment(one, design));
+    let on = |address: Ipv4Addr| segments.iter().position(|one| one.net.contains(&address));
+    let wanted = direct
+        .and_then(|one| design.pools[one.pool].members.iter().find_map(|one| on(one.address)));
+    let own = own(wanted, segments, design, report);
+    let shared = own.map_or(wanted, |own| on(own.addr()));
+    let found = match (own, shared) {
+        (Some(own), Some(segment)) => Port::new(own.addr(), segments[segment]),
+        (None, Some(segment)) => {
+            let subnet = segments[segment];
+            let address = addresses.take(subnet.net, host(subnet.net, 10).into_iter());
+            address.and_then(|address| Port::new(address, subnet))
+        }
+        (Some(own), None) => {
+            let subnet = addresses.subnet(own.addr(), own.prefix_len());
+            subnet.and_then(|subnet| Port::new(own.addr(), subnet))
+        }
+        (None, None) => None,
+    };
+    match found {
+        Some(port) => Some((port, shared)),
+        None => Some((new_port(addresses, lb_nets(), 10)?, None)),
+    }
+}
+
+/// Whether packets reach the members under their MAC addresses only, and can.
+fn needs_segment(one: &Virtual, design: &Design) -> bool {
+    let pool = &design.pools[one.pool];
+    one.mode(pool.encapsulation) == Mode::Direct
+        && pool.encapsulation == Encapsulation::None
+        && on_one_segment(pool, design)
 }
 
 /// The servers, each once.
@@ -196,9 +198,9 @@ fn routed(design: &Design, own: Ipv4Addr) -> Vec<Ipv4Addr> {
 fn segments(
     drafts: &mut Vec<Draft<'_>>,
     design: &Design,
-    addresses: &mut Addresses,
+    addresses: &mut Addresses<'_>,
     report: &mut Report<'_>,
-) -> Vec<Ipv4Net> {
+) -> Vec<Subnet> {
     let length = |address: Ipv4Addr| {
         let own = design.own.iter().filter(|own| own.net.contains(&address));
         own.map(|own| own.net.prefix_len()).max()
@@ -210,7 +212,7 @@ fn segments(
         }
     }
     let vips: BTreeSet<Ipv4Addr> = routed(design, Ipv4Addr::UNSPECIFIED).into_iter().collect();
-    let mut nets: Vec<Ipv4Net> = Vec::new();
+    let mut subnets: Vec<Subnet> = Vec::new();
     drafts.retain_mut(|draft| {
         let what = format!("server {}", draft.address);
         if vips.contains(&draft.address) {
@@ -219,24 +221,24 @@ fn segments(
             report.leave(draft.place, what, why);
             return false;
         }
-        let Some(net) = addresses.subnet(draft.address, USUAL) else {
+        let Some(subnet) = addresses.subnet(draft.address, USUAL) else {
             report.leave(draft.place, what, "no subnet has room for it beside the others");
             return false;
         };
-        draft.segment = nets.iter().position(|known| *known == net).unwrap_or_else(|| {
-            nets.push(net);
-            nets.len() - 1
+        draft.segment = subnets.iter().position(|known| *known == subnet).unwrap_or_else(|| {
+            subnets.push(subnet);
+            subnets.len() - 1
         });
         true
     });
-    nets
+    subnets
 }
 
 /// The load balancer's one address: on the segment where it has to be, or else away from the
 /// servers, as in the document's lab. The others are listed.
 fn own(
     wanted: Option<usize>,
-    nets: &[Ipv4Net],
+    segments: &[Subnet],
     design: &Design,
     report: &mut Report<'_>,
 ) -> Option<Ipv4Net> {
@@ -248,9 +250,11 @@ fn own(
             members.chain([one.address])
         })
         .collect();
-    let usable = || design.own.iter().filter(|own| !taken.contains(&own.net.addr()));
     let segment =
-        |own: &crate::design::OwnAddress| nets.iter().position(|net| net.contains(&own.net.addr()));
+        |own: &OwnAddress| segments.iter().position(|subnet| subnet.net.contains(&own.net.addr()));
+    let fits =
+        |own: &OwnAddress| segment(own).is_none_or(|at| is_host(segments[at].net, own.net.addr()));
+    let usable = || design.own.iter().filter(|own| !taken.contains(&own.net.addr()) && fits(own));
     let chosen = match wanted {
         Some(wanted) => usable().find(|own| segment(own) == Some(wanted)),
         None => usable().find(|own| segment(own).is_none()).or_else(|| usable().next()),
@@ -264,10 +268,6 @@ fn own(
     chosen.map(|own| own.net)
 }
 
-fn with_length(address: Ipv4Addr, net: Ipv4Net) -> Option<Ipv4Net> {
-    Ipv4Net::new(address, net.prefix_len()).ok()
-}
-
 /// The host with this number in a subnet.
 fn host(net: Ipv4Net, number: u32) -> Option<Ipv4Addr> {
     u32::from(net.network()).checked_add(number).map(Ipv4Addr::from)
@@ -275,14 +275,13 @@ fn host(net: Ipv4Net, number: u32) -> Option<Ipv4Addr> {
 
 /// A port in a subnet of its own.
 fn new_port(
-    addresses: &mut Addresses,
+    addresses: &mut Addresses<'_>,
     candidates: impl Iterator<Item = Ipv4Net>,
     number: u32,
 ) -> Option<Port> {
-    let net = addresses.empty(candidates)?;
-    let router = addresses.take(net, std::iter::empty())?;
-    let address = addresses.take(net, host(net, number).into_iter())?;
-    Some(Port { net: with_length(address, net)?, router })
+    let subnet = addresses.empty(candidates)?;
+    let address = addresses.take(subnet.net, host(subnet.net, number).into_iter())?;
+    Port::new(address, subnet)
 }
 
 /// The document's own subnets first, then other private ones.
