@@ -46,6 +46,18 @@ fn whole_stanzas_are_listed() {
         ("frobnicate y { }", "frobnicate y", "does not know"),
         ("ltm pool other { members none }", "ltm pool other", "no virtual server"),
         ("ltm node n { address 10.3.3.3 }", "ltm node n", "no virtual server"),
+        (
+            "ltm snat-translation t { address 10.9.9.9 }",
+            "ltm snat-translation t",
+            "no virtual server",
+        ),
+        (
+            "ltm virtual-address 10.9.9.9 { address 10.9.9.9 }",
+            "ltm virtual-address 10.9.9.9",
+            "no virtual server",
+        ),
+        ("net tunnels ipip t { defaults-from ipip }", "net tunnels ipip t", "no virtual server"),
+        ("ltm snatpool s { members { 10.9.9.9 } }", "ltm snatpool s", "no virtual server"),
         ("ltm profile fastl4 f { }", "ltm profile fastl4 f", "no virtual server"),
         ("net route r { gw 10.0.0.1 network 10.9.0.0/16 }", "net route r", "one router"),
         ("net self s { address 2001:db8::2/64 }", "net self s", "IPv4 so far"),

@@ -97,6 +97,8 @@ fn wrong_values_are_told_with_their_place() {
             "pool p\n    profiles { fastL4 { } fastL4 { } }\n",
             "x.conf:12:27: a virtual server has one fastL4 profile",
         ),
+        ("pool p\n", "pool p\n    pool p\n", "x.conf:12:5: `pool` stands in this block already"),
+        ("pool p\n", "pool p\n    profiles a b\n", "x.conf:12:5: write `profiles { NAME { } }`"),
         (
             "    }\n}\n",
             "    }\n    profiles { ipip gre }\n}\n",

@@ -144,6 +144,9 @@ impl Config {
             report.leave(line.place, what, why);
             return;
         }
+        if !line.children.iter().any(|child| child.texts().starts_with(&["ip", "address"])) {
+            report.leave(line.place, what.clone(), "it has no IPv4 address");
+        }
         for child in &line.children {
             match child.texts().as_slice() {
                 ["ip", "address", _, _] => {

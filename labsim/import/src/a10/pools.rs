@@ -36,7 +36,7 @@ impl Pools {
         if let Some(index) = self.by_use.get(&key) {
             return Some(*index);
         }
-        let other = self.by_use.iter().find(|((group, _), _)| group == name).map(|(_, at)| *at);
+        let other = self.first_use(name);
         let pool = match other {
             Some(other) => {
                 let other = &self.all[other];
@@ -50,11 +50,18 @@ impl Pools {
         Some(self.all.len() - 1)
     }
 
+    /// The pool that was first made of a service group.
+    fn first_use(&self, name: &str) -> Option<usize> {
+        let least = (name.to_owned(), Encapsulation::None);
+        let (key, index) = self.by_use.range(least..).next()?;
+        (key.0 == name).then_some(*index)
+    }
+
     /// Lists service groups and servers that nothing refers to.
     pub(super) fn leave_rest(&self, config: &Config, report: &mut Report<'_>) {
         const WHY: &str = "no virtual port that is carried over uses it";
         for object in &config.groups.all {
-            if !self.by_use.keys().any(|(name, _)| *name == object.name) {
+            if self.first_use(&object.name).is_none() {
                 report.leave(object.place, object.what.clone(), WHY);
             }
         }

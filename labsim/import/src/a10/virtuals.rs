@@ -162,15 +162,27 @@ impl<'r> Reader<'r, '_> {
             snat: Snat::None,
             fastl4: FastL4 { idle_timeout: IDLE_TIMEOUT, ..FastL4::default() },
         };
-        let (mut encapsulation, mut group) = (Encapsulation::None, None);
+        let (mut encapsulation, mut group, mut snat) = (Encapsulation::None, None, None);
         for child in &line.children {
             match child.texts().as_slice() {
-                ["service-group", _, ..] => group = Some(child),
+                ["service-group", _, ..] => {
+                    self.replaced(&what, group.replace(child));
+                }
                 ["no-dest-nat"] => (found.translate_address, found.translate_port) = (false, false),
                 ["no-dest-nat", "port-translation"] => found.translate_address = false,
                 ["ipinip"] => encapsulation = Encapsulation::Ipip,
-                ["source-nat", "auto", ..] => found.snat = Snat::Automap,
-                ["source-nat", "pool", _, ..] => found.snat = self.nat_pool(child, &what)?,
+                ["source-nat", "auto", rest @ ..] => {
+                    self.replaced(&what, snat.replace(child));
+                    if let Some(first) = rest.first() {
+                        let what = format!("{what}: source-nat auto {}", shown(first));
+                        self.report.leave(child.place, what, why(child));
+                    }
+                    found.snat = Snat::Automap;
+                }
+                ["source-nat", "pool", _] => {
+                    self.replaced(&what, snat.replace(child));
+                    found.snat = self.nat_pool(child, &what)?;
+                }
                 ["template", kind @ ("tcp" | "udp"), name] => {
                     self.template(child, kind, name, &mut found.fastl4);
                 }
@@ -200,6 +212,14 @@ impl<'r> Reader<'r, '_> {
             }
         }
         Some(found)
+    }
+
+    /// A line that a later one of its kind takes the place of, as ACOS has it.
+    fn replaced(&mut self, what: &str, line: Option<&Line>) {
+        if let Some(line) = line {
+            let what = format!("{what}: {}", shown(line.text(0)));
+            self.report.leave(line.place, what, "a later line takes its place");
+        }
     }
 
     fn nat_pool(&mut self, line: &'r Line, what: &str) -> Option<Snat> {

@@ -1,11 +1,12 @@
 //! Stanzas, sorted by what they configure.
 
 use super::address::{full, leaf, short};
+use super::read;
 use super::tree::{Block, Body, Stanza, Word};
 use crate::place::Place;
 use crate::report::Report;
-use crate::text::shown;
-use std::collections::BTreeMap;
+use crate::text::{quoted, shown};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One configured object.
 #[derive(Debug)]
@@ -34,6 +35,27 @@ pub(super) struct Objects {
 }
 
 impl Objects {
+    /// Lists objects that are not used, as a whole, and of the others what is not `known`.
+    pub(super) fn leave(
+        &self,
+        is_used: impl Fn(&Object) -> bool,
+        known: &[&str],
+        report: &mut Report<'_>,
+    ) {
+        for object in &self.all {
+            if !is_used(object) {
+                let why = "no virtual server that is carried over uses it";
+                report.leave(object.place, object.what.clone(), why);
+                continue;
+            }
+            for property in object.block.properties() {
+                if !known.contains(&property.name()) {
+                    read::leave(&object.what, &property, report);
+                }
+            }
+        }
+    }
+
     /// The object of a path; one without a partition is in `/Common`.
     pub(super) fn get(&self, path: &str) -> Option<&Object> {
         self.by_path.get(&full(path)).map(|index| &self.all[*index])
@@ -94,6 +116,7 @@ impl Config {
         let (place, what) = (place(&stanza.words), what(&stanza.words, true));
         match stanza.body {
             Body::Block(block) => {
+                each_once(&block, report);
                 let path = full(words.last().copied().unwrap_or_default());
                 if leaf(&path).is_empty() {
                     report.mistake(place, "an empty name; write one behind the last `/`");
@@ -102,6 +125,19 @@ impl Config {
                 objects.add(Object { path, what, place, block }, report);
             }
             Body::Opaque => report.leave(place, what, "it is a program"),
+        }
+    }
+}
+
+/// Finds properties that stand in a block twice.
+pub(super) fn each_once(block: &Block, report: &mut Report<'_>) {
+    let mut seen = BTreeSet::new();
+    for property in block.properties() {
+        if let Some(key) = property.key
+            && !seen.insert(key.text.as_str())
+        {
+            let message = format!("{} stands in this block already; keep one", quoted(&key.text));
+            report.mistake(key.place, message);
         }
     }
 }

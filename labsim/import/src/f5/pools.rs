@@ -21,6 +21,8 @@ pub(super) struct Pools {
     by_path: BTreeMap<String, usize>,
     /// The paths of nodes that members are.
     nodes: BTreeSet<String>,
+    /// The paths of tunnels that pools and members have.
+    tunnels: BTreeSet<String>,
 }
 
 impl Pools {
@@ -41,30 +43,17 @@ impl Pools {
         Some(self.all.len() - 1)
     }
 
-    /// Lists pools, nodes and tunnels that nothing refers to.
+    /// Lists pools, nodes and tunnels that nothing refers to, and the rest of the others.
     pub(super) fn leave_rest(&self, config: &Config, report: &mut Report<'_>) {
-        const WHY: &str = "no virtual server that is carried over uses it";
+        // What is not carried over of a pool was listed when it was read.
         for object in config.pools.all.iter().filter(|one| !self.by_path.contains_key(&one.path)) {
-            report.leave(object.place, object.what.clone(), WHY);
+            let why = "no virtual server that is carried over uses it";
+            report.leave(object.place, object.what.clone(), why);
         }
-        for object in &config.nodes.all {
-            if !self.nodes.contains(&object.path) {
-                report.leave(object.place, object.what.clone(), WHY);
-                continue;
-            }
-            for property in object.block.properties() {
-                if property.name() != "address" {
-                    read::leave(&object.what, &property, report);
-                }
-            }
-        }
-        for object in config.ipip.all.iter().chain(&config.gre.all) {
-            for property in object.block.properties() {
-                if property.name() != "defaults-from" {
-                    read::leave(&object.what, &property, report);
-                }
-            }
-        }
+        config.nodes.leave(|one| self.nodes.contains(&one.path), &["address"], report);
+        let is_used = |one: &Object| self.tunnels.contains(&one.path);
+        config.ipip.leave(is_used, &["defaults-from"], report);
+        config.gre.leave(is_used, &["defaults-from"], report);
     }
 
     fn pool(&mut self, object: &Object, config: &Config, report: &mut Report<'_>) -> Pool {
@@ -72,9 +61,14 @@ impl Pools {
         let mut own = Encapsulation::None;
         for property in &properties {
             match property.name() {
-                "members" => {}
+                "members" if property.is_none() || property.block().is_some() => {}
+                "members" => {
+                    let message = "write `members { 10.1.1.51:49 { address 10.1.1.51 } }`";
+                    report.mistake(property.place, message);
+                }
                 "profiles" => {
-                    if let Some(found) = encapsulation(property, &object.what, config, report) {
+                    if let Some(found) = self.encapsulation(property, &object.what, config, report)
+                    {
                         own = found;
                     }
                 }
@@ -131,7 +125,7 @@ impl Pools {
         for property in block.map(Block::properties).unwrap_or_default() {
             match property.name() {
                 "address" => address = read::word(&property, report),
-                "profiles" => tunnel = encapsulation(&property, what, config, report),
+                "profiles" => tunnel = self.encapsulation(&property, what, config, report),
                 // The device's own view, and what an operator has switched off.
                 "session" | "state"
                     if ["user-disabled", "user-down", "offline"]
@@ -235,46 +229,50 @@ fn ip(text: &str) -> Option<IpAddr> {
     text.split('%').next().unwrap_or_default().parse().ok()
 }
 
-/// The tunnel of `profiles { ipip }`; `Some(None)` of `profiles none`.
-fn encapsulation(
-    property: &Property<'_>,
-    what: &str,
-    config: &Config,
-    report: &mut Report<'_>,
-) -> Option<Encapsulation> {
-    let names: Vec<(&Word, Option<&Block>)> = match (property.word(), property.block()) {
-        (Some(word), _) => vec![(word, None)],
-        (None, Some(block)) => block.names(),
-        (None, None) => {
-            read::word(property, report);
-            return None;
-        }
-    };
-    let mut found = None;
-    for (name, block) in names {
-        let tunnel = match leaf(&name.text) {
-            "none" => Some(Encapsulation::None),
-            "ipip" | "ip4ip4" => Some(Encapsulation::Ipip),
-            "gre" => Some(Encapsulation::Gre),
-            _ if config.ipip.get(&name.text).is_some() => Some(Encapsulation::Ipip),
-            _ if config.gre.get(&name.text).is_some() => Some(Encapsulation::Gre),
-            _ => None,
-        };
-        match (tunnel, found) {
-            (Some(tunnel), None) => found = Some(tunnel),
-            (Some(_), Some(_)) => {
-                let message = "a pool has one tunnel profile; take the others out";
-                report.mistake(name.place, message);
+impl Pools {
+    /// The tunnel of `profiles { ipip }`; `Some(None)` of `profiles none`.
+    fn encapsulation(
+        &mut self,
+        property: &Property<'_>,
+        what: &str,
+        config: &Config,
+        report: &mut Report<'_>,
+    ) -> Option<Encapsulation> {
+        let names: Vec<(&Word, Option<&Block>)> = match (property.word(), property.block()) {
+            (Some(word), _) => vec![(word, None)],
+            (None, Some(block)) => block.names(),
+            (None, None) => {
+                read::word(property, report);
+                return None;
             }
-            (None, _) => report.leave(
-                name.place,
-                format!("{what}: profiles {}", shown(leaf(&name.text))),
-                "it is no tunnel that labsim knows, such as `ipip` or `gre`",
-            ),
+        };
+        let mut found = None;
+        for (name, block) in names {
+            let tunnel = match leaf(&name.text) {
+                "none" => Some(Encapsulation::None),
+                "ipip" | "ip4ip4" => Some(Encapsulation::Ipip),
+                "gre" => Some(Encapsulation::Gre),
+                _ if config.ipip.get(&name.text).is_some() => Some(Encapsulation::Ipip),
+                _ if config.gre.get(&name.text).is_some() => Some(Encapsulation::Gre),
+                _ => None,
+            };
+            self.tunnels.insert(full(&name.text));
+            match (tunnel, found) {
+                (Some(tunnel), None) => found = Some(tunnel),
+                (Some(_), Some(_)) => {
+                    let message = "a pool has one tunnel profile; take the others out";
+                    report.mistake(name.place, message);
+                }
+                (None, _) => report.leave(
+                    name.place,
+                    format!("{what}: profiles {}", shown(leaf(&name.text))),
+                    "it is no tunnel that labsim knows, such as `ipip` or `gre`",
+                ),
+            }
+            for property in block.map(Block::properties).unwrap_or_default() {
+                read::leave(&format!("{what}: profiles"), &property, report);
+            }
         }
-        for property in block.map(Block::properties).unwrap_or_default() {
-            read::leave(&format!("{what}: profiles"), &property, report);
-        }
+        found
     }
-    found
 }

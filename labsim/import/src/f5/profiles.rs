@@ -27,7 +27,11 @@ struct Own {
 #[derive(Debug, Default)]
 pub(super) struct Profiles {
     own: BTreeMap<String, Own>,
+    resolved: BTreeMap<String, FastL4>,
 }
+
+/// Longest chain of profiles that take their defaults from each other.
+const CHAIN: usize = 64;
 
 /// Whether this is the name of a fastL4 profile.
 pub(super) fn is_fastl4(name: &str, config: &Config) -> bool {
@@ -47,8 +51,18 @@ impl Profiles {
         config: &Config,
         report: &mut Report<'_>,
     ) -> FastL4 {
+        let path = full(name);
+        if let Some(found) = self.resolved.get(&path) {
+            return *found;
+        }
+        let found = self.follow(path.clone(), config, report);
+        self.resolved.insert(path, found);
+        found
+    }
+
+    fn follow(&mut self, mut path: String, config: &Config, report: &mut Report<'_>) -> FastL4 {
         let mut found = Own::default();
-        let (mut path, mut seen) = (full(name), BTreeSet::new());
+        let mut seen = BTreeSet::new();
         while let Some(object) = config.fastl4.get(&path) {
             let own = self.own.entry(path.clone()).or_insert_with(|| own(object, report));
             seen.insert(path);
@@ -65,6 +79,13 @@ impl Profiles {
                         quoted(&parent.text)
                     ),
                 );
+                break;
+            }
+            if seen.len() == CHAIN {
+                let message = format!(
+                    "more than {CHAIN} profiles take their defaults from each other; take some out"
+                );
+                report.mistake(parent.place, message);
                 break;
             }
             if path != ROOT && config.fastl4.get(&path).is_none() {

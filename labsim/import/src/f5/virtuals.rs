@@ -4,6 +4,7 @@ use super::address::{Host, HostPort, host_port, leaf, short};
 use super::config::{Config, Object};
 use super::pools::Pools;
 use super::profiles::{Profiles, is_fastl4};
+use super::snat::SnatPools;
 use super::tree::{Block, Property, Word};
 use super::{network, read, snat};
 use crate::address::unicast;
@@ -12,31 +13,41 @@ use crate::place::Place;
 use crate::report::Report;
 use crate::settle;
 use crate::text::{quoted, shown};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What a configuration means.
 pub(super) fn design(config: &Config, report: &mut Report<'_>) -> Design {
-    let mut reader =
-        Reader { config, report, pools: Pools::default(), profiles: Profiles::default() };
-    let virtuals =
+    let mut reader = Reader {
+        config,
+        report,
+        pools: Pools::default(),
+        profiles: Profiles::default(),
+        snat_pools: SnatPools::default(),
+    };
+    let virtuals: Vec<Virtual> =
         config.virtuals.all.iter().filter_map(|object| reader.virtual_(object)).collect();
-    let Reader { report, pools, profiles, .. } = reader;
+    let Reader { report, pools, profiles, snat_pools, .. } = reader;
     pools.leave_rest(config, report);
     const WHY: &str = "no virtual server that is carried over uses it";
     for object in config.fastl4.all.iter().filter(|one| !profiles.has_read(&one.path)) {
         report.leave(object.place, object.what.clone(), WHY);
     }
-    snat::leave_rest(config, report);
-    for object in &config.virtual_addresses.all {
-        for property in object.block.properties() {
-            if !["address", "mask"].contains(&property.name()) {
-                read::leave(&object.what, &property, report);
-            }
-        }
-    }
+    snat_pools.leave_rest(config, report);
+    let vips: BTreeSet<Ipv4Addr> = virtuals.iter().map(|one| one.address).collect();
+    let is_used = |one: &Object| virtual_address(one).is_some_and(|vip| vips.contains(&vip));
+    config.virtual_addresses.leave(is_used, &["address", "mask"], report);
     let mut design = Design { virtuals, pools: pools.all, ..Design::default() };
     network::network(config, &mut design, report);
     design
+}
+
+/// The address of an `ltm virtual-address`, which is its name where nothing else is said.
+fn virtual_address(object: &Object) -> Option<Ipv4Addr> {
+    let properties = object.block.properties();
+    let written = properties.iter().find(|one| one.name() == "address").and_then(Property::word);
+    let text = written.map_or(leaf(&object.path), |word| word.text.as_str());
+    text.split('%').next().unwrap_or_default().parse().ok()
 }
 
 struct Reader<'r, 's> {
@@ -44,6 +55,7 @@ struct Reader<'r, 's> {
     report: &'r mut Report<'s>,
     pools: Pools,
     profiles: Profiles,
+    snat_pools: SnatPools,
 }
 
 /// The address, port and protocol of a virtual server that labsim can speak to.
@@ -82,7 +94,13 @@ impl Reader<'_, '_> {
                 "source" => self.source(property, what),
                 "source-address-translation" => match property.block() {
                     Some(block) => {
-                        found.snat = snat::translation(block, what, self.config, self.report)?;
+                        found.snat = snat::translation(
+                            block,
+                            what,
+                            &mut self.snat_pools,
+                            self.config,
+                            self.report,
+                        )?;
                     }
                     None => {
                         let message = "write `source-address-translation { type … }`";
@@ -90,7 +108,8 @@ impl Reader<'_, '_> {
                     }
                 },
                 "snat" | "snatpool" => {
-                    found.snat = snat::old(property, what, self.config, self.report)?;
+                    found.snat =
+                        snat::old(property, what, &mut self.snat_pools, self.config, self.report)?;
                 }
                 "translate-address" => {
                     found.translate_address = read::switch(property, self.report)?;
@@ -241,7 +260,11 @@ impl Reader<'_, '_> {
         let names = match (property.word(), property.block()) {
             (Some(word), _) => vec![(word, None)],
             (None, Some(block)) => block.names(),
-            (None, None) => Vec::new(),
+            (None, None) => {
+                let message = "write `profiles { NAME { } }`";
+                self.report.mistake(property.place, message);
+                Vec::new()
+            }
         };
         let mut found = None;
         for (name, block) in names.into_iter().filter(|(name, _)| name.text != "none") {
