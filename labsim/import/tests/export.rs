@@ -100,3 +100,24 @@ fn the_outer_source_is_told_where_tmsh_has_no_word_for_it() {
     ));
     assert!(text.contains("# tunnel packets carry the load balancer's own address"), "{text}");
 }
+
+#[test]
+fn a_tunnel_device_of_another_name_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/tacacs-ipip.yaml");
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let text = text
+        .replace("../topologies/one-arm-routed.yaml", "topology.yaml")
+        .replace("tunnel: ipip", "tunnel: {mode: ipip, device: dsr0}")
+        .replace("conf.tunl0.", "conf.dsr0.");
+    let topology = concat!(env!("CARGO_MANIFEST_DIR"), "/../../topologies/one-arm-routed.yaml");
+    std::fs::copy(topology, folder.path().join("topology.yaml")).unwrap();
+    let path = folder.path().join("x.yaml");
+    std::fs::write(&path, text).unwrap();
+    let scenario = labsim_scenario::load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let text = export::linux(&scenario, &NodeName::new("rs1").unwrap()).unwrap();
+    assert!(
+        text.contains("\nip link add name dsr0 type ipip local 10.1.1.51\nip link set dsr0 up\n"),
+        "{text}"
+    );
+}
