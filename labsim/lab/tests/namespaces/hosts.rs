@@ -14,8 +14,10 @@ crate::tests![
     every_interface_is_in_its_node_and_no_other,
     sysctls_are_set,
     fresh_nodes_have_the_kernels_defaults,
+    hosts_send_no_tail_loss_probes_unless_they_are_told_to,
     addresses_have_scope_and_label,
     ipv6_works_at_once_where_it_is_wanted,
+    no_device_makes_an_ipv6_address_by_itself,
     counters_count_from_zero,
     the_plan_is_the_same_twice_and_shows_what_is_built,
 ];
@@ -34,6 +36,19 @@ pub(crate) fn udp(node: &Node, address: &str) -> UdpSocket {
 
 fn file(node: &Node, path: &str) -> String {
     node.run(|| read_to_string(path)).unwrap().unwrap().trim().to_owned()
+}
+
+fn hosts_send_no_tail_loss_probes_unless_they_are_told_to() {
+    let probes =
+        |lab: &Lab, host: &str| file(node(lab, host), "/proc/sys/net/ipv4/tcp_early_retrans");
+    let lab = shipped();
+    assert_eq!((probes(&lab, "client").as_str(), probes(&lab, "rs2").as_str()), ("0", "0"));
+    let mut scenario = scenario();
+    let client = &mut scenario.topology.nodes[0];
+    assert_eq!(client.name.as_str(), "client");
+    client.sysctls = sysctls(&[("net.ipv4.tcp_early_retrans", "3")]);
+    let lab = build(&Plan::of(&scenario, userspace_mode()));
+    assert_eq!((probes(&lab, "client").as_str(), probes(&lab, "rs2").as_str()), ("3", "0"));
 }
 
 fn udp_crosses_the_router_at_once() {
@@ -156,6 +171,15 @@ fn ipv6_works_at_once_where_it_is_wanted() {
     let client = udp(node(&lab, "a"), "[fd00::1]:0");
     client.send_to(b"six", "[fd00::2]:700").unwrap();
     assert_eq!(server.recv_from(&mut [0; 9]).unwrap().0, 3);
+}
+
+fn no_device_makes_an_ipv6_address_by_itself() {
+    let lab = shipped();
+    for it in lab.nodes() {
+        let addresses = file(it, "/proc/thread-self/net/if_inet6");
+        let beyond = addresses.lines().filter(|line| !line.ends_with(" lo"));
+        assert_eq!(beyond.collect::<Vec<_>>(), Vec::<&str>::new(), "{}", it.name());
+    }
 }
 
 fn counters_count_from_zero() {
