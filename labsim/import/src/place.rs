@@ -79,12 +79,15 @@ impl<'s> Files<'s> {
     }
 }
 
-/// labsim-yaml reads a place that another reader hands on as two numbers, and has no other way to
-/// make one.
+/// labsim-yaml reads a place that another reader hands on as three numbers before the value, and
+/// has no other way to make one. The third is the number of the file among those that extend one
+/// another, which these do not.
 fn span(place: Place, line: usize, column: usize) -> Span {
     let number = |n: usize| u64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    let parts =
-        [number(place.start) << 32 | number(place.end), number(line) << 32 | number(column), 0];
+    const FILE: u64 = 0;
+    const VALUE: u64 = 0;
+    let range = number(place.start) << 32 | number(place.end);
+    let parts = [range, number(line) << 32 | number(column), FILE, VALUE];
     let parts = SeqDeserializer::<_, Error>::new(parts.into_iter());
     Located::<u64>::deserialize(parts).map(|located| located.span).unwrap_or_default()
 }

@@ -45,7 +45,8 @@ pub(crate) fn settle(design: &mut Design, report: &mut Report<'_>) {
     let pools = &design.pools;
     let (mut destinations, mut servers) = (BTreeMap::new(), BTreeSet::new());
     let mut kept = 0;
-    design.virtuals.retain(|one| {
+    design.virtuals.retain_mut(|one| {
+        without_vip(one, report);
         let pool = &pools[one.pool];
         let keeps = fits(one, pool, &mut destinations, &mut servers, report)
             && (kept < VIRTUALS || {
@@ -58,6 +59,17 @@ pub(crate) fn settle(design: &mut Design, report: &mut Report<'_>) {
     });
     for one in &design.virtuals {
         contradictions(one, design, report);
+    }
+}
+
+/// Takes the virtual server's own address out of its SNAT addresses.
+fn without_vip(one: &mut Virtual, report: &mut Report<'_>) {
+    if let Snat::Pool(addresses) = &mut one.snat
+        && addresses.contains(&one.address)
+    {
+        let what = format!("{}: SNAT address {}", one.what, one.address);
+        report.leave(one.place, what, "it is the virtual server's own; labsim needs another");
+        addresses.retain(|address| *address != one.address);
     }
 }
 
@@ -75,6 +87,10 @@ fn fits(
     }
     if pool.members.iter().any(|member| member.address == one.address) {
         leave(format!("its address {} is a member of its own pool", one.address));
+        return false;
+    }
+    if matches!(&one.snat, Snat::Pool(addresses) if addresses.is_empty()) {
+        leave("none of its SNAT addresses is carried over".to_owned());
         return false;
     }
     let destination = (one.address, one.port, one.protocol.word());

@@ -150,9 +150,11 @@ fn port(lines: &str) -> Imported {
 #[test]
 fn source_nat_is_carried_over() {
     let auto = port("    source-nat auto\n");
+    load(&auto);
     assert!(auto.scenario.contains("source_address_translation: automap"), "{}", auto.scenario);
     assert!(auto.scenario.contains("translate_address: true"));
     let pool = port("    source-nat pool out\n");
+    load(&pool);
     assert!(pool.scenario.contains("source_address_translation: {snat: [10.9.9.1, 10.9.9.2]}"));
     assert!(pool.topology.contains("10.9.9.2: 172.16.0.10"));
     assert_eq!(pool.left_out, []);
@@ -185,6 +187,7 @@ fn contradictions_are_imported_and_warned_about() {
         ("    no-dest-nat\n", "translate_address: false", "L2 DSR"),
     ] {
         let imported = port(lines);
+        load(&imported);
         assert!(imported.scenario.contains(scenario), "{lines}: {}", imported.scenario);
         assert!(
             imported.warnings.iter().any(|note| note.why.contains(why) && note.line == 7),
@@ -204,6 +207,7 @@ fn radius_is_spoken_to() {
     {
         assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
     }
+    assert_eq!(load(&imported).radius_servers.len(), 1);
     assert_eq!(places(&imported.left_out), ["9: slb virtual-server v: port 1813 udp"]);
 }
 

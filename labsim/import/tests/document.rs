@@ -20,6 +20,7 @@ fn the_load_balancer_is_that_of_the_shipped_scenario() {
     let ours = load(&imported());
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/tacacs-ipip.yaml");
     let shipped = labsim_scenario::load(shipped.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+    let shipped = shipped.scenario;
     assert_eq!(format!("{:?}", ours.load_balancers), format!("{:?}", shipped.load_balancers));
     let addresses = |scenario: &labsim_scenario::model::Scenario| {
         let nodes = scenario.topology.nodes.iter();
@@ -61,7 +62,7 @@ fn direct_server_return_is_what_is_expected() {
     let [login, saw, answered, frames] = checks.as_slice() else { panic!("{checks:?}") };
     assert!(matches!(
         login,
-        Check::Login { result: LoginResult::Pass, source: Some(vip), .. }
+        Check::Answer { result: LoginResult::Pass, source: Some(vip), .. }
             if vip.to_string() == "172.16.4.99"
     ));
     assert!(

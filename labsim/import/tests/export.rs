@@ -6,11 +6,16 @@ mod common;
 
 use common::load;
 use labsim_import::{Source, export, f5};
-use labsim_scenario::model::{NodeName, Scenario};
+use labsim_scenario::model::{GreOptions, InterfaceName, NodeName, Scenario, TunnelProtocol};
+use std::path::Path;
 
-fn shipped() -> Scenario {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/tacacs-ipip.yaml");
-    labsim_scenario::load(path.as_ref()).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+/// A shipped scenario.
+fn shipped(name: &str) -> Scenario {
+    read(&Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios")).join(name))
+}
+
+fn read(path: &Path) -> Scenario {
+    labsim_scenario::load(path).unwrap_or_else(|mistakes| panic!("{mistakes}")).scenario
 }
 
 /// A scenario with these load balancers, in the shipped topology.
@@ -23,32 +28,39 @@ fn scenario(load_balancers: &str) -> Scenario {
         "topology: topology.yaml\nload_balancers:\n{load_balancers}\
          tacacs_servers: [{{nodes: rs1, secret: s, clients: [0.0.0.0/0], users: {{u: p}}}}]\n\
          steps: {{login: {{tacacs_login: {{from: client, to: 10.1.1.51:49, user: u, password: p}}}}}}\n\
-         expect: [{{login: {{result: pass}}, pass: yes, fail: no}}]\n"
+         expect: {{login: {{answer: {{result: pass}}, pass: yes, fail: no}}}}\n"
     );
     std::fs::write(&path, text).unwrap();
-    labsim_scenario::load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read(&path)
 }
 
-/// The scenario that comes of its own stanzas.
-fn round_trip(scenario: &Scenario) -> Scenario {
+/// What a load balancer does in the scenario that comes of its own stanzas, which is warned about
+/// by these words or not at all.
+fn round_trip(scenario: &Scenario, warning: Option<&str>) -> Scenario {
     let text = export::f5(scenario);
     let imported = f5::import(&[Source::new("exported.conf", text.clone())])
         .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
-    assert_eq!(
-        (imported.left_out.as_slice(), imported.warnings.as_slice()),
-        ([].as_slice(), [].as_slice())
-    );
+    assert_eq!(imported.left_out, []);
+    match (imported.warnings.as_slice(), warning) {
+        ([], None) => {}
+        ([only], Some(words)) if only.why.contains(words) => {}
+        (warnings, _) => panic!("{warnings:?}"),
+    }
     load(&imported)
+}
+
+/// The commands of an export without its comments.
+fn commands(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
 #[test]
 fn a_real_server_is_made_by_the_commands_of_the_document() {
     let node = NodeName::new("rs2").unwrap();
-    let text = export::linux(&shipped(), &node).unwrap();
-    let commands: Vec<&str> =
-        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let shipped = shipped("tacacs-ipip.yaml");
+    let text = export::linux(&shipped, &node).unwrap();
     assert_eq!(
-        commands,
+        commands(&text),
         [
             "modprobe ipip",
             "ip link set tunl0 up",
@@ -60,12 +72,31 @@ fn a_real_server_is_made_by_the_commands_of_the_document() {
             "ip addr add 172.16.4.99 dev lo scope host label lo:0",
         ]
     );
-    assert_eq!(export::linux(&shipped(), &NodeName::new("client").unwrap()), None);
+    assert_eq!(export::linux(&shipped, &NodeName::new("client").unwrap()), None);
+}
+
+#[test]
+fn a_gre_device_is_the_module_s_own_or_one_with_its_options() {
+    for (name, made) in [
+        ("tacacs-gre.yaml", ["modprobe ip_gre", "ip link set gre0 up"].as_slice()),
+        (
+            "tacacs-gre-key.yaml",
+            &[
+                "modprobe ip_gre",
+                "ip link add name gre1 type gre key 4099 csum",
+                "ip link set gre1 up",
+            ],
+        ),
+    ] {
+        let text = export::linux(&shipped(name), &NodeName::new("rs1").unwrap()).unwrap();
+        assert!(commands(&text).starts_with(made), "{text}");
+    }
 }
 
 #[test]
 fn the_shipped_scenario_comes_back_as_it_was() {
-    let (before, after) = (shipped(), round_trip(&shipped()));
+    let before = shipped("tacacs-ipip.yaml");
+    let after = round_trip(&before, None);
     assert_eq!(format!("{:?}", after.load_balancers), format!("{:?}", before.load_balancers));
     // The addresses too, since those of the load balancer are exported.
     let lb = |scenario: &Scenario| {
@@ -81,9 +112,10 @@ fn what_a_load_balancer_can_say_survives() {
         "  lb:\n    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p, translate_port: false, fastl4: {idle_timeout: 7, loose_close: true}}\n    pools: {p: {profile: ipip, members: [10.1.1.51:49]}}\n",
         "  lb:\n    virtual_servers:\n      \"a b\\\"{#\\\\\": {destination: 172.16.4.99:any, pool: \"p }\", fastl4: {loose_initiation: true}}\n    pools: {\"p }\": {profile: ipip, members: [10.1.1.52:49, 10.1.1.51:49]}}\n",
         "  lb:\n    virtual_servers:\n      /P/vs: {destination: 172.16.4.99:49, pool: /P/p, fastl4: {idle_timeout: 86400}}\n      vs: {destination: 172.16.4.98:49, pool: /P/p}\n    pools: {/P/p: {profile: ipip, members: [10.1.1.51:49]}}\n",
+        "  lb:\n    virtual_servers:\n      /P/vs: {destination: 172.16.4.99:1812, ip_protocol: udp, pool: p, translate_address: true, source_address_translation: {snat: [172.16.0.99, 172.16.0.98]}}\n      vs: {destination: 172.16.4.99:49, pool: q}\n    pools: {p: {members: [10.1.1.51:1812]}, q: {profile: gre, members: [10.1.1.52:49]}}\n",
     ] {
         let before = scenario(load_balancers);
-        let after = round_trip(&before);
+        let after = round_trip(&before, None);
         assert_eq!(
             format!("{:?}", after.load_balancers),
             format!("{:?}", before.load_balancers),
@@ -91,6 +123,33 @@ fn what_a_load_balancer_can_say_survives() {
             export::f5(&before)
         );
     }
+}
+
+#[test]
+fn every_way_to_a_member_survives() {
+    for (name, warning) in [
+        ("tacacs-gre.yaml", None),
+        ("snat.yaml", None),
+        ("snat-pool.yaml", None),
+        ("dnat-without-snat.yaml", Some("the source is not")),
+        ("l2-dsr.yaml", None),
+    ] {
+        let before = shipped(name);
+        let after = round_trip(&before, warning);
+        assert_eq!(
+            format!("{:?}", after.load_balancers),
+            format!("{:?}", before.load_balancers),
+            "{}",
+            export::f5(&before)
+        );
+    }
+}
+
+#[test]
+fn fields_of_gre_are_told_where_tmsh_has_no_word_for_them() {
+    let text = export::f5(&shipped("tacacs-gre-key.yaml"));
+    assert!(text.contains("    # GRE with the key 4099 and a checksum, which"), "{text}");
+    assert!(!export::f5(&shipped("tacacs-gre.yaml")).contains("# GRE"));
 }
 
 #[test]
@@ -103,21 +162,19 @@ fn the_outer_source_is_told_where_tmsh_has_no_word_for_it() {
 
 #[test]
 fn a_tunnel_device_of_another_name_is_made() {
-    let folder = tempfile::tempdir().unwrap();
-    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/tacacs-ipip.yaml");
-    let text = std::fs::read_to_string(shipped).unwrap();
-    let text = text
-        .replace("../topologies/one-arm-routed.yaml", "topology.yaml")
-        .replace("tunnel: ipip", "tunnel: {mode: ipip, device: dsr0}")
-        .replace("conf.tunl0.", "conf.dsr0.");
-    let topology = concat!(env!("CARGO_MANIFEST_DIR"), "/../../topologies/one-arm-routed.yaml");
-    std::fs::copy(topology, folder.path().join("topology.yaml")).unwrap();
-    let path = folder.path().join("x.yaml");
-    std::fs::write(&path, text).unwrap();
-    let scenario = labsim_scenario::load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let text = export::linux(&scenario, &NodeName::new("rs1").unwrap()).unwrap();
-    assert!(
-        text.contains("\nip link add name dsr0 type ipip local 10.1.1.51\nip link set dsr0 up\n"),
-        "{text}"
-    );
+    let node = NodeName::new("rs1").unwrap();
+    let gre = |key, checksum| TunnelProtocol::Gre(GreOptions { key, checksum });
+    for (protocol, made) in [
+        (TunnelProtocol::Ipip, "ipip local 10.1.1.51"),
+        (gre(None, false), "gre local 10.1.1.51"),
+        (gre(None, true), "gre local 10.1.1.51 csum"),
+        (gre(Some(7), false), "gre key 7"),
+    ] {
+        let mut scenario = shipped("tacacs-ipip.yaml");
+        let tunnel = scenario.real_servers.get_mut(&node).unwrap().tunnel.as_mut().unwrap();
+        (tunnel.protocol, tunnel.name) = (protocol, InterfaceName::new("dsr0").unwrap());
+        let text = export::linux(&scenario, &node).unwrap();
+        let made = format!("\nip link add name dsr0 type {made}\nip link set dsr0 up\n");
+        assert!(text.contains(&made), "{text}");
+    }
 }

@@ -6,7 +6,7 @@ mod common;
 
 use common::{load, places};
 use labsim_import::{Imported, Source, f5};
-use labsim_scenario::model::{Encapsulation, LoadBalancer};
+use labsim_scenario::model::{Encapsulation, GreOptions, LoadBalancer, TunnelProtocol};
 
 fn import(text: &str) -> Result<Imported, String> {
     f5::import(&[Source::new("x.conf", text)]).map_err(|mistakes| mistakes.to_string())
@@ -137,6 +137,7 @@ fn source_address_translation_is_carried_over() {
         let text = format!("{pools}{}", with(lines).replace("profiles {\n        ipip\n    }", ""))
             .replace("translate-address disabled", "translate-address enabled");
         let imported = imported(&text);
+        load(&imported);
         let said = format!("        source_address_translation: {said}\n");
         assert!(imported.scenario.contains(&said), "{lines}: {}", imported.scenario);
         assert!(imported.scenario.contains("translate_address: true"));
@@ -149,7 +150,7 @@ fn source_address_translation_is_carried_over() {
 }
 
 #[test]
-fn gre_and_radius_are_written_as_labsim_will_read_them() {
+fn gre_and_radius_are_carried_over() {
     let text = with("")
         .replace("ipip", "gre")
         .replace(":49", ":radius")
@@ -166,6 +167,13 @@ fn gre_and_radius_are_written_as_labsim_will_read_them() {
         assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
     }
     assert!(!imported.scenario.contains("tacacs"));
+    let scenario = load(&imported);
+    let server = scenario.real_servers.values().next().unwrap();
+    let tunnel = server.tunnel.as_ref().unwrap();
+    assert_eq!(tunnel.protocol, TunnelProtocol::Gre(GreOptions::default()));
+    assert_eq!(scenario.radius_servers.values().next().unwrap().authentication_port, 1812);
+    let pool = &balancer(&imported).pools[0];
+    assert_eq!(pool.encapsulation, Encapsulation::Gre(GreOptions::default()));
 }
 
 #[test]
@@ -268,6 +276,7 @@ fn contradictions_are_imported_as_they_stand_and_warned_about() {
         ("10.1.1.51:49", "10.1.1.51:4949", "members: [10.1.1.51:4949]", "translated to 4949"),
     ] {
         let imported = imported(&with("").replace(from, to));
+        load(&imported);
         assert!(imported.scenario.contains(part), "{to}: {}", imported.scenario);
         assert!(imported.scenario.contains("profile: ipip"));
         // Direct Server Return is still what is expected.
@@ -286,7 +295,9 @@ fn destination_translation_alone_is_expected_to_fail() {
         .replace("profiles {\n        ipip\n    }", "")
         .replace("address disabled", "address enabled");
     let imported = imported(&text);
-    assert!(imported.scenario.contains("login: {result: timeout}"));
+    load(&imported);
+    assert!(imported.scenario.contains("answer: {result: timeout}"));
+    assert!(imported.scenario.contains("password: indigo, timeout: 1}"));
     assert!(!imported.scenario.contains("real_servers:"));
     assert!(imported.warnings[0].why.contains("the source is not"));
 }
@@ -301,16 +312,70 @@ fn several_virtual_servers_have_a_step_each() {
         "  vs: {tacacs_login:",
         "  P_vs2: {radius_login:",
         "  vs3: {tacacs_login:",
-        "login: {step: P_vs2, result: pass, source: 172.16.4.99}",
+        "  P_vs2_login:\n    answer: {step: P_vs2, result: pass, source: 172.16.4.99}",
+        "  vs3_client_seen:\n    server_saw: {step: vs3, client: 192.168.11.201}",
         "match: {source: 172.16.4.99, protocol: udp, source_port: 1645}, count: 0",
         "match: {source: 172.16.4.98}, count: 0",
         "      /P/vs2: #",
         "  - nodes: rs1\n    tunnel: ipip\n    vip: [172.16.4.99, 172.16.4.98]",
         "  - nodes: rs2\n    tunnel: ipip\n    vip: 172.16.4.99",
-        "  - nodes: [rs1, rs2]\n    port: 1645",
+        "  - nodes: [rs1, rs2]\n    authentication_port: 1645",
     ] {
         assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
     }
+    assert_eq!(load(&imported).expectations.len(), 12);
+}
+
+#[test]
+fn a_radius_server_on_the_accounting_port_takes_accounting_on_another() {
+    let text = with("").replace("10.1.1.51:49", "10.1.1.51:1813").replace(".99:49", ".99:1812");
+    let imported = imported(&text.replace("protocol tcp", "protocol udp"));
+    let scenario = load(&imported);
+    let server = scenario.radius_servers.values().next().unwrap();
+    assert_eq!((server.authentication_port, server.accounting_port), (1813, 1812));
+}
+
+/// A SNAT pool with these addresses, a pool with these members, and a virtual server.
+fn snat(addresses: &str, members: &[&str]) -> String {
+    let members: String = members.iter().map(|one| format!("{one}:49 {{ }} ")).collect();
+    format!(
+        "ltm snatpool s {{ members {{ {addresses} }} }}\nltm pool p {{ members {{ {members}}} }}\n\
+         ltm virtual vs {{ destination 172.16.4.99:49 ip-protocol tcp pool p snatpool s }}\n"
+    )
+}
+
+#[test]
+fn a_snat_address_among_the_servers_brings_the_load_balancer_there() {
+    let near = imported(&snat("10.1.1.9", &["10.1.1.51"]));
+    load(&near);
+    assert!(near.topology.contains("\"router:servers\", \"lb:eth0\", \"rs1:eth0\""));
+    assert_eq!(near.warnings, []);
+    // It has one interface, so one of two segments has to do without it.
+    let both = imported(&snat("10.1.1.9 10.2.2.9", &["10.1.1.51", "10.2.2.51"]));
+    load(&both);
+    let [warning] = both.warnings.as_slice() else { panic!("{:?}", both.warnings) };
+    assert!(warning.line == 3 && warning.why.contains("look for its SNAT address"), "{warning}");
+    let far = imported(&snat("10.9.9.9", &["10.1.1.51"]));
+    load(&far);
+    assert!(far.topology.contains("\"lb:eth0\", \"router:lb\""), "{}", far.topology);
+    assert_eq!(far.warnings, []);
+}
+
+#[test]
+fn a_virtual_server_s_own_address_is_none_of_its_snat_addresses() {
+    let some = imported(&snat("172.16.4.99 10.9.9.9", &["10.1.1.51"]));
+    load(&some);
+    assert!(some.scenario.contains("{snat: [10.9.9.9]}"), "{}", some.scenario);
+    assert_eq!(places(&some.left_out), ["3: ltm virtual vs: SNAT address 172.16.4.99"]);
+    let none = import(&snat("172.16.4.99", &["10.1.1.51"])).unwrap_err();
+    assert!(none.contains("none of its SNAT addresses is carried over"), "{none}");
+}
+
+#[test]
+fn no_name_is_the_word_for_nothing() {
+    let text = with("").replace("ltm virtual vs", "ltm virtual NULL")
+        + "ltm virtual b { destination 172.16.4.98:49 ip-protocol tcp pool p translate-address disabled }\n";
+    assert_eq!(load(&imported(&text)).steps.len(), 2);
 }
 
 #[test]

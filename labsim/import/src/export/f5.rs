@@ -1,8 +1,8 @@
 //! A scenario's load balancers as tmsh configuration text.
 
 use labsim_scenario::model::{
-    Encapsulation, FastL4, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool, Scenario,
-    VirtualServer,
+    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, Member, NodeName, OuterSource,
+    Pool, Scenario, SourceTranslation, VirtualServer,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,9 +10,9 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Stanzas of all load balancers of a scenario, as `tmsh list` would show them.
 ///
-/// Imported again they give the same load balancer, but for two things that tmsh has no word for:
-/// whose address a tunnel packet carries, which is told in a comment, and names that begin with
-/// `/Common/` or end with `/`.
+/// Imported again they give the same load balancer, but for what a pool's stanza has no word for:
+/// whose address a tunnel packet carries and GRE's key and checksum, which are told in comments,
+/// and names that begin with `/Common/` or end with `/`.
 #[must_use]
 pub fn f5(scenario: &Scenario) -> String {
     let mut out = String::new();
@@ -59,6 +59,11 @@ impl Stanzas<'_> {
             }
         }
         pools.iter().for_each(|pool| self.pool(pool));
+        for server in virtual_servers {
+            if let SourceTranslation::Pool(addresses) = &server.source_translation {
+                self.snat_pool(&beside("snat", server), addresses);
+            }
+        }
         virtual_servers.iter().for_each(|server| self.virtual_server(server));
     }
 
@@ -107,8 +112,22 @@ impl Stanzas<'_> {
             let tunnel = match encapsulation {
                 Encapsulation::None => return,
                 Encapsulation::Ipip => "ipip",
+                Encapsulation::Gre(options) => {
+                    if let Some(fields) = fields(*options) {
+                        out.line(1, &format!("# GRE with {fields}, which this profile cannot say"));
+                    }
+                    "gre"
+                }
             };
             out.block(1, "profiles", |out| out.line(2, tunnel));
+        });
+    }
+
+    fn snat_pool(&mut self, name: &str, addresses: &[IpAddr]) {
+        self.block(0, &format!("ltm snatpool {}", quoted(name)), |out| {
+            out.block(1, "members", |out| {
+                addresses.iter().for_each(|address| out.line(2, &address.to_string()));
+            });
         });
     }
 
@@ -120,6 +139,7 @@ impl Stanzas<'_> {
             pool,
             translate_address,
             translate_port,
+            source_translation,
             fastl4: _,
         } = server;
         let profile = profile(server).unwrap_or_else(|| "fastL4".to_owned());
@@ -138,9 +158,34 @@ impl Stanzas<'_> {
             out.line(1, &format!("pool {}", quoted(pool)));
             out.block(1, "profiles", |out| out.line(2, &format!("{} {{ }}", quoted(&profile))));
             out.line(1, "source 0.0.0.0/0");
+            out.source_translation(source_translation, server);
             out.line(1, &format!("translate-address {}", switch(*translate_address)));
             out.line(1, &format!("translate-port {}", switch(*translate_port)));
         });
+    }
+
+    /// What becomes of the source address; nothing is said of one that stays.
+    fn source_translation(&mut self, translation: &SourceTranslation, server: &VirtualServer) {
+        let lines = match translation {
+            SourceTranslation::None => return,
+            SourceTranslation::Automap => vec!["type automap".to_owned()],
+            SourceTranslation::Pool(_) => {
+                vec![format!("pool {}", quoted(&beside("snat", server))), "type snat".to_owned()]
+            }
+        };
+        self.block(1, "source-address-translation", |out| {
+            lines.iter().for_each(|line| out.line(2, line));
+        });
+    }
+}
+
+/// The optional fields of a GRE header, in words; `None` if it has none.
+fn fields(GreOptions { key, checksum }: GreOptions) -> Option<String> {
+    match (key, checksum) {
+        (None, false) => None,
+        (None, true) => Some("a checksum".to_owned()),
+        (Some(key), false) => Some(format!("the key {key}")),
+        (Some(key), true) => Some(format!("the key {key} and a checksum")),
     }
 }
 
@@ -148,11 +193,14 @@ impl Stanzas<'_> {
 fn profile(server: &VirtualServer) -> Option<String> {
     let FastL4 { loose_initiation, loose_close, idle_timeout } = server.fastl4;
     let is_usual = !loose_initiation && !loose_close && idle_timeout.as_secs() == 300;
-    (!is_usual).then(|| {
-        let folder = server.name.rfind('/').map_or(0, |at| at + 1);
-        let (folder, name) = server.name.split_at(folder);
-        format!("{folder}fastl4_{name}")
-    })
+    (!is_usual).then(|| beside("fastl4", server))
+}
+
+/// A name for an object of a virtual server's own, in its folder.
+fn beside(kind: &str, server: &VirtualServer) -> String {
+    let folder = server.name.rfind('/').map_or(0, |at| at + 1);
+    let (folder, name) = server.name.split_at(folder);
+    format!("{folder}{kind}_{name}")
 }
 
 fn switch(on: bool) -> &'static str {

@@ -1,10 +1,14 @@
 //! The shell commands that make a Linux host a real server.
 
-use labsim_scenario::model::{NodeName, RealServer, Scenario, TunnelDevice, VipAddress};
+use labsim_scenario::model::{
+    GreOptions, NodeName, RealServer, Scenario, TunnelDevice, TunnelProtocol, VipAddress,
+};
 use std::fmt::Write;
 
-/// The IPIP device that the kernel makes when its module is loaded (ipip in Linux).
+/// The devices that the modules ipip and ip_gre make when they are loaded; gre0 takes neither a
+/// key nor a checksum.
 const TUNL0: &str = "tunl0";
+const GRE0: &str = "gre0";
 
 /// Commands that make a host the real server that a node is; `None` if it is none.
 ///
@@ -19,13 +23,13 @@ pub fn linux(scenario: &Scenario, node: &NodeName) -> Option<String> {
         let _ = writeln!(out, "{text}");
     };
     line(&format!("# {node} of the labsim scenario {}; run as root", scenario.name));
-    if let Some(TunnelDevice { name, address }) = tunnel {
+    if let Some(tunnel) = tunnel {
         line("");
         line("# where tunnel packets come out");
-        line("modprobe ipip");
-        if name.as_str() != TUNL0 {
-            let local = address.map(|address| format!(" local {address}")).unwrap_or_default();
-            line(&format!("ip link add name {name} type ipip{local}"));
+        let TunnelDevice { protocol, name, address } = tunnel;
+        line(&format!("modprobe {}", module(*protocol)));
+        if let Some(device) = device(tunnel) {
+            line(&format!("ip link add name {name} type {device}"));
         }
         line(&format!("ip link set {name} up"));
         if let Some(address) = address {
@@ -49,6 +53,33 @@ pub fn linux(scenario: &Scenario, node: &NodeName) -> Option<String> {
         line(&format!("ip addr add {address} dev {interface} scope host{label}"));
     }
     Some(out)
+}
+
+/// The module that takes packets out of a tunnel.
+fn module(protocol: TunnelProtocol) -> &'static str {
+    match protocol {
+        TunnelProtocol::Ipip => "ipip",
+        TunnelProtocol::Gre(_) => "ip_gre",
+    }
+}
+
+/// Type and options of a device that has to be made (ip-link(8)); `None` for a module's own.
+///
+/// The kernel keeps tunnels apart by their ends and their key, so that one without a key needs a
+/// local end to be another than the module's own (`ip_tunnel_find`, net/ipv4/ip_tunnel.c).
+fn device(TunnelDevice { protocol, name, address }: &TunnelDevice) -> Option<String> {
+    let local = address.map(|address| format!(" local {address}")).unwrap_or_default();
+    match protocol {
+        TunnelProtocol::Ipip => (name.as_str() != TUNL0).then(|| format!("ipip{local}")),
+        TunnelProtocol::Gre(options) => {
+            let GreOptions { key, checksum } = *options;
+            let own = if key.is_none() { local } else { String::new() };
+            let key = key.map(|key| format!(" key {key}")).unwrap_or_default();
+            let checksum = if checksum { " csum" } else { "" };
+            let is_module_s = name.as_str() == GRE0 && *options == GreOptions::default();
+            (!is_module_s).then(|| format!("gre{own}{key}{checksum}"))
+        }
+    }
 }
 
 /// A word of sh(1), quoted if need be.

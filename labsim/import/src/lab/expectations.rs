@@ -13,27 +13,32 @@ pub(super) fn expectations(
     step: Option<&str>,
     (virtuals, design, plan): (&[&Virtual], &Design, &Plan),
 ) {
-    let mut step_of = String::new();
+    let (mut step_of, mut named) = (String::new(), String::new());
     if let Some(step) = step {
         step_of = format!("step: {step}, ");
+        // No name here ends with `_` and another, so that all are different.
+        named = format!("{step}_");
     }
     let vip = one.address;
     let servers = plan.servers_of(one, design);
     let names: Vec<&str> = servers.iter().map(|at| plan.servers[*at].name.as_str()).collect();
     let addresses: Vec<Ipv4Addr> = servers.iter().map(|at| plan.servers[*at].address).collect();
-    let mut say = |check: String, pass: &str, fail: &str| {
-        out.line(1, format_args!("- {check}"));
+    let mut say = |name: &str, check: String, pass: &str, fail: &str| {
+        out.line(1, format_args!("{named}{name}:"));
+        out.line(2, check);
         out.line(2, format_args!("pass: {pass}"));
         out.line(2, format_args!("fail: {fail}"));
     };
     let mode = one.mode(design.pools[one.pool].encapsulation);
     if mode == Mode::Dnat {
         say(
-            format!("login: {{{step_of}result: timeout}}"),
+            "login",
+            format!("answer: {{{step_of}result: timeout}}"),
             "the client had no use for answers that did not come from the VIP",
             "the login ended in another way than by waiting in vain",
         );
         say(
+            "server_answers",
             format!(
                 "frames: {{at: \"client:eth0\", match: {{direction: in, source: {}}}, count: \
                  {{at_least: 1}}}}",
@@ -45,7 +50,8 @@ pub(super) fn expectations(
         return;
     }
     say(
-        format!("login: {{{step_of}result: pass, source: {vip}}}"),
+        "login",
+        format!("answer: {{{step_of}result: pass, source: {vip}}}"),
         "the login passed, and the client saw nothing but the VIP as its server",
         "the login did not pass, or its answers did not come from the VIP",
     );
@@ -62,9 +68,10 @@ pub(super) fn expectations(
                 "the server's log names another client than the load balancer",
             )
         };
-        say(format!("server_saw: {{{step_of}client: {client}}}"), pass, fail);
+        say("client_seen", format!("server_saw: {{{step_of}client: {client}}}"), pass, fail);
     }
     say(
+        "pool_answers",
         format!("answered_by: {{{step_of}node: {}}}", one_or_list(&names)),
         "one of the pool's servers answered",
         "none of the pool's servers answered",
@@ -76,18 +83,21 @@ pub(super) fn expectations(
         answer =
             format!("{answer}, protocol: {}, source_port: {}", one.protocol.word(), one.asked());
     }
-    let (count, pass, fail) = if mode == Mode::Direct {
+    let (name, count, pass, fail) = if mode == Mode::Direct {
         (
+            "replies_pass_by",
             "0",
             "no reply crossed the load balancer",
             "replies crossed the load balancer, which Direct Server Return spares it",
         )
     } else {
         (
+            "replies_cross",
             "{at_least: 1}",
             "the replies crossed the load balancer, which put the VIP into them",
             "no reply from the VIP left the load balancer",
         )
     };
-    say(format!("frames: {{at: \"lb:eth0\", match: {{{answer}}}, count: {count}}}"), pass, fail);
+    let check = format!("frames: {{at: \"lb:eth0\", match: {{{answer}}}, count: {count}}}");
+    say(name, check, pass, fail);
 }

@@ -85,7 +85,11 @@ fn tame(text: &str, longest: usize) -> String {
         .map(|one| if is_name(&format!("a{one}")) { one } else { '_' })
         .take(longest)
         .collect();
-    if tame.is_empty() { "imported".to_owned() } else { tame }
+    match tame.as_str() {
+        "" => "imported".to_owned(),
+        null if null.eq_ignore_ascii_case(NULL) => format!("{null}_"),
+        _ => tame,
+    }
 }
 
 /// A virtual server's or a pool's name as labsim takes it: no control characters, 255 bytes, and

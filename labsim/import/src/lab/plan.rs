@@ -74,6 +74,17 @@ impl Plan {
                            is on another";
                 report.warn(one.place, one.what.clone(), why);
             }
+            let is_far = |at: &usize| {
+                let segment = self.servers[*at].segment;
+                Some(segment) != self.lb_segment && has_snat(one, self.segments[segment].net)
+            };
+            if one.mode(design.pools[one.pool].encapsulation) == Mode::Snat
+                && servers.iter().any(is_far)
+            {
+                let why = "its members look for its SNAT address on their own segment; the lab's \
+                           load balancer has one interface, and it is on another";
+                report.warn(one.place, one.what.clone(), why);
+            }
             all.push(one);
         }
         all
@@ -129,7 +140,8 @@ fn load_balancer(
     let direct = design.virtuals.iter().find(|one| needs_segment(one, design));
     let on = |address: Ipv4Addr| segments.iter().position(|one| one.net.contains(&address));
     let wanted = direct
-        .and_then(|one| design.pools[one.pool].members.iter().find_map(|one| on(one.address)));
+        .and_then(|one| design.pools[one.pool].members.iter().find_map(|one| on(one.address)))
+        .or_else(|| snat_segment(segments, design));
     let own = own(wanted, segments, design, report);
     let shared = own.map_or(wanted, |own| on(own.addr()));
     let found = match (own, shared) {
@@ -157,6 +169,23 @@ fn needs_segment(one: &Virtual, design: &Design) -> bool {
     one.mode(pool.encapsulation) == Mode::Direct
         && pool.encapsulation == Encapsulation::None
         && on_one_segment(pool, design)
+}
+
+/// The segment whose servers look for a SNAT address on it, by ARP.
+fn snat_segment(segments: &[Subnet], design: &Design) -> Option<usize> {
+    let translates = |one: &&Virtual| one.mode(design.pools[one.pool].encapsulation) == Mode::Snat;
+    design.virtuals.iter().filter(translates).find_map(|one| {
+        let mut members = design.pools[one.pool].members.iter().map(|member| member.address);
+        members.find_map(|member| {
+            let at = segments.iter().position(|segment| segment.net.contains(&member))?;
+            has_snat(one, segments[at].net).then_some(at)
+        })
+    })
+}
+
+/// Whether a subnet holds a SNAT address of a virtual server.
+fn has_snat(one: &Virtual, net: Ipv4Net) -> bool {
+    matches!(&one.snat, Snat::Pool(addresses) if addresses.iter().any(|one| net.contains(one)))
 }
 
 /// The servers, each once.

@@ -5,7 +5,7 @@ use super::plan::Plan;
 use super::servers::{Groups, Listener, Settings, listeners, settings};
 use super::writer::{Writer, list, one_or_list};
 use super::{TOPOLOGY, names};
-use crate::design::{Design, Encapsulation, FastL4, Pool, Service, Snat, Virtual};
+use crate::design::{Design, Encapsulation, FastL4, Mode, Pool, Service, Snat, Virtual};
 use crate::report::Report;
 use crate::text::{shown, yaml};
 use std::collections::BTreeMap;
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 const SECRET: &str = "imported-test";
 const USER: &str = "violet";
 const PASSWORD: &str = "indigo";
+/// Where labsim's RADIUS servers take accounting requests (RFC 2866).
+const ACCOUNTING: u16 = 1813;
 
 /// Writes the scenario.
 pub(super) fn text(
@@ -42,12 +44,12 @@ pub(super) fn text(
             Service::Radius => "radius_login",
         };
         let to = format!("{}:{}", one.address, one.asked());
-        out.line(
-            1,
-            format_args!(
-                "{step}: {{{action}: {{from: client, to: {to}, user: {USER}, password: {PASSWORD}}}}}"
-            ),
-        );
+        let login = format!("from: client, to: {to}, user: {USER}, password: {PASSWORD}");
+        // Nobody has to wait long for an answer that is not expected.
+        let is_in_vain = one.mode(design.pools[one.pool].encapsulation) == Mode::Dnat;
+        let is_long = is_in_vain && one.service() == Service::Tacacs;
+        let timeout = if is_long { ", timeout: 1" } else { "" };
+        out.line(1, format_args!("{step}: {{{action}: {{{login}{timeout}}}}}"));
     }
     out.gap();
     out.line(0, "expect:");
@@ -173,15 +175,19 @@ fn real_servers(out: &mut Writer, groups: &Groups<Settings>, plan: &Plan) {
 
 fn servers(out: &mut Writer, groups: &Groups<Listener>, plan: &Plan) {
     let Some((first, _)) = groups.first() else { return };
-    let (key, usual) = match first.service {
-        Service::Tacacs => ("tacacs_servers", 49),
-        Service::Radius => ("radius_servers", 1812),
+    let (key, port, usual) = match first.service {
+        Service::Tacacs => ("tacacs_servers", "port", 49),
+        Service::Radius => ("radius_servers", "authentication_port", 1812),
     };
     out.line(0, format_args!("{key}: # they know their clients by address, as AAA servers do"));
     for (listener, servers) in groups {
         out.line(1, format_args!("- nodes: {}", nodes(servers, plan)));
         if listener.port != usual {
-            out.line(2, format_args!("port: {}", listener.port));
+            out.line(2, format_args!("{port}: {}", listener.port));
+        }
+        // Accounting has to keep off a port that authentication took.
+        if listener.service == Service::Radius && listener.port == ACCOUNTING {
+            out.line(2, format_args!("accounting_port: {usual}"));
         }
         out.line(2, format_args!("secret: {SECRET}"));
         out.line(2, format_args!("clients: {}", list(&listener.clients)));

@@ -20,9 +20,10 @@ pub(crate) fn write(imported: &Imported, folder: &Path) -> PathBuf {
 pub(crate) fn load(imported: &Imported) -> Scenario {
     let folder = tempfile::tempdir().unwrap();
     let path = write(imported, folder.path());
-    labsim_scenario::load(&path).unwrap_or_else(|mistakes| {
-        panic!("{mistakes}\n{}\n{}", imported.topology, imported.scenario)
-    })
+    match labsim_scenario::load(&path) {
+        Ok(loaded) => loaded.scenario,
+        Err(mistakes) => panic!("{mistakes}\n{}\n{}", imported.topology, imported.scenario),
+    }
 }
 
 /// `line: what` of each note.
