@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{load, places};
+use common::{load, places, with};
 use labsim_import::{Imported, Source, f5};
 use labsim_scenario::model::{Encapsulation, GreOptions, LoadBalancer, TunnelProtocol};
 
@@ -18,16 +18,6 @@ fn imported(text: &str) -> Imported {
 
 fn balancer(imported: &Imported) -> LoadBalancer {
     load(imported).load_balancers.into_values().next().unwrap()
-}
-
-/// A pool, and a virtual server with these lines.
-fn with(lines: &str) -> String {
-    format!(
-        "ltm pool p {{\n    members {{\n        10.1.1.51:49 {{\n            address 10.1.1.51\n\
-         \x20       }}\n    }}\n    profiles {{\n        ipip\n    }}\n}}\n\
-         ltm virtual vs {{\n    destination 172.16.4.99:49\n    ip-protocol tcp\n    pool p\n    \
-         translate-address disabled\n{lines}}}\n"
-    )
 }
 
 /// Without the places in its comments.
@@ -117,35 +107,6 @@ fn times_that_labsim_does_not_have_are_the_nearest_and_warned_about() {
             imported(&format!("{profile}{}", with("    profiles {\n        f { }\n    }\n")));
         assert_eq!(balancer(&imported).virtual_servers[0].fastl4.idle_timeout.as_secs(), seconds);
         assert_eq!(places(&imported.warnings), ["1: ltm profile fastl4 f: idle-timeout"]);
-    }
-}
-
-#[test]
-fn source_address_translation_is_carried_over() {
-    let pools = "ltm snatpool s { members { /Common/10.9.9.1 named } }\n\
-                 ltm snat-translation named { address 10.9.9.2 inherited-traffic-group true }\n";
-    for (lines, said) in [
-        ("    source-address-translation {\n        type automap\n    }\n", "automap"),
-        ("    source-address-translation { type automap }\n", "automap"),
-        ("    snat automap\n", "automap"),
-        (
-            "    source-address-translation {\n        pool s\n        type snat\n    }\n",
-            "{snat: [10.9.9.1, 10.9.9.2]}",
-        ),
-        ("    snatpool s\n", "{snat: [10.9.9.1, 10.9.9.2]}"),
-    ] {
-        let text = format!("{pools}{}", with(lines).replace("profiles {\n        ipip\n    }", ""))
-            .replace("translate-address disabled", "translate-address enabled");
-        let imported = imported(&text);
-        load(&imported);
-        let said = format!("        source_address_translation: {said}\n");
-        assert!(imported.scenario.contains(&said), "{lines}: {}", imported.scenario);
-        assert!(imported.scenario.contains("translate_address: true"));
-        assert!(imported.scenario.contains("result: pass, source: 172.16.4.99"));
-        assert_eq!(imported.warnings, [], "{lines}");
-    }
-    for lines in ["", "    source-address-translation { type none }\n", "    snat none\n"] {
-        assert!(!imported(&with(lines)).scenario.contains("source_address_translation"), "{lines}");
     }
 }
 
@@ -290,19 +251,6 @@ fn contradictions_are_imported_as_they_stand_and_warned_about() {
 }
 
 #[test]
-fn destination_translation_alone_is_expected_to_fail() {
-    let text = with("")
-        .replace("profiles {\n        ipip\n    }", "")
-        .replace("address disabled", "address enabled");
-    let imported = imported(&text);
-    load(&imported);
-    assert!(imported.scenario.contains("answer: {result: timeout}"));
-    assert!(imported.scenario.contains("password: indigo, timeout: 1}"));
-    assert!(!imported.scenario.contains("real_servers:"));
-    assert!(imported.warnings[0].why.contains("the source is not"));
-}
-
-#[test]
 fn several_virtual_servers_have_a_step_each() {
     let more = "ltm virtual /P/vs2 { destination 172.16.4.99:1645 ip-protocol udp pool q translate-address disabled }\n\
                 ltm pool q { members { 10.1.1.51:1645 { address 10.1.1.51 } 10.1.1.52:1645 { address 10.1.1.52 } } profiles { ipip } }\n\
@@ -333,42 +281,6 @@ fn a_radius_server_on_the_accounting_port_takes_accounting_on_another() {
     let scenario = load(&imported);
     let server = scenario.radius_servers.values().next().unwrap();
     assert_eq!((server.authentication_port, server.accounting_port), (1813, 1812));
-}
-
-/// A SNAT pool with these addresses, a pool with these members, and a virtual server.
-fn snat(addresses: &str, members: &[&str]) -> String {
-    let members: String = members.iter().map(|one| format!("{one}:49 {{ }} ")).collect();
-    format!(
-        "ltm snatpool s {{ members {{ {addresses} }} }}\nltm pool p {{ members {{ {members}}} }}\n\
-         ltm virtual vs {{ destination 172.16.4.99:49 ip-protocol tcp pool p snatpool s }}\n"
-    )
-}
-
-#[test]
-fn a_snat_address_among_the_servers_brings_the_load_balancer_there() {
-    let near = imported(&snat("10.1.1.9", &["10.1.1.51"]));
-    load(&near);
-    assert!(near.topology.contains("\"router:servers\", \"lb:eth0\", \"rs1:eth0\""));
-    assert_eq!(near.warnings, []);
-    // It has one interface, so one of two segments has to do without it.
-    let both = imported(&snat("10.1.1.9 10.2.2.9", &["10.1.1.51", "10.2.2.51"]));
-    load(&both);
-    let [warning] = both.warnings.as_slice() else { panic!("{:?}", both.warnings) };
-    assert!(warning.line == 3 && warning.why.contains("look for its SNAT address"), "{warning}");
-    let far = imported(&snat("10.9.9.9", &["10.1.1.51"]));
-    load(&far);
-    assert!(far.topology.contains("\"lb:eth0\", \"router:lb\""), "{}", far.topology);
-    assert_eq!(far.warnings, []);
-}
-
-#[test]
-fn a_virtual_server_s_own_address_is_none_of_its_snat_addresses() {
-    let some = imported(&snat("172.16.4.99 10.9.9.9", &["10.1.1.51"]));
-    load(&some);
-    assert!(some.scenario.contains("{snat: [10.9.9.9]}"), "{}", some.scenario);
-    assert_eq!(places(&some.left_out), ["3: ltm virtual vs: SNAT address 172.16.4.99"]);
-    let none = import(&snat("172.16.4.99", &["10.1.1.51"])).unwrap_err();
-    assert!(none.contains("none of its SNAT addresses is carried over"), "{none}");
 }
 
 #[test]
@@ -439,16 +351,6 @@ fn several_monitors_on_one_line_are_one_property() {
         assert_eq!(places(&imported.left_out), ["1: ltm pool p: monitor"]);
         assert_eq!(balancer(&imported).pools[0].encapsulation, Encapsulation::Ipip);
     }
-}
-
-#[test]
-fn servers_know_the_client_and_whom_it_is_translated_to() {
-    let imported = imported(&with("    snat automap\n"));
-    assert!(imported.scenario.contains("clients: [172.16.0.10, 192.168.11.201]"));
-    let plain = with("    snat automap\n")
-        .replace("profiles {\n        ipip\n    }", "")
-        .replace("address disabled", "address enabled");
-    assert!(self::imported(&plain).scenario.contains("clients: [172.16.0.10]\n"));
 }
 
 #[test]

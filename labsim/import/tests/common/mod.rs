@@ -30,3 +30,13 @@ pub(crate) fn load(imported: &Imported) -> Scenario {
 pub(crate) fn places(notes: &[Note]) -> Vec<String> {
     notes.iter().map(|note| format!("{}: {}", note.line, note.what)).collect()
 }
+
+/// tmsh's words for a pool, and a virtual server with these lines.
+pub(crate) fn with(lines: &str) -> String {
+    format!(
+        "ltm pool p {{\n    members {{\n        10.1.1.51:49 {{\n            address 10.1.1.51\n\
+         \x20       }}\n    }}\n    profiles {{\n        ipip\n    }}\n}}\n\
+         ltm virtual vs {{\n    destination 172.16.4.99:49\n    ip-protocol tcp\n    pool p\n    \
+         translate-address disabled\n{lines}}}\n"
+    )
+}
