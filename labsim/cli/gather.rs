@@ -37,10 +37,22 @@ fn behind(path: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = path.read_dir().map_err(|error| format!("{shown}: {error}"))?;
     let mut files = Vec::new();
     for entry in entries {
-        let file = entry.map_err(|error| format!("{shown}: {error}"))?.path();
+        let entry = entry.map_err(|error| format!("{shown}: {error}"))?;
+        let file = entry.path();
         let ending = file.extension().and_then(|e| e.to_str());
-        if matches!(ending, Some("yaml" | "yml")) && !file.is_dir() {
-            files.push(file);
+        if !matches!(ending, Some("yaml" | "yml")) {
+            continue;
+        }
+        // Whoever may write to the folder could have labsim, as root, print another file's lines.
+        match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => {
+                return Err(format!(
+                    "{}: a link in a folder is not followed; name the file itself, or remove it",
+                    file.display()
+                ));
+            }
+            Ok(kind) if kind.is_dir() => {}
+            _ => files.push(file),
         }
     }
     files.sort();
@@ -75,6 +87,17 @@ mod tests {
         let file = dir.path().join("a.yaml");
         fs::write(&file, "").unwrap();
         assert_eq!(files(&[file.clone(), dir.path().to_owned(), file.clone()]).unwrap(), [file]);
+    }
+
+    #[test]
+    fn a_link_in_a_folder_is_not_followed_and_one_that_is_named_is() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("target"), "").unwrap();
+        let link = dir.path().join("link.yaml");
+        std::os::unix::fs::symlink(dir.path().join("target"), &link).unwrap();
+        let mistakes = files(&[dir.path().to_owned()]).unwrap_err();
+        assert!(mistakes[0].contains("link.yaml: a link in a folder"), "{mistakes:?}");
+        assert_eq!(files(std::slice::from_ref(&link)).unwrap(), [link]);
     }
 
     #[test]

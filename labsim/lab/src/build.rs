@@ -178,7 +178,7 @@ fn make_cables(
 fn raise_ends(
     plan: &Plan,
     sites: &mut [Site],
-    mut fabric: Option<&mut Site>,
+    fabric: Option<&mut Site>,
 ) -> Result<(), BuildError> {
     let mut of_fabric = Batch::default();
     let mut of_node: Vec<_> = sites.iter().map(|_| Batch::default()).collect();
@@ -194,7 +194,7 @@ fn raise_ends(
             batch.push(Request::set_up(it.index, None), end);
         }
     }
-    let sites = sites.iter_mut().chain(fabric.as_deref_mut());
+    let sites = sites.iter_mut().chain(fabric);
     for (batch, site) in of_node.into_iter().chain([of_fabric]).zip(sites) {
         batch
             .send(&mut site.netlink)

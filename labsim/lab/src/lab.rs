@@ -8,7 +8,6 @@ use crate::plan::{Cable, NodePlan, Plan, TunnelMode};
 use crate::process::Children;
 use labsim_scenario::model::{InterfaceName, NodeName};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// A running lab. Dropping it kills its processes and lets go of its namespaces.
@@ -81,14 +80,6 @@ impl Lab {
         let node = self.nodes.iter_mut().find(|it| it.plan.name == *node)?;
         node.plan.tunnel.as_ref().filter(|it| it.name == *device)?;
         node.tunnel_end.take()
-    }
-
-    /// As [`Self::take_tunnel`], if it is a TUN device.
-    pub fn take_tun(&mut self, node: &NodeName, device: &InterfaceName) -> Option<OwnedFd> {
-        match self.take_tunnel(node, device)? {
-            TunnelEnd::Tun(tun) => Some(tun),
-            TunnelEnd::Veth { .. } => None,
-        }
     }
 }
 

@@ -30,9 +30,14 @@
 //! | merge keys `<<`, tags | refused |
 //! | several files | only by [`Document`]: a file names another one by `extends` |
 //!
-//! Externally tagged enums, `Option`, maps, tuples and [`Located`] keep their places exactly.
-//! `#[serde(untagged)]`, internally tagged enums and `flatten` work, but serde buffers their
-//! content: mistakes inside are placed at the whole value, and a [`Located`] has no place.
+//! Externally tagged enums, `Option`, maps, tuples and [`Located`] keep their places exactly, and
+//! so do types that take text or a mapping: a visitor of `deserialize_any` whose `visit_map` reads
+//! a derived structure by serde's `MapAccessDeserializer`. What such a visitor's `expecting` says
+//! is what a person is told ("expected …"). `#[serde(untagged)]`, internally tagged enums and
+//! `flatten` work, but serde buffers their content: mistakes inside are placed at the whole value,
+//! and a [`Located`] has no place. `#[serde(other)]` variants are not reached.
+//!
+//! A message shows the line of its place, and with it a password that stands there.
 
 #![forbid(unsafe_code)]
 

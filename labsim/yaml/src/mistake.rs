@@ -19,7 +19,7 @@ pub struct Mistake {
     /// The line itself, or the part of a long line around the place. Control characters are
     /// replaced by visible ones, one for one.
     pub source_line: String,
-    /// What is wrong, and what to do about it: one line, without control characters.
+    /// What is wrong, and what to do about it, in one line.
     pub message: String,
     /// Where in `source_line` the mark begins, and how long it is, in characters.
     mark: (usize, usize),
@@ -30,22 +30,18 @@ pub struct Mistake {
 pub fn mistake(source: &Source, span: Span, message: impl Into<String>) -> Mistake {
     let (source_line, mark) = excerpt(source.text(), span);
     Mistake {
-        file: source.name().to_owned(),
+        file: harmless(source.name()),
         line: span.line(),
         column: span.column(),
         source_line,
-        message: harmless(message.into()),
+        message: harmless(&message.into()),
         mark,
     }
 }
 
-/// A type's own sentence may repeat what stands in the file.
-fn harmless(message: String) -> String {
-    if message.chars().any(|character| visible(character) != character) {
-        message.chars().map(visible).collect()
-    } else {
-        message
-    }
+/// A text whose parts may come from a file, with control characters made visible.
+fn harmless(text: &str) -> String {
+    text.chars().map(visible).collect()
 }
 
 impl Mistake {
@@ -53,11 +49,11 @@ impl Mistake {
     #[must_use]
     pub fn of_file(file: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            file: file.into(),
+            file: harmless(&file.into()),
             line: 0,
             column: 0,
             source_line: String::new(),
-            message: harmless(message.into()),
+            message: harmless(&message.into()),
             mark: (0, 0),
         }
     }
@@ -210,6 +206,15 @@ mod tests {
         let source = Source::new("lab.yaml", "a\n");
         assert_eq!(at(&source, 1, 0, "no `a\t\u{1b}[2J\n`").message, "no `a␉␛[2J␊`");
         assert_eq!(Mistake::of_file("x", "\u{7f}").message, "␡");
+    }
+
+    #[test]
+    fn what_a_caller_repeats_of_a_file_does_nothing_to_a_terminal() {
+        let source = Source::new("a\u{1b}c", "x");
+        let mistakes =
+            [mistake(&source, Span::default(), "no `\u{7}`"), Mistake::of_file("\n", "\r")];
+        let shown = mistakes.map(|mistake| mistake.to_string());
+        assert_eq!(shown, ["a␛c:1:1: no `␇`\n    1 | x\n      | ^", "␊: ␍"]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's folder is made outside of a test function")]
 
 use std::fs;
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -32,6 +34,16 @@ fn a_file_is_opened_by_its_name_even_through_a_link() {
     symlink("topologies/lab.yaml", &link).unwrap();
     let source = Source::open(&link).unwrap();
     assert_eq!((source.text(), source.name()), ("nodes: []\n", link.to_str().unwrap()));
+}
+
+#[test]
+fn a_file_without_a_name_is_opened_through_its_descriptor() {
+    let memory =
+        nix::sys::memfd::memfd_create("config", nix::sys::memfd::MFdFlags::MFD_CLOEXEC).unwrap();
+    let mut memory = fs::File::from(memory);
+    memory.write_all(b"nodes: []\n").unwrap();
+    let source = Source::open(format!("/proc/self/fd/{}", memory.as_raw_fd())).unwrap();
+    assert_eq!(source.text(), "nodes: []\n");
 }
 
 #[test]

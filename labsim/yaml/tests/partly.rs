@@ -65,6 +65,8 @@ fn a_file_that_lacks_what_it_needs_has_no_value() {
 fn a_repeated_or_unknown_key_costs_nothing_but_itself() {
     let (lab, mistakes, losses) = partly("vip: 192.0.2.1\nvip: 192.0.2.2\nzzz: 1\n");
     assert_eq!((lab.is_some(), mistakes, losses), (true, 2, Lost::default()));
+    let (lab, mistakes, losses) = partly("vip: 192.0.2.1\nmtu: x\n");
+    assert_eq!((lab.is_some(), mistakes, losses), (true, 1, lost(&[], true)));
     let (lab, mistakes, losses) = partly("vip: 192.0.2.1\nstep: [wait]\n");
     assert_eq!((lab.is_some(), mistakes, losses), (true, 1, lost(&[], true)));
 }

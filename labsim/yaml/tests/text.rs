@@ -60,6 +60,8 @@ fn a_syntax_error_is_told_once_with_its_place() {
             "the control character U+001B may not stand here; take it out",
         ),
         ("vip: \0\n", 1, 6, "a NUL byte: this is no text file; name a YAML file"),
+        // Of a binary file, what stands before the NUL says nothing.
+        ("\u{7f}ELF [\n\u{1}\0", 2, 2, "a NUL byte: this is no text file; name a YAML file"),
     ] {
         assert_eq!(mistakes(text), [(line, column, says.to_owned())], "{text:?}");
     }

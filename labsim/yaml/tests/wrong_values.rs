@@ -96,6 +96,27 @@ fn a_wrong_scalar_is_told_with_what_is_expected() {
 }
 
 #[test]
+fn every_whole_number_has_the_range_of_its_type() {
+    macro_rules! ranges {
+        ($($type:ty)*) => {$(
+            let (low, high) = (<$type>::MIN, <$type>::MAX);
+            let text = format!("[{low}, {high}]");
+            let read: Vec<$type> = labsim_yaml::read(&labsim_yaml::Source::new("x", text)).unwrap();
+            assert_eq!(read, [low, high]);
+            let (under, over) = (i128::from(low) - 1, i128::from(high) + 1);
+            let says = |number| {
+                format!("`{number}` is out of range; write a whole number from {low} to {high}")
+            };
+            assert_eq!(
+                mistakes_as::<Vec<$type>>(&format!("- {under}\n- {over}\n")),
+                [(1, 3, says(under)), (2, 3, says(over))]
+            );
+        )*};
+    }
+    ranges!(u8 u16 u32 u64 i8 i16 i32 i64);
+}
+
+#[test]
 fn an_address_is_told_with_an_example() {
     for (vip, found) in [
         ("10.1.1.300", "the text `10.1.1.300`"),
@@ -236,6 +257,13 @@ fn variants_keep_their_places() {
         ("- ping: toolong", 9, "the name `toolong` has 7 bytes; give it 1 to 4".to_owned()),
         ("- move: [a]", 9, "expected a list of 2, such as `[a, b]`, found a list of 1".to_owned()),
         (
+            "- pling: a\n  ping: b",
+            3,
+            "only one of `wait`, `ping`, `login` or `move` may stand here, and `ping` does; take \
+             this one out"
+                .to_owned(),
+        ),
+        (
             "- ping: a\n  wait:",
             3,
             "only one of `wait`, `ping`, `login` or `move` may stand here, and `ping` does; take \
@@ -243,16 +271,28 @@ fn variants_keep_their_places() {
                 .to_owned(),
         ),
     ] {
-        let line = if text.contains('\n') { 4 } else { 3 };
+        let line = if text.ends_with("wait:") { 4 } else { 3 };
         assert_eq!(told(text), [(line, column, message)], "\n{text}");
     }
     assert_eq!(
-        told("- login: {user: toolong}\n- move: [toolong, alsolong]\n- wait: null"),
+        told(
+            "- login: {user: toolong}\n- move: [toolong, alsolong]\n- wait: null\n- wait: 5\n\
+             - login: 5\n- move: x\n- ping: []"
+        ),
         [
             (3, 10, "the key `password` is missing here; add it".to_owned()),
             (3, 17, "the name `toolong` has 7 bytes; give it 1 to 4".to_owned()),
             (4, 10, "the name `toolong` has 7 bytes; give it 1 to 4".to_owned()),
             (4, 19, "the name `alsolong` has 8 bytes; give it 1 to 4".to_owned()),
+            (6, 9, "`wait` takes no value; write `wait` alone".to_owned()),
+            (
+                7,
+                10,
+                "expected a mapping with keys such as `user` and `password`, found the number `5`"
+                    .to_owned()
+            ),
+            (8, 9, "expected a list of 2, such as `[a, b]`, found the text `x`".to_owned()),
+            (9, 9, "expected text, such as `abc`, found an empty list".to_owned()),
         ]
     );
 }

@@ -134,3 +134,49 @@ pub(super) fn seal_reply(reply: &mut [u8], request: Authenticator, secret: &Secr
     let authenticator = response(reply, request, secret);
     put_authenticator(reply, authenticator);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::radius::attribute::Attribute;
+    use crate::radius::code::Code;
+    use crate::radius::packet::Packet;
+
+    const NUMBER: Authenticator = Authenticator([9; 16]);
+
+    /// A question of life under that secret.
+    fn sealed(secret: &Secret) -> Vec<u8> {
+        let zeros = Attribute::digest(AttributeType::MESSAGE_AUTHENTICATOR, [0; 16]);
+        let (code, attributes) = (Code::StatusServer, vec![zeros]);
+        let packet = Packet { code, identifier: 1, authenticator: NUMBER, attributes };
+        let mut bytes = packet.encode().unwrap();
+        seal_request(&mut bytes, NUMBER, secret);
+        bytes
+    }
+
+    #[test]
+    fn a_secret_of_more_than_64_bytes_counts_by_its_digest() {
+        // RFC 2104, section 2, and what RustCrypto makes of the key itself.
+        for length in [63, 64, 65, 128, 200] {
+            let secret = vec![7; length];
+            let bytes = sealed(&Secret::new(secret.as_slice()));
+            let mut mac = <Hmac<Md5> as KeyInit>::new_from_slice(&secret).unwrap();
+            let place = bytes.len() - 16;
+            mac.update(&bytes[..place]);
+            mac.update(&[0; 16]);
+            assert_eq!(mac.finalize().into_bytes().as_slice(), &bytes[place..], "{length}");
+            let digest: [u8; 16] = Md5::digest(&secret).into();
+            let by_digest = message(&bytes, NUMBER, &Secret::new(digest));
+            assert_eq!(by_digest == MessageAuthenticator::Right, length > 64, "{length}");
+        }
+    }
+
+    #[test]
+    fn two_message_authenticators_are_wrong_even_if_both_are_the_same() {
+        let secret = Secret::new("s");
+        let mut bytes = sealed(&secret);
+        assert_eq!(message(&bytes, NUMBER, &secret), MessageAuthenticator::Right);
+        bytes.extend_from_within(20..);
+        assert_eq!(message(&bytes, NUMBER, &secret), MessageAuthenticator::Wrong);
+    }
+}

@@ -145,6 +145,7 @@ pub struct Account {
     /// Acct-Session-Id: the same in all records of a session.
     pub session: String,
     /// More attributes, such as Acct-Session-Time, behind those that every record has.
+    /// A Message-Authenticator of sixteen zeros among them is filled in.
     pub attributes: Vec<Attribute>,
 }
 

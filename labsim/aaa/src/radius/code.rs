@@ -116,4 +116,10 @@ mod tests {
             assert_eq!(u8::from(Code::from(value)), value);
         }
     }
+
+    #[test]
+    fn the_services_have_the_ports_of_the_rfcs() {
+        assert_eq!(Service::Authentication.port(), 1812);
+        assert_eq!(Service::Accounting.port(), 1813);
+    }
 }

@@ -145,3 +145,37 @@ pub(super) fn put_authenticator(packet: &mut [u8], authenticator: Authenticator)
         place.copy_from_slice(&authenticator.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_has_at_most_4096_bytes_and_comes_back() {
+        let attribute = |length| Attribute::new(AttributeType::CLASS, vec![1; length]).unwrap();
+        let packet = |last| {
+            let mut attributes = vec![attribute(253); 15];
+            attributes.push(attribute(last));
+            let authenticator = Authenticator([5; 16]);
+            Packet { code: Code::AccessAccept, identifier: 1, authenticator, attributes }
+        };
+        let bytes = packet(249).encode().unwrap();
+        assert_eq!(bytes.len(), MAX_LEN);
+        assert_eq!(Packet::decode(&bytes), Ok(packet(249)));
+        assert_eq!(packet(250).encode(), Err(EncodeError::Packet(MAX_LEN + 1)));
+    }
+
+    #[test]
+    fn an_attribute_without_a_value_is_read_and_one_without_a_length_is_not() {
+        let packet = |body: &[u8]| {
+            let length = u8::try_from(HEADER_LEN + body.len()).unwrap();
+            Packet::decode(&[&[2, 1, 0, length], [0; 16].as_slice(), body].concat())
+        };
+        assert_eq!(packet(&[25, 2]).unwrap().attributes[0].value(), [0_u8; 0]);
+        let at = HEADER_LEN;
+        for body in [&[25][..], &[25, 0], &[25, 1], &[25, 3], &[25, 255, 1]] {
+            assert_eq!(packet(body), Err(PacketError::Attribute { at }), "{body:?}");
+        }
+        assert_eq!(packet(&[25, 2, 25, 1]), Err(PacketError::Attribute { at: at + 2 }));
+    }
+}

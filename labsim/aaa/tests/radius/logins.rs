@@ -105,6 +105,18 @@ fn every_kind_of_record_is_answered_and_written_down() {
 }
 
 #[test]
+fn a_record_may_have_a_message_authenticator() {
+    let mut account = Account::new(Record::Start, "violet", "s-7");
+    let place = Attribute::new(AttributeType::MESSAGE_AUTHENTICATOR, [0; 16]).unwrap();
+    account.attributes.push(place);
+    let mut session = Session::account(&account, vip(), number(1), &options()).unwrap();
+    let sent = Packet::decode(session.request()).unwrap();
+    assert_ne!(sent.attributes.last().unwrap().value(), [0; 16]);
+    let (outcome, log) = talk(&mut session, &server(), Service::Accounting);
+    assert_eq!(outcome, Some(Outcome::AccountingOk), "{log}");
+}
+
+#[test]
 fn a_record_without_a_session_is_not_answered() {
     let mut session =
         Session::account(&Account::new(Record::Start, "violet", ""), vip(), number(1), &options())

@@ -1,8 +1,14 @@
 //! RADIUS client and server against each other, against the RFCs' packets, and against garbage.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod discarded;
+mod drivers;
+mod dropped;
+mod garbage;
 mod known_answers;
 mod logins;
+mod repeated;
+mod retransmission;
 
 use ipnet::IpNet;
 use labsim_aaa::Secret;
@@ -37,8 +43,18 @@ fn server() -> Server {
     Server::new(Secret::new(SECRET), clients, users)
 }
 
+/// A server that takes old clients as well.
+fn lenient() -> Server {
+    Server { require_message_authenticator: false, ..server() }
+}
+
 fn options() -> Options {
     Options::new(Secret::new(SECRET))
+}
+
+/// An old client, without Message-Authenticators.
+fn old() -> Options {
+    Options { message_authenticator: false, require_message_authenticator: false, ..options() }
 }
 
 fn number(identifier: u8) -> Number {
@@ -68,6 +84,12 @@ fn talk(session: &mut Session, server: &Server, service: Service) -> (Option<Out
     let answer = ask(&mut Endpoint::new(server, service), session.request());
     let outcome = answer.reply.and_then(|reply| session.receive(&reply, session.server()));
     (outcome, answer.log)
+}
+
+/// The login's genuine reply.
+fn reply_to(session: &Session, server: &Server) -> Vec<u8> {
+    let answer = ask(&mut Endpoint::new(server, Service::Authentication), session.request());
+    answer.reply.unwrap()
 }
 
 fn accept() -> Outcome {

@@ -122,3 +122,69 @@ impl Transmit for Batch {
         filled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Batch, FRAMES};
+    use labsim_forwarder::Transmit;
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    /// A batch whose device is a socket that holds a few datagrams.
+    fn batch() -> (Batch, UnixDatagram) {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        nix::sys::socket::setsockopt(&near, nix::sys::socket::sockopt::SndBuf, &1).unwrap();
+        far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let bytes = vec![0; FRAMES * 16].into_boxed_slice();
+        let socket = near.into();
+        let lengths = [0; FRAMES];
+        (Batch { socket, bytes, room: 16, lengths, queued: 0, sent: 0, errors: 0 }, far)
+    }
+
+    fn write(batch: &mut Batch, number: u8) -> bool {
+        batch.transmit(usize::from(number % 16) + 1, |frame| {
+            frame.fill(number);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn frames_leave_in_their_order_and_whole_however_many_the_device_takes_at_once() {
+        let (mut batch, far) = batch();
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 64];
+            for number in 0..200u8 {
+                let length = far.recv(&mut buffer).unwrap();
+                assert_eq!(buffer[..length], vec![number; usize::from(number % 16) + 1]);
+            }
+        });
+        for number in 0..200 {
+            assert!(write(&mut batch, number));
+        }
+        batch.flush();
+        reader.join().unwrap();
+        assert_eq!((batch.sent, batch.errors), (200, 0));
+    }
+
+    #[test]
+    fn a_device_that_stays_full_costs_the_frames_and_no_more() {
+        let (mut batch, far) = batch();
+        for number in 0..30 {
+            assert!(write(&mut batch, number));
+        }
+        batch.flush();
+        assert!(batch.errors > 0);
+        assert_eq!(batch.sent + batch.errors, 30);
+        for _ in 0..batch.sent {
+            far.recv(&mut [0; 64]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_frame_longer_than_its_room_is_refused() {
+        let (mut batch, _far) = batch();
+        assert!(!batch.transmit(17, |_| Ok(())));
+        assert!(batch.transmit(16, |_| Ok(())));
+        assert_eq!(batch.queued, 1);
+    }
+}

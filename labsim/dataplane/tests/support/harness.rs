@@ -2,6 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// Longer than any test's own deadlines.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// How a test can end without having failed.
 pub enum Ended {
@@ -11,6 +16,22 @@ pub enum Ended {
 }
 
 pub type Test = (&'static str, fn() -> Ended);
+
+/// Ends the whole program if a test does not end: a test that waits for ever has failed.
+struct Watch(#[allow(dead_code, reason = "its end is what counts")] Sender<()>);
+
+impl Watch {
+    fn over(name: &'static str) -> Self {
+        let (sender, receiver) = channel::<()>();
+        std::thread::spawn(move || {
+            if receiver.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+                println!("test {name} ... FAILED, no end after {LONGEST:?}");
+                std::process::exit(1);
+            }
+        });
+        Self(sender)
+    }
+}
 
 /// Runs those whose names contain one of the arguments, or all.
 pub fn run(tests: &[Test]) -> ExitCode {
@@ -32,6 +53,7 @@ pub fn run(tests: &[Test]) -> ExitCode {
     println!("\nrunning {} tests", chosen.len());
     let (mut passed, mut failed, mut impossible) = (0, 0, 0);
     for (name, test) in &chosen {
+        let _watch = Watch::over(name);
         match catch_unwind(AssertUnwindSafe(test)) {
             Ok(Ended::Passed) => {
                 passed += 1;

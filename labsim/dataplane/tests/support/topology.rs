@@ -71,6 +71,7 @@ impl Topology {
     /// `tunl0` as one end of a veth pair.
     pub fn tunnel_of_veth(&self) -> Decapsulator {
         self.server.veth("tunl0", &self.beyond, "far");
+        without_ipv6(&self.beyond, "far");
         self.beyond.up("far");
         let tunnel = self.server.mac("tunl0");
         let index = self.beyond.index("far");
@@ -79,6 +80,7 @@ impl Topology {
     }
 
     fn finish_tunnel(&self, inner: impl FnOnce() -> InnerEnd) -> io::Result<Decapsulator> {
+        without_ipv6(&self.server, "tunl0");
         self.server.up("tunl0");
         self.server.address("tunl0", "10.1.1.52/32");
         self.server.sysctl("ipv4/conf/tunl0/rp_filter", "0");
@@ -92,6 +94,16 @@ impl Topology {
         });
         Ok(Decapsulator::start(Protocol::Ipip, outer, inner()).unwrap())
     }
+}
+
+/// Keeps the kernel from saying anything by itself on an interface.
+fn without_ipv6(node: &Namespace, interface: &str) {
+    node.run(|| {
+        let switch = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+        if std::fs::exists(&switch).unwrap() {
+            std::fs::write(&switch, "1").unwrap();
+        }
+    });
 }
 
 fn open_tun() -> io::Result<OwnedFd> {

@@ -47,7 +47,9 @@ pub(crate) fn be(role: &str) -> ExitCode {
 fn sleeper() -> String {
     gain_rights().unwrap();
     let lab = build(&Plan::of_topology(&pair()));
-    let child = lab.node(&name("a")).unwrap().spawn(Command::new("sleep").arg("1000")).unwrap();
+    let mut command = Command::new("sleep");
+    command.arg("60").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = lab.node(&name("a")).unwrap().spawn(&mut command).unwrap();
     println!("{}", child.id());
     std::io::stdout().flush().unwrap();
     loop {

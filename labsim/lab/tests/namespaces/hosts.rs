@@ -16,6 +16,7 @@ crate::tests![
     fresh_nodes_have_the_kernels_defaults,
     addresses_have_scope_and_label,
     ipv6_works_at_once_where_it_is_wanted,
+    no_device_makes_an_ipv6_address_by_itself,
     counters_count_from_zero,
     the_plan_is_the_same_twice_and_shows_what_is_built,
 ];
@@ -156,6 +157,15 @@ fn ipv6_works_at_once_where_it_is_wanted() {
     let client = udp(node(&lab, "a"), "[fd00::1]:0");
     client.send_to(b"six", "[fd00::2]:700").unwrap();
     assert_eq!(server.recv_from(&mut [0; 9]).unwrap().0, 3);
+}
+
+fn no_device_makes_an_ipv6_address_by_itself() {
+    let lab = shipped();
+    for it in lab.nodes() {
+        let addresses = file(it, "/proc/thread-self/net/if_inet6");
+        let beyond = addresses.lines().filter(|line| !line.ends_with(" lo"));
+        assert_eq!(beyond.collect::<Vec<_>>(), Vec::<&str>::new(), "{}", it.name());
+    }
 }
 
 fn counters_count_from_zero() {

@@ -52,7 +52,7 @@ fn a_child_reads_the_text_that_it_inherits_and_inherits_nothing_else() {
 
 fn a_child_has_its_own_process_group() {
     let lab = shipped();
-    let child = node(&lab, "client").spawn(Command::new("sleep").arg("1000")).unwrap();
+    let child = node(&lab, "client").spawn(Command::new("sleep").arg("60")).unwrap();
     let pid = Pid::from_raw(child.id().cast_signed());
     assert_eq!(getpgid(Some(pid)), Ok(pid));
 }
@@ -73,8 +73,8 @@ fn zombie(pid: Pid) -> bool {
 
 fn children_end_with_their_handle_and_with_the_lab() {
     let lab = shipped();
-    let first = node(&lab, "client").spawn(Command::new("sleep").arg("1000")).unwrap();
-    let second = node(&lab, "lb").spawn(Command::new("sleep").arg("1000")).unwrap();
+    let first = node(&lab, "client").spawn(Command::new("sleep").arg("60")).unwrap();
+    let second = node(&lab, "lb").spawn(Command::new("sleep").arg("60")).unwrap();
     let [a, b] = [&first, &second].map(|it| Pid::from_raw(it.id().cast_signed()));
     drop(first);
     assert!(kill(a, None).is_err(), "it is not even a zombie");
@@ -87,7 +87,7 @@ fn children_end_with_their_handle_and_with_the_lab() {
 fn a_grandchild_in_the_group_ends_too() {
     let lab = build(&Plan::of_topology(&pair()));
     let mut command = Command::new("sh");
-    command.arg("-c").arg("sleep 1000 & echo $!; wait").stdout(Stdio::piped());
+    command.arg("-c").arg("sleep 60 & echo $!; wait").stdout(Stdio::piped());
     let mut child = node(&lab, "a").spawn(&mut command).unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -122,7 +122,8 @@ fn the_tun_device_is_made_or_its_absence_is_named() {
     let built = Lab::build(&Plan::of(&scenario(), TunnelMode::Userspace));
     match (probe::tun_device(), built) {
         (Ok(()), Ok(mut lab)) => {
-            assert!(lab.take_tun(&name("rs1"), &device("tunl0")).is_some());
+            let end = lab.take_tunnel(&name("rs1"), &device("tunl0"));
+            assert!(matches!(end, Some(TunnelEnd::Tun(_))), "{end:?}");
         }
         (Err(missing), Err(BuildError::Tun { node, reason, remedy, .. })) => {
             assert_eq!(node, "rs1");

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstat};
 
-use super::{SIZE_LIMIT, Source, visible};
+use super::{SIZE_LIMIT, Source};
 use crate::{Mistake, Mistakes};
 
 /// What every file is opened with: no waiting for a FIFO's writer, no controlling terminal.
@@ -139,5 +139,5 @@ fn cannot_open(errno: Errno) -> String {
 }
 
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().chars().map(visible).collect()
+    path.to_string_lossy().into_owned()
 }

@@ -1,0 +1,258 @@
+//! Commands, sorted by what they configure.
+
+use super::lines::{Line, Word};
+use crate::address::{interface, unicast};
+use crate::place::Place;
+use crate::report::Report;
+use crate::text::{quoted, shown};
+use ipnet::Ipv4Net;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A configured object and what is configured in it, wherever in the files.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) name: String,
+    /// Such as `slb server rs1`, to be shown.
+    pub(super) what: String,
+    pub(super) place: Place,
+    /// What follows its name.
+    pub(super) rest: Vec<Word>,
+    pub(super) lines: Vec<Line>,
+}
+
+/// Objects of one kind, by name.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    pub(super) all: Vec<Object>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl Objects {
+    pub(super) fn get(&self, name: &str) -> Option<&Object> {
+        self.by_name.get(name).map(|index| &self.all[*index])
+    }
+
+    /// Adds an object; the same command again goes on with the same object.
+    fn add(&mut self, object: Object, report: &mut Report<'_>) {
+        let Some(index) = self.by_name.get(&object.name) else {
+            self.by_name.insert(object.name.clone(), self.all.len());
+            self.all.push(object);
+            return;
+        };
+        let first = &mut self.all[*index];
+        let texts = |words: &[Word]| words.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+        if object.rest.is_empty() || texts(&object.rest) == texts(&first.rest) {
+            first.lines.extend(object.lines);
+        } else {
+            let first = report.at(first.place);
+            let message =
+                format!("{} is configured already, otherwise ({first}); keep one", object.what);
+            report.mistake(object.place, message);
+        }
+    }
+}
+
+/// An address pool for source NAT.
+#[derive(Debug)]
+pub(super) struct NatPool {
+    pub(super) place: Place,
+    pub(super) addresses: Vec<Ipv4Addr>,
+}
+
+/// What is read of a configuration.
+#[derive(Debug, Default)]
+pub(super) struct Config {
+    pub(super) servers: Objects,
+    pub(super) groups: Objects,
+    pub(super) virtuals: Objects,
+    /// `slb template tcp` and `slb template udp`, by both words.
+    pub(super) templates: BTreeMap<&'static str, Objects>,
+    pub(super) nat_pools: BTreeMap<String, NatPool>,
+    pub(super) own: Vec<(Ipv4Net, Place)>,
+    pub(super) gateways: Vec<Ipv4Addr>,
+}
+
+impl Config {
+    /// Adds a command, or lists it as left out.
+    pub(super) fn add(&mut self, line: Line, report: &mut Report<'_>) {
+        match line.texts().as_slice() {
+            ["slb", "server", _, ..] => add(&mut self.servers, line, 2, true, report),
+            ["slb", "service-group", _, ..] => add(&mut self.groups, line, 2, false, report),
+            ["slb", "virtual-server", _, ..] => add(&mut self.virtuals, line, 2, true, report),
+            ["slb", "template", "tcp", _] => {
+                add(self.templates.entry("tcp").or_default(), line, 3, false, report);
+            }
+            ["slb", "template", "udp", _] => {
+                add(self.templates.entry("udp").or_default(), line, 3, false, report);
+            }
+            ["ip", "nat", "pool", _, _, _, ..] => self.nat_pool(&line, report),
+            ["interface", ..] => self.interface(&line, report),
+            ["ip", "route", ..] => self.route(&line, report),
+            words => report.leave(
+                line.place,
+                shown(&words.iter().take(3).copied().collect::<Vec<_>>().join(" ")),
+                why(words),
+            ),
+        }
+    }
+
+    /// `ip nat pool NAME FIRST LAST netmask /24`.
+    fn nat_pool(&mut self, line: &Line, report: &mut Report<'_>) {
+        /// Most addresses of a pool that a lab takes.
+        const MOST: u32 = 64;
+        let what = format!("ip nat pool {}", shown(line.text(3)));
+        let mut ends = line.words[4..6].iter().map(|word| ipv4(word, report));
+        let (Some(Some(first)), Some(Some(last))) = (ends.next(), ends.next()) else { return };
+        let (from, to) = (u32::from(first), u32::from(last));
+        if from > to {
+            let message =
+                format!("the pool begins at {first} and ends before, at {last}; exchange them");
+            report.mistake(line.words[4].place.to(line.words[5].place), message);
+            return;
+        }
+        if to - from >= MOST {
+            let why = format!("a lab takes {MOST} addresses a pool; the first ones were taken");
+            report.leave(line.place, what.clone(), why);
+        }
+        let addresses =
+            (from..=to.min(from.saturating_add(MOST - 1))).map(Ipv4Addr::from).collect();
+        // `netmask /24 gateway … vrid …`: where the pool is routed from.
+        let rest: Vec<&str> = line.texts().into_iter().skip(6).collect();
+        if rest.first() != Some(&"netmask") && !rest.is_empty() || rest.len() > 2 {
+            report.leave(
+                line.place,
+                format!("{what}: what follows its addresses"),
+                "the lab's router has a route to each of its addresses",
+            );
+        }
+        let pool = NatPool { place: line.place, addresses };
+        if let Some(first) = self.nat_pools.get(line.text(3)) {
+            let first = report.at(first.place);
+            report.mistake(line.place, format!("{what} is configured already ({first}); keep one"));
+            return;
+        }
+        self.nat_pools.insert(line.text(3).to_owned(), pool);
+    }
+
+    /// `interface ethernet 1` with `ip address 10.0.0.1 255.255.255.0` or `10.0.0.1 /24`.
+    fn interface(&mut self, line: &Line, report: &mut Report<'_>) {
+        let texts = line.texts();
+        let what = shown(&texts.join(" "));
+        if ["management", "loopback", "lif", "tunnel"].contains(&line.text(1)) {
+            let why = "no packet of a virtual server passes there";
+            report.leave(line.place, what, why);
+            return;
+        }
+        if !line.children.iter().any(|child| child.texts().starts_with(&["ip", "address"])) {
+            report.leave(line.place, what.clone(), "it has no IPv4 address");
+        }
+        for child in &line.children {
+            match child.texts().as_slice() {
+                ["ip", "address", _, _] => {
+                    let Some(address) = ipv4(&child.words[2], report) else { continue };
+                    let mask = child.text(3);
+                    let net = match (mask.strip_prefix('/').map(str::parse), mask.parse()) {
+                        (Some(Ok(length)), _) => Ipv4Net::new(address, length).ok(),
+                        (_, Ok(mask)) => Ipv4Net::with_netmask(address, mask).ok(),
+                        _ => None,
+                    };
+                    match net {
+                        Some(net) => {
+                            let net = report.take(child.words[2].place, interface(net));
+                            self.own.extend(net.map(|net| (net, child.place)));
+                        }
+                        None => {
+                            let message = format!(
+                                "{} is no mask; write such as 255.255.255.0 or /24",
+                                quoted(mask)
+                            );
+                            report.mistake(child.words[3].place, message);
+                        }
+                    }
+                }
+                ["enable"] => {}
+                words => {
+                    let first = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+                    report.leave(
+                        child.place,
+                        format!("{what}: {}", shown(&first)),
+                        "the lab's load balancer has one interface, made from its addresses",
+                    );
+                }
+            }
+        }
+    }
+
+    /// `ip route 0.0.0.0 /0 10.0.0.254`: the router's address.
+    fn route(&mut self, line: &Line, report: &mut Report<'_>) {
+        match line.texts().as_slice() {
+            ["ip", "route", "0.0.0.0", "/0" | "0.0.0.0", _, ..] => {
+                self.gateways.extend(ipv4(&line.words[4], report));
+            }
+            _ => report.leave(
+                line.place,
+                "ip route",
+                "the lab's load balancer has one router, which knows every subnet",
+            ),
+        }
+    }
+}
+
+/// `slb server NAME ADDRESS`: a name may hold blanks, and what follows it is one word or nothing.
+fn add(objects: &mut Objects, line: Line, at: usize, has_address: bool, report: &mut Report<'_>) {
+    let Line { words, children, place } = line;
+    let kind: Vec<&str> = words.iter().take(at).map(|word| word.text.as_str()).collect();
+    let kind = kind.join(" ");
+    let end = if has_address {
+        // Up to the address, which may be followed by a mask or an option.
+        let is_address = |word: &Word| word.text.parse::<IpAddr>().is_ok();
+        let found = words.iter().skip(at + 1).position(is_address).map(|found| at + 1 + found);
+        found.unwrap_or(words.len().min(at + 1))
+    } else {
+        let is_protocol = |word: &Word| ["tcp", "udp"].contains(&word.text.as_str());
+        let found = words.iter().skip(at + 1).position(is_protocol).map(|found| at + 1 + found);
+        found.unwrap_or(words.len())
+    };
+    let name: Vec<&str> = words[at..end].iter().map(|word| word.text.as_str()).collect();
+    let name = name.join(" ");
+    let what = format!("{kind} {}", shown(&name));
+    objects.add(Object { name, what, place, rest: words[end..].to_vec(), lines: children }, report);
+}
+
+/// An IPv4 address that a host can have.
+pub(super) fn ipv4(word: &Word, report: &mut Report<'_>) -> Option<Ipv4Addr> {
+    match word.text.parse::<Ipv4Addr>() {
+        Ok(address) => report.take(word.place, unicast(address)),
+        Err(_) => {
+            let message =
+                format!("{} is no IPv4 address; write one such as 10.1.1.51", quoted(&word.text));
+            report.mistake(word.place, message);
+            None
+        }
+    }
+}
+
+/// Why a command is not carried over.
+fn why(words: &[&str]) -> &'static str {
+    match words {
+        ["health", ..] => "labsim does not run monitors yet; every member is taken to be available",
+        ["slb", "template", ..] => "labsim has nothing like this kind of template",
+        ["slb", ..] => "labsim has nothing like it",
+        ["vlan" | "trunk", ..] => "the lab's segments are made from addresses; it has no VLANs",
+        ["ip" | "ipv6", "nat", ..] => "labsim translates addresses for virtual servers only",
+        ["ip" | "ipv6" | "router" | "access-list" | "class-list", ..] => {
+            "labsim has nothing like it in its network"
+        }
+        ["vrrp-a" | "ha" | "floating-ip" | "vcs", ..] => "the lab has one load balancer",
+        ["aflex", ..] => "labsim does not run aFleX",
+        [
+            "hostname" | "system" | "clock" | "timezone" | "ntp" | "logging" | "snmp-server"
+            | "admin" | "enable-management" | "terminal" | "tacacs-server" | "radius-server"
+            | "authentication" | "authorization" | "accounting" | "web-service" | "multi-config"
+            | "banner" | "partition" | "boot-block-fix" | "sflow" | "glm" | "license-manager",
+            ..,
+        ] => "it concerns the device itself and no packet of a virtual server",
+        _ => "labsim does not know this command",
+    }
+}

@@ -1,0 +1,44 @@
+//! Addresses as both vendors have them.
+
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+
+/// An address that one host can have.
+///
+/// # Errors
+/// A sentence that says why it is none.
+pub(crate) fn unicast(address: Ipv4Addr) -> Result<Ipv4Addr, String> {
+    let what = if address.is_broadcast() {
+        "the broadcast address"
+    } else if address.octets()[0] == 0 {
+        "an address of this network (RFC 1122 3.2.1.3)"
+    } else if address.is_multicast() {
+        "a multicast address"
+    } else if address.is_loopback() {
+        "a loopback address"
+    } else if address.octets()[0] >= 240 {
+        "an address of class E, which nobody has"
+    } else {
+        return Ok(address);
+    };
+    Err(format!("{address} is {what}; write a global unicast address"))
+}
+
+/// Whether an address of a subnet is one that a host can have: neither the network's own nor the
+/// broadcast address, which subnets of two addresses do not have (RFC 3021).
+pub(crate) fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
+    let ends = [net.network(), net.broadcast()];
+    net.contains(&address) && (net.prefix_len() > 30 || !ends.contains(&address))
+}
+
+/// An interface's address with its prefix length.
+///
+/// # Errors
+/// A sentence that says why it is none.
+pub(crate) fn interface(net: Ipv4Net) -> Result<Ipv4Net, String> {
+    if net.prefix_len() > 0 && is_host(net, net.addr()) {
+        return Ok(net);
+    }
+    let net = net.trunc();
+    Err(format!("no host of the subnet {net} can have this address; write another"))
+}

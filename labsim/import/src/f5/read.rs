@@ -1,0 +1,148 @@
+//! Values of properties, and what is said of properties that are not carried over.
+
+use super::tree::{Item, Property, Word};
+use crate::place::Place;
+use crate::report::Report;
+use crate::text::{quoted, shown};
+
+/// The one word that a property has to have.
+pub(super) fn word<'t>(property: &Property<'t>, report: &mut Report<'_>) -> Option<&'t Word> {
+    let found = property.word();
+    if found.is_none() {
+        report.mistake(
+            property.place,
+            format!("{} takes one word; write it behind the name", quoted(property.name())),
+        );
+    }
+    found
+}
+
+/// `enabled` or `disabled`; `yes` and `no` as older versions write it.
+pub(super) fn switch(property: &Property<'_>, report: &mut Report<'_>) -> Option<bool> {
+    let word = word(property, report)?;
+    match word.text.as_str() {
+        "enabled" | "enable" | "yes" => Some(true),
+        "disabled" | "disable" | "no" => Some(false),
+        other => {
+            report.mistake(
+                word.place,
+                format!("{} is neither `enabled` nor `disabled`; write one of them", quoted(other)),
+            );
+            None
+        }
+    }
+}
+
+/// Lists a property as left out, unless it says that there is nothing.
+pub(super) fn leave(what: &str, property: &Property<'_>, report: &mut Report<'_>) {
+    if property.is_none() {
+        return;
+    }
+    let name = match property.name() {
+        "" => "{ … }".to_owned(),
+        name => shown(name),
+    };
+    // Words of a list of flags may hold anything, so the name alone is told.
+    report.leave(place_of(property), format!("{what}: {name}"), why(property.name()));
+}
+
+fn place_of(property: &Property<'_>) -> Place {
+    property.key.map_or(property.place, |key| key.place)
+}
+
+/// Whether any value is this word.
+pub(super) fn has_word(property: &Property<'_>, text: &str) -> bool {
+    property.values.iter().any(|item| matches!(item, Item::Word(word) if word.text == text))
+}
+
+/// Why a property is not carried over.
+fn why(name: &str) -> &'static str {
+    match name {
+        "app-service" | "description" | "metadata" | "partition" => {
+            "a note for the people and programs that keep the configuration"
+        }
+        "creation-time" | "last-modified-time" | "vs-index" | "auto-discovery" => {
+            "the device's own bookkeeping, without effect on packets"
+        }
+        "monitor"
+        | "state"
+        | "up-interval"
+        | "min-up-members"
+        | "min-up-members-action"
+        | "min-up-members-checking"
+        | "gateway-failsafe-device"
+        | "time-until-up" => {
+            "labsim does not run monitors yet; every member is taken to be available"
+        }
+        "load-balancing-mode"
+        | "ratio"
+        | "dynamic-ratio"
+        | "min-active-members"
+        | "priority-group"
+        | "slow-ramp-time" => "labsim spreads flows in its own way, evenly over all members",
+        "connection-limit"
+        | "rate-limit"
+        | "rate-limit-mode"
+        | "rate-limit-dst-mask"
+        | "rate-limit-src-mask"
+        | "rate-class"
+        | "queue-depth-limit"
+        | "queue-on-connection-limit"
+        | "queue-time-limit"
+        | "max-bandwidth" => "labsim sets no limits on flows",
+        "persist" | "fallback-persistence" | "mirror" | "connection-mirroring" => {
+            "a flow stays on its server; labsim keeps nothing beyond a flow"
+        }
+        "rules" | "related-rules" => "labsim does not run iRules",
+        "policies"
+        | "per-flow-request-access-policy"
+        | "fw-enforced-policy"
+        | "fw-staged-policy"
+        | "fw-rule"
+        | "fw-rules"
+        | "security-log-profiles"
+        | "security-nat-policy"
+        | "ip-intelligence-policy"
+        | "service-policy"
+        | "bwc-policy"
+        | "traffic-acceleration" => "labsim applies no policies",
+        "vlan"
+        | "vlans"
+        | "vlans-enabled"
+        | "vlans-disabled"
+        | "allow-service"
+        | "port-lockdown"
+        | "traffic-group"
+        | "floating"
+        | "inherited-traffic-group"
+        | "unit"
+        | "ha-group" => "the lab has one load balancer with one interface, and no VLANs",
+        "source-port" => "labsim chooses source ports itself when it translates addresses",
+        "auto-lasthop" | "last-hop-pool" => "packets leave by the lab's routes",
+        "service-down-action" | "reselect-tries" | "ignore-persisted-weight" => {
+            "every member is taken to be available"
+        }
+        "allow-nat" | "allow-snat" => "the virtual server's own translation is what counts",
+        "nat64" => "labsim translates within one address family",
+        "arp"
+        | "icmp-echo"
+        | "route-advertisement"
+        | "spanning"
+        | "server-scope"
+        | "auto-delete"
+        | "enabled" => "the lab's router has a route to the VIP, and needs no announcement",
+        "pva-acceleration"
+        | "pva-offload-dynamic"
+        | "pva-offload-state"
+        | "hardware-syn-cookie"
+        | "software-syn-cookie"
+        | "syn-cookie-enable"
+        | "pva-offload-initial-priority"
+        | "pva-dynamic-client-packets"
+        | "pva-dynamic-server-packets"
+        | "pva-flow-aging"
+        | "pva-flow-evict" => "the lab has no acceleration hardware; packets take the same way",
+        "reset-on-timeout" => "labsim sends no RST when a flow times out",
+        _ => "labsim has nothing like it",
+    }
+}

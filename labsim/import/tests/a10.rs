@@ -1,0 +1,237 @@
+//! ACOS configuration: what it means, what is left out, what is wrong with it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod common;
+
+use common::{load, places};
+use labsim_import::{Imported, Source, a10};
+use labsim_scenario::model::Encapsulation;
+
+/// The document's lab in ACOS's words.
+const DSR: &str = "\
+!Current configuration: 1234 bytes
+hostname adc
+!
+interface management
+  ip address 192.0.2.5 255.255.255.0
+!
+interface ethernet 1
+  enable
+  ip address 172.16.0.10 255.255.255.0
+!
+ip route 0.0.0.0 /0 172.16.0.254
+!
+slb template tcp aaa
+  idle-timeout 600
+!
+slb server rs-a 10.1.1.51
+  port 49 tcp
+    health-check-disable
+slb server rs-b 10.1.1.52
+  port 49 tcp
+slb server \"rs c\" 10.1.1.53
+  port 49 tcp
+!
+slb service-group sg_tacacs tcp
+  method least-connection
+  member rs-a 49
+  member rs-b 49
+    priority 5
+  member \"rs c\" 49
+!
+slb virtual-server vs_tacacs 172.16.4.99
+  port 49 tcp
+    no-dest-nat
+    service-group sg_tacacs
+    ipinip
+    template tcp aaa
+  port 443 https
+    service-group sg_web
+!
+end
+!Current config commit point
+";
+
+fn import(text: &str) -> Result<Imported, String> {
+    a10::import(&[Source::new("adc.txt", text)]).map_err(|mistakes| mistakes.to_string())
+}
+
+fn imported(text: &str) -> Imported {
+    import(text).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+#[test]
+fn ip_in_ip_without_destination_nat_is_direct_server_return() {
+    let imported = imported(DSR);
+    let scenario = load(&imported);
+    let (_, lb) = scenario.load_balancers.iter().next().unwrap();
+    let server = &lb.virtual_servers[0];
+    assert_eq!(server.name, "vs_tacacs_49");
+    assert_eq!(server.destination.to_string(), "172.16.4.99:49");
+    assert!(!server.translate_address && !server.translate_port);
+    assert_eq!(server.fastl4.idle_timeout.as_secs(), 600);
+    assert_eq!(lb.pools[0].name, "sg_tacacs");
+    assert_eq!(lb.pools[0].encapsulation, Encapsulation::Ipip);
+    let members: Vec<String> =
+        lb.pools[0].members.iter().map(|one| format!("{}:{}", one.address, one.port)).collect();
+    assert_eq!(members, ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"]);
+    let nodes: Vec<&str> = scenario.topology.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(nodes, ["client", "router", "lb", "rs-a", "rs-b", "rs1"]);
+    assert!(imported.topology.contains("lb: 172.16.0.254/24"), "{}", imported.topology);
+    assert!(imported.topology.contains("lb: {interfaces: {eth0: 172.16.0.10/24}}"));
+    assert_eq!(imported.warnings, []);
+}
+
+#[test]
+fn everything_else_is_listed() {
+    assert_eq!(
+        places(&imported(DSR).left_out),
+        [
+            "2: hostname adc",
+            "4: interface management",
+            "18: slb server rs-a: port 49: health-check-disable",
+            "25: slb service-group sg_tacacs: method",
+            "28: slb service-group sg_tacacs: member rs-b: member rs-b: priority",
+            "37: slb virtual-server vs_tacacs: port 443 https",
+        ]
+    );
+}
+
+#[test]
+fn the_older_form_of_members_means_the_same() {
+    let old = DSR
+        .replace("member rs-a 49", "member rs-a:49")
+        .replace("member rs-b 49\n    priority 5", "member rs-b:49 priority 5")
+        .replace("member \"rs c\" 49", "member \"rs c:49\"");
+    // One line less before the virtual server.
+    let expected = imported(DSR).scenario.replace("adc.txt:32", "adc.txt:31");
+    assert_eq!(imported(&old).scenario, expected);
+}
+
+#[test]
+fn lost_indentation_changes_nothing() {
+    let flat: String = DSR.lines().map(|line| format!("{}\n", line.trim_start())).collect();
+    assert_eq!(imported(&flat).scenario, imported(DSR).scenario);
+}
+
+#[test]
+fn members_that_are_switched_off_or_unknown_are_left_out() {
+    for (from, to, left) in [
+        ("member rs-b 49\n", "member rs-b 49\n    disable\n", "member rs-b"),
+        ("member rs-b 49\n", "member rs-b 49 disable\n", "member rs-b"),
+        ("rs-b 10.1.1.52\n", "rs-b 10.1.1.52\n  disable\n", "member rs-b"),
+        (
+            "rs-b 10.1.1.52\n  port 49 tcp\n",
+            "rs-b 10.1.1.52\n  port 49 tcp\n    disable\n",
+            "member rs-b",
+        ),
+        ("member rs-b 49\n", "member nobody 49\n", "member nobody"),
+        ("rs-b 10.1.1.52\n", "rs-b aaa.example\n", "member rs-b"),
+        ("rs-b 10.1.1.52\n", "rs-b 2001:db8::52\n", "member rs-b"),
+    ] {
+        let imported = imported(&DSR.replacen(from, to, 1));
+        assert!(!imported.scenario.contains("10.1.1.52"), "{to}");
+        assert!(places(&imported.left_out).iter().any(|place| place.ends_with(left)), "{to}");
+        load(&imported);
+    }
+}
+
+/// What becomes of a virtual port with these lines.
+fn port(lines: &str) -> Imported {
+    let text = format!(
+        "ip nat pool out 10.9.9.1 10.9.9.2 netmask /24\nslb server s 10.1.1.51\n  port 49 tcp\n\
+         slb service-group g tcp\n  member s 49\nslb virtual-server v 10.0.0.9\n  port 49 tcp\n\
+         \x20   service-group g\n{lines}"
+    );
+    imported(&text)
+}
+
+#[test]
+fn source_nat_is_carried_over() {
+    let auto = port("    source-nat auto\n");
+    assert!(auto.scenario.contains("source_address_translation: automap"), "{}", auto.scenario);
+    assert!(auto.scenario.contains("translate_address: true"));
+    let pool = port("    source-nat pool out\n");
+    assert!(pool.scenario.contains("source_address_translation: {snat: [10.9.9.1, 10.9.9.2]}"));
+    assert!(pool.topology.contains("10.9.9.2: 172.16.0.10"));
+    assert_eq!(pool.left_out, []);
+}
+
+#[test]
+fn a_service_group_makes_a_pool_for_each_way_that_it_is_used_in() {
+    let both = imported(
+        "slb server s 10.1.1.51\nslb service-group g tcp\n  member s 49\n\
+         slb virtual-server a 10.0.0.1\n  port 49 tcp\n    service-group g\n    no-dest-nat\n    ipinip\n\
+         slb virtual-server b 10.0.0.2\n  port 49 tcp\n    service-group g\n    no-dest-nat\n",
+    );
+    let scenario = load(&both);
+    let pools = &scenario.load_balancers.values().next().unwrap().pools;
+    let pools: Vec<(&str, Encapsulation)> =
+        pools.iter().map(|pool| (pool.name.as_str(), pool.encapsulation)).collect();
+    assert_eq!(pools, [("g", Encapsulation::Ipip), ("g-none", Encapsulation::None)]);
+}
+
+#[test]
+fn contradictions_are_imported_and_warned_about() {
+    for (lines, scenario, why) in [
+        ("    ipinip\n", "translate_address: true", "a tunnel and the destination is translated"),
+        (
+            "    ipinip\n    no-dest-nat\n    source-nat auto\n",
+            "automap",
+            "the source is translated (SNAT)",
+        ),
+        ("", "result: timeout", "the source is not"),
+        ("    no-dest-nat\n", "translate_address: false", "L2 DSR"),
+    ] {
+        let imported = port(lines);
+        assert!(imported.scenario.contains(scenario), "{lines}: {}", imported.scenario);
+        assert!(
+            imported.warnings.iter().any(|note| note.why.contains(why) && note.line == 7),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn radius_is_spoken_to() {
+    let imported = imported(
+        "slb server s 10.1.1.51\nslb service-group g udp\n  member s 1812\n\
+         slb virtual-server v 10.0.0.9\n  port 1812 radius\n    service-group g\n    no-dest-nat\n    ipinip\n  port 1813 udp\n    service-group g\n",
+    );
+    for part in
+        ["ip_protocol: udp", "radius_servers:", "radius_login: {from: client, to: 10.0.0.9:1812"]
+    {
+        assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
+    }
+    assert_eq!(places(&imported.left_out), ["9: slb virtual-server v: port 1813 udp"]);
+}
+
+#[test]
+fn broken_input_is_told_with_its_place() {
+    for (from, to, said) in [
+        ("10.1.1.51\n", "10.1.1.510\n", "adc.txt:16:17: `10.1.1.510` is no address"),
+        ("port 49 tcp\n    no-dest", "port x tcp\n    no-dest", "adc.txt:32:8: `x` is no port"),
+        ("member rs-a 49", "member rs-a", "adc.txt:26:3: a member is written as"),
+        (
+            "255.255.255.0\n!\nip route",
+            "255.0.255.0\n!\nip route",
+            "adc.txt:9:26: `255.0.255.0` is no mask",
+        ),
+        ("\"rs c\" 10", "\"rs c 10", "adc.txt:21:12: this quote is not closed"),
+        ("idle-timeout 600", "idle-timeout soon", "adc.txt:14:16: `soon` is no time"),
+        ("hostname adc", "  hostname adc", "adc.txt:2:3: this line is indented"),
+        ("172.16.4.99", "127.0.0.1", "adc.txt:31:30: 127.0.0.1 is a loopback address"),
+    ] {
+        let mistakes = import(&DSR.replacen(from, to, 1)).unwrap_err();
+        assert!(mistakes.contains(said), "{mistakes}");
+    }
+}
+
+#[test]
+fn without_a_virtual_server_to_speak_to_nothing_is_imported() {
+    let said = import("slb server s 10.1.1.51\nslb virtual-server v 10.0.0.9\n  port 80 http\n")
+        .unwrap_err();
+    assert!(said.contains("adc.txt: there is no virtual server here that labsim can speak to"));
+    assert!(said.starts_with("adc.txt:3:3: slb virtual-server v: port 80 http: "), "{said}");
+}

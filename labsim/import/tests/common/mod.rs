@@ -1,0 +1,32 @@
+//! What the tests of both importers share.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use labsim_import::{Imported, Note};
+use labsim_scenario::model::Scenario;
+use std::path::{Path, PathBuf};
+
+/// Writes both files into a folder, as the command line does; the scenario's path.
+pub(crate) fn write(imported: &Imported, folder: &Path) -> PathBuf {
+    let topology = folder.join(format!("{}.yaml", imported.topology_name));
+    std::fs::write(topology, &imported.topology).unwrap();
+    let scenario = folder.join(format!("{}.yaml", imported.scenario_name));
+    std::fs::write(&scenario, &imported.scenario).unwrap();
+    scenario
+}
+
+/// Reads the files as labsim does.
+pub(crate) fn load(imported: &Imported) -> Scenario {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(imported, folder.path());
+    let loaded = labsim_scenario::load(&path).unwrap_or_else(|mistakes| {
+        panic!("{mistakes}\n{}\n{}", imported.topology, imported.scenario)
+    });
+    loaded.scenario
+}
+
+/// `line: what` of each note.
+pub(crate) fn places(notes: &[Note]) -> Vec<String> {
+    notes.iter().map(|note| format!("{}: {}", note.line, note.what)).collect()
+}

@@ -1,0 +1,356 @@
+//! tmsh configuration text: every form of writing the same, what it means, what is left out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod common;
+
+use common::{load, places};
+use labsim_import::{Imported, Source, f5};
+use labsim_scenario::model::{Encapsulation, LoadBalancer};
+
+fn import(text: &str) -> Result<Imported, String> {
+    f5::import(&[Source::new("x.conf", text)]).map_err(|mistakes| mistakes.to_string())
+}
+
+fn imported(text: &str) -> Imported {
+    import(text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+}
+
+fn balancer(imported: &Imported) -> LoadBalancer {
+    load(imported).load_balancers.into_values().next().unwrap()
+}
+
+/// A pool, and a virtual server with these lines.
+fn with(lines: &str) -> String {
+    format!(
+        "ltm pool p {{\n    members {{\n        10.1.1.51:49 {{\n            address 10.1.1.51\n\
+         \x20       }}\n    }}\n    profiles {{\n        ipip\n    }}\n}}\n\
+         ltm virtual vs {{\n    destination 172.16.4.99:49\n    ip-protocol tcp\n    pool p\n    \
+         translate-address disabled\n{lines}}}\n"
+    )
+}
+
+/// Without the places in its comments.
+fn scenario(imported: &Imported) -> String {
+    imported
+        .scenario
+        .lines()
+        .map(|line| format!("{}\n", line.split(" # ").next().unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_same_is_understood_in_every_form() {
+    let usual = scenario(&imported(&with("")));
+    for text in [
+        // On one line, as `tmsh list one-line` shows it.
+        "ltm pool p { members { 10.1.1.51:49 { address 10.1.1.51 session monitor-enabled } } profiles { ipip } }\n\
+         ltm virtual vs { destination 172.16.4.99:49 enabled ip-protocol tcp mask 255.255.255.255 pool p source 0.0.0.0/0 translate-address disabled }",
+        // Full paths, service names, CR LF, tabs, comments.
+        "#TMSH-VERSION: 15.1\r\n\r\nltm pool /Common/p { # a comment\r\n\tmembers {\r\n\t\t/Common/10.1.1.51:tacacs {\r\n\t\t\taddress 10.1.1.51\r\n\t\t}\r\n\t}\r\n\tprofiles {\r\n\t\t/Common/ipip { }\r\n\t}\r\n}\r\nltm virtual /Common/vs {\r\n\tdestination /Common/172.16.4.99:tacacs\r\n\tip-protocol tcp\r\n\tpool /Common/p\r\n\ttranslate-address disabled\r\n}",
+        // Quoted names, and braces that touch.
+        "ltm pool \"p\" {members {\"10.1.1.51:49\" {address \"10.1.1.51\"}} profiles {ipip}}\nltm virtual \"vs\" {destination 172.16.4.99:49 ip-protocol tcp pool \"p\" translate-address disabled}",
+        // The address is the node's.
+        "ltm node n { address 10.1.1.51 }\nltm pool p { members { 10.1.1.51:49 { } } profiles { ipip { } } }\nltm virtual vs { destination 172.16.4.99:49 ip-protocol tcp pool p translate-address disabled }",
+        // The VIP's name is not its address.
+        "ltm virtual-address vip { address 172.16.4.99 mask 255.255.255.255 }\nltm pool p { members { 10.1.1.51:49 { address 10.1.1.51 } } profiles { ipip } }\nltm virtual vs { destination vip:49 ip-protocol tcp pool p translate-address disabled }",
+        // The tunnel is the members', or an object of its own.
+        "ltm pool p { members { 10.1.1.51:49 { address 10.1.1.51 profiles { ipip } } } }\nltm virtual vs { destination 172.16.4.99:49 ip-protocol tcp pool p translate-address disabled }",
+        "net tunnels ipip mine { defaults-from ipip }\nltm pool p { members { 10.1.1.51:49 { address 10.1.1.51 } } profiles { mine } }\nltm virtual vs { destination 172.16.4.99:49 ip-protocol tcp pool p translate-address disabled }",
+    ] {
+        assert_eq!(scenario(&imported(text)), usual, "{text}");
+    }
+}
+
+#[test]
+fn stanzas_may_stand_in_several_files_in_any_order() {
+    let text = with("    profiles {\n        fast { }\n    }\n");
+    let (pool, server) = text.split_at(text.find("ltm virtual").unwrap());
+    let profile = "ltm profile fastl4 fast {\n    loose-close enabled\n}\n";
+    let files = [
+        Source::new("a.conf", server),
+        Source::new("b.conf", pool),
+        Source::new("c.conf", profile),
+    ];
+    let several = f5::import(&files).unwrap();
+    assert_eq!(several.scenario_name, "a");
+    assert!(
+        several.scenario.contains("vs: # a.conf:1") && several.scenario.contains("p: # b.conf:1")
+    );
+    assert!(balancer(&several).virtual_servers[0].fastl4.loose_close);
+}
+
+#[test]
+fn programs_are_taken_as_a_whole() {
+    for rule in [
+        "ltm rule r {\nwhen HTTP_REQUEST {\n    if { [HTTP::uri] eq \"/\\{\" } { # \\}\n    }\n}\n}\n",
+        "ltm rule r {\nwhen RULE_INIT {\n    set a \"}\"\n}\n}\n",
+        "ltm rule r {\n# an unpaired {\nwhen RULE_INIT {\n}\n}\n",
+        "ltm rule r { }\n",
+        "cli script /Common/s {\nproc script::run {} {\n  puts \"{\"\n}\n}\n",
+        "sys icall script s {\n    definition {\n        set x \"{\"\n    }\n}\n",
+    ] {
+        let imported = imported(&format!("{rule}{}", with("")));
+        assert_eq!(imported.left_out.len(), 1, "{rule}: {:?}", imported.left_out);
+        assert_eq!(imported.left_out[0].line, 1);
+        assert_eq!(scenario(&imported), scenario(&self::imported(&with(""))), "{rule}");
+    }
+}
+
+#[test]
+fn profiles_take_what_they_do_not_say_from_their_parents() {
+    let chain = "ltm profile fastl4 a { defaults-from b loose-close enabled }\n\
+                 ltm profile fastl4 b { defaults-from fastL4 loose-close disabled idle-timeout 77 }\n\
+                 ltm profile fastl4 fastL4 { loose-initialization enabled idle-timeout 9 }\n";
+    let imported = imported(&format!("{chain}{}", with("    profiles {\n        a { }\n    }\n")));
+    let fastl4 = balancer(&imported).virtual_servers[0].fastl4;
+    assert!(fastl4.loose_close && fastl4.loose_initiation);
+    assert_eq!(fastl4.idle_timeout.as_secs(), 77);
+}
+
+#[test]
+fn times_that_labsim_does_not_have_are_the_nearest_and_warned_about() {
+    for (written, seconds) in [("indefinite", 86400), ("immediate", 1), ("0", 1), ("90000", 86400)]
+    {
+        let profile = format!("ltm profile fastl4 f {{ idle-timeout {written} }}\n");
+        let imported =
+            imported(&format!("{profile}{}", with("    profiles {\n        f { }\n    }\n")));
+        assert_eq!(balancer(&imported).virtual_servers[0].fastl4.idle_timeout.as_secs(), seconds);
+        assert_eq!(places(&imported.warnings), ["1: ltm profile fastl4 f: idle-timeout"]);
+    }
+}
+
+#[test]
+fn source_address_translation_is_carried_over() {
+    let pools = "ltm snatpool s { members { /Common/10.9.9.1 named } }\n\
+                 ltm snat-translation named { address 10.9.9.2 inherited-traffic-group true }\n";
+    for (lines, said) in [
+        ("    source-address-translation {\n        type automap\n    }\n", "automap"),
+        ("    source-address-translation { type automap }\n", "automap"),
+        ("    snat automap\n", "automap"),
+        (
+            "    source-address-translation {\n        pool s\n        type snat\n    }\n",
+            "{snat: [10.9.9.1, 10.9.9.2]}",
+        ),
+        ("    snatpool s\n", "{snat: [10.9.9.1, 10.9.9.2]}"),
+    ] {
+        let text = format!("{pools}{}", with(lines).replace("profiles {\n        ipip\n    }", ""))
+            .replace("translate-address disabled", "translate-address enabled");
+        let imported = imported(&text);
+        let said = format!("        source_address_translation: {said}\n");
+        assert!(imported.scenario.contains(&said), "{lines}: {}", imported.scenario);
+        assert!(imported.scenario.contains("translate_address: true"));
+        assert!(imported.scenario.contains("result: pass, source: 172.16.4.99"));
+        assert_eq!(imported.warnings, [], "{lines}");
+    }
+    for lines in ["", "    source-address-translation { type none }\n", "    snat none\n"] {
+        assert!(!imported(&with(lines)).scenario.contains("source_address_translation"), "{lines}");
+    }
+}
+
+#[test]
+fn gre_and_radius_are_written_as_labsim_will_read_them() {
+    let text = with("")
+        .replace("ipip", "gre")
+        .replace(":49", ":radius")
+        .replace("protocol tcp", "protocol udp");
+    let imported = imported(&text);
+    for part in [
+        "{profile: gre, members: [10.1.1.51:1812]}",
+        "    tunnel: gre\n",
+        "net.ipv4.conf.gre0.rp_filter: 0",
+        "radius_servers:",
+        "login: {radius_login: {from: client, to: 172.16.4.99:1812, user: violet",
+        "ip_protocol: udp",
+    ] {
+        assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
+    }
+    assert!(!imported.scenario.contains("tacacs"));
+}
+
+#[test]
+fn every_port_is_taken_at_the_one_that_labsim_speaks_to() {
+    let any = with("    translate-port disabled\n").replace(":49", ":any");
+    let imported = imported(&any);
+    let server = &balancer(&imported).virtual_servers[0];
+    assert_eq!((server.destination.port(), server.translate_port), (0, false));
+    assert!(imported.scenario.contains("members: [10.1.1.51:49]"));
+    assert!(imported.scenario.contains("to: 172.16.4.99:49"));
+}
+
+#[test]
+fn a_self_ip_is_the_load_balancer_s_address() {
+    let selfs = "net self inside { address 10.1.1.2/25 vlan internal allow-service default }\n\
+                 net self outside { address 203.0.113.10/28 vlan external }\n\
+                 net route default { gw 203.0.113.1 network default }\n";
+    let imported = imported(&format!("{selfs}{}", with("")));
+    load(&imported);
+    for part in [
+        "lb: {interfaces: {eth0: 203.0.113.10/28}}",
+        "      lb: 203.0.113.1/28\n",
+        "      servers: 10.1.1.1/25\n",
+        "172.16.4.99: 203.0.113.10",
+        "rs1: {interfaces: {eth0: 10.1.1.51/25}}",
+    ] {
+        assert!(imported.topology.contains(part), "{part}: {}", imported.topology);
+    }
+    assert_eq!(
+        places(&imported.left_out),
+        [
+            "1: own address 10.1.1.2/25",
+            "1: net self inside: vlan",
+            "1: net self inside: allow-service",
+            "2: net self outside: vlan",
+        ]
+    );
+}
+
+#[test]
+fn members_on_other_subnets_are_on_other_segments() {
+    let text = with("").replace(
+        "10.1.1.51:49 {",
+        "10.1.2.51:49 { address 10.1.2.51 }\n        10.1.1.52:49 { address 10.1.1.52 }\n        10.1.1.51:49 {",
+    );
+    let scenario = load(&imported(&text));
+    let segments: Vec<(String, usize)> = scenario
+        .topology
+        .segments
+        .iter()
+        .map(|segment| (segment.name.to_string(), segment.ports.len()))
+        .collect();
+    assert_eq!(segments, [("servers".to_owned(), 2), ("servers2".to_owned(), 3)]);
+}
+
+#[test]
+fn addresses_that_are_chosen_collide_with_none() {
+    let text = with("")
+        .replace("10.1.1.51", "192.168.11.1")
+        .replace("172.16.4.99", "172.16.0.10")
+        .replace("10.1.1.", "192.168.11.");
+    let imported = imported(&text);
+    load(&imported);
+    assert!(imported.topology.contains("client: 192.168.12.1/24"), "{}", imported.topology);
+    assert!(imported.topology.contains("lb: {interfaces: {eth0: 172.16.1.10/24}}"));
+    assert!(imported.topology.contains("servers: 192.168.11.254/24"));
+}
+
+#[test]
+fn without_tunnel_and_translation_everybody_is_on_one_segment() {
+    let text = with("").replace("profiles {\n        ipip\n    }", "");
+    let imported = imported(&text);
+    let scenario = load(&imported);
+    assert!(imported.topology.contains("\"router:servers\", \"lb:eth0\", \"rs1:eth0\""));
+    assert!(imported.warnings[0].why.contains("L2 DSR"));
+    let server = scenario.real_servers.values().next().unwrap();
+    assert!(server.tunnel.is_none() && server.vips.len() == 1);
+    // On different subnets it cannot work, and that is told.
+    let apart = format!("net self s {{ address 10.7.7.7/24 }}\n{text}");
+    let imported = self::imported(&apart);
+    load(&imported);
+    assert!(imported.warnings[0].why.contains("cannot be routed to members"));
+}
+
+#[test]
+fn contradictions_are_imported_as_they_stand_and_warned_about() {
+    for (from, to, part, why) in [
+        (
+            "address disabled",
+            "address enabled",
+            "translate_address: true",
+            "tunnel and the destination",
+        ),
+        (
+            "    pool p",
+            "    snat automap\n    pool p",
+            "source_address_translation: automap",
+            "(SNAT)",
+        ),
+        ("10.1.1.51:49", "10.1.1.51:4949", "members: [10.1.1.51:4949]", "translated to 4949"),
+    ] {
+        let imported = imported(&with("").replace(from, to));
+        assert!(imported.scenario.contains(part), "{to}: {}", imported.scenario);
+        assert!(imported.scenario.contains("profile: ipip"));
+        // Direct Server Return is still what is expected.
+        assert!(imported.scenario.contains("result: pass, source: 172.16.4.99"));
+        let warnings = &imported.warnings;
+        assert!(
+            warnings.iter().any(|note| note.why.contains(why) && note.line > 9),
+            "{warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn destination_translation_alone_is_expected_to_fail() {
+    let text = with("")
+        .replace("profiles {\n        ipip\n    }", "")
+        .replace("address disabled", "address enabled");
+    let imported = imported(&text);
+    assert!(imported.scenario.contains("answer: {result: timeout}"));
+    assert!(!imported.scenario.contains("real_servers:"));
+    assert!(imported.warnings[0].why.contains("the source is not"));
+}
+
+#[test]
+fn several_virtual_servers_have_a_step_each() {
+    let more = "ltm virtual /P/vs2 { destination 172.16.4.99:1645 ip-protocol udp pool q translate-address disabled }\n\
+                ltm pool q { members { 10.1.1.51:1645 { address 10.1.1.51 } 10.1.1.52:1645 { address 10.1.1.52 } } profiles { ipip } }\n\
+                ltm virtual vs3 { destination 172.16.4.98:49 ip-protocol tcp pool p translate-address disabled }\n";
+    let imported = imported(&format!("{}{more}", with("")));
+    for part in [
+        "  vs: {tacacs_login:",
+        "  P_vs2: {radius_login:",
+        "  vs3: {tacacs_login:",
+        "answer: {step: P_vs2, result: pass, source: 172.16.4.99}",
+        "match: {source: 172.16.4.99, protocol: udp, source_port: 1645}, count: 0",
+        "match: {source: 172.16.4.98}, count: 0",
+        "      /P/vs2: #",
+        "  - nodes: rs1\n    tunnel: ipip\n    vip: [172.16.4.99, 172.16.4.98]",
+        "  - nodes: rs2\n    tunnel: ipip\n    vip: 172.16.4.99",
+        "  - nodes: [rs1, rs2]\n    authentication_port: 1645",
+    ] {
+        assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
+    }
+}
+
+#[test]
+fn a_pool_with_two_tunnels_keeps_its_own() {
+    let text = with("").replace(
+        "10.1.1.51:49 {",
+        "10.1.1.52:49 { address 10.1.1.52 profiles { gre } }\n        10.1.1.53:49 { address 10.1.1.53 profiles none }\n        10.1.1.51:49 {",
+    );
+    let imported = imported(&text);
+    let pool = &balancer(&imported).pools[0];
+    assert_eq!((pool.encapsulation, pool.members.len()), (Encapsulation::Ipip, 1));
+    assert_eq!(
+        places(&imported.left_out),
+        ["3: ltm pool p: member 10.1.1.52", "4: ltm pool p: member 10.1.1.53"]
+    );
+}
+
+#[test]
+fn a_load_balancer_on_one_segment_serves_none_on_another() {
+    let text = "ltm pool a { members { 10.1.1.51:49 { address 10.1.1.51 } } }\n\
+                ltm pool b { members { 10.2.2.51:49 { address 10.2.2.51 } } }\n\
+                ltm virtual a { destination 172.16.4.1:49 ip-protocol tcp pool a translate-address disabled }\n\
+                ltm virtual b { destination 172.16.4.2:49 ip-protocol tcp pool b translate-address disabled }\n";
+    let imported = imported(text);
+    load(&imported);
+    let warnings: Vec<(usize, bool)> = imported
+        .warnings
+        .iter()
+        .map(|note| (note.line, note.why.contains("has one interface, and it is on another")))
+        .collect();
+    assert_eq!(warnings, [(3, false), (4, false), (4, true)]);
+}
+
+#[test]
+fn a_server_with_the_address_of_a_vip_has_no_place() {
+    let text = "ltm pool a { members { 10.1.1.51:49 { address 10.1.1.51 } } profiles { ipip } }\n\
+                ltm pool b { members { 172.16.4.1:49 { address 172.16.4.1 } } profiles { ipip } }\n\
+                ltm virtual a { destination 172.16.4.1:49 ip-protocol tcp pool a translate-address disabled }\n\
+                ltm virtual b { destination 172.16.4.2:49 ip-protocol tcp pool b translate-address disabled }\n";
+    let imported = imported(text);
+    load(&imported);
+    assert_eq!(places(&imported.left_out), ["2: server 172.16.4.1", "4: ltm virtual b"]);
+}

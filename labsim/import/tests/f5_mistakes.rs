@@ -1,0 +1,148 @@
+//! Broken tmsh text: every mistake with its exact place, all of them where reading can go on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+use labsim_import::{Source, f5};
+
+fn mistakes(text: &str) -> String {
+    match f5::import(&[Source::new("x.conf", text)]) {
+        Ok(imported) => panic!("no mistake in {text}: {:?}", imported.left_out),
+        Err(mistakes) => mistakes.to_string(),
+    }
+}
+
+#[test]
+fn broken_grammar_is_told_with_its_place() {
+    for (text, said) in [
+        ("ltm pool p {\n  members {\n", &["x.conf:2:11: this block is never closed"][..]),
+        (
+            "ltm pool p {\n  members {\n}\nltm node n { }\n",
+            &["x.conf:1:12: this block is not closed before line 4"],
+        ),
+        ("ltm pool p { } }\n", &["x.conf:1:16: this `}` closes nothing"]),
+        ("{ a }\n", &["x.conf:1:1: a block without a name"]),
+        ("ltm pool\n{\n}\n", &["x.conf:1:1: no `{` follows on this line"]),
+        ("tmsh create ltm pool p\n", &["x.conf:1:1: this is a command"]),
+        (
+            "ltm pool \"p {\n}\nltm node n { }\n",
+            &["x.conf:1:10: this quote is never closed; add a `\"` behind `p`"],
+        ),
+        ("ltm pool p { description \"x }\n", &["x.conf:1:26: this quote is never closed"]),
+        ("ltm rule r {\nwhen X {\n", &["x.conf:1:12: this program is never closed"]),
+        ("ltm pool /Common/ { }\n", &["x.conf:1:1: an empty name"]),
+        (
+            "ltm pool p { }\nltm pool /Common/p { }\n",
+            &["x.conf:2:1: ltm pool p is configured already (x.conf:1)"],
+        ),
+    ] {
+        let found = mistakes(text);
+        for one in said {
+            assert!(found.contains(one), "{text}\n{found}");
+        }
+    }
+}
+
+#[test]
+fn reading_goes_on_after_a_mistake() {
+    let text = "}\nltm pool a {\nltm pool b { } }\nltm pool c\n\
+                ltm virtual v { destination 10.0.0.300:49 }\nltm virtual w { destination 10.0.0.1:no ip-protocol tcp }\n";
+    let found = mistakes(text);
+    let places: Vec<&str> = found.lines().filter(|line| line.starts_with("x.conf:")).collect();
+    let expected = [
+        "x.conf:1:1: ",
+        "x.conf:2:12: ",
+        "x.conf:3:16: ",
+        "x.conf:4:1: ",
+        "x.conf:5:29: ",
+        "x.conf:6:29: ",
+    ];
+    assert_eq!(places.len(), expected.len(), "{found}");
+    for (place, expected) in places.iter().zip(expected) {
+        assert!(place.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
+fn wrong_values_are_told_with_their_place() {
+    const BASE: &str = "ltm pool p {\n    members {\n        10.1.1.51:49 {\n            address 10.1.1.51\n        }\n    }\n}\n\
+                        ltm virtual vs {\n    destination 172.16.4.99:49\n    ip-protocol tcp\n    pool p\n    translate-address disabled\n}\n";
+    for (from, to, said) in [
+        ("disabled", "off", "x.conf:12:23: `off` is neither `enabled` nor `disabled`"),
+        ("172.16.4.99:49", "172.16.4.999:49", "x.conf:9:17: `172.16.4.999` is no address"),
+        ("172.16.4.99:49", "172.16.4.99:tacacz", "x.conf:9:17: `tacacz` is no port"),
+        ("172.16.4.99:49", "172.16.4.99", "x.conf:9:17: `172.16.4.99` is no address and port"),
+        ("172.16.4.99:49", "nowhere:49", "x.conf:9:17: `nowhere` is neither an address nor"),
+        ("172.16.4.99:49", "224.0.0.1:49", "x.conf:9:17: 224.0.0.1 is a multicast address"),
+        ("    destination 172.16.4.99:49\n", "", "x.conf:8:1: ltm virtual vs has no `destination`"),
+        (
+            "destination 172.16.4.99:49",
+            "destination a b",
+            "x.conf:9:5: `destination` takes one word",
+        ),
+        ("10.1.1.51:49", "10.1.1.51:70000", "x.conf:3:9: `70000` is no port"),
+        ("address 10.1.1.51", "address 10.1.1", "x.conf:4:21: `10.1.1` is no address"),
+        ("address 10.1.1.51", "address 127.0.0.1", "x.conf:4:21: 127.0.0.1 is a loopback address"),
+        (
+            "pool p\n",
+            "pool p\n    source-address-translation { type maybe }\n",
+            "x.conf:12:39: `maybe` is no translation",
+        ),
+        (
+            "pool p\n",
+            "pool p\n    source-address-translation { type snat }\n",
+            "x.conf:12:32: a translation of type `snat` without a pool",
+        ),
+        (
+            "pool p\n",
+            "pool p\n    profiles { fastL4 { } fastL4 { } }\n",
+            "x.conf:12:27: a virtual server has one fastL4 profile",
+        ),
+        ("pool p\n", "pool p\n    pool p\n", "x.conf:12:5: `pool` stands in this block already"),
+        ("pool p\n", "pool p\n    profiles a b\n", "x.conf:12:5: write `profiles { NAME { } }`"),
+        (
+            "    }\n}\n",
+            "    }\n    profiles { ipip gre }\n}\n",
+            "x.conf:7:21: a pool has one tunnel profile",
+        ),
+    ] {
+        let found = mistakes(&BASE.replacen(from, to, 1));
+        assert!(found.starts_with(said), "{found}");
+    }
+    let circle =
+        "ltm profile fastl4 a { defaults-from b }\nltm profile fastl4 b { defaults-from a }\n";
+    let found = mistakes(&format!(
+        "{circle}{}",
+        BASE.replace("pool p\n", "pool p\n    profiles { a { } }\n")
+    ));
+    assert!(
+        found.starts_with("x.conf:2:38: the profile takes its defaults from itself"),
+        "{found}"
+    );
+    for (own, said) in [
+        ("address 10.1.1.2", "x.conf:1:22: `10.1.1.2` lacks its prefix length"),
+        ("address 10.1.1.2/33", "x.conf:1:22: `10.1.1.2/33` is no address"),
+        ("address x/24", "x.conf:1:22: `x/24` is no address"),
+    ] {
+        let found = mistakes(&format!("net self s {{ {own} }}\n{BASE}"));
+        assert!(found.starts_with(said), "{found}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let text = format!("ltm pool p {}{}\n", "{ a ".repeat(70), "}".repeat(70));
+    assert!(
+        mistakes(&text).starts_with("x.conf:1:268: blocks are nested more than 64 deep"),
+        "{}",
+        mistakes(&text)
+    );
+}
+
+#[test]
+fn the_source_line_is_shown() {
+    assert_eq!(
+        mistakes("\nltm node n { } }\n"),
+        "x.conf:2:16: this `}` closes nothing; take it out, or add the `{` that it belongs to\n    \
+         2 | ltm node n { } }\n      |                ^"
+    );
+}

@@ -1,0 +1,315 @@
+//! Both importers on texts that nobody wrote: they never panic, and what they make is valid.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod common;
+
+use common::write;
+use labsim_import::{Imported, Mistakes, Source, a10, f5};
+use proptest::prelude::*;
+
+type Import = fn(&[Source]) -> Result<Imported, Mistakes>;
+
+const F5: &str = "\
+#TMSH-VERSION: 15.1
+ltm node /Common/aaa-1 {
+    address 10.1.1.51
+}
+ltm profile fastl4 f {
+    defaults-from fastL4
+    idle-timeout 300
+    loose-close enabled
+}
+ltm pool p {
+    members {
+        /Common/aaa-1:49 {
+            address 10.1.1.51
+        }
+        10.1.2.52:tacacs {
+            address 10.1.2.52
+        }
+    }
+    monitor tcp and icmp
+    profiles {
+        ipip    # a tunnel
+    }
+}
+ltm rule r {
+when RULE_INIT { set a \"\\{\" }
+}
+ltm snatpool s { members { 10.9.9.9 } }
+ltm virtual vs {
+    destination 172.16.4.99%1:49
+    ip-protocol tcp
+    pool p
+    profiles { f { } }
+    source-address-translation { type none }
+    translate-address disabled
+    translate-port enabled
+}
+net self i { address 10.1.1.2/24 vlan v }
+net route default { gw 10.1.1.1 network default }
+";
+
+const A10: &str = "\
+interface ve 10
+  ip address 10.1.1.2 /24
+!
+ip nat pool n 10.9.9.1 10.9.9.2 netmask /24
+ip route 0.0.0.0 /0 10.1.1.1
+slb template tcp t
+  idle-timeout 60
+slb server aaa-1 10.1.1.51
+  port 49 tcp
+slb server aaa-2 10.1.2.52
+  port 49 tcp
+slb service-group g tcp
+  member aaa-1 49
+  member aaa-2:49
+slb virtual-server vs 172.16.4.99
+  port 49 tcp
+    no-dest-nat
+    service-group g
+    ipinip
+    template tcp t
+";
+
+/// Imports a text, and has labsim read what comes of it. What the format has no words for yet is
+/// not read.
+fn check(import: Import, text: &str) -> Result<(), TestCaseError> {
+    let Ok(imported) = import(&[Source::new("x.conf", text)]) else { return Ok(()) };
+    let known = ["source_address_translation", "translate_address: true", "gre", "radius"];
+    if known.iter().any(|word| imported.scenario.contains(word)) {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(&imported, folder.path());
+    if let Err(mistakes) = labsim_scenario::load(&path) {
+        return Err(TestCaseError::fail(format!(
+            "{mistakes}\n{text}\n{}\n{}",
+            imported.topology, imported.scenario
+        )));
+    }
+    Ok(())
+}
+
+/// A change to a text: at this part of it, take away, repeat, or put something in.
+#[derive(Debug, Clone)]
+enum Change {
+    Cut(prop::sample::Index, usize),
+    Repeat(prop::sample::Index, usize),
+    Insert(prop::sample::Index, String),
+    Number(prop::sample::Index, String),
+    DropLine(prop::sample::Index),
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let at = || any::<prop::sample::Index>();
+    let piece = prop::sample::select(vec![
+        "{",
+        "}",
+        "\"",
+        "\\",
+        "#",
+        "\n",
+        "\n}\n",
+        " { ",
+        " } ",
+        "none",
+        "any",
+        ":",
+        ".",
+        "%",
+        "!",
+        "\t",
+        "\0",
+        "é",
+        "/",
+        "/Common/",
+        "null",
+        "disabled",
+        "0",
+        "255.255.255.255",
+        "::1",
+        "exit\n",
+        "end\n",
+        "port 49 tcp\n",
+        "member ",
+    ]);
+    let number = prop::sample::select(vec![
+        "0",
+        "1",
+        "49",
+        "65535",
+        "65536",
+        "1812",
+        "10.1.1.0",
+        "10.1.1.255",
+        "10.1.1.1",
+        "172.16.0.10",
+        "192.168.11.201",
+        "172.16.4.99",
+        "10.1.1.51",
+        "0.0.0.0",
+        "9.9.9.9",
+        "2001:db8::1",
+        "99999999999999999999",
+        "10.1.2.52",
+        "1.0.0.0",
+        "223.255.255.255",
+    ]);
+    let change = prop_oneof![
+        (at(), 1..20_usize).prop_map(|(at, length)| Change::Cut(at, length)),
+        (at(), 1..60_usize).prop_map(|(at, length)| Change::Repeat(at, length)),
+        (at(), piece).prop_map(|(at, piece)| Change::Insert(at, piece.to_owned())),
+        (at(), number).prop_map(|(at, number)| Change::Number(at, number.to_owned())),
+        at().prop_map(Change::DropLine),
+    ];
+    prop::collection::vec(change, 1..6)
+}
+
+fn apply(text: &str, changes: &[Change]) -> String {
+    let mut text: Vec<char> = text.chars().collect();
+    for change in changes {
+        if text.is_empty() {
+            break;
+        }
+        match change {
+            Change::Cut(at, length) => {
+                let start = at.index(text.len());
+                text.drain(start..(start + length).min(text.len()));
+            }
+            Change::Repeat(at, length) => {
+                let start = at.index(text.len());
+                let piece: Vec<char> = text[start..(start + length).min(text.len())].to_vec();
+                text.splice(start..start, piece);
+            }
+            Change::Insert(at, piece) => {
+                let start = at.index(text.len());
+                text.splice(start..start, piece.chars());
+            }
+            Change::Number(at, number) => {
+                // Another address or number in place of one that is there.
+                let is_part = |one: &char| one.is_ascii_digit() || *one == '.';
+                let starts: Vec<usize> = (0..text.len())
+                    .filter(|here| {
+                        is_part(&text[*here]) && (*here == 0 || !is_part(&text[here - 1]))
+                    })
+                    .collect();
+                if starts.is_empty() {
+                    continue;
+                }
+                let start = starts[at.index(starts.len())];
+                let length = text[start..].iter().take_while(|one| is_part(one)).count();
+                text.splice(start..start + length, number.chars());
+            }
+            Change::DropLine(at) => {
+                let written: String = text.iter().collect();
+                let lines: Vec<&str> = written.split_inclusive('\n').collect();
+                let dropped = at.index(lines.len());
+                let kept = lines.iter().enumerate().filter(|(here, _)| *here != dropped);
+                text = kept.flat_map(|(_, line)| line.chars()).collect();
+            }
+        }
+    }
+    text.into_iter().collect()
+}
+
+/// Words of both languages, in any order.
+fn words() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "ltm",
+        "virtual",
+        "pool",
+        "rule",
+        "node",
+        "net",
+        "self",
+        "members",
+        "profiles",
+        "destination",
+        "address",
+        "{",
+        "}",
+        "\n",
+        "\n",
+        "10.1.1.51:49",
+        "10.1.1.51",
+        "vs",
+        "p",
+        "ipip",
+        "\"",
+        "#",
+        "slb",
+        "server",
+        "service-group",
+        "virtual-server",
+        "port",
+        "49",
+        "tcp",
+        "member",
+        "!",
+        "  ",
+        "ip",
+        "nat",
+        "interface",
+        "exit",
+        "\\",
+        "type",
+        "snat",
+    ]);
+    prop::collection::vec(word, 0..120).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_imported_or_refused(text in any::<String>()) {
+        check(f5::import, &text)?;
+        check(a10::import, &text)?;
+    }
+
+    #[test]
+    fn any_words_are_imported_or_refused(text in words()) {
+        check(f5::import, &text)?;
+        check(a10::import, &text)?;
+    }
+
+    #[test]
+    fn what_comes_of_changed_f5_text_is_valid(changes in changes()) {
+        check(f5::import, &apply(F5, &changes))?;
+    }
+
+    #[test]
+    fn what_comes_of_changed_a10_text_is_valid(changes in changes()) {
+        check(a10::import, &apply(A10, &changes))?;
+    }
+
+    #[test]
+    fn members_and_vips_anywhere_make_a_valid_lab(
+        members in prop::collection::vec((0x0a01_0000_u32..0x0a01_0400, prop::bool::ANY), 1..12),
+        vip in prop_oneof![0x0a01_0000_u32..0x0a01_0400, 0xac10_0000_u32..0xac10_0200],
+        own in prop::option::of((0x0a01_0000_u32..0x0a01_0400, 8_u8..=32)),
+        tunnel in prop::bool::ANY,
+    ) {
+        let ip = std::net::Ipv4Addr::from;
+        let members: String = members.iter().map(|(one, _)| format!("{0}:49 {{ address {0} }} ", ip(*one))).collect();
+        let own = own.map(|(one, length)| format!("net self s {{ address {}/{length} }}\n", ip(one))).unwrap_or_default();
+        let profile = if tunnel { "profiles { ipip }" } else { "" };
+        check(f5::import, &format!(
+            "{own}ltm pool p {{ members {{ {members}}} {profile} }}\n\
+             ltm virtual v {{ destination {}:49 ip-protocol tcp pool p translate-address disabled }}\n",
+            ip(vip)
+        ))?;
+    }
+}
+
+#[test]
+fn the_texts_that_are_changed_are_good_ones() {
+    for (import, text) in [(f5::import as Import, F5), (a10::import, A10)] {
+        let imported =
+            import(&[Source::new("x.conf", text)]).unwrap_or_else(|error| panic!("{error}"));
+        common::load(&imported);
+    }
+}
