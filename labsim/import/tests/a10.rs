@@ -235,3 +235,46 @@ fn without_a_virtual_server_to_speak_to_nothing_is_imported() {
     assert!(said.contains("adc.txt: there is no virtual server here that labsim can speak to"));
     assert!(said.starts_with("adc.txt:3:3: slb virtual-server v: port 80 http: "), "{said}");
 }
+
+#[test]
+fn the_port_is_translated_where_it_is_said() {
+    assert!(port("    no-dest-nat\n").scenario.contains("translate_port: false"));
+    let both = port("    no-dest-nat port-translation\n").scenario;
+    assert!(both.contains("translate_address: false") && both.contains("translate_port: true"));
+}
+
+#[test]
+fn a_later_line_takes_an_earlier_one_s_place() {
+    let imported = port("    source-nat auto\n    service-group g\n    source-nat pool out\n");
+    assert!(imported.scenario.contains("{snat: [10.9.9.1, 10.9.9.2]}"));
+    assert_eq!(
+        places(&imported.left_out),
+        [
+            "8: slb virtual-server v: port 49 tcp: service-group",
+            "9: slb virtual-server v: port 49 tcp: source-nat"
+        ]
+    );
+}
+
+#[test]
+fn a_command_that_comes_again_goes_on_with_the_same_object() {
+    let text =
+        DSR.replace("  member rs-b 49\n", "slb service-group sg_tacacs tcp\n  member rs-b 49\n");
+    assert!(
+        imported(&text).scenario.contains("members: [10.1.1.51:49, 10.1.1.52:49, 10.1.1.53:49]")
+    );
+    let other = format!("{DSR}slb server rs-a 10.1.1.99\n");
+    assert!(import(&other).unwrap_err().starts_with(
+        "adc.txt:42:1: slb server rs-a is configured already, otherwise (adc.txt:16)"
+    ));
+}
+
+#[test]
+fn a_large_nat_pool_is_cut() {
+    let text = DSR
+        .replace("ip route", "ip nat pool big 10.9.0.1 10.9.255.1 netmask /16\nip route")
+        .replace("    ipinip\n", "    source-nat pool big\n");
+    let imported = imported(&text);
+    assert!(imported.scenario.contains("10.9.0.64]") && !imported.scenario.contains("10.9.0.65"));
+    assert!(places(&imported.left_out).contains(&"11: ip nat pool big".to_owned()));
+}

@@ -102,3 +102,35 @@ fn the_outer_source_is_told_where_tmsh_has_no_word_for_it() {
     ));
     assert!(text.contains("# tunnel packets carry the load balancer's own address"), "{text}");
 }
+
+#[test]
+fn a_tunnel_device_of_another_name_is_made() {
+    let scenario = scenario(
+        "  lb:\n    virtual_servers: {vs: {destination: 172.16.4.99:49, pool: p, translate_address: false}}\n    pools: {p: {profile: ipip, members: [10.1.1.51:49]}}\nreal_servers: [{nodes: rs1, tunnel: {mode: ipip, device: dsr0}, vip: 172.16.4.99}]\n",
+    );
+    let text = export::linux(&scenario, &NodeName::new("rs1").unwrap()).unwrap();
+    assert!(
+        text.contains("\nip link add name dsr0 type ipip local 10.1.1.51\nip link set dsr0 up\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn gre_has_the_kernels_device_or_one_of_its_own_with_a_key_and_a_checksum() {
+    for (tunnel, commands) in [
+        ("gre", "modprobe ip_gre\nip link set gre0 up\n"),
+        (
+            "{mode: gre, key: 7, checksum: true}",
+            "modprobe ip_gre\nip link add name gre1 type gre local 10.1.1.51 key 7 csum\n\
+             ip link set gre1 up\n",
+        ),
+    ] {
+        let scenario = scenario(&format!(
+            "  lb:\n    virtual_servers: {{vs: {{destination: 172.16.4.99:49, pool: p, translate_address: false}}}}\n    pools: {{p: {{profile: {{gre: {{key: 7, checksum: true}}}}, members: [10.1.1.51:49]}}}}\nreal_servers: [{{nodes: rs1, tunnel: {tunnel}, vip: 172.16.4.99}}]\n",
+        ));
+        let text = export::linux(&scenario, &NodeName::new("rs1").unwrap()).unwrap();
+        assert!(text.contains(commands), "{text}");
+        let f5 = export::f5(&scenario);
+        assert!(f5.contains("# its tunnel packets carry the key 7 and a checksum\n"), "{f5}");
+    }
+}

@@ -170,7 +170,7 @@ fn gre_and_radius_are_written_as_labsim_will_read_them() {
 
 #[test]
 fn every_port_is_taken_at_the_one_that_labsim_speaks_to() {
-    let any = with("    translate-port disabled\n").replace(":49", ":any");
+    let any = with("    translate-port enabled\n").replace(":49", ":any");
     let imported = imported(&any);
     let server = &balancer(&imported).virtual_servers[0];
     assert_eq!((server.destination.port(), server.translate_port), (0, false));
@@ -353,4 +353,79 @@ fn a_server_with_the_address_of_a_vip_has_no_place() {
     let imported = imported(text);
     load(&imported);
     assert_eq!(places(&imported.left_out), ["2: server 172.16.4.1", "4: ltm virtual b"]);
+}
+
+#[test]
+fn the_destination_is_translated_unless_it_is_said() {
+    let text = with("").replace("    translate-address disabled\n", "");
+    let imported = imported(&text);
+    assert!(imported.scenario.contains("translate_address: true"));
+    assert!(imported.warnings[0].why.contains("the destination is translated"));
+}
+
+#[test]
+fn several_monitors_on_one_line_are_one_property() {
+    for monitor in ["monitor a and b and c", "monitor min 1 of { a b }"] {
+        let text = format!(
+            "ltm pool p {{ {monitor} members {{ 10.1.1.51:49 {{ address 10.1.1.51 }} }} profiles {{ ip4ip4 }} }}\n\
+             ltm virtual vs {{ destination 172.16.4.99:49 ip-protocol tcp pool p translate-address disabled }}\n"
+        );
+        let imported = imported(&text);
+        assert_eq!(places(&imported.left_out), ["1: ltm pool p: monitor"]);
+        assert_eq!(balancer(&imported).pools[0].encapsulation, Encapsulation::Ipip);
+    }
+}
+
+#[test]
+fn servers_know_the_client_and_whom_it_is_translated_to() {
+    let imported = imported(&with("    snat automap\n"));
+    assert!(imported.scenario.contains("clients: [172.16.0.10, 192.168.11.201]"));
+    let plain = with("    snat automap\n")
+        .replace("profiles {\n        ipip\n    }", "")
+        .replace("address disabled", "address enabled");
+    assert!(self::imported(&plain).scenario.contains("clients: [172.16.0.10]\n"));
+}
+
+#[test]
+fn a_member_of_every_port_is_written_once() {
+    let text = with("")
+        .replace("10.1.1.51:49 {", "10.1.1.51:any { address 10.1.1.51 }\n        10.1.1.51:49 {");
+    let imported = imported(&text);
+    load(&imported);
+    assert!(imported.scenario.contains("members: [10.1.1.51:49]"));
+}
+
+#[test]
+fn an_own_address_that_no_host_can_have_there_is_left_out() {
+    // A host route's address, and the network address of the servers' subnet.
+    let imported = imported(&format!("net self s {{ address 10.1.1.0/32 }}\n{}", with("")));
+    load(&imported);
+    assert_eq!(places(&imported.left_out), ["1: own address 10.1.1.0/32"]);
+}
+
+#[test]
+fn a_lab_has_an_end() {
+    let mut text =
+        "ltm pool p { members { 10.1.1.51:49 { address 10.1.1.51 } } profiles { ipip } }\n"
+            .to_owned();
+    for number in 0..=200 {
+        text.push_str(&format!(
+            "ltm virtual v{number} {{ destination 172.16.5.{number}:49 ip-protocol tcp pool p translate-address disabled }}\n"
+        ));
+    }
+    let imported = imported(&text);
+    assert_eq!(load(&imported).steps.len(), 200);
+    assert_eq!(places(&imported.left_out), ["202: ltm virtual v200"]);
+
+    let mut text = String::new();
+    for pool in 0..3 {
+        let members: String = (0..250).map(|one| format!("10.{pool}.{one}.1:49 {{ }} ")).collect();
+        text.push_str(&format!(
+            "ltm pool p{pool} {{ members {{ {members}}} profiles {{ ipip }} }}\n\
+             ltm virtual v{pool} {{ destination 172.16.4.{pool}:49 ip-protocol tcp pool p{pool} translate-address disabled }}\n"
+        ));
+    }
+    let imported = self::imported(&text);
+    assert_eq!(load(&imported).topology.nodes.len(), 403);
+    assert_eq!(imported.left_out.len(), 151, "50 members of each pool, and a virtual server");
 }

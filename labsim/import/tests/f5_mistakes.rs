@@ -129,6 +129,20 @@ fn wrong_values_are_told_with_their_place() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_takes_no_other_stanza_with_it() {
+    let found = mistakes("ltm pool \"p {\n}\nltm node \"n\" { } }\n");
+    let places: Vec<&str> = found.lines().filter(|line| line.starts_with("x.conf:")).collect();
+    assert_eq!(places.len(), 2, "{found}");
+    assert!(places[0].starts_with("x.conf:1:10: ") && places[1].starts_with("x.conf:3:18: "));
+}
+
+#[test]
+fn there_is_an_end_to_telling_mistakes() {
+    let many = f5::import(&[Source::new("x.conf", "}\n".repeat(1000))]).unwrap_err();
+    assert_eq!(many.len(), 200);
+}
+
+#[test]
 fn deep_nesting_is_refused() {
     let text = format!("ltm pool p {}{}\n", "{ a ".repeat(70), "}".repeat(70));
     assert!(

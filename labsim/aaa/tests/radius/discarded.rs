@@ -52,6 +52,18 @@ fn an_unknown_client_is_not_answered_but_written_down() {
 }
 
 #[test]
+fn what_an_ipv6_socket_shows_as_a_mapped_address_is_the_ipv4_address() {
+    let mapped = |address: &str| address.parse().unwrap();
+    let (peer, vip) =
+        (mapped("[::ffff:192.168.11.201]:61067"), mapped("[::ffff:172.16.4.99]:1812"));
+    let server = server();
+    let mut endpoint = Endpoint::new(&server, Service::Authentication);
+    let answer = endpoint.handle(&request(&options()), peer, vip, at(0));
+    assert_eq!(answer.log.outcome, Logged::Pass);
+    assert_eq!((answer.log.client, answer.log.local), (super::peer(), super::vip()));
+}
+
+#[test]
 fn a_wrong_secret_shows_in_the_message_authenticator() {
     let detail = "the Message-Authenticator is wrong: the shared secrets differ, most likely";
     for server in [server(), lenient()] {

@@ -95,6 +95,7 @@ mod tests {
             "\nwhen HTTP_REQUEST {\n  set a \"\\{\"\n  # \\}\n}\n}",
             "\n# { paired } in a comment\nlog \"{\" ; # }\n}",
             "\nset a \\\\\n}",
+            "\nwhen X {\n  set a \"\\{\"\n}\n}",
         ] {
             let text = format!("{program}\nltm pool p {{ }}\n");
             assert_eq!(taken(&text), Some((program, true)), "{program}");

@@ -129,8 +129,12 @@ mod tests {
             Some("a name that is too long"),
             Some("client"),
             Some("-x"),
+            Some("Null"),
         ];
-        assert_eq!(nodes(wanted.into_iter()), ["aaa-1", "rs2", "rs1", "rs3", "rs4", "rs5", "rs6"]);
+        assert_eq!(
+            nodes(wanted.into_iter()),
+            ["aaa-1", "rs2", "rs1", "rs3", "rs4", "rs5", "rs6", "rs7"]
+        );
     }
 
     #[test]

@@ -34,7 +34,14 @@ impl Plan {
     /// The plan of a scenario: its topology, and what makes the real servers real servers.
     #[must_use]
     pub fn of(scenario: &Scenario, modes: impl Into<TunnelModes>) -> Self {
-        Self::with_real_servers(&scenario.topology, &scenario.real_servers, modes.into())
+        let (topology, servers) = (&scenario.topology, &scenario.real_servers);
+        let mut plan = Self::with_real_servers(topology, servers, modes.into());
+        for node in &mut plan.nodes {
+            if !node.forward && !scenario.load_balancers.contains_key(&node.name) {
+                hold_back_probes(node);
+            }
+        }
+        plan
     }
 
     /// The plan of a topology alone.
@@ -62,6 +69,16 @@ impl Plan {
         }
         plan_wires(&mut plan, topology, &mut numbers);
         plan
+    }
+}
+
+/// Keeps a host's TCP from sending tail loss probes (RFC 8985, section 7.2) unless its own settings
+/// speak of them. In a lab they come a few milliseconds after the last segment, and what they would
+/// show is no loss but a machine that was busy with something else.
+fn hold_back_probes(node: &mut NodePlan) {
+    let key = "net.ipv4.tcp_early_retrans";
+    if !node.early_sysctls.iter().any(|sysctl| sysctl.key == key) {
+        node.early_sysctls.push(Sysctl { key: key.to_owned(), value: "0".to_owned() });
     }
 }
 

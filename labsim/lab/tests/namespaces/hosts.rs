@@ -14,6 +14,7 @@ crate::tests![
     every_interface_is_in_its_node_and_no_other,
     sysctls_are_set,
     fresh_nodes_have_the_kernels_defaults,
+    hosts_send_no_tail_loss_probes_unless_they_are_told_to,
     addresses_have_scope_and_label,
     ipv6_works_at_once_where_it_is_wanted,
     no_device_makes_an_ipv6_address_by_itself,
@@ -35,6 +36,19 @@ pub(crate) fn udp(node: &Node, address: &str) -> UdpSocket {
 
 fn file(node: &Node, path: &str) -> String {
     node.run(|| read_to_string(path)).unwrap().unwrap().trim().to_owned()
+}
+
+fn hosts_send_no_tail_loss_probes_unless_they_are_told_to() {
+    let probes =
+        |lab: &Lab, host: &str| file(node(lab, host), "/proc/sys/net/ipv4/tcp_early_retrans");
+    let lab = shipped();
+    assert_eq!((probes(&lab, "client").as_str(), probes(&lab, "rs2").as_str()), ("0", "0"));
+    let mut scenario = scenario();
+    let client = &mut scenario.topology.nodes[0];
+    assert_eq!(client.name.as_str(), "client");
+    client.sysctls = sysctls(&[("net.ipv4.tcp_early_retrans", "3")]);
+    let lab = build(&Plan::of(&scenario, userspace_mode()));
+    assert_eq!((probes(&lab, "client").as_str(), probes(&lab, "rs2").as_str()), ("3", "0"));
 }
 
 fn udp_crosses_the_router_at_once() {
