@@ -477,6 +477,19 @@ fn a_datagram_without_a_checksum_stays_without_one() {
     assert_eq!(bench.take_one()[40..42], [0, 0]);
 }
 
+#[test]
+fn a_datagram_whose_translated_checksum_is_zero_carries_all_ones() {
+    let mut bench = Bench::new(&translating(true, SourceTranslation::Automap));
+    let mut sum_of = |word: [u8; 2]| {
+        assert_eq!(bench.feed(&udp(9, 49, &word)), Outcome::Forwarded);
+        let sent = bench.take_one();
+        [sent[40], sent[41]]
+    };
+    // The word that adds what is missing to zero.
+    let missing = sum_of([0, 0]);
+    assert_eq!(sum_of(missing), [0xff, 0xff]);
+}
+
 /// An ICMP error about a packet that went out, quoting all or 28 bytes of it.
 fn error_about(frame: &[u8], from: Ipv4Addr, cut: bool) -> Vec<u8> {
     let quoted = &frame[14..];
@@ -561,6 +574,11 @@ fn an_error_about_nothing_that_is_known_goes_nowhere() {
     let unknown = Tcp { source: OUR_IP, destination: MEMBER, ..tcp(SYN) }.frame();
     let stray = error_about(&unknown, MEMBER, false);
     assert_eq!(bench.feed(&stray), Outcome::IcmpNotHandled);
+    // To another address than the quoted packet's source.
+    let mut astray = error_about(&sent, MEMBER, false);
+    astray[30..34].copy_from_slice(&VIP.octets());
+    resum(&mut astray);
+    assert_eq!(bench.feed(&astray), Outcome::IcmpNotHandled);
     let redirect = icmpv4::Message::Other { kind: 5, code: 1, rest: [10, 9, 9, 3] };
     let mut message = vec![0; 8];
     message.extend_from_slice(&sent[14..]);
