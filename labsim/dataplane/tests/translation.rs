@@ -242,11 +242,13 @@ fn after_a_kill() -> Ended {
     let fewer = Config { snat_ports: SnatPorts { first: 64_000, last: 64_001 }, ..config.clone() };
     let mut second = Forwarder::start(&lab.balancer, &fewer);
     assert!(exchange(&lab, MEMBER).client.port() >= 64_000);
+    // Nothing was said between the two: the killed one's filter stayed.
+    kernel_kept_quiet(&lab.balancer);
+    // An orderly end takes the filter away, and what comes late is the kernel's to refuse.
     second.close_input();
     assert!(second.wait().success());
     let _third = Forwarder::start(&lab.balancer, &config);
     assert_eq!(exchange(&lab, MEMBER).client.ip(), OWN);
-    kernel_kept_quiet(&lab.balancer);
     Ended::Passed
 }
 
