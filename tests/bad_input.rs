@@ -13,18 +13,30 @@ use std::os::unix::fs::symlink;
 use support::Desk;
 
 const SCENARIO: &str = "scenarios/tacacs-ipip.yaml";
+const PART: &str = "scenarios/parts/tacacs.yaml";
 
 #[test]
 fn a_shipped_file_is_valid_and_says_so() {
     let desk = Desk::new();
-    desk.labsim(&["validate", "scenarios", "topologies"]).exits(0).says("tacacs-ipip.yaml");
+    let ended = desk.labsim(&["validate", "scenarios", "topologies"]).exits(0);
+    ended.says("tacacs-ipip.yaml: a valid scenario").says("one-arm-routed.yaml: a valid topology");
+}
+
+#[test]
+fn what_is_valid_and_cannot_work_is_warned_about_with_its_place() {
+    let desk = Desk::new();
+    let ended = desk.labsim(&["validate", "scenarios/port-translation.yaml"]).exits(0);
+    ended.says("a valid scenario").says("  ! scenarios/port-translation.yaml:9:");
+    assert_eq!(ended.stderr, "");
+    let quiet = desk.labsim(&["validate", SCENARIO]).exits(0);
+    assert!(!quiet.stdout.contains('!'), "{}", quiet.stdout);
 }
 
 #[test]
 fn several_mistakes_in_two_files_are_all_told_with_their_places() {
     let desk = Desk::new();
-    desk.edit(SCENARIO, "outer_source: client", "outer_source: server");
-    desk.edit(SCENARIO, "ip_protocol: tcp", "ip_protocoll: tcp");
+    desk.edit(PART, "outer_source: client", "outer_source: server");
+    desk.edit(PART, "ip_protocol: tcp", "ip_protocoll: tcp");
     desk.edit("topologies/one-arm-routed.yaml", "10.1.1.53/24", "10.1.1.52/24");
     let ended = desk.labsim(&["run", SCENARIO]).exits(2);
     ended.says("ip_protocoll").says("outer_source: server").says("10.1.1.52/24");
@@ -73,7 +85,8 @@ fn a_scenario_cannot_make_labsim_print_a_file_through_a_link() {
     let desk = Desk::new();
     desk.write("private", "root:secret:1:1\n");
     symlink(desk.path("private"), desk.path("topologies/link.yaml")).unwrap();
-    desk.edit(SCENARIO, "../topologies/one-arm-routed.yaml", "../topologies/link.yaml");
+    let part = "scenarios/parts/dsr-servers.yaml";
+    desk.edit(part, "topologies/one-arm-routed.yaml", "topologies/link.yaml");
     let ended = desk.labsim(&["run", SCENARIO]).exits(2);
     assert!(!ended.stderr.contains("root:secret"), "{}", ended.stderr);
     ended.says("link");
@@ -83,7 +96,7 @@ fn a_scenario_cannot_make_labsim_print_a_file_through_a_link() {
 fn two_scenarios_of_one_name_cannot_share_a_folder_of_results() {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("more")).unwrap();
-    std::fs::copy(desk.path(SCENARIO), desk.path("more/tacacs-ipip.yaml")).unwrap();
+    desk.write("more/tacacs-ipip.yaml", "extends: ../scenarios/tacacs-ipip.yaml\n");
     let args = ["run", SCENARIO, "more/tacacs-ipip.yaml", "--out", "results"];
     desk.labsim(&args).exits(2).says("overwrite each other");
 }

@@ -9,64 +9,128 @@
 
 mod support;
 
-use support::Desk;
+use support::{Desk, Ended};
 
-const SCENARIO: &str = "scenarios/tacacs-ipip.yaml";
+/// Runs the shipped scenario with a fault laid over it; nothing waits for more than a second.
+fn with(fault: &str) -> Ended {
+    let desk = Desk::new();
+    let quick = "steps: {login: {tacacs_login: {timeout: 1}}}\n";
+    desk.over("quick", "tacacs-ipip", quick);
+    let path = desk.over("fault", "quick", fault);
+    desk.labsim(&["run", &path]).exits(1)
+}
+
+/// Runs a RADIUS scenario of one login with a fault laid over it.
+fn radius_with(fault: &str) -> Ended {
+    let desk = Desk::new();
+    let quick = "steps: {pap: {radius_login: {timeout: 1, tries: 1}}}\n";
+    desk.over("quick", "parts/radius", quick);
+    let path = desk.over("fault", "quick", fault);
+    desk.labsim(&["run", &path]).exits(1)
+}
 
 #[test]
 fn a_wrong_password_fails_the_login_and_the_expectation() {
-    let desk = Desk::new();
-    desk.edit(SCENARIO, "password: indigo", "password: orange");
-    desk.labsim(&["run", SCENARIO]).exits(1).says("the server said FAIL");
+    with("steps: {login: {tacacs_login: {password: orange}}}\n").says("the server said FAIL");
 }
 
 #[test]
 fn a_wrong_shared_secret_is_told_from_a_wrong_password() {
-    let desk = Desk::new();
-    desk.edit(SCENARIO, "password: indigo", "password: indigo, secret: other");
-    desk.labsim(&["run", SCENARIO]).exits(1).says("secret");
+    with("steps: {login: {tacacs_login: {secret: other}}}\n").says("secret");
 }
 
 #[test]
 fn a_client_that_the_server_does_not_know_is_refused() {
-    let desk = Desk::new();
-    desk.edit(SCENARIO, "clients: [192.168.11.201]", "clients: [192.168.11.202]");
-    desk.labsim(&["run", SCENARIO]).exits(1).says("closed without an answer");
+    let ended = with("tacacs_servers: {aaa: {clients: [192.168.11.202]}}\n");
+    ended.says("closed without an answer");
 }
 
 #[test]
 fn the_outer_source_that_the_prose_names_is_not_the_captures() {
-    let desk = Desk::new();
-    desk.edit(SCENARIO, "outer_source: client", "outer_source: egress");
-    desk.labsim(&["run", SCENARIO]).exits(1).says("172.16.0.10");
+    with("load_balancers: {lb: {outer_source: egress}}\n").says("172.16.0.10");
 }
 
 #[test]
 fn a_server_without_a_decapsulator_answers_protocol_unreachable_and_the_run_says_so() {
-    let desk = Desk::new();
-    desk.drop_lines(SCENARIO, "tunnel: ipip");
-    desk.drop_lines(SCENARIO, "tunl0.rp_filter");
-    desk.labsim(&["run", SCENARIO]).exits(1).says("IpInUnknownProtos");
+    let ended = with(
+        "real_servers: {servers: {tunnel: null, sysctls: {net.ipv4.conf.tunl0.rp_filter: null}}}\n",
+    );
+    ended.says("IpInUnknownProtos");
 }
 
 #[test]
 fn a_vip_that_is_missing_on_the_server_is_a_silent_drop_that_its_counter_shows() {
-    let desk = Desk::new();
-    desk.drop_lines(SCENARIO, "    vip: 172.16.4.99");
-    desk.labsim(&["run", SCENARIO]).exits(1).says("IpInAddrErrors");
+    with("real_servers: {servers: {vip: null}}\n").says("IpInAddrErrors");
 }
 
 #[test]
 fn a_strict_reverse_path_filter_drops_what_comes_out_of_the_tunnel() {
-    let desk = Desk::new();
-    desk.edit(SCENARIO, "net.ipv4.conf.all.rp_filter: 2", "net.ipv4.conf.all.rp_filter: 1");
-    desk.labsim(&["run", SCENARIO]).exits(1).says("IPReversePathFilter");
+    let ended = with("real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 1}}}\n");
+    ended.says("IPReversePathFilter");
 }
 
 #[test]
 fn an_expectation_that_does_not_hold_shows_the_row_the_field_and_the_frames() {
-    let desk = Desk::new();
-    desk.edit(SCENARIO, "ttl: 127", "ttl: 99");
-    let ended = desk.labsim(&["run", SCENARIO]).exits(1);
+    let ended = with("expect: {balancer_in: {exchange: {client: {ttl: 99}}}}\n");
     ended.says("expected").says("99").says("127").says("192.168.11.201");
+}
+
+#[test]
+fn a_tunnel_key_that_only_one_end_has_keeps_the_server_from_answering() {
+    let desk = Desk::new();
+    let fault = "steps: {login: {tacacs_login: {timeout: 1}}}\n\
+        real_servers: {servers: {tunnel: {mode: gre, key: 1}}}\n";
+    let path = desk.over("fault", "tacacs-gre-key", fault);
+    let ended = desk.labsim(&["run", &path]).exits(1);
+    ended.says("no answer to the connection request within 1s");
+}
+
+#[test]
+fn a_radius_secret_that_differs_is_no_answer_at_all() {
+    let ended = radius_with("steps: {pap: {radius_login: {secret: other}}}\n");
+    ended.says("no answer from 172.16.4.99:1812, the request was sent once");
+}
+
+#[test]
+fn a_radius_password_that_is_wrong_is_a_reject() {
+    let ended = radius_with("steps: {pap: {radius_login: {password: orange}}}\n");
+    ended.says("the server said REJECT");
+}
+
+#[test]
+fn a_counter_that_never_rises_fails_the_run_and_is_told() {
+    let ended = with(
+        "steps: {never: {await_counter: {node: lb, counter: flows.timed_out, at_least: 7, \
+         timeout: 1}}}\n",
+    );
+    ended.says("✗ step never: flows.timed_out of lb is 0 after 1s, and at least 7");
+    ended.says("8 of 8 expectations held");
+}
+
+#[test]
+fn a_counter_that_does_not_exist_is_told() {
+    let ended = with(
+        "steps: {never: {await_counter: {node: lb, counter: no_such, at_least: 1, timeout: 1}}}\n",
+    );
+    ended.says("the forwarder in lb has no counter named no_such");
+}
+
+#[test]
+fn a_load_balancer_that_stays_dead_ends_the_session_and_the_run_goes_on_to_its_verdict() {
+    let desk = Desk::new();
+    let fault = "steps: {login: {tacacs_login: {timeout: 1}}, start: null}\n\
+        expect: {picked_up: null}\n";
+    let path = desk.over("fault", "failover", fault);
+    let ended = desk.labsim(&["run", &path]).exits(1);
+    ended.says("the login did not survive the load balancer's death");
+}
+
+#[test]
+fn a_login_that_nobody_resumes_stays_paused() {
+    let desk = Desk::new();
+    let fault = "steps: {kill: null, start: null, resume: null}\n\
+        expect:\n  login: {answer: {result: paused}}\n  client_seen: null\n  \
+        pool_answers: null\n  picked_up: null\n";
+    let path = desk.over("paused", "failover", fault);
+    desk.labsim(&["run", &path]).exits(0).says("it waits where the server asked for the password");
 }

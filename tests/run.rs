@@ -62,14 +62,65 @@ fn results_are_kept_in_a_folder_of_the_scenarios_name() {
 }
 
 #[test]
+fn every_shipped_scenario_passes() {
+    let desk = Desk::new();
+    let number = std::fs::read_dir(desk.path("scenarios"))
+        .unwrap()
+        .filter(|entry| !entry.as_ref().unwrap().file_type().unwrap().is_dir())
+        .count();
+    let ended = desk.labsim(&["run", "scenarios", "--jobs", "2"]).exits(0);
+    ended.says(&format!("{number} passed, 0 failed, 0 skipped"));
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn every_shipped_scenario_passes_with_the_userspace_tunnel() {
+    let desk = Desk::new();
+    let args = ["run", "scenarios", "--jobs", "2", "--tunnel", "userspace"];
+    desk.labsim(&args).exits(0).says(" passed, 0 failed, 0 skipped");
+}
+
+#[test]
+fn what_a_scenario_was_warned_about_stands_with_its_result() {
+    let desk = Desk::new();
+    let ended = desk.labsim(&["run", "scenarios/port-translation.yaml", "--out", "out"]).exits(0);
+    ended.says("PASS port-translation").says("\n  ! scenarios/port-translation.yaml:9:");
+    let events = std::fs::read_to_string(desk.path("out/port-translation/events.jsonl")).unwrap();
+    assert!(events.contains("\"event\":\"warned\""), "{events}");
+}
+
+#[test]
+fn many_logins_are_told_in_one_sentence() {
+    let desk = Desk::new();
+    let ended = desk.labsim(&["run", "scenarios/many-logins.yaml", "--out", "out"]).exits(0);
+    ended.says("step login: 300 logins: 300 pass; minimum ").says("median").says("maximum");
+    let events = std::fs::read_to_string(desk.path("out/many-logins/events.jsonl")).unwrap();
+    let events = events.lines().map(|line| serde_json::from_str(line).unwrap());
+    let mut events: Vec<serde_json::Value> = events.collect();
+    events.retain(|event| event["event"] == "step_ended");
+    assert_eq!(events.len(), 1);
+    assert_eq!((&events[0]["attempts"], &events[0]["result"]), (&300.into(), &"pass".into()));
+}
+
+#[test]
+fn every_expectation_is_told_by_its_name() {
+    let desk = Desk::new();
+    desk.labsim(&["run", SCENARIO, "--out", "out"]).exits(0);
+    let events = std::fs::read_to_string(desk.path("out/tacacs-ipip/events.jsonl")).unwrap();
+    for name in ["login", "client_seen", "replies_pass_by", "client_wire", "server_wire"] {
+        let named = format!("\"event\":\"judged\",\"name\":\"{name}\",\"passed\":true");
+        assert!(events.contains(&named), "{name} is missing in {events}");
+    }
+}
+
+#[test]
 fn scenarios_run_side_by_side() {
     let desk = Desk::new();
-    for n in 1..=8 {
-        std::fs::copy(desk.path(SCENARIO), desk.path(&format!("scenarios/copy-{n}.yaml"))).unwrap();
+    std::fs::create_dir(desk.path("copies")).unwrap();
+    for n in 1..=9 {
+        desk.write(&format!("copies/{n}.yaml"), "extends: ../scenarios/tacacs-ipip.yaml\n");
     }
-    desk.labsim(&["run", "scenarios", "--jobs", "8"])
-        .exits(0)
-        .says("9 passed, 0 failed, 0 skipped");
+    desk.labsim(&["run", "copies", "--jobs", "8"]).exits(0).says("9 passed, 0 failed, 0 skipped");
 }
 
 #[test]

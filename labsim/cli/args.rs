@@ -20,6 +20,10 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Try what this machine can do, and whether the named files can run here
     Doctor(Doctor),
+    /// Turn a load balancer's configuration into a topology and a scenario that run
+    Import(Import),
+    /// Print what makes real devices like those of a scenario
+    Export(Export),
     /// Print the JSON Schema of a file format
     Schema(Schema),
     /// Run the load balancer in the present network namespace
@@ -68,6 +72,56 @@ pub(crate) struct Doctor {
     /// Scenario files, or folders of them, to be checked against this machine
     #[arg(value_name = "FILE|DIR")]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+/// `labsim import`
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Whose configuration it is
+    #[arg(value_enum)]
+    pub(crate) vendor: Vendor,
+    /// Its files, together
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the two files are written, which must not be there yet
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) out: PathBuf,
+}
+
+/// A load balancer's maker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Vendor {
+    /// BIG-IP: tmsh's text, such as bigip.conf
+    F5,
+    /// ACOS: `show running-config`
+    A10,
+}
+
+/// `labsim export`
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(subcommand)]
+    pub(crate) what: Exported,
+}
+
+/// What is printed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Exported {
+    /// The commands that make a Linux host one of the real servers
+    Linux {
+        /// The scenario
+        #[arg(value_name = "SCENARIO")]
+        scenario: PathBuf,
+        /// The real server
+        #[arg(value_name = "NODE")]
+        node: String,
+    },
+    /// The load balancers as tmsh stanzas
+    F5 {
+        /// The scenario
+        #[arg(value_name = "SCENARIO")]
+        scenario: PathBuf,
+    },
 }
 
 /// `labsim schema`

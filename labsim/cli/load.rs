@@ -36,6 +36,15 @@ pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
     Ok(loaded)
 }
 
+/// The scenario of one file; otherwise everything wrong with it has been said.
+pub(crate) fn scenario(path: &Path) -> Result<Scenario, Exit> {
+    labsim_scenario::load(path).map(|loaded| loaded.scenario).map_err(|mistakes| {
+        say::mistakes(&mistakes);
+        say::problem(total(mistakes.len()));
+        Exit::Invalid
+    })
+}
+
 /// The files behind `paths`; otherwise what is wrong has been said.
 pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     gather::files(paths).map_err(|mistakes| {
@@ -47,7 +56,7 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
 }
 
 /// Without the line that a mistake is about.
-fn in_a_line(mistake: &labsim_yaml::Mistake) -> String {
+pub(crate) fn in_a_line(mistake: &labsim_yaml::Mistake) -> String {
     let labsim_yaml::Mistake { file, line, column, message, .. } = mistake;
     match line {
         0 => format!("{file}: {message}"),

@@ -5,8 +5,10 @@
 mod args;
 mod doctor;
 mod exit;
+mod export;
 mod forwarder;
 mod gather;
+mod import;
 mod load;
 mod run;
 mod say;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::validate(args),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Import(args) => import::import(args),
+        Command::Export(args) => export::export(args),
         Command::Schema(args) => schema::schema(args),
         Command::Forwarder(args) => forwarder::forwarder(args),
     };

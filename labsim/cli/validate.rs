@@ -2,9 +2,9 @@
 
 use crate::exit::Exit;
 use crate::{args, load, say};
-use labsim_scenario::Kind;
+use labsim_scenario::{Kind, Validated};
 
-/// Reads every file, and says for each whether it is valid; all mistakes are told.
+/// Reads every file, and says for each whether it is valid; all mistakes and warnings are told.
 pub(crate) fn validate(args: &args::Validate) -> Exit {
     let files = match load::named(&args.paths) {
         Ok(files) => files,
@@ -13,7 +13,12 @@ pub(crate) fn validate(args: &args::Validate) -> Exit {
     let mut mistakes = 0;
     for file in &files {
         match labsim_scenario::validate(file) {
-            Ok(kind) => say::line(format_args!("{}: a valid {}", file.display(), name(kind))),
+            Ok(Validated { kind, warnings }) => {
+                say::line(format_args!("{}: a valid {}", file.display(), name(kind)));
+                for warning in &warnings {
+                    say::line(format_args!("  ! {}", load::in_a_line(warning)));
+                }
+            }
             Err(found) => {
                 mistakes += found.len();
                 say::mistakes(found);

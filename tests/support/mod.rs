@@ -14,12 +14,7 @@ impl Desk {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for folder in ["topologies", "scenarios"] {
-            let to = dir.path().join(folder);
-            fs::create_dir(&to).unwrap();
-            for entry in fs::read_dir(shipped().join(folder)).unwrap() {
-                let from = entry.unwrap().path();
-                fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
-            }
+            copy(&shipped().join(folder), &dir.path().join(folder));
         }
         Self { dir }
     }
@@ -49,6 +44,14 @@ impl Desk {
         self.write(name, kept.join("\n") + "\n");
     }
 
+    /// Writes a scenario that lays some YAML over the shipped one of that name, and returns its
+    /// path.
+    pub(crate) fn over(&self, name: &str, base: &str, yaml: &str) -> String {
+        let path = format!("scenarios/{name}.yaml");
+        self.write(&path, format!("extends: {base}.yaml\n{yaml}"));
+        path
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labsim"));
         command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
@@ -57,6 +60,20 @@ impl Desk {
 
     pub(crate) fn labsim(&self, args: &[&str]) -> Ended {
         Ended::of(self.command(args).output())
+    }
+}
+
+/// Copies a folder and those in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let from = entry.unwrap().path();
+        let to = to.join(from.file_name().unwrap());
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
     }
 }
 

@@ -191,3 +191,7 @@ impl Drop for Decapsulator {
         self.end();
     }
 }
+
+#[cfg(test)]
+#[path = "decapsulate/drain_tests.rs"]
+mod drain_tests;

@@ -6,9 +6,10 @@
 
 mod support;
 
-use labsim_forwarder::{Outcome, Transmit};
-use labsim_wire::EmitError;
+use labsim_forwarder::{Gre, Outcome, Profile, SnatPorts, SourceTranslation, Transmit};
+use labsim_wire::{EmitError, icmpv4, protocol};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use support::*;
@@ -54,6 +55,71 @@ impl Transmit for Buffer {
 
 #[test]
 fn no_packet_makes_the_engine_allocate() {
+    without_translation();
+    with_translation();
+}
+
+/// Ports taken, kept, given back and exhausted; answers, errors about them, and strays.
+fn with_translation() {
+    let mut config = config();
+    config.limits.flows = 1000;
+    config.snat_ports = SnatPorts { first: 61_000, last: 61_009 };
+    let pool = config.pools.get_mut("pool").unwrap();
+    pool.profile = Profile::Gre(Gre { key: Some(7), checksum: true });
+    pool.members.truncate(1);
+    for server in config.virtual_servers.values_mut() {
+        server.translate_address = true;
+        server.source_address_translation = SourceTranslation::Automap;
+    }
+    let mut frames: Vec<(Vec<u8>, Outcome)> = Vec::new();
+    let answer = |port, flags| Tcp {
+        source: Ipv4Addr::new(10, 1, 1, 51),
+        destination: OUR_IP,
+        source_port: 49,
+        destination_port: port,
+        ..tcp(flags)
+    };
+    for round in 0..300u16 {
+        for source_port in 1..=10 {
+            frames.push((Tcp { source_port, ..tcp(SYN) }.frame(), Outcome::Forwarded));
+        }
+        let eleventh = Tcp { source_port: 11, ..tcp(SYN) };
+        frames.push((eleventh.frame(), Outcome::SnatPortsExhausted));
+        for port in 61_000..61_010 {
+            let back = answer(port, ACK);
+            frames.push((back.frame(), Outcome::ForwardedToClient));
+            let quoted = Tcp {
+                source: OUR_IP,
+                destination: back.source,
+                source_port: port,
+                destination_port: 49,
+                ..tcp(SYN)
+            };
+            let mut message = vec![0; 8];
+            message.extend_from_slice(&quoted.frame()[14..]);
+            icmpv4::Message::Unreachable { code: 1 }.emit(&mut message).unwrap();
+            let header = header_of(ROUTER_IP, OUR_IP, protocol::ICMP);
+            frames.push((frame(US, header, &message), Outcome::IcmpErrorForwarded));
+        }
+        // Both sides end flows, in another order each time.
+        for number in 0..10 {
+            let source_port = (number + round) % 10 + 1;
+            frames.push((Tcp { source_port, ..tcp(RST) }.frame(), Outcome::Forwarded));
+        }
+        frames.push((answer(61_000, ACK).frame(), Outcome::NoTranslatedFlow));
+    }
+    let mut bench = Bench::new(&config);
+    let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for (frame, expected) in &frames {
+        assert_eq!(bench.engine.process(bench.now, frame, &mut tx), *expected);
+        bench.now = bench.now.after(Duration::from_micros(50));
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert!(tx.frames > 300 * 40);
+}
+
+fn without_translation() {
     let mut config = config();
     config.limits.flows = 1000;
     let mut bench = Bench::unresolved(&config, &routes());

@@ -18,6 +18,15 @@ pub struct Loaded {
     pub warnings: Mistakes,
 }
 
+/// What a valid file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validated {
+    /// Of which format.
+    pub kind: Kind,
+    /// As of [`Loaded::warnings`]; a topology has none.
+    pub warnings: Mistakes,
+}
+
 /// Reads a scenario file and the topology file that it names.
 ///
 /// # Errors
@@ -42,11 +51,11 @@ pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
 ///
 /// # Errors
 /// The mistakes of the file, and of the topology that a scenario names, each with its place.
-pub fn validate(path: &Path) -> Result<Kind, Mistakes> {
+pub fn validate(path: &Path) -> Result<Validated, Mistakes> {
     if is_topology(&Document::open(path)?) {
-        load_topology(path).map(|_| Kind::Topology)
+        load_topology(path).map(|_| Validated { kind: Kind::Topology, warnings: Mistakes::new() })
     } else {
-        load(path).map(|_| Kind::Scenario)
+        load(path).map(|loaded| Validated { kind: Kind::Scenario, warnings: loaded.warnings })
     }
 }
 

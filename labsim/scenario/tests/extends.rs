@@ -133,5 +133,6 @@ fn a_topology_may_extend_another_one() {
     fs::write(&path, more).unwrap();
     let topology = labsim_scenario::load_topology(&path).unwrap();
     assert_eq!((topology.name.as_str(), topology.nodes.len()), ("more", 6));
-    assert_eq!(labsim_scenario::validate(&path), Ok(labsim_scenario::Kind::Topology));
+    let kind = labsim_scenario::validate(&path).map(|valid| valid.kind);
+    assert_eq!(kind, Ok(labsim_scenario::Kind::Topology));
 }

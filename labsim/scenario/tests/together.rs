@@ -53,8 +53,9 @@ fn ten_different_mistakes_are_reported_together() {
 fn a_topology_is_told_from_a_scenario() {
     use labsim_scenario::{Kind, load, validate};
     let files = Files::new(TOPOLOGY, SCENARIO);
-    assert_eq!(validate(&files.path("lab.yaml")), Ok(Kind::Topology));
-    assert_eq!(validate(&files.path("case.yaml")), Ok(Kind::Scenario));
+    let kind = |name| validate(&files.path(name)).map(|valid| valid.kind);
+    assert_eq!(kind("lab.yaml"), Ok(Kind::Topology));
+    assert_eq!(kind("case.yaml"), Ok(Kind::Scenario));
     let found = shown(&load(&files.path("lab.yaml")).unwrap_err());
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].contains("this is a topology file; name a scenario"), "{found:#?}");

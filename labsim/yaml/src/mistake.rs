@@ -179,13 +179,13 @@ mod tests {
     use crate::{Source, Span};
 
     fn at(source: &Source, line: u32, start: u32, message: &str) -> Mistake {
-        mistake(source, Span { start, end: start + 1, line, column: 1 }, message)
+        mistake(source, Span { file: 0, start, end: start + 1, line, column: 1 }, message)
     }
 
     #[test]
     fn a_mistake_shows_its_line_and_marks_the_place() {
         let source = Source::new("lab.yaml", "a: 1\nnodes: [lb, lb]\n");
-        let span = Span { start: 17, end: 19, line: 2, column: 13 };
+        let span = Span { file: 0, start: 17, end: 19, line: 2, column: 13 };
         assert_eq!(
             mistake(&source, span, "give each node once").to_string(),
             "lab.yaml:2:13: give each node once\n    2 | nodes: [lb, lb]\n      |             ^^"
@@ -199,6 +199,13 @@ mod tests {
         let all: Mistakes = [second.clone(), first.clone(), second.clone()].into_iter().collect();
         assert_eq!(all.iter().collect::<Vec<_>>(), [&first, &second]);
         assert_eq!(all.to_string(), format!("{first}\n{second}"));
+    }
+
+    #[test]
+    fn a_message_that_repeats_the_file_does_nothing_to_a_terminal() {
+        let source = Source::new("lab.yaml", "a\n");
+        assert_eq!(at(&source, 1, 0, "no `a\t\u{1b}[2J\n`").message, "no `a␉␛[2J␊`");
+        assert_eq!(Mistake::of_file("x", "\u{7f}").message, "␡");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Topology {
     pub server: Namespace,
     /// Holds the far end of a veth that stands for a tunnel.
     pub beyond: Namespace,
+    /// What the server's tunnel takes.
+    pub protocol: Protocol,
 }
 
 impl Topology {
@@ -34,6 +36,7 @@ impl Topology {
             balancer: Namespace::new(),
             server: Namespace::new(),
             beyond: Namespace::new(),
+            protocol: Protocol::Ipip,
         };
         for (node, name, address, gateway) in [
             (&lab.client, "client", "192.168.11.201/24", "192.168.11.1"),
@@ -87,12 +90,12 @@ impl Topology {
         let outer = self.server.run(|| {
             // SAFETY: a new descriptor, owned by nobody else.
             unsafe {
-                let fd = libc::socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_IPIP);
+                let fd = libc::socket(libc::AF_INET, libc::SOCK_RAW, self.protocol.number().into());
                 assert!(fd >= 0, "{}", io::Error::last_os_error());
                 OwnedFd::from_raw_fd(fd)
             }
         });
-        Ok(Decapsulator::start(Protocol::Ipip, outer, inner()).unwrap())
+        Ok(Decapsulator::start(self.protocol, outer, inner()).unwrap())
     }
 }
 

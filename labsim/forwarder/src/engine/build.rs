@@ -7,11 +7,9 @@ use crate::limit::Limit;
 use crate::neighbour::WaitingQueue;
 use crate::port::Routes;
 use crate::{
-    Config, Gre, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow,
+    Config, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow,
     neighbour, snat,
 };
-use labsim_wire::ethernet::ethertype;
-use labsim_wire::gre;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -133,17 +131,14 @@ fn path(
     let kind = match profile {
         Profile::None => return Path::Plain,
         Profile::Ipip => Tunnel::Ipip,
-        Profile::Gre(Gre { key, checksum }) => {
-            let protocol = ethertype::IPV4;
-            Tunnel::Gre(gre::Header { protocol, checksum, key, sequence: None })
-        }
+        Profile::Gre(options) => Tunnel::Gre(options),
     };
     let source = match outer_source {
         OuterSource::Client => None,
         OuterSource::Egress => next_hop.and_then(|next_hop| port.source_for(next_hop)),
     };
     match member.ip() {
-        IpAddr::V4(destination) => Path::Tunnel { source, destination, kind },
+        IpAddr::V4(destination) => Path::tunnel(source, destination, kind),
         // Refused by the configuration's check.
         IpAddr::V6(_) => Path::Plain,
     }

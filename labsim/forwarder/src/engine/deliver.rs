@@ -51,22 +51,23 @@ impl Engine {
         None
     }
 
-    /// What a client's packet of this flow carries on its way to the member.
-    pub(super) fn ends_to_member(&self, id: FlowId, flow: Flow) -> Ends {
-        let ends = self.destination_of(flow.server, flow.member);
+    /// What becomes of a client's packet of this flow, to that port, on its way to the member.
+    pub(super) fn ends_to_member(&self, id: FlowId, flow: Flow, port: u16) -> Ends {
+        let ends = self.destination_of(flow.server, flow.member, port);
         match self.snat.of(id) {
             Some(binding) => ends.with_source(binding.as_whom()),
             None => ends,
         }
     }
 
-    /// What the virtual server makes of a packet's destination.
-    pub(super) fn destination_of(&self, server: u16, member: u16) -> Ends {
+    /// What the virtual server makes of the destination of a packet to that port.
+    pub(super) fn destination_of(&self, server: u16, member: u16, port: u16) -> Ends {
         let server = &self.servers[usize::from(server)];
         let member = &self.members[usize::from(member)];
         Ends {
             destination: Some(member.ip).filter(|_| server.translate_address),
-            destination_port: Some(member.port).filter(|port| server.translate_port && *port != 0),
+            destination_port: Some(member.port)
+                .filter(|to| server.translate_port && *to != 0 && *to != port),
             ..Ends::default()
         }
     }
@@ -87,7 +88,7 @@ impl Engine {
         let passing = Passing {
             purpose: Purpose::Request { member: flow.member },
             packet: bytes,
-            rewrite: Rewrite::to(self.ends_to_member(id, flow)),
+            rewrite: Rewrite::to(self.ends_to_member(id, flow, packet.ports().1)),
             frame: packet.frame,
         };
         self.pass(now, neighbour, &passing, tx)
@@ -139,6 +140,7 @@ impl Engine {
 }
 
 /// Writes the frames of a packet that goes on, and counts it for its member.
+#[inline]
 pub(super) fn send_on(
     encapsulator: &mut Encapsulator,
     members: &mut [Member],

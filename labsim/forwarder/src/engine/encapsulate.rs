@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::rewrite::Rewrite;
-use crate::Transmit;
+use crate::{Gre, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::{EmitError, gre, ipv4, protocol};
 use std::net::Ipv4Addr;
@@ -22,6 +22,8 @@ pub(super) enum Path {
         /// The member.
         destination: Ipv4Addr,
         kind: Tunnel,
+        /// Bytes of outer headers, from `kind` once and for all.
+        overhead: u8,
     },
 }
 
@@ -31,7 +33,13 @@ pub(super) enum Tunnel {
     /// Nothing (RFC 2003).
     Ipip,
     /// A GRE header (RFC 2784, RFC 2890).
-    Gre(gre::Header),
+    Gre(Gre),
+}
+
+/// The header of these options around an IPv4 packet.
+const fn gre_header(options: Gre) -> gre::Header {
+    let Gre { key, checksum } = options;
+    gre::Header { protocol: ethertype::IPV4, checksum, key, sequence: None }
 }
 
 impl Tunnel {
@@ -39,7 +47,7 @@ impl Tunnel {
     fn length(self) -> usize {
         match self {
             Self::Ipip => 0,
-            Self::Gre(header) => header.length(),
+            Self::Gre(options) => gre_header(options).length(),
         }
     }
 
@@ -53,11 +61,17 @@ impl Tunnel {
 }
 
 impl Path {
+    /// Through a tunnel.
+    pub(super) fn tunnel(source: Option<Ipv4Addr>, destination: Ipv4Addr, kind: Tunnel) -> Self {
+        let overhead = (ipv4::MIN_HEADER_LEN + kind.length()) as u8;
+        Self::Tunnel { source, destination, kind, overhead }
+    }
+
     /// Bytes that a packet grows by.
-    pub(super) fn overhead(self) -> usize {
+    pub(super) const fn overhead(self) -> usize {
         match self {
             Self::Plain => 0,
-            Self::Tunnel { kind, .. } => ipv4::MIN_HEADER_LEN + kind.length(),
+            Self::Tunnel { overhead, .. } => overhead as usize,
         }
     }
 }
@@ -77,17 +91,18 @@ impl Encapsulator {
     }
 
     /// Whether a packet of `length` bytes can go this way uncut.
-    pub(super) fn fits(&self, path: Path, length: usize) -> bool {
+    pub(super) const fn fits(&self, path: Path, length: usize) -> bool {
         length + path.overhead() <= self.mtu
     }
 
     /// The longest packet that can go this way uncut.
-    pub(super) fn inner_mtu(&self, path: Path) -> usize {
+    pub(super) const fn inner_mtu(&self, path: Path) -> usize {
         self.mtu - path.overhead()
     }
 
     /// Sends `packet` to a member, in fragments if it is too long: the caller has made sure that
     /// it may be cut then.
+    #[inline]
     pub(super) fn send(
         &mut self,
         path: Path,
@@ -109,6 +124,7 @@ impl Encapsulator {
     }
 
     /// One frame around an inner packet that `fill` writes.
+    #[inline]
     fn frame(
         &mut self,
         path: Path,
@@ -127,7 +143,7 @@ impl Encapsulator {
         let id = self.id.wrapping_add(1);
         let sent = tx.transmit(start + inner_length, |frame| {
             link.emit(frame)?;
-            if let Path::Tunnel { source, destination, kind } = path {
+            if let Path::Tunnel { source, destination, kind, .. } = path {
                 let outer = ipv4::Header {
                     source: source.unwrap_or(client),
                     destination,
@@ -139,16 +155,15 @@ impl Encapsulator {
                     more_fragments: false,
                     fragment_offset: 0,
                     options: &[],
-                    payload_length: kind.length() + inner_length,
+                    payload_length: path.overhead() - ipv4::MIN_HEADER_LEN + inner_length,
                 };
                 outer.emit(&mut frame[ethernet::HEADER_LEN..])?;
             }
             fill(&mut frame[start..])?;
             match path {
                 // Its checksum covers the inner packet.
-                Path::Tunnel { kind: Tunnel::Gre(header), .. } => {
-                    header.emit(&mut frame[ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN..])
-                }
+                Path::Tunnel { kind: Tunnel::Gre(options), .. } => gre_header(options)
+                    .emit(&mut frame[ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN..]),
                 _ => Ok(()),
             }
         });

@@ -54,7 +54,7 @@ impl Engine {
         if let Some(id) = self.flows.find(&came) {
             // About an answer on its way to the client.
             let flow = self.flows.get(id);
-            let to_member = self.ends_to_member(id, flow);
+            let to_member = self.ends_to_member(id, flow, about.from.port());
             let member = &self.members[usize::from(flow.member)];
             let (path, next_hop) = (member.path, member.next_hop);
             let Some(neighbour) = next_hop else { return Outcome::NoRoute };

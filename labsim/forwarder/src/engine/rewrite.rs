@@ -22,6 +22,14 @@ pub(super) struct Ends {
 }
 
 impl Ends {
+    /// Whether none becomes another.
+    const fn stay(self) -> bool {
+        self.source.is_none()
+            && self.destination.is_none()
+            && self.source_port.is_none()
+            && self.destination_port.is_none()
+    }
+
     pub(super) fn with_source(self, source: SocketAddrV4) -> Self {
         Self { source: Some(*source.ip()), source_port: Some(source.port()), ..self }
     }
@@ -140,13 +148,14 @@ impl Rewrite {
     }
 
     /// Copies a whole packet and changes it.
+    #[inline]
     pub(super) fn copy(self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
         out.copy_from_slice(packet);
         let Ok(mut view) = ipv4::ViewMut::new(out) else { return Ok(()) };
         if self.decrement_ttl {
             let _ = view.decrement_ttl();
         }
-        if self.ends == Ends::default() && self.quoted.is_none() {
+        if self.ends.stay() && self.quoted.is_none() {
             return Ok(());
         }
         let (length, transport) = (view.view().header_length(), view.view().protocol());

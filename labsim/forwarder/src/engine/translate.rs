@@ -53,9 +53,10 @@ impl Engine {
 
     /// Whom a client's packet is for after its translation, and who answers it therefore.
     pub(super) fn member_end(&self, server: u16, member: u16, packet: &Packet<'_>) -> SocketAddrV4 {
-        let ends = self.destination_of(server, member);
+        let (_, port) = packet.ports();
+        let ends = self.destination_of(server, member, port);
         let ip = ends.destination.unwrap_or(packet.ip.destination());
-        SocketAddrV4::new(ip, ends.destination_port.unwrap_or(packet.ports().1))
+        SocketAddrV4::new(ip, ends.destination_port.unwrap_or(port))
     }
 
     /// A member's answer: back to the client, from the VIP.

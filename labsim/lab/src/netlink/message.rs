@@ -232,3 +232,58 @@ fn route_address(address: IpAddr) -> RouteAddress {
         IpAddr::V6(address) => RouteAddress::Inet6(address),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::TunnelMode;
+    use labsim_scenario::model::{InterfaceName, TunnelProtocol};
+
+    /// What a GRE device of that name and these options is asked for with.
+    fn settings(name: &str, key: Option<u32>, checksum: bool) -> Vec<InfoGre> {
+        let options = GreOptions { key, checksum };
+        let plan = TunnelPlan {
+            protocol: TunnelProtocol::Gre(options),
+            name: InterfaceName::new(name).unwrap(),
+            index: 101,
+            mode: TunnelMode::Kernel,
+            mtu: 1476,
+            local: Some("10.1.1.51".parse().unwrap()),
+            mac: [0; 6],
+            peer: None,
+        };
+        let RouteNetlinkMessage::NewLink(link) = Request::gre(&plan, options).message else {
+            panic!("no link is made");
+        };
+        let info = link.attributes.into_iter().find_map(|attribute| match attribute {
+            LinkAttribute::LinkInfo(info) => Some(info),
+            _ => None,
+        });
+        let data = info.unwrap().into_iter().find_map(|info| match info {
+            LinkInfo::Data(InfoData::GreTun(data)) => Some(data),
+            _ => None,
+        });
+        data.unwrap()
+    }
+
+    fn flags(flags: GreIOFlags) -> [InfoGre; 2] {
+        [InfoGre::IFlags(flags), InfoGre::OFlags(flags)]
+    }
+
+    #[test]
+    fn gre0_is_asked_for_without_an_end_as_the_module_makes_it() {
+        assert_eq!(settings("gre0", None, false), flags(GreIOFlags::empty()));
+    }
+
+    #[test]
+    fn a_key_keeps_a_gre_tunnel_apart_and_a_local_end_does_without_one() {
+        let keyed = [InfoGre::IKey(7), InfoGre::OKey(7)];
+        let both = flags(GreIOFlags::Key | GreIOFlags::Checksum);
+        assert_eq!(settings("gre1", Some(7), true), [keyed, both].concat());
+        let local = InfoGre::Local("10.1.1.51".parse().unwrap());
+        let [input, output] = flags(GreIOFlags::Checksum);
+        assert_eq!(settings("gre1", None, true), [local.clone(), input, output]);
+        let [input, output] = flags(GreIOFlags::empty());
+        assert_eq!(settings("dsr0", None, false), [local, input, output]);
+    }
+}

@@ -34,8 +34,8 @@ impl Plan {
     /// The plan of a scenario: its topology, and what makes the real servers real servers.
     #[must_use]
     pub fn of(scenario: &Scenario, modes: impl Into<TunnelModes>) -> Self {
-        let modes = modes.into();
-        let mut plan = Self::with_real_servers(&scenario.topology, &scenario.real_servers, modes);
+        let (topology, servers) = (&scenario.topology, &scenario.real_servers);
+        let mut plan = Self::with_real_servers(topology, servers, modes.into());
         for node in &mut plan.nodes {
             if !node.forward && !scenario.load_balancers.contains_key(&node.name) {
                 hold_back_probes(node);

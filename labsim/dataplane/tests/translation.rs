@@ -1,0 +1,339 @@
+//! GRE and address translation on real packets, between network namespaces of the test's own. Runs
+//! as root and as an ordinary user alike.
+
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use labsim_dataplane::decapsulate::{Decapsulator, Gre, Protocol};
+use labsim_forwarder::{
+    Config, Gre as GreProfile, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation,
+};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, socket};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use support::forwarder::{self, Forwarder};
+use support::harness::{Ended, Test, run};
+use support::namespace::Namespace;
+use support::topology::{CLIENT, Topology, VIP, config};
+
+/// Longer than anything here takes on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// The load balancer's own address, and its member's.
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 2);
+const MEMBER: Ipv4Addr = Ipv4Addr::new(10, 1, 1, 52);
+
+const TESTS: &[Test] = &[
+    ("a_connection_goes_through_gre_and_straight_back", through_gre),
+    ("a_connection_goes_through_gre_with_key_and_checksum", through_gre_with_options),
+    ("gre_packets_with_another_key_are_dropped_by_name", another_key),
+    ("automap_shows_the_server_the_load_balancer_and_the_client_the_vip", automap),
+    ("automap_carries_datagrams_both_ways", automap_datagrams),
+    ("a_forwarder_after_a_killed_one_translates_on", after_a_kill),
+    ("a_snat_address_that_only_the_forwarder_owns_is_answered_for", own_snat_address),
+    ("a_snat_address_beyond_the_subnet_works_where_it_is_routed", routed_snat_address),
+    ("without_snat_the_client_refuses_the_members_own_answer", destination_only),
+    ("translated_ports_that_the_kernel_gives_away_are_refused", collision),
+    ("snat_under_dsr_brings_the_answers_back_through_the_load_balancer", snat_under_dsr),
+];
+
+fn main() -> ExitCode {
+    forwarder::become_one();
+    match support::namespace::gain_rights() {
+        Ok(how) => println!("network namespaces {how}"),
+        Err(error) => {
+            eprintln!(
+                "neither rights nor a user namespace to make network namespaces: {error}; run as \
+                 root, or allow unprivileged user namespaces"
+            );
+            return ExitCode::FAILURE;
+        }
+    }
+    run(TESTS)
+}
+
+/// What both ends of a connection saw of each other.
+struct Seen {
+    /// The client, as the server saw it.
+    client: std::net::SocketAddr,
+    /// The client's own end.
+    from: std::net::SocketAddr,
+}
+
+/// Asks and answers over one connection from the client to the VIP.
+fn exchange(lab: &Topology, listening: Ipv4Addr) -> Seen {
+    let listener = lab.server.run(|| TcpListener::bind((listening, 49))).unwrap();
+    let client = lab.client.run(|| TcpStream::connect_timeout(&(VIP, 49).into(), DEADLINE));
+    let mut client = client.unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    let (mut server, seen) = accept(&listener);
+    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    assert_eq!(client.peer_addr().unwrap(), (VIP, 49).into());
+    client.write_all(b"who am I?").unwrap();
+    let mut question = [0; 9];
+    server.read_exact(&mut question).unwrap();
+    server.write_all(&question).unwrap();
+    server.shutdown(Shutdown::Both).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"who am I?");
+    Seen { client: seen, from: client.local_addr().unwrap() }
+}
+
+/// Accepts a connection, which does not come if somebody reset it.
+fn accept(listener: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
+    listener.set_nonblocking(true).unwrap();
+    let mut accepted = None;
+    wait_for("connection that could be accepted", || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let (stream, peer) = accepted.unwrap();
+    stream.set_nonblocking(false).unwrap();
+    (stream, peer)
+}
+
+/// Waits until something that comes about by itself is there.
+fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !there() {
+        assert!(start.elapsed() < DEADLINE, "no {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// One of the kernel's counters of a namespace, such as `Tcp` `OutRsts`.
+fn kernel_counter(node: &Namespace, layer: &str, name: &str) -> u64 {
+    let text = node.run(|| std::fs::read_to_string("/proc/thread-self/net/snmp")).unwrap();
+    let layer = format!("{layer}: ");
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(&layer));
+    let mut names = lines.next().unwrap().split(' ');
+    let values = lines.next().unwrap();
+    let place = names.position(|candidate| candidate == name).unwrap();
+    values.split(' ').nth(place).unwrap().parse().unwrap()
+}
+
+/// The kernel of the load balancer's namespace said nothing about translated packets.
+fn kernel_kept_quiet(node: &Namespace) {
+    assert_eq!(kernel_counter(node, "Tcp", "OutRsts"), 0);
+    assert_eq!(kernel_counter(node, "Icmp", "OutMsgs"), 0);
+}
+
+fn gre_config(gre: GreProfile) -> Config {
+    let mut config = config(OuterSource::Egress);
+    config.pools.get_mut("pool").unwrap().profile = Profile::Gre(gre);
+    config
+}
+
+/// Both addresses translated, no tunnel.
+fn snat_config(source: SourceTranslation) -> Config {
+    let mut config = config(OuterSource::Egress);
+    config.pools.get_mut("pool").unwrap().profile = Profile::None;
+    for server in config.virtual_servers.values_mut() {
+        server.translate_address = true;
+        server.source_address_translation = source.clone();
+    }
+    config
+}
+
+fn gre_tunnel(lab: &mut Topology, gre: Gre) -> Decapsulator {
+    lab.protocol = Protocol::Gre(gre);
+    lab.tunnel_of_tun().unwrap_or_else(|_| lab.tunnel_of_veth())
+}
+
+fn exchange_through_gre(key: Option<u32>, checksum: bool) {
+    let mut lab = Topology::build();
+    let decapsulator = gre_tunnel(&mut lab, Gre { key, checksum });
+    let mut forwarder = Forwarder::start(&lab.balancer, &gre_config(GreProfile { key, checksum }));
+    let seen = exchange(&lab, VIP);
+    assert_eq!(seen.client, seen.from);
+    wait_for("end of the exchange", || {
+        let forwarded = forwarder.counters().0.packets(Outcome::Forwarded);
+        decapsulator.drain(DEADLINE).unwrap();
+        forwarded >= 4 && decapsulator.counters().rx_packets == forwarded
+    });
+    let (engine, _) = forwarder.counters();
+    assert_eq!(engine.packets(Outcome::ForwardedToClient), 0, "the answers go past it");
+}
+
+fn through_gre() -> Ended {
+    exchange_through_gre(None, false);
+    Ended::Passed
+}
+
+fn through_gre_with_options() -> Ended {
+    exchange_through_gre(Some(0x0102_0304), true);
+    Ended::Passed
+}
+
+fn another_key() -> Ended {
+    let mut lab = Topology::build();
+    let decapsulator = gre_tunnel(&mut lab, Gre { key: Some(7), checksum: false });
+    let sent = GreProfile { key: Some(8), checksum: false };
+    let _forwarder = Forwarder::start(&lab.balancer, &gre_config(sent));
+    let socket = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    socket.send_to(b"hello", (VIP, 49)).unwrap();
+    wait_for("dropped packet", || decapsulator.counters().rx_key_mismatch == 1);
+    assert_eq!(decapsulator.stop().rx_packets, 0);
+    Ended::Passed
+}
+
+fn automap() -> Ended {
+    let lab = Topology::build();
+    let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::Automap));
+    let seen = exchange(&lab, MEMBER);
+    assert_eq!(seen.client.ip(), OWN);
+    assert!(SnatPorts::default().contains(seen.client.port()), "{}", seen.client);
+    let (engine, _) = forwarder.counters();
+    assert!(engine.packets(Outcome::ForwardedToClient) >= 3, "{engine:?}");
+    assert_eq!(engine.snat.ports_changed, 1);
+    assert!(engine.members["pool"]["10.1.1.52:49"].replies.packets >= 3);
+    kernel_kept_quiet(&lab.balancer);
+    Ended::Passed
+}
+
+/// One datagram there and one back; who the server saw.
+fn datagrams(lab: &Topology) -> std::net::SocketAddr {
+    let server = lab.server.run(|| UdpSocket::bind((MEMBER, 49))).unwrap();
+    let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    for socket in [&server, &client] {
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    }
+    client.connect((VIP, 49)).unwrap();
+    client.send(b"question").unwrap();
+    let mut buffer = [0; 16];
+    let (length, seen) = server.recv_from(&mut buffer).unwrap();
+    server.send_to(&buffer[..length], seen).unwrap();
+    let length = client.recv(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"question");
+    seen
+}
+
+fn automap_datagrams() -> Ended {
+    let lab = Topology::build();
+    let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::Automap));
+    assert_eq!(datagrams(&lab).ip(), OWN);
+    // A member whose port is closed says so: to the client, from the VIP.
+    let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    client.connect((VIP, 49)).unwrap();
+    client.send(b"anybody there?").unwrap();
+    let error = client.recv(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{error}");
+    assert_eq!(forwarder.counters().0.packets(Outcome::IcmpErrorForwarded), 1);
+    kernel_kept_quiet(&lab.balancer);
+    Ended::Passed
+}
+
+fn after_a_kill() -> Ended {
+    let lab = Topology::build();
+    let config = snat_config(SourceTranslation::Automap);
+    let mut first = Forwarder::start(&lab.balancer, &config);
+    exchange(&lab, MEMBER);
+    kill(first.process(), Signal::SIGKILL).unwrap();
+    assert!(!first.wait().success());
+    // A second one, with fewer ports, which ends in order; and a third one.
+    let fewer = Config { snat_ports: SnatPorts { first: 64_000, last: 64_001 }, ..config.clone() };
+    let mut second = Forwarder::start(&lab.balancer, &fewer);
+    assert!(exchange(&lab, MEMBER).client.port() >= 64_000);
+    // Nothing was said between the two: the killed one's filter stayed.
+    kernel_kept_quiet(&lab.balancer);
+    // An orderly end takes the filter away, and what comes late is the kernel's to refuse.
+    second.close_input();
+    assert!(second.wait().success());
+    let _third = Forwarder::start(&lab.balancer, &config);
+    assert_eq!(exchange(&lab, MEMBER).client.ip(), OWN);
+    Ended::Passed
+}
+
+fn snat_pool_address(address: &str, prepare: impl FnOnce(&Topology)) {
+    let lab = Topology::build();
+    prepare(&lab);
+    let address: IpAddr = address.parse().unwrap();
+    let config = snat_config(SourceTranslation::Snat(vec![address]));
+    let mut forwarder = Forwarder::start(&lab.balancer, &config);
+    let seen = exchange(&lab, MEMBER);
+    assert_eq!(seen.client, (address, seen.from.port()).into(), "the port is kept");
+    assert_eq!(datagrams(&lab).ip(), address);
+    let (engine, _) = forwarder.counters();
+    assert_eq!(engine.snat.ports_kept, 2);
+    kernel_kept_quiet(&lab.balancer);
+}
+
+fn own_snat_address() -> Ended {
+    snat_pool_address("10.9.9.50", |_| {});
+    Ended::Passed
+}
+
+fn routed_snat_address() -> Ended {
+    snat_pool_address("172.16.5.5", |lab| lab.router.route("172.16.5.5/32", "10.9.9.2"));
+    Ended::Passed
+}
+
+fn destination_only() -> Ended {
+    let lab = Topology::build();
+    let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::None));
+    let server = lab.server.run(|| UdpSocket::bind((MEMBER, 49))).unwrap();
+    let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    client.send_to(b"question", (VIP, 49)).unwrap();
+    let (_, seen) = server.recv_from(&mut [0; 16]).unwrap();
+    assert_eq!(seen, client.local_addr().unwrap(), "the source stays");
+    // TCP: the answer comes from the member, which the client never asked.
+    let listener = lab.server.run(|| TcpListener::bind((MEMBER, 49))).unwrap();
+    let asking = lab.client.run(begin_to_connect);
+    wait_for("reset of the client's", || kernel_counter(&lab.client, "Tcp", "OutRsts") > 0);
+    assert!(TcpStream::from(asking).peer_addr().is_err(), "not connected");
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err());
+    let (engine, _) = forwarder.counters();
+    assert!(engine.packets(Outcome::Forwarded) >= 2);
+    assert_eq!(engine.packets(Outcome::ForwardedToClient), 0);
+    Ended::Passed
+}
+
+/// A connection to the VIP that nobody waits for.
+fn begin_to_connect() -> OwnedFd {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let client = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+    let vip = SockaddrIn::from(SocketAddrV4::new(VIP, 49));
+    assert_eq!(connect(client.as_raw_fd(), &vip), Err(Errno::EINPROGRESS));
+    client
+}
+
+fn collision() -> Ended {
+    let lab = Topology::build();
+    lab.balancer.run(|| {
+        std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "32768 61000").unwrap();
+    });
+    let mut forwarder = Forwarder::spawn(&lab.balancer, &snat_config(SourceTranslation::Automap));
+    assert_eq!(forwarder.event(), None);
+    assert!(!forwarder.wait().success());
+    let reason = forwarder.complaint();
+    let setting = "net.ipv4.ip_local_port_range is 32768 to 61000";
+    assert!(reason.contains("snat_ports 61000 to 64999") && reason.contains(setting), "{reason}");
+    // An address that the kernel does not share has no such worry.
+    let snat = SourceTranslation::Snat(vec![Ipv4Addr::new(10, 9, 9, 50).into()]);
+    let _runs = Forwarder::start(&lab.balancer, &snat_config(snat));
+    Ended::Passed
+}
+
+fn snat_under_dsr() -> Ended {
+    let lab = Topology::build();
+    let _decapsulator = lab.tunnel_of_tun().unwrap_or_else(|_| lab.tunnel_of_veth());
+    let mut config = config(OuterSource::Client);
+    for server in config.virtual_servers.values_mut() {
+        server.source_address_translation = SourceTranslation::Automap;
+    }
+    let mut forwarder = Forwarder::start(&lab.balancer, &config);
+    assert_eq!(exchange(&lab, VIP).client.ip(), OWN);
+    assert!(forwarder.counters().0.packets(Outcome::ForwardedToClient) >= 3);
+    kernel_kept_quiet(&lab.balancer);
+    Ended::Passed
+}
