@@ -75,6 +75,12 @@ fn a_folder_without_scenarios_and_a_missing_file_are_both_named() {
 }
 
 #[test]
+fn a_folder_of_topologies_alone_has_nothing_to_run() {
+    let desk = Desk::new();
+    desk.labsim(&["run", "topologies"]).exits(2).says("no scenarios there, only topologies");
+}
+
+#[test]
 fn a_topology_cannot_be_run() {
     let desk = Desk::new();
     desk.labsim(&["run", "topologies/one-arm-routed.yaml"]).exits(2).says("topology");

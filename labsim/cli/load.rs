@@ -1,6 +1,7 @@
 //! Reads every named scenario, and reports the mistakes of all of them at once.
 
 use crate::{exit::Exit, gather, say};
+use labsim_scenario::Kind;
 use labsim_scenario::model::Scenario;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,10 @@ pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
     let mut loaded = Vec::new();
     let mut count = 0;
     for file in files {
+        // Topologies may lie beside the scenarios of a folder; one that is named is a mistake.
+        if !paths.contains(&file) && matches!(labsim_scenario::kind(&file), Ok(Kind::Topology)) {
+            continue;
+        }
         match labsim_scenario::load(&file) {
             Ok(labsim_scenario::Loaded { scenario, warnings }) => {
                 let warnings = warnings.iter().map(in_a_line).collect();
@@ -31,6 +36,10 @@ pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
     }
     if count > 0 {
         say::problem(total(count));
+        return Err(Exit::Invalid);
+    }
+    if loaded.is_empty() && !paths.is_empty() {
+        say::problem("no scenarios there, only topologies; name a scenario that uses one");
         return Err(Exit::Invalid);
     }
     Ok(loaded)

@@ -13,5 +13,5 @@ mod resolve;
 mod schema;
 mod text;
 
-pub use load::{Loaded, Validated, load, load_topology, validate};
+pub use load::{Loaded, Validated, kind, load, load_topology, validate};
 pub use schema::{Kind, schema};

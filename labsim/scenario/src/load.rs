@@ -52,11 +52,22 @@ pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
 /// # Errors
 /// The mistakes of the file, and of the topology that a scenario names, each with its place.
 pub fn validate(path: &Path) -> Result<Validated, Mistakes> {
-    if is_topology(&Document::open(path)?) {
-        load_topology(path).map(|_| Validated { kind: Kind::Topology, warnings: Mistakes::new() })
-    } else {
-        load(path).map(|loaded| Validated { kind: Kind::Scenario, warnings: loaded.warnings })
+    match kind(path)? {
+        Kind::Topology => load_topology(path)
+            .map(|_| Validated { kind: Kind::Topology, warnings: Mistakes::new() }),
+        Kind::Scenario => {
+            load(path).map(|loaded| Validated { kind: Kind::Scenario, warnings: loaded.warnings })
+        }
     }
+}
+
+/// Which format a file seems to be of, before anything in it is checked.
+///
+/// # Errors
+/// Why it cannot be opened, or read at all.
+pub fn kind(path: &Path) -> Result<Kind, Mistakes> {
+    let document = Document::open(path)?;
+    Ok(if is_topology(&document) { Kind::Topology } else { Kind::Scenario })
 }
 
 /// Whether a file looks like a topology: it declares nodes and names no topology.
