@@ -109,6 +109,20 @@ pub enum Event {
         /// The line, without secrets.
         line: String,
     },
+    /// What a program printed, whether or not it ended well. The text is for `logs/FILE`.
+    ProcessLogged {
+        /// The file: the program's name in the scenario, and its node's if it runs in several.
+        file: String,
+        /// Its node.
+        node: String,
+        /// How many bytes are kept.
+        bytes: usize,
+        /// How many came before them and were let go.
+        lost: u64,
+        /// What is kept, as it was printed: it is the program's text, with whatever it gives away.
+        #[serde(skip)]
+        text: Arc<[u8]>,
+    },
     /// A forwarder's counters at the end.
     ForwarderCounted {
         /// Its node.

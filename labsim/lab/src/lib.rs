@@ -13,6 +13,7 @@ mod lab;
 mod netlink;
 pub mod packet_info;
 mod plan;
+mod ports;
 pub mod probe;
 mod process;
 mod sockets;
@@ -29,6 +30,7 @@ pub use plan::{
     AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
     Sysctl, TunnelMode, TunnelModes, TunnelPlan,
 };
-pub use process::{Child, inherit_text};
+pub use ports::Port;
+pub use process::{Child, Private, inherit_text};
 pub use sysctl::SysctlError;
 pub use teardown::CloseError;

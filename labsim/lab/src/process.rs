@@ -1,5 +1,9 @@
 //! Child processes in nodes: they start in the node's namespace and end with the lab.
 
+mod private;
+
+pub use private::Private;
+
 use crate::lab::Node;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -32,26 +36,35 @@ impl Node {
     /// # Errors
     /// Those of [`Command::spawn`].
     pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
-        let labsim = getpid();
-        command.process_group(0);
-        // SAFETY: between fork and exec the closure makes two system calls and touches no memory
-        // of the parent's but the number that it captured.
-        unsafe {
-            command.pre_exec(move || {
-                nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-                // Labsim may have died before the line above: then nobody will send the signal.
-                match getppid() == labsim {
-                    true => Ok(()),
-                    false => Err(Errno::ESRCH.into()),
-                }
-            })
-        };
+        bind_to_labsim(command);
+        self.start(command)
+    }
+
+    fn start(&self, command: &mut Command) -> io::Result<Child> {
         // The death signal follows the thread that starts the child: the entry thread lives as
         // long as the lab.
         let process = self.run(|| command.spawn())??;
         let tracked = self.children().track(&process)?;
-        Ok(Child { process, tracked })
+        Ok(Child { process, tracked, folder: None })
     }
+}
+
+/// A process group of its own, and an end with labsim's.
+fn bind_to_labsim(command: &mut Command) {
+    let labsim = getpid();
+    command.process_group(0);
+    // SAFETY: between fork and exec the closure makes two system calls and touches no memory
+    // of the parent's but the number that it captured.
+    unsafe {
+        command.pre_exec(move || {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // Labsim may have died before the line above: then nobody will send the signal.
+            match getppid() == labsim {
+                true => Ok(()),
+                false => Err(Errno::ESRCH.into()),
+            }
+        })
+    };
 }
 
 /// Hands `text` to a child without a file: returns the path under which the child, and only it,
@@ -79,6 +92,8 @@ pub fn inherit_text(command: &mut Command, text: &str) -> io::Result<PathBuf> {
 pub struct Child {
     process: process::Child,
     tracked: Arc<Tracked>,
+    /// Removed after the process.
+    folder: Option<private::Temporary>,
 }
 
 impl Deref for Child {

@@ -1,7 +1,10 @@
-//! The folder of results: `DIR/SCENARIO/events.jsonl` and `DIR/SCENARIO/capture.pcapng`.
+//! The folder of results: `DIR/SCENARIO/events.jsonl`, `DIR/SCENARIO/capture.pcapng`, and
+//! `DIR/SCENARIO/logs` with what programs printed.
 //!
 //! labsim may run as root in a folder that others can write to: below DIR no link is followed, and
 //! a capture appears under its name only when it is whole.
+
+mod logs;
 
 use crate::capture;
 use labsim_event::{Event, Sink, Told};
@@ -108,6 +111,7 @@ impl ScenarioFolder {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(errno) => return Err(fail(path.join(CAPTURE))(errno)),
         }
+        logs::remove(&folder).map_err(fail(path.join(logs::FOLDER)))?;
         let events = open_file(&folder, EVENTS).map_err(fail(path.join(EVENTS)))?;
         Ok(Self { path, folder, events })
     }
@@ -178,6 +182,12 @@ impl Sink for OutFolder {
             folder.append(run)?;
         }
         folder.append(told)?;
+        if let Event::ProcessLogged { file, text, .. } = &told.event {
+            logs::keep(&folder.folder, file, text).map_err(|error| {
+                let path = folder.path.join(logs::FOLDER).join(file);
+                format!("{} cannot be written: {error}", path.display())
+            })?;
+        }
         if let Event::Observed { observations, .. } = &told.event {
             folder.keep(|out| capture::write(out, observations)).map_err(|error| {
                 format!("{} cannot be written: {error}", folder.path.join(CAPTURE).display())

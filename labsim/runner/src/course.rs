@@ -4,6 +4,7 @@ use crate::balancers::Balancers;
 use crate::cancel::Cancelled;
 use crate::fault::Fault;
 use crate::jobs::milliseconds;
+use crate::processes::{self, Processes};
 use crate::servers::{Line, Servers};
 use crate::steps::{Means, Steps};
 use crate::tunnels::{Tunnel, Tunnels, Way};
@@ -31,6 +32,7 @@ pub(crate) struct Judged {
 /// What is missing, and the remedy.
 pub fn rehearse(scenario: &Scenario) -> Result<String, String> {
     let rehearsal = || {
+        processes::look_up(scenario)?;
         let way = Way::choose(Tunnel::Auto, scenario)?;
         let lab = Lab::build(&Plan::of(scenario, way.modes)).map_err(observations::unbuilt)?;
         Capture::start(&lab).map_err(Fault::broken("the captures cannot be started"))?;
@@ -48,6 +50,7 @@ pub(crate) fn run(
 ) -> Result<Judged, Fault> {
     let scenario = &work.scenario;
     let tell = |event: Event| tell(Some(scenario.name.as_str()), event);
+    processes::look_up(scenario)?;
     let way = Way::choose(options.tunnel, scenario)?;
     let began = Instant::now();
     let mut lab = Lab::build(&Plan::of(scenario, way.modes)).map_err(observations::unbuilt)?;
@@ -85,6 +88,7 @@ async fn carry_out(
     let lab = &*lab;
     let servers = Servers::start(lab, scenario)?;
     let balancers = Balancers::start(lab, scenario, program).await?;
+    let mut processes = Processes::start(lab, scenario, tell).await?;
     mark(&capture, MarkerKind::Start)?;
     // Between the markers, which the kernel counts as well.
     let before = observations::kernel_counters(lab)?;
@@ -100,6 +104,7 @@ async fn carry_out(
     for step in &scenario.steps {
         steps.take(step, &mut means, tell).await?;
         keep_lines(&servers, &mut log, tell);
+        processes.check()?;
     }
 
     settle::settle(&mut means).await?;
@@ -108,6 +113,7 @@ async fn carry_out(
     let after = observations::kernel_counters(lab)?;
     mark(&capture, MarkerKind::End)?;
     let captured = capture.stop().map_err(Fault::broken("the captures cannot be ended"))?;
+    processes.stop().await?;
     let (steps, failures) = steps.finish();
     let observed =
         Arc::new(observations::collect(&captured, steps, log, &counted, (&before, &after)));

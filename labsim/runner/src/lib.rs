@@ -15,6 +15,7 @@ mod jobs;
 mod judgement;
 mod login;
 mod observations;
+mod processes;
 mod servers;
 mod settle;
 mod steps;

@@ -8,6 +8,7 @@ mod words;
 
 use crate::balancers::Balancers;
 use crate::fault::Fault;
+use crate::processes;
 use crate::settle;
 use crate::tunnels::Tunnels;
 use labsim_event::Event;
@@ -59,7 +60,7 @@ impl Steps {
         let name = step.name.to_string();
         tell(Event::StepStarted { step: name.clone(), what: words::what(&step.action) });
         let began = Instant::now();
-        let Outcome { attempts, result, detail } = self.carry_out(step, means).await?;
+        let Outcome { attempts, result, detail } = self.carry_out(step, means, tell).await?;
         tell(Event::StepEnded {
             step: name,
             result,
@@ -81,7 +82,12 @@ impl Steps {
         (self.observed, self.failures)
     }
 
-    async fn carry_out(&mut self, step: &Step, means: &mut Means<'_>) -> Result<Outcome, Fault> {
+    async fn carry_out(
+        &mut self,
+        step: &Step,
+        means: &mut Means<'_>,
+        tell: &dyn Fn(Event),
+    ) -> Result<Outcome, Fault> {
         match &step.action {
             StepAction::TacacsLogin(login) if login.pause => {
                 let (attempt, paused) = paused::begin(means.lab, login).await?;
@@ -98,6 +104,11 @@ impl Steps {
             StepAction::Radius(request) => {
                 let attempt = request::ask(means.lab, request).await?;
                 Ok(words::of_attempts(vec![attempt], "request"))
+            }
+            StepAction::Run(run) => {
+                let ended = processes::to_its_end(means.lab, run).await?;
+                tell(processes::logged(format!("{}.log", step.name), &run.node, &ended.log));
+                Ok(words::of_attempts(vec![ended.attempt], "program"))
             }
             StepAction::KillForwarder { node } => {
                 // What is on its way gets through first, so that the same is lost every time.

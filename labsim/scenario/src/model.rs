@@ -4,6 +4,7 @@ mod expectation;
 mod load_balancer;
 mod matching;
 mod names;
+mod process;
 mod real_server;
 mod steps;
 mod topology;
@@ -17,7 +18,8 @@ pub use load_balancer::{
     SourceTranslation, VirtualServer,
 };
 pub use matching::{AddressMatch, TcpFlags};
-pub use names::{InterfaceName, NodeName, ScenarioName, Secret, StepName};
+pub use names::{InterfaceName, NodeName, ProcessName, ScenarioName, Secret, StepName};
+pub use process::{FOLDER, Process, Program, Readiness, Run};
 pub use real_server::{
     RadiusServer, RealServer, TacacsServer, TunnelDevice, TunnelProtocol, VipAddress,
 };
@@ -44,6 +46,8 @@ pub struct Scenario {
     pub tacacs_servers: BTreeMap<NodeName, TacacsServer>,
     /// The RADIUS servers, by the node that each runs in.
     pub radius_servers: BTreeMap<NodeName, RadiusServer>,
+    /// Programs of the user's that run beside the steps, in the order in which they are started.
+    pub processes: Vec<Process>,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What must have been observed, in the file's order.

@@ -12,6 +12,7 @@ mod frames;
 mod load_balancers;
 mod lookup;
 mod mtu;
+mod processes;
 mod radius;
 mod radius_servers;
 mod real_servers;

@@ -17,7 +17,7 @@ use crate::observe::Attempt;
 use crate::ruling::Case;
 use crate::words::attempt as noun;
 use crate::{answer, judge, servers};
-use labsim_scenario::model::{Direction, NodeName, StepName};
+use labsim_scenario::model::{Direction, NodeName, StepAction, StepName};
 use labsim_wire::decode::Flow;
 
 /// Log lines that a diagnosis shows at most.
@@ -92,6 +92,10 @@ pub(crate) fn diagnose_case(
     step: &StepName,
     about: Option<usize>,
 ) -> Option<Diagnosis> {
+    if matches!(case.step(step)?.action, StepAction::Run(_)) {
+        // Which of the packets are a program's nobody knows.
+        return None;
+    }
     let attempts = case.attempts(step).ok()?;
     let place = about.or_else(|| attempts.iter().position(judge::is_unanswered)).unwrap_or(0);
     let attempt: &Attempt = attempts.get(place)?;

@@ -52,7 +52,7 @@ pub struct StepObservation {
 pub struct Attempt {
     /// The client's node.
     pub from: NodeName,
-    /// IP protocol number: 6 for TACACS+, 17 for RADIUS.
+    /// IP protocol number: 6 for TACACS+, 17 for RADIUS, 0 of a program.
     pub protocol: u8,
     /// How it ended; of one that was resumed, how it ended in the end.
     pub result: LoginResult,
@@ -60,7 +60,7 @@ pub struct Attempt {
     pub detail: String,
     /// The client's own address and port, once it had one: never an unspecified address.
     pub local: Option<SocketAddr>,
-    /// What it connected to or asked.
+    /// What it connected to or asked; an unspecified address of a program.
     pub remote: SocketAddr,
     /// From the first packet's call to the result, in nanoseconds.
     pub duration_ns: u64,

@@ -54,6 +54,7 @@ pub(crate) fn attempt(step: Option<&Step>) -> &'static str {
             RadiusQuestion::Login { .. } => "login",
             RadiusQuestion::Accounting { .. } | RadiusQuestion::Status => "request",
         },
+        Some(StepAction::Run(_)) => "program",
         _ => "login",
     }
 }

@@ -50,6 +50,11 @@ pub(super) fn what(action: &StepAction) -> String {
             };
             format!("RADIUS {question} from {from} to {to}")
         }
+        StepAction::Run(run) => {
+            // Not its arguments, which may hold passwords.
+            let program = run.program.path.rsplit('/').next().unwrap_or_default();
+            format!("runs {program} in {}", run.node)
+        }
         StepAction::KillForwarder { node } => format!("kills the forwarder in {node}"),
         StepAction::StartForwarder { node } => format!("starts the forwarder in {node} again"),
         StepAction::AwaitCounter { node, counter, at_least, .. } => {

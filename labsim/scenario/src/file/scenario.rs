@@ -4,6 +4,7 @@ use super::expectation::ExpectationFields;
 use super::forms::{Items, Table};
 use super::lenient::{or_default, or_empty};
 use super::load_balancer::LoadBalancerFields;
+use super::processes::ProcessFields;
 use super::servers::{RadiusServersForm, RealServersForm, TacacsServersForm};
 use super::steps::StepForm;
 use labsim_yaml::Located;
@@ -35,6 +36,11 @@ pub(crate) struct ScenarioFile {
     /// RADIUS servers. A list, or a mapping with names that other files can change them by.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) radius_servers: RadiusServersForm,
+    /// Programs that run in nodes beside the steps, by name. A file with `processes` is code: it
+    /// runs programs with labsim's rights, which on a root machine are root's. Read it before you
+    /// run it.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) processes: Table<Located<ProcessFields>>,
     /// What is done, in this order. The key is the step's name.
     pub(crate) steps: Table<Located<StepForm>>,
     /// Conversations by name, for `exchange` to point at: a row for each packet, in order.

@@ -2,6 +2,7 @@
 
 use super::forms::Texts;
 use super::lenient::or_default;
+use super::processes::RunFields;
 use labsim_yaml::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,6 +21,9 @@ pub(crate) enum StepForm {
     RadiusAccounting(Box<RadiusAccountingFields>),
     /// A RADIUS Status-Server request (RFC 5997).
     RadiusStatus(Box<RadiusStatusFields>),
+    /// Runs a program in a node, to its end. Like `processes`, it makes the file code: the program
+    /// runs with labsim's rights.
+    Run(Box<RunFields>),
     /// Kills a load balancer's forwarder: its flows are forgotten.
     KillForwarder(ForwarderFields),
     /// Starts a load balancer's forwarder again, and waits until it takes packets.

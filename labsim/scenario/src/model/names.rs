@@ -61,6 +61,12 @@ name!(
     60,
     "step name"
 );
+name!(
+    /// A process of a scenario; it names a file, so it holds no separator.
+    ProcessName,
+    60,
+    "process name"
+);
 
 fn check(what: &str, text: &str, max: usize) -> Result<(), String> {
     let first_ok = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());

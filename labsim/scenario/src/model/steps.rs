@@ -1,6 +1,6 @@
 //! What a scenario does.
 
-use super::{NodeName, Secret, StepName};
+use super::{NodeName, Run, Secret, StepName};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub enum StepAction {
     },
     /// A RADIUS request.
     Radius(RadiusRequest),
+    /// Runs a program to its end.
+    Run(Box<Run>),
     /// Kills the forwarder of a load balancer: its flows are forgotten.
     KillForwarder {
         /// The load balancer.

@@ -131,6 +131,7 @@ impl<'a> Context<'a> {
                 kind: ServerKind::Radius,
             }),
             StepAction::Resume { .. }
+            | StepAction::Run(_)
             | StepAction::KillForwarder { .. }
             | StepAction::StartForwarder { .. }
             | StepAction::AwaitCounter { .. } => None,

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::exchange::exchange;
 use super::forwarders::{counter, load_balancer};
+use super::processes::program_step;
 use super::topology::REAL_SERVER;
 use super::{Report, address, frames};
 use crate::file::{
@@ -87,7 +88,11 @@ fn answer(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Option<Check> {
-    let step = context.step(check.value.step.as_ref(), check.span, report);
+    let program = program_step(check.value.step.as_ref(), context);
+    if let (Some(text), Some(_)) = (&check.value.source, &program) {
+        report.at(text.span, "a program's end has no source; leave it out, and count `frames`");
+    }
+    let step = program.or_else(|| context.step(check.value.step.as_ref(), check.span, report));
     let result = match check.value.result {
         LoginResultWord::Pass => LoginResult::Pass,
         LoginResultWord::Fail => LoginResult::Fail,

@@ -4,6 +4,7 @@ use super::context::{Context, World};
 use super::expectations::expectations;
 use super::load_balancers::load_balancers;
 use super::lookup::{Lookup, Vips};
+use super::processes::{distinct, processes};
 use super::radius_servers::radius_servers;
 use super::real_servers::real_servers;
 use super::steps::{Servers, steps};
@@ -11,8 +12,8 @@ use super::tacacs_servers::tacacs_servers;
 use super::{Report, Resolved};
 use crate::file::ScenarioFile;
 use crate::model::{
-    Expectation, LoadBalancer, NodeName, RadiusServer, RealServer, Scenario, ScenarioName, Step,
-    TacacsServer, Topology,
+    Expectation, LoadBalancer, NodeName, Process, RadiusServer, RealServer, Scenario, ScenarioName,
+    Step, TacacsServer, Topology,
 };
 use std::collections::BTreeMap;
 
@@ -33,6 +34,7 @@ pub(crate) struct Parts {
     real_servers: BTreeMap<NodeName, RealServer>,
     tacacs_servers: BTreeMap<NodeName, TacacsServer>,
     radius_servers: BTreeMap<NodeName, RadiusServer>,
+    processes: Vec<Process>,
     steps: Vec<Step>,
     expectations: Vec<Expectation>,
 }
@@ -47,6 +49,7 @@ impl Parts {
             real_servers: self.real_servers,
             tacacs_servers: self.tacacs_servers,
             radius_servers: self.radius_servers,
+            processes: self.processes,
             steps: self.steps,
             expectations: self.expectations,
         }
@@ -75,6 +78,8 @@ pub(crate) fn scenario(
         radius_secrets: &radius_secrets,
     };
     let (steps, names) = steps(&file.steps, &servers, &lookup, report);
+    let processes = processes(&file.processes, &lookup, report);
+    distinct(&file.processes, &names, report);
     let world = World {
         lookup: &lookup,
         steps: &steps,
@@ -86,5 +91,13 @@ pub(crate) fn scenario(
     };
     let context = Context::new(file, world, report);
     let expectations = expectations(file, context, report);
-    Parts { load_balancers, real_servers, tacacs_servers, radius_servers, steps, expectations }
+    Parts {
+        load_balancers,
+        real_servers,
+        tacacs_servers,
+        radius_servers,
+        processes,
+        steps,
+        expectations,
+    }
 }

@@ -4,7 +4,7 @@ use super::forwarders::{Forwarders, await_counter};
 use super::lookup::{Lookup, Vips};
 use super::tacacs_login::{resume, tacacs_login};
 use super::tacacs_servers::SECRET;
-use super::{Report, radius};
+use super::{Report, processes, radius};
 use crate::file::{StepForm, Table};
 use crate::model::{LoadBalancer, NodeName, Secret, Step, StepName};
 use labsim_yaml::{Located, Span};
@@ -31,6 +31,8 @@ pub(super) struct Servers<'a> {
 pub(super) struct Known {
     pub(super) name: StepName,
     pub(super) asks: bool,
+    /// Whether it runs a program, so that they can speak of how it ended.
+    pub(super) runs: bool,
 }
 
 /// Resolves all steps. A step with a mistake is left out, but its name is known.
@@ -60,6 +62,7 @@ pub(super) fn steps(
             StepForm::RadiusLogin(fields) => radius::login(fields, &asker, report),
             StepForm::RadiusAccounting(fields) => radius::accounting(fields, &asker, report),
             StepForm::RadiusStatus(fields) => radius::status(fields, &asker, report),
+            StepForm::Run(fields) => processes::run(fields, lookup, report),
             StepForm::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
             StepForm::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
             StepForm::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
@@ -71,11 +74,13 @@ pub(super) fn steps(
             | StepForm::RadiusAccounting(_)
             | StepForm::RadiusStatus(_) => true,
             StepForm::Resume(_)
+            | StepForm::Run(_)
             | StepForm::KillForwarder(_)
             | StepForm::StartForwarder(_)
             | StepForm::AwaitCounter(_) => false,
         };
-        names.push(Known { name: name.clone(), asks });
+        let runs = matches!(form.value, StepForm::Run(_));
+        names.push(Known { name: name.clone(), asks, runs });
         steps.extend(action.map(|action| Step { name, action }));
     }
     (steps, names)
