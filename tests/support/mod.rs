@@ -91,7 +91,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    fn of(output: io::Result<Output>) -> Self {
+    pub(crate) fn of(output: io::Result<Output>) -> Self {
         let output = output.unwrap();
         Self {
             code: output.status.code(),
