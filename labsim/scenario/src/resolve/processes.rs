@@ -31,7 +31,7 @@ pub(super) fn processes(
         let process = process(key.span, &fields.value, lookup, report);
         let Some((name, process)) = name.zip(process) else { continue };
         number += process.nodes.len();
-        if !report.limit(key.span, number, PROCESSES, "process") {
+        if !report.limit(key.span, number, PROCESSES, "program") {
             break;
         }
         processes.push(Process { name, ..process });

@@ -15,7 +15,7 @@ const FILES: usize = 64;
 /// Longest argument and longest variable in bytes: execve(2) takes 128 KiB each.
 const ARGUMENT: usize = 64 << 10;
 /// All files together in bytes.
-const ALL_FILES: usize = 1 << 20;
+const ALL_FILES: usize = 512 << 10;
 /// Longest path of a file, and longest name in it, in bytes.
 const PATH: usize = 255;
 /// Longest name of a variable or a package.
@@ -96,13 +96,13 @@ impl Written<'_> {
             report.limit(key.span, self.files.len(), FILES, "file");
         }
         for (key, content) in self.files.iter().take(FILES) {
+            let before = total;
             total += content.len();
-            if total > ALL_FILES {
+            if before <= ALL_FILES && total > ALL_FILES {
                 report.at(
                     content.span,
                     format!("the files have more than {ALL_FILES} bytes together; write less"),
                 );
-                break;
             }
             let Some(path) = report.take(key.span, of_file(key)) else { continue };
             if let Some(other) =
