@@ -166,6 +166,7 @@ fn a_step_has_the_exit_code_that_is_wanted_or_fails() {
     let case = Case::new("echo go; sleep 1000", "echo 'no such luck'; exit 3");
     let ended = case.run().exits(1);
     ended.says("sh ended with exit code 3, and 0 was wanted").says("no such luck");
+    assert!(!ended.stdout.contains("packet of the client"), "whose packets are whose is unknown");
     case.desk.edit("scenarios/case.yaml", "run: {", "run: {exit: 3, ");
     case.desk.labsim(&["run", "scenarios/case.yaml"]).exits(0);
     let case = Case::new("echo go; sleep 1000", "sleep 1000");
