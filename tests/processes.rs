@@ -169,6 +169,8 @@ fn a_step_has_the_exit_code_that_is_wanted_or_fails() {
     assert!(!ended.stdout.contains("packet of the client"), "whose packets are whose is unknown");
     case.desk.edit("scenarios/case.yaml", "run: {", "run: {exit: 3, ");
     case.desk.labsim(&["run", "scenarios/case.yaml"]).exits(0);
+    let case = Case::new("echo go; sleep 1000", "kill -9 $$");
+    case.run().exits(1).says("sh ended with exit code 137 (signal 9 or its own), and 0 was wanted");
     let case = Case::new("echo go; sleep 1000", "sleep 1000");
     case.run_with("run: {", "run: {timeout: 0.2, ").exits(1).says("had not ended after 200ms");
 }

@@ -7,6 +7,8 @@
 mod folder;
 mod household;
 
+pub(super) use folder::TemporaryFolder as Temporary;
+
 use super::{Child, bind_to_labsim};
 use crate::lab::Node;
 use folder::{Files, TemporaryFolder};
@@ -72,13 +74,9 @@ impl Child {
             let _ = killpg(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM);
         }
     }
-}
 
-impl Child {
     /// Kills the process and its group, without waiting; its handle still does that.
     pub fn kill_group(&self) {
         self.tracked.kill();
     }
 }
-
-pub(super) use folder::TemporaryFolder as Temporary;
