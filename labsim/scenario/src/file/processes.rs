@@ -50,7 +50,7 @@ pub(crate) struct ReadyFields {
     /// Once it has printed a line that holds this text.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) line: Option<Located<String>>,
-    /// `true`: once it has ended, with exit code 0. What it leaves running goes on.
+    /// `true`: once it has ended, with exit code 0. What it leaves running ends with it.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) exit: Option<Located<bool>>,
 }

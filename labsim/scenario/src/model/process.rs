@@ -63,6 +63,6 @@ pub enum Readiness {
     Udp(u16),
     /// It has printed a line that holds this.
     Line(String),
-    /// It has ended, with exit code 0: what it leaves running goes on.
+    /// It has ended, with exit code 0: what it leaves running ends with it.
     Exit,
 }
