@@ -33,8 +33,15 @@ impl Copies {
     fn new(count: usize) -> Self {
         let dir = tempfile::tempdir().expect("a folder for copies");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for folder in ["topologies", "scenarios", "eight"] {
+        for folder in ["topologies", "scenarios", "scenarios/parts", "eight", "eight/parts"] {
             fs::create_dir(dir.path().join(folder)).expect("a folder");
+        }
+        for part in fs::read_dir(root.join("scenarios/parts")).expect("the parts") {
+            let part = part.expect("a part").path();
+            for folder in ["scenarios/parts", "eight/parts"] {
+                let to = dir.path().join(folder).join(part.file_name().expect("a file's name"));
+                fs::copy(&part, to).expect("a part");
+            }
         }
         let topology = "topologies/one-arm-routed.yaml";
         fs::copy(root.join(topology), dir.path().join(topology)).expect("the topology");
