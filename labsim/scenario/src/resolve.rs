@@ -19,6 +19,7 @@ mod real_servers;
 mod routes;
 mod rows;
 mod scenario;
+mod servers;
 mod snat;
 mod steps;
 mod subnets;

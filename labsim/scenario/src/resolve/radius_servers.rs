@@ -2,11 +2,11 @@
 
 use super::Report;
 use super::lookup::Lookup;
-use super::tacacs_servers::{SECRET, clients, port, users};
+use super::servers::{SECRET, Servers, clients, port, users};
 use crate::file::RadiusServerFields;
 use crate::model::{LoadBalancer, NodeName, RadiusServer, Secret};
-use labsim_yaml::{Located, Span};
-use std::collections::{BTreeMap, HashMap};
+use labsim_yaml::Located;
+use std::collections::BTreeMap;
 
 /// Longest user name: an attribute has 253 bytes of value (RFC 2865, section 5).
 pub(super) const USER: usize = 253;
@@ -23,31 +23,13 @@ pub(super) fn radius_servers(
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> (BTreeMap<NodeName, RadiusServer>, Vec<Secret>) {
-    let (mut all, mut seen, mut secrets) = (BTreeMap::new(), HashMap::new(), Vec::new());
+    let mut servers = Servers::new("RADIUS", load_balancers, lookup);
     for fields in list {
         let server = server(&fields.value, report);
-        // A secret that is missing has been reported.
-        if fields.value.secret.span != Span::default() {
-            secrets.push(server.secret.clone());
-        }
-        for node in lookup.nodes(&fields.value.nodes, report) {
-            let (name, place) = (node.value, node.span);
-            if let Some(first) = seen.insert(name.clone(), place) {
-                let line = report.line(first, place);
-                report
-                    .at(place, format!("`{name}` runs a RADIUS server already ({line}); keep one"));
-                continue;
-            }
-            if load_balancers.contains_key(&name) {
-                report.at(
-                    place,
-                    format!("`{name}` is a load balancer; run the server in another node"),
-                );
-            }
-            all.insert(name, server.clone());
-        }
+        let secret = (&fields.value.secret, server.secret.clone());
+        servers.add(&fields.value.nodes, server, secret, report);
     }
-    (all, secrets)
+    servers.finish()
 }
 
 fn server(fields: &RadiusServerFields, report: &mut Report<'_>) -> RadiusServer {

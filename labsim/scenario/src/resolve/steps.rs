@@ -2,8 +2,8 @@
 
 use super::forwarders::{Forwarders, await_counter};
 use super::lookup::{Lookup, Vips};
+use super::servers::SECRET;
 use super::tacacs_login::{resume, tacacs_login};
-use super::tacacs_servers::SECRET;
 use super::{Report, processes, radius};
 use crate::file::{StepForm, Table};
 use crate::model::{LoadBalancer, NodeName, Secret, Step, StepName};
