@@ -141,11 +141,11 @@ impl Steps {
             attempt.ok_or_else(|| Fault::Broken(format!("there is no login `{login}`")))?;
         let Some(paused) = self.paused.remove(login) else {
             let detail = format!("the login `{login}` had ended before: {}", attempt.detail);
-            return Ok(Outcome::done(words::word(attempt.result), detail));
+            return Ok(Outcome::done(attempt.result.word(), detail));
         };
         paused.resume(attempt).await;
         let detail = format!("the login `{login}` went on: {}", attempt.detail);
-        Ok(Outcome::done(words::word(attempt.result), detail))
+        Ok(Outcome::done(attempt.result.word(), detail))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::frames::SHOWN;
 use crate::observe::Attempt;
 use crate::ruling::{Case, Ruling};
-use crate::words::{attempt as noun, count, did, duration, word};
+use crate::words::{attempt as noun, count, did, duration};
 use labsim_scenario::model::{Direction, LoginResult, StepName};
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -21,8 +21,8 @@ pub(crate) fn answer(
     let what = noun(case.step(step));
     let planned = case.planned(step);
     let mut expected = match planned {
-        1 => format!("the {what} `{step}` ends with {}", word(result)),
-        all => format!("all {all} {what}s of the step `{step}` end with {}", word(result)),
+        1 => format!("the {what} `{step}` ends with {}", result.word()),
+        all => format!("all {all} {what}s of the step `{step}` end with {}", result.word()),
     };
     if let Some(source) = source {
         expected += &format!(", and every answer that the client gets comes from {source}");
@@ -71,15 +71,15 @@ pub(crate) fn answer(
 /// How all of them ended, in figures.
 fn ended(what: &str, attempts: &[Attempt], planned: usize, wanted: LoginResult) -> Vec<String> {
     if let ([only], 1) = (attempts, planned) {
-        let (result, after) = (word(only.result), duration(only.duration_ns));
+        let (result, after) = (only.result.word(), duration(only.duration_ns));
         return vec![format!("the {what} ended with {result} after {after}: {}", only.detail)];
     }
     let all = attempts.len();
     let mut results: BTreeMap<&str, (LoginResult, usize)> = BTreeMap::new();
     for attempt in attempts {
-        results.entry(word(attempt.result)).or_insert((attempt.result, 0)).1 += 1;
+        results.entry(attempt.result.word()).or_insert((attempt.result, 0)).1 += 1;
     }
-    let as_wanted = results.remove(word(wanted)).map_or(0, |(_, number)| number);
+    let as_wanted = results.remove(wanted.word()).map_or(0, |(_, number)| number);
     let mut sentence = format!("{as_wanted} of {planned} {what}s {}", did(wanted, as_wanted));
     for (result, number) in results.values() {
         sentence += &format!(", {number} {}", did(*result, *number));
@@ -106,7 +106,7 @@ fn told(what: &str, attempts: &[Attempt], which: impl Fn(&Attempt) -> bool) -> V
         .iter()
         .take(TOLD)
         .map(|(place, attempt)| {
-            let (result, after) = (word(attempt.result), duration(attempt.duration_ns));
+            let (result, after) = (attempt.result.word(), duration(attempt.duration_ns));
             let name = name(what, attempt, *place);
             format!("{name} ended with {result} after {after}: {}", attempt.detail)
         })

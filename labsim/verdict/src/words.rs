@@ -22,18 +22,6 @@ pub(crate) fn duration(ns: u64) -> String {
     }
 }
 
-/// A result in the words of a scenario file.
-pub(crate) fn word(result: LoginResult) -> &'static str {
-    match result {
-        LoginResult::Pass => "pass",
-        LoginResult::Fail => "fail",
-        LoginResult::Error => "error",
-        LoginResult::Refused => "refused",
-        LoginResult::Timeout => "timeout",
-        LoginResult::Paused => "paused",
-    }
-}
-
 /// What so many did: `passed`, `were refused`.
 pub(crate) fn did(result: LoginResult, number: usize) -> &'static str {
     match result {

@@ -16,18 +16,6 @@ const RESULTS: [LoginResult; 6] = [
     LoginResult::Paused,
 ];
 
-/// A result in the words of a scenario file.
-pub(super) fn word(result: LoginResult) -> &'static str {
-    match result {
-        LoginResult::Pass => "pass",
-        LoginResult::Fail => "fail",
-        LoginResult::Error => "error",
-        LoginResult::Refused => "refused",
-        LoginResult::Timeout => "timeout",
-        LoginResult::Paused => "paused",
-    }
-}
-
 /// What a step does.
 pub(super) fn what(action: &StepAction) -> String {
     match action {
@@ -88,18 +76,18 @@ fn method_name(method: LoginMethod) -> &'static str {
 /// How a step went: one attempt in its own words, several in figures.
 pub(super) fn of_attempts(attempts: Vec<Attempt>, what: &str) -> Outcome {
     if let [only] = attempts.as_slice() {
-        let (result, detail) = (word(only.result).to_owned(), only.detail.clone());
+        let (result, detail) = (only.result.word().to_owned(), only.detail.clone());
         return Outcome { attempts, result, detail };
     }
     let counts = RESULTS
         .map(|result| (result, attempts.iter().filter(|attempt| attempt.result == result).count()));
     let counts: Vec<_> = counts.into_iter().filter(|(_, number)| *number > 0).collect();
     let result = match counts.as_slice() {
-        [(result, _)] => word(*result),
+        [(result, _)] => result.word(),
         _ => "mixed",
     };
     let told: Vec<String> =
-        counts.iter().map(|(result, number)| format!("{number} {}", word(*result))).collect();
+        counts.iter().map(|(result, number)| format!("{number} {}", result.word())).collect();
     let detail = format!("{} {what}s: {}; {}", attempts.len(), told.join(", "), times(&attempts));
     Outcome { result: result.to_owned(), detail, attempts }
 }

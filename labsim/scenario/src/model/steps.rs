@@ -156,3 +156,18 @@ pub enum LoginResult {
     /// It paused, and nothing resumed it.
     Paused,
 }
+
+impl LoginResult {
+    /// The word of a scenario file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Error => "error",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Paused => "paused",
+        }
+    }
+}
