@@ -52,6 +52,7 @@ fn virtual_server(server: &VirtualServer) -> (String, forwarder::VirtualServer) 
             }
         },
         fastl4: fastl4(&server.fastl4),
+        persistence: forwarder::Persistence::None,
     };
     (server.name.clone(), config)
 }
@@ -73,10 +74,11 @@ fn pool(pool: &Pool) -> (String, forwarder::Pool) {
                 forwarder::Profile::Gre(forwarder::Gre { key, checksum })
             }
         },
+        load_balancing_mode: forwarder::LoadBalancingMode::RoundRobin,
         members: pool
             .members
             .iter()
-            .map(|Member { address, port }| SocketAddr::new(*address, *port))
+            .map(|Member { address, port }| SocketAddr::new(*address, *port).into())
             .collect(),
     };
     (pool.name.clone(), config)
