@@ -118,8 +118,8 @@ fn a_counter_that_does_not_exist_is_told() {
 #[test]
 fn a_load_balancer_that_stays_dead_ends_the_session_and_the_run_goes_on_to_its_verdict() {
     let desk = Desk::new();
-    let fault = "steps: {login: {tacacs_login: {timeout: 1}}, start: null}\n\
-        expect: {picked_up: null}\n";
+    let fault = "steps: {login: {tacacs_login: {timeout: 1}}, second: null, start: null, \
+        resume_second: null}\nexpect: {second: null, picked_up: null}\n";
     let path = desk.over("fault", "failover", fault);
     let ended = desk.labsim(&["run", &path]).exits(1);
     ended.says("the login did not survive the load balancer's death");
@@ -128,8 +128,8 @@ fn a_load_balancer_that_stays_dead_ends_the_session_and_the_run_goes_on_to_its_v
 #[test]
 fn a_login_that_nobody_resumes_stays_paused() {
     let desk = Desk::new();
-    let fault = "steps: {kill: null, start: null, resume: null}\n\
-        expect:\n  login: {answer: {result: paused}}\n  client_seen: null\n  \
+    let fault = "steps: {second: null, kill: null, start: null, resume_second: null, \
+        resume: null}\nexpect:\n  login: {answer: {result: paused}}\n  second: null\n  client_seen: null\n  \
         pool_answers: null\n  picked_up: null\n";
     let path = desk.over("paused", "failover", fault);
     desk.labsim(&["run", &path]).exits(0).says("it waits where the server asked for the password");

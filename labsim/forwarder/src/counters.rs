@@ -33,6 +33,9 @@ pub struct Counters {
     pub members: BTreeMap<String, BTreeMap<String, MemberCounters>>,
     /// The flow table.
     pub flows: FlowCounters,
+    /// Persistence.
+    #[serde(default)]
+    pub persistence: PersistenceCounters,
     /// Source address translation.
     #[serde(default)]
     pub snat: SnatCounters,
@@ -100,6 +103,24 @@ pub struct FlowCounters {
     /// Ended because a SYN was followed by nothing for the handshake timeout.
     pub handshake_timed_out: u64,
     /// Half-open flows that gave way to newer ones because the table was full.
+    pub evicted: u64,
+}
+
+/// Persistence's counters, over all virtual servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersistenceCounters {
+    /// Clients that are remembered at this moment.
+    pub entries: u64,
+    /// Clients whose member was noted down.
+    pub recorded: u64,
+    /// Flows that went to their client's member.
+    pub hits: u64,
+    /// Flows that went to another, because that one took no new flows; it is the client's from then
+    /// on.
+    pub moved: u64,
+    /// Clients that were forgotten because no flow of theirs began for the timeout.
+    pub expired: u64,
+    /// Clients that were forgotten because the table was full.
     pub evicted: u64,
 }
 

@@ -21,7 +21,9 @@ use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounte
 use crate::flow;
 use crate::limit::Limit;
 use crate::neighbour::{self, Due, NeighbourId, WaitingQueue};
+use crate::persistence;
 use crate::port::Routes;
+use crate::scheduler::Scheduler;
 use crate::snat;
 use crate::{FastL4, Instant, Outcome, Port, Transmit};
 use encapsulate::{Encapsulator, Path};
@@ -30,7 +32,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
-/// Flows that one [`Engine::tick`] forgets at most, so that packets are not kept waiting.
+/// Flows, and clients that persist, that one [`Engine::tick`] forgets at most, so that packets are not kept waiting.
 const EXPIRY_BUDGET: usize = 1024;
 
 /// A load balancer on one interface.
@@ -46,6 +48,7 @@ pub struct Engine {
     pools: Vec<Pool>,
     members: Vec<Member>,
     flows: flow::Table,
+    persistence: persistence::Table,
     snat: snat::Table,
     neighbours: neighbour::Table,
     waiting: WaitingQueue,
@@ -107,8 +110,9 @@ enum Source {
 struct Pool {
     name: String,
     members: Range<usize>,
-    /// Whose turn it is, counted from the pool's first member.
-    turn: usize,
+    scheduler: Scheduler,
+    /// As many changes among neighbours the scheduler was told of.
+    neighbours_seen: u64,
 }
 
 #[derive(Debug)]
@@ -157,25 +161,25 @@ impl Engine {
     }
 
     /// Does what is due by `now`: asks neighbours, gives up on those that do not answer, forgets
-    /// flows. Call it once at the start and then when [`Self::next_deadline`] has come; earlier
+    /// flows and clients that persist. Call it once at the start and then when [`Self::next_deadline`] has come; earlier
     /// and more often does no harm.
     pub fn tick(&mut self, now: Instant, tx: &mut impl Transmit) {
         self.ask_neighbours(now, tx);
-        let Self { flows, snat, servers, members, flow_counters, .. } = self;
+        let Self { flows, snat, servers, pools, members, flow_counters, .. } = self;
         flows.expire(now, EXPIRY_BUDGET, |id, flow, why| {
             snat.release(id);
             *transport::expired(flow_counters, why) += 1;
-            servers[usize::from(flow.server)].counters.flows -= 1;
-            members[usize::from(flow.member)].counters.flows -= 1;
+            select::ended(servers, pools, members, flow);
         });
+        self.persistence.expire(now, EXPIRY_BUDGET);
     }
 
     /// When [`Self::tick`] next has something to do, or `None` if nothing is waited for. It may
     /// have passed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let flows = self.flows.next_deadline();
-        flows.into_iter().chain(self.neighbours.next_deadline()).min()
+        let (flows, clients) = (self.flows.next_deadline(), self.persistence.next_deadline());
+        flows.into_iter().chain(clients).chain(self.neighbours.next_deadline()).min()
     }
 
     fn ask_neighbours(&mut self, now: Instant, tx: &mut impl Transmit) {

@@ -50,6 +50,21 @@ impl Key {
         self.protocol
     }
 
+    /// Upper and lower half.
+    pub(crate) const fn source(&self) -> [u64; 2] {
+        self.source
+    }
+
+    /// Upper and lower half.
+    pub(crate) const fn destination(&self) -> [u64; 2] {
+        self.destination
+    }
+
+    /// The source's in the upper half, the destination's in the lower.
+    pub(crate) const fn ports(&self) -> u32 {
+        self.ports
+    }
+
     /// Source and destination, if they are IPv4's.
     pub(crate) fn ends(&self) -> Option<(SocketAddrV4, SocketAddrV4)> {
         let source = SocketAddrV4::new(v4(self.source)?, (self.ports >> 16) as u16);

@@ -9,18 +9,21 @@ mod flow;
 mod limit;
 mod neighbour;
 mod outcome;
+mod persistence;
 mod port;
+mod scheduler;
 mod snat;
 mod time;
 mod transmit;
 
 pub use config::{
-    Config, FastL4, Gre, IpProtocol, Limits, OuterSource, Pool, Problem, Profile, SnatPorts,
-    SourceTranslation, VirtualServer,
+    Config, FastL4, Gre, IpProtocol, Limits, LoadBalancingMode, Maglev, MaglevHash, Member,
+    OuterSource, Persistence, Pool, Problem, Profile, SnatPorts, SourceAddress, SourceTranslation,
+    VirtualServer,
 };
 pub use counters::{
-    AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, ServerCounters,
-    SnatCounters, Tally,
+    AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, PersistenceCounters,
+    ServerCounters, SnatCounters, Tally,
 };
 pub use engine::{Engine, Takes};
 pub use outcome::Outcome;

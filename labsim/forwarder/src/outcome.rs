@@ -85,7 +85,8 @@ pub enum Outcome {
     SnatPortsExhausted,
     /// The flow table is full of established flows.
     FlowTableFull,
-    /// Every member's next hop is unreachable; TCP is answered with RST.
+    /// No member takes new flows: each has an unreachable next hop or the ratio 0; TCP is answered
+    /// with RST.
     NoMemberReachable,
     /// No route to the member.
     NoRoute,

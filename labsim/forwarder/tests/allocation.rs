@@ -6,7 +6,10 @@
 
 mod support;
 
-use labsim_forwarder::{Gre, Outcome, Profile, SnatPorts, SourceTranslation, Transmit};
+use labsim_forwarder::{
+    Gre, LoadBalancingMode, Maglev, Outcome, Persistence, Profile, SnatPorts, SourceAddress,
+    SourceTranslation, Transmit,
+};
 use labsim_wire::{EmitError, icmpv4, protocol};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::Ipv4Addr;
@@ -57,6 +60,7 @@ impl Transmit for Buffer {
 fn no_packet_makes_the_engine_allocate() {
     without_translation();
     with_translation();
+    in_every_mode();
 }
 
 /// Ports taken, kept, given back and exhausted; answers, errors about them, and strays.
@@ -117,6 +121,63 @@ fn with_translation() {
     }
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
     assert!(tx.frames > 300 * 40);
+}
+
+/// Members chosen, clients remembered, pushed out and forgotten; a member fails and comes back.
+fn in_every_mode() {
+    for mode in [
+        LoadBalancingMode::RoundRobin,
+        LoadBalancingMode::Ratio,
+        LoadBalancingMode::LeastConnections,
+        LoadBalancingMode::RatioLeastConnections,
+        LoadBalancingMode::Maglev(Maglev::default()),
+    ] {
+        let mut config = config();
+        config.limits.flows = 100;
+        config.limits.persistence_entries = 20;
+        config.pools.get_mut("pool").unwrap().load_balancing_mode = mode;
+        let rule = SourceAddress { timeout: 1, prefix_length: None };
+        let server = config.virtual_servers.get_mut("tcp").unwrap();
+        server.persistence = Persistence::SourceAddress(rule);
+        let frames: Vec<Vec<u8>> = (0..2000u16)
+            .map(|n| {
+                // Ten that come again and again among a thousand that come once.
+                let last = if n % 2 == 0 { n % 20 } else { n };
+                let source = Ipv4Addr::from_bits(0xc0a8_0000 | u32::from(last));
+                let destination = if n % 3 == 0 { NEAR_VIP } else { VIP };
+                Tcp { source, source_port: n, destination, ..tcp(SYN) }.frame()
+            })
+            .collect();
+        let reply = arp_reply();
+        let mut bench = Bench::unresolved(&config, &routes());
+        let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        // Nobody answers for all members, and then somebody does.
+        for _ in 0..6 {
+            bench.engine.tick(bench.now, &mut tx);
+            bench.engine.process(bench.now, &frames[1], &mut tx);
+            bench.now = bench.now.after(Duration::from_secs(1));
+        }
+        bench.engine.process(bench.now, &reply, &mut tx);
+        let mut forwarded = 0;
+        for frame in &frames {
+            let outcome = bench.engine.process(bench.now, frame, &mut tx);
+            forwarded += usize::from(outcome == Outcome::Forwarded);
+            bench.now = bench.now.after(Duration::from_millis(20));
+            if bench.engine.next_deadline().is_some_and(|due| due <= bench.now) {
+                bench.engine.process(bench.now, &reply, &mut tx);
+                bench.engine.tick(bench.now, &mut tx);
+            }
+        }
+        bench.now = bench.now.after(Duration::from_secs(2));
+        bench.engine.tick(bench.now, &mut tx);
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{mode:?}");
+        assert_eq!(forwarded, frames.len(), "{mode:?}");
+        let counters = bench.counters();
+        assert!(counters.outcomes["no_member_reachable"].packets > 0);
+        let clients = counters.persistence;
+        assert!(clients.hits > 0 && clients.evicted > 0 && clients.expired > 0, "{clients:?}");
+    }
 }
 
 fn without_translation() {

@@ -221,7 +221,7 @@ fn what_cannot_work_is_refused_in_sentences() {
     let near = config.virtual_servers.get_mut("near").unwrap();
     near.destination = address("[2001:db8::1]:49");
     let pool = config.pools.get_mut("pool").unwrap();
-    pool.members = vec![address("10.1.1.51:49"), address("10.1.1.51:49"), address("0.0.0.0:1")];
+    pool.members = ["10.1.1.51:49", "10.1.1.51:49", "0.0.0.0:1"].map(support::member).to_vec();
     let mut empty = pool.clone();
     empty.members.clear();
     config.pools.insert("empty".to_owned(), empty);

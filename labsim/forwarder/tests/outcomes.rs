@@ -318,7 +318,7 @@ fn another_member_port_is_written_into_the_packet_and_its_checksum() {
         for server in config.virtual_servers.values_mut() {
             server.translate_port = translate_port;
         }
-        config.pools.get_mut("pool").unwrap().members = vec![address("10.1.1.51:4949")];
+        config.pools.get_mut("pool").unwrap().members = vec![member("10.1.1.51:4949")];
         let mut bench = Bench::new(&config);
         assert_eq!(bench.feed(&Tcp { data: 7, ..tcp(SYN) }.frame()), Outcome::Forwarded);
         let sent = bench.take_one();
@@ -340,7 +340,7 @@ fn another_member_port_is_written_into_the_packet_and_its_checksum() {
 #[test]
 fn a_datagram_without_a_checksum_stays_without_one() {
     let mut config = config();
-    config.pools.get_mut("pool").unwrap().members = vec![address("10.1.1.51:4949")];
+    config.pools.get_mut("pool").unwrap().members = vec![member("10.1.1.51:4949")];
     let mut bench = Bench::new(&config);
     let mut frame = udp(9, 49, b"payload");
     frame[40..42].fill(0);

@@ -9,6 +9,7 @@ use labsim_forwarder::{Config, Outcome, OuterSource};
 use labsim_wire::checksum::ChecksumState;
 use labsim_wire::{arp, ethernet, icmpv4, ipv4, protocol, tcp as wire_tcp, udp as wire_udp};
 use proptest::prelude::*;
+use std::net::SocketAddr;
 use std::time::Duration;
 use support::*;
 
@@ -132,7 +133,7 @@ proptest! {
     #[test]
     fn port_translation_keeps_every_checksum(data in 0..200usize, port in 1..=u16::MAX) {
         let mut config = config();
-        config.pools.get_mut("pool").unwrap().members = vec![([10, 1, 1, 51], port).into()];
+        config.pools.get_mut("pool").unwrap().members = vec![SocketAddr::from(([10, 1, 1, 51], port)).into()];
         let mut bench = Bench::new(&config);
         bench.feed(&Tcp { data, ..tcp(SYN) }.frame());
         bench.feed(&udp(9, 49, &vec![3; data]));

@@ -9,7 +9,7 @@ use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile, SnatPorts, So
 use labsim_wire::checksum::{AddressPair, ChecksumState};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{icmpv4, ipv4, protocol, tcp as wire_tcp, udp as wire_udp};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 use support::*;
 
@@ -25,7 +25,7 @@ fn translating(address: bool, source: SourceTranslation) -> Config {
     let mut config = config();
     let pool = config.pools.get_mut("pool").unwrap();
     pool.profile = Profile::None;
-    pool.members = vec![(MEMBER, 4900).into()];
+    pool.members = vec![SocketAddr::from((MEMBER, 4900)).into()];
     for server in config.virtual_servers.values_mut() {
         server.translate_address = address;
         server.source_address_translation = source.clone();
@@ -156,7 +156,7 @@ fn every_way_has_its_bytes() {
         let mut config = translating(address, source);
         let pool = config.pools.get_mut("pool").unwrap();
         pool.profile = profile;
-        pool.members = vec![(MEMBER, port).into()];
+        pool.members = vec![SocketAddr::from((MEMBER, port)).into()];
         let mut bench = Bench::new(&config);
         assert_eq!(bench.feed(&tcp(SYN).frame()), Outcome::Forwarded, "{name}");
         let sent = bench.take_one();

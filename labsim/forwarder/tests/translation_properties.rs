@@ -20,17 +20,13 @@ fn translating(profile: Profile, source: SourceTranslation, address: bool) -> Co
     let mut config = config();
     let pool = config.pools.get_mut("pool").unwrap();
     pool.profile = profile;
-    pool.members = vec![address_of([10, 1, 1, 51], 4900), address_of([10, 1, 1, 52], 49)];
+    pool.members = ["10.1.1.51:4900", "10.1.1.52:49"].map(member).to_vec();
     for server in config.virtual_servers.values_mut() {
         server.translate_address = address;
         server.source_address_translation = source.clone();
     }
     config.snat_ports = SnatPorts { first: 61_000, last: 61_006 };
     config
-}
-
-fn address_of(ip: [u8; 4], port: u16) -> std::net::SocketAddr {
-    (Ipv4Addr::from(ip), port).into()
 }
 
 fn any_config() -> impl Strategy<Value = Config> {

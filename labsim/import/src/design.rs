@@ -34,6 +34,23 @@ pub(crate) struct Virtual {
     pub(crate) translate_port: bool,
     pub(crate) snat: Snat,
     pub(crate) fastl4: FastL4,
+    pub(crate) persistence: Option<Persistence>,
+}
+
+/// Persistence by source address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Persistence {
+    /// Seconds, 1 to 86 400.
+    pub(crate) timeout: u32,
+    /// 1 to 32; without it the whole address.
+    pub(crate) prefix_length: Option<u8>,
+}
+
+/// F5's defaults, which are labsim's.
+impl Default for Persistence {
+    fn default() -> Self {
+        Self { timeout: 180, prefix_length: None }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +101,30 @@ pub(crate) struct Pool {
     /// In its vendor's words, such as `ltm pool p_web`.
     pub(crate) what: String,
     pub(crate) encapsulation: Encapsulation,
+    pub(crate) balancing: Balancing,
     pub(crate) members: Vec<Member>,
+}
+
+/// Which member gets a new flow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Balancing {
+    #[default]
+    RoundRobin,
+    Ratio,
+    LeastConnections,
+    RatioLeastConnections,
+}
+
+impl Balancing {
+    /// As labsim writes it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Ratio => "ratio",
+            Self::LeastConnections => "least_connections",
+            Self::RatioLeastConnections => "ratio_least_connections",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +153,8 @@ pub(crate) struct Member {
     pub(crate) address: Ipv4Addr,
     /// 0 is the port that the client asked for.
     pub(crate) port: u16,
+    /// Its share against the others' ratios.
+    pub(crate) ratio: u16,
 }
 
 #[derive(Debug, Clone, Copy)]

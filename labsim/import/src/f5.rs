@@ -6,6 +6,7 @@ mod address;
 mod config;
 mod network;
 mod parse;
+mod persistence;
 mod pools;
 mod profiles;
 mod read;

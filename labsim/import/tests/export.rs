@@ -113,6 +113,8 @@ fn what_a_load_balancer_can_say_survives() {
         "  lb:\n    virtual_servers:\n      \"a b\\\"{#\\\\\": {destination: 172.16.4.99:any, pool: \"p }\", fastl4: {loose_initiation: true}}\n    pools: {\"p }\": {profile: ipip, members: [10.1.1.52:49, 10.1.1.51:49]}}\n",
         "  lb:\n    virtual_servers:\n      /P/vs: {destination: 172.16.4.99:49, pool: /P/p, fastl4: {idle_timeout: 86400}}\n      vs: {destination: 172.16.4.98:49, pool: /P/p}\n    pools: {/P/p: {profile: ipip, members: [10.1.1.51:49]}}\n",
         "  lb:\n    virtual_servers:\n      /P/vs: {destination: 172.16.4.99:1812, ip_protocol: udp, pool: p, translate_address: true, source_address_translation: {snat: [172.16.0.99, 172.16.0.98]}}\n      vs: {destination: 172.16.4.99:49, pool: q}\n    pools: {p: {members: [10.1.1.51:1812]}, q: {profile: gre, members: [10.1.1.52:49]}}\n",
+        "  lb:\n    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p, persistence: source_address}\n      /P/vs: {destination: 172.16.4.98:49, pool: q, persistence: {source_address: {timeout: 7, prefix_length: 25}}}\n    pools: {p: {profile: ipip, load_balancing_mode: ratio, members: [{address: 10.1.1.51:49, ratio: 9}, 10.1.1.52:49]}, q: {profile: ipip, load_balancing_mode: least_connections, members: [10.1.1.52:49]}}\n",
+        "  lb:\n    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p}\n    pools: {p: {profile: ipip, load_balancing_mode: ratio_least_connections, members: [10.1.1.51:49]}}\n",
     ] {
         let before = scenario(load_balancers);
         let after = round_trip(&before, None);
@@ -150,6 +152,16 @@ fn fields_of_gre_are_told_where_tmsh_has_no_word_for_them() {
     let text = export::f5(&shipped("tacacs-gre-key.yaml"));
     assert!(text.contains("    # GRE with the key 4099 and a checksum, which"), "{text}");
     assert!(!export::f5(&shipped("tacacs-gre.yaml")).contains("# GRE"));
+}
+
+#[test]
+fn maglev_and_a_drained_member_are_told_where_tmsh_has_no_word_for_them() {
+    let text = export::f5(&scenario(
+        "  lb:\n    virtual_servers: {vs: {destination: 172.16.4.99:49, pool: p}}\n    pools: {p: {profile: ipip, load_balancing_mode: {maglev: {hash: source_address}}, members: [10.1.1.51:49, {address: 10.1.1.52:49, ratio: 0}]}}\n",
+    ));
+    assert!(text.contains("    # Maglev by source address, which"), "{text}");
+    assert!(text.contains("            session user-disabled\n"), "{text}");
+    assert!(!text.contains("load-balancing-mode") && !text.contains("ratio"), "{text}");
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn whole_stanzas_are_listed() {
 fn properties_are_listed_one_by_one() {
     for (line, what) in [
         ("rules { /Common/r }", "ltm virtual vs: rules"),
-        ("persist {\n        source_addr { default yes }\n    }", "ltm virtual vs: persist"),
+        ("persist { cookie { default yes } }", "ltm virtual vs: persist cookie"),
         ("vlans { /Common/v }", "ltm virtual vs: vlans"),
         ("vlans-enabled", "ltm virtual vs: vlans-enabled"),
         ("source 10.0.0.0/8", "ltm virtual vs: source"),

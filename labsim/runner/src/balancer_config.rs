@@ -3,8 +3,9 @@
 use crate::fault::Fault;
 use labsim_forwarder as forwarder;
 use labsim_scenario::model::{
-    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, Member, NodeName, OuterSource,
-    Pool, Scenario, SourceTranslation, VirtualServer,
+    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev,
+    MaglevHash, Member, NodeName, OuterSource, Pool, Scenario, SourceAddressPersistence,
+    SourceTranslation, VirtualServer,
 };
 use std::net::SocketAddr;
 
@@ -52,6 +53,14 @@ fn virtual_server(server: &VirtualServer) -> (String, forwarder::VirtualServer) 
             }
         },
         fastl4: fastl4(&server.fastl4),
+        persistence: match server.persistence {
+            None => forwarder::Persistence::None,
+            Some(SourceAddressPersistence { timeout, prefix_length }) => {
+                let timeout = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+                let rule = forwarder::SourceAddress { timeout, prefix_length };
+                forwarder::Persistence::SourceAddress(rule)
+            }
+        },
     };
     (server.name.clone(), config)
 }
@@ -73,11 +82,33 @@ fn pool(pool: &Pool) -> (String, forwarder::Pool) {
                 forwarder::Profile::Gre(forwarder::Gre { key, checksum })
             }
         },
+        load_balancing_mode: mode(pool.load_balancing_mode),
         members: pool
             .members
             .iter()
-            .map(|Member { address, port }| SocketAddr::new(*address, *port))
+            .map(|Member { address, port, ratio }| forwarder::Member {
+                address: SocketAddr::new(*address, *port),
+                ratio: *ratio,
+            })
             .collect(),
     };
     (pool.name.clone(), config)
+}
+
+fn mode(mode: LoadBalancingMode) -> forwarder::LoadBalancingMode {
+    match mode {
+        LoadBalancingMode::RoundRobin => forwarder::LoadBalancingMode::RoundRobin,
+        LoadBalancingMode::Ratio => forwarder::LoadBalancingMode::Ratio,
+        LoadBalancingMode::LeastConnections => forwarder::LoadBalancingMode::LeastConnections,
+        LoadBalancingMode::RatioLeastConnections => {
+            forwarder::LoadBalancingMode::RatioLeastConnections
+        }
+        LoadBalancingMode::Maglev(Maglev { hash, table_size }) => {
+            let hash = match hash {
+                MaglevHash::FiveTuple => forwarder::MaglevHash::FiveTuple,
+                MaglevHash::SourceAddress => forwarder::MaglevHash::SourceAddress,
+            };
+            forwarder::LoadBalancingMode::Maglev(forwarder::Maglev { hash, table_size })
+        }
+    }
 }

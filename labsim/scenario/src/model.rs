@@ -14,8 +14,9 @@ pub use expectation::{
     PointNode,
 };
 pub use load_balancer::{
-    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, Member, OuterSource, Pool,
-    SourceTranslation, VirtualServer,
+    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev,
+    MaglevHash, Member, OuterSource, Pool, SourceAddressPersistence, SourceTranslation,
+    VirtualServer,
 };
 pub use matching::{AddressMatch, TcpFlags};
 pub use names::{InterfaceName, NodeName, ProcessName, ScenarioName, Secret, StepName};

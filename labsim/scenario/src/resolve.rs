@@ -12,6 +12,8 @@ mod frames;
 mod load_balancers;
 mod lookup;
 mod mtu;
+mod persistence;
+mod pools;
 mod processes;
 mod radius;
 mod radius_servers;

@@ -6,9 +6,9 @@ mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed};
 use labsim_scenario::model::{
-    Check, Count, Direction, Encapsulation, FrameMatch, GreOptions, LoginMethod, NodeName,
-    OuterSource, PointNode, RadiusQuestion, RealServer, Scenario, SourceTranslation, StepAction,
-    TunnelProtocol,
+    Check, Count, Direction, Encapsulation, FrameMatch, GreOptions, LoadBalancingMode, LoginMethod,
+    Maglev, MaglevHash, NodeName, OuterSource, PointNode, RadiusQuestion, RealServer, Scenario,
+    SourceTranslation, StepAction, TunnelProtocol,
 };
 
 fn scenario(changes: &[(&str, &str)]) -> Scenario {
@@ -43,6 +43,53 @@ fn defaults_are_those_of_the_formats_description() {
     assert_eq!(login.secret.expose(), "s");
     assert_eq!(lab.tacacs_servers.len(), 2);
     assert!(lab.tacacs_servers.values().all(|server| server.port == 49));
+}
+
+#[test]
+fn flows_are_shared_in_turn_unless_it_is_said() {
+    let pool = |text: &str| {
+        let lab = scenario(&[("profile: ipip, members: [10.1.1.51:49, 10.1.1.52:49]", text)]);
+        let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
+        let ratios: Vec<u16> = balancer.pools[0].members.iter().map(|one| one.ratio).collect();
+        (balancer.pools[0].load_balancing_mode, ratios)
+    };
+    let maglev = |hash, table_size| LoadBalancingMode::Maglev(Maglev { hash, table_size });
+    let usual = maglev(MaglevHash::FiveTuple, 65_537);
+    for (mode, expected) in [
+        ("", LoadBalancingMode::RoundRobin),
+        ("load_balancing_mode: round_robin, ", LoadBalancingMode::RoundRobin),
+        ("load_balancing_mode: ratio, ", LoadBalancingMode::Ratio),
+        ("load_balancing_mode: least_connections, ", LoadBalancingMode::LeastConnections),
+        (
+            "load_balancing_mode: ratio_least_connections, ",
+            LoadBalancingMode::RatioLeastConnections,
+        ),
+        ("load_balancing_mode: maglev, ", usual),
+        ("load_balancing_mode: {maglev: {}}, ", usual),
+        (
+            "load_balancing_mode: {maglev: {hash: source_address, table_size: 251}}, ",
+            maglev(MaglevHash::SourceAddress, 251),
+        ),
+    ] {
+        let members = "members: [10.1.1.51:49, {address: 10.1.1.52:49, ratio: 0}]";
+        assert_eq!(pool(&format!("{mode}{members}")), (expected, vec![1, 0]), "{mode}");
+    }
+}
+
+#[test]
+fn clients_persist_if_it_is_said() {
+    let persistence = |text: &str| {
+        let lab = scenario(&[("pool: p}", &format!("pool: p{text}}}"))]);
+        let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
+        balancer.virtual_servers[0]
+            .persistence
+            .map(|one| (one.timeout.as_secs(), one.prefix_length))
+    };
+    assert_eq!(persistence(""), None);
+    assert_eq!(persistence(", persistence: none"), None);
+    assert_eq!(persistence(", persistence: source_address"), Some((180, None)));
+    let options = ", persistence: {source_address: {timeout: 7, prefix_length: 24}}";
+    assert_eq!(persistence(options), Some((7, Some(24))));
 }
 
 #[test]

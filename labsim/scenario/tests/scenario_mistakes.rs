@@ -65,6 +65,66 @@ const CASES: &[Case<'_>] = &[
         &[("profile: ipip", "profile: gree")],
         &["case.yaml:7:20: `gree` is no tunnel profile; write `none`, `ipip` or `gre`"],
     ),
+    (
+        &[("profile: ipip", "profile: ipip, load_balancing_mode: fastest")],
+        &[
+            "case.yaml:7:47: `fastest` is no load balancing mode; write `round_robin`, `ratio`, `least_connections`, `ratio_least_connections` or `maglev`",
+        ],
+    ),
+    (
+        &[("profile: ipip", "profile: ipip, load_balancing_mode: {ratio: 5}")],
+        &["case.yaml:7:48: unknown key `ratio`…"],
+    ),
+    (
+        &[("profile: ipip", "profile: ipip, load_balancing_mode: {maglev: {hash: port}}")],
+        &["case.yaml:7:63: expected …"],
+    ),
+    (
+        &[("profile: ipip", "profile: ipip, load_balancing_mode: {maglev: {table_size: 65536}}")],
+        &["case.yaml:7:69: 65536 is no prime; write one such as 65537"],
+    ),
+    (
+        &[("profile: ipip", "profile: ipip, load_balancing_mode: {maglev: {table_size: 1}}")],
+        &["case.yaml:7:69: a table of 1 places; write a prime from 2 to 5000011"],
+    ),
+    (
+        &[(
+            "profile: ipip",
+            "profile: ipip, load_balancing_mode: {maglev: {table_size: 99999999999}}",
+        )],
+        &["case.yaml:7:69: a table of 99999999999 places; write a prime from 2 to 5000011"],
+    ),
+    (
+        &[
+            ("profile: ipip", "profile: ipip, load_balancing_mode: {maglev: {table_size: 2}}"),
+            ("10.1.1.52:49]", "10.1.1.52:49, 10.1.1.52:50]"),
+        ],
+        &["case.yaml:7:69: 2 places are too few for 3 members; write a prime of 300 or more"],
+    ),
+    (
+        &[("10.1.1.52:49]", "{address: 10.1.1.52:49, ratio: 65536}]")],
+        &["case.yaml:7:81: a ratio of 65536; write 0 to 65535"],
+    ),
+    (&[("10.1.1.52:49]", "{ratio: 2}]")], &["case.yaml:7:50: the key `address` is missing…"]),
+    (
+        &[("10.1.1.52:49]", "{address: 10.1.1.52:49, weight: 2}]")],
+        &["case.yaml:7:74: unknown key `weight`…"],
+    ),
+    (
+        &[("10.1.1.52:49]", "{address: 10.1.1.51:49, ratio: 2}]")],
+        &["case.yaml:7:60: 10.1.1.51:49 is a member already (line 7); keep one"],
+    ),
+    (
+        &[("pool: p}", "pool: p, persistence: cookie}")],
+        &["case.yaml:5:63: `cookie` is no persistence; write `none` or `source_address`"],
+    ),
+    (
+        &[("pool: p}", "pool: p, persistence: {source_address: {timeout: 0, prefix_length: 33}}}")],
+        &[
+            "case.yaml:5:90: a persistence timeout of 0 s; write 1 to 86400",
+            "case.yaml:5:108: a prefix of 33 bits; write 1 to 32",
+        ],
+    ),
     (&[("profile: ipip", "profile: {gre: {keys: 5}}")], &["case.yaml:7:27: unknown key `keys`…"]),
     (&[("profile: ipip", "profile: {gre: {key: -1}}")], &["case.yaml:7:32: `-1` is out of range…"]),
     (

@@ -3,14 +3,14 @@
 use super::namespace::Namespace;
 use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd, Protocol};
 use labsim_forwarder::{
-    Config, FastL4, IpProtocol, Limits, OuterSource, Pool, Profile, SnatPorts, SourceTranslation,
-    VirtualServer,
+    Config, FastL4, IpProtocol, Limits, LoadBalancingMode, OuterSource, Persistence, Pool, Profile,
+    SnatPorts, SourceTranslation, VirtualServer,
 };
 use nix::sys::socket::{AddressFamily, SockFlag, SockType};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 pub const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 99);
@@ -153,9 +153,13 @@ pub fn config(outer_source: OuterSource) -> Config {
         translate_port: true,
         source_address_translation: SourceTranslation::None,
         fastl4: FastL4 { loose_initiation: true, loose_close: true, idle_timeout: 300 },
+        persistence: Persistence::None,
     };
-    let pool =
-        Pool { profile: Profile::Ipip, members: vec![(Ipv4Addr::new(10, 1, 1, 52), 49).into()] };
+    let pool = Pool {
+        profile: Profile::Ipip,
+        load_balancing_mode: LoadBalancingMode::RoundRobin,
+        members: vec![SocketAddr::from((Ipv4Addr::new(10, 1, 1, 52), 49)).into()],
+    };
     Config {
         interface: "eth0".to_owned(),
         outer_source,

@@ -1,13 +1,18 @@
 //! What is wrong with a configuration that reads well: every mistake at once, in sentences.
 
-use super::{Config, Pool, Profile, SourceTranslation, VirtualServer};
+mod pool;
+
+use super::{Config, Member, Persistence, Pool, Profile, SourceTranslation, VirtualServer};
+use pool::check_pools;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// The most flows that may be asked for; 1.3 GB of table.
 const MOST_FLOWS: u32 = 1 << 24;
-/// Members over all pools: a flow holds its member's number in 16 bits.
-const MOST_MEMBERS: usize = 1 << 16;
+/// The most clients that may be remembered; 940 MB of table.
+const MOST_PERSISTENCE_ENTRIES: u32 = 1 << 24;
+/// The longest persistence: a week.
+const LONGEST_PERSISTENCE: u32 = 604_800;
 /// SNAT addresses over all virtual servers; each has a list of its ports.
 const MOST_SNAT_ADDRESSES: usize = 256;
 /// Longest interface name: `IFNAMSIZ` less the terminator (netdevice(7)).
@@ -53,15 +58,7 @@ impl Config {
                 ));
             }
         }
-        for (name, pool) in &self.pools {
-            check_pool(name, pool, &mut problems);
-        }
-        if self.pools.values().map(|pool| pool.members.len()).sum::<usize>() > MOST_MEMBERS {
-            problems.push(Problem::new(
-                "pools",
-                format!("more than {MOST_MEMBERS} members over all pools"),
-            ));
-        }
+        check_pools(&self.pools, &mut problems);
         problems
     }
 
@@ -109,6 +106,7 @@ impl Config {
             ("flows", self.limits.flows, MOST_FLOWS),
             ("neighbours", self.limits.neighbours, 65_536),
             ("waiting_packets", self.limits.waiting_packets, 4_096),
+            ("persistence_entries", self.limits.persistence_entries, MOST_PERSISTENCE_ENTRIES),
         ];
         for (key, value, most) in bounds {
             if value == 0 || value > most {
@@ -144,6 +142,20 @@ impl Config {
                 "0 s would forget a flow at once; give 1 s or more",
             ));
         }
+        if let Persistence::SourceAddress(rule) = server.persistence {
+            if rule.timeout == 0 || rule.timeout > LONGEST_PERSISTENCE {
+                out.push(Problem::new(
+                    at("persistence.source_address.timeout"),
+                    format!("{} s is out of range; give 1 to {LONGEST_PERSISTENCE}", rule.timeout),
+                ));
+            }
+            if let Some(length) = rule.prefix_length.filter(|length| !(1..=32).contains(length)) {
+                out.push(Problem::new(
+                    at("persistence.source_address.prefix_length"),
+                    format!("{length} is out of range; give 1 to 32 bits"),
+                ));
+            }
+        }
         match self.pools.get(&server.pool) {
             None => {
                 let known: Vec<&str> = self.pools.keys().map(String::as_str).collect();
@@ -165,7 +177,7 @@ impl Config {
         pool: &Pool,
         out: &mut Vec<Problem>,
     ) {
-        for member in &pool.members {
+        for Member { address: member, .. } in &pool.members {
             if pool.profile == Profile::None && member.is_ipv4() != server.destination.is_ipv4() {
                 out.push(Problem::new(
                     format!("virtual_servers.{name}.pool"),
@@ -222,31 +234,6 @@ fn check_snat(path: &str, addresses: &[IpAddr], problems: &mut Vec<Problem>) {
         }
         if addresses[..index].contains(address) {
             problems.push(Problem::new(path, format!("{address} is there twice")));
-        }
-    }
-}
-
-fn check_pool(name: &str, pool: &Pool, problems: &mut Vec<Problem>) {
-    let path = format!("pools.{name}.members");
-    if pool.members.is_empty() {
-        problems.push(Problem::new(&path, "the pool has no member; give at least one"));
-    }
-    for (index, member) in pool.members.iter().enumerate() {
-        let address = member.ip();
-        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
-            problems.push(Problem::new(
-                &path,
-                format!("{member} cannot be a member; give a unicast address"),
-            ));
-        }
-        if address.is_ipv6() {
-            problems.push(Problem::new(
-                &path,
-                format!("{member}: IPv6 members are not supported yet; give an IPv4 address"),
-            ));
-        }
-        if pool.members[..index].contains(member) {
-            problems.push(Problem::new(&path, format!("{member} is there twice")));
         }
     }
 }

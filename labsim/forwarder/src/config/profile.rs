@@ -1,8 +1,7 @@
 //! A pool's tunnel profile: `none`, `ipip`, `gre`, or `{gre: {key: N, checksum: true}}`.
 
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use std::fmt;
+use super::form::{Form, reads};
+use serde::{Deserialize, Serialize};
 
 /// How packets reach a pool's members.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -29,45 +28,26 @@ pub struct Gre {
     pub checksum: bool,
 }
 
-impl<'de> Deserialize<'de> for Profile {
-    /// Takes a word or a map of one key: a derived reader would want a map for every `gre`.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Form)
-    }
-}
+impl Form for Profile {
+    const EXPECTING: &'static str = "`none`, `ipip`, `gre`, or a map with `gre`";
+    const WORDS: &'static [&'static str] = &["none", "ipip", "gre"];
+    const KEY: &'static str = "gre";
+    type Options = Gre;
 
-const WORDS: &[&str] = &["none", "ipip", "gre"];
-
-struct Form;
-
-impl<'de> Visitor<'de> for Form {
-    type Value = Profile;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`none`, `ipip`, `gre`, or a map with `gre`")
-    }
-
-    fn visit_str<E: Error>(self, word: &str) -> Result<Profile, E> {
+    fn plain(word: &str) -> Option<Self> {
         match word {
-            "none" => Ok(Profile::None),
-            "ipip" => Ok(Profile::Ipip),
-            "gre" => Ok(Profile::Gre(Gre::default())),
-            other => Err(E::unknown_variant(other, WORDS)),
+            "none" => Some(Self::None),
+            "ipip" => Some(Self::Ipip),
+            _ => None,
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Profile, A::Error> {
-        let mut gre = None;
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "gre" if gre.is_some() => return Err(A::Error::duplicate_field("gre")),
-                "gre" => gre = Some(map.next_value::<Option<Gre>>()?.unwrap_or_default()),
-                other => return Err(A::Error::unknown_field(other, &["gre"])),
-            }
-        }
-        gre.map(Profile::Gre).ok_or_else(|| A::Error::missing_field("gre"))
+    fn with(options: Gre) -> Self {
+        Self::Gre(options)
     }
 }
+
+reads!(Profile);
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,10 @@ use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounte
 use crate::limit::Limit;
 use crate::neighbour::WaitingQueue;
 use crate::port::Routes;
+use crate::scheduler::Scheduler;
 use crate::{
     Config, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow,
-    neighbour, snat,
+    neighbour, persistence, snat,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,7 +34,7 @@ impl Engine {
         let routes = Routes::new(&port, routes);
         let mut neighbours = neighbour::Table::new(config.limits.neighbours as usize);
         let mut members = Vec::new();
-        let mut pools = Vec::new();
+        let mut ranges = Vec::new();
         let mut stands = Stands::new(&port);
         for (name, pool) in &config.pools {
             let first = members.len();
@@ -41,7 +42,8 @@ impl Engine {
                 server.pool == *name
                     && server.source_address_translation == SourceTranslation::Automap
             });
-            for address in &pool.members {
+            for member in &pool.members {
+                let address = &member.address;
                 let next_hop = routes.next_hop(address.ip());
                 let neighbour = next_hop.map(|next_hop| neighbours.pin(next_hop));
                 if neighbour == Some(None) {
@@ -62,11 +64,22 @@ impl Engine {
                     counters: MemberCounters::default(),
                 });
             }
-            pools.push(Pool { name: name.clone(), members: first..members.len(), turn: 0 });
+            ranges.push(first..members.len());
         }
         if !problems.is_empty() {
             return Err(problems);
         }
+        let pools = config.pools.iter().zip(ranges).map(|((name, pool), members)| {
+            let shares: Vec<_> = pool.members.iter().map(|one| (one.address, one.ratio)).collect();
+            let scheduler = Scheduler::new(pool.load_balancing_mode, &shares);
+            // No number of changes: the scheduler has not been told of any neighbour.
+            Pool { name: name.clone(), members, scheduler, neighbours_seen: u64::MAX }
+        });
+        let pools = pools.collect();
+        let persistence = persistence::Table::new(
+            config.limits.persistence_entries as usize,
+            config.virtual_servers.values().map(|server| server.persistence),
+        );
         let (services, servers) = services(config, &port, &mut stands);
         let idle = config.virtual_servers.values();
         let idle = idle.map(|server| Duration::from_secs(server.fastl4.idle_timeout.into()));
@@ -75,6 +88,7 @@ impl Engine {
         let snat = snat::Table::new(config.snat_ports, stands.addresses, capacity, flows.hasher());
         Ok(Self {
             routes,
+            persistence,
             snat,
             services,
             servers,

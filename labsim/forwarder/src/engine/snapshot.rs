@@ -25,6 +25,7 @@ impl Engine {
             virtual_servers: servers.collect(),
             members: members.collect(),
             flows: FlowCounters { open: self.flows.len() as u64, ..self.flow_counters },
+            persistence: self.persistence.counters(),
             snat: self.snat.counters,
             neighbours: NeighbourCounters {
                 entries: self.neighbours.len() as u64,

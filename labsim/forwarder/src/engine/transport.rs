@@ -1,7 +1,7 @@
 //! TCP and UDP packets: which flow and which virtual server they belong to, and how flows begin
 //! and end under fastL4's rules.
 
-use super::Engine;
+use super::{Engine, select};
 use crate::counters::FlowCounters;
 use crate::flow::{Expired, Fins, Flow, FlowId, Key, Side, State};
 use crate::neighbour::AnswerKind;
@@ -171,10 +171,11 @@ impl Engine {
         if loosely && !fastl4.loose_initiation {
             return self.refuse_with_reset(now, Outcome::NoFlow, packet, tx);
         }
-        let member = match self.select(server) {
-            Ok(member) => member,
+        let choice = match self.select(now, server, key) {
+            Ok(choice) => choice,
             Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
         };
+        let member = choice.member;
         let path = self.members[usize::from(member)].path;
         if let Some(outcome) = self.refuse_undeliverable(now, path, &packet.ip, tx) {
             return outcome;
@@ -206,7 +207,7 @@ impl Engine {
             let from = self.member_end(server, member, packet);
             self.snat.bind(id, stand, from, packet.ip.protocol());
         }
-        self.chosen(server, member);
+        self.began(now, server, choice, key);
         self.flow_counters.opened += 1;
         self.flow_counters.loosely_initiated += u64::from(loosely);
         self.deliver(now, id, flow, packet, tx)
@@ -258,8 +259,8 @@ impl Engine {
 
     fn count_forgotten(&mut self, id: FlowId, flow: Flow) {
         self.snat.release(id);
-        self.servers[usize::from(flow.server)].counters.flows -= 1;
-        self.members[usize::from(flow.member)].counters.flows -= 1;
+        let Self { servers, pools, members, .. } = self;
+        select::ended(servers, pools, members, flow);
     }
 }
 

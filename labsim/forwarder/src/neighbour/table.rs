@@ -69,6 +69,7 @@ pub(crate) struct Table {
     capacity: usize,
     /// No entry is due before this.
     next_due: Option<Instant>,
+    changes: u64,
     pub(crate) counters: NeighbourCounters,
 }
 
@@ -80,6 +81,7 @@ impl Table {
             by_address: HashMap::with_capacity(capacity * 2),
             capacity,
             next_due: None,
+            changes: 0,
             counters: NeighbourCounters::default(),
         }
     }
@@ -114,6 +116,11 @@ impl Table {
         entry.state == State::Failed && entry.pinned
     }
 
+    /// How often [`Self::is_failed`] changed its answer for any.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Where a packet to this neighbour goes. May make a request due now.
     pub(crate) fn resolve(&mut self, id: NeighbourId, now: Instant) -> Resolution {
         let entry = self.entry_mut(id);
@@ -146,6 +153,7 @@ impl Table {
         now: Instant,
     ) -> Option<NeighbourId> {
         let id = self.find(address)?;
+        let failed = self.is_failed(id);
         let entry = self.entry_mut(id);
         let known = matches!(entry.state, State::Reachable { .. } | State::Probe);
         let same = known && entry.mac == mac;
@@ -156,6 +164,7 @@ impl Table {
             entry.due = None;
             entry.asked = 0;
             self.counters.resolved += u64::from(!known);
+            self.changes += u64::from(failed);
         }
         Some(id)
     }
@@ -178,6 +187,7 @@ impl Table {
             entry.asked = 0;
             // A member's next hop is asked on; any other by the next packet to it.
             entry.due = entry.pinned.then_some(now);
+            self.changes += u64::from(entry.pinned);
             self.counters.failed += 1;
             return Some(Due::Failed(id));
         }

@@ -2,8 +2,9 @@
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
 use labsim_forwarder::{
-    Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, Outcome, OuterSource, Pool,
-    Port, Profile, Route, SnatPorts, SourceTranslation, VirtualServer,
+    Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, LoadBalancingMode, Member,
+    Outcome, OuterSource, Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation,
+    VirtualServer,
 };
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{self, Mac, ethertype};
@@ -26,6 +27,11 @@ pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
+/// A member with the ratio 1.
+pub fn member(text: &str) -> Member {
+    address(text).into()
+}
+
 /// Three members behind the router; TCP and UDP at the VIP's port 49, and TCP at the near VIP's.
 pub fn config() -> Config {
     let server = |destination: &str, ip_protocol| VirtualServer {
@@ -36,6 +42,7 @@ pub fn config() -> Config {
         translate_port: true,
         source_address_translation: SourceTranslation::None,
         fastl4: FastL4 { loose_initiation: true, loose_close: true, idle_timeout: 300 },
+        persistence: Persistence::None,
     };
     Config {
         interface: "eth0".to_owned(),
@@ -49,11 +56,12 @@ pub fn config() -> Config {
             "pool".to_owned(),
             Pool {
                 profile: Profile::Ipip,
-                members: ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"].map(address).to_vec(),
+                load_balancing_mode: LoadBalancingMode::RoundRobin,
+                members: ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"].map(member).to_vec(),
             },
         )]),
         snat_ports: SnatPorts::default(),
-        limits: Limits { flows: 8, neighbours: 4, waiting_packets: 8 },
+        limits: Limits { flows: 8, neighbours: 4, waiting_packets: 8, persistence_entries: 4 },
     }
 }
 

@@ -3,7 +3,7 @@
 use super::config::{Config, Object};
 use super::lines::{Line, Word};
 use crate::address::unicast;
-use crate::design::{Encapsulation, Member, Pool};
+use crate::design::{Balancing, Encapsulation, Member, Pool};
 use crate::place::Place;
 use crate::report::Report;
 use crate::text::{quoted, shown};
@@ -117,6 +117,7 @@ impl Pools {
             place: object.place,
             what: object.what.clone(),
             encapsulation,
+            balancing: Balancing::default(),
             members,
         }
     }
@@ -151,13 +152,13 @@ impl Pools {
             report.leave(
                 option.place,
                 what,
-                "labsim spreads flows in its own way, evenly over all members",
+                "members take turns; write the pool's `load_balancing_mode` yourself",
             );
         }
         leave_inner(&what, line, &["enable", "disable"], report);
         let name = name.parse::<IpAddr>().is_err().then_some(name);
         let address = report.take(place, unicast(address))?;
-        Some(Member { name, place: line.place, address, port })
+        Some(Member { name, place: line.place, address, port, ratio: 1 })
     }
 }
 
@@ -240,7 +241,7 @@ pub(super) fn why(line: &Line) -> &'static str {
             "labsim does not run monitors yet; every member is taken to be available"
         }
         "method" | "weight" | "priority" | "min-active-member" | "slow-start" => {
-            "labsim spreads flows in its own way, evenly over all members"
+            "members take turns; write the pool's `load_balancing_mode` yourself"
         }
         "conn-limit" | "conn-resume" | "rate-limit" => "labsim sets no limits on flows",
         "aflex" => "labsim does not run aFleX",

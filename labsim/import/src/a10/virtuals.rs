@@ -161,6 +161,7 @@ impl<'r> Reader<'r, '_> {
             translate_port: true,
             snat: Snat::None,
             fastl4: FastL4 { idle_timeout: IDLE_TIMEOUT, ..FastL4::default() },
+            persistence: None,
         };
         let (mut encapsulation, mut group, mut snat) = (Encapsulation::None, None, None);
         for child in &line.children {

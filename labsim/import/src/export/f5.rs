@@ -1,18 +1,20 @@
 //! A scenario's load balancers as tmsh configuration text.
 
 use labsim_scenario::model::{
-    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, Member, NodeName, OuterSource,
-    Pool, Scenario, SourceTranslation, VirtualServer,
+    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev,
+    MaglevHash, Member, NodeName, OuterSource, Pool, Scenario, SourceAddressPersistence,
+    SourceTranslation, VirtualServer,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Stanzas of all load balancers of a scenario, as `tmsh list` would show them.
 ///
 /// Imported again they give the same load balancer, but for what a pool's stanza has no word for:
-/// whose address a tunnel packet carries and GRE's key and checksum, which are told in comments,
-/// and names that begin with `/Common/` or end with `/`.
+/// whose address a tunnel packet carries, GRE's key and checksum, and Maglev, which are told in
+/// comments; members of ratio 0, which are disabled here; and names that begin with `/Common/` or
+/// end with `/`.
 #[must_use]
 pub fn f5(scenario: &Scenario) -> String {
     let mut out = String::new();
@@ -58,6 +60,13 @@ impl Stanzas<'_> {
                 self.fastl4(&profile, server.fastl4);
             }
         }
+        for server in virtual_servers {
+            if let Some(rule) = server.persistence
+                && let Some(profile) = persistence_profile(server, rule)
+            {
+                self.persistence(&profile, rule);
+            }
+        }
         pools.iter().for_each(|pool| self.pool(pool));
         for server in virtual_servers {
             if let SourceTranslation::Pool(addresses) = &server.source_translation {
@@ -100,13 +109,38 @@ impl Stanzas<'_> {
         });
     }
 
+    fn persistence(&mut self, name: &str, rule: SourceAddressPersistence) {
+        self.block(0, &format!("ltm persistence source-addr {}", quoted(name)), |out| {
+            out.line(1, "defaults-from source_addr");
+            if let Some(length) = rule.prefix_length {
+                let bits = u32::MAX << 32_u8.saturating_sub(length);
+                out.line(1, &format!("mask {}", Ipv4Addr::from_bits(bits)));
+            }
+            out.line(1, &format!("timeout {}", rule.timeout.as_secs()));
+        });
+    }
+
     fn pool(&mut self, pool: &Pool) {
-        let Pool { name, encapsulation, members } = pool;
+        let Pool { name, encapsulation, load_balancing_mode, members } = pool;
         self.block(0, &format!("ltm pool {}", quoted(name)), |out| {
+            match mode(*load_balancing_mode) {
+                Ok("round-robin") => {}
+                Ok(word) => out.line(1, &format!("load-balancing-mode {word}")),
+                Err(how) => {
+                    out.line(1, &format!("# {how}, which this load balancer does not have"))
+                }
+            }
             out.block(1, "members", |out| {
-                for Member { address, port } in members {
+                for Member { address, port, ratio } in members {
                     let member = socket(SocketAddr::new(*address, *port));
-                    out.block(2, &member, |out| out.line(3, &format!("address {address}")));
+                    out.block(2, &member, |out| {
+                        out.line(3, &format!("address {address}"));
+                        match ratio {
+                            0 => out.line(3, "session user-disabled"),
+                            1 => {}
+                            ratio => out.line(3, &format!("ratio {ratio}")),
+                        }
+                    });
                 }
             });
             let tunnel = match encapsulation {
@@ -141,6 +175,7 @@ impl Stanzas<'_> {
             translate_port,
             source_translation,
             fastl4: _,
+            persistence,
         } = server;
         let profile = profile(server).unwrap_or_else(|| "fastL4".to_owned());
         let mask = match destination.ip() {
@@ -155,6 +190,13 @@ impl Stanzas<'_> {
             };
             out.line(1, &format!("ip-protocol {protocol}"));
             out.line(1, &format!("mask {mask}"));
+            if let Some(rule) = persistence {
+                let name = persistence_profile(server, *rule);
+                let name = name.unwrap_or_else(|| "source_addr".to_owned());
+                out.block(1, "persist", |out| {
+                    out.block(2, &quoted(&name), |out| out.line(3, "default yes"));
+                });
+            }
             out.line(1, &format!("pool {}", quoted(pool)));
             out.block(1, "profiles", |out| out.line(2, &format!("{} {{ }}", quoted(&profile))));
             out.line(1, "source 0.0.0.0/0");
@@ -194,6 +236,28 @@ fn profile(server: &VirtualServer) -> Option<String> {
     let FastL4 { loose_initiation, loose_close, idle_timeout } = server.fastl4;
     let is_usual = !loose_initiation && !loose_close && idle_timeout.as_secs() == 300;
     (!is_usual).then(|| beside("fastl4", server))
+}
+
+/// The name of a virtual server's own persistence profile; `None` if the defaults do.
+fn persistence_profile(server: &VirtualServer, rule: SourceAddressPersistence) -> Option<String> {
+    let is_usual = rule.timeout.as_secs() == 180 && rule.prefix_length.is_none();
+    (!is_usual).then(|| beside("source_addr", server))
+}
+
+/// F5's word for a mode, or what it has no word for.
+fn mode(mode: LoadBalancingMode) -> Result<&'static str, &'static str> {
+    match mode {
+        LoadBalancingMode::RoundRobin => Ok("round-robin"),
+        LoadBalancingMode::Ratio => Ok("ratio-member"),
+        LoadBalancingMode::LeastConnections => Ok("least-connections-member"),
+        LoadBalancingMode::RatioLeastConnections => Ok("ratio-least-connections-member"),
+        LoadBalancingMode::Maglev(Maglev { hash: MaglevHash::FiveTuple, .. }) => {
+            Err("Maglev by five-tuple")
+        }
+        LoadBalancingMode::Maglev(Maglev { hash: MaglevHash::SourceAddress, .. }) => {
+            Err("Maglev by source address")
+        }
+    }
 }
 
 /// A name for an object of a virtual server's own, in its folder.

@@ -83,6 +83,7 @@ pub(super) struct Config {
     pub(super) pools: Objects,
     pub(super) nodes: Objects,
     pub(super) fastl4: Objects,
+    pub(super) source_addrs: Objects,
     pub(super) snatpools: Objects,
     pub(super) snat_translations: Objects,
     pub(super) selfs: Objects,
@@ -101,6 +102,7 @@ impl Config {
             ["ltm", "pool", _] => &mut self.pools,
             ["ltm", "node", _] => &mut self.nodes,
             ["ltm", "profile", "fastl4", _] => &mut self.fastl4,
+            ["ltm", "persistence", "source-addr", _] => &mut self.source_addrs,
             ["ltm", "snatpool", _] => &mut self.snatpools,
             ["ltm", "snat-translation", _] => &mut self.snat_translations,
             ["net", "self", _] => &mut self.selfs,
@@ -174,7 +176,7 @@ fn why(words: &[&str]) -> &'static str {
              profile"
         }
         ["ltm", "policy" | "policy-strategy", ..] => "labsim applies no policies",
-        ["ltm", "persistence", ..] => "a flow stays on its server; labsim has no other persistence",
+        ["ltm", "persistence", ..] => "labsim persists by source address alone",
         ["ltm", "snat" | "nat" | "lsn-pool", ..] => {
             "labsim translates addresses for virtual servers only"
         }

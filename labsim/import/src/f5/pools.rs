@@ -5,7 +5,7 @@ use super::config::{Config, Object};
 use super::read;
 use super::tree::{Block, Property, Word};
 use crate::address::unicast;
-use crate::design::{Encapsulation, Member, Pool};
+use crate::design::{Balancing, Encapsulation, Member, Pool};
 use crate::report::Report;
 use crate::text::{quoted, shown};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,13 +58,16 @@ impl Pools {
 
     fn pool(&mut self, object: &Object, config: &Config, report: &mut Report<'_>) -> Pool {
         let properties = object.block.properties();
-        let mut own = Encapsulation::None;
+        let (mut own, mut balancing) = (Encapsulation::None, Balancing::default());
         for property in &properties {
             match property.name() {
                 "members" if property.is_none() || property.block().is_some() => {}
                 "members" => {
                     let message = "write `members { 10.1.1.51:49 { address 10.1.1.51 } }`";
                     report.mistake(property.place, message);
+                }
+                "load-balancing-mode" => {
+                    balancing = self::balancing(property, &object.what, report);
                 }
                 "profiles" => {
                     if let Some(found) = self.encapsulation(property, &object.what, config, report)
@@ -106,6 +109,7 @@ impl Pools {
             place: object.place,
             what: object.what.clone(),
             encapsulation,
+            balancing,
             members: found.into_iter().map(|(member, _)| member).collect(),
         }
     }
@@ -121,11 +125,16 @@ impl Pools {
     ) -> Option<(Member, Option<Encapsulation>)> {
         let HostPort { host, port, route_domain } =
             report.take(word.place, host_port(&word.text))?;
-        let (mut address, mut tunnel, mut off) = (None, None, None);
+        let (mut address, mut tunnel, mut off, mut ratio) = (None, None, None, 1);
         for property in block.map(Block::properties).unwrap_or_default() {
             match property.name() {
                 "address" => address = read::word(&property, report),
                 "profiles" => tunnel = self.encapsulation(&property, what, config, report),
+                "ratio" => {
+                    let word = read::word(&property, report)?;
+                    let message = format!("{} is no ratio; write 1 to 65535", quoted(&word.text));
+                    ratio = report.take(word.place, word.text.parse().map_err(|_| message))?;
+                }
                 // The device's own view, and what an operator has switched off.
                 "session" | "state"
                     if ["user-disabled", "user-down", "offline"]
@@ -182,7 +191,31 @@ impl Pools {
             Host::Name(name) => Some(name.to_owned()),
             Host::Address(_) | Host::Any => None,
         };
-        Some((Member { name, place: word.place, address: found, port }, tunnel))
+        Some((Member { name, place: word.place, address: found, port, ratio }, tunnel))
+    }
+}
+
+/// A pool's load balancing mode; one that labsim does not have is listed.
+fn balancing(property: &Property<'_>, what: &str, report: &mut Report<'_>) -> Balancing {
+    let Some(word) = read::word(property, report) else { return Balancing::default() };
+    let what = format!("{what}: load-balancing-mode {}", shown(&word.text));
+    match word.text.as_str() {
+        "round-robin" => Balancing::RoundRobin,
+        "ratio-member" => Balancing::Ratio,
+        "least-connections-member" | "least-connections-members" => Balancing::LeastConnections,
+        "ratio-least-connections-member" => Balancing::RatioLeastConnections,
+        "least-connections-node" => {
+            let why = "labsim counts a member's flows, and not a node's over all pools; \
+                       `least_connections` was taken";
+            report.warn(word.place, what, why);
+            Balancing::LeastConnections
+        }
+        _ => {
+            let why = "labsim's modes are round-robin, ratio-member, least-connections-member and \
+                       ratio-least-connections-member; members take turns";
+            report.leave(word.place, what, why);
+            Balancing::default()
+        }
     }
 }
 

@@ -74,12 +74,10 @@ fn why(name: &str) -> &'static str {
         | "time-until-up" => {
             "labsim does not run monitors yet; every member is taken to be available"
         }
-        "load-balancing-mode"
-        | "ratio"
-        | "dynamic-ratio"
-        | "min-active-members"
-        | "priority-group"
-        | "slow-ramp-time" => "labsim spreads flows in its own way, evenly over all members",
+        "ratio" => "labsim's ratios are members' and not nodes'",
+        "dynamic-ratio" | "min-active-members" | "priority-group" | "slow-ramp-time" => {
+            "labsim's members have fixed ratios and no priorities"
+        }
         "connection-limit"
         | "rate-limit"
         | "rate-limit-mode"
@@ -90,9 +88,11 @@ fn why(name: &str) -> &'static str {
         | "queue-on-connection-limit"
         | "queue-time-limit"
         | "max-bandwidth" => "labsim sets no limits on flows",
-        "persist" | "fallback-persistence" | "mirror" | "connection-mirroring" => {
-            "a flow stays on its server; labsim keeps nothing beyond a flow"
+        "fallback-persistence" => "labsim persists by source address alone",
+        "match-across-pools" | "match-across-services" | "match-across-virtuals" => {
+            "each virtual server remembers its clients for itself"
         }
+        "mirror" | "connection-mirroring" => "the lab has one load balancer",
         "rules" | "related-rules" => "labsim does not run iRules",
         "policies"
         | "per-flow-request-access-policy"

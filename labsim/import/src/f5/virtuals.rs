@@ -2,6 +2,7 @@
 
 use super::address::{Host, HostPort, host_port, leaf, short};
 use super::config::{Config, Object};
+use super::persistence::Persistences;
 use super::pools::Pools;
 use super::profiles::{Profiles, is_fastl4};
 use super::snat::SnatPools;
@@ -23,14 +24,18 @@ pub(super) fn design(config: &Config, report: &mut Report<'_>) -> Design {
         report,
         pools: Pools::default(),
         profiles: Profiles::default(),
+        persistences: Persistences::default(),
         snat_pools: SnatPools::default(),
     };
     let virtuals: Vec<Virtual> =
         config.virtuals.all.iter().filter_map(|object| reader.virtual_(object)).collect();
-    let Reader { report, pools, profiles, snat_pools, .. } = reader;
+    let Reader { report, pools, profiles, persistences, snat_pools, .. } = reader;
     pools.leave_rest(config, report);
     const WHY: &str = "no virtual server that is carried over uses it";
     for object in config.fastl4.all.iter().filter(|one| !profiles.has_read(&one.path)) {
+        report.leave(object.place, object.what.clone(), WHY);
+    }
+    for object in config.source_addrs.all.iter().filter(|one| !persistences.has_read(&one.path)) {
         report.leave(object.place, object.what.clone(), WHY);
     }
     snat_pools.leave_rest(config, report);
@@ -55,6 +60,7 @@ struct Reader<'r, 's> {
     report: &'r mut Report<'s>,
     pools: Pools,
     profiles: Profiles,
+    persistences: Persistences,
     snat_pools: SnatPools,
 }
 
@@ -83,6 +89,7 @@ impl Reader<'_, '_> {
             translate_port: true,
             snat: Snat::None,
             fastl4: FastL4::default(),
+            persistence: None,
         };
         let mut pool = None;
         for property in &properties {
@@ -91,6 +98,11 @@ impl Reader<'_, '_> {
                 "pool" if property.is_none() => {}
                 "pool" => pool = Some(read::word(property, self.report)?),
                 "profiles" => found.fastl4 = self.profiles(property, what),
+                "persist" if property.is_none() => {}
+                "persist" => {
+                    let Self { persistences, config, report, .. } = self;
+                    found.persistence = persistences.persist(property, what, config, report);
+                }
                 "source" => self.source(property, what),
                 "source-address-translation" => match property.block() {
                     Some(block) => {

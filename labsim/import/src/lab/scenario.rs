@@ -5,7 +5,9 @@ use super::plan::Plan;
 use super::servers::{Groups, Listener, Settings, listeners, settings};
 use super::writer::{Writer, list, one_or_list};
 use super::{TOPOLOGY, names};
-use crate::design::{Design, Encapsulation, FastL4, Mode, Pool, Service, Snat, Virtual};
+use crate::design::{
+    Balancing, Design, Encapsulation, FastL4, Mode, Persistence, Pool, Service, Snat, Virtual,
+};
 use crate::report::Report;
 use crate::text::{shown, yaml};
 use std::collections::BTreeMap;
@@ -88,11 +90,16 @@ fn load_balancer(
     out.line(2, "pools:");
     for (one, name) in order.iter().zip(&pool_names) {
         let pool = &design.pools[one.pool];
-        let mut members: Vec<String> = Vec::new();
+        let (mut addresses, mut members) = (Vec::new(), Vec::new());
         for member in pool.members.iter().filter(|one| plan.server(one.address).is_some()) {
             let port = if member.port == 0 { one.asked() } else { member.port };
-            let member = format!("{}:{port}", member.address);
-            if !members.contains(&member) {
+            let address = format!("{}:{port}", member.address);
+            let member = match member.ratio {
+                1 => address.clone(),
+                ratio => format!("{{address: {address}, ratio: {ratio}}}"),
+            };
+            if !addresses.contains(&address) {
+                addresses.push(address);
                 members.push(member);
             }
         }
@@ -103,7 +110,12 @@ fn load_balancer(
             format!("profile: {profile}, ")
         };
         out.line(3, format_args!("{}: # {}", yaml(name), shown(&report.at(pool.place))));
-        out.line(4, format_args!("{{{profile}members: {}}}", list(&members)));
+        let mode = if pool.balancing == Balancing::default() {
+            String::new()
+        } else {
+            format!("load_balancing_mode: {}, ", pool.balancing.word())
+        };
+        out.line(4, format_args!("{{{profile}{mode}members: {}}}", list(&members)));
     }
     out.gap();
 }
@@ -131,6 +143,9 @@ fn virtual_server(
             out.line(4, format_args!("source_address_translation: {{snat: {}}}", list(addresses)));
         }
     }
+    if let Some(rule) = one.persistence {
+        out.line(4, format_args!("persistence: {}", persistence(rule)));
+    }
     let usual = FastL4::default();
     let mut fastl4 = Vec::new();
     if one.fastl4.loose_initiation {
@@ -145,6 +160,22 @@ fn virtual_server(
     if !fastl4.is_empty() {
         out.line(4, format_args!("fastl4: {{{}}}", fastl4.join(", ")));
     }
+}
+
+/// By a word, or with what differs from F5's defaults.
+fn persistence(Persistence { timeout, prefix_length }: Persistence) -> String {
+    let usual = Persistence::default();
+    let mut options = Vec::new();
+    if timeout != usual.timeout {
+        options.push(format!("timeout: {timeout}"));
+    }
+    if let Some(length) = prefix_length {
+        options.push(format!("prefix_length: {length}"));
+    }
+    if options.is_empty() {
+        return "source_address".to_owned();
+    }
+    format!("{{source_address: {{{}}}}}", options.join(", "))
 }
 
 fn real_servers(out: &mut Writer, groups: &Groups<Settings>, plan: &Plan) {

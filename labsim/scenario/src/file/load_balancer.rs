@@ -57,6 +57,39 @@ pub(crate) struct VirtualServerFields {
     /// The fastL4 profile's options.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) fastl4: Option<FastL4Fields>,
+    /// Whether a client's new flows go to the server of its last one: `none` (the default),
+    /// `source_address`, or `{source_address: {timeout: SECONDS, prefix_length: BITS}}`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) persistence: Option<Located<PersistenceForm>>,
+}
+
+forms! {
+    /// Whether clients persist.
+    PersistenceForm = "`none`, `source_address`, or a map with `source_address`" {
+        text: "`none`: each flow is scheduled for itself. `source_address`: a client's flows stay together for 180 s after the last began.";
+        map: PersistenceFields;
+    }
+}
+
+/// Persistence with more to say.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PersistenceFields {
+    /// By the client's address.
+    pub(crate) source_address: SourceAddressFields,
+}
+
+/// Options of persistence by source address.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceAddressFields {
+    /// Seconds after a client's last new flow until it is forgotten; 180 by default, as F5's.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) timeout: Option<Located<u64>>,
+    /// Clients that agree in so many bits of their addresses are one, 1 to 32; without it each is
+    /// alone.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) prefix_length: Option<Located<u8>>,
 }
 
 forms! {
@@ -109,8 +142,72 @@ pub(crate) struct PoolFields {
     /// `{gre: {key: N, checksum: true}}`.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) profile: Option<Located<ProfileForm>>,
-    /// Address and port of each: `10.1.1.51:49`.
-    pub(crate) members: Located<Items<Located<String>>>,
+    /// Which member gets a new flow: `round_robin` (in turn, the default), `ratio` (in turn, as
+    /// often as their ratios say), `least_connections`, `ratio_least_connections`, `maglev` (by the
+    /// flow's hash), or `{maglev: {hash: source_address, table_size: N}}`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) load_balancing_mode: Option<Located<ModeForm>>,
+    /// Address and port of each, `10.1.1.51:49`, or `{address: 10.1.1.51:49, ratio: N}`.
+    pub(crate) members: Located<Items<Located<MemberForm>>>,
+}
+
+forms! {
+    /// A pool's load balancing mode.
+    ModeForm = "`round_robin`, `ratio`, `least_connections`, `ratio_least_connections`, `maglev`, or a map with `maglev`" {
+        text: "`round_robin`, `ratio`, `least_connections` and `ratio_least_connections` as F5 has them; `maglev`: consistent hashing of each flow.";
+        map: ModeFields;
+    }
+}
+
+/// A load balancing mode with more to say.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModeFields {
+    /// Consistent hashing.
+    pub(crate) maglev: MaglevFields,
+}
+
+/// Maglev's options.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MaglevFields {
+    /// What is hashed: the `five_tuple` (the default) or the `source_address`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) hash: MaglevHashWord,
+    /// Places in its table, a prime; 65537 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) table_size: Option<Located<u64>>,
+}
+
+/// What Maglev hashes.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MaglevHashWord {
+    /// Both addresses, both ports and the protocol: each flow for itself.
+    #[default]
+    FiveTuple,
+    /// The client's address: all of its flows alike.
+    SourceAddress,
+}
+
+forms! {
+    /// A member.
+    MemberForm = "address and port such as `10.1.1.51:49`, or a map with `address` and `ratio`" {
+        text: "Address and port.";
+        map: MemberFields;
+    }
+}
+
+/// A member with more to say.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberFields {
+    /// Address and port: `10.1.1.51:49`.
+    pub(crate) address: Located<String>,
+    /// Its share against the others' ratios, 0 to 65535; 1 by default. 0 is a drain: it gets no new
+    /// flow, whatever the mode.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) ratio: Option<Located<u64>>,
 }
 
 forms! {

@@ -42,6 +42,18 @@ pub struct VirtualServer {
     pub source_translation: SourceTranslation,
     /// How flows begin and end.
     pub fastl4: FastL4,
+    /// Whether a client's new flows go to the member of its last one; `None`: each is scheduled for
+    /// itself.
+    pub persistence: Option<SourceAddressPersistence>,
+}
+
+/// Persistence by source address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceAddressPersistence {
+    /// After this long without a new flow a client is forgotten; 180 s by default.
+    pub timeout: Duration,
+    /// Clients that agree in so many bits of their addresses are one.
+    pub prefix_length: Option<u8>,
 }
 
 /// What becomes of a packet's source address on its way to a member.
@@ -82,6 +94,8 @@ pub struct Pool {
     pub name: String,
     /// How packets reach the members.
     pub encapsulation: Encapsulation,
+    /// Which member gets a new flow.
+    pub load_balancing_mode: LoadBalancingMode,
     /// At least one.
     pub members: Vec<Member>,
 }
@@ -104,6 +118,41 @@ pub struct Member {
     pub address: IpAddr,
     /// The port; under DSR it has to be the virtual server's.
     pub port: u16,
+    /// Its share against the others' ratios, where the mode looks at them; 0 is a drain.
+    pub ratio: u16,
+}
+
+/// Which member gets a new flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadBalancingMode {
+    /// Each in turn.
+    RoundRobin,
+    /// Each in turn, as often as its ratio says.
+    Ratio,
+    /// The one with the least flows.
+    LeastConnections,
+    /// The one with the least flows for its ratio.
+    RatioLeastConnections,
+    /// The one that the flow's hash says.
+    Maglev(Maglev),
+}
+
+/// Maglev's options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maglev {
+    /// What is hashed.
+    pub hash: MaglevHash,
+    /// Places in the table: a prime.
+    pub table_size: u32,
+}
+
+/// What Maglev takes for the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaglevHash {
+    /// Packets of a flow.
+    FiveTuple,
+    /// Packets of a client.
+    SourceAddress,
 }
 
 /// The optional fields of a GRE header (RFC 2784, RFC 2890).

@@ -1,23 +1,21 @@
-//! Load balancers: virtual servers, pools, members.
+//! Load balancers: virtual servers and the pools that they name.
 
 use super::lookup::{Lookup, Vips};
 use super::virtual_servers::{fits, virtual_server};
-use super::{Report, address};
-use crate::file::{GreFields, LoadBalancerFields, OuterSourceWord, PoolFields, ProfileForm, Table};
-use crate::model::{
-    Encapsulation, GreOptions, IpProtocol, LoadBalancer, Member, NodeName, OuterSource, Pool,
-};
+use super::{Report, pools};
+use crate::file::{LoadBalancerFields, OuterSourceWord, PoolFields, Table};
+use crate::model::{IpProtocol, LoadBalancer, NodeName, OuterSource, Pool};
 use crate::text::{counted, listed, quoted};
-use labsim_yaml::{Located, Span};
+use labsim_yaml::Located;
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 
 /// Most virtual servers, and most pools, of a load balancer.
 const OBJECTS: usize = 1024;
-/// Most members of a pool.
-const MEMBERS: usize = 4096;
+/// Most places of all Maglev tables of a load balancer.
+const PLACES: u64 = 100_000_000;
 /// Longest name of a virtual server or a pool in bytes.
 const NAME: usize = 255;
+
 /// Resolves all load balancers.
 pub(super) fn load_balancers(
     table: &Table<Located<LoadBalancerFields>>,
@@ -63,8 +61,8 @@ fn load_balancer(
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> LoadBalancer {
-    let (virtual_servers, pools) = (&fields.virtual_servers, &fields.pools);
-    report.limit(key.span, virtual_servers.len().max(pools.len()), OBJECTS, "object");
+    let (virtual_servers, written) = (&fields.virtual_servers, &fields.pools);
+    report.limit(key.span, virtual_servers.len().max(written.len()), OBJECTS, "object");
     if virtual_servers.is_empty() {
         report.empty(key.span, "this load balancer has no virtual server; add one");
     }
@@ -76,11 +74,21 @@ fn load_balancer(
         virtual_servers: Vec::new(),
         pools: Vec::new(),
     };
-    for (name, pool) in pools.iter().take(OBJECTS) {
+    for (name, pool) in written.iter().take(OBJECTS) {
         report.plain(name, "pool name", NAME);
-        balancer.pools.push(self::pool(name, &pool.value, lookup, report));
+        balancer.pools.push(pools::pool(name, &pool.value, lookup, report));
     }
-    let written = pools.iter().map(|(_, fields)| &fields.value);
+    let places = balancer.pools.iter().map(pools::table_places).sum::<u64>();
+    if places > PLACES {
+        report.at(
+            key.span,
+            format!(
+                "Maglev tables of {places} places together; {PLACES} is the most: write smaller \
+                 `table_size`s"
+            ),
+        );
+    }
+    let written = written.iter().map(|(_, fields)| &fields.value);
     let known: HashMap<&str, (&Pool, &PoolFields)> = balancer
         .pools
         .iter()
@@ -124,74 +132,4 @@ fn load_balancer(
         balancer.virtual_servers.push(server);
     }
     balancer
-}
-
-fn pool(
-    name: &Located<String>,
-    fields: &PoolFields,
-    lookup: &Lookup<'_>,
-    report: &mut Report<'_>,
-) -> Pool {
-    let written = &fields.members;
-    if written.value.is_empty() {
-        report.empty(
-            name.span,
-            format!("the pool {} has no members; add one such as 10.1.1.51:49", quoted(name)),
-        );
-    }
-    report.limit(written.span, written.value.len(), MEMBERS, "member");
-    let mut members = Vec::new();
-    let mut seen: HashMap<(IpAddr, u16), Span> = HashMap::new();
-    for text in written.value.iter().take(MEMBERS) {
-        let Some(socket) = report.take(text.span, address::one_port(text)) else { continue };
-        if socket.is_ipv6() {
-            report.at(text.span, "IPv6 members are not supported yet; write an IPv4 address");
-            continue;
-        }
-        let member = Member { address: socket.ip(), port: socket.port() };
-        if let Some(first) = seen.insert((member.address, member.port), text.span) {
-            let line = report.line(first, text.span);
-            report.at(text.span, format!("{socket} is a member already ({line}); keep one"));
-        } else if lookup.knows_addresses() && lookup.owner(member.address).is_none() {
-            report.at(
-                text.span,
-                format!(
-                    "no node has the member's address {}; name a real server's",
-                    member.address
-                ),
-            );
-        } else {
-            members.push(member);
-        }
-    }
-    Pool {
-        name: name.value.clone(),
-        encapsulation: encapsulation(fields.profile.as_ref(), report),
-        members,
-    }
-}
-
-fn encapsulation(profile: Option<&Located<ProfileForm>>, report: &mut Report<'_>) -> Encapsulation {
-    let Some(profile) = profile else { return Encapsulation::None };
-    match &profile.value {
-        ProfileForm::Text(word) => match word.as_str() {
-            "none" => Encapsulation::None,
-            "ipip" => Encapsulation::Ipip,
-            "gre" => Encapsulation::Gre(GreOptions::default()),
-            other => {
-                report.at(
-                    profile.span,
-                    format!(
-                        "{} is no tunnel profile; write `none`, `ipip` or `gre`",
-                        quoted(other)
-                    ),
-                );
-                Encapsulation::None
-            }
-        },
-        ProfileForm::Map(map) => {
-            let GreFields { key, checksum } = map.gre;
-            Encapsulation::Gre(GreOptions { key, checksum })
-        }
-    }
 }

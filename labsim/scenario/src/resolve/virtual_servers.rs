@@ -1,6 +1,8 @@
 //! Virtual servers: destination, translation, how flows begin and end.
 
 use super::lookup::Lookup;
+use super::persistence::persistence;
+use super::pools::member_address;
 use super::snat::source_translation;
 use super::{Report, address};
 use crate::file::{FastL4Fields, IpProtocolWord, PoolFields, VirtualServerFields};
@@ -53,6 +55,7 @@ pub(super) fn virtual_server(
         translate_port: fields.translate_port.unwrap_or(true),
         source_translation,
         fastl4: fastl4(fields.fastl4.as_ref(), report),
+        persistence: persistence(fields.persistence.as_ref(), report),
     })
 }
 
@@ -108,11 +111,11 @@ pub(super) fn fits(
         );
     }
     let port = server.destination.port();
-    for text in written.members.value.iter().filter(|_| port != 0) {
-        let member = address::one_port(text).ok();
-        let member = member.map(|one| Member { address: one.ip(), port: one.port() });
-        if member.is_some_and(|member| member.port != port && pool.members.contains(&member)) {
-            report.warn(text.span, other_port(server, text));
+    let members = written.members.value.iter().filter(|_| port != 0);
+    for (span, member) in members.filter_map(member_address) {
+        let is_it = |one: &Member| (one.address, one.port) == (member.ip(), member.port());
+        if member.port() != port && pool.members.iter().any(is_it) {
+            report.warn(span, other_port(server, &member.to_string()));
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use labsim_scenario::model::{
     Attachment, CapturePoint, Check, Direction, Encapsulation, Expectation, FastL4, FrameMatch,
-    Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoginMethod, Member, Node, NodeName,
-    OuterSource, Place, PointNode, Pool, RadiusQuestion, RadiusRequest, Scenario, ScenarioName,
-    Secret, SourceTranslation, Step, StepAction, StepName, TacacsLogin, TcpFlags, Topology,
-    VirtualServer,
+    Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoadBalancingMode, LoginMethod,
+    Member, Node, NodeName, OuterSource, Place, PointNode, Pool, RadiusQuestion, RadiusRequest,
+    Scenario, ScenarioName, Secret, SourceTranslation, Step, StepAction, StepName, TacacsLogin,
+    TcpFlags, Topology, VirtualServer,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -85,13 +85,19 @@ pub(crate) fn balanced(mut scenario: Scenario, member_port: u16) -> Scenario {
         translate_port: false,
         source_translation: SourceTranslation::None,
         fastl4,
+        persistence: None,
     };
-    let member = Member { address: "10.1.1.52".parse().unwrap(), port: member_port };
+    let member = Member { address: "10.1.1.52".parse().unwrap(), port: member_port, ratio: 1 };
     let (name, encapsulation) = ("p".to_owned(), Encapsulation::None);
     let balancer = LoadBalancer {
         outer_source: OuterSource::Client,
         virtual_servers: vec![server],
-        pools: vec![Pool { name, encapsulation, members: vec![member] }],
+        pools: vec![Pool {
+            name,
+            encapsulation,
+            load_balancing_mode: LoadBalancingMode::RoundRobin,
+            members: vec![member],
+        }],
     };
     scenario.load_balancers.insert(node("lb"), balancer);
     scenario

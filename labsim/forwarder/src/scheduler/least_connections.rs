@@ -1,0 +1,126 @@
+//! The member with the least flows for its weight.
+//!
+//! What counts is the load that the new flow would make, (flows + 1) / weight, so that a member of
+//! weight 3 gets the first three flows' worth. Among equals it is the one that was chosen longest
+//! ago: an idle pool's members take turns, instead of the first having all.
+
+use super::tournament::Tournament;
+
+/// Who has least. Weight 0 takes nothing.
+#[derive(Debug)]
+pub(super) struct LeastConnections {
+    players: Vec<Player>,
+    order: Tournament,
+    /// Flows that began so far.
+    began: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Player {
+    weight: u16,
+    flows: u32,
+    /// The number of the last flow that it got.
+    last: u64,
+}
+
+fn comes_first(players: &[Player], one: usize, other: usize) -> bool {
+    let (a, b) = (&players[one], &players[other]);
+    if a.weight == 0 || b.weight == 0 {
+        return (a.weight == 0, one) < (b.weight == 0, other);
+    }
+    let cross = |one: &Player, by: &Player| (u64::from(one.flows) + 1) * u64::from(by.weight);
+    (cross(a, b), a.last, one) < (cross(b, a), b.last, other)
+}
+
+impl LeastConnections {
+    /// Nobody has a flow.
+    pub(super) fn new(weights: &[u16]) -> Self {
+        let players: Vec<Player> =
+            weights.iter().map(|weight| Player { weight: *weight, flows: 0, last: 0 }).collect();
+        let order = Tournament::new(players.len(), |one, other| comes_first(&players, one, other));
+        Self { players, order, began: 0 }
+    }
+
+    /// Who has least.
+    pub(super) fn least(&self) -> Option<usize> {
+        self.order.winner().filter(|member| self.players[*member].weight > 0)
+    }
+
+    /// A flow of the member began.
+    pub(super) fn began(&mut self, member: usize) {
+        self.began += 1;
+        let player = &mut self.players[member];
+        player.flows += 1;
+        player.last = self.began;
+        self.replay(member);
+    }
+
+    /// A flow of the member is over.
+    pub(super) fn ended(&mut self, member: usize) {
+        self.players[member].flows -= 1;
+        self.replay(member);
+    }
+
+    /// Gives a member another weight. Its flows stay.
+    pub(super) fn set_weight(&mut self, member: usize, weight: u16) {
+        self.players[member].weight = weight;
+        self.replay(member);
+    }
+
+    fn replay(&mut self, member: usize) {
+        let Self { players, order, .. } = self;
+        order.replay(member, |one, other| comes_first(players, one, other));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LeastConnections;
+
+    fn begin(least: &mut LeastConnections, count: usize) -> Vec<usize> {
+        let mut chosen = Vec::new();
+        for _ in 0..count {
+            let Some(member) = least.least() else { break };
+            least.began(member);
+            chosen.push(member);
+        }
+        chosen
+    }
+
+    #[test]
+    fn who_has_least_is_next_and_equals_take_turns() {
+        let mut least = LeastConnections::new(&[1, 1, 1]);
+        assert_eq!(begin(&mut least, 4), [0, 1, 2, 0]);
+        least.ended(2);
+        assert_eq!(begin(&mut least, 1), [2], "it has none, and the others do");
+        // An idle pool: each flow ends before the next begins.
+        let mut idle = LeastConnections::new(&[1, 1, 1]);
+        let mut chosen = Vec::new();
+        for _ in 0..5 {
+            chosen.extend(begin(&mut idle, 1));
+            idle.ended(chosen[chosen.len() - 1]);
+        }
+        assert_eq!(chosen, [0, 1, 2, 0, 1]);
+    }
+
+    #[test]
+    fn flows_that_stay_follow_the_weights() {
+        let mut least = LeastConnections::new(&[3, 2, 1, 0]);
+        let chosen = begin(&mut least, 60);
+        let had = [0, 1, 2, 3].map(|one| chosen.iter().filter(|member| **member == one).count());
+        assert_eq!(had, [30, 20, 10, 0]);
+    }
+
+    #[test]
+    fn a_member_without_weight_keeps_its_flows_and_gets_no_other() {
+        let mut least = LeastConnections::new(&[1, 1]);
+        begin(&mut least, 4);
+        least.set_weight(0, 0);
+        assert_eq!(begin(&mut least, 3), [1, 1, 1]);
+        least.set_weight(1, 0);
+        assert_eq!(least.least(), None);
+        least.ended(0);
+        least.set_weight(0, 1);
+        assert_eq!(begin(&mut least, 3), [0, 0, 0], "it has one, and the other five");
+    }
+}
