@@ -5,7 +5,6 @@ use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::{say, signals};
 use labsim_event::Sink;
-use labsim_lab::Rights;
 use labsim_report::{OutFolder, Sinks, Style, Terminal};
 use labsim_runner::{Options, Work, cancellation};
 use std::io::IsTerminal as _;
@@ -54,10 +53,7 @@ pub(crate) fn run(args: &args::Run) -> Exit {
             Tunnel::Userspace => labsim_runner::Tunnel::Userspace,
         },
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
-        rights: match rights {
-            Rights::Root => "root".into(),
-            Rights::UserNamespace => "user namespace".into(),
-        },
+        rights: rights.to_string(),
     };
     let work: Vec<Work> = loaded
         .into_iter()

@@ -1,8 +1,11 @@
 //! The one file that makes or enters a namespace: the rights for it, and the thread that does it.
 
+mod proc_sys;
 mod refusal;
+mod signs;
 
 pub use refusal::RightsError;
+pub(crate) use signs::apparmor_profile;
 
 use crate::netlink;
 use nix::errno::Errno;
@@ -10,24 +13,49 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, getegid, geteuid, pipe};
+use signs::Signs;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+/// By which right labs are built, in words for the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// By which right namespaces are made.
+    pub namespaces: NamespaceRight,
+    /// Whether `/proc/sys` was read-only, and is writable now for this process alone.
+    pub proc_sys_reopened: bool,
+}
+
 /// By which right namespaces are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
+pub enum NamespaceRight {
     /// The process had the capabilities when it started.
     Root,
     /// The process is root of a user namespace that it made for itself (user_namespaces(7)).
     UserNamespace,
 }
 
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.namespaces {
+            NamespaceRight::Root => "root",
+            NamespaceRight::UserNamespace => "user namespace",
+        })?;
+        match self.proc_sys_reopened {
+            true => f.write_str(", /proc/sys made writable in a mount namespace of labsim's own"),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Makes sure that this process can make network namespaces, configure them and capture in them:
 /// by trying, never by looking at the uid. Where it cannot, it moves into a user namespace of its
-/// own, in which the caller's user and group are root's, and tries again.
+/// own, in which the caller's user and group are root's, and tries again. A `/proc/sys` that is
+/// read-only, as in a container, becomes writable for this process if it has the right for that.
 ///
 /// Call it first thing in `main`, while the process has a single thread: the kernel lets no other
 /// process make a user namespace (unshare(2)). The network namespace of the caller stays as it is.
@@ -35,21 +63,26 @@ pub enum Rights {
 /// # Errors
 /// What is missing, and the remedy.
 pub fn gain_rights() -> Result<Rights, RightsError> {
-    let Err(first) = try_namespace()? else { return Ok(Rights::Root) };
+    // The right for it is the caller's; a user namespace has none over mounts from outside.
+    let proc_sys_reopened = proc_sys::reopen();
+    let gained = |namespaces| Rights { namespaces, proc_sys_reopened };
+    let Err(first) = try_namespace()? else { return Ok(gained(NamespaceRight::Root)) };
     let (uid, gid) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER)
-        .map_err(|errno| refusal::no_user_namespace(errno, &first))?;
+        .map_err(|errno| refusal::no_user_namespace(errno, &first, &Signs::read()))?;
     // A group map may be written without privileges only after setgroups(2) has been given up.
     for (file, text) in [
         ("/proc/self/setgroups", "deny".to_owned()),
         ("/proc/self/uid_map", format!("0 {uid} 1")),
         ("/proc/self/gid_map", format!("0 {gid} 1")),
     ] {
-        std::fs::write(file, text).map_err(|source| refusal::no_identity_map(file, source))?;
+        std::fs::write(file, text).map_err(|source| {
+            refusal::no_identity_map(file, source, &first, uid.is_root(), &Signs::read())
+        })?;
     }
     match try_namespace()? {
-        Ok(()) => Ok(Rights::UserNamespace),
-        Err(refused) => Err(refusal::powerless_user_namespace(&refused)),
+        Ok(()) => Ok(gained(NamespaceRight::UserNamespace)),
+        Err(refused) => Err(refusal::powerless_user_namespace(&refused, &Signs::read())),
     }
 }
 
