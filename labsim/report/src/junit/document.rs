@@ -85,16 +85,13 @@ impl Case {
         }
     }
 
-    /// What a list of failed tests shows: the first sentence, how many more there are, the cause.
+    /// What a list of failed tests shows: the first sentence, and how many more there are.
     fn failure(&self) -> String {
         let first = self.failed.first().map_or("an expectation did not hold", String::as_str);
-        let more = match self.failed.len() {
-            0 | 1 => String::new(),
-            n => format!(" (and {} more)", n - 1),
-        };
-        let cause = self.why.lines().next().and_then(|line| line.split_once(": "));
-        let cause = cause.map(|(_, finding)| format!(" (why: {finding})")).unwrap_or_default();
-        format!("{first}{more}{cause}")
+        match self.failed.len() {
+            0 | 1 => first.to_owned(),
+            n => format!("{first} (and {} more)", n - 1),
+        }
     }
 
     fn write<W: Write>(&self, out: &mut Writer<W>) -> io::Result<()> {
