@@ -1,5 +1,6 @@
 //! The one file that makes or enters a namespace: the rights for it, and the thread that does it.
 
+mod identity;
 mod proc_sys;
 mod refusal;
 mod signs;
@@ -8,11 +9,12 @@ pub use refusal::RightsError;
 pub(crate) use signs::apparmor_profile;
 
 use crate::netlink;
+use identity::{Caller, Mapper};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork, getegid, geteuid, pipe};
+use nix::unistd::{ForkResult, fork, pipe};
 use signs::Signs;
 use std::fmt;
 use std::fs::File;
@@ -54,7 +56,8 @@ impl fmt::Display for Rights {
 
 /// Makes sure that this process can make network namespaces, configure them and capture in them:
 /// by trying, never by looking at the uid. Where it cannot, it moves into a user namespace of its
-/// own, in which the caller's user and group are root's, and tries again. A `/proc/sys` that is
+/// own, in which the caller's user and group are root's, and tries again (for a caller that is root
+/// already, everybody is who they were). A `/proc/sys` that is
 /// read-only, as in a container, becomes writable for this process if it has the right for that.
 ///
 /// Call it first thing in `main`, while the process has a single thread: the kernel lets no other
@@ -67,19 +70,13 @@ pub fn gain_rights() -> Result<Rights, RightsError> {
     let proc_sys_reopened = proc_sys::reopen();
     let gained = |namespaces| Rights { namespaces, proc_sys_reopened };
     let Err(first) = try_namespace()? else { return Ok(gained(NamespaceRight::Root)) };
-    let (uid, gid) = (geteuid(), getegid());
+    let caller = Caller::now();
+    let mapper = Mapper::start().map_err(RightsError::Trial)?;
     unshare(CloneFlags::CLONE_NEWUSER)
         .map_err(|errno| refusal::no_user_namespace(errno, &first, &Signs::read()))?;
-    // A group map may be written without privileges only after setgroups(2) has been given up.
-    for (file, text) in [
-        ("/proc/self/setgroups", "deny".to_owned()),
-        ("/proc/self/uid_map", format!("0 {uid} 1")),
-        ("/proc/self/gid_map", format!("0 {gid} 1")),
-    ] {
-        std::fs::write(file, text).map_err(|source| {
-            refusal::no_identity_map(file, source, &first, uid.is_root(), &Signs::read())
-        })?;
-    }
+    caller.settle(mapper).map_err(|(file, source)| {
+        refusal::no_identity_map(file, source, &first, caller.is_root(), &Signs::read())
+    })?;
     match try_namespace()? {
         Ok(()) => Ok(gained(NamespaceRight::UserNamespace)),
         Err(refused) => Err(refusal::powerless_user_namespace(&refused, &Signs::read())),

@@ -11,6 +11,7 @@ crate::tests![
     a_sysctl_that_the_kernel_refuses_is_named,
     a_sysctl_that_the_kernel_changes_is_named,
     an_ordinary_user_gets_a_user_namespace,
+    roots_user_namespace_knows_everybody,
     a_limit_of_user_namespaces_is_named,
     a_read_only_proc_sys_is_named,
     a_read_only_proc_sys_is_made_writable_for_labsim_alone,
@@ -76,6 +77,10 @@ fn a_sysctl_that_the_kernel_changes_is_named() {
 
 fn an_ordinary_user_gets_a_user_namespace() {
     assert_eq!(ask("ordinary user"), "user namespace");
+}
+
+fn roots_user_namespace_knows_everybody() {
+    assert_eq!(ask("root without the network's capabilities"), "user namespace");
 }
 
 fn a_limit_of_user_namespaces_is_named() {

@@ -33,6 +33,7 @@ pub(crate) fn be(role: &str) -> ExitCode {
     let said = match role {
         "sleeper" => sleeper(),
         "ordinary user" => rights_of_an_ordinary_user(),
+        "root without the network's capabilities" => root_without_the_networks_capabilities(),
         "no user namespaces" => rights_without_user_namespaces(),
         "read-only sysctls" => build_with_read_only_sysctls(),
         "sysctls read-only from the start" => build_after_reopening_sysctls(),
@@ -72,6 +73,24 @@ fn rights_of_an_ordinary_user() -> String {
     }
     let rights = gain_rights().unwrap();
     drop(build(&Plan::of_topology(&pair())));
+    rights.to_string()
+}
+
+/// As in a container that was given no more than CAP_SYS_ADMIN: root keeps what is asked for to map
+/// everybody. Says who is known before and after.
+fn root_without_the_networks_capabilities() -> String {
+    gain_rights().unwrap();
+    drop_capabilities_but(1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SETFCAP);
+    let known = || {
+        ["uid_map", "gid_map"].map(|map| {
+            let text = std::fs::read_to_string(format!("/proc/self/{map}")).unwrap();
+            let fields: Vec<_> = text.split_whitespace().collect();
+            fields.chunks(3).map(|line| format!("{}+{}", line[0], line[2])).collect::<Vec<_>>()
+        })
+    };
+    let before = known();
+    let rights = gain_rights().unwrap();
+    assert_eq!(known(), before);
     rights.to_string()
 }
 
@@ -159,7 +178,9 @@ pub(crate) fn descriptors() -> Vec<String> {
     targets
 }
 
-/// `CAP_SETFCAP` (linux/capability.h).
+/// linux/capability.h.
+const CAP_SETGID: u32 = 6;
+const CAP_SETUID: u32 = 7;
 const CAP_SETFCAP: u32 = 31;
 
 fn drop_capabilities() {
