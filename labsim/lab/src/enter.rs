@@ -19,6 +19,7 @@ use signs::Signs;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -96,10 +97,11 @@ enum Stage {
     Namespace,
     Configure,
     Capture,
+    Listen,
 }
 
-/// Makes a network namespace, sets a link up and opens a raw socket in it. A child process
-/// does it: one that may leave its namespace need not be allowed to come back.
+/// Makes a network namespace, sets a link up, opens a raw socket in it and takes a port of the
+/// well-known ones, as servers of a lab do. A child process does it: one that may leave its namespace need not be allowed to come back.
 fn try_namespace() -> Result<Result<(), Refused>, RightsError> {
     let trial = |errno: Errno| RightsError::Trial(errno.into());
     let (mut reader, writer) = pipe().map(|(r, w)| (File::from(r), w)).map_err(trial)?;
@@ -130,12 +132,16 @@ fn try_namespace() -> Result<Result<(), Refused>, RightsError> {
                 0 => Stage::Namespace,
                 1 => Stage::Configure,
                 2 => Stage::Capture,
+                3 => Stage::Listen,
                 _ => return Ok(Ok(())),
             };
             Ok(Err(Refused { stage, errno }))
         }
     }
 }
+
+/// Below `net.ipv4.ip_unprivileged_port_start`, which is 1024 in every new namespace (ip(7)).
+const WELL_KNOWN_PORT: u16 = 49;
 
 fn in_trial_namespace() -> Result<(), Refused> {
     let at = |stage| move |errno| Refused { stage, errno };
@@ -150,7 +156,10 @@ fn in_trial_namespace() -> Result<(), Refused> {
         SockProtocol::Raw,
     )
     .map_err(at(Stage::Capture))?;
-    Ok(())
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, WELL_KNOWN_PORT)).map(drop).map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+        Refused { stage: Stage::Listen, errno }
+    })
 }
 
 /// A network namespace, held by its file descriptor alone.

@@ -70,8 +70,8 @@ fn read_only_remedy() -> String {
             format!("AppArmor's profile {profile} forbids to make it writable; {UNCONFINED}")
         }
         None => "start the container with `--cap-add SYS_ADMIN`, by which labsim makes it \
-                 writable for itself alone, or, for a user without rights, with \
-                 `--security-opt systempaths=unconfined`"
+                 writable for itself alone, or, for a user without rights, with `--security-opt \
+                 systempaths=unconfined` (podman: `--security-opt unmask=/proc/sys`)"
             .to_owned(),
     }
 }

@@ -152,6 +152,7 @@ impl Refused {
             Stage::Namespace => "CAP_SYS_ADMIN",
             Stage::Configure => "CAP_NET_ADMIN",
             Stage::Capture => "CAP_NET_RAW",
+            Stage::Listen => "CAP_NET_BIND_SERVICE",
         }
     }
 
@@ -214,7 +215,11 @@ mod tests {
 
     #[test]
     fn root_without_the_right_to_stand_in_is_told_the_capability_that_it_lacks() {
-        for (stage, option) in [(Stage::Configure, "NET_ADMIN"), (Stage::Capture, "NET_RAW")] {
+        for (stage, option) in [
+            (Stage::Configure, "NET_ADMIN"),
+            (Stage::Capture, "NET_RAW"),
+            (Stage::Listen, "NET_BIND_SERVICE"),
+        ] {
             let first = Refused { stage, errno: Errno::EPERM };
             let refused = io::Error::from(Errno::EPERM);
             let signs = Signs::default();
