@@ -21,7 +21,10 @@ pub enum SysctlError {
         key: String,
     },
     /// `/proc/sys` is read-only, as in a container without privileges.
-    #[error("sysctl {key} = {wanted}: /proc/sys is read-only; {}", read_only_remedy())]
+    #[error(
+        "sysctl {key} = {wanted}: /proc/sys is read-only; {}",
+        read_only_remedy(apparmor_profile())
+    )]
     ReadOnly {
         /// Dotted.
         key: String,
@@ -64,8 +67,8 @@ pub enum SysctlError {
 const UNCONFINED: &str = "start the container with `--security-opt apparmor=unconfined`";
 
 /// What helps against a read-only `/proc/sys`, which labsim could not make writable for itself.
-fn read_only_remedy() -> String {
-    match apparmor_profile() {
+fn read_only_remedy(profile: Option<String>) -> String {
+    match profile {
         Some(profile) => {
             format!("AppArmor's profile {profile} forbids to make it writable; {UNCONFINED}")
         }
@@ -80,7 +83,7 @@ impl SysctlError {
     /// What helps.
     pub(crate) fn remedy(&self) -> String {
         match self {
-            Self::ReadOnly { .. } => read_only_remedy(),
+            Self::ReadOnly { .. } => read_only_remedy(apparmor_profile()),
             Self::AppArmor { .. } => UNCONFINED.to_owned(),
             Self::Unknown { .. } => "use a kernel that has it".to_owned(),
             Self::Refused { .. } | Self::Differs { .. } => {
@@ -238,4 +241,34 @@ fn interface(folder: &str, setting: &str, value: &str) -> Sysctl {
 fn copied(folder: &str, setting: &str) -> Option<String> {
     let path = format!("/proc/sys/net/ipv4/conf/{folder}/{setting}");
     read_text(&File::open(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTION: &str = "`--security-opt apparmor=unconfined`";
+
+    /// docker's profile denies the mount that would make `/proc/sys` writable.
+    #[test]
+    fn the_profile_that_keeps_proc_sys_read_only_is_named() {
+        let text = read_only_remedy(Some("docker-default".into()));
+        assert!(text.contains("docker-default") && text.contains(OPTION), "{text}");
+        let text = read_only_remedy(None);
+        assert!(text.contains("`--cap-add SYS_ADMIN`") && !text.contains(OPTION), "{text}");
+    }
+
+    /// And it denies what is written there, where the engine leaves it writable.
+    #[test]
+    fn the_profile_that_forbids_a_setting_is_named() {
+        let error = SysctlError::AppArmor {
+            key: "net.ipv4.ip_forward".into(),
+            wanted: "1".into(),
+            profile: "docker-default".into(),
+        };
+        let text = error.to_string();
+        for part in ["net.ipv4.ip_forward = 1", "docker-default", OPTION] {
+            assert!(text.contains(part), "nothing says `{part}`: {text}");
+        }
+    }
 }
