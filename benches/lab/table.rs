@@ -27,7 +27,7 @@ struct Figures {
 /// Prints the table; whether everything wanted was reached.
 pub(crate) fn print() -> bool {
     let rights = labsim_lab::gain_rights().unwrap_or_else(|error| panic!("{error}"));
-    println!("A star of hosts around a router, medians in ms ({rights:?})");
+    println!("A star of hosts around a router, medians in ms ({rights})");
     let floor = Floor::compile().map_err(|why| println!("  without the floor: {why}")).ok();
     let ip = has_ip();
     if !ip {

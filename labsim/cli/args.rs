@@ -39,6 +39,9 @@ pub(crate) struct Run {
     /// Keep DIR/SCENARIO/capture.pcapng and DIR/SCENARIO/events.jsonl
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Keep the results as JUnit XML, a test case for each scenario
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     /// How many scenarios run side by side
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) jobs: NonZeroUsize,

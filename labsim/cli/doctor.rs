@@ -4,7 +4,6 @@ use crate::args;
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::say;
-use labsim_lab::Rights;
 use labsim_lab::probe::{self, Feature};
 
 /// Tries everything that labs use, and builds the named scenarios' labs without running them.
@@ -14,10 +13,7 @@ pub(crate) fn doctor(args: &args::Doctor) -> Exit {
         Err(exit) => return exit,
     };
     match labsim_lab::gain_rights() {
-        Ok(Rights::Root) => say::line("rights              ok: this process may make namespaces"),
-        Ok(Rights::UserNamespace) => {
-            say::line("rights              ok: in a user namespace of labsim's own (rootless)");
-        }
+        Ok(rights) => say::line(format_args!("rights              ok: {rights}")),
         Err(error) => {
             say::line(format_args!("rights              missing: {error}"));
             return Exit::CannotRun;

@@ -5,8 +5,7 @@ use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::{say, signals};
 use labsim_event::Sink;
-use labsim_lab::Rights;
-use labsim_report::{OutFolder, Sinks, Style, Terminal};
+use labsim_report::{JunitFile, OutFolder, Sinks, Style, Terminal};
 use labsim_runner::{Options, Work, cancellation};
 use std::io::IsTerminal as _;
 
@@ -16,28 +15,27 @@ pub(crate) fn run(args: &args::Run) -> Exit {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(Terminal::new(std::io::stdout(), style()))];
-    if let Some(dir) = &args.out {
-        let clashes = load::same_names(&loaded);
-        for clash in &clashes {
-            say::problem(clash);
-        }
-        if !clashes.is_empty() {
+    let mut sinks = match files(args, &loaded) {
+        Ok(sinks) => sinks,
+        Err(problems) => {
+            problems.into_iter().for_each(say::problem);
             return Exit::Invalid;
         }
-        match OutFolder::create(dir, loaded.iter().map(|it| it.scenario.name.as_str())) {
-            Ok(folder) => sinks.push(Box::new(folder)),
-            Err(error) => {
-                say::problem(error);
-                return Exit::Invalid;
-            }
-        }
-    }
+    };
+    let work: Vec<Work> = loaded
+        .into_iter()
+        .map(|Loaded { file, scenario, warnings }| Work { file, scenario, warnings })
+        .collect();
     // From here on the process may have more than one thread and other rights.
     let rights = match labsim_lab::gain_rights() {
         Ok(rights) => rights,
         Err(error) => {
-            say::problem(format!("this machine cannot run labs: {error}"));
+            let reason = format!("this machine cannot run labs: {error}");
+            say::problem(&reason);
+            // Once is enough for a person; whoever reads files finds it with each scenario.
+            let sinks = Sinks::new(sinks);
+            labsim_runner::skip(&work, &reason, &|scenario, event| sinks.tell(scenario, event));
+            sinks.failures().into_iter().for_each(say::problem);
             return Exit::CannotRun;
         }
     };
@@ -54,15 +52,9 @@ pub(crate) fn run(args: &args::Run) -> Exit {
             Tunnel::Userspace => labsim_runner::Tunnel::Userspace,
         },
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
-        rights: match rights {
-            Rights::Root => "root".into(),
-            Rights::UserNamespace => "user namespace".into(),
-        },
+        rights: rights.to_string(),
     };
-    let work: Vec<Work> = loaded
-        .into_iter()
-        .map(|Loaded { file, scenario, warnings }| Work { file, scenario, warnings })
-        .collect();
+    sinks.insert(0, Box::new(Terminal::new(std::io::stdout(), style())));
     let sinks = Sinks::new(sinks);
     let tell = |scenario: Option<&str>, event| sinks.tell(scenario, event);
     let totals = labsim_runner::run(&work, &options, &tell, &cancelled);
@@ -74,6 +66,27 @@ pub(crate) fn run(args: &args::Run) -> Exit {
         Exit::Success if !failures.is_empty() => Exit::Invalid,
         exit => exit,
     }
+}
+
+/// The files that results are kept in.
+fn files(args: &args::Run, loaded: &[Loaded]) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if args.out.is_some() || args.junit.is_some() {
+        let clashes = load::same_names(loaded);
+        if !clashes.is_empty() {
+            return Err(clashes);
+        }
+    }
+    let named = || loaded.iter().map(|it| (it.scenario.name.as_str(), it.file.as_path()));
+    if let Some(dir) = &args.out {
+        let folder = OutFolder::create(dir, named().map(|(name, _)| name));
+        sinks.push(Box::new(folder.map_err(|error| vec![error.to_string()])?));
+    }
+    if let Some(file) = &args.junit {
+        let junit = JunitFile::create(file, named());
+        sinks.push(Box::new(junit.map_err(|error| vec![error.to_string()])?));
+    }
+    Ok(sinks)
 }
 
 fn style() -> Style {

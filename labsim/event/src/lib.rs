@@ -41,7 +41,7 @@ pub enum Event {
         scenarios: usize,
         /// How many at a time.
         jobs: usize,
-        /// `root` or `user namespace`.
+        /// `root` or `user namespace`, and what labsim did for them; `none` if it got none.
         rights: String,
     },
     /// A scenario begins.

@@ -1,33 +1,65 @@
 //! The one file that makes or enters a namespace: the rights for it, and the thread that does it.
 
+mod identity;
+mod proc_sys;
 mod refusal;
+mod signs;
 
 pub use refusal::RightsError;
+pub(crate) use signs::apparmor_profile;
 
 use crate::netlink;
+use identity::{Caller, Mapper};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork, getegid, geteuid, pipe};
+use nix::unistd::{ForkResult, fork, pipe};
+use signs::Signs;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+/// By which right labs are built, in words for the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// By which right namespaces are made.
+    pub namespaces: NamespaceRight,
+    /// Whether `/proc/sys` was read-only, and is writable now for this process alone.
+    pub proc_sys_reopened: bool,
+}
+
 /// By which right namespaces are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
+pub enum NamespaceRight {
     /// The process had the capabilities when it started.
     Root,
     /// The process is root of a user namespace that it made for itself (user_namespaces(7)).
     UserNamespace,
 }
 
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.namespaces {
+            NamespaceRight::Root => "root",
+            NamespaceRight::UserNamespace => "user namespace",
+        })?;
+        match self.proc_sys_reopened {
+            true => f.write_str(", /proc/sys made writable in a mount namespace of labsim's own"),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Makes sure that this process can make network namespaces, configure them and capture in them:
 /// by trying, never by looking at the uid. Where it cannot, it moves into a user namespace of its
-/// own, in which the caller's user and group are root's, and tries again.
+/// own, in which the caller's user and group are root's, and tries again (for a caller that is root
+/// already, everybody is who they were). A `/proc/sys` that is
+/// read-only, as in a container, becomes writable for this process if it has the right for that.
 ///
 /// Call it first thing in `main`, while the process has a single thread: the kernel lets no other
 /// process make a user namespace (unshare(2)). The network namespace of the caller stays as it is.
@@ -35,21 +67,20 @@ pub enum Rights {
 /// # Errors
 /// What is missing, and the remedy.
 pub fn gain_rights() -> Result<Rights, RightsError> {
-    let Err(first) = try_namespace()? else { return Ok(Rights::Root) };
-    let (uid, gid) = (geteuid(), getegid());
+    // The right for it is the caller's; a user namespace has none over mounts from outside.
+    let proc_sys_reopened = proc_sys::reopen();
+    let gained = |namespaces| Rights { namespaces, proc_sys_reopened };
+    let Err(first) = try_namespace()? else { return Ok(gained(NamespaceRight::Root)) };
+    let caller = Caller::now();
+    let mapper = Mapper::start().map_err(RightsError::Trial)?;
     unshare(CloneFlags::CLONE_NEWUSER)
-        .map_err(|errno| refusal::no_user_namespace(errno, &first))?;
-    // A group map may be written without privileges only after setgroups(2) has been given up.
-    for (file, text) in [
-        ("/proc/self/setgroups", "deny".to_owned()),
-        ("/proc/self/uid_map", format!("0 {uid} 1")),
-        ("/proc/self/gid_map", format!("0 {gid} 1")),
-    ] {
-        std::fs::write(file, text).map_err(|source| refusal::no_identity_map(file, source))?;
-    }
+        .map_err(|errno| refusal::no_user_namespace(errno, &first, &Signs::read()))?;
+    caller.settle(mapper).map_err(|(file, source)| {
+        refusal::no_identity_map(file, source, &first, caller.is_root(), &Signs::read())
+    })?;
     match try_namespace()? {
-        Ok(()) => Ok(Rights::UserNamespace),
-        Err(refused) => Err(refusal::powerless_user_namespace(&refused)),
+        Ok(()) => Ok(gained(NamespaceRight::UserNamespace)),
+        Err(refused) => Err(refusal::powerless_user_namespace(&refused, &Signs::read())),
     }
 }
 
@@ -66,10 +97,11 @@ enum Stage {
     Namespace,
     Configure,
     Capture,
+    Listen,
 }
 
-/// Makes a network namespace, sets a link up and opens a raw socket in it. A child process
-/// does it: one that may leave its namespace need not be allowed to come back.
+/// Makes a network namespace, sets a link up, opens a raw socket in it and takes a port of the
+/// well-known ones, as servers of a lab do. A child process does it: one that may leave its namespace need not be allowed to come back.
 fn try_namespace() -> Result<Result<(), Refused>, RightsError> {
     let trial = |errno: Errno| RightsError::Trial(errno.into());
     let (mut reader, writer) = pipe().map(|(r, w)| (File::from(r), w)).map_err(trial)?;
@@ -100,12 +132,16 @@ fn try_namespace() -> Result<Result<(), Refused>, RightsError> {
                 0 => Stage::Namespace,
                 1 => Stage::Configure,
                 2 => Stage::Capture,
+                3 => Stage::Listen,
                 _ => return Ok(Ok(())),
             };
             Ok(Err(Refused { stage, errno }))
         }
     }
 }
+
+/// Below `net.ipv4.ip_unprivileged_port_start`, which is 1024 in every new namespace (ip(7)).
+const WELL_KNOWN_PORT: u16 = 49;
 
 fn in_trial_namespace() -> Result<(), Refused> {
     let at = |stage| move |errno| Refused { stage, errno };
@@ -120,7 +156,10 @@ fn in_trial_namespace() -> Result<(), Refused> {
         SockProtocol::Raw,
     )
     .map_err(at(Stage::Capture))?;
-    Ok(())
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, WELL_KNOWN_PORT)).map(drop).map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+        Refused { stage: Stage::Listen, errno }
+    })
 }
 
 /// A network namespace, held by its file descriptor alone.

@@ -23,7 +23,7 @@ mod teardown;
 pub use build::TunnelEnd;
 pub use capture::{Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point};
 pub use counters::{Counters, InterfaceCounters};
-pub use enter::{Rights, RightsError, gain_rights};
+pub use enter::{NamespaceRight, Rights, RightsError, gain_rights};
 pub use error::BuildError;
 pub use lab::{Lab, Node};
 pub use plan::{

@@ -187,11 +187,15 @@ fn tun() -> Result<(), Missing> {
 
 fn sysctls() -> Result<(), Missing> {
     let sysctl = Sysctl { key: "net.ipv4.conf.all.rp_filter".into(), value: "2".into() };
-    sysctl.set().map_err(|error| match error {
+    sysctl.set().map_err(|error| match &error {
         SysctlError::ReadOnly { .. } => {
             Missing { reason: "/proc/sys is read-only".into(), remedy: error.remedy() }
         }
-        other => Missing { reason: other.to_string(), remedy: other.remedy() },
+        SysctlError::AppArmor { profile, .. } => Missing {
+            reason: format!("AppArmor's profile {profile} forbids to set them"),
+            remedy: error.remedy(),
+        },
+        _ => Missing { reason: error.to_string(), remedy: error.remedy() },
     })
 }
 

@@ -1,5 +1,6 @@
 //! Settings below `/proc/sys`: written, and read back.
 
+use crate::enter::apparmor_profile;
 use crate::error::descriptors_hint;
 use crate::plan::Sysctl;
 use std::fs::File;
@@ -20,12 +21,25 @@ pub enum SysctlError {
         key: String,
     },
     /// `/proc/sys` is read-only, as in a container without privileges.
-    #[error("sysctl {key} = {wanted}: /proc/sys is read-only; {}", READ_ONLY_REMEDY)]
+    #[error(
+        "sysctl {key} = {wanted}: /proc/sys is read-only; {}",
+        read_only_remedy(apparmor_profile())
+    )]
     ReadOnly {
         /// Dotted.
         key: String,
         /// The value that was written.
         wanted: String,
+    },
+    /// AppArmor forbids it to processes of this profile, as docker's default one does.
+    #[error("sysctl {key} = {wanted}: AppArmor's profile {profile} forbids it; {UNCONFINED}")]
+    AppArmor {
+        /// Dotted.
+        key: String,
+        /// The value that was written.
+        wanted: String,
+        /// The profile.
+        profile: String,
     },
     /// The kernel refused the value, or the process may not set it.
     #[error("sysctl {key} = {wanted}: {source}{}", descriptors_hint(.source))]
@@ -49,15 +63,28 @@ pub enum SysctlError {
     },
 }
 
-/// What helps against a read-only `/proc/sys`.
-const READ_ONLY_REMEDY: &str = "start the container with `--privileged` or `--security-opt \
-    systempaths=unconfined`, or remount it with `mount -o remount,rw /proc/sys`";
+/// What helps against an AppArmor profile.
+const UNCONFINED: &str = "start the container with `--security-opt apparmor=unconfined`";
+
+/// What helps against a read-only `/proc/sys`, which labsim could not make writable for itself.
+fn read_only_remedy(profile: Option<String>) -> String {
+    match profile {
+        Some(profile) => {
+            format!("AppArmor's profile {profile} forbids to make it writable; {UNCONFINED}")
+        }
+        None => "start the container with `--cap-add SYS_ADMIN`, by which labsim makes it \
+                 writable for itself alone, or, for a user without rights, with `--security-opt \
+                 systempaths=unconfined` (podman: `--security-opt unmask=/proc/sys`)"
+            .to_owned(),
+    }
+}
 
 impl SysctlError {
     /// What helps.
     pub(crate) fn remedy(&self) -> String {
         match self {
-            Self::ReadOnly { .. } => READ_ONLY_REMEDY.to_owned(),
+            Self::ReadOnly { .. } => read_only_remedy(apparmor_profile()),
+            Self::AppArmor { .. } => UNCONFINED.to_owned(),
             Self::Unknown { .. } => "use a kernel that has it".to_owned(),
             Self::Refused { .. } | Self::Differs { .. } => {
                 "run as root, outside of a sandbox that guards /proc/sys".to_owned()
@@ -86,7 +113,12 @@ impl Sysctl {
             Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
                 Err(SysctlError::ReadOnly { key, wanted })
             }
-            Err(source) => Err(SysctlError::Refused { key, wanted, source }),
+            Err(source) => Err(match apparmor_profile() {
+                Some(profile) if source.kind() == ErrorKind::PermissionDenied => {
+                    SysctlError::AppArmor { key, wanted, profile }
+                }
+                _ => SysctlError::Refused { key, wanted, source },
+            }),
         }
     }
 }
@@ -209,4 +241,34 @@ fn interface(folder: &str, setting: &str, value: &str) -> Sysctl {
 fn copied(folder: &str, setting: &str) -> Option<String> {
     let path = format!("/proc/sys/net/ipv4/conf/{folder}/{setting}");
     read_text(&File::open(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTION: &str = "`--security-opt apparmor=unconfined`";
+
+    /// docker's profile denies the mount that would make `/proc/sys` writable.
+    #[test]
+    fn the_profile_that_keeps_proc_sys_read_only_is_named() {
+        let text = read_only_remedy(Some("docker-default".into()));
+        assert!(text.contains("docker-default") && text.contains(OPTION), "{text}");
+        let text = read_only_remedy(None);
+        assert!(text.contains("`--cap-add SYS_ADMIN`") && !text.contains(OPTION), "{text}");
+    }
+
+    /// And it denies what is written there, where the engine leaves it writable.
+    #[test]
+    fn the_profile_that_forbids_a_setting_is_named() {
+        let error = SysctlError::AppArmor {
+            key: "net.ipv4.ip_forward".into(),
+            wanted: "1".into(),
+            profile: "docker-default".into(),
+        };
+        let text = error.to_string();
+        for part in ["net.ipv4.ip_forward = 1", "docker-default", OPTION] {
+            assert!(text.contains(part), "nothing says `{part}`: {text}");
+        }
+    }
 }

@@ -6,16 +6,15 @@
 
 mod logs;
 
-use crate::capture;
+use crate::{capture, whole};
 use labsim_event::{Event, Sink, Told};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 const EVENTS: &str = "events.jsonl";
@@ -107,10 +106,7 @@ impl ScenarioFolder {
         }
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let folder = openat(top, name, flags, Mode::empty()).map_err(fail(path.clone()))?;
-        match unlinkat(&folder, CAPTURE, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(errno) => return Err(fail(path.join(CAPTURE))(errno)),
-        }
+        whole::remove(&folder, CAPTURE.as_ref()).map_err(fail(path.join(CAPTURE)))?;
         logs::remove(&folder).map_err(fail(path.join(logs::FOLDER)))?;
         let events = open_file(&folder, EVENTS).map_err(fail(path.join(EVENTS)))?;
         Ok(Self { path, folder, events })
@@ -124,27 +120,6 @@ impl ScenarioFolder {
         line.push(b'\n');
         self.events.write_all(&line).map_err(|error| fail(&error))
     }
-
-    /// Writes a file that has no name yet, and names it when it is whole, so that whatever ends
-    /// labsim in between leaves nothing half-written (open(2), O_TMPFILE).
-    fn keep(&self, write: impl Fn(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
-        let mode = Mode::from_bits_truncate(0o644);
-        let unnamed = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-        match openat(&self.folder, ".", unnamed, mode) {
-            Ok(file) => {
-                let file = write_all(File::from(file), write)?;
-                let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
-                let here = nix::fcntl::AT_FDCWD;
-                let follow = AtFlags::AT_SYMLINK_FOLLOW;
-                Ok(linkat(here, nameless.as_str(), &self.folder, CAPTURE, follow)?)
-            }
-            // File systems without nameless files.
-            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOENT) => {
-                write_all(open_file(&self.folder, CAPTURE)?, write).map(drop)
-            }
-            Err(errno) => Err(errno.into()),
-        }
-    }
 }
 
 /// Opens or empties a file for writing, if it is no link.
@@ -156,15 +131,6 @@ fn open_file(folder: &OwnedFd, name: &str) -> nix::Result<File> {
         | OFlag::O_NONBLOCK
         | OFlag::O_CLOEXEC;
     openat(folder, name, flags, Mode::from_bits_truncate(0o644)).map(File::from)
-}
-
-fn write_all(
-    file: File,
-    write: impl Fn(&mut dyn Write) -> std::io::Result<()>,
-) -> std::io::Result<File> {
-    let mut buffered = BufWriter::with_capacity(256 << 10, file);
-    write(&mut buffered)?;
-    buffered.into_inner().map_err(std::io::IntoInnerError::into_error)
 }
 
 impl Sink for OutFolder {
@@ -189,9 +155,10 @@ impl Sink for OutFolder {
             })?;
         }
         if let Event::Observed { observations, .. } = &told.event {
-            folder.keep(|out| capture::write(out, observations)).map_err(|error| {
-                format!("{} cannot be written: {error}", folder.path.join(CAPTURE).display())
-            })?;
+            whole::write(&folder.folder, CAPTURE.as_ref(), |out| capture::write(out, observations))
+                .map_err(|error| {
+                    format!("{} cannot be written: {error}", folder.path.join(CAPTURE).display())
+                })?;
         }
         Ok(())
     }

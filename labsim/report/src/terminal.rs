@@ -3,6 +3,7 @@
 //! On a terminal one line tells what is going on and is wiped again; in a pipe there is none. The
 //! result of a scenario is printed in one piece, so that scenarios side by side do not mix.
 
+use crate::judged::Judged;
 use labsim_event::{Event, Outcome, Sink, Told, Totals};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -88,12 +89,10 @@ impl<W: Write + Send> Terminal<W> {
                 block.dropped = *dropped;
             }
             Event::Judged { name: _, passed, sentence, place, expected, seen, frames } => {
-                write_judged(
-                    &mut block.judged,
-                    if *passed { &good } else { &bad },
-                    (*passed, sentence, place),
-                    [("expected", expected), ("seen", seen), ("frames", frames)],
-                );
+                let mark = if *passed { &good } else { &bad };
+                let passed = *passed;
+                Judged { mark, passed, sentence, place, expected, seen, frames }
+                    .write(&mut block.judged, SHOWN);
             }
             Event::Diagnosed { step, findings } => {
                 for finding in findings {
@@ -204,39 +203,6 @@ impl<W: Write + Send> Terminal<W> {
 impl<W: Write + Send> Sink for Terminal<W> {
     fn take(&mut self, told: &Told) -> Result<(), String> {
         self.show(told).map_err(|error| format!("the output could not be written: {error}"))
-    }
-}
-
-fn write_judged(
-    text: &mut String,
-    mark: &str,
-    (passed, sentence, place): (bool, &str, &str),
-    parts: [(&str, &Vec<String>); 3],
-) {
-    let place = if passed || place.is_empty() { String::new() } else { format!("  ({place})") };
-    let _ = writeln!(text, "  {mark} {sentence}{place}");
-    for (title, lines) in parts {
-        match (passed, lines.as_slice()) {
-            (_, []) => {}
-            (true, lines) => {
-                for line in lines {
-                    let _ = writeln!(text, "      {line}");
-                }
-            }
-            (false, [line]) => {
-                let _ = writeln!(text, "      {title}: {line}");
-            }
-            (false, lines) => {
-                let _ = writeln!(text, "      {title}:");
-                for line in lines.iter().take(SHOWN) {
-                    let _ = writeln!(text, "        {line}");
-                }
-                if lines.len() > SHOWN {
-                    let more = lines.len() - SHOWN;
-                    let _ = writeln!(text, "        ... {more} more in events.jsonl (--out DIR)");
-                }
-            }
-        }
     }
 }
 

@@ -49,6 +49,27 @@ pub fn run(work: &[Work], options: &Options, tell: Tell<'_>, cancelled: &Cancell
     totals
 }
 
+/// Tells of every scenario that it was skipped, because this machine gives no rights for any.
+pub fn skip(work: &[Work], reason: &str, tell: Tell<'_>) -> Totals {
+    let began = Instant::now();
+    let (version, scenarios) = (env!("CARGO_PKG_VERSION"), work.len());
+    tell(None, Event::RunStarted { version, scenarios, jobs: 0, rights: "none".into() });
+    let mut totals = Totals::default();
+    for work in work {
+        let name = work.scenario.name.as_str();
+        tell(Some(name), Event::ScenarioStarted { file: work.file.clone() });
+        let (outcome, reason) = (Outcome::Skipped, Some(reason.to_owned()));
+        let expectations = work.scenario.expectations.len();
+        tell(
+            Some(name),
+            Event::ScenarioEnded { outcome, reason, held: 0, expectations, took_ms: 0.0 },
+        );
+        totals.count(outcome);
+    }
+    tell(None, Event::RunEnded { totals, took_ms: milliseconds(began) });
+    totals
+}
+
 /// One scenario, from its first event to its last.
 fn one(work: &Work, options: &Options, tell: Tell<'_>, cancelled: &Cancelled) -> Outcome {
     let began = Instant::now();

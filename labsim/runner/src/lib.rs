@@ -23,7 +23,7 @@ mod tunnels;
 
 pub use cancel::{Cancelled, Canceller, cancellation};
 pub use course::rehearse;
-pub use jobs::run;
+pub use jobs::{run, skip};
 pub use tunnels::Tunnel;
 
 use labsim_event::Event;

@@ -1,5 +1,6 @@
 //! Why this machine refuses namespaces, and what helps.
 
+use super::signs::Signs;
 use super::{Refused, Stage};
 use nix::errno::Errno;
 use std::io;
@@ -38,20 +39,37 @@ pub enum RightsError {
          root, or allow them with `sysctl -w kernel.unprivileged_userns_clone=1`"
     )]
     UserNamespacesOff,
-    /// A system call filter forbids it, as a container's default one does.
+    /// A system call filter forbids it, as docker's default one does to whoever was not given
+    /// CAP_SYS_ADMIN (seccomp(2)).
     #[error(
-        "a system call filter forbids namespaces, as in a container without privileges: start \
-         the container with `--privileged`, or with `--cap-add SYS_ADMIN --cap-add NET_ADMIN \
-         --cap-add NET_RAW --device /dev/net/tun --security-opt systempaths=unconfined \
-         --security-opt apparmor=unconfined`"
+        "{capability} is missing, and a system call filter (seccomp) forbids the user namespace \
+         that could stand in for it: start the container with `--cap-add {}`, or, for a user \
+         without rights, with `--security-opt seccomp=unconfined`; in a unit of systemd, set \
+         `RestrictNamespaces=no`",
+        option(.capability)
     )]
-    Filtered,
+    Filtered {
+        /// As capabilities(7) names it.
+        capability: &'static str,
+    },
     /// The kernel has no user namespaces, or this process has several threads.
     #[error(
         "the kernel makes no user namespace for this process (it is built without \
          CONFIG_USER_NS, or the process already has several threads): run as root"
     )]
     NoUserNamespaces,
+    /// Root without CAP_SETFCAP may not be root of a user namespace either
+    /// (user_namespaces(7), since Linux 5.12).
+    #[error(
+        "{capability} is missing, and CAP_SETFCAP, with which root could make a user namespace \
+         that stands in for it: grant one of them to this process (in a container: `--cap-add \
+         {}`, or `--cap-add SETFCAP`)",
+        option(.capability)
+    )]
+    NoStandIn {
+        /// As capabilities(7) names it.
+        capability: &'static str,
+    },
     /// The user namespace's maps could not be written.
     #[error("{file} cannot be written ({source}): run as root, with CAP_SYS_ADMIN")]
     Map {
@@ -61,7 +79,11 @@ pub enum RightsError {
         source: io::Error,
     },
     /// A capability is missing, and a user namespace does not give it either.
-    #[error("{capability} is missing ({source}): run as root, or grant it to this process")]
+    #[error(
+        "{capability} is missing ({source}): run as root, or grant it to this process (in a \
+         container: `--cap-add {}`)",
+        option(.capability)
+    )]
     Capability {
         /// As capabilities(7) names it.
         capability: &'static str,
@@ -73,67 +95,136 @@ pub enum RightsError {
     Trial(io::Error),
 }
 
+/// As docker and podman spell a capability.
+fn option(capability: &str) -> &str {
+    capability.trim_start_matches("CAP_")
+}
+
 /// unshare(CLONE_NEWUSER) failed, after a network namespace had been refused as `first` says.
-pub(super) fn no_user_namespace(errno: Errno, first: &Refused) -> RightsError {
+pub(super) fn no_user_namespace(errno: Errno, first: &Refused, signs: &Signs) -> RightsError {
     match errno {
         Errno::ENOSPC | Errno::EUSERS => {
-            RightsError::UserNamespaceLimit { limit: setting("user/max_user_namespaces") }
+            RightsError::UserNamespaceLimit { limit: signs.max_user_namespaces.clone() }
         }
         Errno::EINVAL | Errno::ENOSYS => RightsError::NoUserNamespaces,
-        _ if setting("kernel/unprivileged_userns_clone") == "0" => RightsError::UserNamespacesOff,
-        _ if setting("kernel/apparmor_restrict_unprivileged_userns") == "1" => {
-            RightsError::AppArmor
-        }
-        _ if filtered() => RightsError::Filtered,
-        _ => missing(first),
+        _ if signs.unprivileged_userns_clone == "0" => RightsError::UserNamespacesOff,
+        _ if signs.apparmor_restricts == "1" => RightsError::AppArmor,
+        _ if signs.filtered => RightsError::Filtered { capability: first.capability() },
+        _ => first.missing(),
     }
 }
 
 /// The maps of a user namespace that was made could not be written.
-pub(super) fn no_identity_map(file: &'static str, source: io::Error) -> RightsError {
-    if setting("kernel/apparmor_restrict_unprivileged_userns") == "1" {
-        RightsError::AppArmor
-    } else {
-        RightsError::Map { file, source }
+pub(super) fn no_identity_map(
+    file: &'static str,
+    source: io::Error,
+    first: &Refused,
+    was_root: bool,
+    signs: &Signs,
+) -> RightsError {
+    match source.kind() {
+        _ if signs.apparmor_restricts == "1" => RightsError::AppArmor,
+        io::ErrorKind::PermissionDenied if was_root => {
+            RightsError::NoStandIn { capability: first.capability() }
+        }
+        _ => RightsError::Map { file, source },
     }
 }
 
 /// A user namespace was made, and it does not help.
-pub(super) fn powerless_user_namespace(refused: &Refused) -> RightsError {
+pub(super) fn powerless_user_namespace(refused: &Refused, signs: &Signs) -> RightsError {
     match refused.errno {
         Errno::ENOSPC => {
-            RightsError::NetworkNamespaceLimit { limit: setting("user/max_net_namespaces") }
+            RightsError::NetworkNamespaceLimit { limit: signs.max_net_namespaces.clone() }
         }
-        _ if setting("kernel/apparmor_restrict_unprivileged_userns") == "1" => {
-            RightsError::AppArmor
+        _ if signs.apparmor_restricts == "1" => RightsError::AppArmor,
+        _ if refused.stage == Stage::Namespace && signs.filtered => {
+            RightsError::Filtered { capability: refused.capability() }
         }
-        _ if refused.stage == Stage::Namespace && filtered() => RightsError::Filtered,
-        _ => missing(refused),
+        _ => refused.missing(),
     }
 }
 
-fn missing(refused: &Refused) -> RightsError {
-    let capability = match refused.stage {
-        Stage::Namespace => "CAP_SYS_ADMIN",
-        Stage::Configure => "CAP_NET_ADMIN",
-        Stage::Capture => "CAP_NET_RAW",
-    };
-    RightsError::Capability { capability, source: refused.errno.into() }
+impl Refused {
+    /// What would have allowed it.
+    fn capability(&self) -> &'static str {
+        match self.stage {
+            Stage::Namespace => "CAP_SYS_ADMIN",
+            Stage::Configure => "CAP_NET_ADMIN",
+            Stage::Capture => "CAP_NET_RAW",
+            Stage::Listen => "CAP_NET_BIND_SERVICE",
+        }
+    }
+
+    fn missing(&self) -> RightsError {
+        RightsError::Capability { capability: self.capability(), source: self.errno.into() }
+    }
 }
 
-/// A setting below /proc/sys, empty where the kernel has none of that name.
-fn setting(path: &str) -> String {
-    std::fs::read_to_string(format!("/proc/sys/{path}"))
-        .map(|text| text.trim().to_owned())
-        .unwrap_or_default()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whether a seccomp filter is set on this process (`Seccomp: 2`, proc_pid_status(5)).
-fn filtered() -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
-        status
-            .lines()
-            .filter_map(|line| line.strip_prefix("Seccomp:"))
-            .any(|mode| mode.trim() == "2")
-    })
+    const FIRST: Refused = Refused { stage: Stage::Namespace, errno: Errno::EPERM };
+
+    fn says(error: &RightsError, parts: &[&str]) {
+        let text = error.to_string();
+        for part in parts {
+            assert!(text.contains(part), "nothing says `{part}`: {text}");
+        }
+    }
+
+    /// What Ubuntu 24.04 shows: depending on its profiles, the namespace is refused, or its map,
+    /// or whatever is done in it.
+    #[test]
+    fn apparmors_rule_is_named_wherever_it_bites() {
+        let signs = Signs { apparmor_restricts: "1".into(), ..Signs::default() };
+        let parts = ["kernel.apparmor_restrict_unprivileged_userns = 1", "run as root"];
+        says(&no_user_namespace(Errno::EACCES, &FIRST, &signs), &parts);
+        let map = |was_root| {
+            let refused = io::Error::from(Errno::EPERM);
+            no_identity_map("/proc/self/uid_map", refused, &FIRST, was_root, &signs)
+        };
+        says(&map(false), &parts);
+        says(&map(true), &parts);
+        says(&powerless_user_namespace(&FIRST, &signs), &parts);
+        let off = Signs { apparmor_restricts: "0".into(), ..Signs::default() };
+        says(&no_user_namespace(Errno::EACCES, &FIRST, &off), &["CAP_SYS_ADMIN is missing"]);
+    }
+
+    #[test]
+    fn debians_switch_is_named() {
+        let signs = Signs { unprivileged_userns_clone: "0".into(), ..Signs::default() };
+        let error = no_user_namespace(Errno::EPERM, &FIRST, &signs);
+        says(&error, &["kernel.unprivileged_userns_clone = 0", "sysctl -w"]);
+    }
+
+    #[test]
+    fn a_limit_is_named_with_its_value() {
+        let signs = Signs { max_user_namespaces: "0".into(), ..Signs::default() };
+        let error = no_user_namespace(Errno::ENOSPC, &FIRST, &signs);
+        says(&error, &["user.max_user_namespaces = 0", "sysctl -w user.max_user_namespaces"]);
+    }
+
+    #[test]
+    fn a_filter_is_named_with_the_option_that_lifts_it() {
+        let signs = Signs { filtered: true, ..Signs::default() };
+        let error = no_user_namespace(Errno::EPERM, &FIRST, &signs);
+        says(&error, &["seccomp", "`--cap-add SYS_ADMIN`", "RestrictNamespaces=no"]);
+    }
+
+    #[test]
+    fn root_without_the_right_to_stand_in_is_told_the_capability_that_it_lacks() {
+        for (stage, option) in [
+            (Stage::Configure, "NET_ADMIN"),
+            (Stage::Capture, "NET_RAW"),
+            (Stage::Listen, "NET_BIND_SERVICE"),
+        ] {
+            let first = Refused { stage, errno: Errno::EPERM };
+            let refused = io::Error::from(Errno::EPERM);
+            let signs = Signs::default();
+            let error = no_identity_map("/proc/self/uid_map", refused, &first, true, &signs);
+            says(&error, &[&format!("CAP_{option} is missing"), &format!("`--cap-add {option}`")]);
+        }
+    }
 }

@@ -11,8 +11,10 @@ crate::tests![
     a_sysctl_that_the_kernel_refuses_is_named,
     a_sysctl_that_the_kernel_changes_is_named,
     an_ordinary_user_gets_a_user_namespace,
+    roots_user_namespace_knows_everybody,
     a_limit_of_user_namespaces_is_named,
     a_read_only_proc_sys_is_named,
+    a_read_only_proc_sys_is_made_writable_for_labsim_alone,
     a_missing_capability_is_named,
     too_few_descriptors_are_named_and_undone,
 ];
@@ -74,7 +76,11 @@ fn a_sysctl_that_the_kernel_changes_is_named() {
 }
 
 fn an_ordinary_user_gets_a_user_namespace() {
-    assert_eq!(ask("ordinary user"), "UserNamespace");
+    assert_eq!(ask("ordinary user"), "user namespace");
+}
+
+fn roots_user_namespace_knows_everybody() {
+    assert_eq!(ask("root without the network's capabilities"), "user namespace");
 }
 
 fn a_limit_of_user_namespaces_is_named() {
@@ -86,7 +92,13 @@ fn a_limit_of_user_namespaces_is_named() {
 fn a_read_only_proc_sys_is_named() {
     let text = ask("read-only sysctls");
     assert!(text.contains("/proc/sys is read-only"), "{text}");
+    assert!(text.contains("`--cap-add SYS_ADMIN`"), "{text}");
     assert!(text.contains("systempaths=unconfined"), "{text}");
+}
+
+fn a_read_only_proc_sys_is_made_writable_for_labsim_alone() {
+    let text = ask("sysctls read-only from the start");
+    assert_eq!(text, "true; the neighbour's: ro, labsim's: rw");
 }
 
 fn a_missing_capability_is_named() {

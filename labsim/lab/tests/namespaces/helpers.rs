@@ -33,8 +33,10 @@ pub(crate) fn be(role: &str) -> ExitCode {
     let said = match role {
         "sleeper" => sleeper(),
         "ordinary user" => rights_of_an_ordinary_user(),
+        "root without the network's capabilities" => root_without_the_networks_capabilities(),
         "no user namespaces" => rights_without_user_namespaces(),
         "read-only sysctls" => build_with_read_only_sysctls(),
+        "sysctls read-only from the start" => build_after_reopening_sysctls(),
         "no capability" => build_without_capability(),
         "few descriptors" => build_with_few_descriptors(),
         other => panic!("there is no role {other}"),
@@ -71,7 +73,25 @@ fn rights_of_an_ordinary_user() -> String {
     }
     let rights = gain_rights().unwrap();
     drop(build(&Plan::of_topology(&pair())));
-    format!("{rights:?}")
+    rights.to_string()
+}
+
+/// As in a container that was given no more than CAP_SYS_ADMIN: root keeps what is asked for to map
+/// everybody. Says who is known before and after.
+fn root_without_the_networks_capabilities() -> String {
+    gain_rights().unwrap();
+    drop_capabilities_but(1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SETFCAP);
+    let known = || {
+        ["uid_map", "gid_map"].map(|map| {
+            let text = std::fs::read_to_string(format!("/proc/self/{map}")).unwrap();
+            let fields: Vec<_> = text.split_whitespace().collect();
+            fields.chunks(3).map(|line| format!("{}+{}", line[0], line[2])).collect::<Vec<_>>()
+        })
+    };
+    let before = known();
+    let rights = gain_rights().unwrap();
+    assert_eq!(known(), before);
+    rights.to_string()
 }
 
 fn rights_without_user_namespaces() -> String {
@@ -87,6 +107,30 @@ fn rights_without_user_namespaces() -> String {
 
 fn build_with_read_only_sysctls() -> String {
     gain_rights().unwrap();
+    make_sysctls_read_only();
+    Lab::build(&Plan::of_topology(&pair())).unwrap_err().to_string()
+}
+
+/// As a container's engine leaves them, with the right to make them writable.
+fn build_after_reopening_sysctls() -> String {
+    gain_rights().unwrap();
+    make_sysctls_read_only();
+    let mut neighbour = Command::new("sleep").arg("60").spawn().unwrap();
+    let rights = gain_rights().unwrap();
+    drop(build(&Plan::of_topology(&pair())));
+    let seen_by = |process: u32| {
+        let mounts = std::fs::read_to_string(format!("/proc/{process}/mountinfo")).unwrap();
+        let last = mounts.lines().rfind(|line| line.contains(" /proc/sys ")).unwrap();
+        // Mount options are the sixth field (proc_pid_mountinfo(5)).
+        last.split(' ').nth(5).unwrap()[..2].to_owned()
+    };
+    let (neighbours, own) = (seen_by(neighbour.id()), seen_by(std::process::id()));
+    neighbour.kill().unwrap();
+    neighbour.wait().unwrap();
+    format!("{}; the neighbour's: {neighbours}, labsim's: {own}", rights.proc_sys_reopened)
+}
+
+fn make_sysctls_read_only() {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let none = None::<&str>;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
@@ -94,7 +138,6 @@ fn build_with_read_only_sysctls() -> String {
     mount(Some("/proc/sys"), "/proc/sys", none, MsFlags::MS_BIND, none).unwrap();
     let again = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
     mount(none, "/proc/sys", none, again, none).unwrap();
-    Lab::build(&Plan::of_topology(&pair())).unwrap_err().to_string()
 }
 
 fn build_without_capability() -> String {
@@ -135,7 +178,9 @@ pub(crate) fn descriptors() -> Vec<String> {
     targets
 }
 
-/// `CAP_SETFCAP` (linux/capability.h).
+/// linux/capability.h.
+const CAP_SETGID: u32 = 6;
+const CAP_SETUID: u32 = 7;
 const CAP_SETFCAP: u32 = 31;
 
 fn drop_capabilities() {
