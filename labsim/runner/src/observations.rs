@@ -4,8 +4,8 @@ use crate::balancers::Counted;
 use crate::fault::Fault;
 use crate::servers::Line;
 use labsim_lab::{BuildError, Captured, Counters, Lab, SysctlError};
-use labsim_scenario::model::NodeName;
-use labsim_verdict::{Capture, Liveness, Observations, ServerEntry, StepObservation};
+use labsim_scenario::model::{Attachment, NodeName};
+use labsim_verdict::{Capture, LinkCounters, Liveness, Observations, ServerEntry, StepObservation};
 use std::collections::BTreeMap;
 
 /// Kernel counters by node.
@@ -28,6 +28,7 @@ pub(crate) fn collect(
     steps: Vec<StepObservation>,
     log: Vec<Line>,
     counted: &BTreeMap<NodeName, Counted>,
+    link_counters: BTreeMap<Attachment, LinkCounters>,
     (before, after): (&KernelCounters, &KernelCounters),
 ) -> Observations {
     Observations {
@@ -43,6 +44,7 @@ pub(crate) fn collect(
             .iter()
             .map(|(node, after)| (node.clone(), risen(before.get(node), after)))
             .collect(),
+        link_counters,
     }
 }
 

@@ -6,6 +6,13 @@
 //! Whatever is in flight gets at least one capture point further in a round; so when a round
 //! passes and no frame was captured in it, nothing is in flight. (What waits for a timer, such as
 //! a retransmission, is no packet yet.)
+//!
+//! An impaired link loses, doubles and reorders frames, and keeps them; markers it does not. The
+//! relay between its ends (`labsim_dataplane::relay`) lets a marker out when everything has come out
+//! that was on the link before it, whoever impairs: of its own line it knows when that is, and netem
+//! it asks until it holds nothing, and then sends the marker past it. So a marker that has arrived
+//! says of such a link what it says of any other. How long that may take is bounded by what a file
+//! may ask of a link, and waited for besides [`PATIENCE`].
 
 use crate::fault::Fault;
 use crate::steps::Means;
@@ -17,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Returns when nothing is in flight, or after [`PATIENCE`] if packets never stop.
 pub(crate) async fn settle(means: &mut Means<'_>) -> Result<(), Fault> {
-    let Means { capture, balancers, tunnels, .. } = means;
-    let deadline = Instant::now() + PATIENCE;
+    let Means { capture, balancers, tunnels, longest_way, .. } = means;
+    let deadline = Instant::now() + PATIENCE + *longest_way;
     let mut seen = frames(capture, deadline)?;
     while Instant::now() < deadline {
         balancers.counted().await?;

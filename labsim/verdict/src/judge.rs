@@ -5,7 +5,7 @@ use crate::frames::{FrameList, Frames};
 use crate::observe::{Attempt, Observations};
 use crate::ruling::{Case, Ruling};
 use crate::words::count as say;
-use crate::{answer, count, exchange, forwarder, servers, spread};
+use crate::{answer, count, exchange, forwarder, passage, servers, spread};
 use labsim_scenario::model::{Check, LoginResult, NodeName, Place, PointNode, Scenario, StepName};
 use std::fmt;
 
@@ -138,6 +138,7 @@ fn rule(case: &Case<'_>, check: &Check) -> Ruling {
         Check::Exchange { at, step, direction, frames } => {
             exchange::exchange(case, at, step, *direction, frames)
         }
+        Check::Passage(passage) => passage::passage(case, passage),
     }
 }
 
@@ -154,7 +155,7 @@ fn steps_of<'a>(case: &Case<'a>, check: &'a Check) -> Vec<&'a StepName> {
         | Check::AnsweredBy { step, .. }
         | Check::Spread { step, .. }
         | Check::Exchange { step, .. } => vec![step],
-        Check::Forwarder { .. } => unanswered().collect(),
+        Check::Forwarder { .. } | Check::Passage(_) => unanswered().collect(),
         Check::Frames { at, .. } => match &at.node {
             PointNode::RealServerOf(step) => vec![step],
             PointNode::Named(_) => unanswered().collect(),
