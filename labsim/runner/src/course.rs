@@ -124,7 +124,7 @@ async fn carry_out(
         processes.check()?;
     }
 
-    settle::settle(&mut means).await?;
+    let settled_ns = settle::settle(&mut means).await?;
     keep_lines(&servers, &mut log, tell);
     let counted = means.balancers.counted().await?;
     let after = observations::kernel_counters(lab)?;
@@ -134,7 +134,8 @@ async fn carry_out(
     let (steps, failures) = steps.finish();
     let links = impaired.counted(scenario);
     let counters = (&before, &after);
-    let observed = observations::collect(&captured, steps, log, &counted, links, counters);
+    let mut observed = observations::collect(&captured, steps, log, &counted, links, counters);
+    observed.settled_ns = settled_ns;
     let observed = Arc::new(observed);
     for (end, counters) in &observed.link_counters {
         let interface = format!("{}:{}", end.node, end.interface);

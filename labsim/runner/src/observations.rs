@@ -34,6 +34,7 @@ pub(crate) fn collect(
     Observations {
         capture: capture(captured),
         capture_drops: captured.drops.clone(),
+        settled_ns: None,
         steps,
         server_log: log.into_iter().map(server_entry).collect(),
         forwarder_counters: counted

@@ -17,26 +17,29 @@
 use crate::fault::Fault;
 use crate::steps::Means;
 use labsim_lab::Capture;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A link's marker takes microseconds; this bounds a machine that is badly overloaded.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Returns when nothing is in flight, or after [`PATIENCE`] if packets never stop.
-pub(crate) async fn settle(means: &mut Means<'_>) -> Result<(), Fault> {
+/// Returns when nothing is in flight, or after [`PATIENCE`] if packets never stop. Everything that
+/// was sent before the time that it returns (nanoseconds since 1970, the captures' clock) has
+/// arrived or never will; `None` if packets never stopped.
+pub(crate) async fn settle(means: &mut Means<'_>) -> Result<Option<u64>, Fault> {
     let Means { capture, balancers, tunnels, longest_way, .. } = means;
     let deadline = Instant::now() + PATIENCE + *longest_way;
     let mut seen = frames(capture, deadline)?;
     while Instant::now() < deadline {
+        let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         balancers.counted().await?;
         tunnels.drain(deadline)?;
         let now = frames(capture, deadline)?;
         if now == seen {
-            return Ok(());
+            return Ok(began.ok().and_then(|began| u64::try_from(began.as_nanos()).ok()));
         }
         seen = now;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Frames captured up to now, after everything on the links has arrived.

@@ -17,6 +17,9 @@ pub struct Observations {
     pub capture: Capture,
     /// Frames that a node's capture had no room for, by node; nodes without any may be left out.
     pub capture_drops: BTreeMap<NodeName, u64>,
+    /// When it was proven at the end that nothing was in flight, in nanoseconds since 1970: what was
+    /// sent before that has arrived or never will. `None` if packets never stopped.
+    pub settled_ns: Option<u64>,
     /// How the steps went, in their order. A step that was not done has none.
     pub steps: Vec<StepObservation>,
     /// What the servers logged, in order.

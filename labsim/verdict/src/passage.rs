@@ -51,7 +51,11 @@ pub(crate) fn passage(case: &Case<'_>, passage: &Passage) -> Ruling {
         Ok(points) => points,
         Err(why) => return Ruling::failed(expected, vec![why]),
     };
-    let packets = packets(case, passage, (here, there));
+    let Some(settled) = case.observations.settled_ns else {
+        let seen = "packets were still on their way at the end, so nobody knows what became of them";
+        return Ruling::failed(expected, vec![seen.to_owned()]);
+    };
+    let packets = packets(case, passage, (here, there), settled);
     let sent: usize = packets.iter().map(|seen| seen.sent.len()).sum();
     let mut findings = Findings { seen: Vec::new(), wrong: Vec::new(), holds: true };
     if sent == 0 {
@@ -150,13 +154,20 @@ fn wanted(passage: &Passage) -> impl Iterator<Item = String> {
     delay.into_iter().chain(counts.into_iter().flatten())
 }
 
-/// The packets that passed the first point, by identity, in the order of their sending.
-fn packets(case: &Case<'_>, passage: &Passage, (here, there): (PointId, PointId)) -> Vec<Seen> {
+/// The packets that passed the first point, by identity, in the order of their sending. What was
+/// sent after the lab had come to rest, such as a retransmission whose timer ended then, is left out:
+/// it may be on its way.
+fn packets(
+    case: &Case<'_>,
+    passage: &Passage,
+    (here, there): (PointId, PointId),
+    settled: u64,
+) -> Vec<Seen> {
     let mut places: HashMap<Identity, usize> = HashMap::new();
     let mut packets: Vec<Seen> = Vec::new();
     for frame in case.frames.at(here).filter(|it| it.record.direction == passage.from.direction) {
         let Some(identity) = identity(&frame) else { continue };
-        if !matches(&passage.matching, &frame) {
+        if frame.record.time_ns > settled || !matches(&passage.matching, &frame) {
             continue;
         }
         let place = *places.entry(identity).or_insert_with(|| {
