@@ -52,7 +52,8 @@ pub(crate) fn passage(case: &Case<'_>, passage: &Passage) -> Ruling {
         Err(why) => return Ruling::failed(expected, vec![why]),
     };
     let Some(settled) = case.observations.settled_ns else {
-        let seen = "packets were still on their way at the end, so nobody knows what became of them";
+        let seen =
+            "packets were still on their way at the end, so nobody knows what became of them";
         return Ruling::failed(expected, vec![seen.to_owned()]);
     };
     let packets = packets(case, passage, (here, there), settled);
