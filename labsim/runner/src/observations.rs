@@ -95,6 +95,7 @@ pub(crate) fn unbuilt(error: BuildError) -> Fault {
         | BuildError::Capability { .. }
         | BuildError::Tun { .. }
         | BuildError::NoKernelTunnel { .. }
+        | BuildError::NotAsSet { .. }
         | BuildError::Sysctl {
             source: SysctlError::Unknown { .. } | SysctlError::ReadOnly { .. },
             ..
