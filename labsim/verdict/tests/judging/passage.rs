@@ -2,8 +2,10 @@
 
 use crate::scenario::{interface, node, scenario};
 use crate::wire;
-use labsim_scenario::model::{Check, Count, Crossing, DelayBounds, Direction, FrameMatch, Passage};
-use labsim_verdict::{Capture, Judgement, Liveness, Observations, judge};
+use labsim_scenario::model::{
+    Attachment, Check, Count, Crossing, DelayBounds, Direction, FrameMatch, Passage,
+};
+use labsim_verdict::{Capture, Finding, Judgement, LinkCounters, Liveness, Observations, judge};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::ethertype;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -164,4 +166,20 @@ fn only_packets_that_match_are_meant() {
     let matching = FrameMatch { protocol: Some(6), ..FrameMatch::default() };
     let judgement = judged(Passage { matching, lost: Some(Count::AtLeast(1)), ..passage() }, &seen);
     assert_eq!(judgement.seen, ["no such packet was seen at client:eth0 out"]);
+}
+
+#[test]
+fn a_relay_that_had_no_room_fails_the_run_and_a_loss_that_was_asked_for_does_not() {
+    let mut seen = observed(&[(1, MS, &[2 * MS])]);
+    let end = Attachment { node: node("client"), interface: interface("eth0") };
+    let counted = |name: &str| LinkCounters {
+        dropped: 3,
+        by_name: [(name.to_owned(), 3)].into_iter().collect(),
+    };
+    let verdict = |seen: &Observations| judge(&scenario(Vec::new()), seen);
+    seen.link_counters.insert(end.clone(), counted("lost"));
+    assert!(verdict(&seen).passed());
+    seen.link_counters.insert(end.clone(), counted("receive_dropped"));
+    assert_eq!(verdict(&seen).health, [Finding::RelayDropped { sender: end, frames: 3 }]);
+    assert!(!verdict(&seen).passed());
 }
