@@ -21,7 +21,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use support::Desk;
 
-const SCENARIO: &str = "scenarios/tacacs-ipip.yaml";
+/// One with a relay between the ends of a link among them.
+const SCENARIOS: [&str; 2] = ["scenarios/tacacs-ipip.yaml", "scenarios/link-delay.yaml"];
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[test]
@@ -33,12 +34,12 @@ fn nothing_is_left_of_a_run_that_was_killed_or_interrupted() {
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
 
     // A run takes some tens of milliseconds: the moments cover all of it and its end.
-    for _ in 0..25 {
+    for scenario in SCENARIOS.into_iter().cycle().take(30) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         let moment = Duration::from_micros(random % 80_000);
-        let child = desk.command(&["run", SCENARIO]).stdout(Stdio::null()).spawn().unwrap();
+        let child = desk.command(&["run", scenario]).stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(moment);
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         kill(pid, Signal::SIGKILL).unwrap();
@@ -62,7 +63,7 @@ fn nothing_is_left_of_a_run_that_was_killed_or_interrupted() {
 /// Interrupts a run in the middle of a login that nobody answers, and checks its exit code.
 fn interrupt_while_it_waits(desk: &Desk, signal: Signal) -> Instant {
     std::fs::create_dir_all(desk.path("slow")).unwrap();
-    let without_vip = "extends: ../scenarios/tacacs-ipip.yaml\n\
+    let without_vip = "extends: ../scenarios/link-delay.yaml\n\
         real_servers: {servers: {vip: null}}\n";
     desk.write("slow/slow.yaml", without_vip);
     let mut child = desk

@@ -48,6 +48,20 @@ pub(crate) struct Run {
     /// Who takes packets out of the tunnel on the real servers
     #[arg(long, value_enum, default_value_t = Tunnel::Auto)]
     pub(crate) tunnel: Tunnel,
+    /// Who delays, loses and reorders frames on impaired links
+    #[arg(long, value_enum, default_value_t = Impairments::Auto)]
+    pub(crate) impairments: Impairments,
+}
+
+/// Who impairs links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Impairments {
+    /// The kernel's netem if it has it, otherwise labsim's relay
+    Auto,
+    /// The kernel's netem; a scenario with impaired links is skipped where the kernel has none
+    Kernel,
+    /// labsim's relay, which loses the same frames in every run
+    Relay,
 }
 
 /// Where a tunnel ends.

@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::say;
 use labsim_lab::probe::{self, Feature};
+use labsim_runner::Ways;
 
 /// Tries everything that labs use, and builds the named scenarios' labs without running them.
 pub(crate) fn doctor(args: &args::Doctor) -> Exit {
@@ -35,7 +36,12 @@ pub(crate) fn doctor(args: &args::Doctor) -> Exit {
     }
     for Loaded { file, scenario, .. } in &loaded {
         match labsim_runner::rehearse(scenario) {
-            Ok(way) => say::line(format_args!("{}: can run here; tunnel: {way}", file.display())),
+            Ok(Ways { tunnel, impairments }) => {
+                let impairments = impairments.map(|it| format!("; impairments: {it}"));
+                let impairments = impairments.unwrap_or_default();
+                let file = file.display();
+                say::line(format_args!("{file}: can run here; tunnel: {tunnel}{impairments}"));
+            }
             Err(reason) => {
                 runs = false;
                 say::line(format_args!("{}: cannot run here: {reason}", file.display()));
@@ -52,7 +58,7 @@ fn instead(feature: Feature) -> Option<&'static str> {
         Feature::KernelIpip | Feature::KernelGre => {
             Some("labsim's own decapsulator takes its place")
         }
-        Feature::Netem => Some("no scenario of this version needs it"),
+        Feature::Netem => Some("labsim's own relay impairs links in its place"),
         Feature::NetworkNamespaces
         | Feature::Veth
         | Feature::Bridge

@@ -1,6 +1,6 @@
 //! `labsim run`.
 
-use crate::args::{self, Tunnel};
+use crate::args::{self, Impairments, Tunnel};
 use crate::exit::Exit;
 use crate::load::{self, Loaded};
 use crate::{say, signals};
@@ -50,6 +50,11 @@ pub(crate) fn run(args: &args::Run) -> Exit {
             Tunnel::Auto => labsim_runner::Tunnel::Auto,
             Tunnel::Kernel => labsim_runner::Tunnel::Kernel,
             Tunnel::Userspace => labsim_runner::Tunnel::Userspace,
+        },
+        impairments: match args.impairments {
+            Impairments::Auto => labsim_runner::Impairments::Auto,
+            Impairments::Kernel => labsim_runner::Impairments::Kernel,
+            Impairments::Relay => labsim_runner::Impairments::Relay,
         },
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: rights.to_string(),

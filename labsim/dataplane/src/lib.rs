@@ -1,5 +1,5 @@
-//! Moves frames between the kernel and the forwarder, and takes packets out of their tunnel where
-//! the kernel cannot.
+//! Moves frames between the kernel and the forwarder, takes packets out of their tunnel where the
+//! kernel cannot, and relays frames between the ends of impaired links.
 
 pub mod decapsulate;
 mod error;
@@ -8,6 +8,7 @@ pub mod forwarder;
 mod kernel;
 pub mod latency;
 mod packet;
+pub mod relay;
 mod silence;
 mod socket;
 

@@ -29,6 +29,15 @@ pub(crate) fn ignore_outgoing(socket: BorrowedFd<'_>) -> Result<(), Error> {
         .map_err(Error::system("PACKET_IGNORE_OUTGOING (packet(7))"))
 }
 
+/// Room for what waits in a socket: as much as is wanted where that is allowed, else as much as any
+/// socket may have. Less room costs dropped frames, which are counted, and nothing else.
+pub(crate) fn make_room(socket: BorrowedFd<'_>, bytes: i32) {
+    let level = libc::SOL_SOCKET;
+    if set_option(socket, level, libc::SO_RCVBUFFORCE, &bytes).is_err() {
+        let _ = set_option(socket, level, libc::SO_RCVBUF, &bytes);
+    }
+}
+
 /// Packets that the kernel dropped because the socket's queue was full, since it was made
 /// (`SO_MEMINFO`, Linux 4.12).
 pub(crate) fn receive_drops(socket: BorrowedFd<'_>) -> Option<u64> {

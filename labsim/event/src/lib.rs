@@ -63,6 +63,9 @@ pub enum Event {
         links: usize,
         /// `kernel`, `userspace` or `none`, and for what reason.
         tunnel: String,
+        /// Who impairs links: `netem`, or `labsim's relay` and for what reason.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        impairments: Option<String>,
         /// How long it took.
         took_ms: f64,
     },
@@ -127,6 +130,13 @@ pub enum Event {
     ForwarderCounted {
         /// Its node.
         node: String,
+        /// Those that are not zero.
+        counters: BTreeMap<String, u64>,
+    },
+    /// What became of the frames that the interface at an impaired link's end sent.
+    LinkCounted {
+        /// `node:interface`.
+        interface: String,
         /// Those that are not zero.
         counters: BTreeMap<String, u64>,
     },

@@ -66,6 +66,18 @@ pub enum BuildError {
         /// The module.
         module: &'static str,
     },
+    /// netem was set, and is not what was set.
+    #[error(
+        "netem does not do what it was told about what {sender} sends ({}); use labsim's own \
+         relay: `--impairments relay`",
+        .differences.join("; ")
+    )]
+    NotAsSet {
+        /// `node:interface`.
+        sender: String,
+        /// A sentence for each setting that differs.
+        differences: Vec<String>,
+    },
     /// A link that is up at both ends has no carrier.
     #[error("{interface} is up and has no carrier")]
     NoCarrier {

@@ -1,6 +1,6 @@
 //! A running lab: its nodes, by file descriptor only.
 
-use crate::build::{self, TunnelEnd};
+use crate::build::{self, Relay, TunnelEnd};
 use crate::capture::Closers;
 use crate::enter::{Entry, Namespace};
 use crate::error::BuildError;
@@ -17,6 +17,7 @@ pub struct Lab {
     cables: Vec<Cable>,
     /// The bridges' namespace lives as long as it is open.
     fabric: Option<Namespace>,
+    relays: Vec<Relay>,
     shared: Arc<Shared>,
 }
 
@@ -39,7 +40,8 @@ pub struct Node {
 }
 
 impl Lab {
-    /// Builds what the plan says. When it returns, links are up and frames go through.
+    /// Builds what the plan says. When it returns, links are up and frames go through; on an
+    /// impaired link, as soon as [`Self::take_relays`]'s are relayed between.
     ///
     /// # Errors
     /// The first thing that failed, in words; whatever had been built is undone.
@@ -61,7 +63,8 @@ impl Lab {
                 shared: Arc::clone(&shared),
             })
             .collect();
-        Ok(Self { nodes, cables: plan.cables.clone(), fabric: built.fabric, shared })
+        let (cables, fabric, relays) = (plan.cables.clone(), built.fabric, built.relays);
+        Ok(Self { nodes, cables, fabric, relays, shared })
     }
 
     /// The node of that name.
@@ -80,6 +83,12 @@ impl Lab {
         let node = self.nodes.iter_mut().find(|it| it.plan.name == *node)?;
         node.plan.tunnel.as_ref().filter(|it| it.name == *device)?;
         node.tunnel_end.take()
+    }
+
+    /// Hands out the inner ends of impaired links, in the plan's order. Once only. What is sent
+    /// before somebody relays waits in their sockets.
+    pub fn take_relays(&mut self) -> Vec<Relay> {
+        std::mem::take(&mut self.relays)
     }
 }
 
@@ -143,6 +152,8 @@ impl Lab {
 
     /// All namespaces with their nodes' names; what nodes hold beside them is closed.
     pub(crate) fn take_namespaces(&mut self) -> (Vec<(String, Namespace)>, Arc<Shared>) {
+        // Their sockets hold the fabric.
+        self.relays.clear();
         let nodes = std::mem::take(&mut self.nodes);
         let named = nodes.into_iter().map(|node| (node.plan.name.to_string(), node.namespace));
         let fabric = self.fabric.take().map(|fabric| ("the fabric".to_owned(), fabric));

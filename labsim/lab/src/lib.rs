@@ -20,15 +20,16 @@ mod sockets;
 mod sysctl;
 mod teardown;
 
-pub use build::TunnelEnd;
+pub use build::{Netem, Relay, RelayEnd, TunnelEnd};
 pub use capture::{Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point};
 pub use counters::{Counters, InterfaceCounters};
 pub use enter::{NamespaceRight, Rights, RightsError, gain_rights};
 pub use error::BuildError;
 pub use lab::{Lab, Node};
+pub use netlink::netem::Queued;
 pub use plan::{
-    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
-    Sysctl, TunnelMode, TunnelModes, TunnelPlan,
+    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RelayPlan, RoutePlan,
+    Scope, Sysctl, TunnelMode, TunnelModes, TunnelPlan,
 };
 pub use ports::Port;
 pub use process::{Child, Private, inherit_text};

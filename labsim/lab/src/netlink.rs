@@ -2,12 +2,14 @@
 
 mod batch;
 mod message;
+pub(crate) mod netem;
 mod nsid;
 
 pub(crate) use batch::{Batch, Refusal};
 pub(crate) use message::Request;
 pub(crate) use nsid::NsidWatch;
 
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkBuffer};
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -57,6 +59,33 @@ impl Netlink {
             }
         }
         Ok(Self { socket, sequence: 0 })
+    }
+
+    /// Sends a question that has one answer, and returns that: what follows its netlink header.
+    pub(crate) fn ask(&mut self, request: Request) -> Result<Vec<u8>, Errno> {
+        let sequence = self.next_sequence();
+        let mut message = Message::from(request.message);
+        message.header.flags = NLM_F_REQUEST | request.flags;
+        message.header.sequence_number = sequence;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.send(&bytes)?;
+        let mut buffer = vec![0; RECEIVE_BYTES];
+        loop {
+            let answer = NetlinkBuffer::new_checked(self.receive(&mut buffer)?);
+            let answer = answer.map_err(|_| Errno::EBADMSG)?;
+            if answer.sequence_number() != sequence {
+                continue;
+            }
+            let payload = answer.payload();
+            if i32::from(answer.message_type()) != libc::NLMSG_ERROR {
+                return Ok(payload.to_vec());
+            }
+            let code = payload.get(..4).and_then(|code| code.try_into().ok());
+            let code = code.map_or(libc::EBADMSG, |code| i32::from_ne_bytes(code).saturating_neg());
+            return Err(Errno::from_raw(code));
+        }
     }
 
     fn next_sequence(&mut self) -> u32 {

@@ -2,9 +2,10 @@
 
 mod display;
 mod of_scenario;
+mod relays;
 
 use ipnet::IpNet;
-use labsim_scenario::model::{InterfaceName, NodeName, TunnelProtocol};
+use labsim_scenario::model::{Impairment, InterfaceName, NodeName, TunnelProtocol};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How tunnelled packets come out on a real server.
@@ -180,11 +181,25 @@ pub struct BridgePlan {
     pub mtu: u32,
 }
 
-/// A veth pair.
+/// A veth pair, or two with a relay between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cable {
     /// Where it is plugged in.
     pub ends: [CableEnd; 2],
+    /// Set if frames on it are impaired.
+    pub relay: Option<RelayPlan>,
+}
+
+/// What is between the ends of an impaired cable: each end has a pair of its own into the fabric,
+/// and frames are relayed between the inner ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayPlan {
+    /// The other ends of the pairs of [`Cable::ends`], in the fabric.
+    pub inner: [InterfacePlan; 2],
+    /// What becomes of the frames that each of [`Cable::ends`] sends.
+    pub impairments: [Option<Impairment>; 2],
+    /// Whether the kernel's netem does that, on the inner end that they leave by.
+    pub netem: bool,
 }
 
 /// An end of a veth pair.
@@ -204,6 +219,20 @@ pub enum CableEnd {
         /// The port as the fabric sees it.
         port: InterfacePlan,
     },
+}
+
+/// Hands out device numbers and locally administered MAC addresses, the same ones in every run
+/// and each only once in a lab. (Where both ends of a veth pair have the same number, the kernel
+/// takes its time, up to a second, to notice that the link has come up.)
+struct Numbers(u32);
+
+impl Numbers {
+    fn next(&mut self) -> (u32, [u8; 6]) {
+        let number = self.0;
+        self.0 += 1;
+        let [a, b, c, d] = number.to_be_bytes();
+        (number, [0x02, 0x00, a, b, c, d])
+    }
 }
 
 impl Sysctl {
@@ -248,7 +277,9 @@ impl Plan {
     /// Whether the plan needs the fabric, the hidden namespace of what is no node's.
     #[must_use]
     pub fn needs_fabric(&self) -> bool {
-        !self.bridges.is_empty() || self.tunnels().any(|tunnel| tunnel.peer.is_some())
+        !self.bridges.is_empty()
+            || self.tunnels().any(|tunnel| tunnel.peer.is_some())
+            || self.cables.iter().any(|cable| cable.relay.is_some())
     }
 
     fn tunnels(&self) -> impl Iterator<Item = &TunnelPlan> {

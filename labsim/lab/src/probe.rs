@@ -6,13 +6,14 @@
 use crate::capture::try_packet_socket;
 use crate::device;
 use crate::enter::{Entrance, Entry};
-use crate::netlink::{Batch, Netlink, Request};
+use crate::netlink::{Batch, Netlink, Request, netem};
 use crate::plan::Sysctl;
 use crate::sysctl::SysctlError;
-use labsim_scenario::model::InterfaceName;
+use labsim_scenario::model::{Impairment, InterfaceName, Percent};
 use netlink_packet_route::link::InfoKind;
 use nix::errno::Errno;
 use std::fmt;
+use std::time::Duration;
 
 /// Something that labs are made of, or could be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +106,14 @@ pub fn kernel_gre() -> Result<(), Missing> {
     probe(Feature::KernelGre)
 }
 
+/// Tries netem, and reads back what it was told.
+///
+/// # Errors
+/// Why it is not to be had.
+pub fn kernel_netem() -> Result<(), Missing> {
+    probe(Feature::Netem)
+}
+
 /// Tries a TUN device. Without one a lab can do with [`TunnelMode::UserspaceVeth`].
 ///
 /// # Errors
@@ -164,11 +173,34 @@ fn device(kind: InfoKind) -> Result<(), Missing> {
 
 fn netem() -> Result<(), Missing> {
     const LOOPBACK: u32 = 1;
-    request(Request::netem(LOOPBACK)).map_err(|errno| match errno {
+    // Every setting, so that one that this kernel does not know is found here.
+    let tenth = Percent::of_millionths(100_000).unwrap_or_default();
+    let impairment = Impairment {
+        delay: Duration::from_millis(20),
+        jitter: Duration::from_millis(5),
+        loss: tenth,
+        duplicate: tenth,
+        reorder: tenth,
+        rate: Some(1_000_000),
+        queue: 100,
+        seed: 0,
+    };
+    let refused = |errno| match errno {
         // A queueing discipline of an unknown kind.
         Errno::ENOENT => missing("netem", "sch_netem", Errno::EOPNOTSUPP),
         _ => missing("netem", "sch_netem", errno),
-    })
+    };
+    request(Request::netem(LOOPBACK, &impairment)).map_err(refused)?;
+    let differences = Netlink::open()
+        .and_then(|mut netlink| netem::differences(&mut netlink, LOOPBACK, &impairment))
+        .map_err(refused)?;
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(Missing {
+            reason: format!("netem does not do what it is told ({})", differences.join("; ")),
+            remedy: "use another kernel".into(),
+        }),
+    }
 }
 
 fn request(request: Request) -> Result<(), Errno> {

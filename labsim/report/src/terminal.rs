@@ -67,10 +67,11 @@ impl<W: Write + Send> Terminal<W> {
                 let block = self.running.entry(name.to_owned()).or_default();
                 let _ = writeln!(block.warnings, "  {mark} {warning}");
             }
-            Event::LabBuilt { nodes, links, tunnel, took_ms } => {
+            Event::LabBuilt { nodes, links, tunnel, impairments, took_ms } => {
                 block.doing = "starting servers and captures".into();
                 block.way.push(format!("{nodes} nodes and {links} links in {took_ms:.1} ms"));
                 block.way.push(format!("tunnel: {tunnel}"));
+                block.way.extend(impairments.as_ref().map(|it| format!("impairments: {it}")));
             }
             Event::Ready { capture_points, data_planes, .. } => {
                 block.points = *capture_points;

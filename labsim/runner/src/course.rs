@@ -3,12 +3,13 @@
 use crate::balancers::Balancers;
 use crate::cancel::Cancelled;
 use crate::fault::Fault;
+use crate::impairments::{Engine, Impaired, Impairments};
 use crate::jobs::milliseconds;
 use crate::processes::{self, Processes};
 use crate::servers::{Line, Servers};
 use crate::steps::{Means, Steps};
 use crate::tunnels::{Tunnel, Tunnels, Way};
-use crate::{Options, Tell, Work, judgement, observations, settle};
+use crate::{Options, Tell, Work, impairments, judgement, observations, settle};
 use labsim_event::Event;
 use labsim_lab::{Capture, Lab, MarkerKind, Plan};
 use labsim_scenario::model::Scenario;
@@ -25,18 +26,29 @@ pub(crate) struct Judged {
     pub(crate) held: usize,
 }
 
+/// What does a scenario's work on this machine, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ways {
+    /// Who takes packets out of tunnels.
+    pub tunnel: String,
+    /// Who impairs links; `None` if none is impaired.
+    pub impairments: Option<String>,
+}
+
 /// Builds a scenario's lab and starts its captures, and undoes both: whether the scenario can run
-/// on this machine. Returns how its tunnel would work.
+/// on this machine. Returns how its tunnel and its impairments would work.
 ///
 /// # Errors
 /// What is missing, and the remedy.
-pub fn rehearse(scenario: &Scenario) -> Result<String, String> {
+pub fn rehearse(scenario: &Scenario) -> Result<Ways, String> {
     let rehearsal = || {
         processes::look_up(scenario)?;
         let way = Way::choose(Tunnel::Auto, scenario)?;
-        let lab = Lab::build(&Plan::of(scenario, way.modes)).map_err(observations::unbuilt)?;
+        let engine = Engine::choose(Impairments::Auto, scenario)?;
+        let plan = engine.plan(Plan::of(scenario, way.modes));
+        let lab = Lab::build(&plan).map_err(observations::unbuilt)?;
         Capture::start(&lab).map_err(Fault::broken("the captures cannot be started"))?;
-        Ok(way.told)
+        Ok(Ways { tunnel: way.told, impairments: engine.told })
     };
     rehearsal().map_err(|fault: Fault| fault.to_string())
 }
@@ -52,12 +64,15 @@ pub(crate) fn run(
     let tell = |event: Event| tell(Some(scenario.name.as_str()), event);
     processes::look_up(scenario)?;
     let way = Way::choose(options.tunnel, scenario)?;
+    let engine = Engine::choose(options.impairments, scenario)?;
     let began = Instant::now();
-    let mut lab = Lab::build(&Plan::of(scenario, way.modes)).map_err(observations::unbuilt)?;
+    let plan = engine.plan(Plan::of(scenario, way.modes));
+    let mut lab = Lab::build(&plan).map_err(observations::unbuilt)?;
     tell(Event::LabBuilt {
         nodes: scenario.topology.nodes.len(),
         links: links(scenario),
         tunnel: way.told,
+        impairments: engine.told,
         took_ms: milliseconds(began),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -84,6 +99,7 @@ async fn carry_out(
 ) -> Result<Judged, Fault> {
     let began = Instant::now();
     let capture = Capture::start(lab).map_err(Fault::broken("the captures cannot be started"))?;
+    let impaired = Impaired::start(lab)?;
     let tunnels = Tunnels::start(lab, scenario)?;
     let lab = &*lab;
     let servers = Servers::start(lab, scenario)?;
@@ -98,7 +114,8 @@ async fn carry_out(
         took_ms: milliseconds(began),
     });
 
-    let mut means = Means { lab, capture: &capture, tunnels: &tunnels, balancers };
+    let longest_way = impairments::longest_way(scenario);
+    let mut means = Means { lab, capture: &capture, tunnels: &tunnels, balancers, longest_way };
     let mut steps = Steps::default();
     let mut log = Vec::new();
     for step in &scenario.steps {
@@ -107,7 +124,7 @@ async fn carry_out(
         processes.check()?;
     }
 
-    settle::settle(&mut means).await?;
+    let settled_ns = settle::settle(&mut means).await?;
     keep_lines(&servers, &mut log, tell);
     let counted = means.balancers.counted().await?;
     let after = observations::kernel_counters(lab)?;
@@ -115,8 +132,16 @@ async fn carry_out(
     let captured = capture.stop().map_err(Fault::broken("the captures cannot be ended"))?;
     processes.stop().await?;
     let (steps, failures) = steps.finish();
-    let observed =
-        Arc::new(observations::collect(&captured, steps, log, &counted, (&before, &after)));
+    let links = impaired.counted(scenario);
+    let counters = (&before, &after);
+    let mut observed = observations::collect(&captured, steps, log, &counted, links, counters);
+    observed.settled_ns = settled_ns;
+    let observed = Arc::new(observed);
+    for (end, counters) in &observed.link_counters {
+        let interface = format!("{}:{}", end.node, end.interface);
+        let counters = counters.by_name.clone();
+        tell(Event::LinkCounted { interface, counters });
+    }
     for (node, counters) in &observed.forwarder_counters {
         let counters = counters.clone();
         tell(Event::ForwarderCounted { node: node.to_string(), counters });

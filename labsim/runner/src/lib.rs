@@ -11,6 +11,7 @@ mod cancel;
 mod course;
 mod datagrams;
 mod fault;
+mod impairments;
 mod jobs;
 mod judgement;
 mod login;
@@ -22,7 +23,8 @@ mod steps;
 mod tunnels;
 
 pub use cancel::{Cancelled, Canceller, cancellation};
-pub use course::rehearse;
+pub use course::{Ways, rehearse};
+pub use impairments::Impairments;
 pub use jobs::{run, skip};
 pub use tunnels::Tunnel;
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub jobs: NonZeroUsize,
     /// Who takes packets out of tunnels.
     pub tunnel: Tunnel,
+    /// Who impairs links.
+    pub impairments: Impairments,
     /// The program whose `forwarder` command is a load balancer: labsim itself.
     pub program: PathBuf,
     /// By which right namespaces are made, for the report.

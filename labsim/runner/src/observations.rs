@@ -4,8 +4,8 @@ use crate::balancers::Counted;
 use crate::fault::Fault;
 use crate::servers::Line;
 use labsim_lab::{BuildError, Captured, Counters, Lab, SysctlError};
-use labsim_scenario::model::NodeName;
-use labsim_verdict::{Capture, Liveness, Observations, ServerEntry, StepObservation};
+use labsim_scenario::model::{Attachment, NodeName};
+use labsim_verdict::{Capture, LinkCounters, Liveness, Observations, ServerEntry, StepObservation};
 use std::collections::BTreeMap;
 
 /// Kernel counters by node.
@@ -28,11 +28,13 @@ pub(crate) fn collect(
     steps: Vec<StepObservation>,
     log: Vec<Line>,
     counted: &BTreeMap<NodeName, Counted>,
+    link_counters: BTreeMap<Attachment, LinkCounters>,
     (before, after): (&KernelCounters, &KernelCounters),
 ) -> Observations {
     Observations {
         capture: capture(captured),
         capture_drops: captured.drops.clone(),
+        settled_ns: None,
         steps,
         server_log: log.into_iter().map(server_entry).collect(),
         forwarder_counters: counted
@@ -43,6 +45,7 @@ pub(crate) fn collect(
             .iter()
             .map(|(node, after)| (node.clone(), risen(before.get(node), after)))
             .collect(),
+        link_counters,
     }
 }
 
@@ -92,6 +95,7 @@ pub(crate) fn unbuilt(error: BuildError) -> Fault {
         | BuildError::Capability { .. }
         | BuildError::Tun { .. }
         | BuildError::NoKernelTunnel { .. }
+        | BuildError::NotAsSet { .. }
         | BuildError::Sysctl {
             source: SysctlError::Unknown { .. } | SysctlError::ReadOnly { .. },
             ..

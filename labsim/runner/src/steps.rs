@@ -17,7 +17,7 @@ use labsim_scenario::model::{Step, StepAction, StepName};
 use labsim_verdict::{Attempt, StepObservation};
 use paused::Paused;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What steps work with.
 pub(crate) struct Means<'a> {
@@ -25,6 +25,8 @@ pub(crate) struct Means<'a> {
     pub(crate) capture: &'a Capture,
     pub(crate) tunnels: &'a Tunnels,
     pub(crate) balancers: Balancers<'a>,
+    /// How long a frame may be on impaired links.
+    pub(crate) longest_way: Duration,
 }
 
 /// The steps that were done.

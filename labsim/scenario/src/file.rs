@@ -6,6 +6,7 @@
 
 mod expectation;
 mod forms;
+mod impairments;
 mod lenient;
 mod load_balancer;
 mod processes;
@@ -17,6 +18,7 @@ mod topology;
 
 pub(crate) use expectation::*;
 pub(crate) use forms::{Items, Scalar, Table, Texts};
+pub(crate) use impairments::*;
 pub(crate) use lenient::{Losses, Read, read};
 pub(crate) use load_balancer::*;
 pub(crate) use processes::*;

@@ -1,6 +1,7 @@
 //! What a valid file means. Nothing here knows YAML or positions in a file.
 
 mod expectation;
+mod impairment;
 mod load_balancer;
 mod matching;
 mod names;
@@ -10,9 +11,10 @@ mod steps;
 mod topology;
 
 pub use expectation::{
-    CapturePoint, Check, Count, Direction, Expectation, FrameMatch, IcmpMatch, OuterMatch, Place,
-    PointNode,
+    CapturePoint, Check, Count, Crossing, DelayBounds, Direction, Expectation, FrameMatch,
+    IcmpMatch, OuterMatch, Passage, Place, PointNode,
 };
+pub use impairment::{Impairment, Percent};
 pub use load_balancer::{
     Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev,
     MaglevHash, Member, OuterSource, Pool, SourceAddressPersistence, SourceTranslation,
@@ -47,6 +49,8 @@ pub struct Scenario {
     pub tacacs_servers: BTreeMap<NodeName, TacacsServer>,
     /// The RADIUS servers, by the node that each runs in.
     pub radius_servers: BTreeMap<NodeName, RadiusServer>,
+    /// What links do to frames, by the interface that sends them. Never `lo`.
+    pub impairments: BTreeMap<Attachment, Impairment>,
     /// Programs of the user's that run beside the steps, in the order in which they are started.
     pub processes: Vec<Process>,
     /// What is done, in order.

@@ -33,13 +33,13 @@ const CASES: &[Case<'_>] = &[
             "{answer: {result: pass}, answered_by: {node: rs1}, pass",
         )],
         &[
-            "case.yaml:20:3: this expectation checks 2 things; keep one of `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames` or `exchange`",
+            "case.yaml:20:3: this expectation checks 2 things; keep one of `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames`, `exchange` or `passage`",
         ],
     ),
     (
         &[("{answer: {result: pass}, pass", "{pass")],
         &[
-            "case.yaml:20:3: this expectation checks nothing; add `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames` or `exchange`",
+            "case.yaml:20:3: this expectation checks nothing; add `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames`, `exchange` or `passage`",
         ],
     ),
     (

@@ -20,6 +20,8 @@ pub(crate) fn frames(
         Count::Exactly(0) => "no frame".to_owned(),
         Count::Exactly(number) => format!("exactly {}", say(number, "frame")),
         Count::AtLeast(number) => format!("at least {}", say(number, "frame")),
+        Count::Between(0, most) => format!("at most {}", say(most, "frame")),
+        Count::Between(least, most) => format!("{least} to {}", say(most, "frame")),
     };
     let (id, point) = match case.point(at) {
         Ok(found) => found,
@@ -35,15 +37,16 @@ pub(crate) fn frames(
     let (enough, bounded) = match count {
         Count::Exactly(wanted) => (number >= wanted, number <= wanted),
         Count::AtLeast(wanted) => (number >= wanted, true),
+        Count::Between(least, most) => (number >= least, number <= most),
     };
     if enough && bounded {
         return match (count, not_proven(point)) {
-            (Count::Exactly(_), Some(why)) => {
+            (Count::Exactly(_) | Count::Between(..), Some(why)) => {
                 let mut ruling = Ruling::fail(expected, seen);
                 ruling.seen.push(why);
                 ruling
             }
-            (Count::Exactly(_), None) => {
+            (Count::Exactly(_) | Count::Between(..), None) => {
                 Ruling::pass(format!("{seen}; the capture point was proven alive before and after"))
             }
             (Count::AtLeast(_), _) => Ruling::pass(seen),

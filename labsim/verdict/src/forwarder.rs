@@ -7,21 +7,13 @@ use std::collections::BTreeMap;
 /// Judges a counter at the end. One that is not there is 0; a forwarder that gave none at all
 /// proves nothing.
 pub(crate) fn forwarder(case: &Case<'_>, node: &NodeName, counter: &str, wanted: Count) -> Ruling {
-    let said = match wanted {
-        Count::Exactly(number) => number.to_string(),
-        Count::AtLeast(number) => format!("at least {number}"),
-    };
-    let expected = format!("the forwarder on {node} counts {counter}: {said}");
+    let expected = format!("the forwarder on {node} counts {counter}: {wanted}");
     let Some(counters) = case.observations.forwarder_counters.get(node) else {
         return Ruling::fail(expected, format!("the forwarder on {node} gave no counters"));
     };
     let number = value(counters, counter);
-    let holds = match wanted {
-        Count::Exactly(wanted) => number == wanted,
-        Count::AtLeast(wanted) => number >= wanted,
-    };
     let seen = format!("the forwarder on {node} counted {counter}: {number}");
-    if holds {
+    if wanted.holds(number) {
         return Ruling::pass(seen);
     }
     let others: Vec<String> = counters

@@ -5,8 +5,10 @@ use crate::frames::{FrameList, Frames};
 use crate::observe::{Attempt, Observations};
 use crate::ruling::{Case, Ruling};
 use crate::words::count as say;
-use crate::{answer, count, exchange, forwarder, servers, spread};
-use labsim_scenario::model::{Check, LoginResult, NodeName, Place, PointNode, Scenario, StepName};
+use crate::{answer, count, exchange, forwarder, passage, servers, spread};
+use labsim_scenario::model::{
+    Attachment, Check, LoginResult, NodeName, Place, PointNode, Scenario, StepName,
+};
 use std::fmt;
 
 /// What a run proved.
@@ -57,6 +59,14 @@ pub enum Finding {
         /// How many.
         frames: u64,
     },
+    /// The relay of an impaired link had no room for frames: they were lost, and the file does not
+    /// say so.
+    RelayDropped {
+        /// The interface that sent them.
+        sender: Attachment,
+        /// How many.
+        frames: u64,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -65,6 +75,14 @@ impl fmt::Display for Finding {
             Self::CaptureDropped { node, frames } => write!(
                 f,
                 "the capture on {node} had no room for {}: what was not seen there proves nothing",
+                say(*frames, "frame")
+            ),
+            Self::RelayDropped { sender, frames } => write!(
+                f,
+                "the relay behind {}:{} did not read fast enough and lost {} that the link was not \
+                 to lose: run fewer labs at a time (--jobs)",
+                sender.node,
+                sender.interface,
                 say(*frames, "frame")
             ),
         }
@@ -95,12 +113,7 @@ pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
             frames: ruling.frames,
         });
     }
-    let health = observations
-        .capture_drops
-        .iter()
-        .filter(|(_, frames)| **frames > 0)
-        .map(|(node, frames)| Finding::CaptureDropped { node: node.clone(), frames: *frames })
-        .collect();
+    let health = health(observations);
     let diagnoses = scenario
         .steps
         .iter()
@@ -111,6 +124,19 @@ pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
         })
         .collect();
     Verdict { expectations, health, diagnoses }
+}
+
+/// What makes the run unfit to prove anything.
+fn health(observations: &Observations) -> Vec<Finding> {
+    let captures = observations.capture_drops.iter();
+    let captures = captures.map(|(node, frames)| {
+        (Finding::CaptureDropped { node: node.clone(), frames: *frames }, *frames)
+    });
+    let relays = observations.link_counters.iter().filter_map(|(sender, counters)| {
+        let frames = *counters.by_name.get("receive_dropped")?;
+        Some((Finding::RelayDropped { sender: sender.clone(), frames }, frames))
+    });
+    captures.chain(relays).filter(|(_, frames)| *frames > 0).map(|(finding, _)| finding).collect()
 }
 
 /// Says what became of one step's packets, whether or not anything was expected of it; `None`
@@ -138,6 +164,7 @@ fn rule(case: &Case<'_>, check: &Check) -> Ruling {
         Check::Exchange { at, step, direction, frames } => {
             exchange::exchange(case, at, step, *direction, frames)
         }
+        Check::Passage(passage) => passage::passage(case, passage),
     }
 }
 
@@ -154,7 +181,7 @@ fn steps_of<'a>(case: &Case<'a>, check: &'a Check) -> Vec<&'a StepName> {
         | Check::AnsweredBy { step, .. }
         | Check::Spread { step, .. }
         | Check::Exchange { step, .. } => vec![step],
-        Check::Forwarder { .. } => unanswered().collect(),
+        Check::Forwarder { .. } | Check::Passage(_) => unanswered().collect(),
         Check::Frames { at, .. } => match &at.node {
             PointNode::RealServerOf(step) => vec![step],
             PointNode::Named(_) => unanswered().collect(),

@@ -15,6 +15,7 @@ mod isn;
 mod judge;
 mod matching;
 mod observe;
+mod passage;
 mod ruling;
 mod servers;
 mod spread;
@@ -26,6 +27,6 @@ pub use diagnose::{Cause, Diagnosis, Evidence, Rounds, Trace, WrongSource};
 pub use frames::{FrameLine, FrameList};
 pub use judge::{Finding, Judgement, Verdict, diagnose, judge};
 pub use observe::{
-    Attempt, Capture, FrameRecord, FrameView, Liveness, Observations, Point, PointId, ServerEntry,
-    StepObservation, is_marker,
+    Attempt, Capture, FrameRecord, FrameView, LinkCounters, Liveness, Observations, Point, PointId,
+    ServerEntry, StepObservation, is_marker,
 };

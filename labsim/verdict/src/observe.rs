@@ -5,7 +5,7 @@ mod capture;
 pub use capture::is_marker;
 pub use capture::{Capture, FrameRecord, FrameView, Liveness, Point, PointId};
 
-use labsim_scenario::model::{LoginResult, NodeName, StepName};
+use labsim_scenario::model::{Attachment, LoginResult, NodeName, StepName};
 use labsim_wire::decode::Flow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +17,9 @@ pub struct Observations {
     pub capture: Capture,
     /// Frames that a node's capture had no room for, by node; nodes without any may be left out.
     pub capture_drops: BTreeMap<NodeName, u64>,
+    /// When it was proven at the end that nothing was in flight, in nanoseconds since 1970: what was
+    /// sent before that has arrived or never will. `None` if packets never stopped.
+    pub settled_ns: Option<u64>,
     /// How the steps went, in their order. A step that was not done has none.
     pub steps: Vec<StepObservation>,
     /// What the servers logged, in order.
@@ -28,6 +31,17 @@ pub struct Observations {
     /// `IpInAddrErrors`, `TcpInCsumErrors`, `TcpExtIPReversePathFilter`. Columns of netstat's
     /// sections are found without the section's name too.
     pub kernel_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
+    /// What became of frames on impaired links, by the interface that sent them.
+    pub link_counters: BTreeMap<Attachment, LinkCounters>,
+}
+
+/// What became of the frames that one end of an impaired link sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkCounters {
+    /// Frames that did not arrive, for whatever reason.
+    pub dropped: u64,
+    /// Everything that was counted and is not 0, by name: `taken`, `lost`, `queue_full`.
+    pub by_name: BTreeMap<String, u64>,
 }
 
 impl Observations {

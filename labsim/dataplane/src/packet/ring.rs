@@ -99,7 +99,8 @@ impl Ring {
         set(libc::PACKET_VERSION, libc::tpacket_versions::TPACKET_V2 as i32, "TPACKET_V2")?;
         set(libc::PACKET_VNET_HDR, 1, "PACKET_VNET_HDR")?;
         set(libc::PACKET_COPY_THRESH, 1, "PACKET_COPY_THRESH")?;
-        make_room(fd);
+        // Used only while frames that are longer than a slot wait.
+        socket::make_room(fd, LARGE_FRAMES_BYTES);
         socket::ignore_outgoing(fd)?;
         attach(fd, &filter::program(takes))?;
         let slot_bytes = (mtu + 14 + SLOT_OVERHEAD).next_power_of_two().max(2048);
@@ -224,17 +225,6 @@ unsafe fn parts<'a>(slot: NonNull<u8>, slot_bytes: usize) -> Option<Received<'a>
     let (offload, frame) = rest.get_mut(start..end)?.split_at_mut_checked(VNET_HEADER)?;
     let offload = <[u8; VNET_HEADER]>::try_from(&*offload).ok()?;
     Some(Received { offload, frame })
-}
-
-/// Room for frames that are longer than a slot: as much as is wanted where that is allowed, else
-/// as much as any socket may have. It is used only while such frames wait.
-fn make_room(socket: BorrowedFd<'_>) {
-    let level = libc::SOL_SOCKET;
-    let forced = socket::set_option(socket, level, libc::SO_RCVBUFFORCE, &LARGE_FRAMES_BYTES);
-    if forced.is_err() {
-        // Less room costs dropped frames, which are counted, and nothing else.
-        let _ = socket::set_option(socket, level, libc::SO_RCVBUF, &LARGE_FRAMES_BYTES);
-    }
 }
 
 fn attach(socket: BorrowedFd<'_>, program: &[Instruction]) -> Result<(), Error> {

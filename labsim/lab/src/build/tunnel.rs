@@ -1,5 +1,6 @@
 //! A real server's tunnel device: the kernel's, a TUN device, or the end of a veth pair.
 
+use super::cables::finish_end;
 use super::{Site, refusal_error, refused};
 use crate::capture::bind_to_device;
 use crate::device;
@@ -125,8 +126,8 @@ fn make_veth(
     }
     batch.send(&mut fabric.netlink).map_err(failed)?;
     let name = operation(node, tunnel);
-    super::finish_end(&name, peer, fabric)?;
-    super::finish_end(&name, &near, site)?;
+    finish_end(&name, peer, fabric)?;
+    finish_end(&name, &near, site)?;
     super::enter("the fabric", fabric, entrance)?;
     let socket = bind_to_device(peer.index).map_err(|source| BuildError::Process {
         what: "the packet socket behind a tunnel device",

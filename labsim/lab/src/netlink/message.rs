@@ -4,7 +4,7 @@ use crate::enter::Namespace;
 use crate::plan::{AddressPlan, BridgePlan, InterfacePlan, RoutePlan, Scope, TunnelPlan};
 use ipnet::IpNet;
 use labsim_scenario::model::GreOptions;
-use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
@@ -16,7 +16,6 @@ use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
-use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -29,7 +28,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    fn create(message: RouteNetlinkMessage) -> Self {
+    pub(super) fn create(message: RouteNetlinkMessage) -> Self {
         Self { message, flags: NLM_F_CREATE | NLM_F_EXCL }
     }
 
@@ -151,22 +150,6 @@ impl Request {
             ]),
         ];
         Self::create(RouteNetlinkMessage::NewLink(link))
-    }
-
-    /// Netem as a device's root queueing discipline, delaying nothing (tc-netem(8)).
-    pub(crate) fn netem(index: u32) -> Self {
-        /// `TCA_OPTIONS` (linux/rtnetlink.h).
-        const OPTIONS: u16 = 2;
-        // `struct tc_netem_qopt`: latency, limit, loss, gap, duplicate, jitter.
-        let options = [0, 1000, 0, 0, 0, 0].map(u32::to_ne_bytes).concat();
-        let mut message = TcMessage::default();
-        message.header.index = index.cast_signed();
-        message.header.parent = TcHandle::ROOT;
-        message.attributes = vec![
-            TcAttribute::Kind("netem".to_owned()),
-            TcAttribute::Other(DefaultNla::new(OPTIONS, options)),
-        ];
-        Self::create(RouteNetlinkMessage::NewQueueDiscipline(message))
     }
 
     /// An address; an IPv6 one is usable at once, without duplicate address detection.

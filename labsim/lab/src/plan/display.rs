@@ -23,6 +23,14 @@ impl fmt::Display for Plan {
             let [a @ CableEnd::Node { .. }, b] = &cable.ends else { continue };
             writeln!(f, "link {} -- {}", self.end_name(a), self.end_name(b))?;
         }
+        for cable in &self.cables {
+            let Some(relay) = &cable.relay else { continue };
+            for (end, impairment) in cable.ends.iter().zip(&relay.impairments) {
+                let Some(impairment) = impairment else { continue };
+                let by = if relay.netem { "netem" } else { "the relay" };
+                writeln!(f, "impaired by {by}: from {}: {impairment}", self.end_name(end))?;
+            }
+        }
         Ok(())
     }
 }

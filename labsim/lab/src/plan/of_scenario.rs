@@ -1,8 +1,8 @@
 //! From what a file says to what the kernel is told.
 
 use super::{
-    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RoutePlan, Scope,
-    Sysctl, TunnelMode, TunnelModes, TunnelPlan,
+    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Numbers, Plan, RoutePlan,
+    Scope, Sysctl, TunnelMode, TunnelModes, TunnelPlan,
 };
 use ipnet::IpNet;
 use labsim_scenario::model::{
@@ -34,8 +34,10 @@ impl Plan {
     /// The plan of a scenario: its topology, and what makes the real servers real servers.
     #[must_use]
     pub fn of(scenario: &Scenario, modes: impl Into<TunnelModes>) -> Self {
+        let mut numbers = Numbers(FIRST_INDEX);
         let (topology, servers) = (&scenario.topology, &scenario.real_servers);
-        let mut plan = Self::with_real_servers(topology, servers, modes.into());
+        let mut plan = Self::with_real_servers(topology, servers, modes.into(), &mut numbers);
+        plan.split(&scenario.impairments, &mut numbers);
         for node in &mut plan.nodes {
             if !node.forward && !scenario.load_balancers.contains_key(&node.name) {
                 hold_back_probes(node);
@@ -47,27 +49,28 @@ impl Plan {
     /// The plan of a topology alone.
     #[must_use]
     pub fn of_topology(topology: &Topology) -> Self {
-        Self::with_real_servers(topology, &BTreeMap::new(), TunnelMode::Userspace.into())
+        let (none, modes) = (BTreeMap::new(), TunnelMode::Userspace.into());
+        Self::with_real_servers(topology, &none, modes, &mut Numbers(FIRST_INDEX))
     }
 
     fn with_real_servers(
         topology: &Topology,
         real_servers: &BTreeMap<NodeName, RealServer>,
         modes: TunnelModes,
+        numbers: &mut Numbers,
     ) -> Self {
-        let mut numbers = Numbers(FIRST_INDEX);
         let mut plan = Self {
             name: topology.name.clone(),
-            nodes: topology.nodes.iter().map(|node| plan_node(node, &mut numbers)).collect(),
+            nodes: topology.nodes.iter().map(|node| plan_node(node, numbers)).collect(),
             bridges: Vec::new(),
             cables: Vec::new(),
         };
         for node in &mut plan.nodes {
             if let Some(real_server) = real_servers.get(&node.name) {
-                plan_real_server(node, real_server, modes, &mut numbers);
+                plan_real_server(node, real_server, modes, numbers);
             }
         }
-        plan_wires(&mut plan, topology, &mut numbers);
+        plan_wires(&mut plan, topology, numbers);
         plan
     }
 }
@@ -79,20 +82,6 @@ fn hold_back_probes(node: &mut NodePlan) {
     let key = "net.ipv4.tcp_early_retrans";
     if !node.early_sysctls.iter().any(|sysctl| sysctl.key == key) {
         node.early_sysctls.push(Sysctl { key: key.to_owned(), value: "0".to_owned() });
-    }
-}
-
-/// Hands out device numbers and locally administered MAC addresses, the same ones in every run
-/// and each only once in a lab. (Where both ends of a veth pair have the same number, the kernel
-/// takes its time, up to a second, to notice that the link has come up.)
-struct Numbers(u32);
-
-impl Numbers {
-    fn next(&mut self) -> (u32, [u8; 6]) {
-        let number = self.0;
-        self.0 += 1;
-        let [a, b, c, d] = number.to_be_bytes();
-        (number, [0x02, 0x00, a, b, c, d])
     }
 }
 
@@ -214,7 +203,7 @@ fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {
         let [a, b] = &link.ends;
         if let (Some(a), Some(b)) = (places.get(a), places.get(b)) {
             let ends = [*a, *b].map(|(node, interface)| CableEnd::Node { node, interface });
-            plan.cables.push(Cable { ends });
+            plan.cables.push(Cable { ends, relay: None });
         }
     }
     let mut ports = Ports::new(topology, plan);
@@ -231,6 +220,7 @@ fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {
             let port = InterfacePlan { name, index, mac, ipv6: false, ..end.clone() };
             plan.cables.push(Cable {
                 ends: [CableEnd::Port { bridge, port }, CableEnd::Node { node, interface }],
+                relay: None,
             });
         }
     }

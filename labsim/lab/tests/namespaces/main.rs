@@ -11,6 +11,7 @@ mod helpers;
 mod hosts;
 mod leftovers;
 mod processes;
+mod relays;
 mod shape;
 mod tunnels;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         tunnels::TESTS,
         captures::TESTS,
         processes::TESTS,
+        relays::TESTS,
         failures::TESTS,
         leftovers::TESTS,
     ]

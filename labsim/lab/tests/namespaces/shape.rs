@@ -117,6 +117,7 @@ pub(crate) fn scenario() -> Scenario {
             .collect(),
         tacacs_servers: BTreeMap::new(),
         radius_servers: BTreeMap::new(),
+        impairments: BTreeMap::new(),
         processes: Vec::new(),
         steps: Vec::new(),
         expectations: Vec::new(),

@@ -31,6 +31,9 @@ pub(crate) struct ExpectationFields {
     /// All frames of a step's flow at one interface, in order: these and no others.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) exchange: Option<Located<ExchangeCheck>>,
+    /// What became of packets between two interfaces: their delay, how many were lost.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) passage: Option<Located<PassageCheck>>,
     /// Said when it holds.
     pub(crate) pass: Located<String>,
     /// Said when it does not.
@@ -134,18 +137,60 @@ pub(crate) struct FramesCheck {
 
 forms! {
     /// How many.
-    CountForm = "a number, or `{at_least: n}`" {
+    CountForm = "a number, or a map with `at_least` or `at_most`" {
         number: "Exactly that many; 0 frames count only if the capture was alive before and after.";
         map: CountFields;
     }
 }
 
-/// A least number.
+/// A least number, a most, or both.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CountFields {
     /// That many or more.
-    pub(crate) at_least: Located<u64>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) at_least: Option<Located<u64>>,
+    /// That many or fewer; counts only if the capture was alive before and after.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) at_most: Option<Located<u64>>,
+}
+
+/// What became of packets between two interfaces. A packet is known again by its innermost
+/// addresses, ports, identification, TCP numbers and length, so routers and tunnels may lie between.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PassageCheck {
+    /// Where they passed first and which way, such as `client:eth0 out`.
+    pub(crate) from: Located<String>,
+    /// Where they were to pass next and which way, such as `router:client in`.
+    pub(crate) to: Located<String>,
+    /// Which of those that passed first; every IP packet unless it is said.
+    #[serde(rename = "match", default, deserialize_with = "or_default")]
+    pub(crate) matching: Option<Located<FrameFields>>,
+    /// How long each one that arrived took, by the captures. At least one must have arrived.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) delay: Option<Located<DelayFields>>,
+    /// How many never arrived. At least one must have been sent.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) lost: Option<Located<CountForm>>,
+    /// How many arrived more often than they were sent.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) duplicated: Option<Located<CountForm>>,
+    /// How many arrived after one that had been sent later.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) overtaken: Option<Located<CountForm>>,
+}
+
+/// Bounds of a time, such as `20ms`: `us`, `ms` or `s`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DelayFields {
+    /// Not less than this: it holds on any machine, however busy.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) at_least: Option<Located<Scalar>>,
+    /// Not more than this: a busy machine may well take longer than the links do.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) at_most: Option<Located<Scalar>>,
 }
 
 /// All frames of a step's flow at one interface, in order.

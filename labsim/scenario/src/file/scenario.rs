@@ -2,6 +2,7 @@
 
 use super::expectation::ExpectationFields;
 use super::forms::{Items, Table};
+use super::impairments::ImpairmentFields;
 use super::lenient::{or_default, or_empty};
 use super::load_balancer::LoadBalancerFields;
 use super::processes::ProcessFields;
@@ -36,6 +37,11 @@ pub(crate) struct ScenarioFile {
     /// RADIUS servers. A list, or a mapping with names that other files can change them by.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) radius_servers: RadiusServersForm,
+    /// What links do to frames, by the interface that sends them: `client:eth0` is about what the
+    /// client sends there, and the other end of the link about the other way. A segment's port is
+    /// an end like a link's.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) impairments: Table<Located<ImpairmentFields>>,
     /// Programs that run in nodes beside the steps, by name. A file with `processes` is code: it
     /// runs programs with labsim's rights, which on a root machine are root's. Read it before you
     /// run it.

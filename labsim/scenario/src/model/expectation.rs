@@ -2,6 +2,7 @@
 
 use super::{AddressMatch, InterfaceName, LoginResult, NodeName, StepName, TcpFlags};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// One expectation with its two sentences.
 #[derive(Debug, Clone)]
@@ -93,6 +94,48 @@ pub enum Check {
         /// One a frame.
         frames: Vec<FrameMatch>,
     },
+    /// What became of packets between two points.
+    Passage(Box<Passage>),
+}
+
+/// What became of packets that passed one point on their way to another. At least one of the last
+/// four is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Where they passed first.
+    pub from: Crossing,
+    /// Where they were to pass next.
+    pub to: Crossing,
+    /// Which of those that passed first.
+    pub matching: FrameMatch,
+    /// How long each one that arrived took.
+    pub delay: Option<DelayBounds>,
+    /// How many never arrived.
+    pub lost: Option<Count>,
+    /// How many arrived more often than they were sent.
+    pub duplicated: Option<Count>,
+    /// How many arrived after one that had been sent later.
+    pub overtaken: Option<Count>,
+}
+
+/// A named interface, and the way in which frames pass it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crossing {
+    /// The node.
+    pub node: NodeName,
+    /// Its interface, `lo` and tunnel devices among them.
+    pub interface: InterfaceName,
+    /// In or out.
+    pub direction: Direction,
+}
+
+/// Bounds of a time; at least one of them is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DelayBounds {
+    /// Not less than this.
+    pub at_least: Option<Duration>,
+    /// Not more than this.
+    pub at_most: Option<Duration>,
 }
 
 /// An interface whose frames are looked at.
@@ -129,6 +172,33 @@ pub enum Count {
     Exactly(u64),
     /// That many or more.
     AtLeast(u64),
+    /// Not fewer than the first and not more than the second; believed only if the point was
+    /// alive before and after.
+    Between(u64, u64),
+}
+
+impl Count {
+    /// Whether a number is one of those.
+    #[must_use]
+    pub fn holds(self, number: u64) -> bool {
+        match self {
+            Self::Exactly(wanted) => number == wanted,
+            Self::AtLeast(least) => number >= least,
+            Self::Between(least, most) => (least..=most).contains(&number),
+        }
+    }
+}
+
+/// `3`, `at least 3`, `3 to 5`, `at most 5`.
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exactly(number) => write!(f, "{number}"),
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::Between(0, most) => write!(f, "at most {most}"),
+            Self::Between(least, most) => write!(f, "{least} to {most}"),
+        }
+    }
 }
 
 /// A frame's header fields; `None` matches anything. Without a word about a layer, the field is

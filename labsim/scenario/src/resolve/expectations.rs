@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::exchange::exchange;
 use super::forwarders::{counter, load_balancer};
+use super::passage::passage;
 use super::processes::program_step;
 use super::topology::REAL_SERVER;
 use super::{Report, address, frames};
@@ -58,10 +59,11 @@ fn expectation(
         fields.forwarder.as_ref().map(|check| forwarder(check, context, report)),
         fields.frames.as_ref().map(|check| counted(check, context, report)),
         fields.exchange.as_ref().map(|check| exchange(check, context, report)),
+        fields.passage.as_ref().map(|check| passage(check, context, report)),
     ];
     let mut checks: Vec<Option<Check>> = checks.into_iter().flatten().collect();
-    const KINDS: &str = "`answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames` \
-                         or `exchange`";
+    const KINDS: &str = "`answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames`, \
+                         `exchange` or `passage`";
     let number = checks.len();
     if number == 0 {
         report.empty(key.span, format!("this expectation checks nothing; add {KINDS}"));
@@ -185,22 +187,47 @@ fn forwarder(
     let (balancers, lookup) = (context.world.load_balancers, context.world.lookup);
     let node = load_balancer(&fields.node, balancers, lookup, report);
     let counter = counter(&fields.counter, report);
-    let (count, _) = count(&fields.count, report);
+    let count = count(&fields.count, report);
     Some(Check::Forwarder { node: node?, counter: counter?, count })
 }
 
-/// How many, and where the number stands.
-fn count(form: &Located<CountForm>, report: &mut Report<'_>) -> (Count, Located<u64>) {
-    match &form.value {
-        CountForm::Number(number) => (Count::Exactly(*number), Located::new(*number, form.span)),
-        CountForm::Map(map) => {
-            let least = map.at_least;
+/// How many.
+pub(super) fn count(form: &Located<CountForm>, report: &mut Report<'_>) -> Count {
+    let map = match &form.value {
+        CountForm::Number(number) => {
+            return Count::Exactly(bounded(Located::new(*number, form.span), report));
+        }
+        CountForm::Map(map) => map,
+    };
+    match (map.at_least, map.at_most) {
+        (None, None) => {
+            report.empty(form.span, "any number is right; add `at_least` or `at_most`");
+            Count::AtLeast(0)
+        }
+        (Some(least), None) => {
             if least.value == 0 {
                 report.at(least.span, "it is always 0 or more; write at least 1");
             }
-            (Count::AtLeast(least.value), least)
+            Count::AtLeast(bounded(least, report))
+        }
+        (least, Some(most)) => {
+            let number = least.map_or(0, |least| bounded(least, report));
+            if let Some(least) = least.filter(|least| least.value > most.value) {
+                let message =
+                    format!("nothing is at least {} and at most {}", least.value, most.value);
+                report.at(least.span, format!("{message}; swap them"));
+            }
+            Count::Between(number, most.value)
         }
     }
+}
+
+fn bounded(number: Located<u64>, report: &mut Report<'_>) -> u64 {
+    if number.value > FRAMES {
+        let message = format!("{} frames; at most {FRAMES} can be asked for", number.value);
+        report.at(number.span, message);
+    }
+    number.value
 }
 
 fn counted(
@@ -221,10 +248,6 @@ fn counted(
     let at = context.point(&fields.at, step.as_ref(), report);
     let matching = frames::fields(&fields.matching.value, report);
     let matching = frames::complete(matching, fields.matching.span, report);
-    let (count, number) = count(&fields.count, report);
-    if number.value > FRAMES {
-        let message = format!("{} frames; at most {FRAMES} can be asked for", number.value);
-        report.at(number.span, message);
-    }
+    let count = count(&fields.count, report);
     Some(Check::Frames { at: at?, matching: matching.ok()?, count })
 }

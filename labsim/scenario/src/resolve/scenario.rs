@@ -2,6 +2,7 @@
 
 use super::context::{Context, World};
 use super::expectations::expectations;
+use super::impairments::impairments;
 use super::load_balancers::load_balancers;
 use super::lookup::{Lookup, Vips};
 use super::processes::{distinct, processes};
@@ -12,8 +13,8 @@ use super::tacacs_servers::tacacs_servers;
 use super::{Report, Resolved};
 use crate::file::ScenarioFile;
 use crate::model::{
-    Expectation, LoadBalancer, NodeName, Process, RadiusServer, RealServer, Scenario, ScenarioName,
-    Step, TacacsServer, Topology,
+    Attachment, Expectation, Impairment, LoadBalancer, NodeName, Process, RadiusServer, RealServer,
+    Scenario, ScenarioName, Step, TacacsServer, Topology,
 };
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     real_servers: BTreeMap<NodeName, RealServer>,
     tacacs_servers: BTreeMap<NodeName, TacacsServer>,
     radius_servers: BTreeMap<NodeName, RadiusServer>,
+    impairments: BTreeMap<Attachment, Impairment>,
     processes: Vec<Process>,
     steps: Vec<Step>,
     expectations: Vec<Expectation>,
@@ -49,6 +51,7 @@ impl Parts {
             real_servers: self.real_servers,
             tacacs_servers: self.tacacs_servers,
             radius_servers: self.radius_servers,
+            impairments: self.impairments,
             processes: self.processes,
             steps: self.steps,
             expectations: self.expectations,
@@ -78,6 +81,7 @@ pub(crate) fn scenario(
         radius_secrets: &radius_secrets,
     };
     let (steps, names) = steps(&file.steps, &servers, &lookup, report);
+    let impairments = impairments(&file.impairments, &lookup, report);
     let processes = processes(&file.processes, &lookup, report);
     distinct(&file.processes, &names, report);
     let world = World {
@@ -96,6 +100,7 @@ pub(crate) fn scenario(
         real_servers,
         tacacs_servers,
         radius_servers,
+        impairments,
         processes,
         steps,
         expectations,

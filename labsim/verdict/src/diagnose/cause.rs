@@ -2,7 +2,7 @@
 
 use super::Rounds;
 use crate::words::{count, times};
-use labsim_scenario::model::NodeName;
+use labsim_scenario::model::{Attachment, NodeName};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -183,6 +183,19 @@ pub enum Cause {
         /// Why, if frames show it.
         why: Option<WrongSource>,
     },
+    /// Packets were seen last where they go out to an impaired link, and frames were dropped on it.
+    LostOnLink {
+        /// The interface that sent them.
+        sender: Attachment,
+        /// What the file has the link do to them: `loss 10%`.
+        impairment: String,
+        /// Frames that the link dropped.
+        dropped: u64,
+        /// Frames that it was given.
+        taken: u64,
+        /// Why, by the link's own counters: `lost 3, queue_full 1`.
+        counters: String,
+    },
     /// Answers were sent and did not come in at the client.
     AnswersLost {
         /// Where the last one was seen last.
@@ -286,6 +299,13 @@ impl fmt::Display for Cause {
                  {member}, and nothing translated the port on the way"
             ),
             Self::OtherSource { .. } => self.other_source(f),
+            Self::LostOnLink { sender, impairment, dropped, taken, counters } => write!(
+                f,
+                "the impaired link behind {}:{} ({impairment}) dropped {dropped} of {}: {counters}",
+                sender.node,
+                sender.interface,
+                count(*taken, "frame")
+            ),
             Self::AnswersLost { last_seen, count: number } => write!(
                 f,
                 "{} left for the client and never came in there, last seen at {last_seen}",

@@ -3,6 +3,7 @@
 mod answers;
 mod counters;
 mod icmp;
+mod links;
 mod neighbours;
 
 use super::{Cause, Evidence, Subject, Trace, way};
@@ -19,6 +20,7 @@ pub(super) fn collect(
     let mut found = Vec::new();
     let traces = || [forward, back].into_iter().flatten();
     found.extend(traces().filter_map(|trace| routing_loop(subject, trace)));
+    found.extend(traces().filter_map(|trace| links::lost(subject, trace)));
     for trace in traces().filter(|trace| trace.last_direction == Direction::In) {
         found.extend(counters::at_last_node(subject, trace));
         found.extend(counters::forwarder(subject, trace));

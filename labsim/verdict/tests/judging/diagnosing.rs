@@ -1,10 +1,10 @@
 //! Diagnoses: the last place is always said, a cause only with what shows it.
 
 use crate::lab::{CLIENT, Lab, RS2, VIP, reaches};
-use crate::scenario::{node, scenario, step};
+use crate::scenario::{interface, node, scenario, step};
 use crate::wire;
-use labsim_scenario::model::{Check, Direction, LoginResult};
-use labsim_verdict::{Cause, Diagnosis, diagnose, judge};
+use labsim_scenario::model::{Attachment, Check, Direction, Impairment, LoginResult, Percent};
+use labsim_verdict::{Cause, Diagnosis, LinkCounters, diagnose, judge};
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
 
@@ -305,4 +305,40 @@ fn only_steps_of_failed_expectations_are_diagnosed() {
     let verdict = judge(&scenario(vec![login(LoginResult::Pass)]), &lab.seen);
     assert_eq!(verdict.diagnoses.len(), 1);
     assert_eq!(verdict.diagnoses[0].step, step("login"));
+}
+
+#[test]
+fn a_packet_that_an_impaired_link_dropped_is_told_by_the_links_own_count() {
+    let mut lab = lost_after(1);
+    let mut scenario = scenario(Vec::new());
+    let end = Attachment { node: node("client"), interface: interface("eth0") };
+    let impairment = Impairment {
+        delay: std::time::Duration::ZERO,
+        jitter: std::time::Duration::ZERO,
+        loss: Percent::of_millionths(100_000).unwrap(),
+        duplicate: Percent::default(),
+        reorder: Percent::default(),
+        rate: None,
+        queue: 1000,
+        seed: 0,
+    };
+    scenario.impairments.insert(end.clone(), impairment);
+    let by_name =
+        [("taken", 9), ("lost", 2), ("queue_full", 1)].map(|(name, n)| (name.to_owned(), n));
+    let counters = LinkCounters { dropped: 3, by_name: by_name.into_iter().collect() };
+    lab.seen.link_counters.insert(end.clone(), counters);
+    let told = |lab: &Lab| diagnose(&scenario, &lab.seen, &step("login")).unwrap();
+    let diagnosis = told(&lab);
+    assert_eq!(
+        causes(&diagnosis)[0].to_string(),
+        "the impaired link behind client:eth0 (loss 10%) dropped 3 of 9 frames: lost 2, queue_full 1"
+    );
+    assert_eq!(diagnosis.evidence[0].frames.lines.len(), 1);
+    // A link that dropped nothing is not to blame, nor is one that the packet came out of.
+    lab.seen.link_counters.insert(end.clone(), LinkCounters::default());
+    assert_eq!(causes(&told(&lab)), Vec::<&Cause>::new());
+    let mut beyond = lost_after(reaches::ROUTER_IN);
+    let counters = LinkCounters { dropped: 3, ..LinkCounters::default() };
+    beyond.seen.link_counters.insert(end, counters);
+    assert_eq!(causes(&told(&beyond)), Vec::<&Cause>::new());
 }

@@ -12,6 +12,7 @@ mod garbage;
 mod lab;
 mod loops;
 mod many;
+mod passage;
 mod scenario;
 mod translation;
 mod wire;

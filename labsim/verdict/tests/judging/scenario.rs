@@ -172,6 +172,7 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
         real_servers: BTreeMap::new(),
         tacacs_servers: BTreeMap::new(),
         radius_servers: BTreeMap::new(),
+        impairments: BTreeMap::new(),
         processes: Vec::new(),
         steps: vec![login("login", "alice")],
         expectations: checks
