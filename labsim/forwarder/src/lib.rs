@@ -6,6 +6,7 @@ mod config;
 mod counters;
 mod engine;
 mod flow;
+mod fragment;
 mod limit;
 mod neighbour;
 mod outcome;
@@ -19,8 +20,8 @@ pub use config::{
     SourceTranslation, VirtualServer,
 };
 pub use counters::{
-    AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, ServerCounters,
-    SnatCounters, Tally,
+    AnswerCounters, Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters,
+    ServerCounters, SnatCounters, Tally,
 };
 pub use engine::{Engine, Takes};
 pub use outcome::Outcome;

@@ -7,7 +7,7 @@ use crate::limit::Limit;
 use crate::neighbour::WaitingQueue;
 use crate::port::Routes;
 use crate::{
-    Config, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow,
+    Config, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow, fragment,
     neighbour, snat,
 };
 use std::collections::HashMap;
@@ -59,6 +59,7 @@ impl Engine {
                     automap: own.filter(|_| automapped).map(|own| stands.number(own)),
                     path: path(config.outer_source, pool.profile, address, next_hop, &port),
                     next_hop: neighbour.flatten(),
+                    narrow_until: None,
                     counters: MemberCounters::default(),
                 });
             }
@@ -83,10 +84,14 @@ impl Engine {
             flows,
             neighbours,
             waiting: WaitingQueue::new(config.limits.waiting_packets as usize, port.mtu),
+            fragments: fragment::Table::new(fragment::DATAGRAMS),
+            unled: fragment::Queue::new(fragment::WAITING, port.mtu),
             encapsulator: Encapsulator::new(port.mac, port.mtu),
             own_id: 0,
+            translated_id: 0,
             icmp_limit: ICMP_LIMIT,
             reset_limit: RESET_LIMIT,
+            narrow_until: None,
             tallies: [Tally::default(); Outcome::COUNT],
             flow_counters: FlowCounters::default(),
             answers: AnswerCounters::default(),
