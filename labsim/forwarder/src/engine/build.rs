@@ -138,12 +138,9 @@ fn path(
         Profile::Ipip => Tunnel::Ipip,
         Profile::Gre(options) => Tunnel::Gre(options),
     };
-    let source = match outer_source {
-        OuterSource::Client => None,
-        OuterSource::Egress => next_hop.and_then(|next_hop| port.source_for(next_hop)),
-    };
+    let own = next_hop.and_then(|next_hop| port.source_for(next_hop));
     match member.ip() {
-        IpAddr::V4(destination) => Path::tunnel(source, destination, kind),
+        IpAddr::V4(destination) => Path::tunnel(outer_source, own, destination, kind),
         // Refused by the configuration's check.
         IpAddr::V6(_) => Path::Plain,
     }

@@ -170,9 +170,8 @@ pub(super) fn send_on(
     tx: &mut impl Transmit,
 ) -> Outcome {
     let path = match purpose {
-        Purpose::Request { member } | Purpose::Error { member: Some(member) } => {
-            members[usize::from(member)].path
-        }
+        Purpose::Request { member } => members[usize::from(member)].path,
+        Purpose::Error { member: Some(member) } => members[usize::from(member)].path.from_own(),
         Purpose::Reply | Purpose::Error { member: None } => Path::Plain,
     };
     let outcome = encapsulator.send(path, next_hop, packet, rewrite, tx);

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::rewrite::Rewrite;
-use crate::{Gre, Transmit};
+use crate::{Gre, OuterSource, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::{EmitError, gre, ipv4, protocol};
 use std::net::Ipv4Addr;
@@ -19,6 +19,8 @@ pub(super) enum Path {
     Tunnel {
         /// The outer source; `None` takes the inner packet's.
         source: Option<Ipv4Addr>,
+        /// The forwarder's own address on the way.
+        own: Option<Ipv4Addr>,
         /// The member.
         destination: Ipv4Addr,
         kind: Tunnel,
@@ -67,9 +69,29 @@ impl Path {
     pub(super) const UNKNOWN_MTU: u16 = u16::MAX;
 
     /// Through a tunnel.
-    pub(super) fn tunnel(source: Option<Ipv4Addr>, destination: Ipv4Addr, kind: Tunnel) -> Self {
+    pub(super) fn tunnel(
+        outer_source: OuterSource,
+        own: Option<Ipv4Addr>,
+        destination: Ipv4Addr,
+        kind: Tunnel,
+    ) -> Self {
+        let source = match outer_source {
+            OuterSource::Client => None,
+            OuterSource::Egress => own,
+        };
         let overhead = (ipv4::MIN_HEADER_LEN + kind.length()) as u8;
-        Self::Tunnel { source, destination, kind, overhead, mtu: Self::UNKNOWN_MTU }
+        Self::Tunnel { source, own, destination, kind, overhead, mtu: Self::UNKNOWN_MTU }
+    }
+
+    /// The same way for a packet that is no client's: its source may be a router on the way, which
+    /// drops what comes from its own address.
+    pub(super) const fn from_own(self) -> Self {
+        match self {
+            Self::Tunnel { own, destination, kind, overhead, mtu, .. } => {
+                Self::Tunnel { source: own, own, destination, kind, overhead, mtu }
+            }
+            Self::Plain => Self::Plain,
+        }
     }
 
     /// Bytes that a packet grows by.

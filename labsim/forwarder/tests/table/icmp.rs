@@ -5,7 +5,7 @@ use crate::forwarded::{RS1, RS2, datagram, syn, translating, with_profile};
 use crate::packet::{Ip, ip, with};
 use crate::support::{CLIENT, OUR_IP, VIP, config};
 use crate::{Row, row};
-use labsim_forwarder::{Outcome, Profile};
+use labsim_forwarder::{Config, Outcome, OuterSource, Profile};
 use std::net::Ipv4Addr;
 
 /// A router on the way to the client.
@@ -52,6 +52,14 @@ pub(crate) fn rows() -> Vec<Row> {
         )
         .after([datagram(1).comes(), syn().comes()])
         .goes_out([error(VIP, &answer(), 548).hop().ipip(RS2, 3).goes()]),
+        row(
+            "its tunnel packet is ours, not the reporting router's",
+            error(VIP, &answer(), 548).comes(),
+            Outcome::IcmpErrorForwarded,
+        )
+        .on(Config { outer_source: OuterSource::Client, ..config() })
+        .after([syn().comes()])
+        .goes_out([error(VIP, &answer(), 548).hop().ipip(RS1, 2).goes()]),
         row(
             "the least that RFC 792 quotes is enough",
             error(VIP, &answer(), 28).comes(),
