@@ -192,7 +192,29 @@ fn translated() -> Vec<Row> {
     let back = ip(VIP, CLIENT, 62).id(2).udp((49, 40_000), &[9; 1992]);
     let mut tunnelled = translating();
     tunnelled.pools = config().pools;
+    let (big, long) = (datagram(1465), datagram(2952));
+    let stands_in = |length: usize| {
+        let data: Vec<u8> = (0..length).map(|at| at as u8).collect();
+        ip(OUR_IP, RS1, 126).id(1).udp((61_000, 49), &data)
+    };
     vec![
+        row("translated and cut", big.comes(), Outcome::ForwardedInFragments)
+            .on(tunnelled.clone())
+            .goes_out([
+                stands_in(1465).part(0..1456).ipip(RS1, 1).goes(),
+                stands_in(1465).part(1456..1473).ipip(RS1, 2).goes(),
+            ]),
+        row(
+            "a later one, translated and cut, is cut and no more",
+            long.part(1480..2960).comes(),
+            Outcome::ForwardedInFragments,
+        )
+        .on(tunnelled.clone())
+        .after([long.part(0..1480).comes()])
+        .goes_out([
+            stands_in(2952).part(1480..2936).ipip(RS1, 3).goes(),
+            stands_in(2952).part(2936..2960).ipip(RS1, 4).goes(),
+        ]),
         row(
             "a translated first has its checksum and an ID of ours",
             first.comes(),

@@ -3,7 +3,7 @@
 use crate::forwarded::{PORTS, RS1, RS2, datagram, syn, translating, with_profile};
 use crate::fragments::error;
 use crate::packet::{Ip, ip};
-use crate::support::{CLIENT, OUR_IP, ROUTER, VIP, config, our_request};
+use crate::support::{CLIENT, OUR_IP, ROUTER, VIP, arp_reply, config, our_request};
 use crate::{Row, row};
 use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile};
 use std::net::Ipv4Addr;
@@ -112,6 +112,12 @@ fn mtus() -> Vec<Row> {
                 .on(alone())
                 .after(again(1000))
                 .goes_out([needs_fragments(980, &long().bytes()).goes(), our_request(ROUTER)])
+        },
+        Row {
+            resolved: false,
+            ..row("what waited is not cut against its will", arp_reply(), Outcome::ArpLearned)
+                .after(again(1000))
+                .counted(&[Outcome::ArpLearned, Outcome::FragmentationNeeded])
         },
         row("an error never makes it wider", long().comes(), Outcome::FragmentationNeeded)
             .after([again(1000), again(1400)].concat())
