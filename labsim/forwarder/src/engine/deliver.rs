@@ -171,7 +171,9 @@ pub(super) fn send_on(
 ) -> Outcome {
     let path = match purpose {
         Purpose::Request { member } => members[usize::from(member)].path,
-        Purpose::Error { member: Some(member) } => members[usize::from(member)].path.from_own(),
+        Purpose::Error { member: Some(member) } => {
+            members[usize::from(member)].path.with_own_source()
+        }
         Purpose::Reply | Purpose::Error { member: None } => Path::Plain,
     };
     let outcome = encapsulator.send(path, next_hop, packet, rewrite, tx);

@@ -85,7 +85,7 @@ impl Path {
 
     /// The same way for a packet that is no client's: its source may be a router on the way, which
     /// drops what comes from its own address.
-    pub(super) const fn from_own(self) -> Self {
+    pub(super) const fn with_own_source(self) -> Self {
         match self {
             Self::Tunnel { own, destination, kind, overhead, mtu, .. } => {
                 Self::Tunnel { source: own, own, destination, kind, overhead, mtu }
