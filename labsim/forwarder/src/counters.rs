@@ -21,8 +21,8 @@ impl Tally {
 
 /// A snapshot of every counter, ordered for show.
 ///
-/// Each frame that came in is in exactly one outcome, or in `neighbours.waiting` until its fate is
-/// known.
+/// Each frame that came in is in exactly one outcome, or in `neighbours.waiting` or
+/// `fragments.waiting` until its fate is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Every last [`crate::Outcome`] by its name, those that never came about with zeros.
@@ -41,6 +41,9 @@ pub struct Counters {
     pub snat: SnatCounters,
     /// The neighbour table.
     pub neighbours: NeighbourCounters,
+    /// Fragments.
+    #[serde(default)]
+    pub fragments: FragmentCounters,
     /// What the forwarder said in its own name.
     pub answers: AnswerCounters,
 }
@@ -154,6 +157,13 @@ pub struct NeighbourCounters {
     pub evicted: u64,
 }
 
+/// The fragments' counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FragmentCounters {
+    /// Fragments that wait for their datagram's first at this moment.
+    pub waiting: u64,
+}
+
 /// What the forwarder sent in its own name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerCounters {
@@ -163,6 +173,9 @@ pub struct AnswerCounters {
     pub icmp_time_exceeded: u64,
     /// ICMP fragmentation needed.
     pub icmp_fragmentation_needed: u64,
+    /// ICMP host or network unreachable: what an error within a tunnel means to the client.
+    #[serde(default)]
+    pub icmp_host_unreachable: u64,
     /// ICMP port unreachable.
     pub icmp_port_unreachable: u64,
     /// TCP resets.

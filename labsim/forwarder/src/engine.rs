@@ -5,6 +5,7 @@ mod arp;
 mod build;
 mod deliver;
 mod encapsulate;
+mod fragments;
 mod icmp;
 mod ipv4;
 mod quoted;
@@ -14,11 +15,13 @@ mod snapshot;
 mod takes;
 mod translate;
 mod transport;
+mod tunnel;
 
 pub use takes::Takes;
 
 use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
 use crate::flow;
+use crate::fragment;
 use crate::limit::Limit;
 use crate::neighbour::{self, Due, NeighbourId, WaitingQueue};
 use crate::persistence;
@@ -52,11 +55,19 @@ pub struct Engine {
     snat: snat::Table,
     neighbours: neighbour::Table,
     waiting: WaitingQueue,
+    /// First fragments that came.
+    fragments: fragment::Table,
+    /// Fragments that came before their first.
+    unled: fragment::Queue,
     encapsulator: Encapsulator,
     /// The ID of the last packet that the forwarder sent in its own name.
     own_id: u16,
+    /// The ID of the last packet whose address was translated and that may be cut.
+    translated_id: u16,
     icmp_limit: Limit,
     reset_limit: Limit,
+    /// When the first of the ways that turned out narrower is taken for wide again.
+    narrow_until: Option<Instant>,
     tallies: [Tally; Outcome::COUNT],
     flow_counters: FlowCounters,
     answers: AnswerCounters,
@@ -126,6 +137,8 @@ struct Member {
     automap: Option<u16>,
     /// `None` without a route.
     next_hop: Option<NeighbourId>,
+    /// How long the way's MTU is believed in, if an error told it.
+    narrow_until: Option<Instant>,
     counters: MemberCounters,
 }
 
@@ -134,14 +147,19 @@ impl Engine {
     /// what it leads to.
     pub fn process(&mut self, now: Instant, frame: &[u8], tx: &mut impl Transmit) -> Outcome {
         let outcome = self.dispatch(now, frame, tx);
-        if outcome != Outcome::WaitingForNeighbour {
-            self.tallies[outcome as usize].add(frame.len());
-        }
+        self.count(outcome, frame.len());
         // What the packet made due, a request for its next hop above all, goes out with it.
         if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
             self.ask_neighbours(now, tx);
         }
         outcome
+    }
+
+    /// Counts a frame, unless it waits: what becomes of it is counted then.
+    fn count(&mut self, outcome: Outcome, frame: usize) {
+        if outcome.is_last() {
+            self.tallies[outcome as usize].add(frame);
+        }
     }
 
     fn dispatch(&mut self, now: Instant, frame: &[u8], tx: &mut impl Transmit) -> Outcome {
@@ -160,11 +178,14 @@ impl Engine {
         }
     }
 
-    /// Does what is due by `now`: asks neighbours, gives up on those that do not answer, forgets
-    /// flows and clients that persist. Call it once at the start and then when [`Self::next_deadline`] has come; earlier
-    /// and more often does no harm.
+    /// Does what is due by `now`: asks neighbours, gives up on those that do not answer and on
+    /// first fragments that do not come, forgets flows, clients that persist and narrow ways. Call
+    /// it once at the start and then when [`Self::next_deadline`] has come; earlier and more often
+    /// does no harm.
     pub fn tick(&mut self, now: Instant, tx: &mut impl Transmit) {
         self.ask_neighbours(now, tx);
+        self.give_up_fragments(now);
+        self.widen(now);
         let Self { flows, snat, servers, pools, members, flow_counters, .. } = self;
         flows.expire(now, EXPIRY_BUDGET, |id, flow, why| {
             snat.release(id);
@@ -178,8 +199,14 @@ impl Engine {
     /// have passed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let (flows, clients) = (self.flows.next_deadline(), self.persistence.next_deadline());
-        flows.into_iter().chain(clients).chain(self.neighbours.next_deadline()).min()
+        let deadlines = [
+            self.flows.next_deadline(),
+            self.persistence.next_deadline(),
+            self.neighbours.next_deadline(),
+            self.unled.next_deadline(),
+            self.narrow_until,
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     fn ask_neighbours(&mut self, now: Instant, tx: &mut impl Transmit) {

@@ -6,6 +6,7 @@ mod config;
 mod counters;
 mod engine;
 mod flow;
+mod fragment;
 mod limit;
 mod neighbour;
 mod outcome;
@@ -22,8 +23,8 @@ pub use config::{
     VirtualServer,
 };
 pub use counters::{
-    AnswerCounters, Counters, FlowCounters, MemberCounters, NeighbourCounters, PersistenceCounters,
-    ServerCounters, SnatCounters, Tally,
+    AnswerCounters, Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters,
+    PersistenceCounters, ServerCounters, SnatCounters, Tally,
 };
 pub use engine::{Engine, Takes};
 pub use outcome::Outcome;

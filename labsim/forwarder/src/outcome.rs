@@ -14,9 +14,18 @@ pub enum Outcome {
     /// An ICMP error about a packet of a flow, sent on to the flow's member or client with the
     /// addresses and ports that the receiver knows.
     IcmpErrorForwarded,
+    /// An ICMP fragmentation needed about a tunnel packet: the way's MTU is remembered, and a client
+    /// whose packet may not be cut is told.
+    TunnelMtuLearned,
+    /// Another ICMP error about a tunnel packet: the packet's client is told that the way is
+    /// unreachable.
+    TunnelErrorReported,
     /// Ready to be sent, but the next hop's link address is not known yet. Its last outcome comes
     /// with the neighbour's answer or with its absence.
     WaitingForNeighbour,
+    /// A fragment that came before its datagram's first, which alone has the ports. Its last
+    /// outcome comes with the first or with its absence.
+    WaitingForFirstFragment,
     /// An ICMP echo request to a VIP, answered.
     EchoAnswered,
     /// An ARP request for a VIP, answered.
@@ -56,8 +65,25 @@ pub enum Outcome {
     NoVirtualServer,
     /// A VIP, and a protocol other than TCP, UDP and ICMP.
     ProtocolNotHandled,
-    /// A fragment: members cannot be chosen for it yet.
-    FragmentNotSupportedYet,
+    /// A VIP, and a packet that comes out of somebody else's tunnel (IPIP, IPv6 in IP or GRE): the
+    /// forwarder is no tunnel's end.
+    AlreadyTunnelled,
+    /// A fragment of a packet that is neither TCP nor UDP.
+    FragmentNotHandled,
+    /// A fragment that carries nothing, ends beyond the longest packet, or is no multiple of eight
+    /// bytes though others follow (RFC 791 3.1).
+    FragmentMalformed,
+    /// A first fragment without the whole TCP or UDP header (RFC 1858 3).
+    FragmentTooSmall,
+    /// A later fragment that lies over the first (RFC 1858 4); nothing more of its datagram goes
+    /// on.
+    FragmentOverlap,
+    /// A later fragment of a datagram whose first did not go on, or whose flow is gone.
+    FragmentRefused,
+    /// A later fragment whose first did not come in time.
+    FragmentWithoutFirst,
+    /// Gave its place among those that wait for their first to a later one.
+    FragmentQueueOverflow,
     /// A TCP or UDP header that is shorter than it has to be or contradicts itself.
     TransportHeaderMalformed,
     /// A transport checksum that does not match, where the forwarder would have to answer. What
@@ -65,9 +91,13 @@ pub enum Outcome {
     TransportChecksum,
     /// An ICMP message that is too short or whose checksum does not match.
     IcmpMalformed,
-    /// An ICMP message that is neither an echo request to a VIP nor an error about a flow, or an
-    /// error that is too long for the flow's way.
+    /// An ICMP message that is neither an echo request to a VIP nor an error that anybody here can
+    /// use.
     IcmpNotHandled,
+    /// An ICMP error about a packet of no flow.
+    IcmpErrorUnmatched,
+    /// An ICMP error that is too long for the way to the flow's member.
+    IcmpErrorTooLong,
     /// The TTL ends here; the client is told (ICMP time exceeded).
     TtlExceeded,
     /// Too long for the tunnel and not allowed to be cut; the client is told (ICMP fragmentation
@@ -107,7 +137,10 @@ impl Outcome {
         Self::ForwardedInFragments,
         Self::ForwardedToClient,
         Self::IcmpErrorForwarded,
+        Self::TunnelMtuLearned,
+        Self::TunnelErrorReported,
         Self::WaitingForNeighbour,
+        Self::WaitingForFirstFragment,
         Self::EchoAnswered,
         Self::ArpAnswered,
         Self::ArpLearned,
@@ -126,11 +159,20 @@ impl Outcome {
         Self::NoVirtualAddress,
         Self::NoVirtualServer,
         Self::ProtocolNotHandled,
-        Self::FragmentNotSupportedYet,
+        Self::AlreadyTunnelled,
+        Self::FragmentNotHandled,
+        Self::FragmentMalformed,
+        Self::FragmentTooSmall,
+        Self::FragmentOverlap,
+        Self::FragmentRefused,
+        Self::FragmentWithoutFirst,
+        Self::FragmentQueueOverflow,
         Self::TransportHeaderMalformed,
         Self::TransportChecksum,
         Self::IcmpMalformed,
         Self::IcmpNotHandled,
+        Self::IcmpErrorUnmatched,
+        Self::IcmpErrorTooLong,
         Self::TtlExceeded,
         Self::FragmentationNeeded,
         Self::NoFlow,
@@ -149,6 +191,12 @@ impl Outcome {
     /// How many there are.
     pub const COUNT: usize = Self::TransmitFull as usize + 1;
 
+    /// Whether nothing more becomes of the frame.
+    #[must_use]
+    pub const fn is_last(self) -> bool {
+        !matches!(self, Self::WaitingForNeighbour | Self::WaitingForFirstFragment)
+    }
+
     /// The stable name, as counters and reports show it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -157,7 +205,10 @@ impl Outcome {
             Self::ForwardedInFragments => "forwarded_in_fragments",
             Self::ForwardedToClient => "forwarded_to_client",
             Self::IcmpErrorForwarded => "icmp_error_forwarded",
+            Self::TunnelMtuLearned => "tunnel_mtu_learned",
+            Self::TunnelErrorReported => "tunnel_error_reported",
             Self::WaitingForNeighbour => "waiting_for_neighbour",
+            Self::WaitingForFirstFragment => "waiting_for_first_fragment",
             Self::EchoAnswered => "echo_answered",
             Self::ArpAnswered => "arp_answered",
             Self::ArpLearned => "arp_learned",
@@ -176,11 +227,20 @@ impl Outcome {
             Self::NoVirtualAddress => "no_virtual_address",
             Self::NoVirtualServer => "no_virtual_server",
             Self::ProtocolNotHandled => "protocol_not_handled",
-            Self::FragmentNotSupportedYet => "fragment_not_supported_yet",
+            Self::AlreadyTunnelled => "already_tunnelled",
+            Self::FragmentNotHandled => "fragment_not_handled",
+            Self::FragmentMalformed => "fragment_malformed",
+            Self::FragmentTooSmall => "fragment_too_small",
+            Self::FragmentOverlap => "fragment_overlap",
+            Self::FragmentRefused => "fragment_refused",
+            Self::FragmentWithoutFirst => "fragment_without_first",
+            Self::FragmentQueueOverflow => "fragment_queue_overflow",
             Self::TransportHeaderMalformed => "transport_header_malformed",
             Self::TransportChecksum => "transport_checksum",
             Self::IcmpMalformed => "icmp_malformed",
             Self::IcmpNotHandled => "icmp_not_handled",
+            Self::IcmpErrorUnmatched => "icmp_error_unmatched",
+            Self::IcmpErrorTooLong => "icmp_error_too_long",
             Self::TtlExceeded => "ttl_exceeded",
             Self::FragmentationNeeded => "fragmentation_needed",
             Self::NoFlow => "no_flow",

@@ -10,7 +10,7 @@ use labsim_forwarder::{
     Gre, LoadBalancingMode, Maglev, Outcome, Persistence, Profile, SnatPorts, SourceAddress,
     SourceTranslation, Transmit,
 };
-use labsim_wire::{EmitError, icmpv4, protocol};
+use labsim_wire::{EmitError, icmpv4, ipv4, protocol};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +61,65 @@ fn no_packet_makes_the_engine_allocate() {
     without_translation();
     with_translation();
     in_every_mode();
+    fragments_and_errors();
+}
+
+/// More datagrams than the table holds, in order and not, and ways that become narrow.
+fn fragments_and_errors() {
+    let mut config = config();
+    config.limits.flows = 100;
+    let part = |id: u16, offset: usize, payload: &[u8]| {
+        let ip = ipv4::Header {
+            id,
+            dont_fragment: false,
+            more_fragments: true,
+            fragment_offset: offset as u16,
+            ..header_of(CLIENT, VIP, protocol::UDP)
+        };
+        frame(US, ip, payload)
+    };
+    let whole = udp(9, 49, &[7; 1400]);
+    let sent = {
+        let member = Ipv4Addr::new(10, 1, 1, 51);
+        let ip = ipv4::Header { payload_length: 1428, ..header_of(OUR_IP, member, protocol::IPIP) };
+        let mut outer = vec![0; 20];
+        ip.emit(&mut outer).unwrap();
+        [&outer, &whole[14..]].concat()
+    };
+    let error = |kind: icmpv4::Message| {
+        let mut message = vec![0; 8];
+        message.extend_from_slice(&sent[..540]);
+        kind.emit(&mut message).unwrap();
+        frame(US, header_of(ROUTER_IP, OUR_IP, protocol::ICMP), &message)
+    };
+    let mut frames: Vec<(Vec<u8>, Outcome)> = Vec::new();
+    for id in 0..5000 {
+        let first = part(id, 0, &whole[34..34 + 1008]);
+        let second = part(id, 1008, &whole[34 + 1008..34 + 1400]);
+        if id % 2 == 0 {
+            frames.push((second.clone(), Outcome::WaitingForFirstFragment));
+        }
+        frames.push((first, Outcome::Forwarded));
+        frames.push((second, Outcome::Forwarded));
+        frames.push((part(id, 504, &whole[34..34 + 504]), Outcome::FragmentOverlap));
+        frames.push((part(id + 5000, 1008, &[0; 8]), Outcome::WaitingForFirstFragment));
+    }
+    let needed = icmpv4::Message::FragmentationNeeded { mtu: 1400 };
+    frames.push((error(needed), Outcome::TunnelMtuLearned));
+    let unreachable = icmpv4::Message::Unreachable { code: 1 };
+    frames.push((error(unreachable), Outcome::TunnelErrorReported));
+    frames.push((whole, Outcome::FragmentationNeeded));
+    let mut bench = Bench::new(&config);
+    let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for (frame, expected) in &frames {
+        assert_eq!(bench.engine.process(bench.now, frame, &mut tx), *expected);
+        bench.now = bench.now.after(Duration::from_micros(50));
+    }
+    bench.now = bench.now.after(Duration::from_secs(2));
+    bench.engine.tick(bench.now, &mut tx);
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert!(tx.frames > 10_000);
 }
 
 /// Ports taken, kept, given back and exhausted; answers, errors about them, and strays.

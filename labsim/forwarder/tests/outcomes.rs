@@ -9,6 +9,7 @@ use labsim_forwarder::{Outcome, Profile};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{icmpv4, ipv4, protocol, tcp as wire_tcp};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 use support::*;
 
 /// Feeds frames to an engine that knows its router; each has its outcome, is counted once, and is
@@ -76,8 +77,6 @@ fn what_lies_in_its_header_is_dropped_by_the_lies_name() {
         ("from 127.0.0.1", changed(syn.clone(), 26, 127), Outcome::Ipv4SourceMartian),
         ("from a group", changed(syn.clone(), 26, 224), Outcome::Ipv4SourceMartian),
         ("from network 0", changed(syn.clone(), 26, 0), Outcome::Ipv4SourceMartian),
-        ("a fragment with more", changed(syn.clone(), 20, 0x20), Outcome::FragmentNotSupportedYet),
-        ("a later fragment", changed(syn.clone(), 21, 1), Outcome::FragmentNotSupportedYet),
         (
             "half a TCP header",
             changed(syn[..48].to_vec(), 17, 34),
@@ -88,7 +87,7 @@ fn what_lies_in_its_header_is_dropped_by_the_lies_name() {
         ("SYN and FIN", unsummed(syn.clone(), 47, 3), Outcome::TransportHeaderMalformed),
         ("SYN and RST", unsummed(syn.clone(), 47, 6), Outcome::TransportHeaderMalformed),
         ("UDP too long", unsummed(udp(5, 49, b"x"), 39, 10), Outcome::TransportHeaderMalformed),
-        ("GRE to the VIP", changed(syn.clone(), 23, 47), Outcome::ProtocolNotHandled),
+        ("OSPF to the VIP", changed(syn.clone(), 23, 89), Outcome::ProtocolNotHandled),
         ("no VIP", changed(syn.clone(), 33, 98), Outcome::NoVirtualAddress),
         ("GRE to no VIP", changed(changed(syn.clone(), 23, 47), 33, 98), Outcome::NoVirtualAddress),
         ("a lie to no VIP", unsummed(changed(syn, 33, 98), 46, 0x40), Outcome::NoVirtualAddress),
@@ -293,10 +292,48 @@ fn other_icmp_is_counted_and_never_answered() {
     wrong[36] ^= 1;
     silent(&[
         ("an echo reply", icmp(0, b""), Outcome::IcmpNotHandled),
-        ("an error", icmp(3, &[0x45; 28]), Outcome::IcmpNotHandled),
+        ("an error", icmp(3, &[0x45; 28]), Outcome::IcmpErrorUnmatched),
         ("a wrong sum", wrong, Outcome::IcmpMalformed),
         ("too short", changed(icmp(8, b"")[..38].to_vec(), 17, 24), Outcome::IcmpMalformed),
     ]);
+}
+
+#[test]
+fn an_error_about_a_flow_whose_time_is_over_is_of_no_flow() {
+    let mut bench = Bench::new(&config());
+    assert_eq!(bench.feed(&tcp(SYN).frame()), Outcome::Forwarded);
+    let answer = Tcp {
+        source: VIP,
+        destination: CLIENT,
+        source_port: 49,
+        destination_port: 61067,
+        ..tcp(ACK)
+    };
+    let error = icmp(11, &answer.frame()[14..]);
+    assert_eq!(bench.feed(&error), Outcome::IcmpErrorForwarded);
+    // Not ticked yet: the flow is still in the table.
+    bench.now = bench.now.after(Duration::from_secs(5));
+    assert_eq!(bench.feed(&error), Outcome::IcmpErrorUnmatched);
+}
+
+#[test]
+fn a_later_fragment_of_a_syn_does_not_open_its_flow() {
+    let mut bench = Bench::new(&config());
+    let whole = Tcp { data: 60, ..tcp(SYN) }.frame();
+    let part = |offset: usize, end: usize| {
+        let ip = ipv4::Header {
+            dont_fragment: false,
+            more_fragments: end < 80,
+            fragment_offset: offset as u16,
+            ..header_of(CLIENT, VIP, protocol::TCP)
+        };
+        frame(US, ip, &whole[34 + offset..34 + end])
+    };
+    assert_eq!(bench.feed(&part(0, 40)), Outcome::Forwarded);
+    assert_eq!(bench.feed(&part(40, 80)), Outcome::Forwarded);
+    bench.pass(Duration::from_secs(5));
+    let flows = bench.counters().flows;
+    assert_eq!((flows.open, flows.handshake_timed_out), (0, 1));
 }
 
 #[test]

@@ -123,7 +123,8 @@ proptest! {
         let counters = bench.counters();
         let total: u64 = counters.outcomes.values().map(|tally| tally.packets).sum();
         // Answers wait too: of what waits, at least the rest are packets that came in.
-        assert!(total <= fed && total + counters.neighbours.waiting >= fed);
+        let waiting = counters.neighbours.waiting + counters.fragments.waiting;
+        assert!(total <= fed && total + waiting >= fed);
         assert!(counters.flows.open <= 8);
         let open: u64 = counters.virtual_servers.values().map(|server| server.flows).sum();
         let held: u64 = counters.members["pool"].values().map(|member| member.flows).sum();

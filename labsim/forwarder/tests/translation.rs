@@ -573,12 +573,12 @@ fn an_error_about_nothing_that_is_known_goes_nowhere() {
     assert_eq!(bench.feed(&good), Outcome::IcmpMalformed, "its checksum is wrong");
     let unknown = Tcp { source: OUR_IP, destination: MEMBER, ..tcp(SYN) }.frame();
     let stray = error_about(&unknown, MEMBER, false);
-    assert_eq!(bench.feed(&stray), Outcome::IcmpNotHandled);
+    assert_eq!(bench.feed(&stray), Outcome::IcmpErrorUnmatched);
     // To another address than the quoted packet's source.
     let mut astray = error_about(&sent, MEMBER, false);
     astray[30..34].copy_from_slice(&VIP.octets());
     resum(&mut astray);
-    assert_eq!(bench.feed(&astray), Outcome::IcmpNotHandled);
+    assert_eq!(bench.feed(&astray), Outcome::IcmpErrorUnmatched);
     let redirect = icmpv4::Message::Other { kind: 5, code: 1, rest: [10, 9, 9, 3] };
     let mut message = vec![0; 8];
     message.extend_from_slice(&sent[14..]);

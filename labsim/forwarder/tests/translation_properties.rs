@@ -210,7 +210,8 @@ proptest! {
         }
         let counters = bench.counters();
         let total: u64 = counters.outcomes.values().map(|tally| tally.packets).sum();
-        prop_assert!(total <= fed && total + counters.neighbours.waiting >= fed);
+        let waiting = counters.neighbours.waiting + counters.fragments.waiting;
+        prop_assert!(total <= fed && total + waiting >= fed);
         // Silence ends everything, and every port comes back.
         bench.pass(Duration::from_secs(1200));
         let counters = bench.counters();

@@ -354,6 +354,13 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
+        &[(
+            "steps:\n",
+            "radius_servers:\n  - {nodes: rs2, secret: s, clients: [10.0.0.1], users: {}, reply_message: \"\"}\nsteps:\n",
+        )],
+        &["case.yaml:16:76: an empty reply message; write 1 to 2024 bytes"],
+    ),
+    (
         &[("from: client", "from: clint")],
         &[
             "case.yaml:16:32: there is no node `clint`; the topology has `client`, `router`, `lb`, `rs1` and `rs2`",

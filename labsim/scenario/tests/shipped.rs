@@ -242,6 +242,8 @@ fn the_documents_whole_story_is_there() {
         "radius-ipip",
         "radius-gre",
         "radius-wrong-source",
+        "radius-fragments",
+        "icmp-to-owner",
         "many-logins",
         "failover",
         "failover-strict",

@@ -92,6 +92,10 @@ const CASES: &[Case<'_>] = &[
         &["case.yaml:19:98: an empty session; write 1 to 253 bytes"],
     ),
     (
+        &[("session: s}", "session: s, class: \"\"}")],
+        &["case.yaml:19:108: an empty class; write 1 to 2024 bytes"],
+    ),
+    (
         &[("from: client, to: 172", "from: [client, client], times: 0, to: 172")],
         &[
             "case.yaml:21:41: `client` is named twice; keep one",

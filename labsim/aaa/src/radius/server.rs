@@ -30,6 +30,9 @@ pub struct Server {
     /// (draft-ietf-radext-deprecating-radius; RFC 5080, section 2.2.2). Status-Server needs one in
     /// any case.
     pub require_message_authenticator: bool,
+    /// What an Access-Accept or Access-Reject says to the user (RFC 2865, section 5.18), in as many
+    /// Reply-Message attributes as it takes; empty for none.
+    pub reply_message: String,
     /// How long a reply is kept to be sent again if its request comes again. RFC 5080, section
     /// 2.2.2, wants 5 to 30 seconds.
     pub window: Duration,
@@ -46,6 +49,7 @@ impl Server {
             clients: access::clients(clients, &secret),
             users,
             require_message_authenticator: true,
+            reply_message: String::new(),
             window: Duration::from_secs(30),
             remembered: 4096,
         }

@@ -85,6 +85,30 @@ fn a_reply_has_its_message_authenticator_in_front_and_then_the_proxy_states() {
 }
 
 #[test]
+fn what_a_server_says_is_cut_into_attributes_between_characters() {
+    let text = format!("{}é{}", "a".repeat(252), "b".repeat(300));
+    let mut server = server();
+    server.reply_message.clone_from(&text);
+    let session = violet(Method::Pap);
+    let mut endpoint = Endpoint::new(&server, Service::Authentication);
+    let reply = ask(&mut endpoint, session.request()).reply.unwrap();
+    let reply = Packet::decode(&reply).unwrap();
+    let lengths: Vec<_> =
+        reply.all(AttributeType::REPLY_MESSAGE).map(|part| part.value().len()).collect();
+    assert_eq!(lengths, [252, 253, 49]);
+    assert_eq!(reply.text(AttributeType::REPLY_MESSAGE), text);
+    let mut session = Session::account(
+        &Account::new(Record::Start, "violet", "s-7"),
+        vip(),
+        number(1),
+        &options(),
+    )
+    .unwrap();
+    let (outcome, _) = talk(&mut session, &server, Service::Accounting);
+    assert_eq!(outcome, Some(Outcome::AccountingOk), "a record's answer says nothing");
+}
+
+#[test]
 fn a_login_has_its_message_authenticator_in_front() {
     let request = Packet::decode(violet(Method::Pap).request()).unwrap();
     assert_eq!(request.attributes[0].kind(), AttributeType::MESSAGE_AUTHENTICATOR);

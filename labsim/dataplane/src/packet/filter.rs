@@ -3,6 +3,7 @@
 //! kernel itself from what is the forwarder's alone ([`crate::silence`]).
 
 use labsim_forwarder::{SnatPorts, Takes};
+use labsim_wire::protocol;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// One instruction, as `struct sock_filter` (linux/filter.h) has it.
@@ -28,6 +29,8 @@ const JUMP_GREATER: u16 = 0x25;
 const JUMP_GREATER_OR_EQUAL: u16 = 0x35;
 const JUMP_ANY_BIT: u16 = 0x45;
 const RETURN: u16 = 0x06;
+/// Jumps over as many instructions as its value says.
+const JUMP: u16 = 0x05;
 /// `SKF_AD_OFF + SKF_AD_PKTTYPE` and `SKF_AD_VLAN_TAG_PRESENT`.
 const PACKET_TYPE: u32 = (-0x1000i32 + 4) as u32;
 const VLAN_TAG_PRESENT: u32 = (-0x1000i32 + 48) as u32;
@@ -72,7 +75,8 @@ pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
         when(0x0800),
         give(0),
     ];
-    if vips.len() > MOST_VIPS || takes.shared.len() > MOST_SHARED {
+    let tunnels = &takes.tunnel_sources;
+    if vips.len() > MOST_VIPS || takes.shared.len().max(tunnels.len()) > MOST_SHARED {
         program.push(give(WHOLE));
         return program;
     }
@@ -81,7 +85,9 @@ pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
         program.push(unless(vip.to_bits()));
         program.push(give(WHOLE));
     }
-    shared(&mut program, &takes.shared, takes.ports, Icmp::Errors, WHOLE, 0);
+    own(&mut program, &takes.shared, Taken::Translated(takes.ports), WHOLE, 0);
+    own(&mut program, tunnels, Taken::Errors, WHOLE, 0);
+    program.push(give(0));
     program
 }
 
@@ -101,55 +107,60 @@ pub(crate) fn drop_translated(takes: &Takes) -> Option<Vec<Instruction>> {
         give(GO_ON),
         load(LOAD_WORD, IPV4_DESTINATION),
     ];
-    shared(&mut program, &takes.shared, takes.ports, Icmp::None, DROP, GO_ON);
+    own(&mut program, &takes.shared, Taken::Ports(takes.ports), DROP, GO_ON);
+    program.push(give(GO_ON));
     Some(program)
 }
 
-/// Which ICMP is the forwarder's as well as the kernel's.
+/// What is the forwarder's of what comes to an address of the interface's own.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Icmp {
+enum Taken {
+    /// TCP and UDP to these ports.
+    Ports(SnatPorts),
+    /// That, ICMP errors, and later fragments of TCP and UDP: whose they are, the engine knows.
+    Translated(SnatPorts),
+    /// ICMP errors.
     Errors,
-    None,
 }
 
-/// With the destination address loaded: gives `hit` for what is the forwarder's on a shared
-/// address, and `miss` for everything else.
-fn shared(
-    program: &mut Vec<Instruction>,
-    addresses: &[Ipv4Addr],
-    ports: SnatPorts,
-    icmp: Icmp,
-    hit: u32,
-    miss: u32,
-) {
-    const HIT: u8 = 15;
-    const MISS: u8 = 14;
-    // Each jumps over the addresses after it, and over the end of those that are not here.
+/// With the destination address loaded: gives `hit` for what is the forwarder's on these addresses,
+/// and `miss` for everything else to them. What is to other addresses goes on behind it.
+fn own(program: &mut Vec<Instruction>, addresses: &[Ipv4Addr], taken: Taken, hit: u32, miss: u32) {
+    const HIT: u8 = 17;
+    const MISS: u8 = 16;
+    let (ports, errors, later) = match taken {
+        Taken::Ports(ports) => (Some(ports), false, false),
+        Taken::Translated(ports) => (Some(ports), true, true),
+        Taken::Errors => (None, true, false),
+    };
+    // Each jumps over the addresses after it, and over the jump of those that are not here.
     for (after, address) in (0..addresses.len() as u8).rev().zip(addresses) {
         program.push(jump(JUMP_EQUAL, address.to_bits(), after + 1, 0));
     }
-    program.push(give(miss));
+    program.push(Instruction { code: JUMP, value: u32::from(HIT) + 1, ..give(0) });
     let to = |from: u8, place: u8| place - from - 1;
-    let (first, last) = (u32::from(ports.first), u32::from(ports.last));
-    let icmp_number = u32::from(labsim_wire::protocol::ICMP);
-    let from_icmp = if icmp == Icmp::Errors { to(4, 10) } else { to(4, MISS) };
+    let (first, last) = ports.map_or((1, 0), |ports| (ports.first.into(), ports.last.into()));
+    let [icmp, tcp, udp] = [protocol::ICMP, protocol::TCP, protocol::UDP].map(u32::from);
+    let with_ports = if ports.is_some() { 5 } else { MISS };
     program.extend([
-        load(LOAD_HALF, IPV4_FRAGMENT),
-        jump(JUMP_ANY_BIT, FRAGMENT_OFFSET, to(1, MISS), 0),
         load(LOAD_HEADER_LENGTH, IPV4),
         load(LOAD_BYTE, IPV4_PROTOCOL),
-        jump(JUMP_EQUAL, icmp_number, from_icmp, 0),
-        jump(JUMP_EQUAL, u32::from(labsim_wire::protocol::TCP), to(5, 7), 0),
-        jump(JUMP_EQUAL, u32::from(labsim_wire::protocol::UDP), 0, to(6, MISS)),
-        // The destination port.
+        jump(JUMP_EQUAL, icmp, to(2, if errors { 10 } else { MISS }), 0),
+        jump(JUMP_EQUAL, tcp, to(3, with_ports), 0),
+        jump(JUMP_EQUAL, udp, to(4, with_ports), to(4, MISS)),
+        // A later fragment, or the destination port.
+        load(LOAD_HALF, IPV4_FRAGMENT),
+        jump(JUMP_ANY_BIT, FRAGMENT_OFFSET, to(6, if later { HIT } else { MISS }), 0),
         load(LOAD_HALF_AFTER, IPV4 + 2),
         jump(JUMP_GREATER_OR_EQUAL, first, 0, to(8, MISS)),
         jump(JUMP_GREATER, last, to(9, MISS), to(9, HIT)),
-        // The ICMP type: unreachable, time exceeded, parameter problem.
+        // No fragment, and a type: unreachable, time exceeded, parameter problem.
+        load(LOAD_HALF, IPV4_FRAGMENT),
+        jump(JUMP_ANY_BIT, FRAGMENT_OFFSET, to(11, MISS), 0),
         load(LOAD_BYTE_AFTER, IPV4),
-        jump(JUMP_EQUAL, 3, to(11, HIT), 0),
-        jump(JUMP_EQUAL, 11, to(12, HIT), 0),
-        jump(JUMP_EQUAL, 12, to(13, HIT), to(13, MISS)),
+        jump(JUMP_EQUAL, 3, to(13, HIT), 0),
+        jump(JUMP_EQUAL, 11, to(14, HIT), 0),
+        jump(JUMP_EQUAL, 12, to(15, HIT), to(15, MISS)),
         give(miss),
         give(hit),
     ]);
@@ -215,6 +226,7 @@ mod tests {
                     };
                     at += usize::from(if holds { jump_true } else { jump_false });
                 }
+                (JUMP, value) => at += value as usize,
                 (RETURN, value) => return value,
                 other => panic!("{other:?} is no instruction of ours"),
             }
@@ -229,6 +241,7 @@ mod tests {
         Takes {
             whole: whole.iter().map(|address| IpAddr::from(*address)).collect(),
             shared: shared.iter().map(|address| Ipv4Addr::from(*address)).collect(),
+            tunnel_sources: Vec::new(),
             ports: SnatPorts::default(),
         }
     }
@@ -311,9 +324,41 @@ mod tests {
             assert!(passes(&ring, &vip, 0, 0));
         }
         let mut fragment = packet(OWN, 6, [49, 61_000], 0);
-        fragment[21] = 1;
-        assert!(!passes(&ring, &fragment, 0, 0));
-        assert_eq!(result(&silence, &fragment, 0, 0), GO_ON);
+        for (flags, passed, dropped) in [([0x20, 0], true, true), ([0, 1], true, false)] {
+            fragment[20..22].copy_from_slice(&flags);
+            assert_eq!(passes(&ring, &fragment, 0, 0), passed, "{flags:?}");
+            let expected = if dropped { DROP } else { GO_ON };
+            assert_eq!(result(&silence, &fragment, 0, 0), expected, "{flags:?}");
+        }
+        fragment[23] = 1;
+        assert!(!passes(&ring, &fragment, 0, 0), "ICMP's are the kernel's");
+    }
+
+    #[test]
+    fn of_a_tunnels_source_only_icmp_errors_pass() {
+        const OWN: [u8; 4] = [10, 9, 9, 2];
+        for shared in [&[][..], &[[10, 9, 9, 7]], &[OWN]] {
+            let tunnel_sources = vec![[10, 9, 9, 6].into(), OWN.into()];
+            let takes = Takes { tunnel_sources, ..takes(&[[172, 16, 4, 99]], shared) };
+            let ring = program(&takes);
+            for (protocol, words, passed) in [
+                (1, [0x0300, 0], true),
+                (1, [0x0b00, 0], true),
+                (1, [0x0c00, 0], true),
+                (1, [0x0800, 0], false),
+                (6, [49, 61_000], shared == [OWN]),
+                (17, [49, 0], false),
+                (4, [0x4500, 0], false),
+            ] {
+                let frame = packet(OWN, protocol, words, 3);
+                assert_eq!(passes(&ring, &frame, 0, 0), passed, "{protocol} {words:?}");
+                assert!(!passes(&ring, &packet([10, 9, 9, 3], protocol, words, 0), 0, 0));
+                assert!(passes(&ring, &packet([172, 16, 4, 99], protocol, words, 0), 0, 0));
+            }
+            let mut later = packet(OWN, 1, [0x0300, 0], 0);
+            later[21] = 1;
+            assert!(!passes(&ring, &later, 0, 0));
+        }
     }
 
     #[test]

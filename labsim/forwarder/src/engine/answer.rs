@@ -21,6 +21,7 @@ impl AnswerCounters {
             AnswerKind::EchoReply => &mut self.icmp_echo_reply,
             AnswerKind::TimeExceeded => &mut self.icmp_time_exceeded,
             AnswerKind::FragmentationNeeded => &mut self.icmp_fragmentation_needed,
+            AnswerKind::HostUnreachable => &mut self.icmp_host_unreachable,
             AnswerKind::PortUnreachable => &mut self.icmp_port_unreachable,
             AnswerKind::Reset => &mut self.tcp_reset,
         };

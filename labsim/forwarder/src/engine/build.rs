@@ -8,7 +8,7 @@ use crate::neighbour::WaitingQueue;
 use crate::port::Routes;
 use crate::scheduler::Scheduler;
 use crate::{
-    Config, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow,
+    Config, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow, fragment,
     neighbour, persistence, snat,
 };
 use std::collections::HashMap;
@@ -61,6 +61,7 @@ impl Engine {
                     automap: own.filter(|_| automapped).map(|own| stands.number(own)),
                     path: path(config.outer_source, pool.profile, address, next_hop, &port),
                     next_hop: neighbour.flatten(),
+                    narrow_until: None,
                     counters: MemberCounters::default(),
                 });
             }
@@ -97,10 +98,14 @@ impl Engine {
             flows,
             neighbours,
             waiting: WaitingQueue::new(config.limits.waiting_packets as usize, port.mtu),
+            fragments: fragment::Table::new(fragment::DATAGRAMS),
+            unled: fragment::Queue::new(fragment::WAITING, port.mtu),
             encapsulator: Encapsulator::new(port.mac, port.mtu),
             own_id: 0,
+            translated_id: 0,
             icmp_limit: ICMP_LIMIT,
             reset_limit: RESET_LIMIT,
+            narrow_until: None,
             tallies: [Tally::default(); Outcome::COUNT],
             flow_counters: FlowCounters::default(),
             answers: AnswerCounters::default(),
@@ -147,12 +152,9 @@ fn path(
         Profile::Ipip => Tunnel::Ipip,
         Profile::Gre(options) => Tunnel::Gre(options),
     };
-    let source = match outer_source {
-        OuterSource::Client => None,
-        OuterSource::Egress => next_hop.and_then(|next_hop| port.source_for(next_hop)),
-    };
+    let own = next_hop.and_then(|next_hop| port.source_for(next_hop));
     match member.ip() {
-        IpAddr::V4(destination) => Path::tunnel(source, destination, kind),
+        IpAddr::V4(destination) => Path::tunnel(outer_source, own, destination, kind),
         // Refused by the configuration's check.
         IpAddr::V6(_) => Path::Plain,
     }

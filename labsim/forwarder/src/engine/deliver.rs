@@ -85,13 +85,32 @@ impl Engine {
         self.servers[usize::from(flow.server)].counters.taken.add(bytes.len());
         let next_hop = self.members[usize::from(flow.member)].next_hop;
         let Some(neighbour) = next_hop else { return Outcome::NoRoute };
+        let ends = self.ends_to_member(id, flow, packet.ports().1);
         let passing = Passing {
             purpose: Purpose::Request { member: flow.member },
             packet: bytes,
-            rewrite: Rewrite::to(self.ends_to_member(id, flow, packet.ports().1)),
+            rewrite: self.rewrite_to(ends, packet),
             frame: packet.frame,
         };
         self.pass(now, neighbour, &passing, tx)
+    }
+
+    /// What changes in a packet that gets these ends. Behind one translated address are many
+    /// senders: what may be in fragments gets an identification that is ours alone, so that nobody
+    /// puts fragments of two of them together (RFC 6864 5.3).
+    pub(super) fn rewrite_to(&mut self, ends: Ends, packet: &Packet<'_>) -> Rewrite {
+        let apart = packet.ip.is_fragment() || !packet.ip.dont_fragment();
+        let id = if apart && ends.readdresses() {
+            Some(packet.id.unwrap_or_else(|| self.next_translated_id()))
+        } else {
+            None
+        };
+        Rewrite { id, ..Rewrite::to(ends) }
+    }
+
+    pub(super) fn next_translated_id(&mut self) -> u16 {
+        self.translated_id = self.translated_id.wrapping_add(1);
+        self.translated_id
     }
 
     /// Sends a packet on, or has it wait for the next hop's address.
@@ -151,8 +170,9 @@ pub(super) fn send_on(
     tx: &mut impl Transmit,
 ) -> Outcome {
     let path = match purpose {
-        Purpose::Request { member } | Purpose::Error { member: Some(member) } => {
-            members[usize::from(member)].path
+        Purpose::Request { member } => members[usize::from(member)].path,
+        Purpose::Error { member: Some(member) } => {
+            members[usize::from(member)].path.with_own_source()
         }
         Purpose::Reply | Purpose::Error { member: None } => Path::Plain,
     };

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::rewrite::Rewrite;
-use crate::{Gre, Transmit};
+use crate::{Gre, OuterSource, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::{EmitError, gre, ipv4, protocol};
 use std::net::Ipv4Addr;
@@ -19,11 +19,15 @@ pub(super) enum Path {
     Tunnel {
         /// The outer source; `None` takes the inner packet's.
         source: Option<Ipv4Addr>,
+        /// The forwarder's own address on the way.
+        own: Option<Ipv4Addr>,
         /// The member.
         destination: Ipv4Addr,
         kind: Tunnel,
         /// Bytes of outer headers, from `kind` once and for all.
         overhead: u8,
+        /// The longest outer packet that the way is known to take.
+        mtu: u16,
     },
 }
 
@@ -52,7 +56,7 @@ impl Tunnel {
     }
 
     /// The protocol number in the outer header.
-    const fn protocol(self) -> u8 {
+    pub(super) const fn protocol(self) -> u8 {
         match self {
             Self::Ipip => protocol::IPIP,
             Self::Gre(_) => protocol::GRE,
@@ -61,10 +65,33 @@ impl Tunnel {
 }
 
 impl Path {
+    /// The MTU of a way that nothing was said about.
+    pub(super) const UNKNOWN_MTU: u16 = u16::MAX;
+
     /// Through a tunnel.
-    pub(super) fn tunnel(source: Option<Ipv4Addr>, destination: Ipv4Addr, kind: Tunnel) -> Self {
+    pub(super) fn tunnel(
+        outer_source: OuterSource,
+        own: Option<Ipv4Addr>,
+        destination: Ipv4Addr,
+        kind: Tunnel,
+    ) -> Self {
+        let source = match outer_source {
+            OuterSource::Client => None,
+            OuterSource::Egress => own,
+        };
         let overhead = (ipv4::MIN_HEADER_LEN + kind.length()) as u8;
-        Self::Tunnel { source, destination, kind, overhead }
+        Self::Tunnel { source, own, destination, kind, overhead, mtu: Self::UNKNOWN_MTU }
+    }
+
+    /// The same way for a packet that is no client's: its source may be a router on the way, which
+    /// drops what comes from its own address.
+    pub(super) const fn with_own_source(self) -> Self {
+        match self {
+            Self::Tunnel { own, destination, kind, overhead, mtu, .. } => {
+                Self::Tunnel { source: own, own, destination, kind, overhead, mtu }
+            }
+            Self::Plain => Self::Plain,
+        }
     }
 
     /// Bytes that a packet grows by.
@@ -92,16 +119,21 @@ impl Encapsulator {
 
     /// Whether a packet of `length` bytes can go this way uncut.
     pub(super) const fn fits(&self, path: Path, length: usize) -> bool {
-        length + path.overhead() <= self.mtu
+        length <= self.inner_mtu(path)
     }
 
     /// The longest packet that can go this way uncut.
     pub(super) const fn inner_mtu(&self, path: Path) -> usize {
-        self.mtu - path.overhead()
+        let outer = match path {
+            Path::Tunnel { mtu, .. } if (mtu as usize) < self.mtu => mtu as usize,
+            _ => self.mtu,
+        };
+        outer - path.overhead()
     }
 
-    /// Sends `packet` to a member, in fragments if it is too long: the caller has made sure that
-    /// it may be cut then.
+    /// Sends `packet` to a member, in fragments if it is too long and may be cut. The caller has
+    /// told the sender of a packet that may not; one that waited while its way became narrower
+    /// ends here.
     #[inline]
     pub(super) fn send(
         &mut self,
@@ -112,6 +144,9 @@ impl Encapsulator {
         tx: &mut impl Transmit,
     ) -> Outcome {
         if !self.fits(path, packet.len()) {
+            if ipv4::View::new_cut(packet).is_ok_and(|view| view.dont_fragment()) {
+                return Outcome::FragmentationNeeded;
+            }
             return self.send_fragments(path, next_hop, packet, rewrite, tx);
         }
         let client = rewrite.ends.source.unwrap_or_else(|| source_of(packet));
@@ -173,7 +208,7 @@ impl Encapsulator {
         sent
     }
 
-    /// Cuts the inner packet (RFC 791 3.2), so that the outer ones can keep their DF: the member
+    /// Cuts the inner packet, which may be a fragment itself (RFC 791 3.2), so that the outer ones can keep their DF: the member
     /// puts it together after decapsulation.
     fn send_fragments(
         &mut self,
@@ -196,8 +231,8 @@ impl Encapsulator {
             let part = &payload[offset..payload.len().min(offset + most)];
             let last = offset + part.len() == payload.len();
             let header = ipv4::Header {
-                more_fragments: !last,
-                fragment_offset: offset as u16,
+                more_fragments: !last || came.more_fragments,
+                fragment_offset: came.fragment_offset + offset as u16,
                 options: &*options,
                 payload_length: part.len(),
                 ..rewrite.header(came)
@@ -206,7 +241,7 @@ impl Encapsulator {
             let fill = |inner: &mut [u8]| {
                 header.emit(inner)?;
                 inner[length..].copy_from_slice(part);
-                if offset == 0 {
+                if header.fragment_offset == 0 {
                     rewrite.first_payload(&came, &mut inner[length..]);
                 }
                 Ok(())

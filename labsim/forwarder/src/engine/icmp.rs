@@ -1,5 +1,5 @@
-//! ICMP to a VIP or to an address that stands in for clients: an echo to a VIP is answered, as
-//! F5's virtual addresses do; errors go on to the end that can use them.
+//! ICMP to a VIP, to an address that stands in for clients, or to a tunnel's source: an echo to a
+//! VIP is answered, as F5's virtual addresses do; errors go on to the end that can use them.
 
 use super::Engine;
 use crate::neighbour::AnswerKind;
@@ -21,6 +21,9 @@ impl Engine {
         }
         if message.is_error() {
             return self.icmp_about_flow(now, frame, ip, &message, tx);
+        }
+        if !self.owns(ip.destination()) {
+            return Outcome::NoVirtualAddress;
         }
         if !self.services.is_vip(ip.destination().into()) {
             return Outcome::IcmpNotHandled;

@@ -39,9 +39,13 @@ impl Engine {
             protocol::TCP | protocol::UDP if !ip.is_fragment() => {
                 self.transport(now, frame, &ip, tx)
             }
+            // Routers tell the source of a tunnel packet, which is the interface's own address.
+            protocol::ICMP if !ip.is_fragment() && self.hears(ip.destination()) => {
+                self.icmp(now, frame, &ip, tx)
+            }
             _ if !self.owns(ip.destination()) => Outcome::NoVirtualAddress,
-            _ if ip.is_fragment() => Outcome::FragmentNotSupportedYet,
-            protocol::ICMP => self.icmp(now, frame, &ip, tx),
+            protocol::IPIP | protocol::IPV6 | protocol::GRE => Outcome::AlreadyTunnelled,
+            _ if ip.is_fragment() => self.fragment(now, frame, &ip, tx),
             _ => Outcome::ProtocolNotHandled,
         }
     }

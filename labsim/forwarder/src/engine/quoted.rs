@@ -5,7 +5,7 @@
 use super::Engine;
 use super::deliver::Passing;
 use super::rewrite::{Ends, Rewrite};
-use crate::flow::Key;
+use crate::flow::{FlowId, Key};
 use crate::neighbour::Purpose;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::icmpv4::{self, kind};
@@ -27,23 +27,38 @@ impl Engine {
             message.kind(),
             kind::UNREACHABLE | kind::TIME_EXCEEDED | kind::PARAMETER_PROBLEM
         );
-        let Some(about) = message.quoted().filter(|_| told).and_then(About::read) else {
+        if !told {
             return Outcome::IcmpNotHandled;
+        }
+        if let Some(outcome) = self.icmp_about_tunnel(now, ip, message, tx) {
+            return outcome;
+        }
+        let quoted = message.quoted().and_then(|quoted| ipv4::View::new_cut(quoted).ok());
+        let Some(about) = quoted.and_then(|quoted| About::read(&quoted)) else {
+            return Outcome::IcmpErrorUnmatched;
         };
         // An error about a packet goes to the packet's source.
-        if ip.destination() != *about.from.ip() || ip.ttl() <= 1 {
-            return Outcome::IcmpNotHandled;
+        if ip.destination() != *about.from.ip() {
+            return Outcome::IcmpErrorUnmatched;
         }
         // The flow's packets in the other direction are the ones that came here.
         let came = Key::v4(about.to, about.from, about.protocol);
-        if let Some(id) = self.snat.find(&came) {
+        let current = |id: &FlowId| self.flows.overdue(*id, now).is_none();
+        let translated = self.snat.find(&came).filter(current);
+        let direct = self.flows.find(&came).filter(current);
+        if ip.ttl() <= 1 && translated.or(direct).is_some() {
+            // Nobody is told: an error is not answered with an error (RFC 1122 3.2.2).
+            return Outcome::TtlExceeded;
+        }
+        if let Some(id) = translated {
             // About a client's packet on its way to the member.
             let Some((client, vip)) = self.flows.key(id).ends() else {
-                return Outcome::IcmpNotHandled;
+                return Outcome::IcmpErrorUnmatched;
             };
             let reporter = Some(*vip.ip()).filter(|_| ip.source() == *about.to.ip());
             let rewrite = Rewrite {
                 decrement_ttl: true,
+                id: None,
                 ends: Ends { source: reporter, ..Ends::default() }.with_address(*client.ip()),
                 quoted: Some(Ends::default().with_source(client).with_destination(vip)),
             };
@@ -51,7 +66,7 @@ impl Engine {
             let passing = Passing { purpose, packet: ip.bytes(), rewrite, frame };
             return self.pass_to(now, *client.ip(), &passing, tx);
         }
-        if let Some(id) = self.flows.find(&came) {
+        if let Some(id) = direct {
             // About an answer on its way to the client.
             let flow = self.flows.get(id);
             let to_member = self.ends_to_member(id, flow, about.from.port());
@@ -59,11 +74,12 @@ impl Engine {
             let (path, next_hop) = (member.path, member.next_hop);
             let Some(neighbour) = next_hop else { return Outcome::NoRoute };
             if !self.encapsulator.fits(path, ip.total_length()) {
-                return Outcome::IcmpNotHandled;
+                return Outcome::IcmpErrorTooLong;
             }
             let reporter = to_member.source.filter(|_| ip.source() == *about.to.ip());
             let rewrite = Rewrite {
                 decrement_ttl: true,
+                id: None,
                 ends: Ends {
                     source: reporter,
                     destination: to_member.destination,
@@ -75,22 +91,21 @@ impl Engine {
             let passing = Passing { purpose, packet: ip.bytes(), rewrite, frame };
             return self.pass(now, neighbour, &passing, tx);
         }
-        Outcome::IcmpNotHandled
+        Outcome::IcmpErrorUnmatched
     }
 }
 
 /// The packet that an error quotes.
-struct About {
-    from: SocketAddrV4,
-    to: SocketAddrV4,
-    protocol: u8,
+pub(super) struct About {
+    pub(super) from: SocketAddrV4,
+    pub(super) to: SocketAddrV4,
+    pub(super) protocol: u8,
 }
 
 impl About {
     /// Addresses and ports of a quoted TCP or UDP packet; a quote holds eight bytes of its payload
     /// at least (RFC 792), and a fragment that is not the first has no ports.
-    fn read(quoted: &[u8]) -> Option<Self> {
-        let ip = ipv4::View::new_cut(quoted).ok()?;
+    pub(super) fn read(ip: &ipv4::View<'_>) -> Option<Self> {
         let ports: [u8; 4] = ip.payload().get(..4)?.try_into().ok()?;
         let known = matches!(ip.protocol(), protocol::TCP | protocol::UDP);
         let [a, b, c, d] = ports;

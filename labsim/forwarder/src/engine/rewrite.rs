@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 /// Where a TCP or UDP header has its ports.
 const SOURCE_PORT: usize = 0;
 const DESTINATION_PORT: usize = 2;
-/// Where an IPv4 header has its addresses and its checksum.
+/// Where an IPv4 header has its identification, its checksum and its addresses.
+const ID: usize = 4;
 const CHECKSUM: usize = 10;
 const SOURCE: usize = 12;
 const DESTINATION: usize = 16;
@@ -28,6 +29,11 @@ impl Ends {
             && self.destination.is_none()
             && self.source_port.is_none()
             && self.destination_port.is_none()
+    }
+
+    /// Whether an address becomes another.
+    pub(super) const fn readdresses(self) -> bool {
+        self.source.is_some() || self.destination.is_some()
     }
 
     pub(super) fn with_source(self, source: SocketAddrV4) -> Self {
@@ -129,6 +135,8 @@ impl Change {
 pub(super) struct Rewrite {
     /// Take one off the TTL, which is above 1.
     pub(super) decrement_ttl: bool,
+    /// Another identification.
+    pub(super) id: Option<u16>,
     pub(super) ends: Ends,
     /// The ends of the packet that an ICMP error quotes; the packet is such an error.
     pub(super) quoted: Option<Ends>,
@@ -138,13 +146,14 @@ impl Rewrite {
     /// For a packet that was rewritten before it waited.
     pub(super) const DONE: Self = Self {
         decrement_ttl: false,
+        id: None,
         ends: Ends { source: None, destination: None, source_port: None, destination_port: None },
         quoted: None,
     };
 
     /// A router's only change, and these ends.
     pub(super) fn to(ends: Ends) -> Self {
-        Self { decrement_ttl: true, ends, quoted: None }
+        Self { decrement_ttl: true, id: None, ends, quoted: None }
     }
 
     /// Copies a whole packet and changes it.
@@ -155,15 +164,23 @@ impl Rewrite {
         if self.decrement_ttl {
             let _ = view.decrement_ttl();
         }
-        if self.ends.stay() && self.quoted.is_none() {
+        if self.ends.stay() && self.id.is_none() && self.quoted.is_none() {
             return Ok(());
         }
         let (length, transport) = (view.view().header_length(), view.view().protocol());
         let total = view.view().total_length();
+        let begins = view.view().fragment_offset() == 0;
         let (header, payload) = out[..total].split_at_mut(length);
+        if let Some(id) = self.id {
+            let mut change = Change::default();
+            change.put(header, ID, id.to_be_bytes());
+            change.apply(header, CHECKSUM);
+        }
         let change = self.ends.readdress(header);
         match self.quoted {
-            Some(ends) => requote(payload, ends),
+            Some(ends) => rewrite_error(payload, ends),
+            // A later fragment has neither ports nor a checksum that covers the addresses.
+            None if !begins => {}
             None => self.ends.renumber(transport, payload, change),
         }
         Ok(())
@@ -173,6 +190,7 @@ impl Rewrite {
     pub(super) fn header<'a>(self, header: ipv4::Header<'a>) -> ipv4::Header<'a> {
         ipv4::Header {
             ttl: header.ttl - u8::from(self.decrement_ttl),
+            id: self.id.unwrap_or(header.id),
             source: self.ends.source.unwrap_or(header.source),
             destination: self.ends.destination.unwrap_or(header.destination),
             ..header
@@ -189,15 +207,20 @@ impl Rewrite {
     }
 }
 
-/// Changes the packet that an ICMP error quotes, whole or cut, and sums the message anew.
-fn requote(message: &mut [u8], ends: Ends) {
+/// Changes the packet that an ICMP error quotes, and sums the message anew.
+fn rewrite_error(message: &mut [u8], ends: Ends) {
     let Some(quoted) = message.get_mut(icmpv4::HEADER_LEN..) else { return };
+    requote(quoted, ends);
+    message[2..4].fill(0);
+    let sum = checksum::of(message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Changes a packet that is whole or cut anywhere after its header.
+pub(super) fn requote(quoted: &mut [u8], ends: Ends) {
     let Ok(view) = ipv4::View::new_cut(quoted) else { return };
     let (length, transport) = (view.header_length(), view.protocol());
     let (header, payload) = quoted.split_at_mut(length);
     let change = ends.readdress(header);
     ends.renumber(transport, payload, change);
-    message[2..4].fill(0);
-    let sum = checksum::of(message);
-    message[2..4].copy_from_slice(&sum.to_be_bytes());
 }

@@ -2,15 +2,14 @@
 
 use super::Engine;
 use crate::Outcome;
-use crate::counters::{Counters, FlowCounters, NeighbourCounters};
+use crate::counters::{Counters, FlowCounters, FragmentCounters, NeighbourCounters};
 use std::collections::BTreeMap;
 
 impl Engine {
     /// Every counter at this moment.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let last = |outcome: &&Outcome| **outcome != Outcome::WaitingForNeighbour;
-        let outcomes = Outcome::ALL.iter().filter(last);
+        let outcomes = Outcome::ALL.iter().filter(|outcome| outcome.is_last());
         let outcomes =
             outcomes.map(|outcome| (outcome.name().to_owned(), self.tallies[*outcome as usize]));
         let members = self.pools.iter().map(|pool| {
@@ -32,6 +31,7 @@ impl Engine {
                 waiting: self.waiting.len() as u64,
                 ..self.neighbours.counters
             },
+            fragments: FragmentCounters { waiting: self.unled.len() as u64 },
             answers: self.answers,
         }
     }

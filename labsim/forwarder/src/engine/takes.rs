@@ -1,6 +1,6 @@
 //! Which packets the engine is to be given, for whoever feeds it.
 
-use super::Engine;
+use super::{Engine, Path};
 use crate::SnatPorts;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,9 +11,12 @@ pub struct Takes {
     /// order, each once.
     pub whole: Vec<IpAddr>,
     /// The interface's own addresses that stand in for clients: TCP and UDP to `ports` of them, and
-    /// ICMP errors. The kernel must not answer that TCP and UDP, which it knows no socket for. In
-    /// order, each once.
+    /// ICMP errors, and later fragments of TCP and UDP, which have no ports. The kernel must not
+    /// answer that TCP and UDP, which it knows no socket for. In order, each once.
     pub shared: Vec<Ipv4Addr>,
+    /// The interface's own addresses that tunnel packets come from: ICMP errors to them. In order,
+    /// each once.
+    pub tunnel_sources: Vec<Ipv4Addr>,
     /// The ports that stand in for clients'.
     pub ports: SnatPorts,
 }
@@ -32,6 +35,16 @@ impl Engine {
         whole.dedup();
         let mut shared: Vec<Ipv4Addr> = stands(true).collect();
         shared.sort_unstable();
-        Takes { whole, shared, ports: self.snat.range() }
+        let mut tunnel_sources: Vec<Ipv4Addr> = self
+            .members
+            .iter()
+            .filter_map(|member| match member.path {
+                Path::Tunnel { source, .. } => source,
+                Path::Plain => None,
+            })
+            .collect();
+        tunnel_sources.sort_unstable();
+        tunnel_sources.dedup();
+        Takes { whole, shared, tunnel_sources, ports: self.snat.range() }
     }
 }

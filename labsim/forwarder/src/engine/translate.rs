@@ -3,7 +3,7 @@
 
 use super::deliver::Passing;
 use super::encapsulate::Path;
-use super::rewrite::{Ends, Rewrite};
+use super::rewrite::Ends;
 use super::transport::{Packet, Transport};
 use super::{Engine, Source};
 use crate::flow::{FlowId, Side};
@@ -18,8 +18,13 @@ impl Engine {
         self.services.is_vip(address.into()) || self.snat.address(address).is_some()
     }
 
+    /// Whether ICMP to that address may be about a packet of the forwarder's.
+    pub(super) fn hears(&self, address: Ipv4Addr) -> bool {
+        self.owns(address) || self.port.is_own(address.into())
+    }
+
     /// Whether it is an address that stands in for clients and the kernel's own besides.
-    fn shares(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn shares(&self, address: Ipv4Addr) -> bool {
         self.snat.address(address).is_some_and(|address| address.shared)
     }
 
@@ -81,7 +86,7 @@ impl Engine {
         let passing = Passing {
             purpose: Purpose::Reply,
             packet: bytes,
-            rewrite: Rewrite::to(ends),
+            rewrite: self.rewrite_to(ends, packet),
             frame: packet.frame,
         };
         let outcome = self.pass_to(now, *client.ip(), &passing, tx);
@@ -119,7 +124,7 @@ impl Engine {
         }
         match packet.transport {
             Transport::Tcp(_) => self.refuse_with_reset(now, Outcome::NoTranslatedFlow, packet, tx),
-            Transport::Udp(_) => Outcome::NoTranslatedFlow,
+            Transport::Udp(_) | Transport::Later { .. } => Outcome::NoTranslatedFlow,
         }
     }
 }

@@ -18,11 +18,18 @@ pub(super) struct Packet<'a> {
     pub(super) transport: Transport<'a>,
     /// Length of the frame that it came in.
     pub(super) frame: usize,
+    /// The identification that a fragment gets if an address is translated.
+    pub(super) id: Option<u16>,
 }
 
 pub(super) enum Transport<'a> {
     Tcp(tcp::View<'a>),
     Udp(udp::View<'a>),
+    /// The ports of a later fragment, as its first had them.
+    Later {
+        source: u16,
+        destination: u16,
+    },
 }
 
 impl Packet<'_> {
@@ -31,14 +38,20 @@ impl Packet<'_> {
         match &self.transport {
             Transport::Tcp(segment) => (segment.source_port(), segment.destination_port()),
             Transport::Udp(datagram) => (datagram.source_port(), datagram.destination_port()),
+            Transport::Later { source, destination } => (*source, *destination),
         }
     }
 
-    /// TCP's control bits; none for UDP.
+    /// Whether it is a fragment that is not the first.
+    const fn is_later(&self) -> bool {
+        matches!(self.transport, Transport::Later { .. })
+    }
+
+    /// TCP's control bits; none for UDP and for later fragments.
     fn flags(&self) -> Flags {
         match &self.transport {
             Transport::Tcp(segment) => segment.flags(),
-            Transport::Udp(_) => Flags(0),
+            Transport::Udp(_) | Transport::Later { .. } => Flags(0),
         }
     }
 
@@ -52,6 +65,7 @@ impl Packet<'_> {
         let state = match &self.transport {
             Transport::Tcp(segment) => segment.checksum_state(&self.ip.addresses()),
             Transport::Udp(datagram) => datagram.checksum_state(&self.ip.addresses()),
+            Transport::Later { .. } => ChecksumState::Unknown,
         };
         matches!(state, ChecksumState::Good | ChecksumState::Absent)
     }
@@ -70,7 +84,6 @@ impl Engine {
         } else {
             udp::View::new(ip.payload()).ok().map(Transport::Udp)
         };
-        let vip = IpAddr::from(ip.destination());
         let Some(transport) = transport else {
             return if self.owns(ip.destination()) {
                 Outcome::TransportHeaderMalformed
@@ -78,7 +91,18 @@ impl Engine {
                 Outcome::NoVirtualAddress
             };
         };
-        let packet = Packet { ip: *ip, transport, frame };
+        self.carry(now, &Packet { ip: *ip, transport, frame, id: None }, tx)
+    }
+
+    /// Sends a packet the way of its flow, or begins one.
+    pub(super) fn carry(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let ip = &packet.ip;
+        let vip = IpAddr::from(ip.destination());
         let (from, to) = packet.ports();
         let key = Key::new(ip.source().into(), vip, from, to, ip.protocol());
         if !self.snat.is_empty()
@@ -86,7 +110,7 @@ impl Engine {
         {
             match self.flows.overdue(id, now) {
                 Some(why) => self.forget(id, |counters| expired(counters, why)),
-                None => return self.reply(now, id, &packet, tx),
+                None => return self.reply(now, id, packet, tx),
             }
         }
         if let Some(id) = self.flows.find(&key) {
@@ -96,18 +120,21 @@ impl Engine {
             } else if flow.state == State::Closing && packet.is_syn() {
                 self.forget(id, |counters| &mut counters.replaced);
             } else {
-                return self.continue_flow(now, id, flow, &packet, tx);
+                return self.continue_flow(now, id, flow, packet, tx);
             }
+        }
+        if packet.is_later() {
+            return Outcome::FragmentRefused;
         }
         if !self.services.is_vip(vip) {
             return match self.snat.address(ip.destination()) {
-                Some(_) => self.refuse_stray(now, &packet, tx),
+                Some(_) => self.refuse_stray(now, packet, tx),
                 None => Outcome::NoVirtualAddress,
             };
         }
         match self.services.find(vip, ip.protocol(), to) {
-            Some(server) => self.begin_flow(now, server, &key, &packet, tx),
-            None => self.refuse_unserved(now, &packet, tx),
+            Some(server) => self.begin_flow(now, server, &key, packet, tx),
+            None => self.refuse_unserved(now, packet, tx),
         }
     }
 
@@ -146,7 +173,11 @@ impl Engine {
         let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
         if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both() || loose_close) {
             self.flows.set_state(id, State::Closing, now);
-        } else if flow.state == State::Opening && side == Side::Client && !packet.is_syn() {
+        } else if flow.state == State::Opening
+            && side == Side::Client
+            && !packet.is_syn()
+            && !packet.is_later()
+        {
             self.flows.set_state(id, State::Open, now);
         } else {
             self.flows.touch(id, now);
@@ -214,7 +245,8 @@ impl Engine {
     }
 
     /// A VIP without a virtual server for this protocol and port: F5 rejects it, and a host says
-    /// that nobody listens (RFC 1122 3.2.2.1).
+    /// that nobody listens (RFC 1122 3.2.2.1). A fragment's checksum cannot be judged, so it is not
+    /// answered.
     fn refuse_unserved(
         &mut self,
         now: Instant,
@@ -223,6 +255,9 @@ impl Engine {
     ) -> Outcome {
         if let Transport::Tcp(_) = packet.transport {
             return self.refuse_with_reset(now, Outcome::NoVirtualServer, packet, tx);
+        }
+        if packet.ip.is_fragment() {
+            return Outcome::NoVirtualServer;
         }
         if !packet.checksum_ok() {
             return Outcome::TransportChecksum;
@@ -234,7 +269,7 @@ impl Engine {
         Outcome::NoVirtualServer
     }
 
-    /// Tells a TCP client that it is not served; UDP is dropped.
+    /// Tells a TCP client that it is not served; UDP and fragments are dropped.
     pub(super) fn refuse_with_reset(
         &mut self,
         now: Instant,
@@ -242,7 +277,9 @@ impl Engine {
         packet: &Packet<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        if let Transport::Tcp(segment) = &packet.transport {
+        if let Transport::Tcp(segment) = &packet.transport
+            && !packet.ip.is_fragment()
+        {
             if !packet.checksum_ok() {
                 return Outcome::TransportChecksum;
             }
@@ -265,7 +302,7 @@ impl Engine {
 }
 
 /// No sender begins and ends a connection in one segment.
-fn flags_make_sense(segment: &tcp::View<'_>) -> bool {
+pub(super) fn flags_make_sense(segment: &tcp::View<'_>) -> bool {
     let flags = segment.flags();
     let ends = flags.contains(Flags::FIN) || flags.contains(Flags::RST);
     !(flags.contains(Flags::SYN) && ends)

@@ -40,6 +40,7 @@ pub(crate) enum AnswerKind {
     EchoReply,
     TimeExceeded,
     FragmentationNeeded,
+    HostUnreachable,
     PortUnreachable,
     Reset,
 }

@@ -1,6 +1,8 @@
 //! A load balancer on a virtual clock, and frames for it.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+pub mod drive;
+
 use labsim_forwarder::{
     Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, LoadBalancingMode, Member,
     Outcome, OuterSource, Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation,

@@ -22,6 +22,7 @@ pub(super) fn start(
     let secret = Secret::new(config.secret.expose());
     let mut server = Server::new(secret, config.clients.clone(), users(&config.users));
     server.require_message_authenticator = config.require_message_authenticator;
+    server.reply_message.clone_from(&config.reply_message);
     let server = Rc::new(server);
     let source = match config.packet_info {
         true => ReplySource::Received,

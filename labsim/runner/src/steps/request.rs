@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use labsim_aaa::Secret;
 use labsim_aaa::radius::Service;
 use labsim_aaa::radius::accounting::Record;
+use labsim_aaa::radius::attribute::{Attribute, AttributeType, MAX_VALUE};
 use labsim_aaa::radius::client::{
     Account, Dropped, Login, Method, Number, Options, Outcome, Reason, Retransmission, Session,
     Trouble, run,
@@ -70,12 +71,17 @@ async fn exchange(socket: &mut ClientSocket, request: &RadiusRequest) -> Result<
             let mut session = Session::login(&login, to, Number::random()?, &options)?;
             Ok(run(socket, &mut session).await)
         }
-        RadiusQuestion::Accounting { record, user, session } => {
+        RadiusQuestion::Accounting { record, user, session, class } => {
             let record = match record {
                 AccountingRecord::Start => Record::Start,
                 AccountingRecord::Stop => Record::Stop,
             };
-            let account = Account::new(record, user, session);
+            let mut account = Account::new(record, user, session);
+            for part in class.as_bytes().chunks(MAX_VALUE) {
+                account
+                    .attributes
+                    .push(Attribute::new(AttributeType::CLASS, part).map_err(Trouble::Request)?);
+            }
             let mut session = Session::account(&account, to, Number::random()?, &options)?;
             Ok(run(socket, &mut session).await)
         }

@@ -27,7 +27,7 @@ pub(super) fn what(action: &StepAction) -> String {
                 RadiusQuestion::Login { method, user, .. } => {
                     format!("{} login of `{user}`", method_name(*method))
                 }
-                RadiusQuestion::Accounting { record, user, session } => {
+                RadiusQuestion::Accounting { record, user, session, .. } => {
                     let record = match record {
                         AccountingRecord::Start => "start",
                         AccountingRecord::Stop => "stop",

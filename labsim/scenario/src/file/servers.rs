@@ -170,6 +170,10 @@ pub(crate) struct RadiusServerFields {
     /// Whether it discards an Access-Request without a Message-Authenticator; `false` by default.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) require_message_authenticator: bool,
+    /// What it says to users in an Access-Accept or Access-Reject (Reply-Message): up to 2024
+    /// bytes. A long one makes a long answer.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) reply_message: Option<Located<String>>,
     /// Whether it answers from the address that it was asked at (IP_PKTINFO); `true` by default.
     /// Without it the answer comes from the server's own address, and not from the VIP.
     #[serde(default, deserialize_with = "or_default")]

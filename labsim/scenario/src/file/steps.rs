@@ -139,6 +139,10 @@ pub(crate) struct RadiusAccountingFields {
     pub(crate) user: Located<String>,
     /// Acct-Session-Id.
     pub(crate) session: Located<String>,
+    /// What a server's Access-Accept would have had it carry along (Class): up to 2024 bytes. A long
+    /// one makes a long request.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) class: Option<Located<String>>,
     /// The client's secret; the servers' unless it is said.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) secret: Option<Located<String>>,

@@ -77,6 +77,8 @@ pub struct RadiusServer {
     pub users: BTreeMap<String, Secret>,
     /// Whether an Access-Request without a Message-Authenticator is discarded.
     pub require_message_authenticator: bool,
+    /// What it says to users in its answers; empty for nothing.
+    pub reply_message: String,
     /// Whether it answers from the address that it was asked at (IP_PKTINFO, ip(7)). A server
     /// bound to 0.0.0.0 that does not answers from its own address instead of the VIP.
     pub packet_info: bool,

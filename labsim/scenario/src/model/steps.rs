@@ -115,6 +115,8 @@ pub enum RadiusQuestion {
         user: String,
         /// Acct-Session-Id.
         session: String,
+        /// What its Class attributes hold; empty for none.
+        class: String,
     },
     /// Status-Server (RFC 5997).
     Status,

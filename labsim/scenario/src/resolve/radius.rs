@@ -1,7 +1,7 @@
 //! RADIUS requests: logins, accounting records, Status-Server.
 
 use super::Report;
-use super::radius_servers::{PASSWORD, USER};
+use super::radius_servers::{LONG, PASSWORD, USER};
 use super::steps::{Asker, ServerKind, number, seconds};
 use crate::file::{
     AccountingRecordWord, RadiusAccountingFields, RadiusLoginFields, RadiusMethodWord,
@@ -52,6 +52,9 @@ pub(super) fn accounting(
 ) -> Option<StepAction> {
     report.plain(&fields.user, "user name", USER);
     report.plain(&fields.session, "session", USER);
+    if let Some(class) = &fields.class {
+        report.plain(class, "class", LONG);
+    }
     let question = RadiusQuestion::Accounting {
         record: match fields.record {
             AccountingRecordWord::Start => AccountingRecord::Start,
@@ -59,6 +62,7 @@ pub(super) fn accounting(
         },
         user: fields.user.value.clone(),
         session: fields.session.value.clone(),
+        class: fields.class.as_ref().map(|class| class.value.clone()).unwrap_or_default(),
     };
     let envelope = Envelope {
         from: &fields.from,

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Longest user name: an attribute has 253 bytes of value (RFC 2865, section 5).
 pub(super) const USER: usize = 253;
+/// Longest text that is cut into attributes: eight of them, so that a packet has room for others.
+pub(super) const LONG: usize = 8 * USER;
 /// Longest password that User-Password can hold (RFC 2865, section 5.2).
 pub(super) const PASSWORD: usize = 128;
 /// IANA's ports of RADIUS.
@@ -46,6 +48,10 @@ fn server(fields: &RadiusServerFields, report: &mut Report<'_>) -> RadiusServer 
         );
     }
     report.plain(&fields.secret, "secret", SECRET);
+    let message = fields.reply_message.as_ref();
+    if let Some(message) = message {
+        report.plain(message, "reply message", LONG);
+    }
     RadiusServer {
         authentication_port,
         accounting_port,
@@ -53,6 +59,7 @@ fn server(fields: &RadiusServerFields, report: &mut Report<'_>) -> RadiusServer 
         clients: clients(&fields.clients, report),
         users: users(&fields.users, (USER, PASSWORD), report),
         require_message_authenticator: fields.require_message_authenticator,
+        reply_message: message.map(|message| message.value.clone()).unwrap_or_default(),
         packet_info: fields.packet_info.unwrap_or(true),
     }
 }

@@ -5,7 +5,7 @@ use super::request::{Verdict, access, accounting, kind};
 use super::{Client, Server};
 use crate::Secret;
 use crate::log::{Kind, LogEntry, Outcome};
-use crate::radius::attribute::{Attribute, AttributeType};
+use crate::radius::attribute::{Attribute, AttributeType, MAX_VALUE};
 use crate::radius::authenticator::{self, MessageAuthenticator};
 use crate::radius::code::{Code, Service};
 use crate::radius::error::EncodeError;
@@ -110,7 +110,7 @@ impl<'a> Endpoint<'a> {
             },
         };
         let Some(code) = verdict.reply else { return (None, verdict) };
-        let reply = match reply(code, request, &client.secret) {
+        let reply = match reply(code, request, &self.server.reply_message, &client.secret) {
             Ok(reply) => reply,
             // A request of Proxy-States alone leaves the reply no place for more.
             Err(error) => {
@@ -176,15 +176,35 @@ const WRONG_MESSAGE_AUTHENTICATOR: &str =
 const WRONG_AUTHENTICATOR: &str =
     "the request's authenticator is wrong: the shared secrets differ, most likely";
 
+/// A text in as many Reply-Messages as it takes, cut between characters.
+fn said(mut text: &str) -> Result<Vec<Attribute>, EncodeError> {
+    let mut attributes = Vec::new();
+    while !text.is_empty() {
+        let most = text.len().min(MAX_VALUE);
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(most);
+        let (part, rest) = text.split_at(end);
+        attributes.push(Attribute::new(AttributeType::REPLY_MESSAGE, part)?);
+        text = rest;
+    }
+    Ok(attributes)
+}
+
 /// A reply: in front its Message-Authenticator, so that no attacker knows how the packet begins
-/// (draft-ietf-radext-deprecating-radius, after CVE-2024-3596), then the request's Proxy-States as
-/// they came (RFC 2865, section 5.33).
-fn reply(code: Code, request: &Packet, secret: &Secret) -> Result<Vec<u8>, EncodeError> {
+/// (draft-ietf-radext-deprecating-radius, after CVE-2024-3596), then what it says to the user, then
+/// the request's Proxy-States as they came (RFC 2865, section 5.33).
+fn reply(
+    code: Code,
+    request: &Packet,
+    message: &str,
+    secret: &Secret,
+) -> Result<Vec<u8>, EncodeError> {
     let zeros = Attribute::digest(AttributeType::MESSAGE_AUTHENTICATOR, [0; 16]);
     let first = (code != Code::AccountingResponse).then_some(zeros);
     let states = request.all(AttributeType::PROXY_STATE).cloned();
     let Packet { identifier, authenticator, .. } = *request;
-    let attributes = first.into_iter().chain(states).collect();
+    let speaks = matches!(code, Code::AccessAccept | Code::AccessReject);
+    let message = if speaks { message } else { "" };
+    let attributes = first.into_iter().chain(said(message)?).chain(states).collect();
     let reply = Packet { code, identifier, authenticator, attributes };
     let mut bytes = reply.encode()?;
     authenticator::seal_reply(&mut bytes, authenticator, secret);

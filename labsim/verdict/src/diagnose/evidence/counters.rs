@@ -5,11 +5,18 @@ use crate::forwarder;
 use labsim_wire::checksum::ChecksumState;
 
 /// The forwarder's outcomes that end a packet's way, and what each means.
-const DROPS: [(&str, &str); 28] = [
+const DROPS: [(&str, &str); 35] = [
     ("no_virtual_address", "its destination is no VIP"),
     ("no_virtual_server", "no virtual server takes that protocol and port"),
     ("protocol_not_handled", "it handles TCP, UDP and ICMP only"),
-    ("fragment_not_supported_yet", "it cannot choose a member for a fragment"),
+    ("already_tunnelled", "it comes out of a tunnel, and the forwarder is no tunnel's end"),
+    ("fragment_not_handled", "a fragment that is neither TCP's nor UDP's"),
+    ("fragment_malformed", "a fragment whose length or place is impossible"),
+    ("fragment_too_small", "a first fragment without its whole TCP or UDP header"),
+    ("fragment_overlap", "a fragment that lies over its datagram's first"),
+    ("fragment_refused", "a fragment whose first did not go on"),
+    ("fragment_without_first", "a fragment whose first did not come"),
+    ("fragment_queue_overflow", "too many fragments waited for their first"),
     ("ttl_exceeded", "the TTL ended there"),
     ("fragmentation_needed", "too long for the tunnel, and DF is set"),
     ("no_flow", "no SYN came before it, and loose initiation is off"),

@@ -1,0 +1,57 @@
+//! Any bytes, taken as a course of events, leave the engine's promises whole: the files that a
+//! fuzzer wrote (`labsim/forwarder/fuzz`), and bytes made up here.
+
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use proptest::prelude::*;
+use support::drive::drive;
+
+#[test]
+fn what_a_fuzzer_found_stays_found() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/regressions");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "bin"));
+    files.sort();
+    assert!(!files.is_empty(), "no file in {folder}");
+    for file in files {
+        // The name is in the output of a test that fails.
+        println!("{}", file.display());
+        drive(&std::fs::read(&file).unwrap());
+    }
+}
+
+/// An event: time that passes, bytes as a frame, or a frame that is nearly right.
+fn event() -> impl Strategy<Value = Vec<u8>> {
+    let time = any::<u16>().prop_map(|time| [&[0][..], &(time % 3000).to_be_bytes()].concat());
+    let raw = prop::collection::vec(any::<u8>(), 0..120).prop_map(|bytes| {
+        let length = bytes.len() as u16;
+        [&[1][..], &length.to_be_bytes(), &bytes].concat()
+    });
+    let shape = (8..16u8, any::<u8>(), 0..1473u16, prop::bool::weighted(0.5));
+    let made = (shape, prop::collection::vec(any::<u8>(), 5)).prop_map(|(shape, changes)| {
+        let (what, shape, length, right) = shape;
+        let [high, low] = length.to_be_bytes();
+        let changes = if right { &[0][..] } else { &changes[..] };
+        [&[what, shape, high, low][..], changes].concat()
+    });
+    prop_oneof![1 => time, 1 => raw, 8 => made]
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_leave_the_promises_whole(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        drive(&bytes);
+    }
+
+    #[test]
+    fn events_that_are_nearly_right_leave_the_promises_whole(
+        kind in any::<u8>(),
+        events in prop::collection::vec(event(), 0..60),
+    ) {
+        drive(&[vec![kind], events.concat()].concat());
+    }
+}

@@ -1,0 +1,268 @@
+//! Bytes as a course of events: an engine, frames that are nearly right, and time that passes.
+//! Whatever the bytes say, the engine keeps its promises, and an independent decoder (etherparse)
+//! takes what it sends.
+
+use super::{
+    ACK, Bench, CLIENT, FIN, NEAR_VIP, OUR_IP, ROUTER_IP, RST, SYN, Tcp, US, VIP, arp_reply,
+    arp_request, config, frame, header_of, port, resum, routes, tcp, udp,
+};
+use etherparse::{EtherType, Ipv4Header, LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation};
+use labsim_wire::{icmpv4, ipv4, protocol};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// Takes values from the front; zeros when they are used up.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    fn word(&mut self) -> u16 {
+        u16::from_be_bytes([self.byte(), self.byte()])
+    }
+
+    fn take(&mut self, length: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+}
+
+/// Lets the events happen that `bytes` tell of.
+///
+/// # Panics
+/// If the engine breaks a promise.
+pub fn drive(bytes: &[u8]) {
+    let mut bytes = Bytes(bytes);
+    let kind = bytes.byte();
+    let mut bench = Bench::unresolved(&config_of(kind), &routes());
+    let mut fed = 0;
+    bench.tick();
+    if kind & 1 == 0 {
+        bench.feed(&arp_reply());
+        fed += 1;
+    }
+    bench.take();
+    while !bytes.0.is_empty() {
+        let waited = bench.counters().neighbours.waiting + bench.counters().fragments.waiting > 0;
+        let (came, right) = match bytes.byte() {
+            0 => {
+                let time = Duration::from_millis(u64::from(bytes.word()) * 20);
+                bench.pass(time);
+                bench.take().iter().for_each(|frame| judge(frame, false));
+                continue;
+            }
+            1 => {
+                let length = usize::from(bytes.word()) % 2048;
+                (bytes.take(length).to_vec(), false)
+            }
+            what => template(what, &mut bytes),
+        };
+        let outcome = bench.feed(&came);
+        fed += 1;
+        let right = match outcome {
+            _ if waited => false,
+            // A right packet that goes on uncut is right when it goes out.
+            Outcome::Forwarded | Outcome::ForwardedToClient | Outcome::IcmpErrorForwarded => right,
+            Outcome::ForwardedInFragments => false,
+            // What the forwarder says in its own name is always right.
+            _ => true,
+        };
+        let sent = bench.take();
+        sent.iter().for_each(|frame| judge(frame, right));
+    }
+    bench.pass(Duration::from_secs(10));
+    bench.take().iter().for_each(|frame| judge(frame, false));
+    let counters = bench.counters();
+    let total: u64 = counters.outcomes.values().map(|tally| tally.packets).sum();
+    assert_eq!(total, fed, "every frame is counted once");
+    assert_eq!((counters.neighbours.waiting, counters.fragments.waiting), (0, 0));
+    let open: u64 = counters.members.values().flatten().map(|(_, member)| member.flows).sum();
+    assert_eq!(open, counters.flows.open);
+    assert!(counters.flows.open <= 8 && counters.snat.ports <= 8);
+}
+
+fn config_of(kind: u8) -> Config {
+    let mut config = config();
+    let profile = match kind >> 1 & 3 {
+        0 => Profile::Ipip,
+        1 => Profile::None,
+        2 => Profile::Gre(Gre::default()),
+        _ => Profile::Gre(Gre { key: Some(7), checksum: true }),
+    };
+    config.pools.values_mut().for_each(|pool| pool.profile = profile);
+    if kind & 8 != 0 {
+        config.outer_source = OuterSource::Client;
+    }
+    config.snat_ports = SnatPorts { first: 61_000, last: 61_003 };
+    for server in config.virtual_servers.values_mut() {
+        server.translate_address = kind & 16 != 0;
+        server.source_address_translation = match kind >> 5 & 3 {
+            0 | 1 => SourceTranslation::None,
+            2 => SourceTranslation::Automap,
+            _ => SourceTranslation::Snat(vec![VIP.into(), [10, 9, 9, 77].into()]),
+        };
+        server.fastl4.loose_initiation = kind & 128 == 0;
+    }
+    config
+}
+
+/// A right frame of some kind with changes, and whether it is right still.
+fn template(what: u8, bytes: &mut Bytes<'_>) -> (Vec<u8>, bool) {
+    let (shape, length) = (bytes.byte(), usize::from(bytes.word()) % 1473);
+    let source_port = 40_000 + u16::from(shape & 3);
+    let flags = [SYN, ACK, FIN, RST][usize::from(shape >> 2 & 3)];
+    let segment = Tcp {
+        source_port,
+        dont_fragment: shape & 16 == 0,
+        data: length.min(1460),
+        ttl: if shape & 32 == 0 { 127 } else { 1 },
+        ..tcp(flags)
+    };
+    let member = Ipv4Addr::new(10, 1, 1, 51 + (shape & 1));
+    let answer = Tcp {
+        source: member,
+        destination: OUR_IP,
+        source_port: 49,
+        destination_port: 61_000 + u16::from(shape & 3),
+        ..segment.clone()
+    };
+    let mut came = match what % 8 {
+        0 => segment.frame(),
+        1 => udp(source_port, 49 + u16::from(shape >> 7), &vec![7; length]),
+        2 => answer.frame(),
+        3 => fragment(shape, length),
+        4 => error(&reversed(&segment).frame()[14..], VIP, shape),
+        5 => {
+            let ip = ipv4::Header {
+                payload_length: segment.frame().len() - 14,
+                ..header_of(OUR_IP, member, protocol::IPIP)
+            };
+            let mut quoted = vec![0; 20];
+            ip.emit(&mut quoted).unwrap();
+            quoted.extend_from_slice(&segment.frame()[14..]);
+            error(&quoted, OUR_IP, shape)
+        }
+        6 => arp_request(NEAR_VIP),
+        _ => arp_reply(),
+    };
+    let changes = bytes.byte();
+    for _ in 0..changes & 3 {
+        let (at, value) = (usize::from(bytes.byte()), bytes.byte());
+        if let Some(byte) = came.get_mut(at) {
+            *byte = value;
+        }
+    }
+    if changes & 4 != 0 && came.len() >= 34 && came[14] == 0x45 {
+        resum(&mut came);
+    }
+    if changes & 8 != 0 {
+        came.truncate(came.len().saturating_sub(usize::from(bytes.byte())));
+    }
+    (came, changes & 15 == 0)
+}
+
+/// A piece of one of few datagrams, in any order.
+fn fragment(shape: u8, length: usize) -> Vec<u8> {
+    let whole = udp(40_000 + u16::from(shape & 1), 49, &[7; 1472]);
+    let payload = &whole[34..];
+    let begin = usize::from(shape >> 4) * 96;
+    let end = (begin + length.max(1)).min(payload.len());
+    let ip = ipv4::Header {
+        id: u16::from(shape >> 1 & 1),
+        dont_fragment: false,
+        more_fragments: shape & 4 == 0,
+        fragment_offset: begin as u16,
+        ..header_of(CLIENT, VIP, protocol::UDP)
+    };
+    frame(US, ip, &payload[begin..end])
+}
+
+fn reversed(segment: &Tcp) -> Tcp {
+    Tcp {
+        source: segment.destination,
+        destination: segment.source,
+        source_port: segment.destination_port,
+        destination_port: segment.source_port,
+        ..segment.clone()
+    }
+}
+
+fn error(about: &[u8], to: Ipv4Addr, shape: u8) -> Vec<u8> {
+    let mut message = vec![0; 8];
+    message.extend_from_slice(&about[..about.len().min(usize::from(shape >> 3) * 20)]);
+    let kind = match shape & 7 {
+        0..=3 => icmpv4::Message::FragmentationNeeded { mtu: 400 * (1 + u16::from(shape & 3)) },
+        4 => icmpv4::Message::TimeExceeded { code: 0 },
+        code => icmpv4::Message::Unreachable { code: code - 5 },
+    };
+    kind.emit(&mut message).unwrap();
+    frame(US, header_of(ROUTER_IP, to, protocol::ICMP), &message)
+}
+
+/// Whether an independent decoder takes a frame that goes out; `right` if what it carries has to
+/// have right checksums all the way.
+fn judge(frame: &[u8], right: bool) {
+    assert!(frame.len() <= 14 + port().mtu, "{} bytes", frame.len());
+    let packet = LaxSlicedPacket::from_ethernet(frame).unwrap();
+    assert_eq!(frame[6..12], US.0);
+    if packet.ether_payload().unwrap().ether_type == EtherType::ARP {
+        assert!(matches!(packet.net, Some(LaxNetSlice::Arp(_))));
+        return;
+    }
+    let (outer, payload) = header(&frame[14..]);
+    match outer.protocol.0 {
+        protocol::IPIP => inner(payload, right),
+        protocol::GRE => {
+            let flags = u16::from_be_bytes([payload[0], payload[1]]);
+            let [checksum, key] = [0x8000, 0x2000].map(|bit| usize::from(flags & bit != 0));
+            assert_eq!((flags & !0xa000, &payload[2..4]), (0, &[8, 0][..]));
+            if checksum == 1 {
+                let sum = etherparse::checksum::Sum16BitWords::new().add_slice(payload);
+                assert_eq!(sum.ones_complement(), 0);
+            }
+            inner(&payload[4 + 4 * (checksum + key)..], right);
+        }
+        _ => transport(&outer, payload, right),
+    }
+}
+
+fn inner(packet: &[u8], right: bool) {
+    let (header, payload) = header(packet);
+    transport(&header, payload, right);
+}
+
+/// An IPv4 header that is right to the last bit, and what it carries to the last byte.
+fn header(packet: &[u8]) -> (Ipv4Header, &[u8]) {
+    let (header, payload) = Ipv4Header::from_slice(packet).unwrap();
+    assert_eq!(header.header_checksum, header.calc_header_checksum());
+    assert_eq!(usize::from(header.total_len), packet.len());
+    (header, payload)
+}
+
+fn transport(header: &Ipv4Header, payload: &[u8], right: bool) {
+    if !right || header.is_fragmenting_payload() {
+        return;
+    }
+    let bytes = [&header.to_bytes()[..], payload].concat();
+    let packet = LaxSlicedPacket::from_ip(&bytes).unwrap();
+    let (found, expected) = match packet.transport.unwrap() {
+        TransportSlice::Tcp(tcp) => {
+            (tcp.checksum(), tcp.calc_checksum_ipv4(header.source, header.destination).unwrap())
+        }
+        TransportSlice::Udp(udp) => {
+            let sum = udp.to_header().calc_checksum_ipv4(header, udp.payload()).unwrap();
+            (udp.checksum(), if udp.checksum() == 0 { 0 } else { sum })
+        }
+        TransportSlice::Icmpv4(icmp) => {
+            (icmp.checksum(), icmp.icmp_type().calc_checksum(icmp.payload()))
+        }
+        other => panic!("{other:?} goes out"),
+    };
+    assert_eq!(found, expected, "{bytes:02x?}");
+}
