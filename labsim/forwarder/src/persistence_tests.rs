@@ -74,18 +74,20 @@ fn clients_that_share_a_prefix_are_one() {
 
 #[test]
 fn a_flood_through_one_virtual_server_leaves_the_others_clients() {
-    let mut table = table(100, &[rule(1000, None), rule(1000, None)]);
-    for number in 0..40 {
-        table.record(1, client(number), 5, at(0));
+    for (quiet, flooded) in [(0, 1), (1, 0)] {
+        let mut table = table(100, &[rule(1000, None), rule(1000, None)]);
+        for number in 0..40 {
+            table.record(quiet, client(number), 5, at(0));
+        }
+        for number in 0..10_000 {
+            table.record(flooded, client(number), 7, at(1));
+        }
+        let counters = table.counters();
+        assert_eq!((counters.entries, counters.evicted), (100, 40 + 10_000 - 100));
+        assert!((0..40).all(|number| table.find(quiet, client(number), at(2)) == Some(5)));
+        let left = |number| table.find(flooded, client(number), at(2)).is_some();
+        assert!((9_940..10_000).all(left) && !(0..9_940).any(left), "the newest are left");
     }
-    for number in 0..10_000 {
-        table.record(0, client(number), 7, at(1));
-    }
-    let counters = table.counters();
-    assert_eq!((counters.entries, counters.evicted), (100, 40 + 10_000 - 100));
-    assert!((0..40).all(|number| table.find(1, client(number), at(2)) == Some(5)));
-    let left = |number| table.find(0, client(number), at(2)).is_some();
-    assert!((9_940..10_000).all(left) && !(0..9_940).any(left), "the newest are left");
 }
 
 #[test]

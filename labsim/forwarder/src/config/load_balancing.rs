@@ -56,7 +56,7 @@ pub enum MaglevHash {
     /// Packets of a flow: source and destination address, both ports, the protocol.
     #[default]
     FiveTuple,
-    /// Packets of a client, by its address alone: also fragments, which have no ports.
+    /// Packets of a client, by its address alone.
     SourceAddress,
 }
 
