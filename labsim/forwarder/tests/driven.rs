@@ -1,5 +1,5 @@
-//! Any bytes, taken as a course of events, leave the engine's promises whole: the files that a
-//! fuzzer wrote (`labsim/forwarder/fuzz`), and bytes made up here.
+//! Any bytes, taken as a course of events, leave the engine's promises whole: files that
+//! are kept (seeds, and what the fuzzer of `labsim/forwarder/fuzz` finds), and bytes made up here.
 
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use support::drive::drive;
 
 #[test]
-fn what_a_fuzzer_found_stays_found() {
+fn every_file_that_is_kept_leaves_the_promises_whole() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/regressions");
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
