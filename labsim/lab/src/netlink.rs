@@ -9,7 +9,7 @@ pub(crate) use batch::{Batch, Refusal};
 pub(crate) use message::Request;
 pub(crate) use nsid::NsidWatch;
 
-use netlink_packet_core::{NLM_F_REQUEST, NetlinkBuffer};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_ECHO, NLM_F_REQUEST, NetlinkBuffer};
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -62,29 +62,40 @@ impl Netlink {
     }
 
     /// Sends a question that has one answer, and returns that: what follows its netlink header.
+    /// `ENODATA` if the kernel acknowledges the question and does not answer it.
     pub(crate) fn ask(&mut self, request: Request) -> Result<Vec<u8>, Errno> {
         let sequence = self.next_sequence();
         let mut message = Message::from(request.message);
-        message.header.flags = NLM_F_REQUEST | request.flags;
+        // An answer about a queueing discipline is a notice, of which whoever asks gets a copy only
+        // with NLM_F_ECHO (`qdisc_notify`); the acknowledgement ends the wait in any case.
+        message.header.flags = NLM_F_REQUEST | NLM_F_ECHO | NLM_F_ACK | request.flags;
         message.header.sequence_number = sequence;
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         self.send(&bytes)?;
         let mut buffer = vec![0; RECEIVE_BYTES];
+        let mut answer = None;
         loop {
-            let answer = NetlinkBuffer::new_checked(self.receive(&mut buffer)?);
-            let answer = answer.map_err(|_| Errno::EBADMSG)?;
-            if answer.sequence_number() != sequence {
-                continue;
+            let mut rest = self.receive(&mut buffer)?;
+            while let Ok(message) = NetlinkBuffer::new_checked(rest) {
+                // Messages begin at multiples of four (netlink(7)).
+                let length = (message.length() as usize).next_multiple_of(4);
+                rest = rest.get(length..).unwrap_or_default();
+                if message.sequence_number() != sequence {
+                    continue;
+                }
+                let payload = message.payload();
+                if i32::from(message.message_type()) != libc::NLMSG_ERROR {
+                    answer = Some(payload.to_vec());
+                    continue;
+                }
+                let code = payload.get(..4).and_then(|code| code.try_into().ok());
+                return match code.map_or(-libc::EBADMSG, i32::from_ne_bytes) {
+                    0 => answer.ok_or(Errno::ENODATA),
+                    code => Err(Errno::from_raw(code.saturating_neg())),
+                };
             }
-            let payload = answer.payload();
-            if i32::from(answer.message_type()) != libc::NLMSG_ERROR {
-                return Ok(payload.to_vec());
-            }
-            let code = payload.get(..4).and_then(|code| code.try_into().ok());
-            let code = code.map_or(libc::EBADMSG, |code| i32::from_ne_bytes(code).saturating_neg());
-            return Err(Errno::from_raw(code));
         }
     }
 

@@ -325,6 +325,22 @@ mod tests {
     }
 
     #[test]
+    fn a_question_about_a_device_without_netem_is_answered() {
+        // Asking needs no rights and changes nothing. A loopback device that is down has a
+        // discipline that the kernel does not tell of.
+        const LOOPBACK: u32 = 1;
+        let mut netlink = Netlink::open().unwrap();
+        for _ in 0..2 {
+            match differences(&mut netlink, LOOPBACK, &impairment()) {
+                Ok(found) => assert_eq!(found, ["the device has another queueing discipline"]),
+                Err(errno) => assert_eq!(errno, Errno::ENODATA),
+            }
+        }
+        let nobody = differences(&mut netlink, i32::MAX.cast_unsigned(), &impairment());
+        assert_eq!(nobody, Err(Errno::ENODEV));
+    }
+
+    #[test]
     fn any_cut_or_zeroed_answer_is_read_without_a_panic() {
         let whole = answer("netem", &Settings::of(&impairment()).emit());
         for cut in 0..whole.len() {
