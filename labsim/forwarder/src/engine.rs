@@ -8,6 +8,7 @@ mod encapsulate;
 mod fragments;
 mod icmp;
 mod ipv4;
+mod prefetch;
 mod quoted;
 mod rewrite;
 mod select;

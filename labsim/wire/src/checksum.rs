@@ -50,6 +50,13 @@ impl Sum {
         self
     }
 
+    /// Adds words of four bytes each, after an even number of bytes.
+    #[must_use]
+    pub(crate) fn with_words(self, words: [u32; 5]) -> Self {
+        let total = self.total + words.into_iter().map(u64::from).sum::<u64>();
+        Self { total: (total & 0xffff_ffff) + (total >> 32), ..self }
+    }
+
     /// The sum folded to 16 bits, not complemented: what a kernel leaves in the checksum field
     /// of a packet whose checksum the network card is to finish.
     #[must_use]

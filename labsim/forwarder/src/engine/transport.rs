@@ -34,6 +34,7 @@ pub(super) enum Transport<'a> {
 
 impl Packet<'_> {
     /// Source and destination.
+    #[inline]
     pub(super) fn ports(&self) -> (u16, u16) {
         match &self.transport {
             Transport::Tcp(segment) => (segment.source_port(), segment.destination_port()),
@@ -138,6 +139,7 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn continue_flow(
         &mut self,
         now: Instant,
@@ -157,6 +159,7 @@ impl Engine {
 
     /// What a packet of `side` that went on says about its flow: fastL4's rules. Where both
     /// directions are seen, the flow ends with both sides' FINs even without loose close.
+    #[inline]
     pub(super) fn note(
         &mut self,
         now: Instant,

@@ -96,6 +96,21 @@ impl Table {
         self.index.find(hash, |id| self.entry(id).key == *key).map(FlowId)
     }
 
+    /// Reads where the search for `hash` begins, and means nothing.
+    pub(crate) fn glance(&self, hash: u32) -> u64 {
+        self.index.glance(hash)
+    }
+
+    /// The flow that the search for `hash` most likely ends at.
+    pub(crate) fn likely(&self, hash: u32) -> Option<FlowId> {
+        self.index.likely(hash).map(FlowId)
+    }
+
+    /// Reads something of the flow, and means nothing.
+    pub(crate) fn glance_at(&self, id: FlowId) -> u64 {
+        self.entry(id.0).last_seen.as_nanos()
+    }
+
     /// The hasher of this table's keys.
     pub(crate) fn hasher(&self) -> Hasher {
         self.hasher

@@ -191,6 +191,21 @@ impl Table {
         number.map(FlowId::of)
     }
 
+    /// Reads where the search for a reply of `hash` begins, and means nothing.
+    pub(crate) fn glance(&self, hash: u32) -> u64 {
+        self.index.glance(hash)
+    }
+
+    /// The flow that the search for a reply of `hash` most likely ends at.
+    pub(crate) fn likely(&self, hash: u32) -> Option<FlowId> {
+        self.index.likely(hash).map(FlowId::of)
+    }
+
+    /// Reads something of what the flow holds, and means nothing.
+    pub(crate) fn glance_at(&self, flow: FlowId) -> u64 {
+        self.of(flow).map_or(0, |binding| u64::from(binding.stand.address))
+    }
+
     fn holds(&self, reply: &Key) -> bool {
         self.find(reply).is_some()
     }
