@@ -1,6 +1,6 @@
 //! IPv4 headers (RFC 791), with options and fragments.
 
-use crate::bytes::{be16, put, v4};
+use crate::bytes::{array, be16, be32, put, v4};
 use crate::checksum::{self, AddressPair, Sum};
 use crate::error::{enough, room};
 use crate::{EmitError, Layer, Malformed};
@@ -73,6 +73,7 @@ impl<'a> View<'a> {
     }
 
     /// The header's length in bytes, 20 to 60.
+    #[inline]
     #[must_use]
     pub fn header_length(&self) -> usize {
         usize::from(self.bytes[field::VERSION_IHL] & 0xf) * 4
@@ -85,6 +86,7 @@ impl<'a> View<'a> {
     }
 
     /// The packet's length in bytes as its header gives it, the header included.
+    #[inline]
     #[must_use]
     pub fn total_length(&self) -> usize {
         usize::from(be16(self.bytes, field::TOTAL_LENGTH))
@@ -109,6 +111,7 @@ impl<'a> View<'a> {
     }
 
     /// Where this fragment's payload belongs, in bytes.
+    #[inline]
     #[must_use]
     pub fn fragment_offset(&self) -> u16 {
         (be16(self.bytes, field::FLAGS_OFFSET) & OFFSET) * 8
@@ -143,7 +146,9 @@ impl<'a> View<'a> {
     #[inline]
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
-        checksum::of(&self.bytes[..self.header_length()]) == 0
+        let bytes: [u8; MIN_HEADER_LEN] = array(self.bytes, 0);
+        let words = [0, 4, 8, 12, 16].map(|at| be32(&bytes, at));
+        Sum::new().with_words(words).with(self.options()).finish() == 0
     }
 
     /// Who sent it.
@@ -172,12 +177,14 @@ impl<'a> View<'a> {
     }
 
     /// What follows the header, up to the total length or to where the bytes end.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[self.header_length()..]
     }
 
     /// Whether less than the total length is there; only possible after [`Self::new_cut`].
+    #[inline]
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.bytes.len() < self.total_length()
