@@ -66,5 +66,6 @@ fn key(frame: &[u8]) -> Option<Key> {
     let transport = matches!(ip.protocol(), protocol::TCP | protocol::UDP);
     let [a, b, c, d] = *ip.payload().first_chunk()?;
     let (from, to) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    transport.then(|| Key::new(ip.source().into(), ip.destination().into(), from, to, ip.protocol()))
+    transport
+        .then(|| Key::new(ip.source().into(), ip.destination().into(), from, to, ip.protocol()))
 }
