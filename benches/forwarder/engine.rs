@@ -3,8 +3,9 @@
 use crate::frames::{self, BATCH, Clock, Frames, Rooms};
 use crate::measure::{Rounds, resident};
 use labsim_forwarder::{
-    Config, Engine, FastL4, Gre, IpProtocol, Limits, Outcome, OuterSource, Pool, Port, Profile,
-    Route, SnatPorts, SourceTranslation, Transmit as _, VirtualServer,
+    Config, Engine, FastL4, Gre, IpProtocol, Limits, LoadBalancingMode, Outcome, OuterSource,
+    Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation, Transmit as _,
+    VirtualServer,
 };
 use labsim_wire::tcp::{Flags, View as Segment};
 use labsim_wire::{ethernet, ipv4};
@@ -190,13 +191,19 @@ fn config(profile: Profile) -> Config {
         translate_port: true,
         source_address_translation: SourceTranslation::None,
         fastl4: FastL4::default(),
+        persistence: Persistence::None,
     };
-    let members = (51..=53).map(|last| SocketAddr::new(Ipv4Addr::new(10, 1, 1, last).into(), 49));
+    let members = (51..=53).map(|last| SocketAddr::from((Ipv4Addr::new(10, 1, 1, last), 49)));
+    let pool = Pool {
+        profile,
+        load_balancing_mode: LoadBalancingMode::RoundRobin,
+        members: members.map(Into::into).collect(),
+    };
     Config {
         interface: "eth0".to_owned(),
         outer_source: OuterSource::Egress,
         virtual_servers: BTreeMap::from([("server".to_owned(), server)]),
-        pools: BTreeMap::from([("pool".to_owned(), Pool { profile, members: members.collect() })]),
+        pools: BTreeMap::from([("pool".to_owned(), pool)]),
         snat_ports: SnatPorts::default(),
         limits: Limits { flows: FLOWS[2], ..Limits::default() },
     }

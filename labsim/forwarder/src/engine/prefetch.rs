@@ -2,7 +2,7 @@
 //! is in main memory, and many waits at the same time last as long as one.
 
 use super::Engine;
-use crate::flow::{FlowId, Key};
+use crate::flow::Key;
 use labsim_wire::ethernet::{self, ethertype};
 use labsim_wire::{ipv4, protocol};
 use std::hint::black_box;
@@ -14,41 +14,41 @@ impl Engine {
     /// Brings the flows of frames that come next, the first [`Self::PREFETCH`] of them, near to
     /// the processor. It changes nothing: what comes of the frames is the same without it.
     pub fn prefetch<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) {
+        // Their flows' hashes; those of answers that go back through the forwarder at the end.
         let mut hashes = [0; Self::PREFETCH];
-        let mut count = 0;
-        let keys = frames.take(Self::PREFETCH).filter_map(key);
-        for (place, key) in hashes.iter_mut().zip(keys) {
-            *place = self.flows.hasher().hash(&key);
-            count += 1;
+        let (mut requests, mut replies) = (0, Self::PREFETCH);
+        for key in frames.take(Self::PREFETCH).filter_map(key) {
+            let hash = self.flows.hasher().hash(&key);
+            let is_reply = key.ends().is_some_and(|(_, to)| self.snat.address(*to.ip()).is_some());
+            if is_reply {
+                replies -= 1;
+                hashes[replies] = hash;
+            } else {
+                hashes[requests] = hash;
+                requests += 1;
+            }
         }
-        let hashes = &hashes[..count];
+        let (requests, replies) = (&hashes[..requests], &hashes[replies..]);
         // Loops of nothing but independent reads: the processor begins many before the first ends.
-        let replies = !self.snat.is_empty();
         let mut read = 0;
-        for hash in hashes {
+        for hash in requests {
             read ^= self.flows.glance(*hash);
         }
-        if replies {
-            for hash in hashes {
-                read ^= self.snat.glance(*hash);
-            }
+        for hash in replies {
+            read ^= self.snat.glance(*hash);
         }
-        let mut flows = [FlowId::of(0); Self::PREFETCH];
-        let mut found = 0;
-        for hash in hashes {
-            let likely = self.flows.likely(*hash);
-            let reply = || self.snat.likely(*hash).filter(|_| replies);
-            if let Some(flow) = likely.or_else(reply) {
-                flows[found] = flow;
-                found += 1;
-            }
+        let mut flows = [None; Self::PREFETCH];
+        let found = requests.iter().map(|hash| self.flows.likely(*hash));
+        let found = found.chain(replies.iter().map(|hash| self.snat.likely(*hash)));
+        for (place, found) in flows.iter_mut().zip(found) {
+            *place = found;
         }
-        for flow in &flows[..found] {
-            read ^= self.flows.glance_at(*flow);
+        for flow in flows.into_iter().flatten() {
+            read ^= self.flows.glance_at(flow);
         }
-        if replies {
-            for flow in &flows[..found] {
-                read ^= self.snat.glance_at(*flow);
+        if !self.snat.is_empty() {
+            for flow in flows.into_iter().flatten() {
+                read ^= self.snat.glance_at(flow);
             }
         }
         black_box(read);
