@@ -103,6 +103,9 @@ pub struct FlowCounters {
     pub replaced: u64,
     /// Ended because nothing came for the idle timeout.
     pub timed_out: u64,
+    /// Of those, flows whose client and member were told by RST (reset on timeout).
+    #[serde(default)]
+    pub reset_on_timeout: u64,
     /// Ended because a SYN was followed by nothing for the handshake timeout.
     pub handshake_timed_out: u64,
     /// Half-open flows that gave way to newer ones because the table was full.

@@ -5,9 +5,11 @@ mod arp;
 mod build;
 mod deliver;
 mod encapsulate;
+mod expire;
 mod fragments;
 mod icmp;
 mod ipv4;
+mod prefetch;
 mod quoted;
 mod rewrite;
 mod select;
@@ -35,7 +37,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
-/// Flows, and clients that persist, that one [`Engine::tick`] forgets at most, so that packets are not kept waiting.
+/// Flows, and clients that persist, that one [`Engine::tick`] looks at at most, so that packets are
+/// not kept waiting.
 const EXPIRY_BUDGET: usize = 1024;
 
 /// A load balancer on one interface.
@@ -186,12 +189,10 @@ impl Engine {
         self.ask_neighbours(now, tx);
         self.give_up_fragments(now);
         self.widen(now);
-        let Self { flows, snat, servers, pools, members, flow_counters, .. } = self;
-        flows.expire(now, EXPIRY_BUDGET, |id, flow, why| {
-            snat.release(id);
-            *transport::expired(flow_counters, why) += 1;
-            select::ended(servers, pools, members, flow);
-        });
+        let mut budget = EXPIRY_BUDGET;
+        while let Some((id, why)) = self.flows.next_overdue(now, &mut budget) {
+            self.expire(now, id, why, tx);
+        }
         self.persistence.expire(now, EXPIRY_BUDGET);
     }
 

@@ -129,18 +129,30 @@ pub(crate) enum Side {
     Server = 2,
 }
 
-/// Which sides have sent a FIN. Under DSR the server's is never seen.
+/// What was seen of a flow: whose FINs, and whether the client acknowledged anything. Under DSR the
+/// server's FIN is never seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Fins(u8);
+pub(crate) struct Seen(u8);
 
-impl Fins {
-    pub(crate) const fn with(self, side: Side) -> Self {
+impl Seen {
+    const ACKNOWLEDGEMENT: u8 = 4;
+
+    pub(crate) const fn with_fin(self, side: Side) -> Self {
         Self(self.0 | side as u8)
     }
 
-    /// Whether both have: nothing but last acknowledgements can follow.
-    pub(crate) const fn both(self) -> bool {
-        self.0 == Side::Client as u8 | Side::Server as u8
+    pub(crate) const fn with_acknowledgement(self) -> Self {
+        Self(self.0 | Self::ACKNOWLEDGEMENT)
+    }
+
+    /// Whether both sides have sent a FIN: nothing but last acknowledgements can follow.
+    pub(crate) const fn both_fins(self) -> bool {
+        let both = Side::Client as u8 | Side::Server as u8;
+        self.0 & both == both
+    }
+
+    pub(crate) const fn acknowledged(self) -> bool {
+        self.0 & Self::ACKNOWLEDGEMENT != 0
     }
 }
 
@@ -164,5 +176,15 @@ pub(crate) struct Flow {
     /// Index of its member.
     pub(crate) member: u16,
     pub(crate) state: State,
-    pub(crate) fins: Fins,
+    pub(crate) seen: Seen,
+}
+
+/// Where a TCP connection stands, as far as the client's packets tell: under DSR it is all that
+/// anybody sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// The client's next sequence number.
+    pub(crate) client_next: u32,
+    /// The server's, if the client has acknowledged anything; see [`Seen::acknowledged`].
+    pub(crate) server_next: u32,
 }

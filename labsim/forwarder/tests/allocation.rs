@@ -62,6 +62,7 @@ fn no_packet_makes_the_engine_allocate() {
     with_translation();
     in_every_mode();
     fragments_and_errors();
+    under_a_flood();
 }
 
 /// More datagrams than the table holds, in order and not, and ways that become narrow.
@@ -120,6 +121,39 @@ fn fragments_and_errors() {
     bench.engine.tick(bench.now, &mut tx);
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
     assert!(tx.frames > 10_000);
+}
+
+/// SYNs from random sources into a full table, and its flows' end.
+fn under_a_flood() {
+    let mut config = config();
+    config.limits.flows = 4096;
+    let mut bench = Bench::new(&config);
+    let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
+    let established: Vec<Vec<u8>> =
+        (1..=1000).map(|source_port| Tcp { source_port, ..tcp(ACK) }.frame()).collect();
+    let mut random = 1u32;
+    let flood: Vec<Vec<u8>> = std::iter::repeat_with(|| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let source = Ipv4Addr::from_bits(0x2000_0000 | random >> 4);
+        Tcp { source, source_port: (random >> 16) as u16 | 1, ..tcp(SYN) }.frame()
+    })
+    .take(20_000)
+    .collect();
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for frame in established.iter().chain(&flood).chain(&established) {
+        bench.engine.prefetch([frame.as_slice()].into_iter());
+        assert_eq!(bench.engine.process(bench.now, frame, &mut tx), Outcome::Forwarded);
+    }
+    for _ in 0..400 {
+        bench.now = bench.now.after(Duration::from_secs(1));
+        bench.engine.tick(bench.now, &mut tx);
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    let flows = bench.engine.counters().flows;
+    // 1000 once each, and never again.
+    assert_eq!((flows.loosely_initiated, flows.timed_out, flows.open), (1000, 1000, 0));
+    assert_eq!(flows.evicted + flows.handshake_timed_out, flows.opened - 1000);
+    assert!(flows.evicted > 16_000, "{flows:?}");
 }
 
 /// Ports taken, kept, given back and exhausted; answers, errors about them, and strays.

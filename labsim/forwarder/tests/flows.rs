@@ -282,7 +282,7 @@ fn a_configuration_is_read_with_its_defaults_and_no_unknown_key() {
     let server = &config.virtual_servers["vs"];
     assert_eq!(server.ip_protocol, IpProtocol::Tcp);
     assert!(server.translate_port && !server.fastl4.loose_initiation && !server.fastl4.loose_close);
-    assert_eq!((server.fastl4.idle_timeout, config.limits.flows), (300, 65_536));
+    assert_eq!((server.fastl4.idle_timeout, config.limits.flows), (300, 1_000_000));
     let unknown = text.replace("\"pool\"", "\"colour\": 1, \"pool\"");
     assert!(serde_json::from_str::<labsim_forwarder::Config>(&unknown).is_err());
     let again = serde_json::to_string(&config).unwrap();

@@ -85,12 +85,18 @@ pub(crate) struct FastL4 {
     pub(crate) loose_close: bool,
     /// Seconds, 1 to 86 400.
     pub(crate) idle_timeout: u32,
+    pub(crate) reset_on_timeout: bool,
 }
 
 /// F5's defaults of fastL4, which are labsim's.
 impl Default for FastL4 {
     fn default() -> Self {
-        Self { loose_initiation: false, loose_close: false, idle_timeout: 300 }
+        Self {
+            loose_initiation: false,
+            loose_close: false,
+            idle_timeout: 300,
+            reset_on_timeout: true,
+        }
     }
 }
 

@@ -90,11 +90,13 @@ fn programs_are_taken_as_a_whole() {
 #[test]
 fn profiles_take_what_they_do_not_say_from_their_parents() {
     let chain = "ltm profile fastl4 a { defaults-from b loose-close enabled }\n\
-                 ltm profile fastl4 b { defaults-from fastL4 loose-close disabled idle-timeout 77 }\n\
+                 ltm profile fastl4 b { defaults-from fastL4 loose-close disabled idle-timeout 77 \
+                 reset-on-timeout disabled }\n\
                  ltm profile fastl4 fastL4 { loose-initialization enabled idle-timeout 9 }\n";
     let imported = imported(&format!("{chain}{}", with("    profiles {\n        a { }\n    }\n")));
     let fastl4 = balancer(&imported).virtual_servers[0].fastl4;
     assert!(fastl4.loose_close && fastl4.loose_initiation);
+    assert!(!fastl4.reset_on_timeout);
     assert_eq!(fastl4.idle_timeout.as_secs(), 77);
 }
 

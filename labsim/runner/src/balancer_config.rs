@@ -70,6 +70,7 @@ fn fastl4(profile: &FastL4) -> forwarder::FastL4 {
         loose_initiation: profile.loose_initiation,
         loose_close: profile.loose_close,
         idle_timeout: u32::try_from(profile.idle_timeout.as_secs()).unwrap_or(u32::MAX),
+        reset_on_timeout: profile.reset_on_timeout,
     }
 }
 

@@ -81,7 +81,7 @@ async fn exchange(
     };
     let mut options = Options::new(Secret::new(login.secret.expose()));
     options.deadline = limit;
-    let line = Line::new(stream, Rc::clone(gate));
+    let line = Line::new(stream, Rc::clone(gate), login.close);
     line.hold_acknowledgements(true);
     let mut connection =
         Connection::observed(line, options, |line: &mut Line, event| match event {

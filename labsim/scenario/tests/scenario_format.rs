@@ -38,6 +38,7 @@ fn defaults_are_those_of_the_formats_description() {
     assert!(!server.translate_address && server.translate_port);
     assert!(!server.fastl4.loose_initiation && !server.fastl4.loose_close);
     assert_eq!(server.fastl4.idle_timeout.as_secs(), 300);
+    assert!(server.fastl4.reset_on_timeout);
     assert_eq!(balancer.pools[0].encapsulation, Encapsulation::Ipip);
     let StepAction::TacacsLogin(login) = &lab.steps[0].action else { panic!() };
     assert_eq!(login.secret.expose(), "s");

@@ -176,6 +176,10 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
+        &[("pool: p}", "pool: p, fastl4: {idle_timeout: 9, reset_on_timeout: 9}}")],
+        &["case.yaml:5:94: expected `true` or `false`, found the number `9`"],
+    ),
+    (
         &[("pool: p}", "pool: p, fastl4: {idle_timeout: 0}}")],
         &["case.yaml:5:73: an idle timeout of 0 s; write 1 to 86400"],
     ),
@@ -386,6 +390,7 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (&[("user: u, ", "user: u, method: chop, ")], &["case.yaml:16:77: expected …"]),
+    (&[("user: u, ", "user: u, close: rst, ")], &["case.yaml:16:76: expected …"]),
     (&[("steps:", "stops:")], &["case.yaml:15:1: unknown key `stops`…"]),
     (
         &[(

@@ -18,6 +18,7 @@ impl Sum {
     }
 
     /// Adds `bytes`.
+    #[inline]
     #[must_use]
     pub fn with(mut self, bytes: &[u8]) -> Self {
         let mut rest = bytes;
@@ -50,8 +51,17 @@ impl Sum {
         self
     }
 
+    /// Adds words of four bytes each, after an even number of bytes.
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_words(self, words: [u32; 5]) -> Self {
+        let total = self.total + words.into_iter().map(u64::from).sum::<u64>();
+        Self { total: (total & 0xffff_ffff) + (total >> 32), ..self }
+    }
+
     /// The sum folded to 16 bits, not complemented: what a kernel leaves in the checksum field
     /// of a packet whose checksum the network card is to finish.
+    #[inline]
     #[must_use]
     pub fn folded(self) -> u16 {
         let mut total = self.total;
@@ -62,6 +72,7 @@ impl Sum {
     }
 
     /// The checksum: the folded sum's complement.
+    #[inline]
     #[must_use]
     pub fn finish(self) -> u16 {
         !self.folded()

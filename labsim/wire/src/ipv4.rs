@@ -1,7 +1,7 @@
 //! IPv4 headers (RFC 791), with options and fragments.
 
-use crate::bytes::{be16, put, v4};
-use crate::checksum::{self, AddressPair};
+use crate::bytes::{array, be16, be32, put, v4};
+use crate::checksum::{self, AddressPair, Sum};
 use crate::error::{enough, room};
 use crate::{EmitError, Layer, Malformed};
 use std::net::Ipv4Addr;
@@ -73,6 +73,7 @@ impl<'a> View<'a> {
     }
 
     /// The header's length in bytes, 20 to 60.
+    #[inline]
     #[must_use]
     pub fn header_length(&self) -> usize {
         usize::from(self.bytes[field::VERSION_IHL] & 0xf) * 4
@@ -85,6 +86,7 @@ impl<'a> View<'a> {
     }
 
     /// The packet's length in bytes as its header gives it, the header included.
+    #[inline]
     #[must_use]
     pub fn total_length(&self) -> usize {
         usize::from(be16(self.bytes, field::TOTAL_LENGTH))
@@ -109,12 +111,14 @@ impl<'a> View<'a> {
     }
 
     /// Where this fragment's payload belongs, in bytes.
+    #[inline]
     #[must_use]
     pub fn fragment_offset(&self) -> u16 {
         (be16(self.bytes, field::FLAGS_OFFSET) & OFFSET) * 8
     }
 
     /// Whether this is part of a packet, the first part or a later one.
+    #[inline]
     #[must_use]
     pub fn is_fragment(&self) -> bool {
         self.more_fragments() || self.fragment_offset() != 0
@@ -139,9 +143,12 @@ impl<'a> View<'a> {
     }
 
     /// Whether the header checksum is right.
+    #[inline]
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
-        checksum::of(&self.bytes[..self.header_length()]) == 0
+        let bytes: [u8; MIN_HEADER_LEN] = array(self.bytes, 0);
+        let words = [0, 4, 8, 12, 16].map(|at| be32(&bytes, at));
+        Sum::new().with_words(words).with(self.options()).finish() == 0
     }
 
     /// Who sent it.
@@ -163,18 +170,21 @@ impl<'a> View<'a> {
     }
 
     /// The options as they stand, up to 40 bytes.
+    #[inline]
     #[must_use]
     pub fn options(&self) -> &'a [u8] {
         &self.bytes[field::OPTIONS..self.header_length()]
     }
 
     /// What follows the header, up to the total length or to where the bytes end.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[self.header_length()..]
     }
 
     /// Whether less than the total length is there; only possible after [`Self::new_cut`].
+    #[inline]
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.bytes.len() < self.total_length()
@@ -211,6 +221,7 @@ impl<'a> ViewMut<'a> {
 
     /// Takes one off the TTL and keeps the checksum in step (RFC 1624). A checksum that was
     /// wrong stays wrong. Returns the new TTL; `None`, and no change, if the TTL was 0.
+    #[inline]
     pub fn decrement_ttl(&mut self) -> Option<u8> {
         let new = self.bytes[field::TTL].checked_sub(1)?;
         let before = be16(self.bytes, field::TTL);
@@ -305,6 +316,7 @@ impl<'a> Header<'a> {
     /// # Errors
     /// [`EmitError`]: too small a buffer, options that do not fit, a packet over 65535 bytes, an
     /// offset that is no multiple of 8.
+    #[inline(always)]
     pub fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
         let layer = Layer::Ipv4;
         let length = self.length();
@@ -327,18 +339,24 @@ impl<'a> Header<'a> {
         let flags = (self.fragment_offset / 8)
             | if self.dont_fragment { DONT_FRAGMENT } else { 0 }
             | if self.more_fragments { MORE_FRAGMENTS } else { 0 };
+        let [a, b] = total.to_be_bytes();
         // At most 60 bytes in words of four.
-        out[field::VERSION_IHL] = 0x40 | u8::try_from(length / 4).unwrap_or(0xf);
-        out[field::TOS] = self.tos;
-        put(out, field::TOTAL_LENGTH, &total.to_be_bytes());
-        put(out, field::ID, &self.id.to_be_bytes());
-        put(out, field::FLAGS_OFFSET, &flags.to_be_bytes());
-        out[field::TTL] = self.ttl;
-        out[field::PROTOCOL] = self.protocol;
-        put(out, field::SOURCE, &self.source.octets());
-        put(out, field::DESTINATION, &self.destination.octets());
+        let version = 0x40 | u8::try_from(length / 4).unwrap_or(0xf);
+        let mut words = [
+            u32::from_be_bytes([version, self.tos, a, b]),
+            u32::from(self.id) << 16 | u32::from(flags),
+            u32::from_be_bytes([self.ttl, self.protocol, 0, 0]),
+            self.source.to_bits(),
+            self.destination.to_bits(),
+        ];
+        // Summed before it is written: reading bytes back that were just written in other
+        // portions makes a processor wait.
+        let sum = Sum::new().with_words(words).with(self.options).finish();
+        words[2] |= u32::from(sum);
+        for (place, word) in out.chunks_exact_mut(4).zip(words) {
+            place.copy_from_slice(&word.to_be_bytes());
+        }
         put(out, field::OPTIONS, self.options);
-        fill_checksum(&mut out[..length]);
         Ok(())
     }
 }

@@ -47,16 +47,17 @@ impl Path {
     /// Moves what is in the ring, up to a turn's frames, and does what is due.
     pub(super) fn work(&mut self) {
         let mut now = self.now();
-        for count in 1..=TURN {
+        for count in 0..TURN {
+            if count % Engine::PREFETCH == 0 {
+                now = self.now();
+                self.engine.prefetch(self.ring.coming());
+            }
             let Self { ring, batch, engine, segment, counters, .. } = self;
             let moved = ring.receive(|received| {
                 forward(now, received, engine, batch, segment, counters);
             });
             if moved.is_none() {
                 break;
-            }
-            if count % 64 == 0 {
-                now = self.now();
             }
         }
         if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {

@@ -151,6 +151,26 @@ impl Ring {
         }
     }
 
+    /// The frames that [`Self::receive`] hands out next, as far as they are there and fit their
+    /// slots, as they came: for a look at their headers.
+    pub(crate) fn coming(&mut self) -> impl Iterator<Item = &[u8]> {
+        let slots = (0..SLOTS as usize).map(|ahead| (self.next + ahead) % SLOTS as usize);
+        slots.map_while(|slot| {
+            // SAFETY: the number is below SLOTS, so the slot lies inside the mapping.
+            let slot = unsafe { self.memory.add(slot * self.slot_bytes) };
+            // SAFETY: as in `receive`.
+            let status = unsafe { AtomicU32::from_ptr(slot.cast().as_ptr()) };
+            let flags = status.load(Ordering::Acquire);
+            if flags & libc::TP_STATUS_USER == 0 || flags & libc::TP_STATUS_COPY != 0 {
+                return None;
+            }
+            // SAFETY: the slot is this process's until `receive` gives it back; that, and another
+            // look, the result's borrow of the ring forbids. Each slot comes up once.
+            let Received { frame, .. } = unsafe { parts(slot, self.slot_bytes) }?;
+            Some(&*frame)
+        })
+    }
+
     /// A frame longer than its slot: the kernel keeps a whole copy in the socket's queue, in the
     /// ring's order (`PACKET_COPY_THRESH`).
     fn receive_large<R>(&mut self, take: &mut impl FnMut(Received<'_>) -> R) -> Option<R> {

@@ -7,7 +7,7 @@ use pool::check_pools;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-/// The most flows that may be asked for; 1.3 GB of table.
+/// The most flows that may be asked for; 1.5 GB of table.
 const MOST_FLOWS: u32 = 1 << 24;
 /// The most clients that may be remembered; 940 MB of table.
 const MOST_PERSISTENCE_ENTRIES: u32 = 1 << 24;

@@ -1,6 +1,7 @@
 //! What the forwarder says in its own name: through the same routes and neighbours as everything
 //! else, and no more often than is right.
 
+use super::transport::next_sequence;
 use super::{Engine, Limit};
 use crate::counters::AnswerCounters;
 use crate::neighbour::{AnswerKind, Resolution, Waiting};
@@ -9,10 +10,12 @@ use labsim_wire::ethernet::{self, ethertype};
 use labsim_wire::icmpv4::{self, Message};
 use labsim_wire::tcp::{self, Flags};
 use labsim_wire::{EmitError, checksum, ipv4, protocol};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// The TTL of the forwarder's own packets (RFC 1700's default).
 pub(super) const OWN_TTL: u8 = 64;
+/// Length of a reset: two headers.
+const RESET_LEN: usize = ipv4::MIN_HEADER_LEN + tcp::MIN_HEADER_LEN;
 
 impl AnswerCounters {
     pub(super) fn count(&mut self, kind: AnswerKind, sent: bool) {
@@ -110,37 +113,64 @@ impl Engine {
         if !take(&mut self.reset_limit, now, &mut self.answers) {
             return;
         }
-        let (sequence, acknowledgement, flags) = if flags.contains(Flags::ACK) {
-            (segment.acknowledgement(), 0, Flags::RST)
+        let numbers = if flags.contains(Flags::ACK) {
+            (segment.acknowledgement(), None)
         } else {
-            let controls = [Flags::SYN, Flags::FIN].map(|flag| usize::from(flags.contains(flag)));
-            let length = segment.payload().len() + controls[0] + controls[1];
-            let next = segment.sequence().wrapping_add(length as u32);
-            (0, next, Flags::RST.with(Flags::ACK))
+            (0, Some(next_sequence(segment)))
+        };
+        let from = SocketAddrV4::new(about.destination(), segment.destination_port());
+        let to = SocketAddrV4::new(about.source(), segment.source_port());
+        self.send_reset(now, from, to, numbers, tx);
+    }
+
+    /// Sends a reset whose receiver expects that sequence number, and acknowledges the other.
+    pub(super) fn send_reset(
+        &mut self,
+        now: Instant,
+        from: SocketAddrV4,
+        to: SocketAddrV4,
+        numbers: (u32, Option<u32>),
+        tx: &mut impl Transmit,
+    ) {
+        let packet = self.reset_packet(from, to, numbers);
+        let fill = |room: &mut [u8]| {
+            room.copy_from_slice(&packet);
+            Ok(())
+        };
+        self.answer(now, AnswerKind::Reset, *to.ip(), packet.len(), fill, tx);
+    }
+
+    /// That reset.
+    pub(super) fn reset_packet(
+        &mut self,
+        from: SocketAddrV4,
+        to: SocketAddrV4,
+        (sequence, acknowledged): (u32, Option<u32>),
+    ) -> [u8; RESET_LEN] {
+        let flags = match acknowledged {
+            Some(_) => Flags::RST.with(Flags::ACK),
+            None => Flags::RST,
         };
         let header = tcp::Header {
-            source_port: segment.destination_port(),
-            destination_port: segment.source_port(),
+            source_port: from.port(),
+            destination_port: to.port(),
             sequence,
-            acknowledgement,
+            acknowledgement: acknowledged.unwrap_or_default(),
             flags,
             window: 0,
             urgent: 0,
             options: &[],
         };
-        let (from, to) = (about.destination(), about.source());
-        let outer = self.own_header(from, to, protocol::TCP, tcp::MIN_HEADER_LEN);
-        let length = ipv4::MIN_HEADER_LEN + tcp::MIN_HEADER_LEN;
-        let fill = |packet: &mut [u8]| {
-            outer.emit(packet)?;
-            let segment = &mut packet[ipv4::MIN_HEADER_LEN..];
-            header.emit(segment)?;
-            if let Ok(mut view) = tcp::ViewMut::new(segment) {
-                view.fill_checksum(&checksum::AddressPair::V4(from, to));
-            }
-            Ok(())
-        };
-        self.answer(now, AnswerKind::Reset, to, length, fill, tx);
+        let outer = self.own_header(*from.ip(), *to.ip(), protocol::TCP, tcp::MIN_HEADER_LEN);
+        let mut packet = [0; RESET_LEN];
+        let (ip, segment) = packet.split_at_mut(ipv4::MIN_HEADER_LEN);
+        // Both have their room.
+        let _ = outer.emit(ip);
+        let _ = header.emit(segment);
+        if let Ok(mut view) = tcp::ViewMut::new(segment) {
+            view.fill_checksum(&checksum::AddressPair::V4(*from.ip(), *to.ip()));
+        }
+        packet
     }
 
     /// The IP header of a packet of the forwarder's own.

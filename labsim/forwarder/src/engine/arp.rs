@@ -101,7 +101,7 @@ impl Engine {
         while let Some((what, packet)) = waiting.pop(neighbour) {
             match what {
                 Waiting::Passing { purpose, frame } => {
-                    let rewrite = Rewrite::DONE;
+                    let rewrite = &Rewrite::DONE;
                     let outcome = send_on(encapsulator, members, mac, purpose, packet, rewrite, tx);
                     tallies[outcome as usize].add(frame);
                 }

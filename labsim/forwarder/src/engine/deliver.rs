@@ -23,6 +23,7 @@ pub(super) struct Passing<'a> {
 
 impl Engine {
     /// What a router owes the sender instead of passing the packet on that way, if anything.
+    #[inline]
     pub(super) fn refuse_undeliverable(
         &mut self,
         now: Instant,
@@ -52,6 +53,7 @@ impl Engine {
     }
 
     /// What becomes of a client's packet of this flow, to that port, on its way to the member.
+    #[inline]
     pub(super) fn ends_to_member(&self, id: FlowId, flow: Flow, port: u16) -> Ends {
         let ends = self.destination_of(flow.server, flow.member, port);
         match self.snat.of(id) {
@@ -61,6 +63,7 @@ impl Engine {
     }
 
     /// What the virtual server makes of the destination of a packet to that port.
+    #[inline]
     pub(super) fn destination_of(&self, server: u16, member: u16, port: u16) -> Ends {
         let server = &self.servers[usize::from(server)];
         let member = &self.members[usize::from(member)];
@@ -73,6 +76,7 @@ impl Engine {
     }
 
     /// Sends a client's packet to its flow's member, or has it wait for the next hop's address.
+    #[inline]
     pub(super) fn deliver(
         &mut self,
         now: Instant,
@@ -114,6 +118,7 @@ impl Engine {
     }
 
     /// Sends a packet on, or has it wait for the next hop's address.
+    #[inline]
     pub(super) fn pass(
         &mut self,
         now: Instant,
@@ -121,7 +126,7 @@ impl Engine {
         passing: &Passing<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let Passing { purpose, packet, rewrite, frame } = *passing;
+        let Passing { purpose, packet, ref rewrite, frame } = *passing;
         match self.neighbours.resolve(neighbour, now) {
             Resolution::Ready(mac) => {
                 let Self { encapsulator, members, .. } = self;
@@ -166,7 +171,7 @@ pub(super) fn send_on(
     next_hop: Mac,
     purpose: Purpose,
     packet: &[u8],
-    rewrite: Rewrite,
+    rewrite: &Rewrite,
     tx: &mut impl Transmit,
 ) -> Outcome {
     let path = match purpose {

@@ -140,7 +140,7 @@ impl Encapsulator {
         path: Path,
         next_hop: Mac,
         packet: &[u8],
-        rewrite: Rewrite,
+        rewrite: &Rewrite,
         tx: &mut impl Transmit,
     ) -> Outcome {
         if !self.fits(path, packet.len()) {
@@ -215,7 +215,7 @@ impl Encapsulator {
         path: Path,
         next_hop: Mac,
         packet: &[u8],
-        rewrite: Rewrite,
+        rewrite: &Rewrite,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let Ok(view) = ipv4::View::new(packet) else { return Outcome::Ipv4HeaderMalformed };

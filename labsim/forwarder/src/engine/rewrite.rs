@@ -158,7 +158,7 @@ impl Rewrite {
 
     /// Copies a whole packet and changes it.
     #[inline]
-    pub(super) fn copy(self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
+    pub(super) fn copy(&self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
         out.copy_from_slice(packet);
         let Ok(mut view) = ipv4::ViewMut::new(out) else { return Ok(()) };
         if self.decrement_ttl {
@@ -187,7 +187,7 @@ impl Rewrite {
     }
 
     /// The header of a packet that is cut into fragments.
-    pub(super) fn header<'a>(self, header: ipv4::Header<'a>) -> ipv4::Header<'a> {
+    pub(super) fn header<'a>(&self, header: ipv4::Header<'a>) -> ipv4::Header<'a> {
         ipv4::Header {
             ttl: header.ttl - u8::from(self.decrement_ttl),
             id: self.id.unwrap_or(header.id),
@@ -198,7 +198,7 @@ impl Rewrite {
     }
 
     /// Changes the first fragment's payload, whose packet had the given header.
-    pub(super) fn first_payload(self, header: &ipv4::Header<'_>, payload: &mut [u8]) {
+    pub(super) fn first_payload(&self, header: &ipv4::Header<'_>, payload: &mut [u8]) {
         let mut addresses = [0; ipv4::MIN_HEADER_LEN];
         addresses[SOURCE..DESTINATION].copy_from_slice(&header.source.octets());
         addresses[DESTINATION..].copy_from_slice(&header.destination.octets());

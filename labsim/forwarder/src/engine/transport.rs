@@ -3,7 +3,7 @@
 
 use super::{Engine, select};
 use crate::counters::FlowCounters;
-use crate::flow::{Expired, Fins, Flow, FlowId, Key, Side, State};
+use crate::flow::{Flow, FlowId, Key, Numbers, Seen, Side, State};
 use crate::neighbour::AnswerKind;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::checksum::ChecksumState;
@@ -34,6 +34,7 @@ pub(super) enum Transport<'a> {
 
 impl Packet<'_> {
     /// Source and destination.
+    #[inline]
     pub(super) fn ports(&self) -> (u16, u16) {
         match &self.transport {
             Transport::Tcp(segment) => (segment.source_port(), segment.destination_port()),
@@ -58,6 +59,15 @@ impl Packet<'_> {
     /// Whether a connection begins here.
     fn is_syn(&self) -> bool {
         self.flags().contains(Flags::SYN) && !self.flags().contains(Flags::ACK)
+    }
+
+    /// A TCP header's sender's next sequence number, and the receiver's if it acknowledges.
+    #[inline]
+    fn numbers(&self) -> Option<(u32, Option<u32>)> {
+        let Transport::Tcp(segment) = &self.transport else { return None };
+        let flags = segment.flags();
+        let acknowledged = flags.contains(Flags::ACK).then(|| segment.acknowledgement());
+        Some((next_sequence(segment), acknowledged))
     }
 
     /// Whether the forwarder may believe it enough to answer it.
@@ -106,17 +116,18 @@ impl Engine {
         let (from, to) = packet.ports();
         let key = Key::new(ip.source().into(), vip, from, to, ip.protocol());
         if !self.snat.is_empty()
+            && self.snat.address(ip.destination()).is_some()
             && let Some(id) = self.snat.find(&key)
         {
             match self.flows.overdue(id, now) {
-                Some(why) => self.forget(id, |counters| expired(counters, why)),
+                Some(why) => self.expire(now, id, why, tx),
                 None => return self.reply(now, id, packet, tx),
             }
         }
         if let Some(id) = self.flows.find(&key) {
             let flow = self.flows.get(id);
             if let Some(why) = self.flows.overdue(id, now) {
-                self.forget(id, |counters| expired(counters, why));
+                self.expire(now, id, why, tx);
             } else if flow.state == State::Closing && packet.is_syn() {
                 self.forget(id, |counters| &mut counters.replaced);
             } else {
@@ -138,6 +149,7 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn continue_flow(
         &mut self,
         now: Instant,
@@ -157,6 +169,7 @@ impl Engine {
 
     /// What a packet of `side` that went on says about its flow: fastL4's rules. Where both
     /// directions are seen, the flow ends with both sides' FINs even without loose close.
+    #[inline]
     pub(super) fn note(
         &mut self,
         now: Instant,
@@ -170,8 +183,13 @@ impl Engine {
             self.forget(id, |counters| &mut counters.closed_by_reset);
             return;
         }
+        if side == Side::Client
+            && let Some((next, acknowledged)) = packet.numbers()
+        {
+            self.flows.advance(id, next, acknowledged);
+        }
         let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
-        if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both() || loose_close) {
+        if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both_fins() || loose_close) {
             self.flows.set_state(id, State::Closing, now);
         } else if flow.state == State::Opening
             && side == Side::Client
@@ -227,13 +245,19 @@ impl Engine {
             Ok(stand) => stand,
             Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
         };
-        let fins = if flags.contains(Flags::FIN) {
-            Fins::default().with(Side::Client)
-        } else {
-            Fins::default()
+        let (client_next, acknowledged) = packet.numbers().unwrap_or_default();
+        let mut seen = Seen::default();
+        if flags.contains(Flags::FIN) {
+            seen = seen.with_fin(Side::Client);
+        }
+        if acknowledged.is_some() {
+            seen = seen.with_acknowledgement();
+        }
+        let numbers = Numbers { client_next, server_next: acknowledged.unwrap_or_default() };
+        let flow = Flow { server, member, state, seen };
+        let Some(id) = self.flows.insert(*key, flow, numbers, now) else {
+            return Outcome::FlowTableFull;
         };
-        let flow = Flow { server, member, state, fins };
-        let Some(id) = self.flows.insert(*key, flow, now) else { return Outcome::FlowTableFull };
         if let Some(stand) = stand {
             let from = self.member_end(server, member, packet);
             self.snat.bind(id, stand, from, packet.ip.protocol());
@@ -288,7 +312,11 @@ impl Engine {
         outcome
     }
 
-    fn forget(&mut self, id: FlowId, counter: impl FnOnce(&mut FlowCounters) -> &mut u64) {
+    pub(super) fn forget(
+        &mut self,
+        id: FlowId,
+        counter: impl FnOnce(&mut FlowCounters) -> &mut u64,
+    ) {
         let flow = self.flows.remove(id);
         *counter(&mut self.flow_counters) += 1;
         self.count_forgotten(id, flow);
@@ -301,17 +329,17 @@ impl Engine {
     }
 }
 
+/// What follows the segment's data and controls.
+pub(super) fn next_sequence(segment: &tcp::View<'_>) -> u32 {
+    let flags = segment.flags();
+    let controls = [Flags::SYN, Flags::FIN].map(|flag| u32::from(flags.contains(flag)));
+    let data = segment.payload().len() as u32;
+    segment.sequence().wrapping_add(data).wrapping_add(controls[0] + controls[1])
+}
+
 /// No sender begins and ends a connection in one segment.
 pub(super) fn flags_make_sense(segment: &tcp::View<'_>) -> bool {
     let flags = segment.flags();
     let ends = flags.contains(Flags::FIN) || flags.contains(Flags::RST);
     !(flags.contains(Flags::SYN) && ends)
-}
-
-pub(super) fn expired(counters: &mut FlowCounters, why: Expired) -> &mut u64 {
-    match why {
-        Expired::Handshake => &mut counters.handshake_timed_out,
-        Expired::Idle => &mut counters.timed_out,
-        Expired::Closed => &mut counters.closed_by_fin,
-    }
 }

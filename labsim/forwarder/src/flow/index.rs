@@ -30,6 +30,16 @@ impl Index {
         }
     }
 
+    /// Reads where the search for `hash` begins, and means nothing.
+    pub(crate) fn glance(&self, hash: u32) -> u64 {
+        self.cells[self.home(hash)]
+    }
+
+    /// The first number under `hash`, which may be another's.
+    pub(crate) fn likely(&self, hash: u32) -> Option<u32> {
+        self.find(hash, |_| true)
+    }
+
     /// Adds a number from 1, of which there are never more than the capacity.
     pub(crate) fn insert(&mut self, hash: u32, number: u32) {
         let mut at = self.home(hash);

@@ -1,11 +1,21 @@
 //! The flow table: bounded, without allocation after it is made.
 //!
-//! An index of 8-byte places points into a slab of 64-byte entries. Half-open flows stand in a queue in the order of their beginning; all others on a
-//! timer wheel. When the table is full, a new flow takes the oldest half-open one's place, and
-//! established flows are never pushed out.
+//! A flow takes 92 bytes: an entry of one cache line with all that its packets need, twice 8 bytes
+//! of index (which is at most half full), and 12 bytes of links that only its beginning and its end
+//! touch. Memory is touched as flows come. Keys have room for both address families.
+//!
+//! Half-open flows stand in a queue in the order of their beginning; all others on a timer wheel.
+//! When the table is full, a new flow takes the oldest half-open one's place, and established flows
+//! are never pushed out. So a flood of SYNs only shortens the time that handshakes have: a table of
+//! a million flows leaves them a second against a million SYNs a second. IPVS has no bound and
+//! drops half-open connections at random when memory runs short (`drop_entry`); katran's table
+//! forgets what was used least lately, and remembers no new flow above a rate of new ones; F5 reaps
+//! half-open flows first when memory passes a watermark.
 
 use super::wheel::Wheel;
-use super::{CLOSE_TIMEOUT, Fins, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Side, State};
+use super::{
+    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, State,
+};
 use crate::Instant;
 use std::time::Duration;
 
@@ -44,10 +54,16 @@ pub(crate) enum Expired {
 struct Entry {
     key: Key,
     last_seen: Instant,
+    numbers: Numbers,
     flow: Flow,
-    place: u16,
+}
+
+/// Where a flow stands in the queue or on the wheel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Link {
     next: u32,
     previous: u32,
+    place: u16,
 }
 
 #[derive(Debug)]
@@ -55,6 +71,7 @@ pub(crate) struct Table {
     hasher: Hasher,
     index: Index,
     entries: Vec<Entry>,
+    links: Vec<Link>,
     capacity: usize,
     /// First of the free entries, linked by `next`.
     free: u32,
@@ -63,8 +80,8 @@ pub(crate) struct Table {
     on_wheel: usize,
     queue_head: u32,
     queue_tail: u32,
-    /// Idle timeouts by virtual server.
-    idle: Vec<Duration>,
+    /// Idle timeouts by virtual server, in nanoseconds.
+    idle: Vec<u64>,
 }
 
 impl Table {
@@ -74,6 +91,7 @@ impl Table {
             hasher: Hasher::new(),
             index: Index::new(capacity),
             entries: Vec::with_capacity(capacity),
+            links: Vec::with_capacity(capacity),
             capacity,
             free: 0,
             open: 0,
@@ -81,7 +99,7 @@ impl Table {
             on_wheel: 0,
             queue_head: 0,
             queue_tail: 0,
-            idle,
+            idle: idle.into_iter().map(nanoseconds).collect(),
         }
     }
 
@@ -94,6 +112,21 @@ impl Table {
     pub(crate) fn find(&self, key: &Key) -> Option<FlowId> {
         let hash = self.hasher.hash(key);
         self.index.find(hash, |id| self.entry(id).key == *key).map(FlowId)
+    }
+
+    /// Reads where the search for `hash` begins, and means nothing.
+    pub(crate) fn glance(&self, hash: u32) -> u64 {
+        self.index.glance(hash)
+    }
+
+    /// The flow that the search for `hash` most likely ends at.
+    pub(crate) fn likely(&self, hash: u32) -> Option<FlowId> {
+        self.index.likely(hash).map(FlowId)
+    }
+
+    /// Reads something of the flow, and means nothing.
+    pub(crate) fn glance_at(&self, id: FlowId) -> u64 {
+        self.entry(id.0).last_seen.as_nanos()
     }
 
     /// The hasher of this table's keys.
@@ -125,11 +158,28 @@ impl Table {
         }
     }
 
-    /// A FIN came; returns which sides have sent one by now.
-    pub(crate) fn add_fin(&mut self, id: FlowId, side: Side) -> Fins {
+    /// What a packet of the client's says about where both directions stand: its own next sequence
+    /// number, and the server's if it acknowledges. What lies behind, as repeated packets' does,
+    /// changes nothing.
+    pub(crate) fn advance(&mut self, id: FlowId, next: u32, acknowledged: Option<u32>) {
+        let Entry { flow, numbers, .. } = self.entry_mut(id.0);
+        numbers.client_next = later(numbers.client_next, next);
+        let Some(next) = acknowledged else { return };
+        let known = flow.seen.acknowledged();
+        numbers.server_next = if known { later(numbers.server_next, next) } else { next };
+        flow.seen = flow.seen.with_acknowledgement();
+    }
+
+    /// Where the flow's connection stands.
+    pub(crate) fn numbers(&self, id: FlowId) -> Numbers {
+        self.entry(id.0).numbers
+    }
+
+    /// A FIN came; returns what was seen by now.
+    pub(crate) fn add_fin(&mut self, id: FlowId, side: Side) -> Seen {
         let flow = &mut self.entry_mut(id.0).flow;
-        flow.fins = flow.fins.with(side);
-        flow.fins
+        flow.seen = flow.seen.with_fin(side);
+        flow.seen
     }
 
     /// Changes the flow's state and its timeout with it.
@@ -153,18 +203,25 @@ impl Table {
     }
 
     /// Adds a flow that is not there yet; `None` if the table is full.
-    pub(crate) fn insert(&mut self, key: Key, flow: Flow, now: Instant) -> Option<FlowId> {
+    pub(crate) fn insert(
+        &mut self,
+        key: Key,
+        flow: Flow,
+        numbers: Numbers,
+        now: Instant,
+    ) -> Option<FlowId> {
         if self.is_full() {
             return None;
         }
-        let entry = Entry { key, last_seen: now, flow, place: 0, next: 0, previous: 0 };
+        let entry = Entry { key, last_seen: now, numbers, flow };
         let id = if self.free == 0 {
             // Room for all was reserved when the table was made.
             self.entries.push(entry);
+            self.links.push(Link::default());
             self.entries.len() as u32
         } else {
             let id = self.free;
-            self.free = self.entry(id).next;
+            self.free = self.link_of(id).next;
             *self.entry_mut(id) = entry;
             id
         };
@@ -184,49 +241,40 @@ impl Table {
         let Entry { key, flow, .. } = *self.entry(id.0);
         self.index.remove(self.hasher.hash(&key), id.0);
         let free = self.free;
-        self.entry_mut(id.0).next = free;
+        self.link_mut(id.0).next = free;
         self.free = id.0;
         self.open -= 1;
         flow
     }
 
-    /// Forgets up to `budget` flows whose time is over and tells each; returns whether all are
-    /// done.
-    pub(crate) fn expire(
+    /// A flow whose time is over and why, for the caller to remove; `None` if there is none left or
+    /// the budget of looks is used up.
+    pub(crate) fn next_overdue(
         &mut self,
         now: Instant,
-        budget: usize,
-        mut gone: impl FnMut(FlowId, Flow, Expired),
-    ) -> bool {
-        let mut left = budget;
-        while self.queue_head != 0 {
-            let id = FlowId(self.queue_head);
-            let Some(reason) = self.overdue(id, now) else { break };
-            if left == 0 {
-                return false;
+        budget: &mut usize,
+    ) -> Option<(FlowId, Expired)> {
+        while *budget > 0 {
+            let oldest = FlowId(self.queue_head);
+            if oldest.0 != 0
+                && let Some(why) = self.overdue(oldest, now)
+            {
+                *budget -= 1;
+                return Some((oldest, why));
             }
-            left -= 1;
-            gone(id, self.remove(id), reason);
-        }
-        while let Some(place) = self.wheel.advance(now) {
-            while self.wheel.head(place) != 0 {
-                if left == 0 {
-                    return false;
-                }
-                left -= 1;
-                let id = FlowId(self.wheel.head(place));
-                if let Some(reason) = self.overdue(id, now) {
-                    gone(id, self.remove(id), reason);
-                } else {
-                    self.unlink(id.0);
-                    self.link(id.0);
-                }
+            let place = self.wheel.advance(now)?;
+            *budget -= 1;
+            let id = FlowId(self.wheel.head(place));
+            if let Some(why) = self.overdue(id, now) {
+                return Some((id, why));
             }
+            self.unlink(id.0);
+            self.link(id.0);
         }
-        true
+        None
     }
 
-    /// When [`Self::expire`] next has something to do.
+    /// When [`Self::next_overdue`] next has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let queue = (self.queue_head != 0).then(|| self.deadline(self.entry(self.queue_head)));
         let wheel = if self.on_wheel == 0 { None } else { self.wheel.next() };
@@ -235,11 +283,11 @@ impl Table {
 
     fn deadline(&self, entry: &Entry) -> Instant {
         let timeout = match entry.flow.state {
-            State::Opening => HANDSHAKE_TIMEOUT,
+            State::Opening => nanoseconds(HANDSHAKE_TIMEOUT),
             State::Open => self.idle[usize::from(entry.flow.server)],
-            State::Closing => CLOSE_TIMEOUT,
+            State::Closing => nanoseconds(CLOSE_TIMEOUT),
         };
-        entry.last_seen.after(timeout)
+        Instant::from_nanos(entry.last_seen.as_nanos().saturating_add(timeout))
     }
 
     fn entry(&self, id: u32) -> &Entry {
@@ -250,41 +298,43 @@ impl Table {
         &mut self.entries[id as usize - 1]
     }
 
+    fn link_of(&self, id: u32) -> Link {
+        self.links[id as usize - 1]
+    }
+
+    fn link_mut(&mut self, id: u32) -> &mut Link {
+        &mut self.links[id as usize - 1]
+    }
+
     fn link(&mut self, id: u32) {
         if self.entry(id).flow.state == State::Opening {
             let tail = self.queue_tail;
-            let entry = self.entry_mut(id);
-            entry.place = IN_QUEUE;
-            entry.next = 0;
-            entry.previous = tail;
+            *self.link_mut(id) = Link { next: 0, previous: tail, place: IN_QUEUE };
             if tail == 0 {
                 self.queue_head = id;
             } else {
-                self.entry_mut(tail).next = id;
+                self.link_mut(tail).next = id;
             }
             self.queue_tail = id;
             return;
         }
         let place = self.wheel.place(self.deadline(self.entry(id)));
         let head = self.wheel.head(place);
-        let entry = self.entry_mut(id);
-        entry.place = place;
-        entry.next = head;
-        entry.previous = 0;
+        *self.link_mut(id) = Link { next: head, previous: 0, place };
         if head != 0 {
-            self.entry_mut(head).previous = id;
+            self.link_mut(head).previous = id;
         }
         self.wheel.set_head(place, id);
         self.on_wheel += 1;
     }
 
     fn unlink(&mut self, id: u32) {
-        let Entry { place, next, previous, .. } = *self.entry(id);
+        let Link { place, next, previous } = self.link_of(id);
         if previous != 0 {
-            self.entry_mut(previous).next = next;
+            self.link_mut(previous).next = next;
         }
         if next != 0 {
-            self.entry_mut(next).previous = previous;
+            self.link_mut(next).previous = previous;
         }
         if place == IN_QUEUE {
             if previous == 0 {
@@ -300,6 +350,15 @@ impl Table {
             self.on_wheel -= 1;
         }
     }
+}
+
+/// Of two sequence numbers the later one (RFC 9293 3.4).
+const fn later(one: u32, other: u32) -> u32 {
+    if (other.wrapping_sub(one) as i32) > 0 { other } else { one }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn reason(state: State) -> Expired {

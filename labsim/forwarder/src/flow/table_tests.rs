@@ -2,7 +2,7 @@
 
 use super::{Entry, Expired, Table};
 use crate::Instant;
-use crate::flow::{Fins, Flow, Key, State};
+use crate::flow::{Flow, FlowId, Key, Numbers, Seen, State};
 use proptest::prelude::{Strategy, any, prop, proptest};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn key(number: u32) -> Key {
 }
 
 fn flow(state: State) -> Flow {
-    Flow { server: 0, member: 0, state, fins: Fins::default() }
+    Flow { server: 0, member: 0, state, seen: Seen::default() }
 }
 
 fn at(seconds: u64) -> Instant {
@@ -26,9 +26,16 @@ fn table(capacity: usize) -> Table {
     Table::new(capacity, vec![Duration::from_secs(300)])
 }
 
+fn insert(table: &mut Table, key: Key, flow: Flow, now: Instant) -> Option<FlowId> {
+    table.insert(key, flow, Numbers::default(), now)
+}
+
 fn expire(table: &mut Table, now: Instant) -> Vec<Expired> {
     let mut gone = Vec::new();
-    assert!(table.expire(now, usize::MAX, |_, _, reason| gone.push(reason)));
+    while let Some((id, why)) = table.next_overdue(now, &mut usize::MAX.clone()) {
+        table.remove(id);
+        gone.push(why);
+    }
     gone
 }
 
@@ -45,7 +52,7 @@ fn each_state_has_its_own_timeout() {
         (State::Closing, 5, Expired::Closed),
     ] {
         let mut table = table(4);
-        assert!(table.insert(key(1), flow(state), at(1000)).is_some());
+        assert!(insert(&mut table, key(1), flow(state), at(1000)).is_some());
         let id = table.find(&key(1)).unwrap();
         let before = Instant::from_nanos(at(1000 + seconds).as_nanos() - 1);
         assert_eq!(table.overdue(id, before), None);
@@ -61,7 +68,7 @@ fn each_state_has_its_own_timeout() {
 #[test]
 fn a_packet_puts_the_idle_timeout_off() {
     let mut table = table(4);
-    assert!(table.insert(key(1), flow(State::Open), at(0)).is_some());
+    assert!(insert(&mut table, key(1), flow(State::Open), at(0)).is_some());
     let id = table.find(&key(1)).unwrap();
     for second in (100..5000).step_by(100) {
         table.touch(id, at(second));
@@ -74,7 +81,7 @@ fn a_packet_puts_the_idle_timeout_off() {
 #[test]
 fn a_repeated_syn_does_not_keep_a_half_open_flow_alive() {
     let mut table = table(4);
-    assert!(table.insert(key(1), flow(State::Opening), at(0)).is_some());
+    assert!(insert(&mut table, key(1), flow(State::Opening), at(0)).is_some());
     let id = table.find(&key(1)).unwrap();
     table.touch(id, at(4));
     assert_eq!(expire(&mut table, at(5)), [Expired::Handshake]);
@@ -83,17 +90,17 @@ fn a_repeated_syn_does_not_keep_a_half_open_flow_alive() {
 #[test]
 fn a_full_table_gives_up_half_open_flows_and_never_established_ones() {
     let mut table = table(3);
-    assert!(table.insert(key(1), flow(State::Opening), at(0)).is_some());
-    assert!(table.insert(key(2), flow(State::Open), at(0)).is_some());
-    assert!(table.insert(key(3), flow(State::Opening), at(1)).is_some());
-    assert!(table.insert(key(4), flow(State::Open), at(1)).is_none());
+    assert!(insert(&mut table, key(1), flow(State::Opening), at(0)).is_some());
+    assert!(insert(&mut table, key(2), flow(State::Open), at(0)).is_some());
+    assert!(insert(&mut table, key(3), flow(State::Opening), at(1)).is_some());
+    assert!(insert(&mut table, key(4), flow(State::Open), at(1)).is_none());
     assert!(table.evict().is_some());
     assert_eq!(table.find(&key(1)), None);
-    assert!(table.insert(key(4), flow(State::Open), at(1)).is_some());
+    assert!(insert(&mut table, key(4), flow(State::Open), at(1)).is_some());
     assert!(table.evict().is_some());
-    assert!(table.insert(key(5), flow(State::Open), at(1)).is_some());
+    assert!(insert(&mut table, key(5), flow(State::Open), at(1)).is_some());
     assert!(table.evict().is_none());
-    assert!(table.insert(key(6), flow(State::Open), at(1)).is_none());
+    assert!(insert(&mut table, key(6), flow(State::Open), at(1)).is_none());
     assert_eq!(expire(&mut table, at(400)), [Expired::Idle; 3]);
 }
 
@@ -101,16 +108,18 @@ fn a_full_table_gives_up_half_open_flows_and_never_established_ones() {
 fn a_budget_is_kept_and_the_rest_comes_next_time() {
     let mut table = table(100);
     for number in 0..100 {
-        assert!(table.insert(key(number), flow(State::Open), at(0)).is_some());
+        assert!(insert(&mut table, key(number), flow(State::Open), at(0)).is_some());
     }
-    let mut gone = 0;
-    let mut calls = 0;
-    while !table.expire(at(1000), 30, |_, _, _| gone += 1) {
-        calls += 1;
-        assert_eq!(gone, calls * 30);
+    let mut turns = Vec::new();
+    while table.len() > 0 {
         assert!(table.next_deadline().unwrap() <= at(1000));
+        let (before, mut budget) = (table.len(), 30);
+        while let Some((id, _)) = table.next_overdue(at(1000), &mut budget) {
+            table.remove(id);
+        }
+        turns.push(before - table.len());
     }
-    assert_eq!((calls, gone, table.len()), (3, 100, 0));
+    assert_eq!(turns, [30, 30, 30, 10]);
 }
 
 /// One thing that is done to the table: which flow, what, and how much later.
@@ -131,7 +140,7 @@ proptest! {
             match (found, action % 4) {
                 (None, kind) => {
                     let state = if kind == 0 { State::Opening } else { State::Open };
-                    let added = table.insert(key(number), flow(state), at(now)).is_some();
+                    let added = insert(&mut table, key(number), flow(state), at(now)).is_some();
                     assert_eq!(added, model.len() < 24);
                     if added {
                         model.insert(number, (state, now));

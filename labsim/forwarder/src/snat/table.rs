@@ -5,7 +5,6 @@ use crate::SnatPorts;
 use crate::counters::SnatCounters;
 use crate::flow::{FlowId, Hasher, Index, Key};
 use labsim_wire::protocol;
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// An address that stands in for clients.
@@ -35,8 +34,9 @@ pub(crate) struct Stand {
     pub(crate) as_whom: SocketAddrV4,
 }
 
-/// What a flow holds.
+/// What a flow holds, on a cache line of its own.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(crate) struct Binding {
     /// What the member's packets are recognised by.
     reply: Key,
@@ -55,7 +55,8 @@ impl Binding {
 pub(crate) struct Table {
     range: SnatPorts,
     holders: Vec<Holder>,
-    by_ip: HashMap<Ipv4Addr, u16>,
+    /// The holders' numbers, ordered by address.
+    by_ip: Vec<(Ipv4Addr, u16)>,
     /// By flow number less one; as long as the highest number that ever held one.
     bindings: Vec<Binding>,
     /// By the hash of the reply's key.
@@ -75,9 +76,11 @@ impl Table {
     ) -> Self {
         let flows = if addresses.is_empty() { 0 } else { flows };
         let by_ip = addresses.iter().zip(0..).map(|(address, number)| (address.ip, number));
+        let mut by_ip: Vec<(Ipv4Addr, u16)> = by_ip.collect();
+        by_ip.sort_unstable();
         Self {
             range,
-            by_ip: by_ip.collect(),
+            by_ip,
             holders: addresses
                 .into_iter()
                 .map(|address| Holder { address, tcp: Ports::new(range), udp: Ports::new(range) })
@@ -99,8 +102,8 @@ impl Table {
     }
 
     pub(crate) fn address(&self, ip: Ipv4Addr) -> Option<&Address> {
-        let number = self.by_ip.get(&ip)?;
-        Some(&self.holders[usize::from(*number)].address)
+        let place = self.by_ip.binary_search_by_key(&ip, |(ip, _)| *ip).ok()?;
+        Some(&self.holders[usize::from(self.by_ip[place].1)].address)
     }
 
     /// The ports that are ours on every address.
@@ -189,6 +192,21 @@ impl Table {
             self.bindings[number as usize - 1].reply == *reply
         });
         number.map(FlowId::of)
+    }
+
+    /// Reads where the search for a reply of `hash` begins, and means nothing.
+    pub(crate) fn glance(&self, hash: u32) -> u64 {
+        self.index.glance(hash)
+    }
+
+    /// The flow that the search for a reply of `hash` most likely ends at.
+    pub(crate) fn likely(&self, hash: u32) -> Option<FlowId> {
+        self.index.likely(hash).map(FlowId::of)
+    }
+
+    /// Reads something of what the flow holds, and means nothing.
+    pub(crate) fn glance_at(&self, flow: FlowId) -> u64 {
+        self.of(flow).map_or(0, |binding| u64::from(binding.stand.address))
     }
 
     fn holds(&self, reply: &Key) -> bool {

@@ -43,7 +43,12 @@ pub fn config() -> Config {
         translate_address: false,
         translate_port: true,
         source_address_translation: SourceTranslation::None,
-        fastl4: FastL4 { loose_initiation: true, loose_close: true, idle_timeout: 300 },
+        fastl4: FastL4 {
+            loose_initiation: true,
+            loose_close: true,
+            idle_timeout: 300,
+            reset_on_timeout: false,
+        },
         persistence: Persistence::None,
     };
     Config {

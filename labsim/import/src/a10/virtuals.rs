@@ -160,7 +160,12 @@ impl<'r> Reader<'r, '_> {
             translate_address: true,
             translate_port: true,
             snat: Snat::None,
-            fastl4: FastL4 { idle_timeout: IDLE_TIMEOUT, ..FastL4::default() },
+            // ACOS ends idle sessions in silence (`reset-fwd` and `reset-rev` are off).
+            fastl4: FastL4 {
+                idle_timeout: IDLE_TIMEOUT,
+                reset_on_timeout: false,
+                ..FastL4::default()
+            },
             persistence: None,
         };
         let (mut encapsulation, mut group, mut snat) = (Encapsulation::None, None, None);

@@ -100,12 +100,13 @@ impl Stanzas<'_> {
     }
 
     fn fastl4(&mut self, name: &str, options: FastL4) {
-        let FastL4 { loose_initiation, loose_close, idle_timeout } = options;
+        let FastL4 { loose_initiation, loose_close, idle_timeout, reset_on_timeout } = options;
         self.block(0, &format!("ltm profile fastl4 {}", quoted(name)), |out| {
             out.line(1, "defaults-from fastL4");
             out.line(1, &format!("idle-timeout {}", idle_timeout.as_secs()));
             out.line(1, &format!("loose-close {}", switch(loose_close)));
             out.line(1, &format!("loose-initialization {}", switch(loose_initiation)));
+            out.line(1, &format!("reset-on-timeout {}", switch(reset_on_timeout)));
         });
     }
 
@@ -233,8 +234,9 @@ fn fields(GreOptions { key, checksum }: GreOptions) -> Option<String> {
 
 /// The name of a virtual server's own fastL4 profile; `None` if the defaults do.
 fn profile(server: &VirtualServer) -> Option<String> {
-    let FastL4 { loose_initiation, loose_close, idle_timeout } = server.fastl4;
-    let is_usual = !loose_initiation && !loose_close && idle_timeout.as_secs() == 300;
+    let FastL4 { loose_initiation, loose_close, idle_timeout, reset_on_timeout } = server.fastl4;
+    let is_usual =
+        !loose_initiation && !loose_close && idle_timeout.as_secs() == 300 && reset_on_timeout;
     (!is_usual).then(|| beside("fastl4", server))
 }
 

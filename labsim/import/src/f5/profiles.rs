@@ -20,6 +20,7 @@ struct Own {
     loose_initiation: Option<bool>,
     loose_close: Option<bool>,
     idle_timeout: Option<u32>,
+    reset_on_timeout: Option<bool>,
     parent: Option<Word>,
 }
 
@@ -69,6 +70,7 @@ impl Profiles {
             found.loose_initiation = found.loose_initiation.or(own.loose_initiation);
             found.loose_close = found.loose_close.or(own.loose_close);
             found.idle_timeout = found.idle_timeout.or(own.idle_timeout);
+            found.reset_on_timeout = found.reset_on_timeout.or(own.reset_on_timeout);
             let Some(parent) = &own.parent else { break };
             path = full(&parent.text);
             if seen.contains(&path) {
@@ -101,6 +103,7 @@ impl Profiles {
             loose_initiation: found.loose_initiation.unwrap_or(usual.loose_initiation),
             loose_close: found.loose_close.unwrap_or(usual.loose_close),
             idle_timeout: found.idle_timeout.unwrap_or(usual.idle_timeout),
+            reset_on_timeout: found.reset_on_timeout.unwrap_or(usual.reset_on_timeout),
         }
     }
 }
@@ -113,6 +116,7 @@ fn own(object: &Object, report: &mut Report<'_>) -> Own {
                 own.loose_initiation = read::switch(&property, report);
             }
             "loose-close" => own.loose_close = read::switch(&property, report),
+            "reset-on-timeout" => own.reset_on_timeout = read::switch(&property, report),
             "idle-timeout" => {
                 own.idle_timeout = read::word(&property, report)
                     .and_then(|word| timeout(word, &object.what, report));

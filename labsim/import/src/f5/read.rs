@@ -142,7 +142,6 @@ fn why(name: &str) -> &'static str {
         | "pva-dynamic-server-packets"
         | "pva-flow-aging"
         | "pva-flow-evict" => "the lab has no acceleration hardware; packets take the same way",
-        "reset-on-timeout" => "labsim sends no RST when a flow times out",
         _ => "labsim has nothing like it",
     }
 }

@@ -157,6 +157,9 @@ fn virtual_server(
     if one.fastl4.idle_timeout != usual.idle_timeout {
         fastl4.push(format!("idle_timeout: {}", one.fastl4.idle_timeout));
     }
+    if !one.fastl4.reset_on_timeout {
+        fastl4.push("reset_on_timeout: false".to_owned());
+    }
     if !fastl4.is_empty() {
         out.line(4, format_args!("fastl4: {{{}}}", fastl4.join(", ")));
     }

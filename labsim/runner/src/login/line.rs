@@ -1,6 +1,7 @@
-//! A login's connection: resets when it is dropped, and can be held before the client's second
-//! packet.
+//! A login's connection: resets when it is dropped, unless it is to end in order, and can be held
+//! before the client's second packet.
 
+use labsim_scenario::model::LoginClose;
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
@@ -69,11 +70,12 @@ impl Gate {
 pub(super) struct Line {
     stream: TcpStream,
     gate: Rc<Gate>,
+    close: LoginClose,
 }
 
 impl Line {
-    pub(super) fn new(stream: TcpStream, gate: Rc<Gate>) -> Self {
-        Self { stream, gate }
+    pub(super) fn new(stream: TcpStream, gate: Rc<Gate>, close: LoginClose) -> Self {
+        Self { stream, gate, close }
     }
 
     /// Whether acknowledgements wait for data to ride on. Only the frames' number depends on it,
@@ -92,8 +94,10 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // Closing now sends RST, as the document's client does.
-        let _ = self.stream.set_zero_linger();
+        if self.close == LoginClose::Reset {
+            // Closing now sends RST, as the document's client does.
+            let _ = self.stream.set_zero_linger();
+        }
     }
 }
 

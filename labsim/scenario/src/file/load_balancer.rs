@@ -132,6 +132,10 @@ pub(crate) struct FastL4Fields {
     /// Seconds without a packet after which a flow is forgotten; 300 by default.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) idle_timeout: Option<Located<u64>>,
+    /// Whether client and member are sent a RST when the idle timeout ends a TCP flow; `true` unless
+    /// it is said, as on F5.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) reset_on_timeout: Option<bool>,
 }
 
 /// The servers behind a virtual server.

@@ -62,6 +62,21 @@ pub(crate) struct TacacsLoginFields {
     /// Whether it stops when the server has asked for the password, until a `resume` step.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) pause: Option<Located<bool>>,
+    /// How the client ends its connection once the server has closed: `reset` (with RST, the
+    /// default) or `fin`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) close: LoginCloseWord,
+}
+
+/// How a client ends its connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LoginCloseWord {
+    /// At once, with RST.
+    #[default]
+    Reset,
+    /// In order, with FIN.
+    Fin,
 }
 
 /// A login's method.

@@ -85,6 +85,8 @@ pub struct FastL4 {
     pub loose_close: bool,
     /// After this long without a packet a flow is forgotten; 300 s by default.
     pub idle_timeout: Duration,
+    /// Client and member are sent a RST when the idle timeout ends a TCP flow. F5's default is on.
+    pub reset_on_timeout: bool,
 }
 
 /// The servers behind a virtual server.

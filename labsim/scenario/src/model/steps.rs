@@ -74,6 +74,17 @@ pub struct TacacsLogin {
     /// Whether it stops when the server has asked for the password, until a step resumes it.
     /// ASCII logins from one client, once, only.
     pub pause: bool,
+    /// How the client ends its connection.
+    pub close: LoginClose,
+}
+
+/// How a client ends its connection once the server has closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginClose {
+    /// At once, with RST.
+    Reset,
+    /// In order, with FIN.
+    Fin,
 }
 
 /// A RADIUS request and how it is repeated.

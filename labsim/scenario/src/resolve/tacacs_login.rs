@@ -3,8 +3,8 @@
 use super::Report;
 use super::steps::{Asker, Known, ServerKind, number, seconds};
 use super::tacacs_servers::CREDENTIAL;
-use crate::file::{LoginMethodWord, TacacsLoginFields};
-use crate::model::{LoginMethod, NodeName, Secret, Step, StepAction, TacacsLogin};
+use crate::file::{LoginCloseWord, LoginMethodWord, TacacsLoginFields};
+use crate::model::{LoginClose, LoginMethod, NodeName, Secret, Step, StepAction, TacacsLogin};
 use crate::text::{listed, quoted};
 use labsim_yaml::Located;
 
@@ -65,6 +65,10 @@ pub(super) fn tacacs_login(
         password: Secret::new(fields.password.value.clone()),
         timeout: seconds(fields.timeout, TIMEOUT, report),
         pause: pause.is_some(),
+        close: match fields.close {
+            LoginCloseWord::Reset => LoginClose::Reset,
+            LoginCloseWord::Fin => LoginClose::Fin,
+        },
     }))
 }
 

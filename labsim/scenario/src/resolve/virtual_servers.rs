@@ -71,6 +71,7 @@ fn fastl4(fields: Option<&FastL4Fields>, report: &mut Report<'_>) -> FastL4 {
         loose_initiation: fields.is_some_and(|fields| fields.loose_initiation),
         loose_close: fields.is_some_and(|fields| fields.loose_close),
         idle_timeout: Duration::from_secs(timeout.map_or(IDLE_TIMEOUT, |one| one.value)),
+        reset_on_timeout: fields.and_then(|fields| fields.reset_on_timeout).unwrap_or(true),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use labsim_scenario::model::{
     Attachment, CapturePoint, Check, Direction, Encapsulation, Expectation, FastL4, FrameMatch,
-    Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoadBalancingMode, LoginMethod,
-    Member, Node, NodeName, OuterSource, Place, PointNode, Pool, RadiusQuestion, RadiusRequest,
-    Scenario, ScenarioName, Secret, SourceTranslation, Step, StepAction, StepName, TacacsLogin,
-    TcpFlags, Topology, VirtualServer,
+    Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoadBalancingMode, LoginClose,
+    LoginMethod, Member, Node, NodeName, OuterSource, Place, PointNode, Pool, RadiusQuestion,
+    RadiusRequest, Scenario, ScenarioName, Secret, SourceTranslation, Step, StepAction, StepName,
+    TacacsLogin, TcpFlags, Topology, VirtualServer,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,6 +65,7 @@ pub(crate) fn login(name: &str, user: &str) -> Step {
             password: Secret::new("p".to_owned()),
             timeout: Duration::from_secs(5),
             pause: false,
+            close: LoginClose::Reset,
         }),
     }
 }
@@ -75,6 +76,7 @@ pub(crate) fn balanced(mut scenario: Scenario, member_port: u16) -> Scenario {
         loose_initiation: false,
         loose_close: false,
         idle_timeout: Duration::from_secs(300),
+        reset_on_timeout: true,
     };
     let server = VirtualServer {
         name: "vs".to_owned(),

@@ -1,0 +1,73 @@
+//! What is read ahead changes nothing: the same outcomes, frames and counters with it and without,
+//! also for frames of one batch that make, change and end each other's flows.
+
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use labsim_forwarder::{Config, Engine, Profile, SourceTranslation};
+use proptest::prelude::*;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use support::*;
+
+fn translating() -> Config {
+    let mut config = config();
+    config.pools.get_mut("pool").unwrap().profile = Profile::None;
+    for server in config.virtual_servers.values_mut() {
+        server.translate_address = true;
+        server.source_address_translation = SourceTranslation::Automap;
+    }
+    config
+}
+
+/// A client's packet, a member's answer, another protocol's, or one that is cut off.
+fn frames() -> impl Strategy<Value = Vec<u8>> {
+    let flags = prop::sample::select(vec![SYN, ACK, ACK, FIN, RST]);
+    (0..6u8, 1..12u16, flags).prop_map(|(kind, port, flags)| match kind {
+        0 => udp(port, 49, b"x"),
+        1 => Tcp {
+            source: Ipv4Addr::new(10, 1, 1, 51),
+            destination: OUR_IP,
+            source_port: 49,
+            destination_port: 61_000 + port,
+            ..tcp(flags)
+        }
+        .frame(),
+        2 => {
+            let mut frame = tcp(flags).frame();
+            frame.truncate(usize::from(port) * 5);
+            frame
+        }
+        _ => Tcp { source_port: port, ..tcp(flags) }.frame(),
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_batch_that_is_read_ahead_comes_out_as_its_frames_do_one_by_one(
+        batches in prop::collection::vec(
+            (prop::collection::vec(frames(), 0..2 * Engine::PREFETCH), 0..400u64),
+            1..6,
+        ),
+        translated in any::<bool>(),
+    ) {
+        let config = if translated { translating() } else { config() };
+        let (mut ahead, mut single) = (Bench::new(&config), Bench::new(&config));
+        for (batch, seconds) in batches {
+            for part in batch.chunks(Engine::PREFETCH) {
+                ahead.engine.prefetch(part.iter().map(Vec::as_slice));
+                for frame in part {
+                    assert_eq!(ahead.feed(frame), single.feed(frame));
+                }
+            }
+            for bench in [&mut ahead, &mut single] {
+                bench.pass(Duration::from_secs(seconds));
+                bench.feed(&arp_reply());
+            }
+            assert_eq!(ahead.take(), single.take());
+        }
+        assert_eq!(ahead.counters(), single.counters());
+    }
+}
