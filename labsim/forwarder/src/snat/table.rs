@@ -23,6 +23,8 @@ pub(crate) struct Address {
 #[derive(Debug)]
 struct Holder {
     address: Address,
+    /// Ports that flows hold.
+    held: u32,
     tcp: Ports,
     udp: Ports,
 }
@@ -65,37 +67,63 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// For up to `flows` flows that stand in as one of `addresses`, each there once. Without
-    /// addresses it takes no memory.
-    pub(crate) fn new(
-        range: SnatPorts,
-        addresses: Vec<Address>,
-        flows: usize,
-        hasher: Hasher,
-    ) -> Self {
-        let flows = if addresses.is_empty() { 0 } else { flows };
-        let by_ip = addresses.iter().zip(0..).map(|(address, number)| (address.ip, number));
+    /// Without addresses. It takes no memory until it has some.
+    pub(crate) fn new(range: SnatPorts, hasher: Hasher) -> Self {
         Self {
             range,
-            by_ip: by_ip.collect(),
-            holders: addresses
-                .into_iter()
-                .map(|address| Holder { address, tcp: Ports::new(range), udp: Ports::new(range) })
-                .collect(),
-            bindings: Vec::with_capacity(flows),
-            index: Index::new(flows),
+            by_ip: HashMap::new(),
+            holders: Vec::new(),
+            bindings: Vec::new(),
+            index: Index::new(0),
             hasher,
             counters: SnatCounters::default(),
         }
     }
 
-    /// Whether there is no address at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.holders.is_empty()
+    /// Up to `flows` flows, the same number every time, stand in as one of `addresses` from here
+    /// on. Others keep those that flows hold ports of, until the next call that finds them free.
+    pub(crate) fn set_addresses(&mut self, addresses: Vec<Address>, flows: usize) {
+        if self.holders.is_empty() && !addresses.is_empty() {
+            self.bindings = Vec::with_capacity(flows);
+            self.index = Index::new(flows);
+        }
+        let Self { holders, by_ip, range, .. } = self;
+        by_ip.retain(|ip, number| {
+            let wanted = addresses.iter().any(|address| address.ip == *ip);
+            wanted || holders[usize::from(*number)].held > 0
+        });
+        for address in addresses {
+            if let Some(number) = by_ip.get(&address.ip) {
+                holders[usize::from(*number)].address = address;
+                continue;
+            }
+            let ip = address.ip;
+            let ports = || Ports::new(*range);
+            let holder = Holder { address, held: 0, tcp: ports(), udp: ports() };
+            let given_up =
+                holders.iter().position(|holder| !by_ip.contains_key(&holder.address.ip));
+            let number = given_up.unwrap_or(holders.len());
+            match holders.get_mut(number) {
+                Some(place) => *place = holder,
+                None => holders.push(holder),
+            }
+            by_ip.insert(ip, number as u16);
+        }
     }
 
+    /// The number of an address.
+    pub(crate) fn number(&self, ip: Ipv4Addr) -> Option<u16> {
+        self.by_ip.get(&ip).copied()
+    }
+
+    /// Whether there is no address at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_ip.is_empty()
+    }
+
+    /// In no order.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.holders.iter().map(|holder| &holder.address)
+        self.by_ip.values().map(|number| &self.holders[usize::from(*number)].address)
     }
 
     pub(crate) fn address(&self, ip: Ipv4Addr) -> Option<&Address> {
@@ -162,6 +190,7 @@ impl Table {
         }
         self.bindings[place] = binding;
         self.index.insert(self.hasher.hash(&reply), flow.number());
+        self.holders[usize::from(stand.address)].held += 1;
         self.counters.ports += 1;
     }
 
@@ -173,8 +202,9 @@ impl Table {
         }
         let Binding { reply, stand, .. } = *binding;
         self.index.remove(self.hasher.hash(&reply), flow.number());
-        let ports = self.holders[usize::from(stand.address)].ports(reply.protocol());
-        ports.give_back(stand.as_whom.port());
+        let holder = &mut self.holders[usize::from(stand.address)];
+        holder.held -= 1;
+        holder.ports(reply.protocol()).give_back(stand.as_whom.port());
         self.counters.ports -= 1;
     }
 
