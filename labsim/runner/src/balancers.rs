@@ -64,7 +64,7 @@ impl<'a> Balancers<'a> {
         }
         let mut all = BTreeMap::new();
         for process in self.running() {
-            all.insert(process.node().clone(), process.answer().await?);
+            all.insert(process.node().clone(), Counted(process.answer().await?));
         }
         Ok(all)
     }
@@ -78,7 +78,7 @@ impl<'a> Balancers<'a> {
         let process = self.all.get_mut(node).and_then(|balancer| balancer.process.as_mut());
         let process = process.ok_or_else(|| not_running(node))?;
         process.ask().await?;
-        Ok(process.answer().await?.by_name().get(counter).copied())
+        Ok(Counted(process.answer().await?).by_name().get(counter).copied())
     }
 
     /// Kills a forwarder by SIGKILL; it is gone when this returns.
