@@ -65,6 +65,7 @@ pub(crate) fn login(name: &str, user: &str) -> Step {
             password: Secret::new("p".to_owned()),
             timeout: Duration::from_secs(5),
             pause: false,
+            background: false,
         }),
     }
 }
