@@ -1,6 +1,8 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -26,7 +28,7 @@ pub(crate) enum Command {
     Export(Export),
     /// Print the JSON Schema of a file format
     Schema(Schema),
-    /// Run the load balancer in the present network namespace
+    /// Run the load balancer in the present network namespace, or operate the one that runs there
     Forwarder(Forwarder),
 }
 
@@ -160,8 +162,83 @@ pub(crate) enum Format {
 
 /// `labsim forwarder`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Forwarder {
-    /// Its virtual servers and pools
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Option<ForwarderCommand>,
+    /// Its virtual servers and pools; read again on SIGHUP
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where `labsim forwarder ctl` reaches it: a name of the network namespace, or a file
+    #[arg(long, value_name = "@NAME|PATH", default_value = "@labsim-forwarder")]
+    pub(crate) control: OsString,
+    /// Answer `GET /metrics` over HTTP at this address of the network namespace
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ForwarderCommand {
+    /// Operate the forwarder that runs in the present network namespace
+    Ctl(Ctl),
+}
+
+/// `labsim forwarder ctl`
+#[derive(Debug, Args)]
+pub(crate) struct Ctl {
+    /// Where the forwarder listens
+    #[arg(long, value_name = "@NAME|PATH", default_value = "@labsim-forwarder")]
+    pub(crate) socket: OsString,
+    #[command(subcommand)]
+    pub(crate) order: Order,
+}
+
+/// What a forwarder is asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Order {
+    /// Show virtual servers and members, and what they carry
+    Status {
+        /// As one line of JSON, with every counter
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the metrics as OpenMetrics text
+    Metrics,
+    /// Read its configuration file again, or take this one over
+    Reload {
+        /// Another configuration file
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Add a member to a pool
+    Add {
+        #[command(flatten)]
+        member: PoolMember,
+        /// Its share of new flows
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        ratio: u16,
+    },
+    /// Give a member another ratio
+    Set {
+        #[command(flatten)]
+        member: PoolMember,
+        /// Its share of new flows; 0 drains it
+        #[arg(long, value_name = "N")]
+        ratio: u16,
+    },
+    /// Drain a member: its flows stay, and new ones go elsewhere (ratio 0)
+    Drain(PoolMember),
+    /// Take a member out; flows that it still has stay with it until they end
+    Remove(PoolMember),
+}
+
+/// A member of a pool.
+#[derive(Debug, Args)]
+pub(crate) struct PoolMember {
+    /// The pool
+    #[arg(value_name = "POOL")]
+    pub(crate) pool: String,
+    /// Address and port
+    #[arg(value_name = "ADDRESS:PORT")]
+    pub(crate) member: SocketAddr,
 }

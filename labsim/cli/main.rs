@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod ctl;
 mod doctor;
 mod exit;
 mod export;

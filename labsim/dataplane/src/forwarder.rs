@@ -1,108 +1,117 @@
-//! `labsim forwarder`: the engine between a packet ring and the process's standard streams.
+//! `labsim forwarder`: the engine between a packet ring and whoever gives it orders.
 
-mod control;
+mod orders;
 mod path;
+mod told;
+
+pub use orders::{Handle, Orders, Refusal, orders};
+pub use told::{Ready, Snapshot, SocketCounters};
 
 use crate::kernel::{Arm, LinkEvents};
-use crate::{Error, Event, latency};
-use control::{Command, Control};
+use crate::{Error, latency};
 use labsim_forwarder::{Config, Engine};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
+use orders::Order;
 use path::Path;
-use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How frames are moved, as [`Event::Ready`] tells.
+/// How frames are moved, as [`Ready`] tells.
 const DATA_PLANE: &str = "packet-ring";
 
-/// Runs the forwarder in the calling process's network namespace until SIGTERM, SIGINT or the end
-/// of standard input, and then says the last counters.
-///
-/// Standard output carries one [`Event`] a line; standard input takes the line `counters`. Call it
-/// while the process has one thread: it blocks the two signals in order to read them.
+/// The signals that end a forwarder in order: SIGTERM and SIGINT.
+#[derive(Debug)]
+pub struct StopSignals(SignalFd);
+
+impl StopSignals {
+    /// Takes them from here on. Call it while the process has one thread: it blocks them in order
+    /// to read them.
+    ///
+    /// # Errors
+    /// The kernel has no descriptor left.
+    pub fn take() -> Result<Self, Error> {
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGTERM);
+        signals.add(Signal::SIGINT);
+        signals.thread_block().map_err(system("blocking signals"))?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals = SignalFd::with_flags(&signals, flags);
+        signals.map(Self).map_err(system("a descriptor of signals (signalfd(2))"))
+    }
+}
+
+/// Runs the forwarder in the calling process's network namespace until a signal, or an order, ends
+/// it; returns what was counted at the end. `ready` is told how frames are moved once they can
+/// flow.
 ///
 /// # Errors
 /// [`Error`] says why it cannot start, or go on, and what to do.
-pub fn run(config: &Config) -> Result<(), Error> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGTERM);
-    signals.add(Signal::SIGINT);
-    signals.thread_block().map_err(system("blocking signals"))?;
-    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-        .map_err(system("a descriptor of signals (signalfd(2))"))?;
-    let output = std::io::stdout().lock();
-    run_with(config, std::io::stdin().as_fd(), signals.as_fd(), output)
-}
-
-/// [`run`] with other streams: commands come from `control`, events go to `events`, and it ends
-/// when `control` ends or `stop` becomes readable.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_with(
+pub fn run(
     config: &Config,
-    control: BorrowedFd<'_>,
-    stop: BorrowedFd<'_>,
-    mut events: impl Write,
-) -> Result<(), Error> {
+    orders: &Orders,
+    stop: &StopSignals,
+    ready: impl FnOnce(Ready),
+) -> Result<Snapshot, Error> {
     let links = LinkEvents::open()?;
     let arm = Arm::read(&config.interface)?;
     let engine = Engine::new(config, arm.port.clone(), &arm.routes).map_err(Error::Config)?;
-    let mut path = Path::open(&arm, engine)?;
-    let mut control = Control::new(control);
+    let mut path = Path::open(arm, engine)?;
     // Only a matter of latency: a kernel that refuses it changes nothing else.
     let _ = latency::prefer_short_slices();
     // Requests for the members' next hops go out before anybody waits for them.
     path.work();
-    say(
-        &mut events,
-        &Event::Ready { interface: config.interface.clone(), data_plane: DATA_PLANE.to_owned() },
-    )?;
+    ready(Ready { interface: config.interface.clone(), data_plane: DATA_PLANE.to_owned() });
     loop {
-        let ready = wait(&path, &links, control.as_fd(), stop)?;
+        let woken = wait(&path, &links, orders, stop)?;
         path.work();
-        if ready.control {
-            match control.read() {
-                Command::Counters => say(&mut events, &path.counters())?,
-                Command::Unknown(line) => say(&mut events, &Event::UnknownCommand { line })?,
-                Command::Nothing => {}
-                Command::End => break,
-            }
-        }
-        if ready.stop {
+        if woken.stop || (woken.order && obey(orders, &mut path)) {
             break;
         }
     }
     path.work();
-    say(&mut events, &path.counters())
+    Ok(path.counters())
+}
+
+/// Does what was ordered; returns whether the end was.
+fn obey(orders: &Orders, path: &mut Path) -> bool {
+    orders.hear();
+    while let Some(order) = orders.next() {
+        // Whoever asked may be gone.
+        match order {
+            Order::Count(answer) => drop(answer.send(path.counters())),
+            Order::Reconfigure(plan, answer) => drop(answer.send(path.reconfigure(*plan))),
+            Order::Stop => return true,
+        }
+        path.work();
+    }
+    false
 }
 
 /// What can be done without waiting.
-struct Ready {
-    control: bool,
+struct Woken {
+    order: bool,
     stop: bool,
 }
 
-/// Waits for a frame, a command, the end, or the engine's next deadline.
+/// Waits for a frame, an order, the end, or the engine's next deadline.
 fn wait(
     path: &Path,
     links: &LinkEvents,
-    control: BorrowedFd<'_>,
-    stop: BorrowedFd<'_>,
-) -> Result<Ready, Error> {
+    orders: &Orders,
+    stop: &StopSignals,
+) -> Result<Woken, Error> {
     let timeout = path.time_left().map(|left| {
         // A deadline that has passed still lets the descriptors be looked at.
         TimeSpec::from_duration(left.min(Duration::from_secs(3600)))
     });
     let mut fds = [
         PollFd::new(path.as_fd(), PollFlags::POLLIN),
-        PollFd::new(control, PollFlags::POLLIN),
-        PollFd::new(stop, PollFlags::POLLIN),
+        PollFd::new(orders.as_fd(), PollFlags::POLLIN),
+        PollFd::new(stop.0.as_fd(), PollFlags::POLLIN),
         PollFd::new(links.as_fd(), PollFlags::POLLIN),
     ];
     match ppoll(&mut fds, timeout, None) {
@@ -116,15 +125,7 @@ fn wait(
         links.clear();
         path.take_error()?;
     }
-    Ok(Ready { control: ready(&fds[1]), stop: ready(&fds[2]) })
-}
-
-fn say(events: &mut impl Write, event: &Event) -> Result<(), Error> {
-    let mut line = serde_json::to_string(event)
-        .map_err(|error| Error::system("an event as JSON")(error.into()))?;
-    line.push('\n');
-    let written = events.write_all(line.as_bytes()).and_then(|()| events.flush());
-    written.map_err(Error::system("writing an event"))
+    Ok(Woken { order: ready(&fds[1]), stop: ready(&fds[2]) })
 }
 
 fn system(what: &'static str) -> impl FnOnce(Errno) -> Error {

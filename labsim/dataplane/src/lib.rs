@@ -3,7 +3,6 @@
 
 pub mod decapsulate;
 mod error;
-mod event;
 pub mod forwarder;
 mod kernel;
 pub mod latency;
@@ -13,4 +12,4 @@ mod silence;
 mod socket;
 
 pub use error::Error;
-pub use event::{Event, SocketCounters};
+pub use forwarder::SocketCounters;

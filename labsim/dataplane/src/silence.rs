@@ -73,11 +73,31 @@ impl Silence {
                 )(errno));
             }
         }
-        silence.request(&silence.filter(libc::RTM_NEWTFILTER, Some(&program))).map_err(failed(
-            "a filter at the interface's ingress for source address translation, which needs the \
-             kernel's cls_bpf",
-        ))?;
+        silence.set(&program)?;
         Ok(Some(silence))
+    }
+
+    /// Keeps the kernel quiet about other packets than before: `silence` may be made or go.
+    pub(crate) fn change(
+        silence: &mut Option<Self>,
+        arm: &Arm,
+        takes: &Takes,
+    ) -> Result<(), Error> {
+        match (&silence, filter::drop_translated(takes)) {
+            (Some(present), Some(program)) => present.set(&program)?,
+            _ => *silence = Self::over(arm, takes)?,
+        }
+        Ok(())
+    }
+
+    /// Puts a program in the place of the one before.
+    fn set(&self, program: &[Instruction]) -> Result<(), Error> {
+        self.request(&self.filter(libc::RTM_NEWTFILTER, Some(program))).map_err(|errno| {
+            Error::system(
+                "a filter at the interface's ingress for source address translation, which needs \
+                 the kernel's cls_bpf",
+            )(errno.into())
+        })
     }
 
     fn qdisc(&self, kind: u16) -> Message {

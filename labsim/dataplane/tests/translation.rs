@@ -39,6 +39,7 @@ const TESTS: &[Test] = &[
     ("a_snat_address_that_only_the_forwarder_owns_is_answered_for", own_snat_address),
     ("a_snat_address_beyond_the_subnet_works_where_it_is_routed", routed_snat_address),
     ("without_snat_the_client_refuses_the_members_own_answer", destination_only),
+    ("translation_begins_and_ends_while_it_runs", translation_comes_and_goes),
     ("translated_ports_that_the_kernel_gives_away_are_refused", collision),
     ("snat_under_dsr_brings_the_answers_back_through_the_load_balancer", snat_under_dsr),
 ];
@@ -305,6 +306,18 @@ fn begin_to_connect() -> OwnedFd {
     let vip = SockaddrIn::from(SocketAddrV4::new(VIP, 49));
     assert_eq!(connect(client.as_raw_fd(), &vip), Err(Errno::EINPROGRESS));
     client
+}
+
+fn translation_comes_and_goes() -> Ended {
+    let lab = Topology::build();
+    let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::None));
+    for _ in 0..2 {
+        forwarder.reconfigure(&snat_config(SourceTranslation::Automap));
+        assert_eq!(exchange(&lab, MEMBER).client.ip(), OWN);
+        kernel_kept_quiet(&lab.balancer);
+        forwarder.reconfigure(&snat_config(SourceTranslation::None));
+    }
+    Ended::Passed
 }
 
 fn collision() -> Ended {

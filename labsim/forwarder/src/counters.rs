@@ -80,6 +80,9 @@ pub struct MemberCounters {
     /// Packets of it that came back to be translated for clients, likewise.
     #[serde(default)]
     pub replies: Tally,
+    /// Whether its next hop answers, as far as is known: a moment's state.
+    #[serde(default)]
+    pub reachable: bool,
     /// Flows that it was chosen for.
     pub flows_opened: u64,
     /// Flows at this moment.
@@ -108,6 +111,9 @@ pub struct FlowCounters {
     pub reset_on_timeout: u64,
     /// Ended because a SYN was followed by nothing for the handshake timeout.
     pub handshake_timed_out: u64,
+    /// Ended because their virtual server was taken out of the configuration.
+    #[serde(default)]
+    pub taken_out: u64,
     /// Half-open flows that gave way to newer ones because the table was full.
     pub evicted: u64,
 }

@@ -11,8 +11,10 @@ mod icmp;
 mod ipv4;
 mod prefetch;
 mod quoted;
+mod reconfigure;
 mod rewrite;
 mod select;
+mod slots;
 mod snapshot;
 mod takes;
 mod translate;
@@ -30,12 +32,12 @@ use crate::persistence;
 use crate::port::Routes;
 use crate::scheduler::Scheduler;
 use crate::snat;
-use crate::{FastL4, Instant, Outcome, Port, Transmit};
+use crate::{Config, FastL4, Instant, Outcome, Port, Transmit};
 use encapsulate::{Encapsulator, Path};
 use labsim_wire::ethernet::{self, ethertype};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
-use std::ops::Range;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Flows, and clients that persist, that one [`Engine::tick`] looks at at most, so that packets are
 /// not kept waiting.
@@ -47,12 +49,18 @@ const EXPIRY_BUDGET: usize = 1024;
 /// it writes. [`Self::process`] does not allocate.
 #[derive(Debug)]
 pub struct Engine {
+    /// What is in force.
+    config: Config,
     port: Port,
     routes: Routes,
     services: Services,
+    /// Flows hold the numbers of their virtual server and member, so both keep them: those that
+    /// are taken out of the configuration stay here until nothing holds theirs any more.
     servers: Vec<Server>,
     pools: Vec<Pool>,
     members: Vec<Member>,
+    /// The longest that persistence has ever remembered a client here.
+    longest_memory: Duration,
     flows: flow::Table,
     persistence: persistence::Table,
     snat: snat::Table,
@@ -99,6 +107,10 @@ impl Services {
 #[derive(Debug)]
 struct Server {
     name: String,
+    destination: SocketAddr,
+    protocol: u8,
+    /// Since when no configuration has it. What still comes for its flows finds none.
+    retired: Option<Instant>,
     pool: u16,
     translate_address: bool,
     translate_port: bool,
@@ -123,7 +135,8 @@ enum Source {
 #[derive(Debug)]
 struct Pool {
     name: String,
-    members: Range<usize>,
+    /// Their numbers; a member's place is its place here.
+    members: Vec<u16>,
     scheduler: Scheduler,
     /// As many changes among neighbours the scheduler was told of.
     neighbours_seen: u64,
@@ -132,6 +145,10 @@ struct Pool {
 #[derive(Debug)]
 struct Member {
     name: String,
+    /// The name of its pool.
+    pool: String,
+    /// Where it takes new flows, or since when no configuration has it.
+    home: Result<Home, Instant>,
     ip: Ipv4Addr,
     port: u16,
     path: Path,
@@ -143,6 +160,13 @@ struct Member {
     /// How long the way's MTU is believed in, if an error told it.
     narrow_until: Option<Instant>,
     counters: MemberCounters,
+}
+
+/// A member's pool and its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Home {
+    pool: u16,
+    place: u16,
 }
 
 impl Engine {

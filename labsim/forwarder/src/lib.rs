@@ -11,6 +11,7 @@ mod limit;
 mod neighbour;
 mod outcome;
 mod persistence;
+mod plan;
 mod port;
 mod scheduler;
 mod snat;
@@ -28,6 +29,7 @@ pub use counters::{
 };
 pub use engine::{Engine, Takes};
 pub use outcome::Outcome;
+pub use plan::{Changes, Plan};
 pub use port::{Port, Route};
 pub use time::Instant;
 pub use transmit::Transmit;

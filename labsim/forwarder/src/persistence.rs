@@ -67,25 +67,46 @@ impl List {
 impl Table {
     /// For virtual servers that persist so. Without any that does it takes no memory.
     pub(crate) fn new(capacity: usize, rules: impl Iterator<Item = Persistence>) -> Self {
-        let lists: Vec<List> = rules
-            .map(|persistence| match persistence {
-                Persistence::None => None,
-                Persistence::SourceAddress(rule) => Some(rule),
-            })
-            .map(|rule| List { rule, oldest: 0, newest: 0, entries: 0 })
-            .collect();
-        let used = lists.iter().any(|list| list.rule.is_some());
-        let capacity = if used { capacity } else { 0 };
-        Self {
+        let mut table = Self {
             random: RandomState::new(),
-            index: Index::new(capacity),
-            entries: Vec::with_capacity(capacity),
-            capacity,
+            index: Index::new(0),
+            entries: Vec::new(),
+            capacity: 0,
             free: 0,
-            lists,
+            lists: Vec::new(),
             next_due: None,
             counters: PersistenceCounters::default(),
+        };
+        table.set_rules(capacity, rules);
+        table
+    }
+
+    /// Gives the virtual servers, of which none goes away, other rules. Clients of one that does
+    /// not persist any more are forgotten as soon as [`Self::expire`] can.
+    pub(crate) fn set_rules(&mut self, capacity: usize, rules: impl Iterator<Item = Persistence>) {
+        for (server, persistence) in rules.enumerate() {
+            let rule = match persistence {
+                Persistence::None => None,
+                Persistence::SourceAddress(rule) => Some(rule),
+            };
+            match self.lists.get_mut(server) {
+                Some(list) => list.rule = rule,
+                None => self.lists.push(List { rule, oldest: 0, newest: 0, entries: 0 }),
+            }
         }
+        if self.capacity == 0 && self.lists.iter().any(|list| list.rule.is_some()) {
+            self.capacity = capacity;
+            self.index = Index::new(capacity);
+            self.entries = Vec::with_capacity(capacity);
+        }
+        if self.lists.iter().any(|list| list.entries > 0) {
+            self.next_due = Some(Instant::ZERO);
+        }
+    }
+
+    /// Whether no client of the virtual server is remembered.
+    pub(crate) fn is_empty(&self, server: u16) -> bool {
+        self.lists[usize::from(server)].entries == 0
     }
 
     /// What was counted, and how many entries there are.

@@ -122,6 +122,13 @@ impl Scheduler {
         }
     }
 
+    /// The member has so many flows already, and this scheduler was told of none.
+    pub(crate) fn adopt(&mut self, member: usize, flows: u64) {
+        if let Algorithm::LeastConnections(least) = &mut self.algorithm {
+            least.adopt(member, flows);
+        }
+    }
+
     /// The member can be reached, or cannot.
     pub(crate) fn set_available(&mut self, member: usize, available: bool) {
         if self.shares[member].available != available {

@@ -8,8 +8,9 @@ pub(crate) use counted::Counted;
 
 use crate::balancer_config;
 use crate::fault::Fault;
+use labsim_control::{MemberName, MemberRatio, Request};
 use labsim_lab::Lab;
-use labsim_scenario::model::{NodeName, Scenario};
+use labsim_scenario::model::{MemberChange, MemberFate, NodeName, Scenario};
 use process::Process;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -64,7 +65,7 @@ impl<'a> Balancers<'a> {
         }
         let mut all = BTreeMap::new();
         for process in self.running() {
-            all.insert(process.node().clone(), process.answer().await?);
+            all.insert(process.node().clone(), Counted(process.answer().await?));
         }
         Ok(all)
     }
@@ -78,7 +79,20 @@ impl<'a> Balancers<'a> {
         let process = self.all.get_mut(node).and_then(|balancer| balancer.process.as_mut());
         let process = process.ok_or_else(|| not_running(node))?;
         process.ask().await?;
-        Ok(process.answer().await?.by_name().get(counter).copied())
+        Ok(Counted(process.answer().await?).by_name().get(counter).copied())
+    }
+
+    /// Changes a member while packets flow; it is changed when this returns.
+    pub(crate) async fn change(&mut self, change: &MemberChange) -> Result<(), Fault> {
+        let MemberChange { node, pool, member, to } = change;
+        let (pool, member) = (pool.clone(), *member);
+        let request = match *to {
+            MemberFate::Added { ratio } => Request::AddMember(MemberRatio { pool, member, ratio }),
+            MemberFate::Set { ratio } => Request::SetMember(MemberRatio { pool, member, ratio }),
+            MemberFate::Removed => Request::RemoveMember(MemberName { pool, member }),
+        };
+        let process = self.all.get_mut(node).and_then(|balancer| balancer.process.as_mut());
+        process.ok_or_else(|| not_running(node))?.change(&request).await
     }
 
     /// Kills a forwarder by SIGKILL; it is gone when this returns.

@@ -115,17 +115,18 @@ async fn carry_out(
     });
 
     let longest_way = impairments::longest_way(scenario);
-    let mut means = Means { lab, capture: &capture, tunnels: &tunnels, balancers, longest_way };
-    let mut steps = Steps::default();
+    let mut means =
+        Means { lab, capture: &capture, tunnels: &tunnels, servers, balancers, longest_way };
+    let mut steps = Steps::new(lab);
     let mut log = Vec::new();
     for step in &scenario.steps {
         steps.take(step, &mut means, tell).await?;
-        keep_lines(&servers, &mut log, tell);
+        keep_lines(&means.servers, &mut log, tell);
         processes.check()?;
     }
 
     let settled_ns = settle::settle(&mut means).await?;
-    keep_lines(&servers, &mut log, tell);
+    keep_lines(&means.servers, &mut log, tell);
     let counted = means.balancers.counted().await?;
     let after = observations::kernel_counters(lab)?;
     mark(&capture, MarkerKind::End)?;
@@ -155,7 +156,7 @@ async fn carry_out(
 }
 
 /// Tells and keeps what servers logged meanwhile.
-fn keep_lines(servers: &Servers, log: &mut Vec<Line>, tell: &dyn Fn(Event)) {
+fn keep_lines(servers: &Servers<'_>, log: &mut Vec<Line>, tell: &dyn Fn(Event)) {
     for (node, entry) in servers.new_lines() {
         let (client, line) = (entry.client, entry.to_string());
         tell(Event::ServerLogged { node: node.to_string(), client, line });

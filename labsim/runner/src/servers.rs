@@ -18,8 +18,11 @@ use tokio::task::JoinSet;
 pub(crate) type Line = (NodeName, LogEntry);
 
 /// Running servers; dropping them closes every socket.
-pub(crate) struct Servers {
-    _tasks: JoinSet<()>,
+pub(crate) struct Servers<'a> {
+    lab: &'a Lab,
+    scenario: &'a Scenario,
+    /// By node; a node whose servers were stopped is not among them.
+    tasks: BTreeMap<NodeName, JoinSet<()>>,
     log: Log,
 }
 
@@ -35,26 +38,50 @@ impl Log {
     }
 }
 
-impl Servers {
+impl<'a> Servers<'a> {
     /// Starts every server of the scenario; they listen when this returns.
     ///
     /// Has to be called inside a `LocalSet`.
-    pub(crate) fn start(lab: &Lab, scenario: &Scenario) -> Result<Self, Fault> {
-        let mut tasks = JoinSet::new();
-        let log = Log::default();
-        for (name, config) in &scenario.tacacs_servers {
-            let node = lab.node(name).ok_or_else(|| Fault::no_node(name))?;
-            let what = format!("the TACACS+ server on {name}, port {}", config.port);
-            tacacs::start(node, config, log.of(name), &mut tasks).map_err(Fault::broken(&what))?;
+    pub(crate) fn start(lab: &'a Lab, scenario: &'a Scenario) -> Result<Self, Fault> {
+        let mut servers = Self { lab, scenario, tasks: BTreeMap::new(), log: Log::default() };
+        for name in scenario.tacacs_servers.keys().chain(scenario.radius_servers.keys()) {
+            if !servers.tasks.contains_key(name) {
+                servers.start_on(name)?;
+            }
         }
-        for (name, config) in &scenario.radius_servers {
-            let node = lab.node(name).ok_or_else(|| Fault::no_node(name))?;
+        Ok(servers)
+    }
+
+    /// Starts the servers of one node; they listen when this returns.
+    ///
+    /// Has to be called inside a `LocalSet`.
+    pub(crate) fn start_on(&mut self, name: &NodeName) -> Result<(), Fault> {
+        let mut tasks = JoinSet::new();
+        let node = self.lab.node(name).ok_or_else(|| Fault::no_node(name))?;
+        if let Some(config) = self.scenario.tacacs_servers.get(name) {
+            let what = format!("the TACACS+ server on {name}, port {}", config.port);
+            let log = self.log.of(name);
+            tacacs::start(node, config, log, &mut tasks).map_err(Fault::broken(&what))?;
+        }
+        if let Some(config) = self.scenario.radius_servers.get(name) {
             let (authentication, accounting) = (config.authentication_port, config.accounting_port);
             let what =
                 format!("the RADIUS server on {name}, ports {authentication} and {accounting}");
-            radius::start(node, config, &log.of(name), &mut tasks).map_err(Fault::broken(&what))?;
+            let log = self.log.of(name);
+            radius::start(node, config, &log, &mut tasks).map_err(Fault::broken(&what))?;
         }
-        Ok(Self { _tasks: tasks, log })
+        self.tasks.insert(name.clone(), tasks);
+        Ok(())
+    }
+
+    /// Stops the servers of one node: their sockets are closed when this returns.
+    pub(crate) async fn stop_on(&mut self, name: &NodeName) -> Result<(), Fault> {
+        let mut tasks = self
+            .tasks
+            .remove(name)
+            .ok_or_else(|| Fault::Broken(format!("no server runs on {name}")))?;
+        tasks.shutdown().await;
+        Ok(())
     }
 
     /// What was logged since the last call, in order. An entry is there before the client sees the

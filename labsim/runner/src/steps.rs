@@ -1,6 +1,7 @@
 //! Carries a scenario's steps out, one after the other.
 
 mod awaiting;
+mod background;
 mod logins;
 mod paused;
 mod request;
@@ -9,8 +10,10 @@ mod words;
 use crate::balancers::Balancers;
 use crate::fault::Fault;
 use crate::processes;
+use crate::servers::Servers;
 use crate::settle;
 use crate::tunnels::Tunnels;
+use background::Background;
 use labsim_event::Event;
 use labsim_lab::{Capture, Lab};
 use labsim_scenario::model::{Step, StepAction, StepName};
@@ -24,14 +27,16 @@ pub(crate) struct Means<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) capture: &'a Capture,
     pub(crate) tunnels: &'a Tunnels,
+    pub(crate) servers: Servers<'a>,
     pub(crate) balancers: Balancers<'a>,
     /// How long a frame may be on impaired links.
     pub(crate) longest_way: Duration,
 }
 
 /// The steps that were done.
-#[derive(Default)]
-pub(crate) struct Steps {
+pub(crate) struct Steps<'a> {
+    lab: &'a Lab,
+    background: Background<'a>,
     observed: Vec<StepObservation>,
     paused: BTreeMap<StepName, Paused>,
     failures: Vec<String>,
@@ -51,18 +56,32 @@ impl Outcome {
     }
 }
 
-impl Steps {
+impl<'a> Steps<'a> {
+    /// None yet.
+    pub(crate) fn new(lab: &'a Lab) -> Self {
+        Self {
+            lab,
+            background: Background::default(),
+            observed: Vec::new(),
+            paused: BTreeMap::new(),
+            failures: Vec::new(),
+        }
+    }
+
     /// Carries a step out and tells about it.
     pub(crate) async fn take(
         &mut self,
-        step: &Step,
+        step: &'a Step,
         means: &mut Means<'_>,
         tell: &dyn Fn(Event),
     ) -> Result<(), Fault> {
         let name = step.name.to_string();
         tell(Event::StepStarted { step: name.clone(), what: words::what(&step.action) });
         let began = Instant::now();
-        let Outcome { attempts, result, detail } = self.carry_out(step, means, tell).await?;
+        let mut background = std::mem::take(&mut self.background);
+        let carried_out = self.carry_out(step, means, &mut background, tell).await;
+        self.background = background;
+        let Outcome { attempts, result, detail } = carried_out?;
         tell(Event::StepEnded {
             step: name,
             result,
@@ -84,7 +103,34 @@ impl Steps {
         (self.observed, self.failures)
     }
 
+    /// Has the logins in the background go on while a step is carried out.
     async fn carry_out(
+        &mut self,
+        step: &'a Step,
+        means: &mut Means<'_>,
+        background: &mut Background<'a>,
+        tell: &dyn Fn(Event),
+    ) -> Result<Outcome, Fault> {
+        match &step.action {
+            StepAction::TacacsLogin(login) if login.background => {
+                background.begin(&step.name, logins::all(self.lab, login));
+                let detail = "they are under way in the background".to_owned();
+                Ok(Outcome::done("done", detail))
+            }
+            StepAction::Finish { login } => {
+                let attempts = background.finish(login).await?;
+                let observed = self.observed.iter_mut().find(|step| step.name == *login);
+                let observed = observed
+                    .ok_or_else(|| Fault::Broken(format!("there is no login `{login}`")))?;
+                observed.attempts.clone_from(&attempts);
+                let Outcome { result, detail, .. } = words::of_attempts(attempts, "login");
+                Ok(Outcome::done(&result, detail))
+            }
+            _ => background.beside(self.in_front(step, means, tell)).await,
+        }
+    }
+
+    async fn in_front(
         &mut self,
         step: &Step,
         means: &mut Means<'_>,
@@ -102,7 +148,22 @@ impl Steps {
                 let attempts = logins::all(means.lab, login).await?;
                 Ok(words::of_attempts(attempts, "login"))
             }
+            StepAction::Finish { login } => {
+                Err(Fault::Broken(format!("the login `{login}` is not in the background")))
+            }
             StepAction::Resume { login } => self.resume(login).await,
+            StepAction::ChangeMember(change) => {
+                means.balancers.change(change).await?;
+                Ok(Outcome::done("done", words::changed(change)))
+            }
+            StepAction::StopServer { node } => {
+                means.servers.stop_on(node).await?;
+                Ok(Outcome::done("done", format!("nobody listens on {node} any more")))
+            }
+            StepAction::StartServer { node } => {
+                means.servers.start_on(node)?;
+                Ok(Outcome::done("done", format!("the servers on {node} listen again")))
+            }
             StepAction::Radius(request) => {
                 let attempt = request::ask(means.lab, request).await?;
                 Ok(words::of_attempts(vec![attempt], "request"))

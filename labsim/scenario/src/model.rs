@@ -27,8 +27,8 @@ pub use real_server::{
     RadiusServer, RealServer, TacacsServer, TunnelDevice, TunnelProtocol, VipAddress,
 };
 pub use steps::{
-    AccountingRecord, LoginClose, LoginMethod, LoginResult, RadiusQuestion, RadiusRequest, Step,
-    StepAction, TacacsLogin,
+    AccountingRecord, LoginClose, LoginMethod, LoginResult, MemberChange, MemberFate,
+    RadiusQuestion, RadiusRequest, Step, StepAction, TacacsLogin,
 };
 pub use topology::{Attachment, Interface, Link, Node, Route, Segment, Topology};
 

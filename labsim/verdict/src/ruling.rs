@@ -69,18 +69,18 @@ impl<'a> Case<'a> {
         Self { scenario, observations, frames, log: Log::new(observations) }
     }
 
-    /// What the step of that name does; of one that resumes a login, that login.
+    /// What the step of that name does; of one that ends a login, that login.
     pub(crate) fn step(&self, name: &StepName) -> Option<&'a Step> {
         let step = self.scenario.steps.iter().find(|step| step.name == *name)?;
         match &step.action {
-            StepAction::Resume { login } => {
+            StepAction::Resume { login } | StepAction::Finish { login } => {
                 self.scenario.steps.iter().find(|step| step.name == *login)
             }
             _ => Some(step),
         }
     }
 
-    /// A step's logins or requests; of one that resumes a login, that login.
+    /// A step's logins or requests; of one that ends a login, that login.
     ///
     /// # Errors
     /// A sentence: the step was not done.

@@ -1,12 +1,13 @@
 //! The way of a frame: ring, offload work, engine, batch.
 
+use super::{Refusal, Snapshot};
 use crate::kernel::Arm;
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Work};
 use crate::packet::ring::{Received, Ring};
 use crate::silence::Silence;
-use crate::{Error, Event, SocketCounters};
-use labsim_forwarder::{Engine, Instant};
+use crate::{Error, SocketCounters};
+use labsim_forwarder::{Changes, Engine, Instant, Plan, Takes};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -16,11 +17,14 @@ const TURN: usize = 256;
 /// Everything that a frame passes.
 #[derive(Debug)]
 pub(super) struct Path {
+    arm: Arm,
     ring: Ring,
     batch: Batch,
     engine: Engine,
+    /// What the engine is given.
+    takes: Takes,
     /// Keeps the kernel from answering what is the engine's, as long as it lives.
-    _silence: Option<Silence>,
+    silence: Option<Silence>,
     /// Room for one segment of a frame of many.
     segment: Box<[u8]>,
     counters: SocketCounters,
@@ -29,15 +33,17 @@ pub(super) struct Path {
 
 impl Path {
     /// Opens both sides of the interface; frames come in from here on.
-    pub(super) fn open(arm: &Arm, engine: Engine) -> Result<Self, Error> {
+    pub(super) fn open(arm: Arm, engine: Engine) -> Result<Self, Error> {
         let takes = engine.takes();
-        let silence = Silence::over(arm, &takes)?;
+        let silence = Silence::over(&arm, &takes)?;
         let mtu = arm.port.mtu;
         Ok(Self {
             batch: Batch::open(arm.index, mtu)?,
             ring: Ring::open(arm.index, mtu, &takes)?,
             engine,
-            _silence: silence,
+            takes,
+            silence,
+            arm,
             segment: vec![0; mtu + 14].into_boxed_slice(),
             counters: SocketCounters::default(),
             start: std::time::Instant::now(),
@@ -76,13 +82,28 @@ impl Path {
         self.ring.take_error()
     }
 
-    pub(super) fn counters(&mut self) -> Event {
+    /// Takes another configuration over, and what it wants of the kernel.
+    pub(super) fn reconfigure(&mut self, plan: Plan) -> Result<Changes, Refusal> {
+        let now = self.now();
+        let changes = self.engine.reconfigure(now, plan).map_err(Refusal::Problems)?;
+        let takes = self.engine.takes();
+        if takes != self.takes {
+            Silence::change(&mut self.silence, &self.arm, &takes).map_err(Refusal::Kernel)?;
+            self.ring.set_takes(&takes).map_err(Refusal::Kernel)?;
+            self.takes = takes;
+        }
+        // Requests for new members' next hops go out before anybody waits for them.
+        self.work();
+        Ok(changes)
+    }
+
+    pub(super) fn counters(&mut self) -> Snapshot {
         let mut socket = self.ring.counters();
         socket.oversized += self.counters.oversized;
         socket.checksums_completed = self.counters.checksums_completed;
         socket.segmented = self.counters.segmented;
         self.batch.add_to(&mut socket);
-        Event::Counters { engine: Box::new(self.engine.counters()), socket }
+        Snapshot { engine: Box::new(self.engine.counters()), socket }
     }
 
     fn now(&self) -> Instant {

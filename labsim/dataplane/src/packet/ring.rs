@@ -123,6 +123,11 @@ impl Ring {
         Ok(ring)
     }
 
+    /// Takes these frames from here on; what is in the ring stays there.
+    pub(crate) fn set_takes(&mut self, takes: &Takes) -> Result<(), Error> {
+        attach(self.socket.as_fd(), &filter::program(takes))
+    }
+
     /// Hands the next frame to `take` and gives its slot back afterwards; `None` if none is there.
     pub(crate) fn receive<R>(&mut self, mut take: impl FnMut(Received<'_>) -> R) -> Option<R> {
         loop {

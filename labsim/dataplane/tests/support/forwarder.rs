@@ -1,8 +1,8 @@
 //! A forwarder as a process of its own: this test's own program, started once more.
 
 use super::namespace::Namespace;
-use labsim_dataplane::Event;
-use labsim_forwarder::{Config, Counters};
+use labsim_dataplane::forwarder::{self, Handle, Ready, Snapshot};
+use labsim_forwarder::{Changes, Config, Counters, Plan};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
@@ -14,12 +14,47 @@ pub fn become_one() {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() == Some(ROLE) {
         let config: Config = serde_json::from_str(&arguments.next().unwrap()).unwrap();
-        let ended = labsim_dataplane::forwarder::run(&config);
-        if let Err(error) = &ended {
-            eprintln!("{error}");
+        let stop = forwarder::StopSignals::take().unwrap();
+        let (handle, orders) = forwarder::orders().unwrap();
+        std::thread::spawn(move || obey_input(&handle));
+        let ended = forwarder::run(&config, &orders, &stop, |ready| say(&Event::Ready(ready)));
+        match &ended {
+            Ok(counted) => say(&Event::Counted(counted.clone())),
+            Err(error) => eprintln!("{error}"),
         }
         std::process::exit(i32::from(ended.is_err()));
     }
+}
+
+/// What it says, a line each.
+#[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Event {
+    Ready(Ready),
+    Counted(Snapshot),
+    Changed(Changes),
+    Refused(String),
+}
+
+fn say(event: &Event) {
+    println!("{}", serde_json::to_string(event).unwrap());
+}
+
+/// A line is `counters`, or another configuration. The end of input ends the forwarder.
+fn obey_input(handle: &Handle) {
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        if line == "counters" {
+            let Some(counted) = handle.count() else { break };
+            say(&Event::Counted(counted));
+            continue;
+        }
+        let plan = Plan::new(serde_json::from_str(&line).unwrap()).unwrap();
+        say(&match handle.reconfigure(plan) {
+            Ok(changes) => Event::Changed(changes),
+            Err(refusal) => Event::Refused(format!("{refusal:?}")),
+        });
+    }
+    handle.stop();
 }
 
 pub struct Forwarder {
@@ -50,7 +85,7 @@ impl Forwarder {
     pub fn start(namespace: &Namespace, config: &Config) -> Self {
         let mut forwarder = Self::spawn(namespace, config);
         match forwarder.event() {
-            Some(Event::Ready { interface, data_plane }) => {
+            Some(Event::Ready(Ready { interface, data_plane })) => {
                 assert_eq!((interface.as_str(), data_plane.as_str()), ("eth0", "packet-ring"));
             }
             other => panic!("{other:?}: {}", forwarder.complaint()),
@@ -75,7 +110,16 @@ impl Forwarder {
     pub fn counters(&mut self) -> (Counters, labsim_dataplane::SocketCounters) {
         self.say("counters");
         match self.event() {
-            Some(Event::Counters { engine, socket }) => (*engine, socket),
+            Some(Event::Counted(Snapshot { engine, socket })) => (*engine, socket),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Gives it another configuration, which it has to take over.
+    pub fn reconfigure(&mut self, config: &Config) -> Changes {
+        self.say(&serde_json::to_string(config).unwrap());
+        match self.event() {
+            Some(Event::Changed(changes)) => changes,
             other => panic!("{other:?}"),
         }
     }

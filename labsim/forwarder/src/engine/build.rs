@@ -1,18 +1,17 @@
 //! From a configuration and an interface to an engine, or to every reason why not.
 
 use super::encapsulate::Tunnel;
-use super::{Encapsulator, Engine, Member, Path, Pool, Server, Services, Source};
-use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
+use super::{Encapsulator, Engine, Path, Services};
+use crate::counters::{AnswerCounters, FlowCounters, Tally};
 use crate::limit::Limit;
 use crate::neighbour::WaitingQueue;
 use crate::port::Routes;
-use crate::scheduler::Scheduler;
 use crate::{
-    Config, Outcome, OuterSource, Port, Problem, Profile, Route, SourceTranslation, flow, fragment,
+    Config, Instant, Outcome, OuterSource, Plan, Port, Problem, Profile, Route, flow, fragment,
     neighbour, persistence, snat,
 };
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The least MTU: room for a fragment's headers and 48 bytes.
@@ -31,73 +30,33 @@ impl Engine {
     pub fn new(config: &Config, port: Port, routes: &[Route]) -> Result<Self, Vec<Problem>> {
         let mut problems = config.check();
         check_port(config, &port, &mut problems);
-        let routes = Routes::new(&port, routes);
-        let mut neighbours = neighbour::Table::new(config.limits.neighbours as usize);
-        let mut members = Vec::new();
-        let mut ranges = Vec::new();
-        let mut stands = Stands::new(&port);
-        for (name, pool) in &config.pools {
-            let first = members.len();
-            let automapped = config.virtual_servers.values().any(|server| {
-                server.pool == *name
-                    && server.source_address_translation == SourceTranslation::Automap
-            });
-            for member in &pool.members {
-                let address = &member.address;
-                let next_hop = routes.next_hop(address.ip());
-                let neighbour = next_hop.map(|next_hop| neighbours.pin(next_hop));
-                if neighbour == Some(None) {
-                    problems.push(Problem::new(
-                        "limits.neighbours",
-                        format!("{} are too few for the members", config.limits.neighbours),
-                    ));
-                }
-                let IpAddr::V4(ip) = address.ip() else { continue };
-                let own = next_hop.and_then(|next_hop| port.source_for(next_hop));
-                members.push(Member {
-                    name: address.to_string(),
-                    ip,
-                    port: address.port(),
-                    automap: own.filter(|_| automapped).map(|own| stands.number(own)),
-                    path: path(config.outer_source, pool.profile, address, next_hop, &port),
-                    next_hop: neighbour.flatten(),
-                    narrow_until: None,
-                    counters: MemberCounters::default(),
-                });
-            }
-            ranges.push(first..members.len());
-        }
         if !problems.is_empty() {
             return Err(problems);
         }
-        let pools = config.pools.iter().zip(ranges).map(|((name, pool), members)| {
-            let shares: Vec<_> = pool.members.iter().map(|one| (one.address, one.ratio)).collect();
-            let scheduler = Scheduler::new(pool.load_balancing_mode, &shares);
-            // No number of changes: the scheduler has not been told of any neighbour.
-            Pool { name: name.clone(), members, scheduler, neighbours_seen: u64::MAX }
-        });
-        let pools = pools.collect();
-        let persistence = persistence::Table::new(
-            config.limits.persistence_entries as usize,
-            config.virtual_servers.values().map(|server| server.persistence),
-        );
-        let (services, servers) = services(config, &port, &mut stands);
-        let idle = config.virtual_servers.values();
-        let idle = idle.map(|server| Duration::from_secs(server.fastl4.idle_timeout.into()));
-        let flows = flow::Table::new(config.limits.flows as usize, idle.collect());
-        let capacity = config.limits.flows as usize;
-        let snat = snat::Table::new(config.snat_ports, stands.addresses, capacity, flows.hasher());
-        Ok(Self {
-            routes,
-            persistence,
-            snat,
-            services,
-            servers,
-            pools,
-            members,
+        let plan = Plan::new(config.clone())?;
+        let mut engine = Self::empty(config, port, routes);
+        engine.reconfigure(Instant::ZERO, plan)?;
+        Ok(engine)
+    }
+
+    /// An engine that takes nothing yet, with the tables of `config`.
+    fn empty(config: &Config, port: Port, routes: &[Route]) -> Self {
+        let limits = config.limits;
+        let flows = flow::Table::new(limits.flows as usize, Vec::new());
+        let (virtual_servers, pools) = (BTreeMap::new(), BTreeMap::new());
+        Self {
+            config: Config { virtual_servers, pools, ..config.clone() },
+            routes: Routes::new(&port, routes),
+            services: Services { vips: HashMap::new(), servers: HashMap::new() },
+            servers: Vec::new(),
+            pools: Vec::new(),
+            members: Vec::new(),
+            longest_memory: Duration::ZERO,
+            snat: snat::Table::new(config.snat_ports, flows.hasher()),
             flows,
-            neighbours,
-            waiting: WaitingQueue::new(config.limits.waiting_packets as usize, port.mtu),
+            persistence: persistence::Table::new(0, std::iter::empty()),
+            neighbours: neighbour::Table::new(limits.neighbours as usize),
+            waiting: WaitingQueue::new(limits.waiting_packets as usize, port.mtu),
             fragments: fragment::Table::new(fragment::DATAGRAMS),
             unled: fragment::Queue::new(fragment::WAITING, port.mtu),
             encapsulator: Encapsulator::new(port.mac, port.mtu),
@@ -110,11 +69,12 @@ impl Engine {
             flow_counters: FlowCounters::default(),
             answers: AnswerCounters::default(),
             port,
-        })
+        }
     }
 }
 
-fn check_port(config: &Config, port: &Port, problems: &mut Vec<Problem>) {
+/// Everything that is wrong with a configuration on this interface.
+pub(super) fn check_port(config: &Config, port: &Port, problems: &mut Vec<Problem>) {
     if port.mtu < LEAST_MTU {
         let least = format!("its MTU is {}; at least {LEAST_MTU} is needed", port.mtu);
         problems.push(Problem::new("interface", least));
@@ -140,7 +100,8 @@ fn check_port(config: &Config, port: &Port, problems: &mut Vec<Problem>) {
     }
 }
 
-fn path(
+/// How packets reach a member.
+pub(super) fn path(
     outer_source: OuterSource,
     profile: Profile,
     member: &SocketAddr,
@@ -158,64 +119,4 @@ fn path(
         // Refused by the configuration's check.
         IpAddr::V6(_) => Path::Plain,
     }
-}
-
-/// The addresses that stand in for clients, numbered as they are met.
-struct Stands<'a> {
-    port: &'a Port,
-    addresses: Vec<snat::Address>,
-}
-
-impl<'a> Stands<'a> {
-    const fn new(port: &'a Port) -> Self {
-        Self { port, addresses: Vec::new() }
-    }
-
-    fn number(&mut self, ip: Ipv4Addr) -> u16 {
-        let known = self.addresses.iter().position(|address| address.ip == ip);
-        let number = known.unwrap_or_else(|| {
-            let shared = self.port.is_own(ip.into());
-            let answers_arp = !shared && self.port.is_connected(ip.into());
-            self.addresses.push(snat::Address { ip, shared, answers_arp });
-            self.addresses.len() - 1
-        });
-        number as u16
-    }
-
-    fn source(&mut self, translation: &SourceTranslation) -> Source {
-        match translation {
-            SourceTranslation::None => Source::Kept,
-            SourceTranslation::Automap => Source::Automap,
-            SourceTranslation::Snat(addresses) => {
-                let v4 = addresses.iter().filter_map(|address| match address {
-                    IpAddr::V4(address) => Some(*address),
-                    IpAddr::V6(_) => None,
-                });
-                Source::Pool(v4.map(|address| self.number(address)).collect())
-            }
-        }
-    }
-}
-
-fn services(config: &Config, port: &Port, stands: &mut Stands<'_>) -> (Services, Vec<Server>) {
-    let mut services = Services { vips: HashMap::new(), servers: HashMap::new() };
-    let mut servers = Vec::new();
-    for (name, server) in &config.virtual_servers {
-        let vip = server.destination.ip();
-        services.vips.insert(vip, port.is_connected(vip));
-        let key = (vip, server.ip_protocol.number(), server.destination.port());
-        services.servers.insert(key, servers.len() as u16);
-        let pool = config.pools.keys().position(|pool| *pool == server.pool).unwrap_or_default();
-        servers.push(Server {
-            name: name.clone(),
-            pool: pool as u16,
-            translate_address: server.translate_address,
-            translate_port: server.translate_port,
-            source: stands.source(&server.source_address_translation),
-            turn: 0,
-            fastl4: server.fastl4,
-            counters: ServerCounters::default(),
-        });
-    }
-    (services, servers)
 }

@@ -1,7 +1,7 @@
 //! Which member a new flow goes to: the one where its client's last flow went, if the virtual server
 //! persists, else the one that the pool's scheduler chooses; of those that can be reached.
 
-use super::{Engine, Member, Pool, Server};
+use super::{Engine, Home, Member, Pool, Server};
 use crate::flow::{Flow, Key};
 use crate::{Instant, Outcome};
 use std::net::SocketAddr;
@@ -25,16 +25,18 @@ impl Engine {
         let number = self.servers[usize::from(server)].pool;
         self.look_at_neighbours(number);
         let pool = &self.pools[usize::from(number)];
-        let first = pool.members.start;
         if let Some(member) = self.persistence.find(server, key.source(), now)
-            && pool.scheduler.takes(usize::from(member) - first)
+            && let Ok(home) = self.members[usize::from(member)].home
+            && home.pool == number
+            && pool.scheduler.takes(home.place.into())
         {
             return Ok(Choice { member, in_turn: false });
         }
         if let Some(place) = pool.scheduler.choose(key) {
-            return Ok(Choice { member: (first + place) as u16, in_turn: true });
+            return Ok(Choice { member: pool.members[place], in_turn: true });
         }
-        let routed = self.members[pool.members.clone()].iter().any(|one| one.next_hop.is_some());
+        let mut members = pool.members.iter().map(|member| &self.members[usize::from(*member)]);
+        let routed = members.any(|one| one.next_hop.is_some());
         Err(if routed { Outcome::NoMemberReachable } else { Outcome::NoRoute })
     }
 
@@ -46,24 +48,25 @@ impl Engine {
             return;
         }
         pool.neighbours_seen = neighbours.changes();
-        for (place, member) in members[pool.members.clone()].iter().enumerate() {
-            let reached = member.next_hop.is_some_and(|next_hop| !neighbours.is_failed(next_hop));
+        for (place, member) in pool.members.iter().enumerate() {
+            let next_hop = members[usize::from(*member)].next_hop;
+            let reached = next_hop.is_some_and(|next_hop| !neighbours.is_failed(next_hop));
             pool.scheduler.set_available(place, reached);
         }
     }
 
     /// A flow began with the chosen member.
     pub(super) fn began(&mut self, now: Instant, server: u16, choice: Choice, key: &Key) {
-        let member = usize::from(choice.member);
         self.persistence.record(server, key.source(), choice.member, now);
         let server = &mut self.servers[usize::from(server)];
-        let pool = &mut self.pools[usize::from(server.pool)];
-        pool.scheduler.began(member - pool.members.start, choice.in_turn);
         server.counters.flows_opened += 1;
         server.counters.flows += 1;
-        let counters = &mut self.members[member].counters;
-        counters.flows_opened += 1;
-        counters.flows += 1;
+        let member = &mut self.members[usize::from(choice.member)];
+        member.counters.flows_opened += 1;
+        member.counters.flows += 1;
+        if let Ok(Home { pool, place }) = member.home {
+            self.pools[usize::from(pool)].scheduler.began(place.into(), choice.in_turn);
+        }
     }
 
     /// Gives a member another ratio: its share of new flows from here on. Flows stay where they
@@ -73,12 +76,14 @@ impl Engine {
     /// `false` if there is no such member.
     #[must_use]
     pub fn set_ratio(&mut self, pool: &str, member: SocketAddr, ratio: u16) -> bool {
-        let Some(pool) = self.pools.iter_mut().find(|one| one.name == pool) else { return false };
-        let is_it = |one: &Member| SocketAddr::from((one.ip, one.port)) == member;
-        let Some(place) = self.members[pool.members.clone()].iter().position(is_it) else {
+        let Some(config) = self.config.pools.get_mut(pool) else { return false };
+        let Some(place) = config.members.iter().position(|one| one.address == member) else {
             return false;
         };
-        pool.scheduler.set_ratio(place, ratio);
+        config.members[place].ratio = ratio;
+        if let Some(pool) = self.pools.iter_mut().find(|one| one.name == pool) {
+            pool.scheduler.set_ratio(place, ratio);
+        }
         true
     }
 }
@@ -90,10 +95,10 @@ pub(super) fn ended(
     members: &mut [Member],
     flow: Flow,
 ) {
-    let member = usize::from(flow.member);
-    let server = &mut servers[usize::from(flow.server)];
-    let pool = &mut pools[usize::from(server.pool)];
-    pool.scheduler.ended(member - pool.members.start);
-    server.counters.flows -= 1;
-    members[member].counters.flows -= 1;
+    servers[usize::from(flow.server)].counters.flows -= 1;
+    let member = &mut members[usize::from(flow.member)];
+    member.counters.flows -= 1;
+    if let Ok(Home { pool, place }) = member.home {
+        pools[usize::from(pool)].scheduler.ended(place.into());
+    }
 }

@@ -1,8 +1,10 @@
 //! The engine's counters as one value to show.
 
-use super::Engine;
+use super::{Engine, Member};
 use crate::Outcome;
-use crate::counters::{Counters, FlowCounters, FragmentCounters, NeighbourCounters};
+use crate::counters::{
+    Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters,
+};
 use std::collections::BTreeMap;
 
 impl Engine {
@@ -13,12 +15,13 @@ impl Engine {
         let outcomes =
             outcomes.map(|outcome| (outcome.name().to_owned(), self.tallies[*outcome as usize]));
         let members = self.pools.iter().map(|pool| {
-            let members = self.members[pool.members.clone()].iter();
+            let members = pool.members.iter().map(|member| &self.members[usize::from(*member)]);
             let members: BTreeMap<_, _> =
-                members.map(|member| (member.name.clone(), member.counters)).collect();
+                members.map(|member| (member.name.clone(), self.member_counters(member))).collect();
             (pool.name.clone(), members)
         });
-        let servers = self.servers.iter().map(|server| (server.name.clone(), server.counters));
+        let servers = self.servers.iter().filter(|server| server.retired.is_none());
+        let servers = servers.map(|server| (server.name.clone(), server.counters));
         Counters {
             outcomes: outcomes.collect(),
             virtual_servers: servers.collect(),
@@ -34,5 +37,10 @@ impl Engine {
             fragments: FragmentCounters { waiting: self.unled.len() as u64 },
             answers: self.answers,
         }
+    }
+
+    fn member_counters(&self, member: &Member) -> MemberCounters {
+        let answers = |next_hop| !self.neighbours.is_failed(next_hop);
+        MemberCounters { reachable: member.next_hop.is_some_and(answers), ..member.counters }
     }
 }

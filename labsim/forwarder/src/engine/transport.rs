@@ -121,6 +121,9 @@ impl Engine {
         {
             match self.flows.overdue(id, now) {
                 Some(why) => self.expire(now, id, why, tx),
+                None if self.is_taken_out(self.flows.get(id)) => {
+                    self.forget(id, |counters| &mut counters.taken_out);
+                }
                 None => return self.reply(now, id, packet, tx),
             }
         }
@@ -128,6 +131,8 @@ impl Engine {
             let flow = self.flows.get(id);
             if let Some(why) = self.flows.overdue(id, now) {
                 self.expire(now, id, why, tx);
+            } else if self.is_taken_out(flow) {
+                self.forget(id, |counters| &mut counters.taken_out);
             } else if flow.state == State::Closing && packet.is_syn() {
                 self.forget(id, |counters| &mut counters.replaced);
             } else {
@@ -310,6 +315,14 @@ impl Engine {
             self.reset(now, &packet.ip, segment, tx);
         }
         outcome
+    }
+
+    /// Whether no configuration has the flow's virtual server any more.
+    ///
+    /// A member that was taken out, or that failed, keeps its flows (F5's `action-on-service-down
+    /// none`); what else could become of them is to be asked here.
+    fn is_taken_out(&self, flow: Flow) -> bool {
+        self.servers[usize::from(flow.server)].retired.is_some()
     }
 
     pub(super) fn forget(

@@ -103,6 +103,11 @@ impl Table {
         }
     }
 
+    /// Gives virtual servers other idle timeouts. They count for flows that are there already, too.
+    pub(crate) fn set_idle(&mut self, idle: Vec<Duration>) {
+        self.idle = idle.into_iter().map(nanoseconds).collect();
+    }
+
     /// Flows at this moment.
     pub(crate) fn len(&self) -> usize {
         self.open

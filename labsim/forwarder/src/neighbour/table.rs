@@ -94,10 +94,32 @@ impl Table {
     pub(crate) fn pin(&mut self, address: IpAddr) -> Option<NeighbourId> {
         let id = self.find(address).or_else(|| self.add(address, Instant::ZERO))?;
         let entry = self.entry_mut(id);
-        entry.pinned = true;
+        if std::mem::replace(&mut entry.pinned, true) {
+            return Some(id);
+        }
         entry.due = Some(Instant::ZERO);
         self.next_due = Some(Instant::ZERO);
         Some(id)
+    }
+
+    /// Only these are members' next hops from here on.
+    pub(crate) fn keep_pinned(&mut self, pinned: impl Iterator<Item = NeighbourId>) {
+        let mut keep = vec![false; self.entries.len()];
+        pinned.for_each(|id| keep[id.0 as usize] = true);
+        for (entry, keep) in self.entries.iter_mut().zip(keep) {
+            if entry.pinned && !keep {
+                entry.pinned = false;
+                // Nobody waits for one that was never asked, or that failed: the next packet to it
+                // asks it.
+                if entry.asked == 0 && entry.state == State::Incomplete {
+                    entry.state = State::Failed;
+                }
+                entry.due = entry.due.filter(|_| entry.state != State::Failed);
+            }
+        }
+        self.next_due = self.entries.iter().filter_map(|entry| entry.due).min();
+        // `is_failed` may answer otherwise.
+        self.changes += 1;
     }
 
     pub(crate) fn find(&self, address: IpAddr) -> Option<NeighbourId> {

@@ -55,6 +55,12 @@ impl LeastConnections {
         self.replay(member);
     }
 
+    /// The member has so many flows that began before.
+    pub(super) fn adopt(&mut self, member: usize, flows: u64) {
+        self.players[member].flows += flows as u32;
+        self.replay(member);
+    }
+
     /// A flow of the member is over.
     pub(super) fn ended(&mut self, member: usize) {
         self.players[member].flows -= 1;

@@ -22,6 +22,8 @@ pub(crate) struct Address {
 #[derive(Debug)]
 struct Holder {
     address: Address,
+    /// Ports that flows hold.
+    held: u32,
     tcp: Ports,
     udp: Ports,
 }
@@ -66,44 +68,71 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// For up to `flows` flows that stand in as one of `addresses`, each there once. Without
-    /// addresses it takes no memory.
-    pub(crate) fn new(
-        range: SnatPorts,
-        addresses: Vec<Address>,
-        flows: usize,
-        hasher: Hasher,
-    ) -> Self {
-        let flows = if addresses.is_empty() { 0 } else { flows };
-        let by_ip = addresses.iter().zip(0..).map(|(address, number)| (address.ip, number));
-        let mut by_ip: Vec<(Ipv4Addr, u16)> = by_ip.collect();
-        by_ip.sort_unstable();
+    /// Without addresses. It takes no memory until it has some.
+    pub(crate) fn new(range: SnatPorts, hasher: Hasher) -> Self {
         Self {
             range,
-            by_ip,
-            holders: addresses
-                .into_iter()
-                .map(|address| Holder { address, tcp: Ports::new(range), udp: Ports::new(range) })
-                .collect(),
-            bindings: Vec::with_capacity(flows),
-            index: Index::new(flows),
+            by_ip: Vec::new(),
+            holders: Vec::new(),
+            bindings: Vec::new(),
+            index: Index::new(0),
             hasher,
             counters: SnatCounters::default(),
         }
     }
 
-    /// Whether there is no address at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.holders.is_empty()
+    /// Up to `flows` flows, the same number every time, stand in as one of `addresses` from here
+    /// on. Others keep those that flows hold ports of, until the next call that finds them free.
+    pub(crate) fn set_addresses(&mut self, addresses: Vec<Address>, flows: usize) {
+        if self.holders.is_empty() && !addresses.is_empty() {
+            self.bindings = Vec::with_capacity(flows);
+            self.index = Index::new(flows);
+        }
+        let Self { holders, by_ip, range, .. } = self;
+        by_ip.retain(|(ip, number)| {
+            let wanted = addresses.iter().any(|address| address.ip == *ip);
+            wanted || holders[usize::from(*number)].held > 0
+        });
+        for address in addresses {
+            let ip = address.ip;
+            let place = match by_ip.binary_search_by_key(&ip, |(ip, _)| *ip) {
+                Ok(place) => {
+                    holders[usize::from(by_ip[place].1)].address = address;
+                    continue;
+                }
+                Err(place) => place,
+            };
+            let ports = || Ports::new(*range);
+            let holder = Holder { address, held: 0, tcp: ports(), udp: ports() };
+            let is_known = |ip| by_ip.binary_search_by_key(&ip, |(ip, _)| *ip).is_ok();
+            let given_up = holders.iter().position(|holder| !is_known(holder.address.ip));
+            let number = given_up.unwrap_or(holders.len());
+            match holders.get_mut(number) {
+                Some(place) => *place = holder,
+                None => holders.push(holder),
+            }
+            by_ip.insert(place, (ip, number as u16));
+        }
     }
 
+    /// The number of an address.
+    pub(crate) fn number(&self, ip: Ipv4Addr) -> Option<u16> {
+        let place = self.by_ip.binary_search_by_key(&ip, |(ip, _)| *ip).ok()?;
+        Some(self.by_ip[place].1)
+    }
+
+    /// Whether there is no address at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_ip.is_empty()
+    }
+
+    /// All of them.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.holders.iter().map(|holder| &holder.address)
+        self.by_ip.iter().map(|(_, number)| &self.holders[usize::from(*number)].address)
     }
 
     pub(crate) fn address(&self, ip: Ipv4Addr) -> Option<&Address> {
-        let place = self.by_ip.binary_search_by_key(&ip, |(ip, _)| *ip).ok()?;
-        Some(&self.holders[usize::from(self.by_ip[place].1)].address)
+        Some(&self.holders[usize::from(self.number(ip)?)].address)
     }
 
     /// The ports that are ours on every address.
@@ -165,6 +194,7 @@ impl Table {
         }
         self.bindings[place] = binding;
         self.index.insert(self.hasher.hash(&reply), flow.number());
+        self.holders[usize::from(stand.address)].held += 1;
         self.counters.ports += 1;
     }
 
@@ -176,8 +206,9 @@ impl Table {
         }
         let Binding { reply, stand, .. } = *binding;
         self.index.remove(self.hasher.hash(&reply), flow.number());
-        let ports = self.holders[usize::from(stand.address)].ports(reply.protocol());
-        ports.give_back(stand.as_whom.port());
+        let holder = &mut self.holders[usize::from(stand.address)];
+        holder.held -= 1;
+        holder.ports(reply.protocol()).give_back(stand.as_whom.port());
         self.counters.ports -= 1;
     }
 

@@ -1,15 +1,11 @@
 //! What a forwarder counted, under the names that scenarios use.
 
-use labsim_dataplane::SocketCounters;
-use labsim_forwarder::Counters;
+use labsim_dataplane::forwarder::Snapshot;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The engine's counters and the sockets'.
-pub(crate) struct Counted {
-    pub(crate) engine: Box<Counters>,
-    pub(crate) socket: SocketCounters,
-}
+/// What a forwarder counted up to a moment.
+pub(crate) struct Counted(pub(crate) Snapshot);
 
 /// Groups whose counters have the names of virtual servers and members in them: too many to show.
 const BY_NAME: [&str; 2] = ["virtual_servers", "members"];
@@ -19,19 +15,20 @@ impl Counted {
     /// (`flows.timed_out`, `neighbours.failed`, `answers.tcp_reset`).
     pub(crate) fn by_name(&self) -> BTreeMap<String, u64> {
         let mut named: BTreeMap<String, u64> = self
+            .0
             .engine
             .outcomes
             .iter()
             .map(|(name, tally)| (name.clone(), tally.packets))
             .collect();
         let socket = [
-            ("socket_dropped", self.socket.dropped),
-            ("socket_oversized", self.socket.oversized),
-            ("socket_send_errors", self.socket.send_errors),
+            ("socket_dropped", self.0.socket.dropped),
+            ("socket_oversized", self.0.socket.oversized),
+            ("socket_send_errors", self.0.socket.send_errors),
         ];
         named.extend(socket.map(|(name, count)| (name.to_owned(), count)));
         // Through the names that the forwarder itself writes: what it learns to count is shown.
-        let Ok(Value::Object(groups)) = serde_json::to_value(&self.engine) else { return named };
+        let Ok(Value::Object(groups)) = serde_json::to_value(&self.0.engine) else { return named };
         for (group, counters) in groups {
             let Value::Object(counters) = counters else { continue };
             if BY_NAME.contains(&group.as_str()) {
@@ -47,7 +44,8 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use labsim_forwarder::Tally;
+    use labsim_dataplane::SocketCounters;
+    use labsim_forwarder::{Counters, Tally};
 
     #[test]
     fn outcomes_have_their_own_name_and_other_counters_their_groups() {
@@ -57,7 +55,7 @@ mod tests {
         engine.neighbours.failed = 2;
         engine.answers.tcp_reset = 4;
         let socket = SocketCounters { dropped: 5, ..SocketCounters::default() };
-        let named = Counted { engine, socket }.by_name();
+        let named = Counted(Snapshot { engine, socket }).by_name();
         for (name, count) in [
             ("no_flow", 3),
             ("flows.timed_out", 1),

@@ -1,8 +1,8 @@
 //! One forwarder's process, spoken to over its standard streams.
 
-use super::Counted;
 use crate::fault::Fault;
-use labsim_dataplane::Event;
+use labsim_control::{Answer, LONGEST_LINE, Request};
+use labsim_dataplane::forwarder::Snapshot;
 use labsim_lab::{Child, Node, inherit_text};
 use labsim_scenario::model::NodeName;
 use std::os::fd::OwnedFd;
@@ -16,16 +16,13 @@ use tokio::time::timeout;
 /// How long a forwarder may take to answer. Nothing waits so long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The longest line that a forwarder is listened to, in bytes.
-const LONGEST_LINE: u64 = 1 << 20;
-
 /// A running forwarder. Dropping it kills the process and waits until it is gone.
 pub(super) struct Process {
     node: NodeName,
     // Ends with its standard input, and with this handle at the latest.
     _child: Child,
     orders: pipe::Sender,
-    events: BufReader<pipe::Receiver>,
+    answers: BufReader<pipe::Receiver>,
     complaints: pipe::Receiver,
     data_plane: String,
 }
@@ -39,13 +36,13 @@ impl Process {
         let mut child = node.spawn(&mut command)?;
         let gone = || std::io::Error::other("a standard stream is missing");
         let orders = OwnedFd::from(child.stdin.take().ok_or_else(gone)?);
-        let events = OwnedFd::from(child.stdout.take().ok_or_else(gone)?);
+        let answers = OwnedFd::from(child.stdout.take().ok_or_else(gone)?);
         let complaints = OwnedFd::from(child.stderr.take().ok_or_else(gone)?);
         Ok(Self {
             node: node.name().clone(),
             _child: child,
             orders: pipe::Sender::from_owned_fd(orders)?,
-            events: BufReader::new(pipe::Receiver::from_owned_fd(events)?),
+            answers: BufReader::new(pipe::Receiver::from_owned_fd(answers)?),
             complaints: pipe::Receiver::from_owned_fd(complaints)?,
             data_plane: String::new(),
         })
@@ -62,8 +59,8 @@ impl Process {
 
     /// Waits until it takes packets.
     pub(super) async fn await_ready(&mut self) -> Result<(), Fault> {
-        match self.event().await? {
-            Event::Ready { data_plane, .. } => self.data_plane = data_plane,
+        match self.hear().await? {
+            Answer::Ready(ready) => self.data_plane = ready.data_plane,
             other => return Err(self.out_of_turn(&other)),
         }
         Ok(())
@@ -71,22 +68,42 @@ impl Process {
 
     /// Asks for its counters; [`Self::answer`] has them.
     pub(super) async fn ask(&mut self) -> Result<(), Fault> {
-        let asked = self.orders.write_all(b"counters\n").await;
-        asked.map_err(Fault::broken(&format!("the forwarder in {} is gone", self.node)))
+        self.say(&Request::Counters).await
     }
 
-    pub(super) async fn answer(&mut self) -> Result<Counted, Fault> {
-        match self.event().await? {
-            Event::Counters { engine, socket } => Ok(Counted { engine, socket }),
+    pub(super) async fn answer(&mut self) -> Result<Snapshot, Fault> {
+        match self.hear().await? {
+            Answer::Counters(counted) => Ok(counted),
             other => Err(self.out_of_turn(&other)),
         }
     }
 
-    /// Its next event; its own complaint if it ended instead.
-    async fn event(&mut self) -> Result<Event, Fault> {
+    /// Has it change its configuration, and waits until it has.
+    pub(super) async fn change(&mut self, request: &Request) -> Result<(), Fault> {
+        self.say(request).await?;
+        match self.hear().await? {
+            Answer::Changed(_) => Ok(()),
+            Answer::Refused(reasons) => Err(Fault::Broken(format!(
+                "the forwarder in {} refused it: {}",
+                self.node,
+                reasons.join("; ")
+            ))),
+            other => Err(self.out_of_turn(&other)),
+        }
+    }
+
+    async fn say(&mut self, request: &Request) -> Result<(), Fault> {
+        let mut line = serde_json::to_vec(request).map_err(Fault::broken("a request"))?;
+        line.push(b'\n');
+        let asked = self.orders.write_all(&line).await;
+        asked.map_err(Fault::broken(&format!("the forwarder in {} is gone", self.node)))
+    }
+
+    /// What it says next; its own complaint if it ended instead.
+    async fn hear(&mut self) -> Result<Answer, Fault> {
         let name = &self.node;
         let mut line = String::new();
-        let mut bounded = (&mut self.events).take(LONGEST_LINE);
+        let mut bounded = (&mut self.answers).take(LONGEST_LINE);
         match timeout(PATIENCE, bounded.read_line(&mut line)).await {
             Err(_) => Err(Fault::Broken(format!(
                 "the forwarder in {name} gave no answer within {PATIENCE:?}"
@@ -105,8 +122,8 @@ impl Process {
         }
     }
 
-    fn out_of_turn(&self, event: &Event) -> Fault {
+    fn out_of_turn(&self, answer: &Answer) -> Fault {
         let name = &self.node;
-        Fault::Broken(format!("the forwarder in {name} said something out of turn: {event:?}"))
+        Fault::Broken(format!("the forwarder in {name} said something out of turn: {answer:?}"))
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Outcome;
 use labsim_scenario::model::{
-    AccountingRecord, LoginMethod, LoginResult, RadiusQuestion, StepAction, TacacsLogin,
+    AccountingRecord, LoginMethod, LoginResult, MemberChange, MemberFate, RadiusQuestion,
+    StepAction, TacacsLogin,
 };
 use labsim_verdict::Attempt;
 
@@ -21,6 +22,7 @@ pub(super) fn what(action: &StepAction) -> String {
     match action {
         StepAction::TacacsLogin(login) => logins(login),
         StepAction::Resume { login } => format!("goes on with the login `{login}`"),
+        StepAction::Finish { login } => format!("waits until the logins `{login}` are over"),
         StepAction::Radius(request) => {
             let (from, to) = (&request.from, request.to);
             let question = match &request.question {
@@ -48,6 +50,29 @@ pub(super) fn what(action: &StepAction) -> String {
         StepAction::AwaitCounter { node, counter, at_least, .. } => {
             format!("waits until {counter} of {node} is at least {at_least}")
         }
+        StepAction::ChangeMember(MemberChange { node, pool, member, to }) => match to {
+            MemberFate::Added { ratio } => {
+                format!("adds {member} to {pool} of {node}, ratio {ratio}")
+            }
+            MemberFate::Set { ratio: 0 } => format!("drains {member} of {pool} of {node}"),
+            MemberFate::Set { ratio } => {
+                format!("gives {member} of {pool} of {node} ratio {ratio}")
+            }
+            MemberFate::Removed => format!("takes {member} out of {pool} of {node}"),
+        },
+        StepAction::StopServer { node } => format!("stops the servers on {node}"),
+        StepAction::StartServer { node } => format!("starts the servers on {node} again"),
+    }
+}
+
+/// What has become of a member.
+pub(super) fn changed(change: &MemberChange) -> String {
+    let MemberChange { node, pool, member, to } = change;
+    match to {
+        MemberFate::Added { .. } => format!("{member} is a member of {pool} of {node}"),
+        MemberFate::Set { ratio: 0 } => format!("{member} of {pool} of {node} gets no new flow"),
+        MemberFate::Set { ratio } => format!("{member} of {pool} of {node} has ratio {ratio}"),
+        MemberFate::Removed => format!("{member} is no member of {pool} of {node} any more"),
     }
 }
 

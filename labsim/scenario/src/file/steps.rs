@@ -15,6 +15,8 @@ pub(crate) enum StepForm {
     TacacsLogin(Box<TacacsLoginFields>),
     /// Goes on with a login that paused, to its end.
     Resume(ResumeFields),
+    /// Waits until the logins of a step in the background are over.
+    Finish(FinishFields),
     /// A RADIUS Access-Request (RFC 2865).
     RadiusLogin(Box<RadiusLoginFields>),
     /// A RADIUS Accounting-Request (RFC 2866).
@@ -30,6 +32,19 @@ pub(crate) enum StepForm {
     StartForwarder(ForwarderFields),
     /// Waits until a counter of a load balancer's forwarder has risen so far.
     AwaitCounter(AwaitCounterFields),
+    /// Adds a member to a pool of a running load balancer.
+    AddMember(AddMemberFields),
+    /// Gives a member another ratio: its share of new flows. With 0 it is drained: it keeps its
+    /// flows and gets no other.
+    SetMember(SetMemberFields),
+    /// Takes a member out of a pool of a running load balancer. Its flows stay with it until they
+    /// end.
+    RemoveMember(RemoveMemberFields),
+    /// Stops the built-in servers of a node, as if they had crashed: nobody listens there any more,
+    /// and connections break off.
+    StopServer(ServerFields),
+    /// Starts the built-in servers of a node again.
+    StartServer(ServerFields),
 }
 
 /// TACACS+ logins.
@@ -66,6 +81,9 @@ pub(crate) struct TacacsLoginFields {
     /// default) or `fin`.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) close: LoginCloseWord,
+    /// Whether the steps that follow do not wait for it, until a `finish` step.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) background: Option<Located<bool>>,
 }
 
 /// How a client ends its connection.
@@ -97,6 +115,14 @@ pub(crate) enum LoginMethodWord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResumeFields {
     /// The name of an earlier login step with `pause: true`.
+    pub(crate) login: Located<String>,
+}
+
+/// Waits for logins in the background.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FinishFields {
+    /// The name of an earlier login step with `background: true`.
     pub(crate) login: Located<String>,
 }
 
@@ -219,4 +245,53 @@ pub(crate) struct AwaitCounterFields {
     /// Seconds to wait at most; 5 by default.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) timeout: Option<Located<f64>>,
+}
+
+/// A new member.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddMemberFields {
+    /// The load balancer's node.
+    pub(crate) node: Located<String>,
+    /// The pool.
+    pub(crate) pool: Located<String>,
+    /// Address and port: `10.1.1.51:49`.
+    pub(crate) member: Located<String>,
+    /// Its share of new flows; 1 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) ratio: Option<Located<u64>>,
+}
+
+/// A member's new ratio.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetMemberFields {
+    /// The load balancer's node.
+    pub(crate) node: Located<String>,
+    /// The pool.
+    pub(crate) pool: Located<String>,
+    /// Address and port: `10.1.1.51:49`.
+    pub(crate) member: Located<String>,
+    /// Its share of new flows.
+    pub(crate) ratio: Located<u64>,
+}
+
+/// A member that goes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoveMemberFields {
+    /// The load balancer's node.
+    pub(crate) node: Located<String>,
+    /// The pool.
+    pub(crate) pool: Located<String>,
+    /// Address and port: `10.1.1.51:49`.
+    pub(crate) member: Located<String>,
+}
+
+/// A node with built-in servers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerFields {
+    /// The node.
+    pub(crate) node: Located<String>,
 }

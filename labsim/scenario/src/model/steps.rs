@@ -23,6 +23,11 @@ pub enum StepAction {
         /// A login step before this one, with `pause`.
         login: StepName,
     },
+    /// Waits until the logins of a step in the background are over.
+    Finish {
+        /// A login step before this one, with `background`.
+        login: StepName,
+    },
     /// A RADIUS request.
     Radius(RadiusRequest),
     /// Runs a program to its end.
@@ -48,6 +53,48 @@ pub enum StepAction {
         /// How long to wait.
         timeout: Duration,
     },
+    /// Changes a member of a running load balancer's pool.
+    ChangeMember(MemberChange),
+    /// Stops the built-in servers of a node.
+    StopServer {
+        /// The node.
+        node: NodeName,
+    },
+    /// Starts the built-in servers of a node again.
+    StartServer {
+        /// The node.
+        node: NodeName,
+    },
+}
+
+/// A change of a pool's member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberChange {
+    /// The load balancer.
+    pub node: NodeName,
+    /// The pool.
+    pub pool: String,
+    /// Address and port.
+    pub member: SocketAddr,
+    /// What becomes of it.
+    pub to: MemberFate,
+}
+
+/// What becomes of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberFate {
+    /// It is new.
+    Added {
+        /// Its share of new flows.
+        ratio: u16,
+    },
+    /// It gets another ratio.
+    Set {
+        /// Its share of new flows; 0 drains it.
+        ratio: u16,
+    },
+    /// It is taken out.
+    Removed,
 }
 
 /// Logins through a virtual server, or straight to a server.
@@ -76,6 +123,8 @@ pub struct TacacsLogin {
     pub pause: bool,
     /// How the client ends its connection.
     pub close: LoginClose,
+    /// Whether the steps that follow do not wait for it, until a step finishes it.
+    pub background: bool,
 }
 
 /// How a client ends its connection once the server has closed.

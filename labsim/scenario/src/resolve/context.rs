@@ -131,6 +131,10 @@ impl<'a> Context<'a> {
                 kind: ServerKind::Radius,
             }),
             StepAction::Resume { .. }
+            | StepAction::Finish { .. }
+            | StepAction::ChangeMember(_)
+            | StepAction::StopServer { .. }
+            | StepAction::StartServer { .. }
             | StepAction::Run(_)
             | StepAction::KillForwarder { .. }
             | StepAction::StartForwarder { .. }

@@ -61,6 +61,24 @@ impl<'a> Forwarders<'a> {
     }
 }
 
+impl Forwarders<'_> {
+    /// Complains about one that was killed, of which a step wants something.
+    pub(super) fn must_run(
+        &self,
+        name: &NodeName,
+        place: &Located<String>,
+        lack: &str,
+        report: &mut Report<'_>,
+    ) {
+        if self.dead.contains(name) {
+            report.at(
+                place.span,
+                format!("`{name}`'s forwarder was killed, and {lack}; start it first"),
+            );
+        }
+    }
+}
+
 /// Resolves a step that waits for a counter of a running forwarder.
 pub(super) fn await_counter(
     fields: &AwaitCounterFields,
@@ -74,11 +92,8 @@ pub(super) fn await_counter(
         report.at(fields.at_least.span, "every counter is at least 0; write at least 1");
     }
     let timeout = seconds(fields.timeout, TIMEOUT, report);
-    if let Some(name) = node.as_ref().filter(|name| forwarders.dead.contains(*name)) {
-        report.at(
-            fields.node.span,
-            format!("`{name}`'s forwarder was killed, and counts nothing; start it first"),
-        );
+    if let Some(name) = &node {
+        forwarders.must_run(name, &fields.node, "counts nothing", report);
     }
     let at_least = fields.at_least.value;
     Some(StepAction::AwaitCounter { node: node?, counter: counter?, at_least, timeout })

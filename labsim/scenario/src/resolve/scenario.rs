@@ -77,6 +77,7 @@ pub(crate) fn scenario(
     let servers = Servers {
         vips: &vips,
         load_balancers: &load_balancers,
+        serving: tacacs_servers.keys().chain(radius_servers.keys()).collect(),
         tacacs_secrets: &tacacs_secrets,
         radius_secrets: &radius_secrets,
     };

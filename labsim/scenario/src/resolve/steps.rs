@@ -2,13 +2,15 @@
 
 use super::forwarders::{Forwarders, await_counter};
 use super::lookup::{Lookup, Vips};
+use super::members::Pools;
+use super::running::Running;
 use super::servers::SECRET;
-use super::tacacs_login::{resume, tacacs_login};
+use super::tacacs_login::{finish, resume, tacacs_login, unfinished};
 use super::{Report, processes, radius};
 use crate::file::{StepForm, Table};
-use crate::model::{LoadBalancer, NodeName, Secret, Step, StepName};
+use crate::model::{LoadBalancer, NodeName, Secret, Step, StepAction, StepName};
 use labsim_yaml::{Located, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ const LONGEST: f64 = 3600.0;
 pub(super) struct Servers<'a> {
     pub(super) vips: &'a Vips,
     pub(super) load_balancers: &'a BTreeMap<NodeName, LoadBalancer>,
+    /// Nodes with built-in servers.
+    pub(super) serving: BTreeSet<&'a NodeName>,
     pub(super) tacacs_secrets: &'a [Secret],
     pub(super) radius_secrets: &'a [Secret],
 }
@@ -44,6 +48,8 @@ pub(super) fn steps(
 ) -> (Vec<Step>, Vec<Known>) {
     let (mut steps, mut names) = (Vec::new(), Vec::new());
     let mut forwarders = Forwarders::new(servers.load_balancers);
+    let mut pools = Pools::new(servers.load_balancers);
+    let mut running = Running::new(&servers.serving);
     if table.is_empty() {
         report.empty(
             Span::default(),
@@ -59,6 +65,7 @@ pub(super) fn steps(
         let action = match &form.value {
             StepForm::TacacsLogin(fields) => tacacs_login(fields, &asker, report),
             StepForm::Resume(fields) => resume(&fields.login, (&steps, &names), report),
+            StepForm::Finish(fields) => finish(&fields.login, (&steps, &names), report),
             StepForm::RadiusLogin(fields) => radius::login(fields, &asker, report),
             StepForm::RadiusAccounting(fields) => radius::accounting(fields, &asker, report),
             StepForm::RadiusStatus(fields) => radius::status(fields, &asker, report),
@@ -66,7 +73,15 @@ pub(super) fn steps(
             StepForm::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
             StepForm::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
             StepForm::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
+            StepForm::AddMember(fields) => pools.add(fields, &forwarders, lookup, report),
+            StepForm::SetMember(fields) => pools.set(fields, &forwarders, lookup, report),
+            StepForm::RemoveMember(fields) => pools.remove(fields, &forwarders, lookup, report),
+            StepForm::StopServer(fields) => running.stop(&fields.node, lookup, report),
+            StepForm::StartServer(fields) => running.start(&fields.node, lookup, report),
         };
+        if let Some(StepAction::StartForwarder { node }) = &action {
+            pools.begin_anew(node);
+        }
         let Some(name) = name else { continue };
         let asks = match &form.value {
             StepForm::TacacsLogin(_)
@@ -74,6 +89,12 @@ pub(super) fn steps(
             | StepForm::RadiusAccounting(_)
             | StepForm::RadiusStatus(_) => true,
             StepForm::Resume(_)
+            | StepForm::Finish(_)
+            | StepForm::AddMember(_)
+            | StepForm::SetMember(_)
+            | StepForm::RemoveMember(_)
+            | StepForm::StopServer(_)
+            | StepForm::StartServer(_)
             | StepForm::Run(_)
             | StepForm::KillForwarder(_)
             | StepForm::StartForwarder(_)
@@ -82,6 +103,13 @@ pub(super) fn steps(
         let runs = matches!(form.value, StepForm::Run(_));
         names.push(Known { name: name.clone(), asks, runs });
         steps.extend(action.map(|action| Step { name, action }));
+    }
+    for (key, form) in table.iter().take(STEPS) {
+        if let StepForm::TacacsLogin(fields) = &form.value
+            && fields.background.is_some_and(|background| background.value)
+        {
+            unfinished(key, table, report);
+        }
     }
     (steps, names)
 }

@@ -66,6 +66,7 @@ pub(crate) fn login(name: &str, user: &str) -> Step {
             timeout: Duration::from_secs(5),
             pause: false,
             close: LoginClose::Reset,
+            background: false,
         }),
     }
 }

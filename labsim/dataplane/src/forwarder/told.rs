@@ -1,31 +1,24 @@
-//! What the forwarder process says on its standard output: one JSON object a line.
+//! What a forwarder tells.
 
 use labsim_forwarder::Counters;
 use serde::{Deserialize, Serialize};
 
-/// One line of the forwarder's standard output.
+/// Frames can flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    /// Frames can flow.
-    Ready {
-        /// The arm, such as `eth0`.
-        interface: String,
-        /// How frames are moved: `packet-ring`.
-        data_plane: String,
-    },
-    /// Asked for by the line `counters` on standard input, and said once more at the end.
-    Counters {
-        /// The engine's.
-        engine: Box<Counters>,
-        /// The sockets'.
-        socket: SocketCounters,
-    },
-    /// A line on standard input that is no command.
-    UnknownCommand {
-        /// The line, cut if it was long.
-        line: String,
-    },
+pub struct Ready {
+    /// The arm, such as `eth0`.
+    pub interface: String,
+    /// How frames are moved: `packet-ring`.
+    pub data_plane: String,
+}
+
+/// Everything that was counted up to a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The engine's.
+    pub engine: Box<Counters>,
+    /// The sockets'.
+    pub socket: SocketCounters,
 }
 
 /// What the kernel's side of the data plane counted.

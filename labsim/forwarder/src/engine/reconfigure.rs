@@ -1,0 +1,362 @@
+//! Another configuration for an engine at work. What stays goes on as it was: its flows, its
+//! counters, its turn.
+//!
+//! | what goes | its flows |
+//! |---|---|
+//! | a member, or its ratio becomes 0 | stay with it until they end (F5's default; IPVS would drop their packets until `expire_nodest_conn`) |
+//! | a virtual server | are forgotten with their next packet, which finds no virtual server |
+//! | an address that stands in for clients | keep their ports of it until they end |
+//!
+//! A member is known by its pool's name, address and port, and a virtual server by what it takes:
+//! VIP, protocol and port. Whatever comes back before its flows are over has them again.
+
+use super::build::{check_port, path};
+use super::slots::numbers;
+use super::{Engine, Home, Member, Path, Pool, Server, Services, Source};
+use crate::counters::{MemberCounters, ServerCounters};
+use crate::neighbour::NeighbourId;
+use crate::{
+    Changes, Config, Instant, LoadBalancingMode, Persistence, Plan, Problem, SourceTranslation,
+    snat,
+};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// Numbers of members, and of virtual servers, that flows can hold.
+const MOST_NUMBERS: usize = 1 << 16;
+/// Longer than a packet can wait for a neighbour: it holds its member's number.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The numbers that things of a configuration get.
+struct Numbers {
+    /// By pool and member, in the configuration's order.
+    members: Vec<Vec<u16>>,
+    /// By virtual server.
+    servers: Vec<u16>,
+    /// Next hops of the members.
+    next_hops: Vec<Vec<Option<NeighbourId>>>,
+}
+
+impl Engine {
+    /// Takes over another configuration, between two packets: whole, or not at all. What takes
+    /// longest was done when the plan was made; this is linear in what is configured, and does not
+    /// look at flows.
+    ///
+    /// The caller then hands over what [`Self::takes`] says, which may be something else.
+    ///
+    /// # Errors
+    /// Every [`Problem`] of the configuration with this engine: what is wrong with it on the
+    /// interface, and what cannot change while the engine is at work.
+    pub fn reconfigure(&mut self, now: Instant, plan: Plan) -> Result<Changes, Vec<Problem>> {
+        let mut problems = self.what_cannot_change(&plan.config);
+        check_port(&plan.config, &self.port, &mut problems);
+        let numbers = self.numbers(now, &plan.config, &mut problems);
+        if !problems.is_empty() {
+            self.forget_next_hops();
+            return Err(problems);
+        }
+        let Plan { config, schedulers } = plan;
+        let changes = Changes::between(&self.config, &config);
+        self.set_stand_ins(&config);
+        self.set_members(now, &config, &numbers);
+        self.set_pools(&config, schedulers, &numbers.members);
+        self.set_servers(now, &config, &numbers.servers);
+        self.config = config;
+        self.forget_next_hops();
+        Ok(changes)
+    }
+
+    /// What is in force.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What has tables of its own, which are made at the start.
+    fn what_cannot_change(&self, config: &Config) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut refuse = |key: &str, differs: bool| {
+            if differs {
+                let message = "it cannot change while the forwarder runs; start it anew, or leave \
+                               this as it was";
+                problems.push(Problem::new(key, message));
+            }
+        };
+        refuse("interface", config.interface != self.config.interface);
+        refuse("snat_ports", config.snat_ports != self.config.snat_ports);
+        refuse("limits", config.limits != self.config.limits);
+        problems
+    }
+
+    /// Finds numbers and next hops for everything, and says what there is no room for.
+    fn numbers(&mut self, now: Instant, config: &Config, problems: &mut Vec<Problem>) -> Numbers {
+        let wanted = config
+            .pools
+            .iter()
+            .flat_map(|(pool, it)| it.members.iter().map(|member| (pool.as_str(), member.address)));
+        let rest = self.rest();
+        let present = self.members.iter().map(|member| {
+            let key = (member.pool.as_str(), SocketAddr::from((member.ip, member.port)));
+            (key, member.is_free(now, rest))
+        });
+        let mut members = numbers(present, wanted).into_iter();
+        let present = self.servers.iter().zip(0..).map(|(server, number)| {
+            let idle = server.counters.flows == 0 && self.persistence.is_empty(number);
+            ((server.destination, server.protocol), server.retired.is_some() && idle)
+        });
+        let wanted = config.virtual_servers.values();
+        let wanted = wanted.map(|server| (server.destination, server.ip_protocol.number()));
+        let servers = numbers(present, wanted);
+        let mut most = servers.iter().copied().max().unwrap_or(0);
+        let mut next_hops = Vec::new();
+        let mut by_pool = Vec::new();
+        for pool in config.pools.values() {
+            let own: Vec<usize> = members.by_ref().take(pool.members.len()).collect();
+            most = own.iter().copied().max().unwrap_or(0).max(most);
+            by_pool.push(own.into_iter().map(|number| number as u16).collect());
+            let hops = pool.members.iter().map(|member| {
+                let next_hop = self.routes.next_hop(member.address.ip())?;
+                let pinned = self.neighbours.pin(next_hop);
+                if pinned.is_none() {
+                    let few = format!("{} are too few for the members", config.limits.neighbours);
+                    let problem = Problem::new("limits.neighbours", few);
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
+                pinned
+            });
+            next_hops.push(hops.collect());
+        }
+        if most >= MOST_NUMBERS {
+            let many = format!(
+                "more than {MOST_NUMBERS} members or virtual servers with those that were taken \
+                 out and still have flows; wait until these are over"
+            );
+            problems.push(Problem::new("pools", many));
+        }
+        let servers = servers.into_iter().map(|number| number as u16).collect();
+        Numbers { members: by_pool, servers, next_hops }
+    }
+
+    /// How long the number of a member that was taken out may still be found where nobody counts:
+    /// with clients that persist and with packets that wait.
+    fn rest(&self) -> Duration {
+        self.longest_memory.max(LONGEST_WAIT)
+    }
+
+    /// Next hops of no member are neighbours like any other.
+    fn forget_next_hops(&mut self) {
+        let held = self.members.iter().filter_map(|member| member.next_hop);
+        self.neighbours.keep_pinned(held);
+    }
+
+    /// The addresses that stand in for clients.
+    fn set_stand_ins(&mut self, config: &Config) {
+        let mut addresses: Vec<Ipv4Addr> = Vec::new();
+        for server in config.virtual_servers.values() {
+            match &server.source_address_translation {
+                SourceTranslation::None => {}
+                SourceTranslation::Automap => {
+                    let members = config.pools.get(&server.pool).map(|pool| &pool.members);
+                    let members = members.into_iter().flatten();
+                    addresses.extend(members.filter_map(|one| self.own_towards(one.address.ip())));
+                }
+                SourceTranslation::Snat(list) => addresses.extend(list.iter().filter_map(v4)),
+            }
+        }
+        addresses.sort_unstable();
+        addresses.dedup();
+        let address = |ip: Ipv4Addr| {
+            let shared = self.port.is_own(ip.into());
+            let answers_arp = !shared && self.port.is_connected(ip.into());
+            snat::Address { ip, shared, answers_arp }
+        };
+        let addresses = addresses.into_iter().map(address).collect();
+        self.snat.set_addresses(addresses, config.limits.flows as usize);
+    }
+
+    /// The interface's own address on the way to a member.
+    fn own_towards(&self, member: IpAddr) -> Option<Ipv4Addr> {
+        self.port.source_for(self.routes.next_hop(member)?)
+    }
+
+    fn set_members(&mut self, now: Instant, config: &Config, numbers: &Numbers) {
+        let mut homes = vec![None; self.members.len()];
+        let pools = config.pools.iter().zip(&numbers.members).zip(&numbers.next_hops);
+        for (((name, pool), numbers), next_hops) in pools.clone() {
+            let automapped = config.virtual_servers.values().any(|server| {
+                server.pool == *name
+                    && server.source_address_translation == SourceTranslation::Automap
+            });
+            for ((member, number), neighbour) in pool.members.iter().zip(numbers).zip(next_hops) {
+                let address = &member.address;
+                let IpAddr::V4(ip) = address.ip() else { continue };
+                let own =
+                    Some(ip).filter(|_| automapped).and_then(|ip| self.own_towards(ip.into()));
+                let next_hop = self.routes.next_hop(ip.into());
+                let new = Member {
+                    name: address.to_string(),
+                    pool: name.clone(),
+                    // Its place follows.
+                    home: Err(now),
+                    ip,
+                    port: address.port(),
+                    automap: own.and_then(|own| self.snat.number(own)),
+                    path: path(config.outer_source, pool.profile, address, next_hop, &self.port),
+                    next_hop: *neighbour,
+                    narrow_until: None,
+                    counters: MemberCounters::default(),
+                };
+                put(&mut self.members, *number, new, |old, new| {
+                    if (&old.pool, old.ip, old.port) == (&new.pool, new.ip, new.port) {
+                        new.counters = old.counters;
+                        new.stay_narrow(old);
+                    }
+                });
+            }
+        }
+        homes.resize(self.members.len(), None);
+        for (pool, members) in numbers.members.iter().enumerate() {
+            for (place, number) in members.iter().enumerate() {
+                let home = Home { pool: pool as u16, place: place as u16 };
+                homes[usize::from(*number)] = Some(home);
+            }
+        }
+        let rest = self.rest();
+        for (member, home) in self.members.iter_mut().zip(homes) {
+            let since = member.home.err().unwrap_or(now);
+            member.home = home.ok_or(since);
+            if member.is_free(now, rest) {
+                member.next_hop = None;
+            }
+        }
+    }
+
+    fn set_pools(
+        &mut self,
+        config: &Config,
+        schedulers: Vec<crate::scheduler::Scheduler>,
+        numbers: &[Vec<u16>],
+    ) {
+        let old = std::mem::take(&mut self.pools).into_iter();
+        let mut old: HashMap<String, Pool> = old.map(|pool| (pool.name.clone(), pool)).collect();
+        for (((name, pool), mut scheduler), members) in
+            config.pools.iter().zip(schedulers).zip(numbers)
+        {
+            let mode = pool.load_balancing_mode;
+            let before = self.config.pools.get(name).map(|before| before.load_balancing_mode);
+            let same = old.remove(name).filter(|old| {
+                // What Maglev chooses depends on nothing that was before.
+                let timeless = matches!(mode, LoadBalancingMode::Maglev(_));
+                !timeless && before == Some(mode) && old.members == *members
+            });
+            if let Some(same) = same {
+                scheduler = same.scheduler;
+                for (place, member) in pool.members.iter().enumerate() {
+                    scheduler.set_ratio(place, member.ratio);
+                }
+            } else {
+                for (place, member) in members.iter().enumerate() {
+                    let flows = self.members[usize::from(*member)].counters.flows;
+                    scheduler.adopt(place, flows);
+                }
+            }
+            // No number of changes: the scheduler may not have been told of any neighbour.
+            let neighbours_seen = u64::MAX;
+            let members = members.clone();
+            self.pools.push(Pool { name: name.clone(), members, scheduler, neighbours_seen });
+        }
+    }
+
+    fn set_servers(&mut self, now: Instant, config: &Config, numbers: &[u16]) {
+        for server in &mut self.servers {
+            server.retired = server.retired.or(Some(now));
+        }
+        let mut services = Services { vips: HashMap::new(), servers: HashMap::new() };
+        for ((name, server), number) in config.virtual_servers.iter().zip(numbers) {
+            let (vip, protocol) = (server.destination.ip(), server.ip_protocol.number());
+            services.vips.insert(vip, self.port.is_connected(vip));
+            services.servers.insert((vip, protocol, server.destination.port()), *number);
+            let pool = config.pools.keys().position(|pool| *pool == server.pool);
+            let new = Server {
+                name: name.clone(),
+                destination: server.destination,
+                protocol,
+                retired: None,
+                pool: pool.unwrap_or_default() as u16,
+                translate_address: server.translate_address,
+                translate_port: server.translate_port,
+                source: self.source(&server.source_address_translation),
+                turn: 0,
+                fastl4: server.fastl4,
+                counters: ServerCounters::default(),
+            };
+            put(&mut self.servers, *number, new, |old, new| {
+                if (old.destination, old.protocol) == (new.destination, new.protocol) {
+                    new.counters = old.counters;
+                }
+            });
+        }
+        self.services = services;
+        let idle = self.servers.iter().map(|server| server.fastl4.idle_timeout);
+        self.flows.set_idle(idle.map(|seconds| Duration::from_secs(seconds.into())).collect());
+        let mut rules = vec![Persistence::None; self.servers.len()];
+        for (server, number) in config.virtual_servers.values().zip(numbers) {
+            rules[usize::from(*number)] = server.persistence;
+            if let Persistence::SourceAddress(rule) = server.persistence {
+                let timeout = Duration::from_secs(rule.timeout.into());
+                self.longest_memory = self.longest_memory.max(timeout);
+            }
+        }
+        let entries = config.limits.persistence_entries as usize;
+        self.persistence.set_rules(entries, rules.into_iter());
+    }
+
+    fn source(&self, translation: &SourceTranslation) -> Source {
+        match translation {
+            SourceTranslation::None => Source::Kept,
+            SourceTranslation::Automap => Source::Automap,
+            SourceTranslation::Snat(addresses) => {
+                let numbers = addresses.iter().filter_map(v4);
+                Source::Pool(numbers.filter_map(|ip| self.snat.number(ip)).collect())
+            }
+        }
+    }
+}
+
+impl Member {
+    /// The way through its tunnel is as narrow as it turned out before.
+    fn stay_narrow(&mut self, before: &Self) {
+        if let (Path::Tunnel { mtu, .. }, Path::Tunnel { mtu: known, .. }) =
+            (&mut self.path, before.path)
+        {
+            *mtu = known;
+            self.narrow_until = before.narrow_until;
+        }
+    }
+
+    /// Whether nothing holds its number any more.
+    fn is_free(&self, now: Instant, rest: Duration) -> bool {
+        self.counters.flows == 0 && self.home.is_err_and(|since| since.after(rest) <= now)
+    }
+}
+
+fn v4(address: &IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(*address),
+        IpAddr::V6(_) => None,
+    }
+}
+
+/// Puts something at its number, which is there or the next.
+fn put<T>(list: &mut Vec<T>, number: u16, mut new: T, take_over: impl FnOnce(&T, &mut T)) {
+    match list.get_mut(usize::from(number)) {
+        Some(old) => {
+            take_over(old, &mut new);
+            *old = new;
+        }
+        None => list.push(new),
+    }
+}

@@ -1,0 +1,154 @@
+//! Steps that change members of running load balancers, and which members there are meanwhile.
+
+use super::forwarders::{Forwarders, load_balancer};
+use super::lookup::Lookup;
+use super::{Report, address};
+use crate::file::{AddMemberFields, RemoveMemberFields, SetMemberFields};
+use crate::model::{LoadBalancer, MemberChange, MemberFate, NodeName, Pool, StepAction};
+use crate::text::{listed, quoted};
+use labsim_yaml::Located;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// The members of every pool while the steps go by.
+pub(super) struct Pools<'a> {
+    load_balancers: &'a BTreeMap<NodeName, LoadBalancer>,
+    members: BTreeMap<(NodeName, String), Vec<SocketAddr>>,
+}
+
+/// Where a step's member is.
+struct Place<'a> {
+    node: &'a Located<String>,
+    pool: &'a Located<String>,
+    member: &'a Located<String>,
+}
+
+impl<'a> Pools<'a> {
+    /// As the file has them.
+    pub(super) fn new(load_balancers: &'a BTreeMap<NodeName, LoadBalancer>) -> Self {
+        let mut pools = Self { load_balancers, members: BTreeMap::new() };
+        load_balancers.keys().for_each(|node| pools.begin_anew(node));
+        pools
+    }
+
+    /// A load balancer that is started again has what the file says.
+    pub(super) fn begin_anew(&mut self, node: &NodeName) {
+        let pools = self.load_balancers.get(node).into_iter().flat_map(|balancer| &balancer.pools);
+        self.members.extend(pools.map(|pool| {
+            let members = pool.members.iter().map(|one| SocketAddr::new(one.address, one.port));
+            ((node.clone(), pool.name.clone()), members.collect())
+        }));
+    }
+
+    pub(super) fn add(
+        &mut self,
+        fields: &AddMemberFields,
+        forwarders: &Forwarders<'_>,
+        lookup: &Lookup<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<StepAction> {
+        let AddMemberFields { node, pool, member, ratio } = fields;
+        let fate = MemberFate::Added { ratio: self::ratio(ratio.as_ref(), report) };
+        self.change(&Place { node, pool, member }, fate, forwarders, lookup, report)
+    }
+
+    pub(super) fn set(
+        &mut self,
+        fields: &SetMemberFields,
+        forwarders: &Forwarders<'_>,
+        lookup: &Lookup<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<StepAction> {
+        let SetMemberFields { node, pool, member, ratio } = fields;
+        let fate = MemberFate::Set { ratio: self::ratio(Some(ratio), report) };
+        self.change(&Place { node, pool, member }, fate, forwarders, lookup, report)
+    }
+
+    pub(super) fn remove(
+        &mut self,
+        fields: &RemoveMemberFields,
+        forwarders: &Forwarders<'_>,
+        lookup: &Lookup<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<StepAction> {
+        let RemoveMemberFields { node, pool, member } = fields;
+        let place = Place { node, pool, member };
+        self.change(&place, MemberFate::Removed, forwarders, lookup, report)
+    }
+
+    fn change(
+        &mut self,
+        place: &Place<'_>,
+        to: MemberFate,
+        forwarders: &Forwarders<'_>,
+        lookup: &Lookup<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<StepAction> {
+        let member = report.take(place.member.span, address::one_port(place.member));
+        let node = load_balancer(place.node, self.load_balancers, lookup, report)?;
+        forwarders.must_run(&node, place.node, "takes no orders", report);
+        let pools = self.load_balancers.get(&node).map(|balancer| &balancer.pools)?;
+        if !pools.iter().any(|pool| pool.name == place.pool.value) {
+            let known = listed(pools.iter().map(|pool: &Pool| &pool.name));
+            let message = format!("`{node}` has no pool {}; it has {known}", quoted(place.pool));
+            report.absent(place.pool.span, place.pool, message);
+            return None;
+        }
+        let (member, pool) = (member?, place.pool.value.clone());
+        let members = self.members.entry((node.clone(), pool.clone())).or_default();
+        if let Err(why) = changed(members, member, to, lookup) {
+            report.at(place.member.span, why);
+            return None;
+        }
+        Some(StepAction::ChangeMember(MemberChange { node, pool, member, to }))
+    }
+}
+
+/// Changes the list as the step does, or says why it cannot.
+fn changed(
+    members: &mut Vec<SocketAddr>,
+    member: SocketAddr,
+    to: MemberFate,
+    lookup: &Lookup<'_>,
+) -> Result<(), String> {
+    let place = members.iter().position(|one| *one == member);
+    match (to, place) {
+        (MemberFate::Added { .. }, Some(_)) => {
+            Err(format!("{member} is a member at this step already; use `set_member`"))
+        }
+        (MemberFate::Added { .. }, None) if member.is_ipv6() => {
+            Err("IPv6 members are not supported yet; write an IPv4 address".to_owned())
+        }
+        (MemberFate::Added { .. }, None)
+            if lookup.knows_addresses() && lookup.owner(member.ip()).is_none() =>
+        {
+            Err(format!("no node has the member's address {}; name a real server's", member.ip()))
+        }
+        (MemberFate::Added { .. }, None) => {
+            members.push(member);
+            Ok(())
+        }
+        (_, None) => Err(format!(
+            "{member} is no member at this step; the pool has {}",
+            listed(members.iter())
+        )),
+        (MemberFate::Set { .. }, Some(_)) => Ok(()),
+        (MemberFate::Removed, Some(_)) if members.len() == 1 => Err(format!(
+            "{member} is the pool's last member at this step, and it has one at least; drain it, \
+             by `set_member` with `ratio: 0`"
+        )),
+        (MemberFate::Removed, Some(place)) => {
+            members.remove(place);
+            Ok(())
+        }
+    }
+}
+
+/// 1 unless it is written.
+fn ratio(ratio: Option<&Located<u64>>, report: &mut Report<'_>) -> u16 {
+    let Some(ratio) = ratio else { return 1 };
+    ratio.value.try_into().unwrap_or_else(|_| {
+        report.at(ratio.span, format!("a ratio of {}; write 0 to {}", ratio.value, u16::MAX));
+        1
+    })
+}

@@ -1,0 +1,153 @@
+//! Every mistake of steps that operate what runs: members, servers, logins in the background.
+
+mod common;
+
+use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
+use labsim_scenario::model::{MemberFate, StepAction};
+
+/// What is changed in the valid scenario, and what is then said of it.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
+/// The small lab's scenario with a step of every such kind.
+fn scenario() -> String {
+    changed(
+        SCENARIO,
+        &[(
+            "password: p}}\nconv",
+            "password: p, background: true}}\n  \
+               drain: {set_member: {node: lb, pool: p, member: 10.1.1.51:49, ratio: 0}}\n  \
+               out: {remove_member: {node: lb, pool: p, member: 10.1.1.51:49}}\n  \
+               in: {add_member: {node: lb, pool: p, member: 10.1.1.51:49}}\n  \
+               stop: {stop_server: {node: rs1}}\n  \
+               start: {start_server: {node: rs1}}\n  \
+               end: {finish: {login: login}}\n\
+             conv",
+        )],
+    )
+}
+
+const CASES: &[Case<'_>] = &[
+    (&[], &[]),
+    (
+        &[("background: true", "background: true, pause: true")],
+        &["case.yaml:16:94: a login that pauses waits anyway; leave `background` out"],
+    ),
+    (
+        &[("  end: {finish: {login: login}}\n", "")],
+        &[
+            "case.yaml:16:3: `login` is in the background, and no step waits for its end; add a `finish` step",
+        ],
+    ),
+    (
+        &[(", background: true", "")],
+        &["case.yaml:22:25: `login` is not in the background; write `background: true` there"],
+    ),
+    (
+        &[(
+            "  end: {finish: {login: login}}",
+            "  end: {finish: {login: login}}\n  two: {finish: {login: login}}",
+        )],
+        &["case.yaml:23:25: `login` is finished by an earlier step already; keep one"],
+    ),
+    (
+        &[
+            ("ratio: 0", "ratio: 65536"),
+            ("out: {remove_member: {node: lb", "out: {remove_member: {node: rs1"),
+        ],
+        &[
+            "case.yaml:17:72: a ratio of 65536; write 0 to 65535",
+            "case.yaml:18:31: `rs1` is no load balancer; `load_balancers` has `lb`",
+            "case.yaml:19:48: 10.1.1.51:49 is a member at this step already; use `set_member`",
+        ],
+    ),
+    (
+        &[("drain: {set_member: {node: lb, pool: p", "drain: {set_member: {node: lb, pool: q")],
+        &["case.yaml:17:40: `lb` has no pool `q`; it has `p`"],
+    ),
+    (
+        &[(
+            "drain: {set_member: {node: lb, pool: p, member: 10.1.1.51:49, ratio: 0}}",
+            "drain: {remove_member: {node: lb, pool: p, member: 10.1.1.52:49}}",
+        )],
+        &[
+            "case.yaml:18:52: 10.1.1.51:49 is the pool's last member at this step, and it has one at least; drain it, by `set_member` with `ratio: 0`",
+            "case.yaml:19:48: 10.1.1.51:49 is a member at this step already; use `set_member`",
+        ],
+    ),
+    (
+        &[(
+            "in: {add_member: {node: lb, pool: p, member: 10.1.1.51:49",
+            "in: {add_member: {node: lb, pool: p, member: 10.1.9.51:49, ratio: -1",
+        )],
+        &[
+            "case.yaml:19:48: no node has the member's address 10.1.9.51; name a real server's",
+            "case.yaml:19:69: `-1` is out of range…",
+        ],
+    ),
+    (
+        &[(
+            "in: {add_member: {node: lb, pool: p, member: 10.1.1.51:49",
+            "in: {add_member: {node: lb, pool: p, member: 10.1.9.51:49",
+        )],
+        &["case.yaml:19:48: no node has the member's address 10.1.9.51; name a real server's"],
+    ),
+    (
+        &[
+            ("in: {add_member", "in: {set_member"),
+            ("10.1.1.51:49}}\n  stop", "10.1.1.51:49, ratio: 2}}\n  stop"),
+        ],
+        &["case.yaml:19:48: 10.1.1.51:49 is no member at this step; the pool has `10.1.1.52:49`"],
+    ),
+    (
+        &[("  in: {add_member", "  kill: {kill_forwarder: {node: lb}}\n  in: {add_member")],
+        &["case.yaml:20:27: `lb`'s forwarder was killed, and takes no orders; start it first"],
+    ),
+    (
+        &[("stop: {stop_server: {node: rs1", "stop: {stop_server: {node: client")],
+        &[
+            "case.yaml:20:30: no built-in server runs on `client`; those of `tacacs_servers` and `radius_servers` are on `rs1` and `rs2`",
+            "case.yaml:21:32: `rs1`'s servers run already; stop them first, by `stop_server`",
+        ],
+    ),
+    (
+        &[("start: {start_server", "start: {stop_server")],
+        &["case.yaml:21:31: `rs1`'s servers were stopped before; start them again in between"],
+    ),
+];
+
+#[test]
+fn each_mistake_is_reported_at_its_place() {
+    let mut wrong = Vec::new();
+    for (changes, expected) in CASES {
+        let files = Files::new(TOPOLOGY, &changed(&scenario(), changes));
+        let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
+        if !is_as_expected(&found, expected) {
+            wrong.push(format!("{changes:?}\nexpected {expected:#?}\nfound {found:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_load_balancer_that_is_started_again_has_the_members_of_its_file() {
+    let again = "  kill: {kill_forwarder: {node: lb}}\n  again: {start_forwarder: {node: lb}}\n";
+    let text = changed(
+        &scenario(),
+        &[("  in: {add_member: {node: lb, pool: p, member: 10.1.1.51:49}}\n", again)],
+    );
+    let text = changed(
+        &text,
+        &[(
+            "  end: {finish",
+            "  more: {set_member: {node: lb, pool: p, member: 10.1.1.51:49, ratio: 3}}\n  end: {finish",
+        )],
+    );
+    let scenario = Files::new(TOPOLOGY, &text).load().unwrap();
+    let fates = scenario.steps.iter().filter_map(|step| match &step.action {
+        StepAction::ChangeMember(change) => Some(change.to),
+        _ => None,
+    });
+    let expected =
+        [MemberFate::Set { ratio: 0 }, MemberFate::Removed, MemberFate::Set { ratio: 3 }];
+    assert_eq!(fates.collect::<Vec<_>>(), expected);
+}

@@ -1,0 +1,211 @@
+//! A running forwarder is operated as an engineer would: in a node of a lab, by a shell.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use support::{Desk, Ended};
+
+/// A forwarder's configuration. The client's node has one interface, and forwards nothing.
+const CONFIG: &str = "interface: eth0
+virtual_servers:
+  vs: {destination: 172.16.4.99:49, pool: p, translate_address: false}
+pools:
+  p: {profile: ipip, members: [10.1.1.51:49, 10.1.1.52:49]}
+";
+
+/// Functions for the scripts: starts a forwarder, and waits for what comes about by itself.
+const PRELUDE: &str = r#"set -eu
+cd "{dir}"
+labsim=LABSIM
+ctl() { "$labsim" forwarder ctl "$@"; }
+until_said() { until grep -q "$1" "$2"; do sleep 0.01; done; }
+mkfifo input
+"$labsim" forwarder --config config.yaml $OPTIONS < input > output 2> errors &
+forwarder=$!
+exec 3> input
+until_said '"ready"' output
+"#;
+
+/// Runs a script beside a forwarder, and returns what it printed.
+fn beside_a_forwarder(options: &str, script: &str) -> (Ended, String) {
+    let desk = Desk::new();
+    let labsim = env!("CARGO_BIN_EXE_labsim");
+    let script = format!("{PRELUDE}{script}").replace("LABSIM", labsim);
+    let indented = |text: &str| text.replace('\n', "\n            ");
+    let scenario = format!(
+        "extends: tacacs-ipip.yaml
+steps:
+  login: null
+  script:
+    run:
+      node: client
+      command: [/bin/sh, \"{{dir}}/script\"]
+      environment: {{OPTIONS: \"{options}\", SCRAPE: \"{}\"}}
+      files:
+          config.yaml: |
+            {}
+          script: |
+            {}
+expect:
+  login: null
+  client_seen: null
+  pool_answers: null
+  replies_pass_by: null
+  client_wire: null
+  balancer_in: null
+  balancer_out: null
+  server_wire: null
+  script: {{answer: {{step: script, result: pass}}, pass: yes, fail: no}}
+",
+        std::env::current_exe().unwrap().display(),
+        indented(CONFIG),
+        indented(&script),
+    );
+    desk.write("scenarios/case.yaml", scenario);
+    let ended = desk.labsim(&["run", "scenarios/case.yaml", "--out", "out"]);
+    let log = std::fs::read_to_string(desk.path("out/case/logs/script.log")).unwrap_or_default();
+    assert_eq!(ended.code, Some(0), "{log}\n{ended:#?}");
+    (ended, log)
+}
+
+#[test]
+fn members_come_change_and_go_by_the_control_socket() {
+    let (_, log) = beside_a_forwarder(
+        "",
+        r#"
+ctl status
+ctl drain p 10.1.1.51:49
+ctl add p 10.1.1.53:49 --ratio 2
+ctl remove p 10.1.1.52:49
+ctl status
+ctl remove p 10.1.1.59:49 && exit 9 || echo "refused: $?"
+ctl add q 10.1.1.59:49 && exit 9 || echo "refused: $?"
+ctl reload
+ctl status
+ctl status --json | grep -q '"flows_opened":0'
+ctl --socket @nobody status && exit 9 || echo "nobody: $?"
+exec 3>&-
+wait $forwarder
+"#,
+    );
+    let mut lines = log.lines().map(str::trim_end);
+    for expected in [
+        "virtual server vs tcp 172.16.4.99:49: 0 flows, 0 opened, 0 packets",
+        "  pool p",
+        "    10.1.1.51:49          up          ratio 1     0 flows, 0 opened, 0 packets",
+        "    10.1.1.52:49          up          ratio 1     0 flows, 0 opened, 0 packets",
+        "members: 1 changed",
+        "members: 1 added",
+        "members: 1 removed",
+        "virtual server vs tcp 172.16.4.99:49: 0 flows, 0 opened, 0 packets",
+        "  pool p",
+        "    10.1.1.51:49          drained     ratio 0     0 flows, 0 opened, 0 packets",
+        "    10.1.1.53:49          up          ratio 2     0 flows, 0 opened, 0 packets",
+        "labsim: 10.1.1.59:49 is no member of `p`; known: 10.1.1.51:49, 10.1.1.53:49",
+        "refused: 1",
+        "labsim: no pool is named `q`; known: p",
+        "refused: 1",
+        "members: 1 added, 1 removed, 1 changed",
+    ] {
+        assert_eq!(lines.next(), Some(expected), "{log}");
+    }
+    assert!(log.contains("no forwarder listens at @nobody"), "{log}");
+    assert!(log.ends_with("nobody: 3\n"), "{log}");
+}
+
+#[test]
+fn a_hangup_has_the_file_read_again_and_a_bad_one_is_refused_with_every_place() {
+    let (_, log) = beside_a_forwarder(
+        "",
+        r#"
+sed -i 's/10.1.1.52:49/{address: 10.1.1.52:49, ratio: 0}/' config.yaml
+kill -HUP $forwarder
+until ctl status | grep -q drained; do sleep 0.01; done
+printf 'interface: eth0\nvirtual_servers: {vs: {destination: nowhere, pool: p}}\npools: {p: {members: [10.1.1.51], ratoi: 2}}\n' > config.yaml
+kill -HUP $forwarder
+until_said 'config.yaml:3' errors
+ctl status | grep drained
+ctl reload && exit 9 || echo "refused: $?"
+printf 'interface: eth1\nvirtual_servers: {vs: {destination: 172.16.4.99:49, pool: q}}\npools: {p: {members: [10.1.1.51:49]}}\n' > config.yaml
+ctl reload && exit 9 || echo "refused: $?"
+ctl reload config.yaml && exit 9 || echo "refused: $?"
+sed -i 's/pool: q/pool: p/' config.yaml
+ctl reload && exit 9 || echo "refused: $?"
+ctl metrics | grep config_changes_total
+kill -TERM $forwarder
+wait $forwarder
+tail -1 output | cut -c-12
+"#,
+    );
+    for expected in [
+        "config.yaml:2:",
+        "config.yaml:3:",
+        "refused: 1",
+        "no pool is named `q`; known: p",
+        "config.yaml: interface: it cannot change while the forwarder runs",
+        "labsim_forwarder_config_changes_total{result=\"taken\"} 1",
+        "labsim_forwarder_config_changes_total{result=\"refused\"} 5",
+        "{\"counters\":",
+    ] {
+        assert!(log.contains(expected), "`{expected}` is missing in\n{log}");
+    }
+    assert!(log.contains("10.1.1.52:49          drained"), "{log}");
+}
+
+#[test]
+fn metrics_are_served_over_http_and_a_silent_client_holds_nobody_up() {
+    let (_, log) = beside_a_forwarder(
+        "--metrics 127.0.0.1:9100 --control control",
+        r#"
+ls -l control | cut -c-10
+"$SCRAPE" --ignored --exact scrape --nocapture
+ctl --socket control metrics | tail -1
+exec 3>&-
+wait $forwarder
+ls control 2> /dev/null || echo "the socket is gone"
+"#,
+    );
+    for expected in [
+        "srw-------",
+        "HTTP/1.1 200 OK",
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "labsim_forwarder_member_ratio{pool=\"p\",member=\"10.1.1.51:49\"} 1",
+        "# EOF",
+        "the socket is gone",
+    ] {
+        assert!(log.contains(expected), "`{expected}` is missing in\n{log}");
+    }
+}
+
+#[test]
+#[ignore = "what another test runs inside a node"]
+fn scrape() {
+    let connect = || TcpStream::connect("127.0.0.1:9100").unwrap();
+    // Clients that say nothing, less than there is room for.
+    let _silent = [connect(), connect()];
+    let mut client = connect();
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: node\r\n\r\n").unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    println!("{text}");
+}
+
+#[test]
+fn a_second_forwarder_of_a_namespace_is_told_to_take_another_socket() {
+    let (_, log) = beside_a_forwarder(
+        "",
+        r#"
+"$labsim" forwarder --config config.yaml < /dev/null && exit 9 || echo "refused: $?"
+"#,
+    );
+    assert!(log.contains("another process's") && log.contains("--control @NAME"), "{log}");
+    assert!(log.ends_with("refused: 3\n"), "{log}");
+}
