@@ -13,6 +13,7 @@ mod impairments;
 mod load_balancers;
 mod lookup;
 mod mtu;
+mod packet;
 mod passage;
 mod persistence;
 mod pools;

@@ -13,6 +13,7 @@ mod forwarder;
 mod frames;
 mod isn;
 mod judge;
+mod kernel;
 mod matching;
 mod observe;
 mod passage;

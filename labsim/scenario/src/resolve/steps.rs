@@ -4,7 +4,7 @@ use super::forwarders::{Forwarders, await_counter};
 use super::lookup::{Lookup, Vips};
 use super::servers::SECRET;
 use super::tacacs_login::{resume, tacacs_login};
-use super::{Report, processes, radius};
+use super::{Report, packet, processes, radius};
 use crate::file::{StepForm, Table};
 use crate::model::{LoadBalancer, NodeName, Secret, Step, StepName};
 use labsim_yaml::{Located, Span};
@@ -63,6 +63,7 @@ pub(super) fn steps(
             StepForm::RadiusAccounting(fields) => radius::accounting(fields, &asker, report),
             StepForm::RadiusStatus(fields) => radius::status(fields, &asker, report),
             StepForm::Run(fields) => processes::run(fields, lookup, report),
+            StepForm::SendPacket(fields) => packet::send(fields, lookup, report),
             StepForm::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
             StepForm::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
             StepForm::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
@@ -75,6 +76,7 @@ pub(super) fn steps(
             | StepForm::RadiusStatus(_) => true,
             StepForm::Resume(_)
             | StepForm::Run(_)
+            | StepForm::SendPacket(_)
             | StepForm::KillForwarder(_)
             | StepForm::StartForwarder(_)
             | StepForm::AwaitCounter(_) => false,

@@ -9,6 +9,7 @@ mod faults;
 mod forwarder;
 mod frames;
 mod garbage;
+mod kernel;
 mod lab;
 mod loops;
 mod many;
