@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod compare;
 mod doctor;
 mod exit;
 mod export;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     };
     let exit = match &cli.command {
         Command::Run(args) => run::run(args),
+        Command::Compare(args) => compare::compare(args),
         Command::Validate(args) => validate::validate(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Import(args) => import::import(args),

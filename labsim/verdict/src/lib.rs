@@ -6,6 +6,7 @@
 
 mod align;
 mod answer;
+pub mod compare;
 mod count;
 mod diagnose;
 mod exchange;

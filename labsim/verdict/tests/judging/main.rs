@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod answer;
+mod comparing;
 mod diagnosing;
 mod exchange;
 mod faults;
