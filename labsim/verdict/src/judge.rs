@@ -185,7 +185,9 @@ fn steps_of<'a>(case: &Case<'a>, check: &'a Check) -> Vec<&'a StepName> {
         | Check::AnsweredBy { step, .. }
         | Check::Spread { step, .. }
         | Check::Exchange { step, .. } => vec![step],
-        Check::Forwarder { .. } | Check::Kernel { .. } | Check::Passage(_) => unanswered().collect(),
+        Check::Forwarder { .. } | Check::Kernel { .. } | Check::Passage(_) => {
+            unanswered().collect()
+        }
         Check::Frames { at, .. } => match &at.node {
             PointNode::RealServerOf(step) => vec![step],
             PointNode::Named(_) => unanswered().collect(),
