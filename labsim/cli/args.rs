@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Build each scenario's lab, run its steps, and judge its expectations
     Run(Run),
+    /// Compare two folders of results, scenario by scenario: verdicts, frames, kernel counters
+    Compare(Compare),
     /// Read scenario or topology files and report every mistake; needs no rights
     Validate(Validate),
     /// Try what this machine can do, and whether the named files can run here
@@ -75,6 +77,17 @@ pub(crate) enum Tunnel {
     Kernel,
     /// labsim's own, behind a TUN device of the same name
     Userspace,
+}
+
+/// `labsim compare`
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// A folder that `run --out` made
+    #[arg(value_name = "DIR")]
+    pub(crate) first: PathBuf,
+    /// Another one of the same scenarios
+    #[arg(value_name = "DIR")]
+    pub(crate) second: PathBuf,
 }
 
 /// `labsim validate`

@@ -10,7 +10,7 @@ pub(crate) enum Exit {
     /// Everything that was asked for succeeded; of the scenarios, at least one passed and none
     /// failed.
     Success = 0,
-    /// An expectation failed, or a scenario broke.
+    /// An expectation failed, or a scenario broke; two runs that were compared are different.
     Failed = 1,
     /// Invalid arguments or files; results that could not be written count here.
     Invalid = 2,

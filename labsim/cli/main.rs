@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod compare;
 mod ctl;
 mod doctor;
 mod exit;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     };
     let exit = match &cli.command {
         Command::Run(args) => run::run(args),
+        Command::Compare(args) => compare::compare(args),
         Command::Validate(args) => validate::validate(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Import(args) => import::import(args),

@@ -16,6 +16,11 @@ pub(crate) fn answer(answer: &Answer) {
     }
 }
 
+/// Whole lines for the standard output.
+pub(crate) fn text(text: impl Display) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
 /// A line for the standard error, as labsim's own.
 pub(crate) fn problem(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "labsim: {text}");

@@ -7,32 +7,41 @@
 //! fragments, and for the inner packet rp_filter, the lookup of its destination, its header
 //! checks and all their counters.
 //!
-//! What differs from the kernel's `ipip` (net/ipv4/ipip.c, net/ipv4/ip_tunnel.c):
+//! What is this module's work and done as net/ipv4/ipip.c, ip_tunnel.c, ip_gre.c and tunnel4.c do
+//! it: the GRE header's checks in their order, congestion marks (RFC 6040), the inner TTL left
+//! alone, inner packets handed over whole, for the kernel to judge; and ICMP port unreachable,
+//! within the kernel's limit, where there is no tunnel: its device is down, or no device has the
+//! key. What a device of the kernel's counts as errors is in [`Counters`], and is put to the device's
+//! own counters where a run tells them.
 //!
-//! - The device's receive counters are of the TUN (or veth) driver: a packet that is refused here
-//!   is in [`Counters`] and not in `rx_errors` of `tunl0`.
-//! - A tunnel is not looked up by its outer addresses: whatever reaches the node is taken, as the
-//!   kernel's fallback device `tunl0` takes what no other tunnel matches.
-//! - ICMP errors about the outer packet are not turned into errors of the tunnel.
-//! - Packets that the node routes *into* the device are dropped and counted (`tx_dropped`): the
-//!   kernel's fallback device does the same, with `tx_errors`, because it has no remote address.
-//! - While the raw socket is open, the kernel answers no `protocol 4 unreachable` and counts no
-//!   `IpInUnknownProtos`; a socket whose queue is full drops (`rx_queue_dropped`) where the
-//!   kernel's tunnel would not queue at all.
-//! - Inner IPv6 packets (protocol 41) are not taken, as `ipip` does not take them.
+//! What stays different, and why:
 //!
-//! For GRE (net/ipv4/gre_demux.c, net/ipv4/ip_gre.c) there is besides:
-//!
-//! - [`Gre`] says what the kernel checks and what becomes of a packet that it refuses. A packet
-//!   with the wrong key goes to `gre0` there if that device is up, and else is answered with ICMP
-//!   port unreachable; here it is dropped and counted (`rx_key_mismatch`), because a raw socket is
-//!   open and the kernel therefore answers nothing.
-//! - Inner packets that are not IPv4 (`ip_gre` takes IPv6 as well) are dropped and counted.
-//! - Sequence numbers are read over, as by a device without `iseq`.
+//! - *A protocol that nobody takes.* Where the kernel's modules are loaded, protocol 4 or 47 has a
+//!   handler in every namespace, and a node without a matching tunnel answers *port* unreachable.
+//!   Where they are not, which is where this module is of use, it answers *protocol* unreachable,
+//!   and counts `IpInUnknownProtos`. That is the machine's doing, and nothing of ours.
+//! - *Congestion marks in captures.* The kernel writes a mark into the packet where it lies, and
+//!   whoever captured it on its way in sees it changed. Here it is changed in a copy.
+//! - *Inner packets that are not IPv4* (by IPIP's packet itself, or by GRE's protocol type) are
+//!   dropped and counted here (`rx_not_ipv4`). `ipip` hands them to IPv4, which counts
+//!   `IpInHdrErrors`; a TUN device would hand them to IPv6. `ip_gre` takes IPv6 as well.
+//! - *Tunnels are not told apart by their outer addresses.* Whatever reaches the node is taken, as
+//!   `tunl0` and `gre0` take what no other tunnel matches; a node has one tunnel. A GRE device of the
+//!   kernel's without a key and with another name than `gre0` ends at the node's own address alone,
+//!   and takes no packet with a key.
+//! - *Where a TOS is set outside,* the kernel's ICMP error carries it on beside its precedence.
+//! - *ICMP errors about tunnel packets that the node has sent* are nothing to this module: it sends
+//!   none. Packets that the node routes into the device are dropped, as the kernel's fallback device
+//!   drops them, which has no remote address (`tx_errors`).
+//! - *A queue.* The raw socket's may be full (`rx_queue_dropped`); the kernel's tunnel has none.
+//! - *Behind a veth end,* where there is no TUN device, captures show Ethernet frames, and a device
+//!   that is down is not noticed: its packets are lost without an answer.
+//! - GRE's sequence numbers are read over, as by a device without `iseq`.
 
 mod gre;
 mod inner;
 mod protocol;
+mod refuse;
 mod worker;
 
 pub use protocol::{DrainError, Gre, Protocol};
@@ -71,22 +80,23 @@ pub struct Counters {
     pub rx_packets: u64,
     /// Their bytes, outer header not included.
     pub rx_bytes: u64,
-    /// Too short for an inner IPv4 header.
+    /// Nothing is inside.
     pub rx_truncated: u64,
     /// The inner packet is not IPv4, by its version or by GRE's protocol type.
     pub rx_not_ipv4: u64,
-    /// The inner header's length is impossible, or the total length is beyond the packet's end.
-    pub rx_header_malformed: u64,
     /// A GRE header that is cut short, of version 1, or with source routing.
     #[serde(default)]
     pub rx_gre_malformed: u64,
     /// A GRE key other than this end's, or none where this end has one.
     #[serde(default)]
     pub rx_key_mismatch: u64,
-    /// A GRE checksum that is wrong, missing where this end wants one, or there where it wants
-    /// none (`rx_crc_errors` of the kernel's device for the last two).
+    /// A GRE checksum that is wrong: the kernel counts it nowhere.
     #[serde(default)]
     pub rx_checksum: u64,
+    /// A GRE checksum that is missing where this end wants one, or there where it wants none:
+    /// `rx_errors` and `rx_crc_errors` of the kernel's device.
+    #[serde(default)]
+    pub rx_checksum_unwanted: u64,
     /// Congestion experienced outside, and an inner packet that cannot tell it (RFC 6040 4.2).
     pub rx_ecn_dropped: u64,
     /// The device is down.
@@ -114,13 +124,18 @@ pub struct Decapsulator {
 impl Decapsulator {
     /// Starts moving packets from `outer` to `inner`.
     ///
-    /// `outer` is a raw socket (`SOCK_RAW`, [`Protocol::number`]) made in the node's namespace. Both
-    /// descriptors are made non-blocking and belong to the decapsulator from here on. It can be
-    /// called from any thread in any namespace.
+    /// `outer` is a raw socket (`SOCK_RAW`, [`Protocol::number`]) made in the node's namespace, and
+    /// `answers` one for whole packets (`IPPROTO_RAW`), by which a packet is refused whose tunnel is
+    /// not there. All descriptors belong to the decapsulator from here on, and those that it reads
+    /// are made non-blocking. It can be called from any thread in any namespace.
     ///
     /// # Errors
     /// The kernel refuses an event descriptor, a socket option or a thread.
-    pub fn start(protocol: Protocol, outer: OwnedFd, inner: InnerEnd) -> Result<Self, Error> {
+    pub fn start(
+        protocol: Protocol,
+        (outer, answers): (OwnedFd, OwnedFd),
+        inner: InnerEnd,
+    ) -> Result<Self, Error> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let wake = EventFd::from_value_and_flags(0, flags)
             .map_err(|error| Error::system("an event descriptor (eventfd(2))")(error.into()))?;
@@ -128,7 +143,8 @@ impl Decapsulator {
         let counters = Arc::new(Mutex::new(Counters::default()));
         let (requests, orders) = mpsc::channel();
         let orders = worker::Orders::new(Arc::clone(&wake), orders);
-        let worker = worker::Worker::new(protocol, outer, inner, orders, Arc::clone(&counters))?;
+        let sockets = (outer, answers);
+        let worker = worker::Worker::new(protocol, sockets, inner, orders, Arc::clone(&counters))?;
         let thread = std::thread::Builder::new()
             .name("decapsulate".to_owned())
             .stack_size(64 * 1024)
@@ -138,7 +154,8 @@ impl Decapsulator {
     }
 
     /// Returns when every packet that was in the socket's queue at this call has been handed to
-    /// the device or refused, and is counted.
+    /// the device or refused, and is counted; and every one that the node had routed into the
+    /// device is dropped and counted.
     ///
     /// # Errors
     /// [`DrainError`]: its thread has ended, or it took longer than `deadline`.

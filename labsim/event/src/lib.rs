@@ -140,6 +140,16 @@ pub enum Event {
         /// Those that are not zero.
         counters: BTreeMap<String, u64>,
     },
+    /// What a node's kernel counted while the steps went by.
+    KernelCounted {
+        /// The node.
+        node: String,
+        /// Its protocols' counters that rose, under the names of nstat(8).
+        counters: BTreeMap<String, u64>,
+        /// Its tunnel devices' counters that rose, by device; a device that counted nothing too.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        devices: BTreeMap<String, BTreeMap<String, u64>>,
+    },
     /// Nothing is in flight any more and the captures are closed. The frames themselves are for
     /// `capture.pcapng`.
     Observed {

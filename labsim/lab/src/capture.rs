@@ -165,6 +165,12 @@ impl Capture {
         self.send_and_wait(None, deadline)
     }
 
+    /// How many markers every device that is up was given to send; its kernel has counted them.
+    #[must_use]
+    pub fn markers(&self) -> u64 {
+        self.round.load(Ordering::Relaxed).into()
+    }
+
     /// Ends the capture. Sockets are closed in the background; the lab waits for that.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::{fs, io};
 /// `TcpExtIPReversePathFilter`. All begin at 0 with the namespace.
 pub type Counters = BTreeMap<String, u64>;
 
-/// Counters of one interface (proc_pid_net(5)).
+/// Counters of one interface, as `/proc/net/dev` shows them (proc_pid_net(5)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InterfaceCounters {
     /// Bytes received.
@@ -19,6 +19,11 @@ pub struct InterfaceCounters {
     pub rx_errors: u64,
     /// Received and dropped.
     pub rx_dropped: u64,
+    /// Received out of their order, or with no room for them.
+    pub rx_fifo: u64,
+    /// Received with a wrong length, checksum or frame; a tunnel counts its checksums and its
+    /// congestion marks here.
+    pub rx_frame: u64,
     /// Bytes sent.
     pub tx_bytes: u64,
     /// Packets sent.
@@ -29,18 +34,34 @@ pub struct InterfaceCounters {
     pub tx_dropped: u64,
 }
 
+impl InterfaceCounters {
+    /// Each by its name.
+    #[must_use]
+    pub fn by_name(&self) -> Counters {
+        [
+            ("rx_bytes", self.rx_bytes),
+            ("rx_packets", self.rx_packets),
+            ("rx_errors", self.rx_errors),
+            ("rx_dropped", self.rx_dropped),
+            ("rx_fifo", self.rx_fifo),
+            ("rx_frame", self.rx_frame),
+            ("tx_bytes", self.tx_bytes),
+            ("tx_packets", self.tx_packets),
+            ("tx_errors", self.tx_errors),
+            ("tx_dropped", self.tx_dropped),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
 impl Node {
     /// The protocol counters of `/proc/net/snmp` and `/proc/net/netstat`.
     ///
     /// # Errors
     /// The files cannot be read.
     pub fn counters(&self) -> io::Result<Counters> {
-        self.run(|| {
-            // `/proc/net` is the main thread's view; this thread is the one in the namespace.
-            let snmp = fs::read_to_string("/proc/thread-self/net/snmp")?;
-            let netstat = fs::read_to_string("/proc/thread-self/net/netstat")?;
-            Ok(parse_counters(&snmp).chain(parse_counters(&netstat)).collect())
-        })?
+        self.run(of_this_namespace)?
     }
 
     /// The counters of each interface, by name.
@@ -51,6 +72,14 @@ impl Node {
         let text = self.run(|| fs::read_to_string("/proc/thread-self/net/dev"))??;
         Ok(text.lines().filter_map(parse_interface).collect())
     }
+}
+
+/// The protocol counters of the calling thread's namespace.
+pub(crate) fn of_this_namespace() -> io::Result<Counters> {
+    // `/proc/net` is the main thread's view; this thread is the one in the namespace.
+    let snmp = fs::read_to_string("/proc/thread-self/net/snmp")?;
+    let netstat = fs::read_to_string("/proc/thread-self/net/netstat")?;
+    Ok(parse_counters(&snmp).chain(parse_counters(&netstat)).collect())
 }
 
 /// Pairs of lines: `Ip: Forwarding DefaultTTL ...` and `Ip: 1 64 ...`. Values that are no counters
@@ -73,7 +102,8 @@ fn parse_interface(line: &str) -> Option<(String, InterfaceCounters)> {
     let (name, values) = line.split_once(':')?;
     let values: Vec<u64> =
         values.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-    let &[rx_bytes, rx_packets, rx_errors, rx_dropped, _, _, _, _, ref tx @ ..] = &values[..]
+    let &[rx_bytes, rx_packets, rx_errors, rx_dropped, rx_fifo, rx_frame, _, _, ref tx @ ..] =
+        &values[..]
     else {
         return None;
     };
@@ -83,6 +113,8 @@ fn parse_interface(line: &str) -> Option<(String, InterfaceCounters)> {
         rx_packets,
         rx_errors,
         rx_dropped,
+        rx_fifo,
+        rx_frame,
         tx_bytes,
         tx_packets,
         tx_errors,
@@ -112,11 +144,13 @@ mod tests {
 
     #[test]
     fn an_interface_line_is_read_and_a_heading_is_not() {
-        let line = "  tunl0: 104 2 1 3 0 0 0 0 208 4 5 6 0 0 0 0";
+        let line = "  tunl0: 104 2 1 3 7 8 0 0 208 4 5 6 0 0 0 0";
         let (name, counters) = parse_interface(line).unwrap();
         assert_eq!(name, "tunl0");
         assert_eq!((counters.rx_packets, counters.rx_dropped), (2, 3));
+        assert_eq!((counters.rx_fifo, counters.rx_frame), (7, 8));
         assert_eq!((counters.tx_bytes, counters.tx_dropped), (208, 6));
+        assert_eq!(counters.by_name()["rx_frame"], 8);
         assert!(parse_interface(" face |bytes packets errs: drop").is_none());
     }
 }

@@ -115,6 +115,8 @@ pub struct TunnelPlan {
     pub index: u32,
     /// Kernel device or TUN.
     pub mode: TunnelMode,
+    /// Whether it is up.
+    pub up: bool,
     /// In bytes: what the kernel's module gives it, 1500 less the outer header.
     pub mtu: u32,
     /// The server's own address. A GRE tunnel of the kernel's without a key ends there only, as

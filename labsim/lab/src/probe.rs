@@ -9,11 +9,17 @@ use crate::enter::{Entrance, Entry};
 use crate::netlink::{Batch, Netlink, Request, netem};
 use crate::plan::Sysctl;
 use crate::sysctl::SysctlError;
-use labsim_scenario::model::{Impairment, InterfaceName, Percent};
+use crate::{counters, sockets};
+use labsim_scenario::model::{Impairment, InterfaceName, Percent, TunnelProtocol};
+use labsim_wire::{ipv4, protocol};
 use netlink_packet_route::link::InfoKind;
 use nix::errno::Errno;
-use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
+use std::{fmt, io};
+
+/// A probing packet's length: an IPv4 header, and room for the one inside.
+const PROBE: usize = 60;
 
 /// Something that labs are made of, or could be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +120,62 @@ pub fn kernel_netem() -> Result<(), Missing> {
     probe(Feature::Netem)
 }
 
+/// Tries whether a decapsulator in user space would be alone in taking packets of a tunnel's
+/// protocol. Where the kernel's modules are loaded they have a handler in every namespace, which
+/// refuses by ICMP what labsim's decapsulator takes.
+///
+/// # Errors
+/// What takes them besides.
+pub fn alone_with(protocol: TunnelProtocol) -> Result<(), Missing> {
+    let (number, modules) = match protocol {
+        TunnelProtocol::Ipip => (protocol::IPIP, "ipip sit tunnel4"),
+        TunnelProtocol::Gre(_) => (protocol::GRE, "ip_gre gre"),
+    };
+    let counted = in_a_namespace(|| unknown_to_the_kernel(number))?;
+    match counted {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Missing {
+            reason: "the kernel's own tunnel modules are loaded, and refuse the packets that \
+                     labsim's decapsulator takes"
+                .to_owned(),
+            remedy: format!(
+                "let the kernel take them (`--tunnel kernel`), or unload what there is of these: \
+                 `modprobe -r {modules}`"
+            ),
+        }),
+        Err(error) => Err(Missing {
+            reason: format!("whether the kernel has tunnels of its own cannot be told ({error})"),
+            remedy: "report it".to_owned(),
+        }),
+    }
+}
+
+/// Whether nobody takes a protocol's packets: the kernel says so of one that a namespace sends to
+/// itself.
+fn unknown_to_the_kernel(number: u8) -> io::Result<bool> {
+    const LOOPBACK: u32 = 1;
+    request(Request::set_up(LOOPBACK, None))?;
+    let header = ipv4::Header {
+        source: Ipv4Addr::LOCALHOST,
+        destination: Ipv4Addr::LOCALHOST,
+        protocol: number,
+        ttl: 1,
+        tos: 0,
+        id: 0,
+        dont_fragment: false,
+        more_fragments: false,
+        fragment_offset: 0,
+        options: &[],
+        payload_length: PROBE - ipv4::MIN_HEADER_LEN,
+    };
+    let mut packet = [0; PROBE];
+    header.emit(&mut packet).map_err(io::Error::other)?;
+    sockets::send_here(&packet, Ipv4Addr::LOCALHOST)?;
+    // Loopback delivers before it returns.
+    let counters = counters::of_this_namespace()?;
+    Ok(counters.get("IpInUnknownProtos").is_some_and(|count| *count > 0))
+}
+
 /// Tries a TUN device. Without one a lab can do with [`TunnelMode::UserspaceVeth`].
 ///
 /// # Errors
@@ -129,19 +191,25 @@ pub fn tun_device() -> Result<(), Missing> {
 /// # Errors
 /// Why it is not to be had.
 pub fn probe(feature: Feature) -> Result<(), Missing> {
-    Entry::start().and_then(|entry| entry.run(|entrance| inside(feature, entrance))).map_err(
-        |error| Missing {
-            reason: format!("the probe cannot start ({error})"),
-            remedy: "see the limits of this process (`ulimit -a`)".into(),
-        },
-    )?
+    in_a_namespace(|| inside(feature))?
 }
 
-fn inside(feature: Feature, entrance: &mut Entrance) -> Result<(), Missing> {
-    let _namespace = entrance.create().map_err(|error| Missing {
-        reason: format!("no network namespace can be made ({error})"),
-        remedy: "run as root, or allow user namespaces".into(),
-    })?;
+/// Does something in a namespace of its own.
+fn in_a_namespace<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Missing> {
+    let inside = |entrance: &mut Entrance| {
+        let _namespace = entrance.create().map_err(|error| Missing {
+            reason: format!("no network namespace can be made ({error})"),
+            remedy: "run as root, or allow user namespaces".into(),
+        })?;
+        Ok(work())
+    };
+    Entry::start().and_then(|entry| entry.run(inside)).map_err(|error| Missing {
+        reason: format!("the probe cannot start ({error})"),
+        remedy: "see the limits of this process (`ulimit -a`)".into(),
+    })?
+}
+
+fn inside(feature: Feature) -> Result<(), Missing> {
     match feature {
         Feature::NetworkNamespaces => Ok(()),
         Feature::Veth => device(InfoKind::Veth),
@@ -212,7 +280,8 @@ fn request(request: Request) -> Result<(), Errno> {
 fn tun() -> Result<(), Missing> {
     let name = InterfaceName::new("probe")
         .map_err(|reason| Missing { reason, remedy: "report it".into() })?;
-    device::open_tun(&name, 2)
+    // Numbers from 2 on are the tunnel modules' own devices'.
+    device::open_tun(&name, 1000)
         .map(drop)
         .map_err(|error| Missing { reason: error.reason(), remedy: error.remedy() })
 }

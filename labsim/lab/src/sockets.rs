@@ -2,10 +2,12 @@
 
 use crate::lab::Node;
 use labsim_scenario::model::TunnelProtocol;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, sendto, socket};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket,
+};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Not inherited by children, and ready for an event loop.
 const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC.union(SockFlag::SOCK_NONBLOCK);
@@ -59,6 +61,25 @@ impl Node {
         self.run(|| raw_socket(number))?
     }
 
+    /// A raw socket that sends whole IPv4 packets and receives none, nonblocking (raw(7),
+    /// `IPPROTO_RAW`).
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn ip_socket(&self) -> io::Result<OwnedFd> {
+        self.run(|| raw_socket(libc::IPPROTO_RAW))?
+    }
+
+    /// Sends an IPv4 packet as it is, but for its header checksum, and its identification if that
+    /// is 0 (raw(7), `IPPROTO_RAW`): the node's kernel routes it to `to`.
+    ///
+    /// # Errors
+    /// The socket cannot be made, or the kernel refuses the packet: there is no route, or it is
+    /// longer than the first link takes.
+    pub fn send_ipv4(&self, packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
+        self.run(|| send_here(packet, to))?
+    }
+
     /// The address that the node's kernel takes for packets to `to` (udp(7): connecting sends
     /// nothing).
     ///
@@ -84,6 +105,14 @@ impl Node {
     pub fn packet_socket(&self) -> io::Result<OwnedFd> {
         self.run(|| Ok(socket(AddressFamily::Packet, SockType::Raw, FLAGS, None)?))?
     }
+}
+
+/// Sends an IPv4 packet from the calling thread's namespace.
+pub(crate) fn send_here(packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
+    let socket = raw_socket(libc::IPPROTO_RAW)?;
+    let to = SockaddrIn::from(SocketAddrV4::new(to, 0));
+    sendto(socket.as_raw_fd(), packet, &to, MsgFlags::empty())?;
+    Ok(())
 }
 
 fn raw_socket(protocol: libc::c_int) -> io::Result<OwnedFd> {

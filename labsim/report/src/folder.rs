@@ -17,8 +17,8 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-const EVENTS: &str = "events.jsonl";
-const CAPTURE: &str = "capture.pcapng";
+pub(crate) const EVENTS: &str = "events.jsonl";
+pub(crate) const CAPTURE: &str = "capture.pcapng";
 
 /// Why a folder of results cannot be used.
 #[derive(Debug, thiserror::Error)]

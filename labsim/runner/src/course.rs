@@ -5,11 +5,12 @@ use crate::cancel::Cancelled;
 use crate::fault::Fault;
 use crate::impairments::{Engine, Impaired, Impairments};
 use crate::jobs::milliseconds;
+use crate::observations::Kernels;
 use crate::processes::{self, Processes};
 use crate::servers::{Line, Servers};
 use crate::steps::{Means, Steps};
 use crate::tunnels::{Tunnel, Tunnels, Way};
-use crate::{Options, Tell, Work, impairments, judgement, observations, settle};
+use crate::{Options, Tell, Work, devices, impairments, judgement, observations, settle};
 use labsim_event::Event;
 use labsim_lab::{Capture, Lab, MarkerKind, Plan};
 use labsim_scenario::model::Scenario;
@@ -107,7 +108,11 @@ async fn carry_out(
     let mut processes = Processes::start(lab, scenario, tell).await?;
     mark(&capture, MarkerKind::Start)?;
     // Between the markers, which the kernel counts as well.
-    let before = observations::kernel_counters(lab)?;
+    tunnels.drain(Instant::now() + MARKER_PATIENCE)?;
+    let before = Kernels {
+        protocols: observations::kernel_counters(lab)?,
+        devices: devices::counted(lab, scenario, &tunnels, &capture)?,
+    };
     tell(Event::Ready {
         capture_points: capture.points(),
         data_planes: balancers.data_planes(),
@@ -128,7 +133,11 @@ async fn carry_out(
     let settled_ns = settle::settle(&mut means).await?;
     keep_lines(&means.servers, &mut log, tell);
     let counted = means.balancers.counted().await?;
-    let after = observations::kernel_counters(lab)?;
+    tunnels.drain(Instant::now() + MARKER_PATIENCE)?;
+    let after = Kernels {
+        protocols: observations::kernel_counters(lab)?,
+        devices: devices::counted(lab, scenario, &tunnels, &capture)?,
+    };
     mark(&capture, MarkerKind::End)?;
     let captured = capture.stop().map_err(Fault::broken("the captures cannot be ended"))?;
     processes.stop().await?;
@@ -146,6 +155,9 @@ async fn carry_out(
     for (node, counters) in &observed.forwarder_counters {
         let counters = counters.clone();
         tell(Event::ForwarderCounted { node: node.to_string(), counters });
+    }
+    for event in observations::kernels_told(&observed) {
+        tell(event);
     }
     tell(Event::Observed {
         frames: observed.capture.len(),

@@ -10,6 +10,7 @@ mod balancers;
 mod cancel;
 mod course;
 mod datagrams;
+mod devices;
 mod fault;
 mod impairments;
 mod jobs;

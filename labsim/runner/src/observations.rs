@@ -1,15 +1,23 @@
 //! Gathers what the lab, the forwarders and the servers brought into what the verdict reads.
 
 use crate::balancers::Counted;
+use crate::devices::Devices;
 use crate::fault::Fault;
 use crate::servers::Line;
+use labsim_event::Event;
 use labsim_lab::{BuildError, Captured, Counters, Lab, SysctlError};
-use labsim_scenario::model::{Attachment, NodeName};
+use labsim_scenario::model::{Attachment, InterfaceName, NodeName};
 use labsim_verdict::{Capture, LinkCounters, Liveness, Observations, ServerEntry, StepObservation};
 use std::collections::BTreeMap;
 
 /// Kernel counters by node.
 pub(crate) type KernelCounters = BTreeMap<NodeName, Counters>;
+
+/// What kernels have counted up to a moment.
+pub(crate) struct Kernels {
+    pub(crate) protocols: KernelCounters,
+    pub(crate) devices: Devices,
+}
 
 /// What every node's kernel has counted up to now.
 pub(crate) fn kernel_counters(lab: &Lab) -> Result<KernelCounters, Fault> {
@@ -29,7 +37,7 @@ pub(crate) fn collect(
     log: Vec<Line>,
     counted: &BTreeMap<NodeName, Counted>,
     link_counters: BTreeMap<Attachment, LinkCounters>,
-    (before, after): (&KernelCounters, &KernelCounters),
+    (before, after): (&Kernels, &Kernels),
 ) -> Observations {
     Observations {
         capture: capture(captured),
@@ -42,11 +50,35 @@ pub(crate) fn collect(
             .map(|(node, counted)| (node.clone(), forwarder_counters(counted)))
             .collect(),
         kernel_counters: after
+            .protocols
             .iter()
-            .map(|(node, after)| (node.clone(), risen(before.get(node), after)))
+            .map(|(node, after)| (node.clone(), risen(before.protocols.get(node), after)))
+            .collect(),
+        known_counters: after.protocols.values().flat_map(|it| it.keys().cloned()).collect(),
+        device_counters: after
+            .devices
+            .iter()
+            .map(|(node, devices)| {
+                let was = |name| before.devices.get(node).and_then(|devices| devices.get(name));
+                let risen = |(name, now)| (InterfaceName::clone(name), risen(was(name), now));
+                (node.clone(), devices.iter().map(risen).collect())
+            })
             .collect(),
         link_counters,
     }
+}
+
+/// What every node's kernel counted, as events.
+pub(crate) fn kernels_told(observed: &Observations) -> Vec<Event> {
+    let told = observed.kernel_counters.iter().map(|(node, counters)| {
+        let devices = observed.device_counters.get(node).into_iter().flatten();
+        Event::KernelCounted {
+            node: node.to_string(),
+            counters: counters.clone(),
+            devices: devices.map(|(name, its)| (name.to_string(), its.clone())).collect(),
+        }
+    });
+    told.collect()
 }
 
 fn capture(captured: &Captured) -> Capture {

@@ -3,6 +3,7 @@
 mod awaiting;
 mod background;
 mod logins;
+mod packet;
 mod paused;
 mod request;
 mod words;
@@ -172,6 +173,11 @@ impl<'a> Steps<'a> {
                 let ended = processes::to_its_end(means.lab, run).await?;
                 tell(processes::logged(format!("{}.log", step.name), &run.node, &ended.log));
                 Ok(words::of_attempts(vec![ended.attempt], "program"))
+            }
+            StepAction::SendPacket(packet) => {
+                let outcome = packet::send(means.lab, packet)?;
+                settle::settle(means).await?;
+                Ok(outcome)
             }
             StepAction::KillForwarder { node } => {
                 // What is on its way gets through first, so that the same is lost every time.

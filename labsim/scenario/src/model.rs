@@ -5,14 +5,15 @@ mod impairment;
 mod load_balancer;
 mod matching;
 mod names;
+mod packet;
 mod process;
 mod real_server;
 mod steps;
 mod topology;
 
 pub use expectation::{
-    CapturePoint, Check, Count, Crossing, DelayBounds, Direction, Expectation, FrameMatch,
-    IcmpMatch, OuterMatch, Passage, Place, PointNode,
+    CapturePoint, Check, Count, Crossing, DEVICE_COUNTERS, DelayBounds, Direction, Expectation,
+    FrameMatch, IcmpMatch, OuterMatch, Passage, Place, PointNode,
 };
 pub use impairment::{Impairment, Percent};
 pub use load_balancer::{
@@ -22,6 +23,7 @@ pub use load_balancer::{
 };
 pub use matching::{AddressMatch, TcpFlags};
 pub use names::{InterfaceName, NodeName, ProcessName, ScenarioName, Secret, StepName};
+pub use packet::{MadeHeader, MadePacket};
 pub use process::{FOLDER, Process, Program, Readiness, Run};
 pub use real_server::{
     RadiusServer, RealServer, TacacsServer, TunnelDevice, TunnelProtocol, VipAddress,

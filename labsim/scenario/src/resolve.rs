@@ -14,6 +14,7 @@ mod load_balancers;
 mod lookup;
 mod members;
 mod mtu;
+mod packet;
 mod passage;
 mod persistence;
 mod pools;

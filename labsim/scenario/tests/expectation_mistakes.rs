@@ -33,13 +33,33 @@ const CASES: &[Case<'_>] = &[
             "{answer: {result: pass}, answered_by: {node: rs1}, pass",
         )],
         &[
-            "case.yaml:20:3: this expectation checks 2 things; keep one of `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames`, `exchange` or `passage`",
+            "case.yaml:20:3: this expectation checks 2 things; keep one of `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `kernel`, `frames`, `exchange` or `passage`",
         ],
     ),
     (
         &[("{answer: {result: pass}, pass", "{pass")],
         &[
-            "case.yaml:20:3: this expectation checks nothing; add `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames`, `exchange` or `passage`",
+            "case.yaml:20:3: this expectation checks nothing; add `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `kernel`, `frames`, `exchange` or `passage`",
+        ],
+    ),
+    (
+        &[(
+            "{answer: {result: pass}",
+            "{kernel: {node: rs1, counter: in_addr_errors, count: {at_least: 0}}",
+        )],
+        &[
+            "case.yaml:20:39: `in_addr_errors` is no counter of a kernel; write it as nstat(8) does, such as `IpInAddrErrors`, or name the `device` that it is of",
+            "case.yaml:20:73: it is always 0 or more; write at least 1",
+        ],
+    ),
+    (
+        &[(
+            "{answer: {result: pass}",
+            "{kernel: {node: client, device: tunl0, counter: rx_error, count: 1}",
+        )],
+        &[
+            "case.yaml:20:41: `client` has no tunnel device; leave `device` out",
+            "case.yaml:20:57: a device has no counter `rx_error`; it has …",
         ],
     ),
     (

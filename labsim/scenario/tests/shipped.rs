@@ -217,7 +217,7 @@ fn files(folder: &str) -> BTreeMap<String, PathBuf> {
 #[test]
 fn every_shipped_scenario_loads_and_one_is_warned_of() {
     let mut warned = Vec::new();
-    for (name, path) in files("scenarios") {
+    for (name, path) in ["scenarios", "scenarios/tunnels"].into_iter().flat_map(files) {
         let loaded = load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         if !loaded.warnings.is_empty() {
             warned.push(name);
@@ -255,7 +255,8 @@ fn the_documents_whole_story_is_there() {
 
 #[test]
 fn a_shipped_file_is_a_lesson_of_less_than_60_lines() {
-    for (name, path) in files("scenarios").into_iter().chain(files("scenarios/parts")) {
+    let folders = ["scenarios", "scenarios/parts", "scenarios/tunnels", "scenarios/tunnels/parts"];
+    for (name, path) in folders.into_iter().flat_map(files) {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.lines().count() < 60, "{name}");
         let comment = text.lines().skip(1).take_while(|line| line.starts_with('#'));
@@ -265,16 +266,19 @@ fn a_shipped_file_is_a_lesson_of_less_than_60_lines() {
 
 #[test]
 fn every_part_is_used() {
-    let texts: Vec<String> = files("scenarios")
-        .values()
-        .chain(files("scenarios/parts").values())
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect();
-    for name in files("scenarios/parts").keys() {
-        let used = |text: &String| {
-            text.contains(&format!("extends: parts/{name}.yaml"))
-                || text.contains(&format!("extends: {name}.yaml"))
-        };
-        assert!(texts.iter().any(used), "{name}");
+    for folder in ["scenarios", "scenarios/tunnels"] {
+        let parts = format!("{folder}/parts");
+        let texts: Vec<String> = files(folder)
+            .values()
+            .chain(files(&parts).values())
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect();
+        for name in files(&parts).keys() {
+            let used = |text: &String| {
+                text.contains(&format!("extends: parts/{name}.yaml"))
+                    || text.contains(&format!("extends: {name}.yaml"))
+            };
+            assert!(texts.iter().any(used), "{name}");
+        }
     }
 }

@@ -189,6 +189,39 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
+        &[(
+            "go_on: {resume: {login: login}}",
+            "go_on: {resume: {login: login}}\n  packet: {send_packet: {from: lb, source: 192.168.11.201, \
+             destination: 172.16.4.99, destination_port: 700, tos: 2, payload: 100, outer: {mode: gre, \
+             source: 172.16.0.10, destination: 10.1.1.51, key: 7, checksum: true, ttl: 9}}}",
+        )],
+        &[],
+    ),
+    (
+        &[(
+            "go_on: {resume: {login: login}}",
+            "go_on: {resume: {login: login}}\n  packet: {send_packet: {from: lbb, source: 10.1.1.0/24, \
+             destination: \"fd00::1\", destination_port: 700, payload: 9000, outer: {mode: ipip, \
+             source: 10.1.1, destination: 10.1.1.51, key: 7}}}",
+        )],
+        &[
+            "case.yaml:26:32: there is no node `lbb`; the topology has `client`, `router`, `lb`, `rs1` and `rs2`",
+            "case.yaml:26:45: `10.1.1.0/24` has a prefix length; write the address alone",
+            "case.yaml:26:71: a made-up packet is IPv4; write an IPv4 address",
+            "case.yaml:26:114: 9000 bytes of payload; at most 8900 fit",
+            "case.yaml:26:148: `10.1.1` is no address; write one such as 10.1.1.51 or 2001:db8::51",
+            "case.yaml:26:185: only GRE has a key and a checksum; take it out, or write `mode: gre`",
+        ],
+    ),
+    (
+        &[(
+            "go_on: {resume: {login: login}}",
+            "go_on: {resume: {login: login}}\n  packet: {send_packet: {from: lb, source: 10.0.0.1, \
+             destination: 10.0.0.2, destination_port: 1, outer: {mode: vxlan, source: 10.0.0.1, destination: 10.0.0.2}}}",
+        )],
+        &["case.yaml:26:112: `vxlan` is no tunnel; write `ipip` or `gre`"],
+    ),
+    (
         &[
             ("step: login, frames: talk", "step: well, frames: talk"),
             ("at: client:eth0", "at: real_server:eth1"),

@@ -1,7 +1,7 @@
 //! All frames decoded once, with what the checks ask of them.
 
 use crate::isn::Isns;
-use crate::observe::{Capture, FrameRecord, Point, PointId, is_marker};
+use crate::observe::{Capture, FrameRecord, FrameView, Point, PointId, is_marker};
 use crate::stations::Stations;
 use crate::translate::Translations;
 use labsim_scenario::model::{Direction, NodeName};
@@ -176,6 +176,11 @@ impl<'a> Frames<'a> {
     pub(crate) fn get(&self, index: usize) -> Option<Frame<'_>> {
         let Stored { record, decoded, relative } = self.stored.get(index)?.as_ref()?;
         Some(Frame { index, record: *record, decoded, relative: *relative })
+    }
+
+    /// What was captured of a frame.
+    pub(crate) fn view(&self, frame: &Frame<'_>) -> Option<FrameView<'a>> {
+        self.capture.frame(frame.index)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = Frame<'_>> {

@@ -5,7 +5,7 @@ use crate::frames::{FrameList, Frames};
 use crate::observe::{Attempt, Observations};
 use crate::ruling::{Case, Ruling};
 use crate::words::count as say;
-use crate::{answer, count, exchange, forwarder, passage, servers, spread};
+use crate::{answer, count, exchange, forwarder, kernel, passage, servers, spread};
 use labsim_scenario::model::{
     Attachment, Check, LoginResult, NodeName, Place, PointNode, Scenario, StepName,
 };
@@ -160,6 +160,10 @@ fn rule(case: &Case<'_>, check: &Check) -> Ruling {
         Check::Forwarder { node, counter, count } => {
             forwarder::forwarder(case, node, counter, *count)
         }
+        Check::Kernel { node, device, counter, count } => {
+            let (device, name) = (device.as_ref(), counter.as_str());
+            kernel::kernel(case, kernel::Counter { node, device, name }, *count)
+        }
         Check::Frames { at, matching, count } => count::frames(case, at, matching, *count),
         Check::Exchange { at, step, direction, frames } => {
             exchange::exchange(case, at, step, *direction, frames)
@@ -181,7 +185,9 @@ fn steps_of<'a>(case: &Case<'a>, check: &'a Check) -> Vec<&'a StepName> {
         | Check::AnsweredBy { step, .. }
         | Check::Spread { step, .. }
         | Check::Exchange { step, .. } => vec![step],
-        Check::Forwarder { .. } | Check::Passage(_) => unanswered().collect(),
+        Check::Forwarder { .. } | Check::Kernel { .. } | Check::Passage(_) => {
+            unanswered().collect()
+        }
         Check::Frames { at, .. } => match &at.node {
             PointNode::RealServerOf(step) => vec![step],
             PointNode::Named(_) => unanswered().collect(),

@@ -6,6 +6,7 @@
 
 mod align;
 mod answer;
+pub mod compare;
 mod count;
 mod diagnose;
 mod exchange;
@@ -13,6 +14,7 @@ mod forwarder;
 mod frames;
 mod isn;
 mod judge;
+mod kernel;
 mod matching;
 mod observe;
 mod passage;

@@ -5,9 +5,9 @@ mod capture;
 pub use capture::is_marker;
 pub use capture::{Capture, FrameRecord, FrameView, Liveness, Point, PointId};
 
-use labsim_scenario::model::{Attachment, LoginResult, NodeName, StepName};
+use labsim_scenario::model::{Attachment, InterfaceName, LoginResult, NodeName, StepName};
 use labsim_wire::decode::Flow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// Everything that a run observed.
@@ -33,6 +33,12 @@ pub struct Observations {
     pub kernel_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
     /// What became of frames on impaired links, by the interface that sent them.
     pub link_counters: BTreeMap<Attachment, LinkCounters>,
+    /// The names of all counters that the kernels have, whether or not they rose.
+    pub known_counters: BTreeSet<String>,
+    /// The tunnel devices' counters that rose during the run, by node and device, under the names
+    /// of [`labsim_scenario::model::DEVICE_COUNTERS`]. labsim's own markers are not in them; what
+    /// its own decapsulator refused is, where the kernel's tunnel counts it.
+    pub device_counters: BTreeMap<NodeName, BTreeMap<InterfaceName, BTreeMap<String, u64>>>,
 }
 
 /// What became of the frames that one end of an impaired link sent.

@@ -22,11 +22,17 @@ fn pair() -> (UdpSocket, UdpSocket) {
     (one, other)
 }
 
+/// A socket for answers, of which there are none here.
+fn unused() -> std::os::fd::OwnedFd {
+    UdpSocket::bind("127.0.0.1:0").unwrap().into()
+}
+
 #[test]
 fn after_a_drain_everything_that_was_queued_is_counted() {
     let ((sender, outer), (inner, _node)) = (pair(), pair());
     let inner = InnerEnd::Tun(inner.into());
-    let decapsulator = Decapsulator::start(Protocol::Ipip, outer.into(), inner).unwrap();
+    let decapsulator =
+        Decapsulator::start(Protocol::Ipip, (outer.into(), unused()), inner).unwrap();
     for round in 1..=20 {
         for _ in 0..100 {
             sender.send(&packet()).unwrap();
@@ -46,7 +52,8 @@ fn after_a_drain_everything_that_was_queued_is_counted() {
 fn several_may_wait_at_the_same_time() {
     let ((sender, outer), (inner, _node)) = (pair(), pair());
     let inner = InnerEnd::Tun(inner.into());
-    let decapsulator = Decapsulator::start(Protocol::Ipip, outer.into(), inner).unwrap();
+    let decapsulator =
+        Decapsulator::start(Protocol::Ipip, (outer.into(), unused()), inner).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -68,7 +75,8 @@ fn one_that_has_ended_says_so() {
     let ((_sender, _outer), (inner, _node)) = (pair(), pair());
     let no_socket = std::fs::File::open("/dev/null").unwrap();
     let inner = InnerEnd::Tun(inner.into());
-    let decapsulator = Decapsulator::start(Protocol::Ipip, no_socket.into(), inner).unwrap();
+    let decapsulator =
+        Decapsulator::start(Protocol::Ipip, (no_socket.into(), unused()), inner).unwrap();
     assert_eq!(decapsulator.drain(DEADLINE), Err(DrainError::Ended));
     assert_eq!(decapsulator.stop(), Counters::default());
 }

@@ -9,8 +9,10 @@ use labsim_wire::gre;
 pub(super) enum Refusal {
     /// Cut short, version 1, or source routing.
     Malformed,
-    /// A checksum that is wrong, or missing, or not wanted.
+    /// A checksum that is wrong.
     Checksum,
+    /// A checksum that is missing, or not wanted.
+    ChecksumUnwanted,
     /// Another key, or none.
     Key,
     /// It carries something else than IPv4.
@@ -24,15 +26,16 @@ pub(super) fn judge(expected: Gre, bytes: &[u8]) -> Result<usize, Refusal> {
     if header.checksum_ok() == Some(false) {
         return Err(Refusal::Checksum);
     }
-    if header.protocol() != ethertype::IPV4 {
-        return Err(Refusal::NotIpv4);
-    }
     // ip_tunnel_key_match finds the device, ip_tunnel_rcv compares what else it wants.
     if expected.key.is_some() && header.key() != expected.key {
         return Err(Refusal::Key);
     }
     if header.has_checksum() != expected.checksum {
-        return Err(Refusal::Checksum);
+        return Err(Refusal::ChecksumUnwanted);
+    }
+    // A device of the kernel's takes other protocols as well, once it is found.
+    if header.protocol() != ethertype::IPV4 {
+        return Err(Refusal::NotIpv4);
     }
     Ok(header.header_length())
 }
@@ -54,15 +57,15 @@ mod tests {
         for (key, checksum, sent_key, sent_checksum, judged) in [
             (None, false, None, false, Ok(4)),
             (None, false, Some(7), false, Ok(8)),
-            (None, false, None, true, Err(Refusal::Checksum)),
+            (None, false, None, true, Err(Refusal::ChecksumUnwanted)),
             (None, true, None, true, Ok(8)),
-            (None, true, None, false, Err(Refusal::Checksum)),
+            (None, true, None, false, Err(Refusal::ChecksumUnwanted)),
             (Some(7), false, Some(7), false, Ok(8)),
             (Some(7), false, Some(8), false, Err(Refusal::Key)),
             (Some(7), false, None, false, Err(Refusal::Key)),
             (Some(0), false, None, false, Err(Refusal::Key)),
             (Some(7), true, Some(7), true, Ok(12)),
-            (Some(7), true, Some(7), false, Err(Refusal::Checksum)),
+            (Some(7), true, Some(7), false, Err(Refusal::ChecksumUnwanted)),
             (Some(7), true, Some(9), false, Err(Refusal::Key)),
         ] {
             let sent = packet(sent_key, sent_checksum, 0x0800);

@@ -7,18 +7,18 @@ use labsim_wire::checksum;
 /// Why a packet does not come out of the tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Too short for an inner IPv4 header.
+    /// Nothing is inside.
     Truncated,
     /// The inner packet is not IPv4.
     NotIpv4,
-    /// The inner header contradicts itself or the packet.
-    HeaderMalformed,
     /// The GRE header is cut short or of a kind that is not taken.
     GreMalformed,
     /// The GRE key is not this end's.
     GreKey,
-    /// The GRE checksum is wrong, or is there where it should not be, or is not.
+    /// The GRE checksum is wrong.
     GreChecksum,
+    /// The GRE checksum is there where it should not be, or is not.
+    GreChecksumUnwanted,
     /// RFC 6040's one drop.
     Ecn,
 }
@@ -28,6 +28,7 @@ impl From<gre::Refusal> for Refusal {
         match refusal {
             gre::Refusal::Malformed => Self::GreMalformed,
             gre::Refusal::Checksum => Self::GreChecksum,
+            gre::Refusal::ChecksumUnwanted => Self::GreChecksumUnwanted,
             gre::Refusal::Key => Self::GreKey,
             gre::Refusal::NotIpv4 => Self::NotIpv4,
         }
@@ -42,8 +43,8 @@ const CE: u8 = 0b11;
 /// Finds the inner packet in `packet` (outer header first), carries congestion marks over
 /// (RFC 6040 4.2, as the kernel's `INET_ECN_decapsulate` does), and gives its place.
 ///
-/// The inner checksum is kept in step and not judged: the kernel does that when the packet comes
-/// out of the device, and counts it where it belongs (`IpInHdrErrors`).
+/// The inner header is not judged, and its checksum is kept in step: the kernel judges it when the
+/// packet comes out of the device, and counts it where it belongs (`IpInHdrErrors`).
 pub(super) fn take_off(
     protocol: Protocol,
     packet: &mut [u8],
@@ -51,9 +52,6 @@ pub(super) fn take_off(
     let first = *packet.first().ok_or(Refusal::Truncated)?;
     let outer_length = usize::from(first & 0x0f) * 4;
     let outer_tos = *packet.get(1).ok_or(Refusal::Truncated)?;
-    if outer_length < 20 {
-        return Err(Refusal::HeaderMalformed);
-    }
     let carried = packet.get(outer_length..).ok_or(Refusal::Truncated)?;
     let start = outer_length
         + match protocol {
@@ -61,16 +59,13 @@ pub(super) fn take_off(
             Protocol::Gre(expected) => gre::judge(expected, carried)?,
         };
     let inner = packet.get_mut(start..).ok_or(Refusal::Truncated)?;
-    if inner.len() < 20 {
-        return Err(Refusal::Truncated);
-    }
-    if inner[0] >> 4 != 4 {
+    if inner.first().ok_or(Refusal::Truncated)? >> 4 != 4 {
         return Err(Refusal::NotIpv4);
     }
-    let header = usize::from(inner[0] & 0x0f) * 4;
-    let total = usize::from(u16::from_be_bytes([inner[2], inner[3]]));
-    if header < 20 || total < header || total > inner.len() {
-        return Err(Refusal::HeaderMalformed);
+    let end = start + inner.len();
+    if inner.len() < 20 {
+        // No header that a mark could be in; the kernel counts it as truncated.
+        return Ok(start..end);
     }
     let marked = combine_ecn(outer_tos, inner[1]).ok_or(Refusal::Ecn)?;
     if marked != inner[1] {
@@ -80,7 +75,7 @@ pub(super) fn take_off(
         inner[1] = marked;
         inner[10..12].copy_from_slice(&checksum::update(check, old, new).to_be_bytes());
     }
-    Ok(start..start + total)
+    Ok(start..end)
 }
 
 /// The inner TOS after decapsulation, or `None` if the packet has to be dropped.
@@ -167,16 +162,23 @@ mod tests {
 
     #[test]
     fn what_is_no_ipv4_packet_stays_in_the_tunnel() {
-        for length in 0..40 {
+        for length in 0..=20 {
             assert_eq!(take_off(&mut tunnelled(0, 0)[..length]), Err(Refusal::Truncated));
         }
         let mut six = tunnelled(0, 0);
         six[20] = 0x65;
         assert_eq!(take_off(&mut six), Err(Refusal::NotIpv4));
-        for (place, value) in [(20, 0x44), (20, 0x4f), (23, 19), (23, 25), (22, 1), (0, 0x44)] {
+    }
+
+    #[test]
+    fn an_inner_header_that_lies_is_the_kernels_to_judge() {
+        for (place, value) in [(20, 0x44), (20, 0x4f), (23, 19), (23, 25), (22, 1)] {
             let mut lying = tunnelled(0, 0);
             lying[place] = value;
-            assert_eq!(take_off(&mut lying), Err(Refusal::HeaderMalformed), "{place} {value}");
+            assert_eq!(take_off(&mut lying), Ok(20..44), "{place} {value}");
+        }
+        for length in 21..44 {
+            assert_eq!(take_off(&mut tunnelled(3, 2)[..length]), Ok(20..length));
         }
     }
 
@@ -209,7 +211,7 @@ mod tests {
         ) {
             let length = packet.len();
             if let Ok(place) = take_off(&mut packet) {
-                assert!(place.start >= 20 && place.len() >= 20 && place.end <= length);
+                assert!(!place.is_empty() && place.end <= length);
             }
             // Nearly right, so that what follows the headers is reached as well.
             if packet.len() > 24 {
@@ -219,7 +221,7 @@ mod tests {
             }
             let protocol = if gre { Protocol::Gre(Gre::default()) } else { Protocol::Ipip };
             if let Ok(place) = super::take_off(protocol, &mut packet) {
-                assert!(place.start >= 20 && place.len() >= 20 && place.end <= length);
+                assert!(place.start >= 20 && !place.is_empty() && place.end <= length);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The decapsulator's thread: waits for either side, moves what is there, counts.
 
 use super::inner::{Refusal, take_off};
+use super::refuse::Refuser;
 use super::{Counters, InnerEnd, Protocol};
 use crate::{Error, latency, socket};
 use nix::errno::Errno;
@@ -15,6 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const LARGEST: usize = 65_535 + 14;
 /// Packets of one side before the other is looked at.
 const TURN: usize = 64;
+/// More than a device's queue holds (`txqueuelen`, 500 of a TUN).
+const DEVICE_QUEUE: usize = 2048;
 /// Ethernet's type of IPv4.
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 
@@ -38,6 +41,7 @@ pub(super) struct Worker {
     protocol: Protocol,
     outer: OwnedFd,
     inner: InnerEnd,
+    refuser: Refuser,
     orders: Orders,
     shared: Arc<Mutex<Counters>>,
     counters: Counters,
@@ -55,7 +59,7 @@ enum Turn {
 impl Worker {
     pub(super) fn new(
         protocol: Protocol,
-        outer: OwnedFd,
+        (outer, answers): (OwnedFd, OwnedFd),
         inner: InnerEnd,
         orders: Orders,
         shared: Arc<Mutex<Counters>>,
@@ -69,7 +73,8 @@ impl Worker {
             }
         }
         let buffer = vec![0; LARGEST].into_boxed_slice();
-        Ok(Self { protocol, outer, inner, orders, shared, counters: Counters::default(), buffer })
+        let (refuser, counters) = (Refuser::new(answers), Counters::default());
+        Ok(Self { protocol, outer, inner, refuser, orders, shared, counters, buffer })
     }
 
     pub(super) fn run(mut self) {
@@ -92,8 +97,9 @@ impl Worker {
                 let packets = queued.unwrap_or(0).max(TURN);
                 broken |= self.drain(packets, Self::take_one);
             }
-            if inner {
-                broken |= self.drain(TURN, Self::drop_one);
+            if inner || ordered {
+                let packets = if ordered { DEVICE_QUEUE } else { TURN };
+                broken |= self.drain(packets, Self::drop_one);
             }
             self.publish();
             for drained in waiting.iter().filter(|_| !broken) {
@@ -160,15 +166,22 @@ impl Worker {
                 }
                 // A TUN whose device was deleted.
                 Err(Errno::EBADFD) => return Turn::Broken,
-                Err(Errno::EIO | Errno::ENETDOWN) => self.counters.rx_device_down += 1,
+                // Nor is a kernel's tunnel there while its device is down.
+                Err(Errno::EIO | Errno::ENETDOWN) => {
+                    self.counters.rx_device_down += 1;
+                    self.refuser.refuse(&self.buffer[..length]);
+                }
                 Err(_) => self.counters.rx_device_refused += 1,
             },
             Err(Refusal::Truncated) => self.counters.rx_truncated += 1,
             Err(Refusal::NotIpv4) => self.counters.rx_not_ipv4 += 1,
-            Err(Refusal::HeaderMalformed) => self.counters.rx_header_malformed += 1,
             Err(Refusal::GreMalformed) => self.counters.rx_gre_malformed += 1,
-            Err(Refusal::GreKey) => self.counters.rx_key_mismatch += 1,
+            Err(Refusal::GreKey) => {
+                self.counters.rx_key_mismatch += 1;
+                self.refuser.refuse(&self.buffer[..length]);
+            }
             Err(Refusal::GreChecksum) => self.counters.rx_checksum += 1,
+            Err(Refusal::GreChecksumUnwanted) => self.counters.rx_checksum_unwanted += 1,
             Err(Refusal::Ecn) => self.counters.rx_ecn_dropped += 1,
         }
         Turn::More

@@ -87,15 +87,16 @@ impl Topology {
         self.server.up("tunl0");
         self.server.address("tunl0", "10.1.1.52/32");
         self.server.sysctl("ipv4/conf/tunl0/rp_filter", "0");
-        let outer = self.server.run(|| {
+        let raw = |protocol: libc::c_int| {
             // SAFETY: a new descriptor, owned by nobody else.
-            unsafe {
-                let fd = libc::socket(libc::AF_INET, libc::SOCK_RAW, self.protocol.number().into());
+            self.server.run(|| unsafe {
+                let fd = libc::socket(libc::AF_INET, libc::SOCK_RAW, protocol);
                 assert!(fd >= 0, "{}", io::Error::last_os_error());
                 OwnedFd::from_raw_fd(fd)
-            }
-        });
-        Ok(Decapsulator::start(self.protocol, outer, inner()).unwrap())
+            })
+        };
+        let sockets = (raw(self.protocol.number().into()), raw(libc::IPPROTO_RAW));
+        Ok(Decapsulator::start(self.protocol, sockets, inner()).unwrap())
     }
 }
 

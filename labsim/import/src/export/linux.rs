@@ -26,12 +26,12 @@ pub fn linux(scenario: &Scenario, node: &NodeName) -> Option<String> {
     if let Some(tunnel) = tunnel {
         line("");
         line("# where tunnel packets come out");
-        let TunnelDevice { protocol, name, address } = tunnel;
+        let TunnelDevice { protocol, name, up, address } = tunnel;
         line(&format!("modprobe {}", module(*protocol)));
         if let Some(device) = device(tunnel) {
             line(&format!("ip link add name {name} type {device}"));
         }
-        line(&format!("ip link set {name} up"));
+        line(&format!("ip link set {name} {}", if *up { "up" } else { "down" }));
         if let Some(address) = address {
             line(&format!("ip addr add {address} dev {name} scope host"));
         }
@@ -67,7 +67,7 @@ fn module(protocol: TunnelProtocol) -> &'static str {
 ///
 /// The kernel keeps tunnels apart by their ends and their key, so that one without a key needs a
 /// local end to be another than the module's own (`ip_tunnel_find`, net/ipv4/ip_tunnel.c).
-fn device(TunnelDevice { protocol, name, address }: &TunnelDevice) -> Option<String> {
+fn device(TunnelDevice { protocol, name, address, .. }: &TunnelDevice) -> Option<String> {
     let local = address.map(|address| format!(" local {address}")).unwrap_or_default();
     match protocol {
         TunnelProtocol::Ipip => (name.as_str() != TUNL0).then(|| format!("ipip{local}")),

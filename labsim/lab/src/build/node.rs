@@ -22,7 +22,9 @@ impl Operation<'_> {
         let node = &node.name;
         match self {
             Self::Loopback => format!("{node}:lo up"),
-            Self::TunnelUp(tunnel) => format!("{node}:{} up", tunnel.name),
+            Self::TunnelUp(tunnel) => {
+                format!("{node}:{} {}", tunnel.name, if tunnel.up { "up" } else { "down" })
+            }
             Self::Address(it) => format!("address {} on {node}:{}", it.address, it.interface),
             Self::Route(it) => {
                 format!("route to {} via {} on {node}:{}", it.destination, it.via, it.interface)
@@ -96,7 +98,11 @@ fn configure(
         if site.ipv6 && tunnel.mode == TunnelMode::Userspace {
             batch.push(Request::no_own_ipv6(index), Operation::TunnelUp(tunnel));
         }
-        batch.push(Request::set_up(index, Some(tunnel.mtu)), Operation::TunnelUp(tunnel));
+        let request = match tunnel.up {
+            true => Request::set_up(index, Some(tunnel.mtu)),
+            false => Request::set_down(index, tunnel.mtu),
+        };
+        batch.push(request, Operation::TunnelUp(tunnel));
     }
     // An interface that the node does not have gets number 0, and so the kernel's refusal.
     for address in &node.addresses {

@@ -185,6 +185,10 @@ impl Collected {
     fn take(&mut self, node: usize, frame: &Received<'_>, news: &mut News) {
         let Some(place) = self.place(node, frame) else { return };
         let Some(point) = self.points.get_mut(place) else { return };
+        let frame = match point.link {
+            LinkType::Raw => &frame.network_layer(),
+            LinkType::Ethernet => frame,
+        };
         let marker = Marker::parse(point.link, frame.bytes);
         match marker {
             None => news.frames += 1,

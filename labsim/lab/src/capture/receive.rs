@@ -14,8 +14,8 @@ const QUEUE_BYTES: usize = 16 << 20;
 const BATCH: usize = 16;
 /// Room for each: a whole segmentation-offload packet (64 KiB) and its headers.
 const SLOT: usize = 66 << 10;
-/// Room for one control message with a `timespec`.
-const CONTROL: usize = 64;
+/// Room for a control message with a `timespec`, and one with a `tpacket_auxdata`.
+const CONTROL: usize = 128;
 
 /// A frame as it was received.
 #[derive(Debug, Clone, Copy)]
@@ -26,18 +26,48 @@ pub(super) struct Received<'a> {
     pub(super) hardware: u16,
     pub(super) direction: Direction,
     pub(super) original_length: u32,
+    /// Where the network header begins.
+    pub(super) network: u16,
     pub(super) bytes: &'a [u8],
+}
+
+impl Received<'_> {
+    /// Without what stands before the network header: a GRE device of the kernel's hands captures
+    /// the outer header with the packet that it has taken out (net/ipv4/ip_gre.c, `__ipgre_rcv`).
+    pub(super) fn network_layer(self) -> Self {
+        let bytes = self.bytes.get(usize::from(self.network)..).unwrap_or(self.bytes);
+        let cut = u32::try_from(self.bytes.len() - bytes.len()).unwrap_or(0);
+        let original_length = self.original_length.saturating_sub(cut);
+        Self { bytes, original_length, network: 0, ..self }
+    }
 }
 
 /// Opens a socket that receives every frame of every interface of the calling thread's namespace.
 pub(super) fn open() -> io::Result<OwnedFd> {
     let socket = open_sender()?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
+    tell_headers(&socket)?;
     // Beyond the host's limit only for root of the machine; up to it for everybody.
     setsockopt(&socket, sockopt::RcvBufForce, &QUEUE_BYTES)
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &QUEUE_BYTES))?;
     bind(&socket, 0)?;
     Ok(socket)
+}
+
+/// Has a socket tell where each frame's network header begins (packet(7), `PACKET_AUXDATA`).
+fn tell_headers(socket: &OwnedFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the option is a number that outlives the call, and its size is told.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_AUXDATA,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    Ok(Errno::result(set).map(drop)?)
 }
 
 /// Has a socket receive every frame of a device; of every device if its number is 0.
@@ -178,9 +208,10 @@ impl Buffers {
                 break;
             };
             let length = message.msg_len as usize;
+            let (time_ns, network) = told(&message.msg_hdr);
             let slot = &self.bytes[position * SLOT..(position + 1) * SLOT];
             take(Received {
-                time_ns: timestamp(&message.msg_hdr),
+                time_ns,
                 index: address.sll_ifindex.cast_unsigned(),
                 hardware: address.sll_hatype,
                 direction: match address.sll_pkttype {
@@ -188,6 +219,7 @@ impl Buffers {
                     _ => Direction::In,
                 },
                 original_length: message.msg_len,
+                network,
                 bytes: &slot[..length.min(SLOT)],
             });
         }
@@ -195,21 +227,52 @@ impl Buffers {
     }
 }
 
-/// The time at which the kernel took the frame, in nanoseconds since 1970; 0 without one.
-fn timestamp(header: &libc::msghdr) -> u64 {
+/// The time at which the kernel took the frame, in nanoseconds since 1970, and where its network
+/// header begins; 0 where the kernel does not tell.
+fn told(header: &libc::msghdr) -> (u64, u16) {
+    let (mut time_ns, mut network) = (0, 0);
     // SAFETY: the kernel has filled the header and its control buffer, which is still there; the
-    // macros stay inside the length that it wrote.
+    // macros stay inside the length that it wrote, and it writes whole structures.
     unsafe {
         let mut control = libc::CMSG_FIRSTHDR(header);
         while let Some(message) = control.as_ref() {
-            if message.cmsg_level == libc::SOL_SOCKET && message.cmsg_type == libc::SCM_TIMESTAMPNS
-            {
-                let time = libc::CMSG_DATA(control).cast::<libc::timespec>().read_unaligned();
-                let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-                return seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0);
+            let data = libc::CMSG_DATA(control);
+            match (message.cmsg_level, message.cmsg_type) {
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                    let time = data.cast::<libc::timespec>().read_unaligned();
+                    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+                    time_ns = seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0);
+                }
+                (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
+                    network = data.cast::<libc::tpacket_auxdata>().read_unaligned().tp_net;
+                }
+                _ => {}
             }
             control = libc::CMSG_NXTHDR(header, control);
         }
     }
-    0
+    (time_ns, network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_before_the_network_header_is_left_out_and_never_more_than_there_is() {
+        let frame = Received {
+            time_ns: 0,
+            index: 1,
+            hardware: 0,
+            direction: Direction::In,
+            original_length: 9,
+            network: 2,
+            bytes: &[1, 2, 3, 4],
+        };
+        let inner = frame.network_layer();
+        assert_eq!((inner.bytes, inner.original_length, inner.network), (&[3, 4][..], 7, 0));
+        assert_eq!(Received { network: 0, ..frame }.network_layer().bytes, frame.bytes);
+        let beyond = Received { network: 5, ..frame }.network_layer();
+        assert_eq!((beyond.bytes, beyond.original_length), (frame.bytes, 9));
+    }
 }

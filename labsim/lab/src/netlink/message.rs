@@ -42,6 +42,15 @@ impl Request {
         Self { message: RouteNetlinkMessage::SetLink(link), flags: 0 }
     }
 
+    /// Sets an existing link down, with an MTU.
+    pub(crate) fn set_down(index: u32, mtu: u32) -> Self {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.header.change_mask = LinkFlags::Up;
+        link.attributes.push(LinkAttribute::Mtu(mtu));
+        Self { message: RouteNetlinkMessage::SetLink(link), flags: 0 }
+    }
+
     /// Has a link resolve no neighbours.
     pub(crate) fn no_arp(index: u32) -> Self {
         let mut link = LinkMessage::default();
@@ -230,6 +239,7 @@ mod tests {
             name: InterfaceName::new(name).unwrap(),
             index: 101,
             mode: TunnelMode::Kernel,
+            up: true,
             mtu: 1476,
             local: Some("10.1.1.51".parse().unwrap()),
             mac: [0; 6],

@@ -156,7 +156,8 @@ fn plan_real_server(
             _ => None,
         };
         let name = device.name.clone();
-        node.tunnel = Some(TunnelPlan { protocol, name, index, mode, mtu, local, mac, peer });
+        let up = device.up;
+        node.tunnel = Some(TunnelPlan { protocol, name, index, mode, up, mtu, local, mac, peer });
         node.addresses.extend(device.address.map(|address| AddressPlan {
             interface: device.name.clone(),
             address: IpNet::from(address),

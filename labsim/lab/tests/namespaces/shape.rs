@@ -87,6 +87,7 @@ pub(crate) fn sysctls(of: &[(&str, &str)]) -> BTreeMap<String, String> {
 pub(crate) fn real_server(address: &str) -> RealServer {
     RealServer {
         tunnel: Some(TunnelDevice {
+            up: true,
             protocol: TunnelProtocol::Ipip,
             name: device("tunl0"),
             address: Some(address.parse().unwrap()),

@@ -45,6 +45,10 @@ pub(super) fn what(action: &StepAction) -> String {
             let program = run.program.path.rsplit('/').next().unwrap_or_default();
             format!("runs {program} in {}", run.node)
         }
+        StepAction::SendPacket(packet) => {
+            let (to, port) = (packet.header.destination, packet.destination_port);
+            format!("sends a made-up packet to {to}:{port} from {}", packet.from)
+        }
         StepAction::KillForwarder { node } => format!("kills the forwarder in {node}"),
         StepAction::StartForwarder { node } => format!("starts the forwarder in {node} again"),
         StepAction::AwaitCounter { node, counter, at_least, .. } => {

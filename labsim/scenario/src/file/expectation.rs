@@ -25,6 +25,9 @@ pub(crate) struct ExpectationFields {
     /// A counter of a load balancer's forwarder at the end.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) forwarder: Option<Located<ForwarderCheck>>,
+    /// A counter of a node's kernel, or of its tunnel device: by how much it rose.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) kernel: Option<Located<KernelCheck>>,
     /// Frames of one kind at one interface, counted.
     #[serde(default, deserialize_with = "or_empty")]
     pub(crate) frames: Option<Located<FramesCheck>>,
@@ -116,6 +119,23 @@ pub(crate) struct ForwarderCheck {
     /// The counter: an outcome such as `no_flow`, or one such as `flows.timed_out`.
     pub(crate) counter: Located<String>,
     /// What it must be.
+    pub(crate) count: Located<CountForm>,
+}
+
+/// A counter of a node's kernel.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KernelCheck {
+    /// The node.
+    pub(crate) node: Located<String>,
+    /// The node's tunnel device, if the counter is the device's: `tunl0`.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) device: Option<Located<String>>,
+    /// The counter, as nstat(8) names it: `IpInAddrErrors`, `TcpExtIPReversePathFilter`; of a
+    /// device `rx_packets`, `rx_bytes`, `rx_errors`, `rx_dropped`, `rx_fifo`, `rx_frame`, or the
+    /// same with `tx`.
+    pub(crate) counter: Located<String>,
+    /// By how much it rose.
     pub(crate) count: Located<CountForm>,
 }
 

@@ -93,6 +93,9 @@ pub(crate) struct TunnelFields {
     /// `none`, or an address.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) address: Option<Located<String>>,
+    /// Whether the device is up; `true` by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) up: Option<Located<bool>>,
     /// GRE's key (RFC 2890), the pool's profile's.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) key: Option<Located<u32>>,

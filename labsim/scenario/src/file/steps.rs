@@ -2,6 +2,7 @@
 
 use super::forms::Texts;
 use super::lenient::or_default;
+use super::packet::SendPacketFields;
 use super::processes::RunFields;
 use labsim_yaml::Located;
 use schemars::JsonSchema;
@@ -26,6 +27,8 @@ pub(crate) enum StepForm {
     /// Runs a program in a node, to its end. Like `processes`, it makes the file code: the program
     /// runs with labsim's rights.
     Run(Box<RunFields>),
+    /// Sends a made-up packet from a node.
+    SendPacket(Box<SendPacketFields>),
     /// Kills a load balancer's forwarder: its flows are forgotten.
     KillForwarder(ForwarderFields),
     /// Starts a load balancer's forwarder again, and waits until it takes packets.

@@ -74,6 +74,17 @@ pub enum Check {
         /// What it must be.
         count: Count,
     },
+    /// A counter of a node's kernel: by how much it rose.
+    Kernel {
+        /// The node.
+        node: NodeName,
+        /// Its tunnel device, if it is the device's counter.
+        device: Option<InterfaceName>,
+        /// Its name: nstat(8)'s, or one of [`DEVICE_COUNTERS`].
+        counter: String,
+        /// What it must be.
+        count: Count,
+    },
     /// Frames of one kind at one point, counted.
     Frames {
         /// Where.
@@ -137,6 +148,20 @@ pub struct DelayBounds {
     /// Not more than this.
     pub at_most: Option<Duration>,
 }
+
+/// The names of a device's counters.
+pub const DEVICE_COUNTERS: [&str; 10] = [
+    "rx_packets",
+    "rx_bytes",
+    "rx_errors",
+    "rx_dropped",
+    "rx_fifo",
+    "rx_frame",
+    "tx_packets",
+    "tx_bytes",
+    "tx_errors",
+    "tx_dropped",
+];
 
 /// An interface whose frames are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,6 +33,8 @@ pub struct TunnelDevice {
     pub protocol: TunnelProtocol,
     /// `tunl0` for IPIP.
     pub name: InterfaceName,
+    /// Whether it is up.
+    pub up: bool,
     /// The address on it, `scope host`: the server's own by default. Without one and with a
     /// loose rp_filter the kernel drops everything that comes out of it.
     pub address: Option<IpAddr>,

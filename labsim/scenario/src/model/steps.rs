@@ -1,6 +1,6 @@
 //! What a scenario does.
 
-use super::{NodeName, Run, Secret, StepName};
+use super::{MadePacket, NodeName, Run, Secret, StepName};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub enum StepAction {
     Radius(RadiusRequest),
     /// Runs a program to its end.
     Run(Box<Run>),
+    /// Sends a made-up packet, and waits until nothing is on its way any more.
+    SendPacket(Box<MadePacket>),
     /// Kills the forwarder of a load balancer: its flows are forgotten.
     KillForwarder {
         /// The load balancer.

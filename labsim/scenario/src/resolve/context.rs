@@ -136,6 +136,7 @@ impl<'a> Context<'a> {
             | StepAction::StopServer { .. }
             | StepAction::StartServer { .. }
             | StepAction::Run(_)
+            | StepAction::SendPacket(_)
             | StepAction::KillForwarder { .. }
             | StepAction::StartForwarder { .. }
             | StepAction::AwaitCounter { .. } => None,
@@ -222,6 +223,19 @@ impl<'a> Context<'a> {
 
     fn tunnel(&self, node: &NodeName) -> Option<&InterfaceName> {
         Some(&self.world.real_servers.get(node)?.tunnel.as_ref()?.name)
+    }
+
+    /// A node's tunnel device, named.
+    pub(super) fn tunnel_device(
+        &self,
+        node: &NodeName,
+        written: &str,
+    ) -> Result<InterfaceName, String> {
+        match self.tunnel(node) {
+            Some(tunnel) if tunnel.as_str() == written => Ok(tunnel.clone()),
+            Some(tunnel) => Err(format!("the tunnel device of `{node}` is `{tunnel}`")),
+            None => Err(format!("`{node}` has no tunnel device; leave `device` out")),
+        }
     }
 
     fn lacks(&self, node: &NodeName, interface: &InterfaceName) -> String {

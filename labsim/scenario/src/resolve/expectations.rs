@@ -9,9 +9,10 @@ use super::topology::REAL_SERVER;
 use super::{Report, address, frames};
 use crate::file::{
     AnswerCheck, AnsweredByCheck, CountForm, ExpectationFields, ForwarderCheck, FramesCheck,
-    LoginResultWord, ScenarioFile, ServerSawCheck, SpreadCheck, Texts,
+    KernelCheck, LoginResultWord, ScenarioFile, ServerSawCheck, SpreadCheck, Texts,
 };
-use crate::model::{Check, Count, Expectation, LoginResult, NodeName, StepName};
+use crate::model::{Check, Count, DEVICE_COUNTERS, Expectation, LoginResult, NodeName, StepName};
+use crate::text::{listed, quoted};
 use labsim_yaml::{Located, Span};
 
 /// Most expectations of a scenario.
@@ -57,13 +58,14 @@ fn expectation(
         fields.answered_by.as_ref().map(|check| answered_by(check, context, report)),
         fields.spread.as_ref().map(|check| spread(check, context, report)),
         fields.forwarder.as_ref().map(|check| forwarder(check, context, report)),
+        fields.kernel.as_ref().map(|check| kernel(check, context, report)),
         fields.frames.as_ref().map(|check| counted(check, context, report)),
         fields.exchange.as_ref().map(|check| exchange(check, context, report)),
         fields.passage.as_ref().map(|check| passage(check, context, report)),
     ];
     let mut checks: Vec<Option<Check>> = checks.into_iter().flatten().collect();
-    const KINDS: &str = "`answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `frames`, \
-                         `exchange` or `passage`";
+    const KINDS: &str = "`answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `kernel`, \
+                         `frames`, `exchange` or `passage`";
     let number = checks.len();
     if number == 0 {
         report.empty(key.span, format!("this expectation checks nothing; add {KINDS}"));
@@ -189,6 +191,45 @@ fn forwarder(
     let counter = counter(&fields.counter, report);
     let count = count(&fields.count, report);
     Some(Check::Forwarder { node: node?, counter: counter?, count })
+}
+
+fn kernel(
+    check: &Located<KernelCheck>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    let KernelCheck { node, device, counter, count } = &check.value;
+    let node = context.world.lookup.node(node, report);
+    let count = self::count(count, report);
+    let device = match (device, &node) {
+        (Some(written), Some(node)) => {
+            let device = report.take(written.span, context.tunnel_device(node, written));
+            if !DEVICE_COUNTERS.contains(&counter.as_str()) {
+                let known = listed(DEVICE_COUNTERS.iter());
+                let message =
+                    format!("a device has no counter {}; it has {known}", quoted(counter));
+                report.absent(counter.span, counter, message);
+                return None;
+            }
+            Some(device?)
+        }
+        (Some(_), None) => return None,
+        (None, _) => {
+            let of_group = counter.starts_with(|first: char| first.is_ascii_uppercase());
+            let plain = counter.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if !of_group || !plain || counter.len() > NAME {
+                let message = format!(
+                    "{} is no counter of a kernel; write it as nstat(8) does, such as \
+                     `IpInAddrErrors`, or name the `device` that it is of",
+                    quoted(counter)
+                );
+                report.at(counter.span, message);
+                return None;
+            }
+            None
+        }
+    };
+    Some(Check::Kernel { node: node?, device, counter: counter.value.clone(), count })
 }
 
 /// How many.

@@ -6,7 +6,7 @@ use super::members::Pools;
 use super::running::Running;
 use super::servers::SECRET;
 use super::tacacs_login::{finish, resume, tacacs_login, unfinished};
-use super::{Report, processes, radius};
+use super::{Report, packet, processes, radius};
 use crate::file::{StepForm, Table};
 use crate::model::{LoadBalancer, NodeName, Secret, Step, StepAction, StepName};
 use labsim_yaml::{Located, Span};
@@ -70,6 +70,7 @@ pub(super) fn steps(
             StepForm::RadiusAccounting(fields) => radius::accounting(fields, &asker, report),
             StepForm::RadiusStatus(fields) => radius::status(fields, &asker, report),
             StepForm::Run(fields) => processes::run(fields, lookup, report),
+            StepForm::SendPacket(fields) => packet::send(fields, lookup, report),
             StepForm::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
             StepForm::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
             StepForm::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
@@ -96,6 +97,7 @@ pub(super) fn steps(
             | StepForm::StopServer(_)
             | StepForm::StartServer(_)
             | StepForm::Run(_)
+            | StepForm::SendPacket(_)
             | StepForm::KillForwarder(_)
             | StepForm::StartForwarder(_)
             | StepForm::AwaitCounter(_) => false,

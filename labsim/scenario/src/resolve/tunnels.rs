@@ -13,6 +13,7 @@ pub(super) struct Tunnel {
     protocol: TunnelProtocol,
     pub(super) device: InterfaceName,
     address: TunnelAddress,
+    up: bool,
 }
 
 enum TunnelAddress {
@@ -57,7 +58,8 @@ impl Tunnel {
                 own
             }
         };
-        Ok(TunnelDevice { protocol: self.protocol, name: self.device.clone(), address })
+        let (protocol, name, up) = (self.protocol, self.device.clone(), self.up);
+        Ok(TunnelDevice { protocol, name, up, address })
     }
 }
 
@@ -108,7 +110,8 @@ pub(super) fn tunnel(form: &Located<TunnelForm>, report: &mut Report<'_>) -> Opt
             }
         },
     };
-    Some(Tunnel { protocol, device: device?, address })
+    let up = written.and_then(|map| map.up).is_none_or(|up| up.value);
+    Some(Tunnel { protocol, device: device?, address, up })
 }
 
 fn tunnel_device(name: &str) -> Result<InterfaceName, String> {

@@ -164,11 +164,18 @@ impl Capture {
 
     /// All frames, markers among them.
     pub fn frames(&self) -> impl Iterator<Item = FrameView<'_>> {
-        self.records.iter().enumerate().map(|(index, record)| FrameView {
+        (0..self.records.len()).filter_map(|index| self.frame(index))
+    }
+
+    /// The frame of that place in time.
+    #[must_use]
+    pub fn frame(&self, index: usize) -> Option<FrameView<'_>> {
+        let record = self.records.get(index)?;
+        Some(FrameView {
             index,
             record: *record,
             link: self.points.get(record.point.0).map_or(LinkType::Ethernet, |point| point.link),
-            bytes: &self.bytes[record.start..record.start + record.length],
+            bytes: self.bytes.get(record.start..record.start + record.length)?,
         })
     }
 }

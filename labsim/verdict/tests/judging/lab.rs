@@ -137,7 +137,12 @@ impl Lab {
 
     /// The whole exchange of the document, answered by rs2, and its log entry.
     pub(crate) fn with_login() -> Self {
-        let mut lab = Self::new();
+        Self::login_with_ids_from(7056)
+    }
+
+    /// The same with other identifications.
+    pub(crate) fn login_with_ids_from(next_id: u16) -> Self {
+        let mut lab = Self { next_id, ..Self::new() };
         lab.attempt().result = LoginResult::Pass;
         "Authentication passed".clone_into(&mut lab.attempt().detail);
         let psh = Flags::PSH.with(Flags::ACK);

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod answer;
+mod comparing;
 mod diagnosing;
 mod exchange;
 mod faults;
 mod forwarder;
 mod frames;
 mod garbage;
+mod kernel;
 mod lab;
 mod loops;
 mod many;

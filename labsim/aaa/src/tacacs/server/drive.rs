@@ -33,6 +33,7 @@ pub enum Error {
 /// Serves one connection that was accepted from `peer` at the server's own address `local`, to its
 /// end. The stream is dropped, which closes it, right after the last reply was written, and before
 /// that reply's entry goes to `log`: whoever waits for the entry waits for `log`, not for the close.
+/// A client that is not known is read from once, and closed without a word.
 ///
 /// A shared connection that stays idle for the server's deadline is closed without a word.
 ///
@@ -52,6 +53,10 @@ where
     let mut connection = match Connection::accept(server, peer, local) {
         Ok(connection) => connection,
         Err(entry) => {
+            // Closed before its first bytes are read, the connection would end with FIN or with
+            // RST, as chance has it.
+            let mut first = [0; 1024];
+            let _ = timeout(server.deadline, stream.read(&mut first)).await;
             drop(stream);
             log(*entry);
             return Err(Error::Refused(peer));

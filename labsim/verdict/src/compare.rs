@@ -1,0 +1,179 @@
+//! Lays two runs of one scenario beside each other: what is different that two runs of the same
+//! lab would have in common.
+//!
+//! Compared are the outcome and each expectation's verdict, the capture points, the frames at each
+//! of them, and the kernels' counters of what went wrong. What two runs of one lab never have in
+//! common is normalised ([`canonical`]): times, IP identifications, TCP's first sequence numbers,
+//! ports that are no service's, link-layer addresses (by whose they are), TACACS+'s session and
+//! what it hides, RADIUS's authenticators and what they hide.
+//!
+//! Frames are compared by flow, in their order; flows, and what belongs to none, in any order.
+//! What a timer decides is set aside, counted, and never a difference ([`streams`]):
+//!
+//! - a frame that is sent again, 100 ms or more after the same one;
+//! - an acknowledgement without data, if another packet of its flow acknowledges as much or more;
+//! - ARP that confirms a neighbour who is known (asked by unicast), and how often ARP asks;
+//!   IPv6's neighbour discovery and multicast membership;
+//! - which client met which server, if logins to one address were under way at the same time in
+//!   both runs: then every client's and every server's own frames have to be the same.
+
+mod canonical;
+mod concurrency;
+mod counters;
+mod payload;
+mod points;
+mod ports;
+mod streams;
+
+use crate::frames::Frames;
+use crate::observe::Observations;
+use labsim_scenario::model::{InterfaceName, NodeName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What is kept of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// How the scenario ended: `passed`, `failed`, `skipped`, `broken`, `interrupted`.
+    pub outcome: String,
+    /// Whether each expectation held, by its name.
+    pub expectations: BTreeMap<String, bool>,
+    /// The nodes whose forwarders may have translated addresses.
+    pub balancers: BTreeSet<NodeName>,
+    /// Captures and kernel counters; the rest is not looked at.
+    pub observations: Observations,
+}
+
+/// One of two runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one that was named first.
+    First,
+    /// The other.
+    Second,
+}
+
+/// Something that two runs of the same lab would have in common, and these have not. Pairs are of
+/// the first and the second run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// How the scenario ended.
+    Outcome([String; 2]),
+    /// Whether an expectation held; `None` where it was not judged.
+    Expectation {
+        /// Its name.
+        name: String,
+        /// Whether it held.
+        held: [Option<bool>; 2],
+    },
+    /// Frames were lost by a node's capture, so that nothing is proven.
+    Lost {
+        /// The node.
+        node: NodeName,
+        /// How many.
+        frames: [u64; 2],
+    },
+    /// Only one run has that capture point.
+    Point {
+        /// `node:interface`.
+        point: String,
+        /// Who has it.
+        only: Side,
+    },
+    /// Frames at a point.
+    Frames {
+        /// `node:interface`.
+        point: String,
+        /// The first ones, in the order of their flows.
+        rows: Vec<FrameRow>,
+        /// How many more differ.
+        more: usize,
+    },
+    /// A counter of a kernel or of a tunnel device.
+    Counter {
+        /// The node.
+        node: NodeName,
+        /// The device, if it is a device's.
+        device: Option<InterfaceName>,
+        /// The counter's name.
+        counter: String,
+        /// By how much it rose.
+        rose: [u64; 2],
+    },
+}
+
+/// A frame that differs, or that only one run has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameRow {
+    /// The frame of each run; `None` where there is no such frame.
+    pub frames: [Option<SeenFrame>; 2],
+    /// What is not the same, if both have it: a field and its two values.
+    pub fields: Vec<(String, [String; 2])>,
+}
+
+/// A frame for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenFrame {
+    /// Its number in the capture file, from 1, as Wireshark counts.
+    pub number: usize,
+    /// As tcpdump would show it.
+    pub line: String,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// None if the runs are the same.
+    pub differences: Vec<Difference>,
+    /// Frames that were compared, of both runs.
+    pub frames: [usize; 2],
+    /// Capture points that both runs have.
+    pub points: usize,
+    /// Frames of both runs that a timer decides, set aside.
+    pub set_aside: usize,
+    /// Points at which clients' addresses were not compared, because it is timing who met whom.
+    pub who_met_whom: usize,
+}
+
+/// Compares two runs of a scenario.
+#[must_use]
+pub fn compare(first: &Kept, second: &Kept) -> Comparison {
+    let runs = [first, second];
+    let mut found = Comparison::default();
+    if first.outcome != second.outcome {
+        let outcomes = runs.map(|run| run.outcome.clone());
+        found.differences.push(Difference::Outcome(outcomes));
+        // One that was skipped, for one, has nothing to compare.
+        if runs.iter().any(|run| run.observations.capture.points().is_empty()) {
+            return found;
+        }
+    }
+    let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.expectations.keys()).collect();
+    for name in names {
+        let held = runs.map(|run| run.expectations.get(name).copied());
+        if held[0] != held[1] {
+            found.differences.push(Difference::Expectation { name: name.clone(), held });
+        }
+    }
+    let drops = |run: &Kept, node: &NodeName| {
+        run.observations.capture_drops.get(node).copied().unwrap_or(0)
+    };
+    let losers: BTreeSet<&NodeName> =
+        runs.iter().flat_map(|run| run.observations.capture_drops.keys()).collect();
+    for node in losers {
+        let frames = runs.map(|run| drops(run, node));
+        if frames != [0, 0] {
+            found.differences.push(Difference::Lost { node: node.clone(), frames });
+        }
+    }
+    let frames = runs.map(|run| Frames::new(&run.observations.capture, &run.balancers));
+    let aside = points::compare(&runs, &frames, &mut found);
+    counters::compare(&runs, &aside, &mut found.differences);
+    found
+}
+
+impl fmt::Display for SeenFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "frame {}: {}", self.number, self.line)
+    }
+}
