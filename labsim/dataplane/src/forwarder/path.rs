@@ -4,6 +4,7 @@ use crate::kernel::Arm;
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Work};
 use crate::packet::ring::{Received, Ring};
+use crate::relief::Relief;
 use crate::silence::Silence;
 use crate::{Error, Event, SocketCounters};
 use labsim_forwarder::{Engine, Instant};
@@ -21,6 +22,8 @@ pub(super) struct Path {
     engine: Engine,
     /// Keeps the kernel from answering what is the engine's, as long as it lives.
     _silence: Option<Silence>,
+    /// Keeps the kernel from looking at it, once it comes in a stream.
+    relief: Relief,
     /// Room for one segment of a frame of many.
     segment: Box<[u8]>,
     counters: SocketCounters,
@@ -38,6 +41,7 @@ impl Path {
             ring: Ring::open(arm.index, mtu, &takes)?,
             engine,
             _silence: silence,
+            relief: Relief::of(arm, &takes.whole),
             segment: vec![0; mtu + 14].into_boxed_slice(),
             counters: SocketCounters::default(),
             start: std::time::Instant::now(),
@@ -47,6 +51,7 @@ impl Path {
     /// Moves what is in the ring, up to a turn's frames, and does what is due.
     pub(super) fn work(&mut self) {
         let mut now = self.now();
+        let mut frames = 0;
         for count in 0..TURN {
             if count % Engine::PREFETCH == 0 {
                 now = self.now();
@@ -59,11 +64,13 @@ impl Path {
             if moved.is_none() {
                 break;
             }
+            frames = count + 1;
         }
         if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.engine.tick(now, &mut self.batch);
         }
         self.batch.flush();
+        self.relief.note(now, frames);
     }
 
     /// Time until the engine has something to do by itself; `None` if it waits for frames only.
