@@ -1,12 +1,14 @@
 //! `cargo bench --bench forwarder`: what the forwarder takes for a packet.
 //!
-//! `-- engine` runs that section alone: the engine without a data plane, by the number of flows.
+//! `-- engine` or `-- plane` runs one section alone: the engine without a data plane, by the number
+//! of flows; the whole forwarder beside the kernel's own forwarding.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench that cannot measure ends")]
 
 mod engine;
 mod frames;
 mod measure;
+mod plane;
 
 use std::process::ExitCode;
 
@@ -17,6 +19,12 @@ fn main() -> ExitCode {
     let mut kept = true;
     if wanted("engine") {
         kept &= engine::print();
+    }
+    if wanted("plane") {
+        if wanted("engine") {
+            println!();
+        }
+        kept &= plane::print();
     }
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

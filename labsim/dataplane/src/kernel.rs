@@ -28,9 +28,12 @@ const RECEIVE_BYTES: usize = 64 * 1024;
 /// An interface that frames can be moved on.
 #[derive(Debug)]
 pub(crate) struct Arm {
+    pub(crate) name: String,
     pub(crate) index: u32,
     pub(crate) port: Port,
     pub(crate) routes: Vec<Route>,
+    /// The addresses of all interfaces of the namespace.
+    pub(crate) own: Vec<IpAddr>,
 }
 
 impl Arm {
@@ -57,10 +60,11 @@ impl Arm {
         let routes = kernel
             .dump(RouteNetlinkMessage::GetRoute(RouteMessage::default()))
             .map_err(system("the list of routes"))?;
+        let own = addresses.iter().filter_map(own_address).map(|address| address.addr()).collect();
         let addresses = addresses.iter().filter_map(|message| address_on(index, message));
         let port = Port { mac, mtu, addresses: addresses.collect() };
         let routes = routes.iter().filter_map(|message| route_through(index, message));
-        Ok(Self { index, port, routes: routes.collect() })
+        Ok(Self { name: name.to_owned(), index, port, routes: routes.collect(), own })
     }
 }
 
@@ -118,9 +122,11 @@ fn usable(name: &str, link: &LinkMessage) -> Result<(Mac, usize), Error> {
 
 fn address_on(index: u32, message: &RouteNetlinkMessage) -> Option<IpNet> {
     let RouteNetlinkMessage::NewAddress(address) = message else { return None };
-    if address.header.index != index {
-        return None;
-    }
+    if address.header.index == index { own_address(message) } else { None }
+}
+
+fn own_address(message: &RouteNetlinkMessage) -> Option<IpNet> {
+    let RouteNetlinkMessage::NewAddress(address) = message else { return None };
     // On a point-to-point link `Address` is the other end's, and `Local` the interface's own.
     let local = address.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),

@@ -8,6 +8,7 @@ mod kernel;
 pub mod latency;
 mod packet;
 pub mod relay;
+mod relief;
 mod silence;
 mod socket;
 

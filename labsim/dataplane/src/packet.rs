@@ -1,4 +1,11 @@
 //! Packet sockets (packet(7)) on one interface: a ring to receive from, a batch to send with.
+//!
+//! There is no second way beside it. AF_XDP (Documentation/networking/af_xdp.rst) sends a frame for
+//! a third less, but hides frames from captures: an XDP program, in a veth's driver or in
+//! `__netif_receive_skb_core`, comes before packet sockets, and what an XDP socket sends in copy
+//! mode goes to the driver past them (`__dev_direct_xmit`). It also needs bpf(2), which a user
+//! namespace does not give. And the ring, with the kernel relieved ([`crate::relief`]), moves as
+//! much as the kernel's own `ip_forward` does (`cargo bench --bench forwarder`).
 
 pub(crate) mod batch;
 pub(crate) mod filter;

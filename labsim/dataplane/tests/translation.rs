@@ -17,9 +17,9 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::forwarder::{self, Forwarder};
-use support::harness::{Ended, Test, run};
+use support::harness::{Ended, Test, run, wait_for};
 use support::namespace::Namespace;
 use support::topology::{CLIENT, Topology, VIP, config};
 
@@ -100,30 +100,10 @@ fn accept(listener: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
     (stream, peer)
 }
 
-/// Waits until something that comes about by itself is there.
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !there() {
-        assert!(start.elapsed() < DEADLINE, "no {what}");
-        std::thread::yield_now();
-    }
-}
-
-/// One of the kernel's counters of a namespace, such as `Tcp` `OutRsts`.
-fn kernel_counter(node: &Namespace, layer: &str, name: &str) -> u64 {
-    let text = node.run(|| std::fs::read_to_string("/proc/thread-self/net/snmp")).unwrap();
-    let layer = format!("{layer}: ");
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix(&layer));
-    let mut names = lines.next().unwrap().split(' ');
-    let values = lines.next().unwrap();
-    let place = names.position(|candidate| candidate == name).unwrap();
-    values.split(' ').nth(place).unwrap().parse().unwrap()
-}
-
 /// The kernel of the load balancer's namespace said nothing about translated packets.
 fn kernel_kept_quiet(node: &Namespace) {
-    assert_eq!(kernel_counter(node, "Tcp", "OutRsts"), 0);
-    assert_eq!(kernel_counter(node, "Icmp", "OutMsgs"), 0);
+    assert_eq!(node.counter("Tcp", "OutRsts"), 0);
+    assert_eq!(node.counter("Icmp", "OutMsgs"), 0);
 }
 
 fn gre_config(gre: GreProfile) -> Config {
@@ -289,7 +269,7 @@ fn destination_only() -> Ended {
     // TCP: the answer comes from the member, which the client never asked.
     let listener = lab.server.run(|| TcpListener::bind((MEMBER, 49))).unwrap();
     let asking = lab.client.run(begin_to_connect);
-    wait_for("reset of the client's", || kernel_counter(&lab.client, "Tcp", "OutRsts") > 0);
+    wait_for("reset of the client's", || lab.client.counter("Tcp", "OutRsts") > 0);
     assert!(TcpStream::from(asking).peer_addr().is_err(), "not connected");
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err());

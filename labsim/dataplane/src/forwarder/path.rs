@@ -5,6 +5,7 @@ use crate::kernel::Arm;
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Work};
 use crate::packet::ring::{Received, Ring};
+use crate::relief::Relief;
 use crate::silence::Silence;
 use crate::{Error, SocketCounters};
 use labsim_forwarder::{Changes, Engine, Instant, Plan, Takes};
@@ -25,6 +26,8 @@ pub(super) struct Path {
     takes: Takes,
     /// Keeps the kernel from answering what is the engine's, as long as it lives.
     silence: Option<Silence>,
+    /// Keeps the kernel from looking at it, once it comes in a stream.
+    relief: Relief,
     /// Room for one segment of a frame of many.
     segment: Box<[u8]>,
     counters: SocketCounters,
@@ -41,6 +44,7 @@ impl Path {
             batch: Batch::open(arm.index, mtu)?,
             ring: Ring::open(arm.index, mtu, &takes)?,
             engine,
+            relief: Relief::of(&arm, &takes.whole),
             takes,
             silence,
             arm,
@@ -53,6 +57,7 @@ impl Path {
     /// Moves what is in the ring, up to a turn's frames, and does what is due.
     pub(super) fn work(&mut self) {
         let mut now = self.now();
+        let mut frames = 0;
         for count in 0..TURN {
             if count % Engine::PREFETCH == 0 {
                 now = self.now();
@@ -65,11 +70,13 @@ impl Path {
             if moved.is_none() {
                 break;
             }
+            frames = count + 1;
         }
         if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.engine.tick(now, &mut self.batch);
         }
         self.batch.flush();
+        self.relief.note(now, frames);
     }
 
     /// Time until the engine has something to do by itself; `None` if it waits for frames only.
@@ -90,6 +97,7 @@ impl Path {
         if takes != self.takes {
             Silence::change(&mut self.silence, &self.arm, &takes).map_err(Refusal::Kernel)?;
             self.ring.set_takes(&takes).map_err(Refusal::Kernel)?;
+            self.relief = Relief::of(&self.arm, &takes.whole);
             self.takes = takes;
         }
         // Requests for new members' next hops go out before anybody waits for them.

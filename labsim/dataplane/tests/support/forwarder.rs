@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 /// The argument by which this program knows that it is to be a forwarder.
-const ROLE: &str = "--be-a-forwarder";
+pub const ROLE: &str = "--be-a-forwarder";
 
 /// Becomes a forwarder if this process was started as one.
 pub fn become_one() {

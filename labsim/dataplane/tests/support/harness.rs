@@ -3,10 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than any test's own deadlines.
 const LONGEST: Duration = Duration::from_secs(60);
+/// Longer than anything here takes on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How a test can end without having failed.
 pub enum Ended {
@@ -76,4 +78,13 @@ pub fn run(tests: &[Test]) -> ExitCode {
          0 measured; {out} filtered out\n"
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Waits until something that comes about by itself is there.
+pub fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !there() {
+        assert!(start.elapsed() < DEADLINE, "no {what}");
+        std::thread::yield_now();
+    }
 }

@@ -42,6 +42,17 @@ impl Namespace {
         })
     }
 
+    /// One of the kernel's counters, such as `Tcp` `OutRsts`.
+    pub fn counter(&self, layer: &str, name: &str) -> u64 {
+        let text = self.run(|| std::fs::read_to_string("/proc/thread-self/net/snmp")).unwrap();
+        let layer = format!("{layer}: ");
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(&layer));
+        let mut names = lines.next().unwrap().split(' ');
+        let values = lines.next().unwrap();
+        let place = names.position(|candidate| candidate == name).unwrap();
+        values.split(' ').nth(place).unwrap().parse().unwrap()
+    }
+
     /// Sets a value below `/proc/sys/net` and reads it back.
     pub fn sysctl(&self, path: &str, value: &str) {
         self.run(|| {

@@ -1,0 +1,119 @@
+//! Bulk TCP: client, both middles and the server on one segment. The client reaches one VIP through
+//! `ip_forward` and one through the forwarder (L2 DSR); the server answers directly.
+
+use super::contestant::{Process, config};
+use super::median;
+use super::path::{interface, interface_name, node_name, sysctls};
+use labsim_lab::{Lab, Node, Plan};
+use labsim_scenario::model::{self, Attachment, Route, Segment, Topology};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+const THROUGH_KERNEL: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 98);
+const THROUGH_FORWARDER: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 99);
+const PORT: u16 = 5001;
+const NODES: [&str; 4] = ["client", "kernel", "lb", "server"];
+const ROUNDS: usize = 9;
+const ROUND: Duration = Duration::from_millis(300);
+
+/// Prints the table.
+pub(super) fn print() {
+    println!("\n  bulk TCP through a VIP, Gbit/s: medians of {ROUNDS} rounds of {ROUND:?}");
+    println!("  {:<34} {:>10} {:>9} {:>14}", "", "ip_forward", "forwarder", "of ip_forward");
+    for offloads in [false, true] {
+        let lab = Lab::build(&Plan::of_topology(&topology(offloads))).expect("a lab");
+        let node = |name: &str| lab.node(&node_name(name)).expect("a node");
+        let _forwarder = Process::start(
+            node("lb"),
+            // To the server's link-layer address, and otherwise as it came.
+            &config("none", "tcp", (THROUGH_FORWARDER, PORT), Ipv4Addr::new(10, 0, 0, 4)),
+        );
+        let server = node("server");
+        let [kernel, forwarder] = [THROUGH_KERNEL, THROUGH_FORWARDER].map(|vip| {
+            let address = SocketAddr::new(vip.into(), PORT);
+            (address, server.tcp_listener(address).expect("a listener"))
+        });
+        let (mut limits, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let limit = transfer(node("client"), kernel.0, &kernel.1);
+            let rate = transfer(node("client"), forwarder.0, &forwarder.1);
+            limits.push(limit);
+            rates.push(rate);
+            ratios.push(rate / limit);
+        }
+        let title = if offloads { "with offloads" } else { "without offloads, as in labs" };
+        let (limit, rate, ratio) = (median(limits), median(rates), median(ratios));
+        println!("  {title:<34} {limit:>10.2} {rate:>9.2} {ratio:>14.2}");
+    }
+}
+
+/// Gbit/s of one connection.
+fn transfer(client: &Node, to: SocketAddr, listener: &TcpListener) -> f64 {
+    let mut stream = client.run(|| TcpStream::connect_timeout(&to, Duration::from_secs(5)));
+    let stream = stream.as_mut().expect("the client's namespace").as_mut().expect("a connection");
+    let mut accepted = loop {
+        match listener.accept() {
+            Ok((accepted, _)) => break accepted,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    accepted.set_nonblocking(false).expect("a blocking socket");
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let receiver = scope.spawn(move || {
+            let (mut buffer, mut sum) = (vec![0; 1 << 18], 0);
+            loop {
+                match accepted.read(&mut buffer) {
+                    Ok(0) | Err(_) => return (sum, began.elapsed()),
+                    Ok(bytes) => sum += bytes,
+                }
+            }
+        });
+        let bytes = vec![0; 1 << 17];
+        while began.elapsed() < ROUND {
+            stream.write_all(&bytes).expect("bytes leave");
+        }
+        stream.shutdown(std::net::Shutdown::Both).expect("an end");
+        let (sum, elapsed) = receiver.join().expect("the receiver");
+        sum as f64 * 8.0 / elapsed.as_secs_f64() / 1e9
+    })
+}
+
+fn topology(offloads: bool) -> Topology {
+    let address = |n: usize| Ipv4Addr::new(10, 0, 0, n as u8 + 1);
+    let route = |vip: Ipv4Addr, via: usize| Route {
+        destination: format!("{vip}/32").parse().expect("a prefix"),
+        via: address(via).into(),
+        interface: interface_name("eth0"),
+    };
+    let nodes = NODES.iter().enumerate().map(|(n, name)| {
+        let mut eth0 = interface("eth0", &format!("{}/24", address(n)), offloads);
+        if *name == "server" {
+            for vip in [THROUGH_KERNEL, THROUGH_FORWARDER] {
+                eth0.addresses.push(format!("{vip}/32").parse().expect("a prefix"));
+            }
+        }
+        model::Node {
+            name: node_name(name),
+            forward: *name == "kernel",
+            interfaces: vec![eth0],
+            routes: match *name {
+                "client" => vec![route(THROUGH_KERNEL, 1), route(THROUGH_FORWARDER, 2)],
+                "kernel" => vec![route(THROUGH_KERNEL, 3)],
+                _ => Vec::new(),
+            },
+            sysctls: sysctls(),
+        }
+    });
+    let ports =
+        NODES.map(|name| Attachment { node: node_name(name), interface: interface_name("eth0") });
+    let segment = Segment { name: interface_name("wire"), ports: ports.into(), mtu: 1500 };
+    Topology {
+        name: "bulk".into(),
+        nodes: nodes.collect(),
+        links: Vec::new(),
+        segments: vec![segment],
+    }
+}

@@ -1,0 +1,96 @@
+//! Who is measured, and the forwarder's process.
+
+use labsim_lab::{Child, Node, inherit_text};
+use labsim_wire::ethernet::Mac;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
+use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// The contestants' nodes: nobody (what the generator takes by itself), the kernel, the forwarder.
+pub(super) const NAMES: [&str; 3] = ["nothing", "kernel", "forwarder"];
+
+/// One of those that are measured, behind an interface of `ends`.
+pub(super) struct Contestant {
+    pub(super) name: &'static str,
+    pub(super) interface: String,
+    pub(super) index: u32,
+    /// To which its frames are sent.
+    pub(super) mac: Mac,
+    pub(super) process: Option<Process>,
+}
+
+impl Contestant {
+    /// As the tables have it.
+    pub(super) fn title(&self) -> String {
+        match (self.name, &self.process) {
+            (_, Some(process)) => process.data_plane.clone(),
+            ("kernel", None) => "ip_forward".to_owned(),
+            _ => "generator alone".to_owned(),
+        }
+    }
+
+    /// The CPU time of its process so far.
+    pub(super) fn cpu(&self) -> Duration {
+        self.process.as_ref().map_or(Duration::ZERO, Process::cpu)
+    }
+}
+
+/// `labsim forwarder` in a node. It ends with this handle.
+pub(super) struct Process {
+    child: Child,
+    data_plane: String,
+}
+
+impl Process {
+    /// Starts it and waits until frames can flow.
+    pub(super) fn start(node: &Node, config: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_labsim"));
+        let file = inherit_text(&mut command, config).expect("a memory file");
+        command.arg("forwarder").arg("--config").arg(file);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = node.spawn(&mut command).expect("labsim runs");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("a pipe");
+        BufReader::new(output).read_line(&mut line).expect("an event");
+        let event: serde_json::Value = serde_json::from_str(&line).expect("an event in JSON");
+        match (event["event"].as_str(), event["data_plane"].as_str()) {
+            (Some("ready"), Some(data_plane)) => Self { child, data_plane: data_plane.to_owned() },
+            _ => panic!("the forwarder is not ready: {line}"),
+        }
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    fn cpu(&self) -> Duration {
+        let clock = ClockId::pid_cpu_clock_id(self.pid()).expect("a process's clock");
+        clock_gettime(clock).expect("a process's clock").into()
+    }
+}
+
+/// A forwarder's configuration: one virtual server, and one member at the same port.
+pub(super) fn config(
+    profile: &str,
+    protocol: &str,
+    (vip, port): (Ipv4Addr, u16),
+    member: Ipv4Addr,
+) -> String {
+    let server = json!({
+        "destination": format!("{vip}:{port}"),
+        "ip_protocol": protocol,
+        "pool": "pool",
+        "translate_address": false,
+        "fastl4": { "loose_close": true },
+    });
+    json!({
+        "interface": "eth0",
+        "virtual_servers": { "server": server },
+        "pools": { "pool": { "profile": profile, "members": [format!("{member}:{port}")] } },
+    })
+    .to_string()
+}

@@ -1,0 +1,115 @@
+//! Sends prepared frames as fast as it can: nothing is computed, and 64 frames leave by one call
+//! past queue disciplines and taps (`PACKET_QDISC_BYPASS`).
+//!
+//! On a veth all that the receiving kernel does at once runs inside this thread's calls: softirqs
+//! of the sender's processor take the frame over. So `ip_forward` is paid for here, and of a packet
+//! ring's forwarder the filling of its ring.
+
+use super::socket;
+use labsim_lab::Node;
+use labsim_wire::ethernet::{self, Mac, ethertype};
+use labsim_wire::{checksum::AddressPair, ipv4, protocol, udp};
+use nix::time::{ClockId, clock_gettime};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Frames of a call.
+const CALL: usize = 64;
+/// Different frames, each of a flow of its own.
+const FLOWS: usize = 1024;
+
+/// What one run of the generator did.
+pub(super) struct Sent {
+    pub(super) frames: u64,
+    /// The thread's CPU time.
+    pub(super) cpu: Duration,
+    pub(super) elapsed: Duration,
+}
+
+/// Frames to one destination, ready to leave.
+pub(super) struct Generator {
+    socket: OwnedFd,
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Generator {
+    /// Frames of `length` bytes from an interface of `node`.
+    pub(super) fn new(node: &Node, interface: u32, to: Mac, length: usize) -> Self {
+        let socket = socket::open(node, interface, 0);
+        socket::switch_on(&socket, libc::PACKET_QDISC_BYPASS);
+        let mut bytes = vec![0; FLOWS * length];
+        for (flow, frame) in bytes.chunks_exact_mut(length).enumerate() {
+            write(frame, to, flow as u16);
+        }
+        Self { socket, bytes, length }
+    }
+
+    /// Sends until it is told to stop.
+    pub(super) fn run(&mut self, stop: &AtomicBool) -> Sent {
+        // SAFETY: all-zero bytes are an iovec and an mmsghdr: null pointers and lengths of 0.
+        let mut vectors: [libc::iovec; FLOWS] = unsafe { std::mem::zeroed() };
+        // SAFETY: as above.
+        let mut messages: [libc::mmsghdr; FLOWS] = unsafe { std::mem::zeroed() };
+        let frames = self.bytes.chunks_exact_mut(self.length);
+        for ((vector, message), frame) in vectors.iter_mut().zip(&mut messages).zip(frames) {
+            *vector = libc::iovec { iov_base: frame.as_mut_ptr().cast(), iov_len: frame.len() };
+            message.msg_hdr.msg_iov = vector;
+            message.msg_hdr.msg_iovlen = 1;
+        }
+        let (began, began_cpu) = (Instant::now(), own_cpu());
+        let mut frames = 0;
+        while !stop.load(Ordering::Relaxed) {
+            for call in messages.chunks_exact_mut(CALL) {
+                // SAFETY: `call` holds CALL headers whose vectors point into `self.bytes`; both
+                // outlive the call, which only reads the frames.
+                let sent = unsafe {
+                    let flags = libc::MSG_DONTWAIT;
+                    libc::sendmmsg(self.socket.as_raw_fd(), call.as_mut_ptr(), CALL as u32, flags)
+                };
+                // A full device costs frames of a generator, and nothing else.
+                frames += u64::try_from(sent).unwrap_or(0);
+            }
+        }
+        Sent { frames, cpu: own_cpu() - began_cpu, elapsed: began.elapsed() }
+    }
+}
+
+fn own_cpu() -> Duration {
+    let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
+    clock_gettime(clock).expect("the thread's clock").into()
+}
+
+/// One client's datagram to the VIP.
+pub(super) fn write(frame: &mut [u8], to: Mac, flow: u16) {
+    let source = Mac([2, 0, 0, 0, 0, 0x77]);
+    let link = ethernet::Header { destination: to, source, ethertype: ethertype::IPV4 };
+    let [high, low] = flow.to_be_bytes();
+    let source = Ipv4Addr::new(192, 168, high, low.max(1));
+    let ip = ipv4::Header {
+        source,
+        destination: super::path::VIP,
+        protocol: protocol::UDP,
+        ttl: 64,
+        tos: 0,
+        id: flow,
+        dont_fragment: true,
+        more_fragments: false,
+        fragment_offset: 0,
+        options: &[],
+        payload_length: frame.len() - 34,
+    };
+    let payload_length = frame.len() - 42;
+    let datagram = udp::Header {
+        source_port: 1024 + flow,
+        destination_port: super::path::PORT,
+        payload_length,
+    };
+    link.emit(frame).expect("room for Ethernet");
+    ip.emit(&mut frame[14..]).expect("room for IPv4");
+    datagram.emit(&mut frame[34..]).expect("room for UDP");
+    let pair = AddressPair::V4(source, super::path::VIP);
+    udp::ViewMut::new(&mut frame[34..]).expect("a datagram").fill_checksum(&pair);
+}
