@@ -16,6 +16,9 @@
 //!   IPv6's neighbour discovery and multicast membership;
 //! - which client met which server, if logins to one address were under way at the same time in
 //!   both runs: then every client's and every server's own frames have to be the same.
+//!
+//! What chance decides on a link that loses or reorders frames is not set aside: two such runs are
+//! different. Of fragments that are not the first, lengths are compared and not what is in them.
 
 mod canonical;
 mod concurrency;
