@@ -3,12 +3,12 @@
 //!
 //! Compared are the outcome and each expectation's verdict, the capture points, the frames at each
 //! of them, and the kernels' counters of what went wrong. What two runs of one lab never have in
-//! common is normalised ([`canonical`]): times, IP identifications, TCP's first sequence numbers,
+//! common is normalised: times, IP identifications, TCP's first sequence numbers,
 //! ports that are no service's, link-layer addresses (by whose they are), TACACS+'s session and
 //! what it hides, RADIUS's authenticators and what they hide.
 //!
 //! Frames are compared by flow, in their order; flows, and what belongs to none, in any order.
-//! What a timer decides is set aside, counted, and never a difference ([`streams`]):
+//! What a timer decides is set aside, counted, and never a difference:
 //!
 //! - a frame that is sent again, 100 ms or more after the same one;
 //! - an acknowledgement without data, if another packet of its flow acknowledges as much or more;
