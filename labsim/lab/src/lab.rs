@@ -9,6 +9,7 @@ use crate::process::Children;
 use labsim_scenario::model::{InterfaceName, NodeName};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 
 /// A running lab. Dropping it kills its processes and lets go of its namespaces.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Node {
     namespace: Namespace,
     tunnel_end: Option<TunnelEnd>,
     tunnel_index: Option<u32>,
+    /// How many TCP sockets clients were given.
+    pub(crate) clients: AtomicU16,
     shared: Arc<Shared>,
 }
 
@@ -60,6 +63,7 @@ impl Lab {
                 namespace: built.namespace,
                 tunnel_end: built.tunnel_end,
                 tunnel_index: built.tunnel_index,
+                clients: AtomicU16::new(0),
                 shared: Arc::clone(&shared),
             })
             .collect();

@@ -2,15 +2,25 @@
 
 use crate::lab::Node;
 use labsim_scenario::model::TunnelProtocol;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, sendto, socket};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, sendto, socket,
+};
 use std::io;
 use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket,
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream,
+    UdpSocket,
 };
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
 
 /// Not inherited by children, and ready for an event loop.
 const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC.union(SockFlag::SOCK_NONBLOCK);
+
+/// Where clients' ports begin, and how many there are: within what Linux picks ports from itself
+/// (`net.ipv4.ip_local_port_range`).
+const FIRST_CLIENT_PORT: u16 = 50_001;
+const CLIENT_PORTS: u16 = 10_000;
 
 impl Node {
     /// A listening TCP socket, nonblocking. `SO_REUSEADDR` is set, as servers do.
@@ -25,14 +35,36 @@ impl Node {
         })?
     }
 
-    /// A TCP socket that is neither bound nor connected, nonblocking, of the family of `to`.
+    /// A TCP socket that is not connected, nonblocking, of the family of `to`.
     /// `tokio::net::TcpSocket::from_std_stream` takes it.
+    ///
+    /// A node's clients have one port after the other, the same in every run: what is chosen by a
+    /// port, such as a member by Maglev's hash, is chosen again. A port that is taken is left to the
+    /// kernel.
     ///
     /// # Errors
     /// The socket cannot be made.
     pub fn tcp_socket(&self, to: SocketAddr) -> io::Result<TcpStream> {
         let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        self.run(|| Ok(socket(family, SockType::Stream, FLAGS, None)?.into()))?
+        let number = self.clients.fetch_add(1, Ordering::Relaxed) % CLIENT_PORTS;
+        let port = FIRST_CLIENT_PORT + number;
+        self.run(|| {
+            let socket = socket(family, SockType::Stream, FLAGS, None)?;
+            let bound = match to {
+                SocketAddr::V4(_) => {
+                    let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+                    bind(socket.as_raw_fd(), &SockaddrIn::from(any))
+                }
+                SocketAddr::V6(_) => {
+                    let any = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0);
+                    bind(socket.as_raw_fd(), &SockaddrIn6::from(any))
+                }
+            };
+            match bound {
+                Ok(()) | Err(Errno::EADDRINUSE) => Ok(socket.into()),
+                Err(errno) => Err(errno.into()),
+            }
+        })?
     }
 
     /// A UDP socket bound to `address`, nonblocking.

@@ -3,12 +3,12 @@
 //!
 //! Compared are the outcome and each expectation's verdict, the capture points, the frames at each
 //! of them, and the kernels' counters of what went wrong. What two runs of one lab never have in
-//! common is normalised ([`canonical`]): times, IP identifications, TCP's first sequence numbers,
+//! common is normalised: times, IP identifications, TCP's first sequence numbers,
 //! ports that are no service's, link-layer addresses (by whose they are), TACACS+'s session and
 //! what it hides, RADIUS's authenticators and what they hide.
 //!
 //! Frames are compared by flow, in their order; flows, and what belongs to none, in any order.
-//! What a timer decides is set aside, counted, and never a difference ([`streams`]):
+//! What a timer decides is set aside, counted, and never a difference:
 //!
 //! - a frame that is sent again, 100 ms or more after the same one;
 //! - an acknowledgement without data, if another packet of its flow acknowledges as much or more;
@@ -16,6 +16,9 @@
 //!   IPv6's neighbour discovery and multicast membership;
 //! - which client met which server, if logins to one address were under way at the same time in
 //!   both runs: then every client's and every server's own frames have to be the same.
+//!
+//! What chance decides on a link that loses or reorders frames is not set aside: two such runs are
+//! different. Of fragments that are not the first, lengths are compared and not what is in them.
 
 mod canonical;
 mod concurrency;

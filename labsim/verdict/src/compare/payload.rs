@@ -1,6 +1,7 @@
 //! A payload without what is random in it: TACACS+'s session and hidden body (RFC 8907, section
 //! 4), RADIUS's authenticators and hidden attributes (RFC 2865, RFC 2869).
 
+use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A TACACS+ header's length.
@@ -55,7 +56,13 @@ fn mask_radius(bytes: &mut [u8]) -> bool {
         return false;
     }
     let told = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
-    if !RADIUS_CODES.contains(&bytes[0]) || told != bytes.len() || !are_attributes(bytes) {
+    // Of a fragment only the beginning is there.
+    let all = match told.cmp(&bytes.len()) {
+        Ordering::Less => return false,
+        Ordering::Equal => true,
+        Ordering::Greater => false,
+    };
+    if !RADIUS_CODES.contains(&bytes[0]) || !are_attributes(bytes, all) {
         return false;
     }
     bytes[RADIUS_IDENTIFIER] = 0;
@@ -63,26 +70,26 @@ fn mask_radius(bytes: &mut [u8]) -> bool {
     let mut at = RADIUS_HEADER;
     while let Some(&[kind, length]) = bytes.get(at..at + 2) {
         let end = at + usize::from(length);
-        if RADIUS_RANDOM.contains(&kind)
-            && let Some(value) = bytes.get_mut(at + 2..end)
-        {
-            value.fill(0);
+        let there = end.min(bytes.len());
+        if RADIUS_RANDOM.contains(&kind) {
+            bytes[at + 2..there].fill(0);
         }
         at = end;
     }
     true
 }
 
-/// Whether attributes fill the rest exactly.
-fn are_attributes(bytes: &[u8]) -> bool {
+/// Whether attributes fill the rest: exactly, if all of it is there.
+fn are_attributes(bytes: &[u8], all: bool) -> bool {
     let mut at = RADIUS_HEADER;
     while at < bytes.len() {
         match bytes.get(at + 1) {
             Some(&length) if length >= 2 => at += usize::from(length),
+            None if !all => return true,
             _ => return false,
         }
     }
-    at == bytes.len()
+    !all || at == bytes.len()
 }
 
 #[cfg(test)]
@@ -117,6 +124,18 @@ mod tests {
         assert_eq!(request(1, 1, 1, b'v', 1), request(1, 2, 2, b'v', 2));
         assert_ne!(request(1, 1, 1, b'v', 1), request(1, 1, 1, b'w', 1));
         assert_ne!(request(1, 1, 1, b'v', 1), request(2, 1, 1, b'v', 1));
+    }
+
+    #[test]
+    fn the_beginning_of_a_radius_packet_is_one_too() {
+        let beginning = |authenticator, user: u8, password: u8| {
+            let mut bytes = vec![2, 1, 2, 0];
+            bytes.extend([authenticator; 16]);
+            bytes.extend([1, 3, user, 80, 18, password]);
+            word(&bytes)
+        };
+        assert_eq!(beginning(1, b'v', 1), beginning(2, b'v', 2));
+        assert_ne!(beginning(1, b'v', 1), beginning(1, b'w', 1));
     }
 
     #[test]
