@@ -3,8 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What files extend, and nobody runs.
+const PARTS: &str = "parts";
+/// Folders in folders in folders.
+const DEPTH: usize = 8;
+
 /// The files behind `paths`: a file stands for itself, a folder for the `.yaml` and `.yml` files
-/// right in it, in the order of their names.
+/// in it and in its folders, in the order of their names. Folders named `parts` and hidden ones
+/// are passed over.
 ///
 /// # Errors
 /// A sentence for every path that stands for nothing.
@@ -34,27 +40,8 @@ fn behind(path: &Path) -> Result<Vec<PathBuf>, String> {
     if !meta.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = path.read_dir().map_err(|error| format!("{shown}: {error}"))?;
     let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| format!("{shown}: {error}"))?;
-        let file = entry.path();
-        let ending = file.extension().and_then(|e| e.to_str());
-        if !matches!(ending, Some("yaml" | "yml")) {
-            continue;
-        }
-        // Whoever may write to the folder could have labsim, as root, print another file's lines.
-        match entry.file_type() {
-            Ok(kind) if kind.is_symlink() => {
-                return Err(format!(
-                    "{}: a link in a folder is not followed; name the file itself, or remove it",
-                    file.display()
-                ));
-            }
-            Ok(kind) if kind.is_dir() => {}
-            _ => files.push(file),
-        }
-    }
+    look_into(path, DEPTH, &mut files)?;
     files.sort();
     if files.is_empty() {
         return Err(format!(
@@ -62,6 +49,34 @@ fn behind(path: &Path) -> Result<Vec<PathBuf>, String> {
         ));
     }
     Ok(files)
+}
+
+fn look_into(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
+    for entry in folder.read_dir().map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        let name = entry.file_name();
+        let is_hidden = name.as_encoded_bytes().starts_with(b".");
+        match entry.file_type() {
+            // Whoever may write to the folder could have labsim, as root, print another file's lines.
+            Ok(kind) if kind.is_symlink() && is_yaml => {
+                return Err(format!(
+                    "{}: a link in a folder is not followed; name the file itself, or remove it",
+                    path.display()
+                ));
+            }
+            Ok(kind) if kind.is_dir() => {
+                if name != PARTS && !is_hidden && depth > 0 {
+                    look_into(&path, depth - 1, files)?;
+                }
+            }
+            _ if is_yaml => files.push(path),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -79,6 +94,20 @@ mod tests {
         let files = files(&[dir.path().to_owned()]).unwrap();
         let names: Vec<_> = files.iter().map(|f| f.file_name().unwrap().to_owned()).collect();
         assert_eq!(names, ["a.yml", "b.yaml"]);
+    }
+
+    #[test]
+    fn a_folder_stands_for_its_folders_too_but_for_parts_hidden_ones_and_links() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["one", "one/two", "one/parts", ".hidden"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            fs::write(dir.path().join(name).join("a.yaml"), "").unwrap();
+        }
+        std::os::unix::fs::symlink(dir.path().join("one"), dir.path().join("link")).unwrap();
+        let all = files(&[dir.path().to_owned()]).unwrap();
+        assert_eq!(all, ["one/a.yaml", "one/two/a.yaml"].map(|it| dir.path().join(it)));
+        let parts = dir.path().join("one/parts");
+        assert_eq!(files(std::slice::from_ref(&parts)).unwrap(), [parts.join("a.yaml")]);
     }
 
     #[test]
