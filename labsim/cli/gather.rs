@@ -59,6 +59,7 @@ fn look_into(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()
         let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
         let name = entry.file_name();
         let is_hidden = name.as_encoded_bytes().starts_with(b".");
+        let is_passed_over = name == PARTS || is_hidden || depth == 0;
         match entry.file_type() {
             // Whoever may write to the folder could have labsim, as root, print another file's lines.
             Ok(kind) if kind.is_symlink() && is_yaml => {
@@ -67,11 +68,8 @@ fn look_into(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()
                     path.display()
                 ));
             }
-            Ok(kind) if kind.is_dir() => {
-                if name != PARTS && !is_hidden && depth > 0 {
-                    look_into(&path, depth - 1, files)?;
-                }
-            }
+            Ok(kind) if kind.is_dir() && is_passed_over => {}
+            Ok(kind) if kind.is_dir() => look_into(&path, depth - 1, files)?,
             _ if is_yaml => files.push(path),
             _ => {}
         }
