@@ -4,6 +4,7 @@
 
 mod address;
 mod config;
+mod heritage;
 mod network;
 mod parse;
 mod persistence;

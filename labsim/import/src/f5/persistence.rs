@@ -1,22 +1,25 @@
 //! `persist` of a virtual server, and `ltm persistence source-addr`.
 
-use super::address::{full, leaf, short};
+use super::address::{full, short};
 use super::config::{Config, Object};
+use super::heritage::Kind;
 use super::read;
 use super::tree::{Block, Property, Word};
 use crate::design::Persistence;
 use crate::report::Report;
 use crate::text::{quoted, shown};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// The profile that all others come from.
 const ROOT: &str = "/Common/source_addr";
+const KIND: Kind = Kind {
+    root: ROOT,
+    what: "ltm persistence source-addr",
+    absent: "it is in none of these files; source_addr's own defaults were taken",
+};
 /// Longest timeout that labsim takes: a day.
 const LONGEST: u32 = 86_400;
-
-/// Longest chain of profiles that take their defaults from each other.
-const CHAIN: usize = 64;
 
 /// The profiles that were asked for, read once each.
 #[derive(Debug, Default)]
@@ -89,45 +92,14 @@ impl Persistences {
         found
     }
 
-    fn follow(
-        &mut self,
-        mut path: String,
-        config: &Config,
-        report: &mut Report<'_>,
-    ) -> Persistence {
-        let (mut found, mut seen) = (Own::default(), BTreeSet::new());
-        while let Some(object) = config.source_addrs.get(&path) {
-            let own = self.own.entry(path.clone()).or_insert_with(|| own(object, report));
-            seen.insert(path);
+    fn follow(&mut self, path: String, config: &Config, report: &mut Report<'_>) -> Persistence {
+        let mut found = Own::default();
+        KIND.climb(path, &config.source_addrs, report, |path, object, report| {
+            let own = self.own.entry(path.to_owned()).or_insert_with(|| own(object, report));
             found.timeout = found.timeout.or(own.timeout);
             found.prefix_length = found.prefix_length.or(own.prefix_length);
-            let Some(parent) = &own.parent else { break };
-            path = full(&parent.text);
-            if seen.contains(&path) {
-                report.mistake(
-                    parent.place,
-                    format!(
-                        "the profile takes its defaults from itself: {} leads round in a circle",
-                        quoted(&parent.text)
-                    ),
-                );
-                break;
-            }
-            if seen.len() == CHAIN {
-                let message = format!(
-                    "more than {CHAIN} profiles take their defaults from each other; take some out"
-                );
-                report.mistake(parent.place, message);
-                break;
-            }
-            if path != ROOT && config.source_addrs.get(&path).is_none() {
-                report.warn(
-                    parent.place,
-                    format!("ltm persistence source-addr {}", shown(leaf(&parent.text))),
-                    "it is in none of these files; source_addr's own defaults were taken",
-                );
-            }
-        }
+            own.parent.clone()
+        });
         let usual = Persistence::default();
         Persistence {
             timeout: found.timeout.unwrap_or(usual.timeout),

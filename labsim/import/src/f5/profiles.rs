@@ -1,16 +1,22 @@
 //! `ltm profile fastl4`: how flows begin and end.
 
-use super::address::{full, leaf, short};
+use super::address::{full, short};
 use super::config::{Config, Object};
+use super::heritage::Kind;
 use super::read;
 use super::tree::Word;
 use crate::design::FastL4;
 use crate::report::Report;
-use crate::text::{quoted, shown};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::text::quoted;
+use std::collections::BTreeMap;
 
 /// The profile that all others come from.
 const ROOT: &str = "/Common/fastL4";
+const KIND: Kind = Kind {
+    root: ROOT,
+    what: "ltm profile fastl4",
+    absent: "it is in none of these files; fastL4's own defaults were taken",
+};
 /// Longest idle timeout that labsim takes: a day.
 const LONGEST: u32 = 86_400;
 
@@ -30,9 +36,6 @@ pub(super) struct Profiles {
     own: BTreeMap<String, Own>,
     resolved: BTreeMap<String, FastL4>,
 }
-
-/// Longest chain of profiles that take their defaults from each other.
-const CHAIN: usize = 64;
 
 /// Whether this is the name of a fastL4 profile.
 pub(super) fn is_fastl4(name: &str, config: &Config) -> bool {
@@ -61,43 +64,16 @@ impl Profiles {
         found
     }
 
-    fn follow(&mut self, mut path: String, config: &Config, report: &mut Report<'_>) -> FastL4 {
+    fn follow(&mut self, path: String, config: &Config, report: &mut Report<'_>) -> FastL4 {
         let mut found = Own::default();
-        let mut seen = BTreeSet::new();
-        while let Some(object) = config.fastl4.get(&path) {
-            let own = self.own.entry(path.clone()).or_insert_with(|| own(object, report));
-            seen.insert(path);
+        KIND.climb(path, &config.fastl4, report, |path, object, report| {
+            let own = self.own.entry(path.to_owned()).or_insert_with(|| own(object, report));
             found.loose_initiation = found.loose_initiation.or(own.loose_initiation);
             found.loose_close = found.loose_close.or(own.loose_close);
             found.idle_timeout = found.idle_timeout.or(own.idle_timeout);
             found.reset_on_timeout = found.reset_on_timeout.or(own.reset_on_timeout);
-            let Some(parent) = &own.parent else { break };
-            path = full(&parent.text);
-            if seen.contains(&path) {
-                report.mistake(
-                    parent.place,
-                    format!(
-                        "the profile takes its defaults from itself: {} leads round in a circle",
-                        quoted(&parent.text)
-                    ),
-                );
-                break;
-            }
-            if seen.len() == CHAIN {
-                let message = format!(
-                    "more than {CHAIN} profiles take their defaults from each other; take some out"
-                );
-                report.mistake(parent.place, message);
-                break;
-            }
-            if path != ROOT && config.fastl4.get(&path).is_none() {
-                report.warn(
-                    parent.place,
-                    format!("ltm profile fastl4 {}", shown(leaf(&parent.text))),
-                    "it is in none of these files; fastL4's own defaults were taken",
-                );
-            }
-        }
+            own.parent.clone()
+        });
         let usual = FastL4::default();
         FastL4 {
             loose_initiation: found.loose_initiation.unwrap_or(usual.loose_initiation),
