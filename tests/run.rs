@@ -82,10 +82,11 @@ fn every_shipped_scenario_passes_with_the_userspace_tunnel() {
 
 /// All of them; where FreeRADIUS is not installed, all but the one that needs it, which says so.
 fn all_passed(desk: &Desk, ended: &support::Ended) {
-    let number = std::fs::read_dir(desk.path("scenarios"))
-        .unwrap()
-        .filter(|entry| !entry.as_ref().unwrap().file_type().unwrap().is_dir())
-        .count();
+    let files = |folder| {
+        let entries = std::fs::read_dir(desk.path(folder)).unwrap();
+        entries.filter(|entry| !entry.as_ref().unwrap().file_type().unwrap().is_dir()).count()
+    };
+    let number = files("scenarios") + files("scenarios/tunnels");
     let missing = ended.stdout.lines().find(|line| line.starts_with("SKIP freeradius-ipip: "));
     if let Some(line) = missing {
         assert!(line.contains("apt-get install freeradius"), "{line}");

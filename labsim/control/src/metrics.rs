@@ -158,6 +158,16 @@ fn flows(config: &Config, counters: &Counters, text: &mut Text) {
         "Flows that ended, by the reason.",
         labelled("reason", ended),
     );
+    text.family(
+        ("flows_reset_on_timeout", Kind::Counter),
+        "Of the idle ones, flows whose client and member were told by RST.",
+        one(flows.reset_on_timeout),
+    );
+    text.family(
+        ("fragments_waiting", Kind::Gauge),
+        "Fragments that wait for their datagram's first at this moment.",
+        one(counters.fragments.waiting),
+    );
 }
 
 fn others(exposed: &Exposed<'_>, text: &mut Text) {
@@ -209,6 +219,7 @@ fn others(exposed: &Exposed<'_>, text: &mut Text) {
         ("icmp_echo_reply", answers.icmp_echo_reply),
         ("icmp_time_exceeded", answers.icmp_time_exceeded),
         ("icmp_fragmentation_needed", answers.icmp_fragmentation_needed),
+        ("icmp_host_unreachable", answers.icmp_host_unreachable),
         ("icmp_port_unreachable", answers.icmp_port_unreachable),
         ("tcp_reset", answers.tcp_reset),
         ("arp_reply", answers.arp_reply),

@@ -35,6 +35,9 @@ fn counted(server: &str, pool: &str) -> Snapshot {
     let members = BTreeMap::from([("10.1.1.51:49".to_owned(), one)]);
     engine.members.insert(pool.to_owned(), members);
     engine.flows.timed_out = 4;
+    engine.flows.reset_on_timeout = 2;
+    engine.fragments.waiting = 6;
+    engine.answers.icmp_host_unreachable = 8;
     Snapshot {
         engine: Box::new(engine),
         socket: SocketCounters { dropped: 5, ..Default::default() },
@@ -92,8 +95,11 @@ fn an_independent_reader_finds_every_figure() {
         ("member_bytes", &to_member, u64::MAX / 1000 * 100),
         ("member_reachable", &member, 1),
         ("member_ratio", &member, 3),
-        ("flows_limit", &[], 65_536),
+        ("flows_limit", &[], 1_000_000),
         ("flows_ended", &[("reason", "idle")], 4),
+        ("flows_reset_on_timeout", &[], 2),
+        ("fragments_waiting", &[], 6),
+        ("answers", &[("kind", "icmp_host_unreachable")], 8),
         ("socket_frames", &[("result", "dropped")], 5),
         ("config_changes", &[("result", "refused")], 1),
     ] {
