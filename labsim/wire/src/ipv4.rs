@@ -213,6 +213,19 @@ impl<'a> ViewMut<'a> {
         Ok(Self { bytes: &mut bytes[..length] })
     }
 
+    /// Copies a packet to the beginning of `out`, and checks nothing again.
+    ///
+    /// # Errors
+    /// [`EmitError`]: too small a buffer.
+    #[inline]
+    pub fn copied(packet: &View<'_>, out: &'a mut [u8]) -> Result<Self, EmitError> {
+        let length = packet.bytes.len();
+        room(Layer::Ipv4, out, length)?;
+        let bytes = &mut out[..length];
+        bytes.copy_from_slice(packet.bytes);
+        Ok(Self { bytes })
+    }
+
     /// To read it.
     #[must_use]
     pub fn view(&self) -> View<'_> {

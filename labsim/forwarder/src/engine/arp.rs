@@ -5,6 +5,7 @@ use crate::neighbour::{Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::arp::{self, operation};
 use labsim_wire::ethernet::{self, Mac, ethertype};
+use labsim_wire::ipv4;
 use std::net::IpAddr;
 
 use super::deliver::send_on;
@@ -102,7 +103,12 @@ impl Engine {
             match what {
                 Waiting::Passing { purpose, frame } => {
                     let rewrite = &Rewrite::DONE;
-                    let outcome = send_on(encapsulator, members, mac, purpose, packet, rewrite, tx);
+                    let outcome = match ipv4::View::new(packet) {
+                        Ok(packet) => {
+                            send_on(encapsulator, members, mac, purpose, &packet, rewrite, tx)
+                        }
+                        Err(_) => Outcome::Ipv4HeaderMalformed,
+                    };
                     tallies[outcome as usize].add(frame);
                 }
                 Waiting::Answer(kind) => {

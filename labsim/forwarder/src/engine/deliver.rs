@@ -15,7 +15,7 @@ use labsim_wire::ipv4;
 /// A packet on its way.
 pub(super) struct Passing<'a> {
     pub(super) purpose: Purpose,
-    pub(super) packet: &'a [u8],
+    pub(super) packet: ipv4::View<'a>,
     pub(super) rewrite: Rewrite,
     /// Length of the frame that it came in.
     pub(super) frame: usize,
@@ -85,14 +85,14 @@ impl Engine {
         packet: &Packet<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let bytes = packet.ip.bytes();
-        self.servers[usize::from(flow.server)].counters.taken.add(bytes.len());
+        let length = packet.ip.bytes().len();
+        self.servers[usize::from(flow.server)].counters.taken.add(length);
         let next_hop = self.members[usize::from(flow.member)].next_hop;
         let Some(neighbour) = next_hop else { return Outcome::NoRoute };
         let ends = self.ends_to_member(id, flow, packet.ports().1);
         let passing = Passing {
             purpose: Purpose::Request { member: flow.member },
-            packet: bytes,
+            packet: packet.ip,
             rewrite: self.rewrite_to(ends, packet),
             frame: packet.frame,
         };
@@ -126,7 +126,7 @@ impl Engine {
         passing: &Passing<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let Passing { purpose, packet, ref rewrite, frame } = *passing;
+        let Passing { purpose, ref packet, ref rewrite, frame } = *passing;
         match self.neighbours.resolve(neighbour, now) {
             Resolution::Ready(mac) => {
                 let Self { encapsulator, members, .. } = self;
@@ -135,7 +135,7 @@ impl Engine {
             Resolution::Wait => {
                 let what = Waiting::Passing { purpose, frame };
                 let fill = |room: &mut [u8]| rewrite.copy(packet, room);
-                if self.wait(neighbour, what, packet.len(), fill) {
+                if self.wait(neighbour, what, packet.bytes().len(), fill) {
                     Outcome::WaitingForNeighbour
                 } else {
                     Outcome::NeighbourQueueOverflow
@@ -170,7 +170,7 @@ pub(super) fn send_on(
     members: &mut [Member],
     next_hop: Mac,
     purpose: Purpose,
-    packet: &[u8],
+    packet: &ipv4::View<'_>,
     rewrite: &Rewrite,
     tx: &mut impl Transmit,
 ) -> Outcome {
@@ -187,7 +187,7 @@ pub(super) fn send_on(
     }
     match purpose {
         Purpose::Request { member } => {
-            members[usize::from(member)].counters.sent.add(packet.len());
+            members[usize::from(member)].counters.sent.add(packet.bytes().len());
             outcome
         }
         Purpose::Reply if outcome == Outcome::Forwarded => Outcome::ForwardedToClient,

@@ -63,7 +63,7 @@ impl Engine {
                 quoted: Some(Ends::default().with_source(client).with_destination(vip)),
             };
             let purpose = Purpose::Error { member: None };
-            let passing = Passing { purpose, packet: ip.bytes(), rewrite, frame };
+            let passing = Passing { purpose, packet: *ip, rewrite, frame };
             return self.pass_to(now, *client.ip(), &passing, tx);
         }
         if let Some(id) = direct {
@@ -88,7 +88,7 @@ impl Engine {
                 quoted: Some(to_member.reversed()),
             };
             let purpose = Purpose::Error { member: Some(flow.member) };
-            let passing = Passing { purpose, packet: ip.bytes(), rewrite, frame };
+            let passing = Passing { purpose, packet: *ip, rewrite, frame };
             return self.pass(now, neighbour, &passing, tx);
         }
         Outcome::IcmpErrorUnmatched

@@ -156,21 +156,17 @@ impl Rewrite {
         Self { decrement_ttl: true, id: None, ends, quoted: None }
     }
 
-    /// Copies a whole packet and changes it.
+    /// Copies a packet to all of `out` and changes it.
     #[inline]
-    pub(super) fn copy(&self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
-        out.copy_from_slice(packet);
-        let Ok(mut view) = ipv4::ViewMut::new(out) else { return Ok(()) };
+    pub(super) fn copy(&self, packet: &ipv4::View<'_>, out: &mut [u8]) -> Result<(), EmitError> {
+        let mut copy = ipv4::ViewMut::copied(packet, out)?;
         if self.decrement_ttl {
-            let _ = view.decrement_ttl();
+            let _ = copy.decrement_ttl();
         }
         if self.ends.stay() && self.id.is_none() && self.quoted.is_none() {
             return Ok(());
         }
-        let (length, transport) = (view.view().header_length(), view.view().protocol());
-        let total = view.view().total_length();
-        let begins = view.view().fragment_offset() == 0;
-        let (header, payload) = out[..total].split_at_mut(length);
+        let (header, payload) = out.split_at_mut(packet.header_length());
         if let Some(id) = self.id {
             let mut change = Change::default();
             change.put(header, ID, id.to_be_bytes());
@@ -180,8 +176,8 @@ impl Rewrite {
         match self.quoted {
             Some(ends) => rewrite_error(payload, ends),
             // A later fragment has neither ports nor a checksum that covers the addresses.
-            None if !begins => {}
-            None => self.ends.renumber(transport, payload, change),
+            None if packet.fragment_offset() != 0 => {}
+            None => self.ends.renumber(packet.protocol(), payload, change),
         }
         Ok(())
     }

@@ -79,13 +79,13 @@ impl Engine {
         if let Some(outcome) = self.refuse_undeliverable(now, Path::Plain, &packet.ip, tx) {
             return outcome;
         }
-        let bytes = packet.ip.bytes();
-        self.servers[usize::from(flow.server)].counters.replies.add(bytes.len());
-        self.members[usize::from(flow.member)].counters.replies.add(bytes.len());
+        let length = packet.ip.bytes().len();
+        self.servers[usize::from(flow.server)].counters.replies.add(length);
+        self.members[usize::from(flow.member)].counters.replies.add(length);
         let ends = Ends::default().with_source(vip).with_destination(client);
         let passing = Passing {
             purpose: Purpose::Reply,
-            packet: bytes,
+            packet: packet.ip,
             rewrite: self.rewrite_to(ends, packet),
             frame: packet.frame,
         };
