@@ -147,7 +147,9 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
         let bytes: [u8; MIN_HEADER_LEN] = array(self.bytes, 0);
-        let words = [0, 4, 8, 12, 16].map(|at| be32(&bytes, at));
+        // Written out: what `map` puts into memory would be read back in other portions.
+        let word = |at| be32(&bytes, at);
+        let words = [word(0), word(4), word(8), word(12), word(16)];
         Sum::new().with_words(words).with(self.options()).finish() == 0
     }
 
@@ -183,6 +185,25 @@ impl<'a> View<'a> {
         &self.bytes[self.header_length()..]
     }
 
+    /// Copies the packet to the beginning of `out`, one hop on: with one off its TTL, as
+    /// [`ViewMut::decrement_ttl`] does it. A TTL of 0 stays.
+    ///
+    /// # Errors
+    /// [`EmitError`]: too small a buffer.
+    #[inline]
+    pub fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError> {
+        room(Layer::Ipv4, out, self.bytes.len())?;
+        // Reckoned before it is written: reading bytes back that were just written in other
+        // portions makes a processor wait.
+        let before = be16(self.bytes, field::TTL);
+        let after = if self.ttl() == 0 { before } else { before - 0x100 };
+        let sum = checksum::update(be16(self.bytes, field::CHECKSUM), before, after);
+        put(out, 0, self.bytes);
+        put(out, field::TTL, &after.to_be_bytes());
+        put(out, field::CHECKSUM, &sum.to_be_bytes());
+        Ok(())
+    }
+
     /// Whether less than the total length is there; only possible after [`Self::new_cut`].
     #[inline]
     #[must_use]
@@ -211,19 +232,6 @@ impl<'a> ViewMut<'a> {
     pub fn new(bytes: &'a mut [u8]) -> Result<Self, Malformed> {
         let length = View::new(bytes)?.bytes.len();
         Ok(Self { bytes: &mut bytes[..length] })
-    }
-
-    /// Copies a packet to the beginning of `out`, and checks nothing again.
-    ///
-    /// # Errors
-    /// [`EmitError`]: too small a buffer.
-    #[inline]
-    pub fn copied(packet: &View<'_>, out: &'a mut [u8]) -> Result<Self, EmitError> {
-        let length = packet.bytes.len();
-        room(Layer::Ipv4, out, length)?;
-        let bytes = &mut out[..length];
-        bytes.copy_from_slice(packet.bytes);
-        Ok(Self { bytes })
     }
 
     /// To read it.

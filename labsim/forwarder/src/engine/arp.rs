@@ -8,7 +8,7 @@ use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::ipv4;
 use std::net::IpAddr;
 
-use super::deliver::send_on;
+use super::deliver::{Passing, send_on};
 use super::rewrite::Rewrite;
 
 impl Engine {
@@ -102,10 +102,11 @@ impl Engine {
         while let Some((what, packet)) = waiting.pop(neighbour) {
             match what {
                 Waiting::Passing { purpose, frame } => {
-                    let rewrite = &Rewrite::DONE;
                     let outcome = match ipv4::View::new(packet) {
                         Ok(packet) => {
-                            send_on(encapsulator, members, mac, purpose, &packet, rewrite, tx)
+                            let rewrite = Rewrite::DONE;
+                            let passing = Passing { purpose, packet, rewrite, frame };
+                            send_on(encapsulator, members, mac, &passing, tx)
                         }
                         Err(_) => Outcome::Ipv4HeaderMalformed,
                     };

@@ -126,14 +126,14 @@ impl Engine {
         passing: &Passing<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let Passing { purpose, ref packet, ref rewrite, frame } = *passing;
         match self.neighbours.resolve(neighbour, now) {
             Resolution::Ready(mac) => {
                 let Self { encapsulator, members, .. } = self;
-                send_on(encapsulator, members, mac, purpose, packet, rewrite, tx)
+                send_on(encapsulator, members, mac, passing, tx)
             }
             Resolution::Wait => {
-                let what = Waiting::Passing { purpose, frame };
+                let Passing { purpose, packet, rewrite, frame } = passing;
+                let what = Waiting::Passing { purpose: *purpose, frame: *frame };
                 let fill = |room: &mut [u8]| rewrite.copy(packet, room);
                 if self.wait(neighbour, what, packet.bytes().len(), fill) {
                     Outcome::WaitingForNeighbour
@@ -169,12 +169,11 @@ pub(super) fn send_on(
     encapsulator: &mut Encapsulator,
     members: &mut [Member],
     next_hop: Mac,
-    purpose: Purpose,
-    packet: &ipv4::View<'_>,
-    rewrite: &Rewrite,
+    passing: &Passing<'_>,
     tx: &mut impl Transmit,
 ) -> Outcome {
-    let path = match purpose {
+    let Passing { purpose, packet, rewrite, .. } = passing;
+    let path = match *purpose {
         Purpose::Request { member } => members[usize::from(member)].path,
         Purpose::Error { member: Some(member) } => {
             members[usize::from(member)].path.with_own_source()
@@ -185,7 +184,7 @@ pub(super) fn send_on(
     if outcome == Outcome::TransmitFull {
         return outcome;
     }
-    match purpose {
+    match *purpose {
         Purpose::Request { member } => {
             members[usize::from(member)].counters.sent.add(packet.bytes().len());
             outcome

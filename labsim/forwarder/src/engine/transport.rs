@@ -345,9 +345,9 @@ impl Engine {
 /// What follows the segment's data and controls.
 pub(super) fn next_sequence(segment: &tcp::View<'_>) -> u32 {
     let flags = segment.flags();
-    let controls = [Flags::SYN, Flags::FIN].map(|flag| u32::from(flags.contains(flag)));
+    let control = |flag| u32::from(flags.contains(flag));
     let data = segment.payload().len() as u32;
-    segment.sequence().wrapping_add(data).wrapping_add(controls[0] + controls[1])
+    segment.sequence().wrapping_add(data).wrapping_add(control(Flags::SYN) + control(Flags::FIN))
 }
 
 /// No sender begins and ends a connection in one segment.
