@@ -22,12 +22,13 @@ pub(super) struct Passing<'a> {
 }
 
 impl Engine {
-    /// What a router owes the sender instead of passing the packet on that way, if anything.
+    /// What a router owes the sender instead of passing the packet on, if anything. A way takes no
+    /// more than `mtu` bytes of it uncut.
     #[inline]
     pub(super) fn refuse_undeliverable(
         &mut self,
         now: Instant,
-        path: Path,
+        mtu: usize,
         ip: &ipv4::View<'_>,
         tx: &mut impl Transmit,
     ) -> Option<Outcome> {
@@ -39,11 +40,10 @@ impl Engine {
             self.icmp_error(now, ip, source, answer, tx);
             return Some(Outcome::TtlExceeded);
         }
-        if ip.dont_fragment() && !self.encapsulator.fits(path, ip.total_length()) {
+        if ip.dont_fragment() && ip.total_length() > mtu {
             // From the address that the sender speaks with, a VIP as a rule: the only one that is
             // sure to pass whatever filters stand between them. IPVS and katran do the same.
             let source = Some(ip.destination());
-            let mtu = self.encapsulator.inner_mtu(path);
             let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
             let message = Message::FragmentationNeeded { mtu };
             self.icmp_error(now, ip, source, (AnswerKind::FragmentationNeeded, message), tx);

@@ -118,14 +118,14 @@ impl Encapsulator {
     }
 
     /// Whether a packet of `length` bytes can go this way uncut.
-    pub(super) const fn fits(&self, path: Path, length: usize) -> bool {
+    pub(super) const fn fits(&self, path: &Path, length: usize) -> bool {
         length <= self.inner_mtu(path)
     }
 
     /// The longest packet that can go this way uncut.
-    pub(super) const fn inner_mtu(&self, path: Path) -> usize {
+    pub(super) const fn inner_mtu(&self, path: &Path) -> usize {
         let outer = match path {
-            Path::Tunnel { mtu, .. } if (mtu as usize) < self.mtu => mtu as usize,
+            Path::Tunnel { mtu, .. } if (*mtu as usize) < self.mtu => *mtu as usize,
             _ => self.mtu,
         };
         outer - path.overhead()
@@ -144,7 +144,7 @@ impl Encapsulator {
         tx: &mut impl Transmit,
     ) -> Outcome {
         let length = packet.bytes().len();
-        if !self.fits(path, length) {
+        if !self.fits(&path, length) {
             if packet.dont_fragment() {
                 return Outcome::FragmentationNeeded;
             }
@@ -224,7 +224,7 @@ impl Encapsulator {
         let options = &mut options[..packet.options().len()];
         options.copy_from_slice(packet.options());
         // At least 48: the port's MTU is 128 or more.
-        let most = (self.inner_mtu(path) - packet.header_length()) / 8 * 8;
+        let most = (self.inner_mtu(&path) - packet.header_length()) / 8 * 8;
         let client = rewrite.ends.source.unwrap_or(packet.source());
         let mut offset = 0;
         while offset < payload.len() {

@@ -73,7 +73,7 @@ impl Engine {
             let member = &self.members[usize::from(flow.member)];
             let (path, next_hop) = (member.path, member.next_hop);
             let Some(neighbour) = next_hop else { return Outcome::NoRoute };
-            if !self.encapsulator.fits(path, ip.total_length()) {
+            if !self.encapsulator.fits(&path, ip.total_length()) {
                 return Outcome::IcmpErrorTooLong;
             }
             let reporter = to_member.source.filter(|_| ip.source() == *about.to.ip());

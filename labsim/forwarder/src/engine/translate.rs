@@ -76,7 +76,8 @@ impl Engine {
         let Some((client, vip)) = self.flows.key(id).ends() else {
             return Outcome::NoTranslatedFlow;
         };
-        if let Some(outcome) = self.refuse_undeliverable(now, Path::Plain, &packet.ip, tx) {
+        let mtu = self.encapsulator.inner_mtu(&Path::Plain);
+        if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
         }
         let length = packet.ip.bytes().len();
