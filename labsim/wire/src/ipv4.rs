@@ -430,6 +430,23 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_one_hop_on_is_the_packet_with_its_ttl_decremented() {
+        let mut bytes = header();
+        for ttl in 0..=255 {
+            bytes[8] = ttl;
+            fill_checksum(&mut bytes);
+            let mut copy = [0xee; 26];
+            View::new(&bytes).unwrap().copy_one_hop_on(&mut copy).unwrap();
+            let mut expected = bytes;
+            ViewMut::new(&mut expected).unwrap().decrement_ttl();
+            assert_eq!((&copy[..24], &copy[24..]), (&expected[..], &[0xee; 2][..]), "ttl {ttl}");
+        }
+        let mut short = [0; 23];
+        let refused = View::new(&bytes).unwrap().copy_one_hop_on(&mut short);
+        assert!(matches!(refused, Err(EmitError::NoRoom { needed: 24, present: 23, .. })));
+    }
+
+    #[test]
     fn ethernet_padding_is_no_part_of_the_packet() {
         let mut frame = header().to_vec();
         frame.resize(46, 0xee);
