@@ -37,22 +37,10 @@ impl Engine {
         for hash in replies {
             read ^= self.snat.glance(*hash);
         }
-        let mut flows = [None; Self::PREFETCH];
-        let (requested, replied) = flows.split_at_mut(requests.len());
-        for (flow, hash) in requested.iter_mut().zip(requests) {
-            *flow = self.flows.likely(*hash);
-        }
-        for (flow, hash) in replied.iter_mut().zip(replies) {
-            *flow = self.snat.likely(*hash);
-        }
-        for flow in flows.iter().flatten() {
-            read ^= self.flows.glance_at(*flow);
-        }
-        if !self.snat.is_empty() {
-            for flow in flows.iter().flatten() {
-                read ^= self.snat.glance_at(*flow);
-            }
-        }
+        let requested = requests.iter().filter_map(|hash| self.flows.likely(*hash));
+        let replied = replies.iter().filter_map(|hash| self.snat.likely(*hash));
+        requested.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
+        replied.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
         black_box(read);
     }
 
