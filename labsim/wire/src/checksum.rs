@@ -125,6 +125,7 @@ impl AddressPair {
 
 /// The checksum after one 16-bit word that it covers went from `old` to `new` (RFC 1624,
 /// equation 3).
+#[inline]
 #[must_use]
 pub fn update(checksum: u16, old: u16, new: u16) -> u16 {
     let total = u32::from(!checksum) + u32::from(!old) + u32::from(new);

@@ -134,8 +134,10 @@ impl Header {
     /// Bytes of the header that [`Self::emit`] writes.
     #[must_use]
     pub fn length(&self) -> usize {
-        let words = [self.checksum, self.key.is_some(), self.sequence.is_some()];
-        MIN_HEADER_LEN + words.iter().filter(|set| **set).count() * 4
+        let words = usize::from(self.checksum)
+            + usize::from(self.key.is_some())
+            + usize::from(self.sequence.is_some());
+        MIN_HEADER_LEN + words * 4
     }
 
     /// Writes the header to the beginning of `packet`, whose rest is the payload already: the
@@ -143,6 +145,7 @@ impl Header {
     ///
     /// # Errors
     /// [`EmitError::NoRoom`].
+    #[inline]
     pub fn emit(&self, packet: &mut [u8]) -> Result<(), EmitError> {
         room(Layer::Gre, packet, self.length())?;
         let flags = if self.checksum { CHECKSUM } else { 0 }
@@ -155,9 +158,12 @@ impl Header {
             put(packet, at, &[0; 4]);
             at += 4;
         }
-        for word in [self.key, self.sequence].into_iter().flatten() {
-            put(packet, at, &word.to_be_bytes());
+        if let Some(key) = self.key {
+            put(packet, at, &key.to_be_bytes());
             at += 4;
+        }
+        if let Some(sequence) = self.sequence {
+            put(packet, at, &sequence.to_be_bytes());
         }
         if self.checksum {
             let sum = checksum::of(packet);

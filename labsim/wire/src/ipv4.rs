@@ -147,7 +147,9 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
         let bytes: [u8; MIN_HEADER_LEN] = array(self.bytes, 0);
-        let words = [0, 4, 8, 12, 16].map(|at| be32(&bytes, at));
+        // Written out: what `map` puts into memory would be read back in other portions.
+        let word = |at| be32(&bytes, at);
+        let words = [word(0), word(4), word(8), word(12), word(16)];
         Sum::new().with_words(words).with(self.options()).finish() == 0
     }
 
@@ -181,6 +183,25 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[self.header_length()..]
+    }
+
+    /// Copies the packet to the beginning of `out`, one hop on: with one off its TTL, as
+    /// [`ViewMut::decrement_ttl`] does it. A TTL of 0 stays.
+    ///
+    /// # Errors
+    /// [`EmitError`]: too small a buffer.
+    #[inline]
+    pub fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError> {
+        room(Layer::Ipv4, out, self.bytes.len())?;
+        // Reckoned before it is written: reading bytes back that were just written in other
+        // portions makes a processor wait.
+        let before = be16(self.bytes, field::TTL);
+        let after = if self.ttl() == 0 { before } else { before - 0x100 };
+        let sum = checksum::update(be16(self.bytes, field::CHECKSUM), before, after);
+        put(out, 0, self.bytes);
+        put(out, field::TTL, &after.to_be_bytes());
+        put(out, field::CHECKSUM, &sum.to_be_bytes());
+        Ok(())
     }
 
     /// Whether less than the total length is there; only possible after [`Self::new_cut`].
@@ -406,6 +427,23 @@ mod tests {
         bytes[0] = 0x65;
         let other = Malformed::Version { layer: Layer::Ipv4, version: 6 };
         assert_eq!(View::new(&bytes), Err(other));
+    }
+
+    #[test]
+    fn a_copy_one_hop_on_is_the_packet_with_its_ttl_decremented() {
+        let mut bytes = header();
+        for ttl in 0..=255 {
+            bytes[8] = ttl;
+            fill_checksum(&mut bytes);
+            let mut copy = [0xee; 26];
+            View::new(&bytes).unwrap().copy_one_hop_on(&mut copy).unwrap();
+            let mut expected = bytes;
+            ViewMut::new(&mut expected).unwrap().decrement_ttl();
+            assert_eq!((&copy[..24], &copy[24..]), (&expected[..], &[0xee; 2][..]), "ttl {ttl}");
+        }
+        let mut short = [0; 23];
+        let refused = View::new(&bytes).unwrap().copy_one_hop_on(&mut short);
+        assert!(matches!(refused, Err(EmitError::NoRoom { needed: 24, present: 23, .. })));
     }
 
     #[test]

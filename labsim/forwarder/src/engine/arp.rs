@@ -5,9 +5,10 @@ use crate::neighbour::{Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::arp::{self, operation};
 use labsim_wire::ethernet::{self, Mac, ethertype};
+use labsim_wire::ipv4;
 use std::net::IpAddr;
 
-use super::deliver::send_on;
+use super::deliver::{Passing, send_on};
 use super::rewrite::Rewrite;
 
 impl Engine {
@@ -101,8 +102,14 @@ impl Engine {
         while let Some((what, packet)) = waiting.pop(neighbour) {
             match what {
                 Waiting::Passing { purpose, frame } => {
-                    let rewrite = &Rewrite::DONE;
-                    let outcome = send_on(encapsulator, members, mac, purpose, packet, rewrite, tx);
+                    let outcome = match ipv4::View::new(packet) {
+                        Ok(packet) => {
+                            let rewrite = Rewrite::DONE;
+                            let passing = Passing { purpose, packet, rewrite, frame };
+                            send_on(encapsulator, members, mac, &passing, tx)
+                        }
+                        Err(_) => Outcome::Ipv4HeaderMalformed,
+                    };
                     tallies[outcome as usize].add(frame);
                 }
                 Waiting::Answer(kind) => {

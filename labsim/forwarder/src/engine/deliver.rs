@@ -15,19 +15,20 @@ use labsim_wire::ipv4;
 /// A packet on its way.
 pub(super) struct Passing<'a> {
     pub(super) purpose: Purpose,
-    pub(super) packet: &'a [u8],
+    pub(super) packet: ipv4::View<'a>,
     pub(super) rewrite: Rewrite,
     /// Length of the frame that it came in.
     pub(super) frame: usize,
 }
 
 impl Engine {
-    /// What a router owes the sender instead of passing the packet on that way, if anything.
+    /// What a router owes the sender instead of passing the packet on, if anything. A way takes no
+    /// more than `mtu` bytes of it uncut.
     #[inline]
     pub(super) fn refuse_undeliverable(
         &mut self,
         now: Instant,
-        path: Path,
+        mtu: usize,
         ip: &ipv4::View<'_>,
         tx: &mut impl Transmit,
     ) -> Option<Outcome> {
@@ -39,11 +40,10 @@ impl Engine {
             self.icmp_error(now, ip, source, answer, tx);
             return Some(Outcome::TtlExceeded);
         }
-        if ip.dont_fragment() && !self.encapsulator.fits(path, ip.total_length()) {
+        if ip.dont_fragment() && ip.total_length() > mtu {
             // From the address that the sender speaks with, a VIP as a rule: the only one that is
             // sure to pass whatever filters stand between them. IPVS and katran do the same.
             let source = Some(ip.destination());
-            let mtu = self.encapsulator.inner_mtu(path);
             let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
             let message = Message::FragmentationNeeded { mtu };
             self.icmp_error(now, ip, source, (AnswerKind::FragmentationNeeded, message), tx);
@@ -85,14 +85,14 @@ impl Engine {
         packet: &Packet<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let bytes = packet.ip.bytes();
-        self.servers[usize::from(flow.server)].counters.taken.add(bytes.len());
+        let length = packet.ip.bytes().len();
+        self.servers[usize::from(flow.server)].counters.taken.add(length);
         let next_hop = self.members[usize::from(flow.member)].next_hop;
         let Some(neighbour) = next_hop else { return Outcome::NoRoute };
         let ends = self.ends_to_member(id, flow, packet.ports().1);
         let passing = Passing {
             purpose: Purpose::Request { member: flow.member },
-            packet: bytes,
+            packet: packet.ip,
             rewrite: self.rewrite_to(ends, packet),
             frame: packet.frame,
         };
@@ -126,16 +126,16 @@ impl Engine {
         passing: &Passing<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let Passing { purpose, packet, ref rewrite, frame } = *passing;
         match self.neighbours.resolve(neighbour, now) {
             Resolution::Ready(mac) => {
                 let Self { encapsulator, members, .. } = self;
-                send_on(encapsulator, members, mac, purpose, packet, rewrite, tx)
+                send_on(encapsulator, members, mac, passing, tx)
             }
             Resolution::Wait => {
-                let what = Waiting::Passing { purpose, frame };
+                let Passing { purpose, packet, rewrite, frame } = passing;
+                let what = Waiting::Passing { purpose: *purpose, frame: *frame };
                 let fill = |room: &mut [u8]| rewrite.copy(packet, room);
-                if self.wait(neighbour, what, packet.len(), fill) {
+                if self.wait(neighbour, what, packet.bytes().len(), fill) {
                     Outcome::WaitingForNeighbour
                 } else {
                     Outcome::NeighbourQueueOverflow
@@ -169,12 +169,11 @@ pub(super) fn send_on(
     encapsulator: &mut Encapsulator,
     members: &mut [Member],
     next_hop: Mac,
-    purpose: Purpose,
-    packet: &[u8],
-    rewrite: &Rewrite,
+    passing: &Passing<'_>,
     tx: &mut impl Transmit,
 ) -> Outcome {
-    let path = match purpose {
+    let Passing { purpose, packet, rewrite, .. } = passing;
+    let path = match *purpose {
         Purpose::Request { member } => members[usize::from(member)].path,
         Purpose::Error { member: Some(member) } => {
             members[usize::from(member)].path.with_own_source()
@@ -185,9 +184,9 @@ pub(super) fn send_on(
     if outcome == Outcome::TransmitFull {
         return outcome;
     }
-    match purpose {
+    match *purpose {
         Purpose::Request { member } => {
-            members[usize::from(member)].counters.sent.add(packet.len());
+            members[usize::from(member)].counters.sent.add(packet.bytes().len());
             outcome
         }
         Purpose::Reply if outcome == Outcome::Forwarded => Outcome::ForwardedToClient,

@@ -118,14 +118,14 @@ impl Encapsulator {
     }
 
     /// Whether a packet of `length` bytes can go this way uncut.
-    pub(super) const fn fits(&self, path: Path, length: usize) -> bool {
+    pub(super) const fn fits(&self, path: &Path, length: usize) -> bool {
         length <= self.inner_mtu(path)
     }
 
     /// The longest packet that can go this way uncut.
-    pub(super) const fn inner_mtu(&self, path: Path) -> usize {
+    pub(super) const fn inner_mtu(&self, path: &Path) -> usize {
         let outer = match path {
-            Path::Tunnel { mtu, .. } if (mtu as usize) < self.mtu => mtu as usize,
+            Path::Tunnel { mtu, .. } if (*mtu as usize) < self.mtu => *mtu as usize,
             _ => self.mtu,
         };
         outer - path.overhead()
@@ -139,19 +139,20 @@ impl Encapsulator {
         &mut self,
         path: Path,
         next_hop: Mac,
-        packet: &[u8],
+        packet: &ipv4::View<'_>,
         rewrite: &Rewrite,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        if !self.fits(path, packet.len()) {
-            if ipv4::View::new_cut(packet).is_ok_and(|view| view.dont_fragment()) {
+        let length = packet.bytes().len();
+        if !self.fits(&path, length) {
+            if packet.dont_fragment() {
                 return Outcome::FragmentationNeeded;
             }
             return self.send_fragments(path, next_hop, packet, rewrite, tx);
         }
-        let client = rewrite.ends.source.unwrap_or_else(|| source_of(packet));
+        let client = rewrite.ends.source.unwrap_or(packet.source());
         let fill = |inner: &mut [u8]| rewrite.copy(packet, inner);
-        if self.frame(path, next_hop, client, packet.len(), fill, tx) {
+        if self.frame(path, next_hop, client, length, fill, tx) {
             Outcome::Forwarded
         } else {
             Outcome::TransmitFull
@@ -214,18 +215,17 @@ impl Encapsulator {
         &mut self,
         path: Path,
         next_hop: Mac,
-        packet: &[u8],
+        packet: &ipv4::View<'_>,
         rewrite: &Rewrite,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let Ok(view) = ipv4::View::new(packet) else { return Outcome::Ipv4HeaderMalformed };
-        let (payload, came) = (view.payload(), ipv4::Header::parse(&view));
+        let (payload, came) = (packet.payload(), ipv4::Header::parse(packet));
         let mut options = [0; ipv4::MAX_HEADER_LEN - ipv4::MIN_HEADER_LEN];
-        let options = &mut options[..view.options().len()];
-        options.copy_from_slice(view.options());
+        let options = &mut options[..packet.options().len()];
+        options.copy_from_slice(packet.options());
         // At least 48: the port's MTU is 128 or more.
-        let most = (self.inner_mtu(path) - view.header_length()) / 8 * 8;
-        let client = rewrite.ends.source.unwrap_or(view.source());
+        let most = (self.inner_mtu(&path) - packet.header_length()) / 8 * 8;
+        let client = rewrite.ends.source.unwrap_or(packet.source());
         let mut offset = 0;
         while offset < payload.len() {
             let part = &payload[offset..payload.len().min(offset + most)];
@@ -256,10 +256,6 @@ impl Encapsulator {
         }
         Outcome::ForwardedInFragments
     }
-}
-
-fn source_of(packet: &[u8]) -> Ipv4Addr {
-    ipv4::View::new_cut(packet).map_or(Ipv4Addr::UNSPECIFIED, |view| view.source())
 }
 
 /// Turns options that only the first fragment carries (copied flag 0, RFC 791 3.1) into "no

@@ -5,7 +5,7 @@ use super::rewrite::Rewrite;
 use crate::flow::{Expired, Flow, FlowId, Numbers};
 use crate::neighbour::{AnswerKind, Resolution};
 use crate::{Instant, Outcome, Transmit};
-use labsim_wire::protocol;
+use labsim_wire::{ipv4, protocol};
 
 impl Engine {
     /// Forgets a flow whose time is over.
@@ -45,8 +45,8 @@ impl Engine {
         let sent = match next_hop {
             Some(Resolution::Ready(mac)) => {
                 let path = member.path;
-                let outcome = self.encapsulator.send(path, mac, &packet, &rewrite, tx);
-                outcome == Outcome::Forwarded
+                let send = |packet| self.encapsulator.send(path, mac, &packet, &rewrite, tx);
+                ipv4::View::new(&packet).map(send) == Ok(Outcome::Forwarded)
             }
             // It is asked for from the start: nobody answers.
             _ => false,

@@ -17,10 +17,10 @@ impl Engine {
         // Their flows' hashes; those of answers that go back through the forwarder at the end.
         let mut hashes = [0; Self::PREFETCH];
         let (mut requests, mut replies) = (0, Self::PREFETCH);
-        for key in frames.take(Self::PREFETCH).filter_map(key) {
+        for frame in frames.take(Self::PREFETCH) {
+            let Some(key) = key(frame) else { continue };
             let hash = self.flows.hasher().hash(&key);
-            let is_reply = key.ends().is_some_and(|(_, to)| self.snat.address(*to.ip()).is_some());
-            if is_reply {
+            if self.is_reply(&key) {
                 replies -= 1;
                 hashes[replies] = hash;
             } else {
@@ -37,26 +37,23 @@ impl Engine {
         for hash in replies {
             read ^= self.snat.glance(*hash);
         }
-        let mut flows = [None; Self::PREFETCH];
-        let found = requests.iter().map(|hash| self.flows.likely(*hash));
-        let found = found.chain(replies.iter().map(|hash| self.snat.likely(*hash)));
-        for (place, found) in flows.iter_mut().zip(found) {
-            *place = found;
-        }
-        for flow in flows.into_iter().flatten() {
-            read ^= self.flows.glance_at(flow);
-        }
-        if !self.snat.is_empty() {
-            for flow in flows.into_iter().flatten() {
-                read ^= self.snat.glance_at(flow);
-            }
-        }
+        let requested = requests.iter().filter_map(|hash| self.flows.likely(*hash));
+        let replied = replies.iter().filter_map(|hash| self.snat.likely(*hash));
+        requested.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
+        replied.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
         black_box(read);
+    }
+
+    /// Whether a packet of that key may answer one whose source was translated.
+    #[inline]
+    fn is_reply(&self, key: &Key) -> bool {
+        let to = || key.ends().map(|(_, to)| *to.ip());
+        !self.snat.is_empty() && to().is_some_and(|to| self.snat.address(to).is_some())
     }
 }
 
 /// What the frame's flow would be recognised by, from the headers as they claim to be.
-#[inline]
+#[inline(always)]
 fn key(frame: &[u8]) -> Option<Key> {
     let link = ethernet::View::new(frame).ok()?;
     if link.ethertype() != ethertype::IPV4 {

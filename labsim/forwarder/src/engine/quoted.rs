@@ -63,7 +63,7 @@ impl Engine {
                 quoted: Some(Ends::default().with_source(client).with_destination(vip)),
             };
             let purpose = Purpose::Error { member: None };
-            let passing = Passing { purpose, packet: ip.bytes(), rewrite, frame };
+            let passing = Passing { purpose, packet: *ip, rewrite, frame };
             return self.pass_to(now, *client.ip(), &passing, tx);
         }
         if let Some(id) = direct {
@@ -73,7 +73,7 @@ impl Engine {
             let member = &self.members[usize::from(flow.member)];
             let (path, next_hop) = (member.path, member.next_hop);
             let Some(neighbour) = next_hop else { return Outcome::NoRoute };
-            if !self.encapsulator.fits(path, ip.total_length()) {
+            if !self.encapsulator.fits(&path, ip.total_length()) {
                 return Outcome::IcmpErrorTooLong;
             }
             let reporter = to_member.source.filter(|_| ip.source() == *about.to.ip());
@@ -88,7 +88,7 @@ impl Engine {
                 quoted: Some(to_member.reversed()),
             };
             let purpose = Purpose::Error { member: Some(flow.member) };
-            let passing = Passing { purpose, packet: ip.bytes(), rewrite, frame };
+            let passing = Passing { purpose, packet: *ip, rewrite, frame };
             return self.pass(now, neighbour, &passing, tx);
         }
         Outcome::IcmpErrorUnmatched

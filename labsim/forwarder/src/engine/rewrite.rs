@@ -67,12 +67,8 @@ impl Ends {
     /// twenty bytes. Returns what happened to the words that a transport checksum covers too.
     fn readdress(self, header: &mut [u8]) -> Change {
         let mut change = Change::default();
-        for (at, address) in [(SOURCE, self.source), (DESTINATION, self.destination)] {
-            let Some(address) = address else { continue };
-            for (at, pair) in [at, at + 2].into_iter().zip(address.octets().chunks_exact(2)) {
-                change.put(header, at, [pair[0], pair[1]]);
-            }
-        }
+        change.put_address(header, SOURCE, self.source);
+        change.put_address(header, DESTINATION, self.destination);
         change.apply(header, CHECKSUM);
         change
     }
@@ -85,12 +81,8 @@ impl Ends {
             protocol::UDP => 6,
             _ => return,
         };
-        let ports = [(SOURCE_PORT, self.source_port), (DESTINATION_PORT, self.destination_port)];
-        for (at, port) in ports {
-            if let Some(port) = port {
-                change.put(payload, at, port.to_be_bytes());
-            }
-        }
+        change.put_port(payload, SOURCE_PORT, self.source_port);
+        change.put_port(payload, DESTINATION_PORT, self.destination_port);
         let is_udp = transport == protocol::UDP;
         let absent = payload.get(sum_at..sum_at + 2).is_none_or(|sum| is_udp && sum == [0, 0]);
         if absent {
@@ -115,6 +107,21 @@ impl Change {
             self.0 += u32::from(!u16::from_be_bytes([word[0], word[1]]));
             self.0 += u32::from(u16::from_be_bytes(new));
             word.copy_from_slice(&new);
+        }
+    }
+
+    /// Writes an address, if it becomes another.
+    fn put_address(&mut self, bytes: &mut [u8], at: usize, new: Option<Ipv4Addr>) {
+        if let Some([a, b, c, d]) = new.map(|address| address.octets()) {
+            self.put(bytes, at, [a, b]);
+            self.put(bytes, at + 2, [c, d]);
+        }
+    }
+
+    /// Writes a port, if it becomes another and is there.
+    fn put_port(&mut self, bytes: &mut [u8], at: usize, new: Option<u16>) {
+        if let Some(port) = new {
+            self.put(bytes, at, port.to_be_bytes());
         }
     }
 
@@ -156,21 +163,18 @@ impl Rewrite {
         Self { decrement_ttl: true, id: None, ends, quoted: None }
     }
 
-    /// Copies a whole packet and changes it.
+    /// Copies a packet to all of `out` and changes it.
     #[inline]
-    pub(super) fn copy(&self, packet: &[u8], out: &mut [u8]) -> Result<(), EmitError> {
-        out.copy_from_slice(packet);
-        let Ok(mut view) = ipv4::ViewMut::new(out) else { return Ok(()) };
+    pub(super) fn copy(&self, packet: &ipv4::View<'_>, out: &mut [u8]) -> Result<(), EmitError> {
         if self.decrement_ttl {
-            let _ = view.decrement_ttl();
+            packet.copy_one_hop_on(out)?;
+        } else {
+            out.copy_from_slice(packet.bytes());
         }
         if self.ends.stay() && self.id.is_none() && self.quoted.is_none() {
             return Ok(());
         }
-        let (length, transport) = (view.view().header_length(), view.view().protocol());
-        let total = view.view().total_length();
-        let begins = view.view().fragment_offset() == 0;
-        let (header, payload) = out[..total].split_at_mut(length);
+        let (header, payload) = out.split_at_mut(packet.header_length());
         if let Some(id) = self.id {
             let mut change = Change::default();
             change.put(header, ID, id.to_be_bytes());
@@ -180,8 +184,8 @@ impl Rewrite {
         match self.quoted {
             Some(ends) => rewrite_error(payload, ends),
             // A later fragment has neither ports nor a checksum that covers the addresses.
-            None if !begins => {}
-            None => self.ends.renumber(transport, payload, change),
+            None if packet.fragment_offset() != 0 => {}
+            None => self.ends.renumber(packet.protocol(), payload, change),
         }
         Ok(())
     }

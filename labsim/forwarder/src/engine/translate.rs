@@ -76,16 +76,17 @@ impl Engine {
         let Some((client, vip)) = self.flows.key(id).ends() else {
             return Outcome::NoTranslatedFlow;
         };
-        if let Some(outcome) = self.refuse_undeliverable(now, Path::Plain, &packet.ip, tx) {
+        let mtu = self.encapsulator.inner_mtu(&Path::Plain);
+        if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
         }
-        let bytes = packet.ip.bytes();
-        self.servers[usize::from(flow.server)].counters.replies.add(bytes.len());
-        self.members[usize::from(flow.member)].counters.replies.add(bytes.len());
+        let length = packet.ip.bytes().len();
+        self.servers[usize::from(flow.server)].counters.replies.add(length);
+        self.members[usize::from(flow.member)].counters.replies.add(length);
         let ends = Ends::default().with_source(vip).with_destination(client);
         let passing = Passing {
             purpose: Purpose::Reply,
-            packet: bytes,
+            packet: packet.ip,
             rewrite: self.rewrite_to(ends, packet),
             frame: packet.frame,
         };

@@ -163,8 +163,8 @@ impl Engine {
         packet: &Packet<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let path = self.members[usize::from(flow.member)].path;
-        if let Some(outcome) = self.refuse_undeliverable(now, path, &packet.ip, tx) {
+        let mtu = self.encapsulator.inner_mtu(&self.members[usize::from(flow.member)].path);
+        if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
         }
         let outcome = self.deliver(now, id, flow, packet, tx);
@@ -230,8 +230,8 @@ impl Engine {
             Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
         };
         let member = choice.member;
-        let path = self.members[usize::from(member)].path;
-        if let Some(outcome) = self.refuse_undeliverable(now, path, &packet.ip, tx) {
+        let mtu = self.encapsulator.inner_mtu(&self.members[usize::from(member)].path);
+        if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
         }
         let state = if is_tcp && !loosely {
@@ -345,9 +345,9 @@ impl Engine {
 /// What follows the segment's data and controls.
 pub(super) fn next_sequence(segment: &tcp::View<'_>) -> u32 {
     let flags = segment.flags();
-    let controls = [Flags::SYN, Flags::FIN].map(|flag| u32::from(flags.contains(flag)));
+    let control = |flag| u32::from(flags.contains(flag));
     let data = segment.payload().len() as u32;
-    segment.sequence().wrapping_add(data).wrapping_add(controls[0] + controls[1])
+    segment.sequence().wrapping_add(data).wrapping_add(control(Flags::SYN) + control(Flags::FIN))
 }
 
 /// No sender begins and ends a connection in one segment.

@@ -45,7 +45,7 @@ impl Engine {
             self.narrow(now, outer.destination(), mtu);
             if let Some(inner) = inner.filter(ipv4::View::dont_fragment) {
                 let widest = self.widest(outer.destination()).unwrap_or(path);
-                let mtu = self.encapsulator.inner_mtu(widest);
+                let mtu = self.encapsulator.inner_mtu(&widest);
                 let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
                 let answer =
                     (AnswerKind::FragmentationNeeded, Message::FragmentationNeeded { mtu });

@@ -59,6 +59,8 @@ pub(crate) struct Table {
     holders: Vec<Holder>,
     /// The holders' numbers, ordered by address.
     by_ip: Vec<(Ipv4Addr, u16)>,
+    /// The same for packets, each number one higher: nearly all look for one that is not there.
+    numbers: Index,
     /// By flow number less one; as long as the highest number that ever held one.
     bindings: Vec<Binding>,
     /// By the hash of the reply's key.
@@ -73,6 +75,7 @@ impl Table {
         Self {
             range,
             by_ip: Vec::new(),
+            numbers: Index::new(0),
             holders: Vec::new(),
             bindings: Vec::new(),
             index: Index::new(0),
@@ -113,12 +116,16 @@ impl Table {
             }
             by_ip.insert(place, (ip, number as u16));
         }
+        self.numbers = Index::new(self.by_ip.len());
+        for (ip, number) in &self.by_ip {
+            self.numbers.insert(spread(*ip), u32::from(*number) + 1);
+        }
     }
 
     /// The number of an address.
     pub(crate) fn number(&self, ip: Ipv4Addr) -> Option<u16> {
-        let place = self.by_ip.binary_search_by_key(&ip, |(ip, _)| *ip).ok()?;
-        Some(self.by_ip[place].1)
+        let is_it = |number| self.holders[number as usize - 1].address.ip == ip;
+        Some((self.numbers.find(spread(ip), is_it)? - 1) as u16)
     }
 
     /// Whether there is no address at all.
@@ -243,6 +250,12 @@ impl Table {
     fn holds(&self, reply: &Key) -> bool {
         self.find(reply).is_some()
     }
+}
+
+/// Neighbouring addresses to places that are far from each other. It needs no secret: nobody chooses
+/// the addresses that are in the index.
+const fn spread(ip: Ipv4Addr) -> u32 {
+    ip.to_bits().wrapping_mul(0x9e37_79b1).rotate_left(16)
 }
 
 impl Holder {
