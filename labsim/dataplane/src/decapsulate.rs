@@ -34,8 +34,9 @@
 //!   none. Packets that the node routes into the device are dropped, as the kernel's fallback device
 //!   drops them, which has no remote address (`tx_errors`).
 //! - *A queue.* The raw socket's may be full (`rx_queue_dropped`); the kernel's tunnel has none.
-//! - *Behind a veth end,* where there is no TUN device, captures show Ethernet frames, and a device
-//!   that is down is not noticed: its packets are lost without an answer.
+//! - *Behind a veth end,* where there is no TUN device, captures show Ethernet frames, the device's
+//!   MTU is the greatest that there is, as a veth end takes in no longer packets, and a device that
+//!   goes down after it was up is not noticed: its packets are lost without an answer.
 //! - GRE's sequence numbers are read over, as by a device without `iseq`.
 
 mod gre;

@@ -1,6 +1,7 @@
 //! Socket options and calls of packet(7) and socket(7) that nix does not wrap.
 
 use crate::Error;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -51,6 +52,39 @@ pub(crate) fn queued_at_most(socket: BorrowedFd<'_>) -> Option<usize> {
 
 fn memory(socket: BorrowedFd<'_>) -> Option<[u32; MEMINFO_DROPS + 1]> {
     get_option(socket, libc::SOL_SOCKET, libc::SO_MEMINFO).ok()
+}
+
+/// Whether the device that a packet socket is bound to has a carrier: for an end of a veth pair,
+/// whether both ends are up (`ETHTOOL_GLINK`, linux/ethtool.h).
+pub(crate) fn has_carrier(socket: BorrowedFd<'_>) -> nix::Result<bool> {
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    const GET_LINK: u32 = 0x0a;
+    // SAFETY: all zeroes are a valid sockaddr_ll.
+    let mut bound: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    let mut length = size_of_val(&bound) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes of the address, and how many they are (18).
+    Errno::result(unsafe {
+        libc::getsockname(socket.as_raw_fd(), (&raw mut bound).cast(), &raw mut length)
+    })?;
+    // SAFETY: all zeroes are a valid ifreq: an empty name and a null pointer.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_ifru.ifru_ifindex = bound.sll_ifindex;
+    // SAFETY: SIOCGIFNAME reads the number and writes the terminated name into the request.
+    Errno::result(unsafe {
+        libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFNAME as _, &raw mut request)
+    })?;
+    let mut value = Value { command: GET_LINK, data: 0 };
+    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    // SAFETY: the name is terminated, and the data points at a value of the command's type, which
+    // outlives the call.
+    Errno::result(unsafe {
+        libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request)
+    })?;
+    Ok(value.data != 0)
 }
 
 /// Values that the kernel may read and write byte by byte: any bit pattern is one.

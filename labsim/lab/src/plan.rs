@@ -117,7 +117,8 @@ pub struct TunnelPlan {
     pub mode: TunnelMode,
     /// Whether it is up.
     pub up: bool,
-    /// In bytes: what the kernel's module gives it, 1500 less the outer header.
+    /// In bytes: what the kernel's module gives it, 1500 less the outer header; the greatest for
+    /// [`TunnelMode::UserspaceVeth`].
     pub mtu: u32,
     /// The server's own address. A GRE tunnel of the kernel's without a key ends there only, as
     /// there can be one alone that ends everywhere, which is `gre0`.

@@ -41,6 +41,9 @@ pub(super) struct Worker {
     protocol: Protocol,
     outer: OwnedFd,
     inner: InnerEnd,
+    /// Whether a veth pair's ends were up together at any time. Only until then it is asked for
+    /// with each packet: the question takes a lock of the whole kernel's.
+    has_been_up: bool,
     refuser: Refuser,
     orders: Orders,
     shared: Arc<Mutex<Counters>>,
@@ -74,7 +77,8 @@ impl Worker {
         }
         let buffer = vec![0; LARGEST].into_boxed_slice();
         let (refuser, counters) = (Refuser::new(answers), Counters::default());
-        Ok(Self { protocol, outer, inner, refuser, orders, shared, counters, buffer })
+        let has_been_up = false;
+        Ok(Self { protocol, outer, inner, has_been_up, refuser, orders, shared, counters, buffer })
     }
 
     pub(super) fn run(mut self) {
@@ -191,6 +195,11 @@ impl Worker {
         match &self.inner {
             InnerEnd::Tun(device) => nix::unistd::write(device, &self.buffer[place]).map(|_| ()),
             InnerEnd::VethPeer { socket, tunnel } => {
+                // A frame for an end that is down is lost without an error.
+                self.has_been_up = self.has_been_up || socket::has_carrier(socket.as_fd())?;
+                if !self.has_been_up {
+                    return Err(Errno::ENETDOWN);
+                }
                 // The outer header, which is longer, gives its place to the link-layer header.
                 let start = place.start - 14;
                 self.buffer[start..start + 6].copy_from_slice(tunnel);

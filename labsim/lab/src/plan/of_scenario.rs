@@ -19,6 +19,10 @@ const FIRST_INDEX: u32 = 101;
 /// An Ethernet frame's 1500 bytes less the outer IPv4 header.
 const TUNNEL_MTU: u32 = 1480;
 
+/// A veth pair's greatest (`ETH_MAX_MTU`, linux/if_ether.h). A tunnel's MTU bounds what is sent into
+/// it; a veth end's also what comes out.
+const STAND_IN_MTU: u32 = 65_535;
+
 /// What the kernel's modules give their devices: 1480, less GRE's header (RFC 2784, RFC 2890).
 fn tunnel_mtu(protocol: TunnelProtocol) -> u32 {
     match protocol {
@@ -146,10 +150,10 @@ fn plan_real_server(
     if let Some(device) = &real_server.tunnel {
         let (index, mac) = numbers.next();
         let protocol = device.protocol;
-        let (mode, mtu) = (modes.of(protocol), tunnel_mtu(protocol));
-        let peer = match mode {
-            TunnelMode::UserspaceVeth => tunnel_peer(numbers, mtu),
-            TunnelMode::Kernel | TunnelMode::Userspace => None,
+        let mode = modes.of(protocol);
+        let (mtu, peer) = match mode {
+            TunnelMode::UserspaceVeth => (STAND_IN_MTU, tunnel_peer(numbers)),
+            TunnelMode::Kernel | TunnelMode::Userspace => (tunnel_mtu(protocol), None),
         };
         let local = match device.address {
             Some(IpAddr::V4(address)) => Some(address),
@@ -182,9 +186,10 @@ fn plan_real_server(
 }
 
 /// The far end of a veth pair that stands in for a TUN device.
-fn tunnel_peer(numbers: &mut Numbers, mtu: u32) -> Option<InterfacePlan> {
+fn tunnel_peer(numbers: &mut Numbers) -> Option<InterfacePlan> {
     let (index, mac) = numbers.next();
     let name = InterfaceName::new(&format!("tunnel-{index}")).ok()?;
+    let mtu = STAND_IN_MTU;
     Some(InterfacePlan { name, index, mac, mtu, offloads: false, ipv6: false })
 }
 
