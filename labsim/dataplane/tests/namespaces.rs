@@ -32,6 +32,7 @@ const TESTS: &[Test] = &[
     ("another_vip_is_taken_while_it_runs_and_the_old_one_is_not", another_vip),
     ("a_deleted_interface_ends_it_with_an_error", deleted),
     ("packets_routed_into_the_tunnel_are_dropped_by_name", into_the_tunnel),
+    ("a_veth_tunnel_that_is_down_is_counted_and_one_that_came_up_is_used", veth_down),
 ];
 
 fn main() -> ExitCode {
@@ -338,6 +339,30 @@ fn into_the_tunnel() -> Ended {
     }
     let counters = decapsulator.stop();
     assert_eq!((counters.rx_packets, counters.tx_dropped_bytes > 0), (0, true));
+    Ended::Passed
+}
+
+fn veth_down() -> Ended {
+    let lab = Topology::build();
+    let decapsulator = lab.tunnel_of_veth();
+    lab.server.down("tunl0");
+    let server = lab.server.run(|| UdpSocket::bind((VIP, 49))).unwrap();
+    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    let _forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
+    client.send_to(b"lost", (VIP, 49)).unwrap();
+    let start = Instant::now();
+    while decapsulator.counters().rx_device_down == 0 {
+        assert!(start.elapsed() < DEADLINE, "{:?}", decapsulator.counters());
+        std::thread::yield_now();
+    }
+    lab.server.up("tunl0");
+    client.send_to(b"found", (VIP, 49)).unwrap();
+    let mut data = [0; 16];
+    let (length, _) = server.recv_from(&mut data).unwrap();
+    assert_eq!(&data[..length], b"found");
+    let counters = decapsulator.stop();
+    assert_eq!((counters.rx_packets, counters.rx_device_down), (1, 1));
     Ended::Passed
 }
 

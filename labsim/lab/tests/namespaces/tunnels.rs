@@ -21,6 +21,7 @@ crate::tests![
     the_kernels_tunnel_is_made_or_its_absence_is_named,
     the_kernels_gre_tunnels_are_made_or_their_absence_is_named,
     a_gre_device_leaves_room_for_its_header,
+    a_veth_end_that_stands_in_takes_the_longest_packets,
     a_tunnels_socket_receives_its_protocol_alone,
     a_tunnel_is_handed_out_once,
 ];
@@ -182,14 +183,31 @@ fn the_kernels_gre_tunnels_are_made_or_their_absence_is_named() {
 }
 
 fn a_gre_device_leaves_room_for_its_header() {
-    let modes = TunnelModes { ipip: TunnelMode::Kernel, gre: crate::shape::userspace_mode() };
+    let mode = crate::shape::userspace_mode();
+    let modes = TunnelModes { ipip: TunnelMode::Kernel, gre: mode };
     let mut lab = build(&Plan::of(&gre_scenario(), modes));
     for (server, tunnel, mtu) in
-        [("rs1", "gre0", "1476"), ("rs2", "gre1", "1472"), ("rs3", "gre1", "1472")]
+        [("rs1", "gre0", 1476), ("rs2", "gre1", 1472), ("rs3", "gre1", 1472)]
     {
+        for planned in [TunnelMode::Kernel, TunnelMode::Userspace] {
+            let plan = Plan::of(&gre_scenario(), TunnelModes::from(planned));
+            let tunnel = plan.node(&name(server)).unwrap().tunnel.as_ref().unwrap();
+            assert_eq!(tunnel.mtu, mtu, "{server}");
+        }
         assert!(lab.take_tunnel(&name(server), &device(tunnel)).is_some());
         let listed = node(&lab, server).run(|| mtu_of(tunnel)).unwrap();
-        assert_eq!(listed.as_deref(), Some(mtu), "{server}:{tunnel}");
+        let built = if mode == TunnelMode::UserspaceVeth { 65_535 } else { mtu };
+        assert_eq!(listed, Some(built.to_string()), "{server}:{tunnel}");
+    }
+}
+
+/// A tunnel's MTU bounds what is sent into it, and a veth end's also what comes out.
+fn a_veth_end_that_stands_in_takes_the_longest_packets() {
+    let modes = TunnelModes::from(TunnelMode::UserspaceVeth);
+    let lab = build(&Plan::of(&gre_scenario(), modes));
+    for (server, tunnel) in [("rs1", "gre0"), ("rs2", "gre1"), ("rs3", "gre1")] {
+        let listed = node(&lab, server).run(|| mtu_of(tunnel)).unwrap();
+        assert_eq!(listed.as_deref(), Some("65535"), "{server}:{tunnel}");
     }
 }
 
