@@ -17,7 +17,7 @@ use crate::observe::Attempt;
 use crate::ruling::Case;
 use crate::words::attempt as noun;
 use crate::{answer, judge, servers};
-use labsim_scenario::model::{Direction, NodeName, StepAction, StepName};
+use labsim_scenario::model::{NodeName, StepAction, StepName};
 use labsim_wire::decode::Flow;
 
 /// Log lines that a diagnosis shows at most.
@@ -145,12 +145,5 @@ impl<'a> Subject<'a> {
         let counters = self.case.observations.kernel_counters.get(node)?;
         let named = |section: &str| counters.get(&format!("{section}{name}")).copied();
         named("").or_else(|| named("TcpExt")).or_else(|| named("IpExt")).filter(|rose| *rose > 0)
-    }
-}
-
-fn way(direction: Direction) -> &'static str {
-    match direction {
-        Direction::In => "in",
-        Direction::Out => "out",
     }
 }

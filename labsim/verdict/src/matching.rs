@@ -5,7 +5,8 @@ mod describe;
 pub(crate) use describe::describe;
 
 use crate::frames::Frame;
-use labsim_scenario::model::{Direction, FrameMatch, OuterMatch, TcpFlags};
+use crate::words::way;
+use labsim_scenario::model::{FrameMatch, OuterMatch, TcpFlags};
 use labsim_wire::decode::{IpHeader, Transport};
 use std::fmt;
 
@@ -90,10 +91,6 @@ fn compare_all(to: &mut Comparison, wanted: &FrameMatch, frame: &Frame<'_>) {
     let header = packet.map(|packet| packet.innermost());
     let ports = packet.and_then(|packet| packet.ports());
     let tcp = frame.decoded.tcp();
-    let way = |direction: Direction| match direction {
-        Direction::In => "in",
-        Direction::Out => "out",
-    };
     to.equal("direction", wanted.direction.map(way), Some(way(frame.record.direction)));
     to.field(
         "source",

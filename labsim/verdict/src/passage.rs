@@ -9,10 +9,8 @@ use crate::frames::Frame;
 use crate::matching::{describe, matches};
 use crate::observe::{Point, PointId};
 use crate::ruling::{Case, Ruling, not_proven};
-use crate::words::count as say;
-use labsim_scenario::model::{
-    CapturePoint, Count, Crossing, DelayBounds, Direction, Passage, PointNode,
-};
+use crate::words::{count as say, way};
+use labsim_scenario::model::{CapturePoint, Count, Crossing, DelayBounds, Passage, PointNode};
 use labsim_wire::decode::Transport;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -263,11 +261,7 @@ fn point<'a>(case: &Case<'a>, crossing: &Crossing) -> Result<(PointId, &'a Point
 
 /// `client:eth0 out`
 fn name(crossing: &Crossing) -> String {
-    let way = match crossing.direction {
-        Direction::In => "in",
-        Direction::Out => "out",
-    };
-    format!("{}:{} {way}", crossing.node, crossing.interface)
+    format!("{}:{} {}", crossing.node, crossing.interface, way(crossing.direction))
 }
 
 /// Milliseconds, to the microsecond below.

@@ -1,6 +1,6 @@
 //! Words for results, times and numbers.
 
-use labsim_scenario::model::{LoginResult, RadiusQuestion, Step, StepAction};
+use labsim_scenario::model::{Direction, LoginResult, RadiusQuestion, Step, StepAction};
 
 /// `1 frame`, `2 frames`.
 pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
@@ -11,6 +11,14 @@ pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
 /// `1 time`, `2 times`.
 pub(crate) fn times(number: u64) -> String {
     count(number, "time")
+}
+
+/// `in`, `out`.
+pub(crate) fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => "in",
+        Direction::Out => "out",
+    }
 }
 
 /// A time that is never rounded to nothing: `40 µs`, `0.9 ms`, `9.9 ms`, `37 ms`.

@@ -3,7 +3,7 @@
 use super::payload;
 use super::ports::Services;
 use crate::frames::{Frame, Frames};
-use labsim_scenario::model::Direction;
+use crate::words::way;
 use labsim_wire::arp;
 use labsim_wire::decode::{Content, IpHeader, Packet, Relative, Transport};
 use labsim_wire::ethernet::Mac;
@@ -25,11 +25,7 @@ impl Reading<'_> {
     /// Everything about a frame that is compared.
     pub(super) fn fields(&self, frame: &Frame<'_>, bytes: Option<&[u8]>) -> Fields {
         let mut to = Fields::new();
-        let way = match frame.record.direction {
-            Direction::In => "in",
-            Direction::Out => "out",
-        };
-        put(&mut to, "direction", way);
+        put(&mut to, "direction", way(frame.record.direction));
         if let Some(link) = frame.decoded.link {
             put(&mut to, "link source", self.station(link.source));
             put(&mut to, "link destination", self.station(link.destination));

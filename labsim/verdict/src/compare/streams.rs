@@ -7,7 +7,7 @@
 use super::canonical::{Fields, Reading};
 use crate::frames::Frame;
 use crate::observe::PointId;
-use labsim_scenario::model::Direction;
+use crate::words::way;
 use labsim_wire::decode::{Content, Flow, Transport, payload};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{arp, icmpv6, protocol};
@@ -119,10 +119,7 @@ fn acknowledges(frame: &Frame<'_>) -> Option<(u32, bool)> {
 
 /// The stream's name, which others may have that differ in what is not compared.
 fn name(reading: &Reading<'_>, frame: &Frame<'_>) -> String {
-    let way = match frame.record.direction {
-        Direction::In => "in",
-        Direction::Out => "out",
-    };
+    let way = way(frame.record.direction);
     let Some(flow) = frame.flow() else { return format!("~{way}") };
     let [source, destination] = [flow.source, flow.destination].map(|end| {
         let port = reading.services.shown(flow.protocol, end.port());

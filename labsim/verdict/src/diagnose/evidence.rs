@@ -6,8 +6,9 @@ mod icmp;
 mod links;
 mod neighbours;
 
-use super::{Cause, Evidence, Subject, Trace, way};
+use super::{Cause, Evidence, Subject, Trace};
 use crate::frames::Frame;
+use crate::words::way;
 use labsim_scenario::model::{Direction, NodeName};
 use std::collections::BTreeSet;
 

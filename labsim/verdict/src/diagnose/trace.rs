@@ -4,9 +4,10 @@
 //! identification, sequence number and flags on its way; what it is wrapped in changes, and a
 //! translation changes its addresses and ports.
 
+use super::Subject;
 use super::copies::{Copy, Place, Rounds, place, split};
-use super::{Subject, way};
 use crate::frames::{Frame, FrameList};
+use crate::words::way;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::Transport;
 use std::collections::{BTreeMap, HashMap};
