@@ -108,11 +108,7 @@ async fn carry_out(
     let mut processes = Processes::start(lab, scenario, tell).await?;
     mark(&capture, MarkerKind::Start)?;
     // Between the markers, which the kernel counts as well.
-    tunnels.drain(Instant::now() + MARKER_PATIENCE)?;
-    let before = Kernels {
-        protocols: observations::kernel_counters(lab)?,
-        devices: devices::counted(lab, scenario, &tunnels, &capture)?,
-    };
+    let before = kernels(lab, scenario, &tunnels, &capture)?;
     tell(Event::Ready {
         capture_points: capture.points(),
         data_planes: balancers.data_planes(),
@@ -133,19 +129,15 @@ async fn carry_out(
     let settled_ns = settle::settle(&mut means).await?;
     keep_lines(&means.servers, &mut log, tell);
     let counted = means.balancers.counted().await?;
-    tunnels.drain(Instant::now() + MARKER_PATIENCE)?;
-    let after = Kernels {
-        protocols: observations::kernel_counters(lab)?,
-        devices: devices::counted(lab, scenario, &tunnels, &capture)?,
-    };
+    let after = kernels(lab, scenario, &tunnels, &capture)?;
     mark(&capture, MarkerKind::End)?;
     let captured = capture.stop().map_err(Fault::broken("the captures cannot be ended"))?;
     processes.stop().await?;
     let (steps, failures) = steps.finish();
     let links = impaired.counted(scenario);
     let counters = (&before, &after);
-    let mut observed = observations::collect(&captured, steps, log, &counted, links, counters);
-    observed.settled_ns = settled_ns;
+    let observed =
+        observations::collect(&captured, settled_ns, steps, log, &counted, links, counters);
     let observed = Arc::new(observed);
     for (end, counters) in &observed.link_counters {
         let interface = format!("{}:{}", end.node, end.interface);
@@ -165,6 +157,20 @@ async fn carry_out(
         observations: Arc::clone(&observed),
     });
     Ok(judgement::judge(scenario, &observed, failures, tell))
+}
+
+/// What kernels have counted up to now, once decapsulators have dealt with what they have.
+fn kernels(
+    lab: &Lab,
+    scenario: &Scenario,
+    tunnels: &Tunnels,
+    capture: &Capture,
+) -> Result<Kernels, Fault> {
+    tunnels.drain(Instant::now() + MARKER_PATIENCE)?;
+    Ok(Kernels {
+        protocols: observations::kernel_counters(lab)?,
+        devices: devices::counted(lab, scenario, tunnels, capture)?,
+    })
 }
 
 /// Tells and keeps what servers logged meanwhile.

@@ -33,6 +33,7 @@ pub(crate) fn kernel_counters(lab: &Lab) -> Result<KernelCounters, Fault> {
 /// Puts everything together.
 pub(crate) fn collect(
     captured: &Captured,
+    settled_ns: Option<u64>,
     steps: Vec<StepObservation>,
     log: Vec<Line>,
     counted: &BTreeMap<NodeName, Counted>,
@@ -42,7 +43,7 @@ pub(crate) fn collect(
     Observations {
         capture: capture(captured),
         capture_drops: captured.drops.clone(),
-        settled_ns: None,
+        settled_ns,
         steps,
         server_log: log.into_iter().map(server_entry).collect(),
         forwarder_counters: counted
