@@ -28,12 +28,12 @@ impl Engine {
     /// # Errors
     /// Every [`Problem`] of the configuration, by itself and with this interface.
     pub fn new(config: &Config, port: Port, routes: &[Route]) -> Result<Self, Vec<Problem>> {
-        let mut problems = config.check();
+        let (plan, mut problems) = match Plan::new(config.clone()) {
+            Ok(plan) => (Some(plan), Vec::new()),
+            Err(problems) => (None, problems),
+        };
         check_port(config, &port, &mut problems);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let plan = Plan::new(config.clone())?;
+        let Some(plan) = plan.filter(|_| problems.is_empty()) else { return Err(problems) };
         let mut engine = Self::empty(config, port, routes);
         engine.reconfigure(Instant::ZERO, plan)?;
         Ok(engine)
@@ -42,7 +42,7 @@ impl Engine {
     /// An engine that takes nothing yet, with the tables of `config`.
     fn empty(config: &Config, port: Port, routes: &[Route]) -> Self {
         let limits = config.limits;
-        let flows = flow::Table::new(limits.flows as usize, Vec::new());
+        let flows = flow::Table::new(limits.flows as usize);
         let (virtual_servers, pools) = (BTreeMap::new(), BTreeMap::new());
         Self {
             config: Config { virtual_servers, pools, ..config.clone() },

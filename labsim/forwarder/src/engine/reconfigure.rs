@@ -183,14 +183,17 @@ impl Engine {
     }
 
     fn set_members(&mut self, now: Instant, config: &Config, numbers: &Numbers) {
-        let mut homes = vec![None; self.members.len()];
+        for member in &mut self.members {
+            member.home = Err(member.home.err().unwrap_or(now));
+        }
         let pools = config.pools.iter().zip(&numbers.members).zip(&numbers.next_hops);
-        for (((name, pool), numbers), next_hops) in pools.clone() {
+        for (place_of_pool, (((name, pool), numbers), next_hops)) in pools.enumerate() {
             let automapped = config.virtual_servers.values().any(|server| {
                 server.pool == *name
                     && server.source_address_translation == SourceTranslation::Automap
             });
-            for ((member, number), neighbour) in pool.members.iter().zip(numbers).zip(next_hops) {
+            let members = pool.members.iter().zip(numbers).zip(next_hops);
+            for (place, ((member, number), neighbour)) in members.enumerate() {
                 let address = &member.address;
                 let IpAddr::V4(ip) = address.ip() else { continue };
                 let own =
@@ -199,8 +202,7 @@ impl Engine {
                 let new = Member {
                     name: address.to_string(),
                     pool: name.clone(),
-                    // Its place follows.
-                    home: Err(now),
+                    home: Ok(Home { pool: place_of_pool as u16, place: place as u16 }),
                     ip,
                     port: address.port(),
                     automap: own.and_then(|own| self.snat.number(own)),
@@ -217,17 +219,8 @@ impl Engine {
                 });
             }
         }
-        homes.resize(self.members.len(), None);
-        for (pool, members) in numbers.members.iter().enumerate() {
-            for (place, number) in members.iter().enumerate() {
-                let home = Home { pool: pool as u16, place: place as u16 };
-                homes[usize::from(*number)] = Some(home);
-            }
-        }
         let rest = self.rest();
-        for (member, home) in self.members.iter_mut().zip(homes) {
-            let since = member.home.err().unwrap_or(now);
-            member.home = home.ok_or(since);
+        for member in &mut self.members {
             if member.is_free(now, rest) {
                 member.next_hop = None;
             }

@@ -85,8 +85,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table for `capacity` flows of virtual servers with these idle timeouts.
-    pub(crate) fn new(capacity: usize, idle: Vec<Duration>) -> Self {
+    /// A table for `capacity` flows, of virtual servers that [`Self::set_idle`] tells of.
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             hasher: Hasher::new(),
             index: Index::new(capacity),
@@ -99,11 +99,11 @@ impl Table {
             on_wheel: 0,
             queue_head: 0,
             queue_tail: 0,
-            idle: idle.into_iter().map(nanoseconds).collect(),
+            idle: Vec::new(),
         }
     }
 
-    /// Gives virtual servers other idle timeouts. They count for flows that are there already, too.
+    /// Gives virtual servers these idle timeouts. They count for flows that are there already, too.
     pub(crate) fn set_idle(&mut self, idle: Vec<Duration>) {
         self.idle = idle.into_iter().map(nanoseconds).collect();
     }

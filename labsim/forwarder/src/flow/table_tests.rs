@@ -23,7 +23,9 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn table(capacity: usize) -> Table {
-    Table::new(capacity, vec![Duration::from_secs(300)])
+    let mut table = Table::new(capacity);
+    table.set_idle(vec![Duration::from_secs(300)]);
+    table
 }
 
 fn insert(table: &mut Table, key: Key, flow: Flow, now: Instant) -> Option<FlowId> {
