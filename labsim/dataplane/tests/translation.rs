@@ -84,7 +84,13 @@ fn exchange(lab: &Topology, listening: Ipv4Addr) -> Seen {
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).unwrap();
     assert_eq!(answer, b"who am I?");
-    Seen { client: seen, from: client.local_addr().unwrap() }
+    let seen = Seen { client: seen, from: client.local_addr().unwrap() };
+    // The client closes last: once the kernel knows its end no more, its FIN was acknowledged, and
+    // nothing of the connection is sent again, whatever becomes of the load balancer.
+    assert!(lab.client.has_connection_from(seen.from.port()));
+    drop((client, server));
+    wait_for("end of the connection", || !lab.client.has_connection_from(seen.from.port()));
+    seen
 }
 
 /// Accepts a connection, which does not come if somebody reset it.

@@ -53,6 +53,14 @@ impl Namespace {
         values.split(' ').nth(place).unwrap().parse().unwrap()
     }
 
+    /// Whether the kernel still knows a TCP connection of a local port (proc_pid_net(5)).
+    pub fn has_connection_from(&self, port: u16) -> bool {
+        let text = self.run(|| std::fs::read_to_string("/proc/thread-self/net/tcp")).unwrap();
+        let own = format!(":{port:04X}");
+        let local = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+        text.lines().skip(1).filter_map(local).any(|local| local.ends_with(&own))
+    }
+
     /// Sets a value below `/proc/sys/net` and reads it back.
     pub fn sysctl(&self, path: &str, value: &str) {
         self.run(|| {
