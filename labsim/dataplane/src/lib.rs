@@ -6,6 +6,7 @@ mod error;
 pub mod forwarder;
 mod kernel;
 pub mod latency;
+mod netlink;
 mod packet;
 pub mod relay;
 mod relief;

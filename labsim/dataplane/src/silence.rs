@@ -12,6 +12,7 @@
 
 use crate::Error;
 use crate::kernel::Arm;
+use crate::netlink::{Messages, refusal};
 use crate::packet::filter::{self, Instruction};
 use labsim_forwarder::{SnatPorts, Takes};
 use nix::errno::Errno;
@@ -38,7 +39,6 @@ const OPTIONS: u16 = 2;
 const BPF_OPS_LEN: u16 = 4;
 const BPF_OPS: u16 = 5;
 const BPF_FLAGS: u16 = 8;
-const NESTED: u16 = 0x8000;
 /// The program's result is the packet's fate.
 const ACT_DIRECT: u32 = 1;
 
@@ -100,41 +100,33 @@ impl Silence {
         })
     }
 
-    fn qdisc(&self, kind: u16) -> Message {
-        let mut message = Message::new(kind, self.interface, INGRESS_HANDLE, INGRESS_PARENT, 0);
-        message.attribute(KIND, b"ingress\0");
-        message
+    fn qdisc(&self, kind: u16) -> Messages {
+        request(kind, [self.interface, INGRESS_HANDLE, INGRESS_PARENT, 0], |message| {
+            message.attribute(KIND, b"ingress\0");
+        })
     }
 
-    fn filter(&self, kind: u16, program: Option<&[Instruction]>) -> Message {
+    fn filter(&self, kind: u16, program: Option<&[Instruction]>) -> Messages {
         let info = PRIORITY << 16 | u32::from(ETH_P_IP.to_be());
-        let mut message = Message::new(kind, self.interface, FILTER_HANDLE, INGRESS_SIDE, info);
-        message.attribute(KIND, b"bpf\0");
-        if let Some(program) = program {
-            let bytes: Vec<u8> = program.iter().flat_map(bytes_of).collect();
-            message.nested(OPTIONS, |options| {
-                options.attribute(BPF_OPS_LEN, &(program.len() as u16).to_ne_bytes());
-                options.attribute(BPF_OPS, &bytes);
-                options.attribute(BPF_FLAGS, &ACT_DIRECT.to_ne_bytes());
-            });
-        }
-        message
+        request(kind, [self.interface, FILTER_HANDLE, INGRESS_SIDE, info], |message| {
+            message.attribute(KIND, b"bpf\0");
+            if let Some(program) = program {
+                let bytes: Vec<u8> = program.iter().flat_map(bytes_of).collect();
+                message.nested(OPTIONS, |options| {
+                    options.attribute(BPF_OPS_LEN, &(program.len() as u16).to_ne_bytes());
+                    options.attribute(BPF_OPS, &bytes);
+                    options.attribute(BPF_FLAGS, &ACT_DIRECT.to_ne_bytes());
+                });
+            }
+        })
     }
 
     /// Sends one request and waits for the kernel's word on it.
-    fn request(&self, message: &Message) -> Result<(), Errno> {
-        send(self.kernel.as_raw_fd(), &message.finished(), MsgFlags::empty())?;
+    fn request(&self, message: &Messages) -> Result<(), Errno> {
+        send(self.kernel.as_raw_fd(), message.bytes(), MsgFlags::empty())?;
         let mut answer = [0; 4096];
         let length = recv(self.kernel.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-        // `struct nlmsghdr`, then the error as a negative number (netlink(7)).
-        let error = answer[..length].get(16..20).ok_or(Errno::EBADMSG)?;
-        let error = i32::from_ne_bytes([error[0], error[1], error[2], error[3]]);
-        let kind = u16::from_ne_bytes([answer[4], answer[5]]);
-        match error {
-            _ if i32::from(kind) != libc::NLMSG_ERROR => Err(Errno::EBADMSG),
-            0 => Ok(()),
-            error => Err(Errno::from_raw(-error)),
-        }
+        refusal(answer.get(..length).unwrap_or_default())
     }
 }
 
@@ -176,49 +168,25 @@ fn bytes_of(instruction: &Instruction) -> [u8; 8] {
     bytes
 }
 
-/// A traffic control request: `struct nlmsghdr`, `struct tcmsg`, attributes.
-struct Message(Vec<u8>);
-
-impl Message {
-    fn new(kind: u16, interface: u32, handle: u32, parent: u32, info: u32) -> Self {
-        let is_new = kind == libc::RTM_NEWQDISC || kind == libc::RTM_NEWTFILTER;
-        let make = match kind {
-            libc::RTM_NEWQDISC => libc::NLM_F_CREATE | libc::NLM_F_EXCL,
-            _ if is_new => libc::NLM_F_CREATE,
-            _ => 0,
-        };
-        let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK | make) as u16;
-        let mut bytes = vec![0; 4];
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(flags.to_ne_bytes());
-        // Sequence, port; then tcmsg's family and padding.
-        bytes.extend([0; 8 + 4]);
+/// A traffic control request: `struct tcmsg`, and the attributes that `fill` adds.
+fn request(
+    kind: u16,
+    [interface, handle, parent, info]: [u32; 4],
+    fill: impl FnOnce(&mut Messages),
+) -> Messages {
+    let make = match kind {
+        libc::RTM_NEWQDISC => libc::NLM_F_CREATE | libc::NLM_F_EXCL,
+        libc::RTM_NEWTFILTER => libc::NLM_F_CREATE,
+        _ => 0,
+    };
+    let mut messages = Messages::default();
+    messages.message(kind, libc::NLM_F_REQUEST | libc::NLM_F_ACK | make, |it| {
+        // The family and padding.
+        it.raw(&[0; 4]);
         for word in [interface, handle, parent, info] {
-            bytes.extend(word.to_ne_bytes());
+            it.raw(&word.to_ne_bytes());
         }
-        Self(bytes)
-    }
-
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
-        let length = (4 + value.len()) as u16;
-        self.0.extend(length.to_ne_bytes());
-        self.0.extend(kind.to_ne_bytes());
-        self.0.extend(value);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
-    }
-
-    fn nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
-        let start = self.0.len();
-        self.attribute(kind | NESTED, &[]);
-        fill(self);
-        let length = (self.0.len() - start) as u16;
-        self.0[start..start + 2].copy_from_slice(&length.to_ne_bytes());
-    }
-
-    fn finished(&self) -> Vec<u8> {
-        let mut bytes = self.0.clone();
-        let length = bytes.len() as u32;
-        bytes[..4].copy_from_slice(&length.to_ne_bytes());
-        bytes
-    }
+        fill(it);
+    });
+    messages
 }

@@ -1,6 +1,7 @@
 //! One table of nftables with one chain at an interface's ingress: the messages of
 //! linux/netfilter/nf_tables.h, sent as one transaction (linux/netfilter/nfnetlink.h).
 
+use crate::netlink::{Messages, refusal};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
@@ -38,7 +39,6 @@ const VERDICT: u32 = 0;
 const EQUAL: u32 = 0;
 const DIFFERENT: u32 = 1;
 const DROP: u32 = 0;
-const NESTED: u16 = 0x8000;
 
 /// A table that is in place; the kernel removes it when its socket is closed.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Table {
         let flags = SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::NetlinkNetFilter;
         let owner = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
-        send(owner.as_raw_fd(), &transaction(interface, addresses), MsgFlags::empty())?;
+        send(owner.as_raw_fd(), transaction(interface, addresses).bytes(), MsgFlags::empty())?;
         // The kernel has done the whole transaction, or none of it, before it lets go of the
         // sender, and its answers wait.
         let mut answers = [0; 8192];
@@ -71,33 +71,17 @@ impl Table {
     }
 }
 
-/// The first error among answers: `struct nlmsghdr`, then a negative number (netlink(7)).
-fn refusal(mut answers: &[u8]) -> Result<(), Errno> {
-    let word =
-        |bytes: &[u8], at: usize| bytes.get(at..at + 4)?.try_into().ok().map(i32::from_ne_bytes);
-    while let Some(length) = word(answers, 0) {
-        match word(answers, 16) {
-            Some(0) => {}
-            Some(error) => return Err(Errno::from_raw(error.wrapping_neg())),
-            None => return Err(Errno::EBADMSG),
-        }
-        let length = usize::try_from(length).unwrap_or(0).max(16).next_multiple_of(4);
-        answers = answers.get(length..).unwrap_or_default();
-    }
-    Ok(())
-}
-
-fn transaction(interface: &str, addresses: &[Ipv4Addr]) -> Vec<u8> {
+fn transaction(interface: &str, addresses: &[Ipv4Addr]) -> Messages {
     let device = format!("{interface}\0");
     let table = format!("labsim-forwarder-{device}");
     let table = table.as_bytes();
-    let mut messages = Messages(Vec::new());
+    let mut messages = Messages::default();
     messages.border(BATCH_BEGIN);
-    messages.message(NEW_TABLE, |it| {
+    messages.change(NEW_TABLE, |it| {
         it.attribute(1, table);
         it.number(2, OWNER);
     });
-    messages.message(NEW_CHAIN, |it| {
+    messages.change(NEW_CHAIN, |it| {
         it.attribute(1, table);
         it.attribute(3, CHAIN);
         it.nested(4, |hook| {
@@ -108,7 +92,7 @@ fn transaction(interface: &str, addresses: &[Ipv4Addr]) -> Vec<u8> {
         it.attribute(7, b"filter\0");
     });
     for address in addresses {
-        messages.message(NEW_RULE, |it| {
+        messages.change(NEW_RULE, |it| {
             it.attribute(1, table);
             it.attribute(2, CHAIN);
             it.nested(4, |rule| {
@@ -129,55 +113,37 @@ fn transaction(interface: &str, addresses: &[Ipv4Addr]) -> Vec<u8> {
         });
     }
     messages.border(BATCH_END);
-    messages.0
+    messages
 }
 
-/// Netlink messages one after the other.
-struct Messages(Vec<u8>);
+/// The words of nftables' messages.
+trait Nftables {
+    fn border(&mut self, kind: u16);
+    fn change(&mut self, kind: u16, fill: impl FnOnce(&mut Self));
+    fn number(&mut self, kind: u16, value: u32);
+    fn expression(&mut self, name: &[u8], fill: impl FnOnce(&mut Self));
+    fn payload(&mut self, base: u32, offset: u32, length: u32);
+    fn compare(&mut self, how: u32, with: &[u8]);
+}
 
-impl Messages {
+impl Nftables for Messages {
     /// The beginning or the end of a transaction.
     fn border(&mut self, kind: u16) {
-        self.header(kind, libc::NLM_F_REQUEST, 0, NFTABLES);
+        self.message(kind, libc::NLM_F_REQUEST, |it| it.raw(&family(0, NFTABLES)));
     }
 
-    fn message(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
-        let start = self.0.len();
+    /// Something new.
+    fn change(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
         let flags = libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE;
-        self.header(NFTABLES << 8 | kind, flags | libc::NLM_F_APPEND, NETDEV, 0);
-        fill(self);
-        let length = (self.0.len() - start) as u32;
-        self.0[start..start + 4].copy_from_slice(&length.to_ne_bytes());
-    }
-
-    /// `struct nlmsghdr` and `struct nfgenmsg`.
-    fn header(&mut self, kind: u16, flags: i32, family: u8, resource: u16) {
-        self.0.extend(20u32.to_ne_bytes());
-        self.0.extend(kind.to_ne_bytes());
-        self.0.extend((flags as u16).to_ne_bytes());
-        self.0.extend([0; 8]);
-        self.0.extend([family, 0]);
-        self.0.extend(resource.to_be_bytes());
-    }
-
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
-        self.0.extend((4 + value.len() as u16).to_ne_bytes());
-        self.0.extend(kind.to_ne_bytes());
-        self.0.extend(value);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        self.message(NFTABLES << 8 | kind, flags | libc::NLM_F_APPEND, |it| {
+            it.raw(&family(NETDEV, 0));
+            fill(it);
+        });
     }
 
     /// nftables has its numbers in network order.
     fn number(&mut self, kind: u16, value: u32) {
         self.attribute(kind, &value.to_be_bytes());
-    }
-
-    fn nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
-        let start = self.0.len();
-        self.attribute(kind | NESTED, &[]);
-        fill(self);
-        let length = (self.0.len() - start) as u16;
-        self.0[start..start + 2].copy_from_slice(&length.to_ne_bytes());
     }
 
     /// An element of a rule: its name and what belongs to it.
@@ -207,22 +173,8 @@ impl Messages {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::refusal;
-    use nix::errno::Errno;
-
-    #[test]
-    fn the_first_refusal_among_answers_counts() {
-        let answer = |error: i32| {
-            let mut bytes = vec![0; 36];
-            bytes[..4].copy_from_slice(&36u32.to_ne_bytes());
-            bytes[16..20].copy_from_slice(&error.to_ne_bytes());
-            bytes
-        };
-        assert_eq!(refusal(&answer(0)), Ok(()));
-        let both = [answer(0), answer(-libc::EPERM)].concat();
-        assert_eq!(refusal(&both), Err(Errno::EPERM));
-        assert_eq!(refusal(&[20, 0, 0, 0, 2]), Err(Errno::EBADMSG));
-    }
+/// `struct nfgenmsg`.
+fn family(family: u8, resource: u16) -> [u8; 4] {
+    let [high, low] = resource.to_be_bytes();
+    [family, 0, high, low]
 }
