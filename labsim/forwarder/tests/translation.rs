@@ -9,7 +9,7 @@ use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile, SnatPorts, So
 use labsim_wire::checksum::{AddressPair, ChecksumState};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{icmpv4, ipv4, protocol, tcp as wire_tcp, udp as wire_udp};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 use support::*;
 
@@ -452,7 +452,7 @@ fn what_the_engine_takes_is_told() {
     let mut whole = whole.to_vec();
     whole.sort();
     assert_eq!(takes.whole, whole);
-    assert_eq!(takes.shared, [OUR_IP]);
+    assert_eq!(takes.shared, [IpAddr::from(OUR_IP)]);
     assert_eq!(takes.ports, SnatPorts::default());
 }
 

@@ -54,14 +54,8 @@ const GO_ON: u32 = u32::MAX;
 /// ARP, and IPv4 that the engine takes; frames to this host, broadcast or multicast, without a
 /// VLAN tag.
 pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
-    let vips: Vec<Ipv4Addr> = takes
-        .whole
-        .iter()
-        .filter_map(|vip| match vip {
-            IpAddr::V4(vip) => Some(*vip),
-            IpAddr::V6(_) => None,
-        })
-        .collect();
+    let [vips, shared, tunnels] =
+        [&takes.whole, &takes.shared, &takes.tunnel_sources].map(|all| of_ipv4(all));
     let mut program = vec![
         load(LOAD_WORD, PACKET_TYPE),
         unless(OTHER_HOST),
@@ -75,8 +69,7 @@ pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
         when(0x0800),
         give(0),
     ];
-    let tunnels = &takes.tunnel_sources;
-    if vips.len() > MOST_VIPS || takes.shared.len().max(tunnels.len()) > MOST_SHARED {
+    if vips.len() > MOST_VIPS || shared.len().max(tunnels.len()) > MOST_SHARED {
         program.push(give(WHOLE));
         return program;
     }
@@ -85,8 +78,8 @@ pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
         program.push(unless(vip.to_bits()));
         program.push(give(WHOLE));
     }
-    own(&mut program, &takes.shared, Taken::Translated(takes.ports), WHOLE, 0);
-    own(&mut program, tunnels, Taken::Errors, WHOLE, 0);
+    own(&mut program, &shared, Taken::Translated(takes.ports), WHOLE, 0);
+    own(&mut program, &tunnels, Taken::Errors, WHOLE, 0);
     program.push(give(0));
     program
 }
@@ -95,7 +88,8 @@ pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
 /// shared addresses' translated ports, and says nothing about anything else. `None` if there is no
 /// such address, or if there are too many.
 pub(crate) fn drop_translated(takes: &Takes) -> Option<Vec<Instruction>> {
-    if takes.shared.is_empty() || takes.shared.len() > MOST_SHARED {
+    let shared = of_ipv4(&takes.shared);
+    if shared.is_empty() || shared.len() > MOST_SHARED {
         return None;
     }
     let mut program = vec![
@@ -107,9 +101,17 @@ pub(crate) fn drop_translated(takes: &Takes) -> Option<Vec<Instruction>> {
         give(GO_ON),
         load(LOAD_WORD, IPV4_DESTINATION),
     ];
-    own(&mut program, &takes.shared, Taken::Ports(takes.ports), DROP, GO_ON);
+    own(&mut program, &shared, Taken::Ports(takes.ports), DROP, GO_ON);
     program.push(give(GO_ON));
     Some(program)
+}
+
+fn of_ipv4(addresses: &[IpAddr]) -> Vec<Ipv4Addr> {
+    let ipv4 = |address: &IpAddr| match address {
+        IpAddr::V4(address) => Some(*address),
+        IpAddr::V6(_) => None,
+    };
+    addresses.iter().filter_map(ipv4).collect()
 }
 
 /// What is the forwarder's of what comes to an address of the interface's own.
@@ -240,7 +242,7 @@ mod tests {
     fn takes(whole: &[[u8; 4]], shared: &[[u8; 4]]) -> Takes {
         Takes {
             whole: whole.iter().map(|address| IpAddr::from(*address)).collect(),
-            shared: shared.iter().map(|address| Ipv4Addr::from(*address)).collect(),
+            shared: shared.iter().map(|address| IpAddr::from(*address)).collect(),
             tunnel_sources: Vec::new(),
             ports: SnatPorts::default(),
         }

@@ -2,21 +2,21 @@
 
 use super::{Engine, Path};
 use crate::SnatPorts;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-/// What a data plane has to hand to the engine, beside ARP.
+/// What a data plane has to hand to the engine, beside ARP and neighbour discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Takes {
-    /// Every IPv4 packet to these addresses: VIPs, and addresses that stand in for clients. In
+    /// Every IP packet to these addresses: VIPs, and addresses that stand in for clients. In
     /// order, each once.
     pub whole: Vec<IpAddr>,
     /// The interface's own addresses that stand in for clients: TCP and UDP to `ports` of them, and
     /// ICMP errors, and later fragments of TCP and UDP, which have no ports. The kernel must not
     /// answer that TCP and UDP, which it knows no socket for. In order, each once.
-    pub shared: Vec<Ipv4Addr>,
+    pub shared: Vec<IpAddr>,
     /// The interface's own addresses that tunnel packets come from: ICMP errors to them. In order,
     /// each once.
-    pub tunnel_sources: Vec<Ipv4Addr>,
+    pub tunnel_sources: Vec<IpAddr>,
     /// The ports that stand in for clients'.
     pub ports: SnatPorts,
 }
@@ -27,19 +27,19 @@ impl Engine {
     pub fn takes(&self) -> Takes {
         let stands = |shared| {
             let addresses = self.snat.addresses().filter(move |address| address.shared == shared);
-            addresses.map(|address| address.ip)
+            addresses.map(|address| IpAddr::V4(address.ip))
         };
         let mut whole: Vec<IpAddr> = self.services.vips.keys().copied().collect();
-        whole.extend(stands(false).map(IpAddr::V4));
+        whole.extend(stands(false));
         whole.sort_unstable();
         whole.dedup();
-        let mut shared: Vec<Ipv4Addr> = stands(true).collect();
+        let mut shared: Vec<IpAddr> = stands(true).collect();
         shared.sort_unstable();
-        let mut tunnel_sources: Vec<Ipv4Addr> = self
+        let mut tunnel_sources: Vec<IpAddr> = self
             .members
             .iter()
             .filter_map(|member| match member.path {
-                Path::Tunnel { source, .. } => source,
+                Path::Tunnel { source, .. } => source.map(IpAddr::V4),
                 Path::Plain => None,
             })
             .collect();
