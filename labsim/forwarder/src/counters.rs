@@ -114,7 +114,8 @@ pub struct FlowCounters {
     /// Ended because their virtual server was taken out of the configuration.
     #[serde(default)]
     pub taken_out: u64,
-    /// Half-open flows that gave way to newer ones because the table was full.
+    /// Half-open flows, and flows of a single packet, that gave way to newer ones because the table
+    /// was full.
     pub evicted: u64,
 }
 

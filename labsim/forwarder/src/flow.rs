@@ -129,13 +129,14 @@ pub(crate) enum Side {
     Server = 2,
 }
 
-/// What was seen of a flow: whose FINs, and whether the client acknowledged anything. Under DSR the
-/// server's FIN is never seen.
+/// What was seen of a flow: whose FINs, whether the client acknowledged anything, and whether it sent
+/// a second packet. Under DSR the server's FIN is never seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Seen(u8);
 
 impl Seen {
     const ACKNOWLEDGEMENT: u8 = 4;
+    const SECOND_PACKET: u8 = 8;
 
     pub(crate) const fn with_fin(self, side: Side) -> Self {
         Self(self.0 | side as u8)
@@ -149,6 +150,16 @@ impl Seen {
     pub(crate) const fn both_fins(self) -> bool {
         let both = Side::Client as u8 | Side::Server as u8;
         self.0 & both == both
+    }
+
+    pub(crate) const fn with_second_packet(self) -> Self {
+        Self(self.0 | Self::SECOND_PACKET)
+    }
+
+    /// Whether the client has sent more than the packet that began the flow: one that only fills
+    /// the table, with a new source each time, does not.
+    pub(crate) const fn second_packet(self) -> bool {
+        self.0 & Self::SECOND_PACKET != 0
     }
 
     pub(crate) const fn acknowledged(self) -> bool {

@@ -178,9 +178,33 @@ fn a_flood_of_syns_pushes_out_only_half_open_flows() {
 }
 
 #[test]
+fn a_flood_of_single_packets_pushes_out_only_its_own() {
+    let mut bench = Bench::new(&config());
+    let mut members = Vec::new();
+    for port in 1..=3 {
+        members.push(goes_to(&mut bench, &udp(port, 49, b"a question")));
+        assert_eq!(goes_to(&mut bench, &udp(port, 49, b"another")), members[members.len() - 1]);
+    }
+    for port in 100..1100 {
+        // A datagram, and what is taken for a connection whose beginning was not seen.
+        match port % 2 {
+            0 => goes_to(&mut bench, &udp(port, 49, b"x")),
+            _ => goes_to(&mut bench, &from_port(port, ACK)),
+        };
+    }
+    let flows = bench.counters().flows;
+    assert_eq!((flows.open, flows.evicted), (8, 1000 - 5));
+    for (port, member) in (1..=3).zip(members) {
+        assert_eq!(goes_to(&mut bench, &udp(port, 49, b"a third")), member);
+    }
+    assert_eq!(bench.counters().flows.opened, 1003);
+}
+
+#[test]
 fn a_table_full_of_established_flows_refuses_new_ones() {
     let mut bench = Bench::new(&config());
     for port in 1..=8 {
+        goes_to(&mut bench, &from_port(port, ACK));
         goes_to(&mut bench, &from_port(port, ACK));
     }
     assert_eq!(bench.feed(&from_port(9, SYN)), Outcome::FlowTableFull);

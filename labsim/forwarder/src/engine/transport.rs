@@ -193,6 +193,9 @@ impl Engine {
         {
             self.flows.advance(id, next, acknowledged);
         }
+        if side == Side::Client && !flow.seen.second_packet() && !packet.is_later() {
+            self.flows.note_second_packet(id);
+        }
         let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
         if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both_fins() || loose_close) {
             self.flows.set_state(id, State::Closing, now);

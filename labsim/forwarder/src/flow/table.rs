@@ -5,9 +5,10 @@
 //! touch. Memory is touched as flows come. Keys have room for both address families.
 //!
 //! Half-open flows stand in a queue in the order of their beginning; all others on a timer wheel.
-//! When the table is full, a new flow takes the oldest half-open one's place, and established flows
-//! are never pushed out. So a flood of SYNs only shortens the time that handshakes have: a table of
-//! a million flows leaves them a second against a million SYNs a second. IPVS has no bound and
+//! When the table is full, a new flow takes the oldest half-open one's place, or else one's whose
+//! client has sent a single packet (UDP, loose initiation); established flows are never pushed out.
+//! So a flood from random sources only shortens the time that a flow has to become one: a table of
+//! a million flows leaves it a second against a million packets a second. IPVS has no bound and
 //! drops half-open connections at random when memory runs short (`drop_entry`); katran's table
 //! forgets what was used least lately, and remembers no new flow above a rate of new ones; F5 reaps
 //! half-open flows first when memory passes a watermark.
@@ -35,6 +36,8 @@ impl FlowId {
     }
 }
 
+/// Flows that are looked at for one that may be pushed out, each time that room is needed.
+const LOOKS: usize = 64;
 /// The wheel's "place" of flows that stand in the queue of half-open flows.
 const IN_QUEUE: u16 = u16::MAX;
 
@@ -80,6 +83,8 @@ pub(crate) struct Table {
     on_wheel: usize,
     queue_head: u32,
     queue_tail: u32,
+    /// Where the search for a flow of a single packet goes on.
+    hand: usize,
     /// Idle timeouts by virtual server, in nanoseconds.
     idle: Vec<u64>,
 }
@@ -99,6 +104,7 @@ impl Table {
             on_wheel: 0,
             queue_head: 0,
             queue_tail: 0,
+            hand: 0,
             idle: Vec::new(),
         }
     }
@@ -196,10 +202,32 @@ impl Table {
         self.link(id.0);
     }
 
-    /// Takes the oldest half-open flow out, to make room.
+    /// The client has sent a second packet.
+    pub(crate) fn note_second_packet(&mut self, id: FlowId) {
+        let flow = &mut self.entry_mut(id.0).flow;
+        flow.seen = flow.seen.with_second_packet();
+    }
+
+    /// Takes a flow out of a full table, to make room: the oldest half-open one, or else one of a
+    /// single packet. `None` if none was found in a few looks.
     pub(crate) fn evict(&mut self) -> Option<(FlowId, Flow)> {
-        let oldest = FlowId(self.queue_head);
-        (oldest.0 != 0).then(|| (oldest, self.remove(oldest)))
+        let id = match self.queue_head {
+            0 => self.single_packet()?,
+            oldest => FlowId(oldest),
+        };
+        Some((id, self.remove(id)))
+    }
+
+    /// The next flow, in the order of the slab, whose client has sent a single packet. Of a full
+    /// table every entry is a flow.
+    fn single_packet(&mut self) -> Option<FlowId> {
+        for _ in 0..LOOKS.min(self.entries.len()) {
+            self.hand = (self.hand + 1) % self.entries.len();
+            if !self.entries[self.hand].flow.seen.second_packet() {
+                return Some(FlowId(self.hand as u32 + 1));
+            }
+        }
+        None
     }
 
     /// Whether no flow can be added.

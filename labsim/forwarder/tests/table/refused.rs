@@ -145,7 +145,7 @@ fn without_a_place() -> Vec<Row> {
             .goes_out([reset(VIP, (49, 40_001)).goes()]),
         row("no place for a flow", second.comes(), Outcome::FlowTableFull)
             .on(Config { limits: one, ..config() })
-            .after([datagram(1).comes()]),
+            .after([datagram(1).comes(), datagram(2).comes()]),
     ]
 }
 
