@@ -1,4 +1,4 @@
-//! Neighbour discovery (RFC 4861): learning, answering for VIPs, asking.
+//! Neighbour discovery (RFC 4861) with IPv6, as ARP with IPv4: learning, answering for VIPs, asking.
 
 use super::Engine;
 use crate::{Instant, Outcome, Transmit};

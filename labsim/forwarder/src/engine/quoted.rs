@@ -4,7 +4,7 @@
 
 use super::Engine;
 use super::deliver::Passing;
-use super::ip::Ip;
+use super::ip::{Address, Ip};
 use super::rewrite::{Ends, Rewrite};
 use crate::flow::{FlowId, Key};
 use crate::neighbour::Purpose;
@@ -92,12 +92,15 @@ pub(super) struct About {
 
 impl About {
     /// Addresses and ports of a quoted TCP or UDP packet; a quote holds eight bytes of its payload
-    /// at least (RFC 792), and a fragment that is not the first has no ports.
+    /// at least (RFC 792), and a fragment that is not the first has no ports. An IPv6 packet does not
+    /// pass for the IPv4 flow's that its addresses would map to.
     pub(super) fn read<'a>(ip: &impl Ip<'a>) -> Option<Self> {
         let [a, b, c, d] = *ip.payload().first_chunk()?;
-        let known = matches!(ip.protocol(), protocol::TCP | protocol::UDP);
+        let source = ip.source();
+        let maps = source.v6().is_some_and(|source| source.to_ipv4_mapped().is_some());
+        let known = matches!(ip.protocol(), protocol::TCP | protocol::UDP) && !maps;
         (known && ip.part().offset == 0).then(|| Self {
-            from: SocketAddr::new(ip.source().into(), u16::from_be_bytes([a, b])),
+            from: SocketAddr::new(source.into(), u16::from_be_bytes([a, b])),
             to: SocketAddr::new(ip.destination().into(), u16::from_be_bytes([c, d])),
             protocol: ip.protocol(),
         })
