@@ -193,7 +193,8 @@ fn valid(ip: &ipv6::View<'_>) -> Option<Message> {
                 !source.is_unspecified() || probe
             }
             Message::NeighbourAdvertisement { solicited, .. } => {
-                !source.is_unspecified() && !(solicited && destination.is_multicast())
+                let to_all = solicited && destination.is_multicast();
+                !source.is_unspecified() && !to_all
             }
             _ => false,
         };

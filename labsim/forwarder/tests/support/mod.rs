@@ -3,6 +3,8 @@
 
 pub mod drive;
 pub mod ipv6;
+pub mod judge;
+pub mod shapes6;
 
 use labsim_forwarder::{
     Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, LoadBalancingMode, Member,

@@ -207,7 +207,7 @@ fn chosen() -> Vec<Row> {
 }
 
 /// Whom Maglev chooses for the SYN's addresses and ports, today and in every other build.
-const MAGLEVS: Ipv6Addr = RS6;
+const MAGLEVS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x53);
 
 /// A pool that serves VIPs of both families.
 fn both_vips() -> Config {

@@ -111,9 +111,7 @@ impl Ip6 {
         let mut next = self.protocol;
         for header in headers.iter_mut().rev() {
             // Its first byte told its own kind until here.
-            let kind = header[0];
-            header[0] = next;
-            next = kind;
+            std::mem::swap(&mut header[0], &mut next);
         }
         let body = [headers.concat(), self.payload.clone()].concat();
         let mut header = self.header.clone();
