@@ -76,7 +76,7 @@ fn no_packet_makes_the_engine_allocate() {
 fn with_ipv6() {
     for members_v6 in [false, true] {
         let mut config = config_of(true, members_v6);
-        config.limits.flows = 100;
+        config.limits.flows = 200;
         config.virtual_servers.values_mut().for_each(|server| {
             server.fastl4.reset_on_timeout = true;
         });
