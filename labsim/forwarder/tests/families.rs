@@ -10,8 +10,12 @@ use labsim_forwarder::{
     Config, Engine, Gre, Outcome, OuterSource, Persistence, Port, Profile, SourceAddress,
     SourceTranslation,
 };
+use labsim_wire::icmpv6::Message;
 use std::net::{IpAddr, Ipv6Addr};
-use support::ipv6::{NEAR_VIP6, OUR_IP6, Tcp6, VIP6, config_of, config6, syn6, tcp6};
+use support::ipv6::{
+    CLIENT6, NEAR_VIP6, OUR_IP6, Tcp6, VIP6, config_of, config6, icmp6, router_solicits, syn6,
+    tcp6, udp6,
+};
 use support::*;
 
 fn problems(config: &Config) -> Vec<String> {
@@ -214,6 +218,45 @@ fn clients_of_one_prefix_persist_together() {
         members.push(bench.take_one()[14 + 39]);
     }
     assert_eq!(members, [0x51, 0x51, 0x52, 0x51]);
+}
+
+#[test]
+fn what_the_forwarder_says_is_counted_by_what_it_is() {
+    use labsim_forwarder::AnswerCounters;
+    let mut bench = Bench::resolved(&config6());
+    let closed = Tcp { destination_port: 50, ..tcp(SYN) };
+    let echo = Message::EchoRequest { id: 1, sequence: 1 };
+    for (frame, outcome) in [
+        (icmp6(CLIENT6, VIP6, echo, b"x"), Outcome::EchoAnswered),
+        (Tcp6 { hop_limit: 1, ..tcp6(SYN) }.frame(), Outcome::TtlExceeded),
+        (udp6(7, 49, &[7; 1450]), Outcome::PacketTooBig),
+        (udp6(7, 50, b"x"), Outcome::NoVirtualServer),
+        (Tcp6 { like: closed, ..tcp6(SYN) }.frame(), Outcome::NoVirtualServer),
+        (router_solicits(NEAR_VIP6), Outcome::NdpAnswered),
+    ] {
+        assert_eq!(bench.feed(&frame), outcome);
+        bench.take_one();
+    }
+    let expected = AnswerCounters {
+        icmp_echo_reply: 1,
+        icmp_time_exceeded: 1,
+        icmp_packet_too_big: 1,
+        icmp_port_unreachable: 1,
+        tcp_reset: 1,
+        neighbour_advertisement: 1,
+        ..AnswerCounters::default()
+    };
+    assert_eq!(bench.counters().answers, expected);
+}
+
+#[test]
+fn errors_of_both_families_share_a_limit() {
+    let mut bench = Bench::resolved(&config6());
+    for _ in 0..60 {
+        assert_eq!(bench.feed(&udp6(7, 50, b"x")), Outcome::NoVirtualServer);
+    }
+    assert_eq!(bench.take().len(), 50);
+    assert_eq!(bench.counters().answers.rate_limited, 10);
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn narrow_over_v4() -> Vec<Row> {
             .goes_out([told_too_big(1380, &long6().hop().bytes()[..528])]),
         row("and the next long packet", long6().comes(), Outcome::PacketTooBig)
             .on(config())
-            .after(narrow(1300))
+            .after(narrow(1290))
             .goes_out([told_too_big(1280, &long6().bytes())]),
         // RFC 4213 3.2: without DF, so that routers cut it.
         row("what every link takes goes all the same", least6().comes(), Outcome::Forwarded)
@@ -191,6 +191,17 @@ fn cut() -> Vec<Row> {
             .on(alone(config6()))
             .after(lesson.clone())
             .goes_out([whole.part(0..1232, 1).goes(), whole.part(1232..1280, 1).goes()]),
+        row("in units of eight bytes", least6().comes(), Outcome::ForwardedInFragments)
+            .on(alone(config6()))
+            .after([long6().comes(), too_big(1287, &sent, 48).comes()])
+            .goes_out([whole.part(0..1232, 1).goes(), whole.part(1232..1280, 1).goes()]),
+        row(
+            "and its client is not told",
+            too_big(1280, &whole, 1232).comes(),
+            Outcome::TunnelMtuLearned,
+        )
+        .on(alone(config6()))
+        .after([least6().comes()]),
         row(
             "each with an identification of its own",
             least6().comes(),
@@ -254,7 +265,21 @@ fn others() -> Vec<Row> {
         ),
     ];
     let mut rows: Vec<Row> = rows.into_iter().map(|row| row.on(config6())).collect();
+    // Its addresses are those of an IPv4 flow, in IPv6's form.
+    let [from, to] = [CLIENT, VIP].map(|ip| ip.to_ipv6_mapped());
+    let disguised = ip6(from, to, 126).tcp(PORTS, |tcp| tcp.syn = true);
+    let disguised = over_v6(RS6, 41, disguised.bytes());
+    let to_vip = ip6(HOP6, VIP6, 62).icmp((1, 3), [0; 4], &sent.bytes());
     rows.extend([
+        row(
+            "IPv4's flow in disguise",
+            within((1, 3), [0; 4], &disguised, 1232).comes(),
+            Outcome::IcmpErrorUnmatched,
+        )
+        .on(config_of(false, true))
+        .after([syn().comes()]),
+        after("told to another than its source", to_vip.comes(), Outcome::IcmpErrorUnmatched)
+            .on(config6()),
         after("of another source than ours", about((1, 3)), Outcome::IcmpErrorUnmatched)
             .on(Config { outer_source: OuterSource::Client, ..config6() }),
         row(
