@@ -8,7 +8,7 @@
 mod fragments;
 
 use super::Outcome;
-use super::ip::{Address, Ip};
+use super::ip::{Address, Ip, own_header6};
 use super::rewrite::Rewrite;
 use crate::{Gre, OuterSource, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
@@ -312,19 +312,13 @@ impl Encapsulator {
     }
 }
 
+/// The outer IPv6 header.
 const fn outer_v6(
     source: Ipv6Addr,
     destination: Ipv6Addr,
     next_header: u8,
     payload_length: usize,
 ) -> ipv6::Header {
-    ipv6::Header {
-        source,
-        destination,
-        next_header,
-        hop_limit: OUTER_TTL,
-        traffic_class: 0,
-        flow_label: 0,
-        payload_length,
-    }
+    let own = own_header6(source, destination, next_header, payload_length);
+    ipv6::Header { hop_limit: OUTER_TTL, ..own }
 }

@@ -54,14 +54,8 @@ impl Engine {
     ) -> Outcome {
         let sender = ip.source();
         let mac = option.unwrap_or(link.source());
-        if mac.is_multicast() || mac == Mac::default() {
-            return Outcome::NdpMalformed;
-        }
-        if mac == self.port.mac {
-            return Outcome::NdpIgnored;
-        }
-        if self.port.is_own(sender.into()) || self.owns(sender) {
-            return Outcome::NdpConflict;
+        if let Some(outcome) = self.disbelieved(sender, mac) {
+            return outcome;
         }
         // Without the option nothing is told (RFC 4861 7.2.3); `::` is nobody's address.
         let told = option.filter(|_| !sender.is_unspecified());
@@ -85,14 +79,8 @@ impl Engine {
         tx: &mut impl Transmit,
     ) -> Outcome {
         let Some(mac) = mac else { return Outcome::NdpIgnored };
-        if mac.is_multicast() || mac == Mac::default() {
-            return Outcome::NdpMalformed;
-        }
-        if mac == self.port.mac {
-            return Outcome::NdpIgnored;
-        }
-        if self.port.is_own(target.into()) || self.owns(target) {
-            return Outcome::NdpConflict;
+        if let Some(outcome) = self.disbelieved(target, mac) {
+            return outcome;
         }
         let target = IpAddr::V6(target);
         let known = self.neighbours.known(target);
@@ -106,6 +94,19 @@ impl Engine {
                 Outcome::NdpLearned
             }
             None => Outcome::NdpIgnored,
+        }
+    }
+
+    /// Why it is not believed that `address` is at `mac`, if it is not.
+    fn disbelieved(&self, address: Ipv6Addr, mac: Mac) -> Option<Outcome> {
+        if mac.is_multicast() || mac == Mac::default() {
+            Some(Outcome::NdpMalformed)
+        } else if mac == self.port.mac {
+            Some(Outcome::NdpIgnored)
+        } else if self.port.is_own(address.into()) || self.owns(address) {
+            Some(Outcome::NdpConflict)
+        } else {
+            None
         }
     }
 

@@ -12,7 +12,7 @@ const HOP: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 1);
 
 /// A server's answer, past the load balancer.
 fn answer() -> Ip6 {
-    ip6(VIP6, CLIENT6, 63).tcp_with((49, 40_000), |tcp| tcp.ack = true, &[3; 1400])
+    ip6(VIP6, CLIENT6, 63).ack((49, 40_000), &[3; 1400])
 }
 
 /// That router says that a packet is too big, quoting so many bytes of it.

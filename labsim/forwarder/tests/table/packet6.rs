@@ -1,7 +1,7 @@
 //! IPv6 packets for the table, written by an independent encoder (etherparse), and tunnel packets of
 //! either family around either.
 
-use crate::packet::{framed, ip};
+use crate::packet::{framed, ip, tcp_header};
 use crate::support::ipv6::OUR_IP6;
 use crate::support::{OUR_IP, ROUTER, US};
 use etherparse::{EtherType, Icmpv6Header, Icmpv6Type, IpNumber, Ipv6Header, TcpHeader, UdpHeader};
@@ -64,18 +64,15 @@ impl Ip6 {
     }
 
     pub(crate) fn tcp(self, ports: (u16, u16), change: impl Fn(&mut TcpHeader)) -> Self {
-        self.tcp_with(ports, change, &[])
+        self.segment(tcp_header(ports, change), &[])
     }
 
-    /// Sequence number 1000, window 513.
-    pub(crate) fn tcp_with(
-        self,
-        ports: (u16, u16),
-        change: impl Fn(&mut TcpHeader),
-        data: &[u8],
-    ) -> Self {
-        let mut header = TcpHeader::new(ports.0, ports.1, 1000, 513);
-        change(&mut header);
+    /// Any packet of a connection but its first.
+    pub(crate) fn ack(self, ports: (u16, u16), data: &[u8]) -> Self {
+        self.segment(tcp_header(ports, |tcp| tcp.ack = true), data)
+    }
+
+    fn segment(self, mut header: TcpHeader, data: &[u8]) -> Self {
         header.checksum = header.calc_checksum_ipv6(&self.header, data).unwrap();
         self.carrying(6, [&header.to_bytes(), data].concat())
     }

@@ -36,7 +36,7 @@ fn around(inner: &Ip6) -> Ip {
 
 /// A client's packet of 1400 bytes.
 fn long6() -> Ip6 {
-    ip6(CLIENT6, VIP6, 127).tcp_with(PORTS, |tcp| tcp.ack = true, &[5; 1340])
+    ip6(CLIENT6, VIP6, 127).ack(PORTS, &[5; 1340])
 }
 
 fn long() -> Ip {
@@ -45,7 +45,7 @@ fn long() -> Ip {
 
 /// As long as every link has to take.
 fn least6() -> Ip6 {
-    ip6(CLIENT6, VIP6, 127).tcp_with(PORTS, |tcp| tcp.ack = true, &[5; 1220])
+    ip6(CLIENT6, VIP6, 127).ack(PORTS, &[5; 1220])
 }
 
 /// What the client is told about the way's MTU, from the VIP.
@@ -88,7 +88,7 @@ fn narrow() -> Vec<Row> {
     let sent_v4 = over_v6(RS6, 4, long().hop().bytes());
     let learned = Outcome::TunnelMtuLearned;
     let lesson = || vec![long6().comes(), too_big(1400, &sent, 1232).comes()];
-    let fits = ip6(CLIENT6, VIP6, 127).tcp_with(PORTS, |tcp| tcp.ack = true, &[5; 1300]);
+    let fits = ip6(CLIENT6, VIP6, 127).ack(PORTS, &[5; 1300]);
     vec![
         row("a narrow way, told to the client", too_big(1400, &sent, 1232).comes(), learned)
             .on(config6())
