@@ -17,8 +17,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The outer header's TTL, or hop limit, as F5 sends it.
 const OUTER_TTL: u8 = 255;
-/// Where a frame's packet begins.
-const BEGIN: usize = ethernet::HEADER_LEN;
 
 /// How packets reach a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +56,10 @@ impl<A: Copy> Ends<A> {
     /// configuration's check refuses, it is the member's: no router takes such a packet.
     #[inline]
     fn source_or(&self, inner: Option<A>) -> A {
-        self.source.or(inner).or(self.own).unwrap_or(self.destination)
+        match self.source {
+            Some(source) => source,
+            None => inner.or(self.own).unwrap_or(self.destination),
+        }
     }
 }
 
@@ -115,6 +116,16 @@ impl Tunnel {
         match self {
             Self::Ipip => inner,
             Self::Gre(_) => protocol::GRE,
+        }
+    }
+
+    /// Writes what stands between the headers around a packet of that ethertype, which is there
+    /// already: a checksum covers it.
+    #[inline]
+    fn emit(self, ethertype: u16, packet: &mut [u8]) -> Result<(), EmitError> {
+        match self {
+            Self::Ipip => Ok(()),
+            Self::Gre(options) => gre_header(options, ethertype).emit(packet),
         }
     }
 }
@@ -256,59 +267,68 @@ impl Encapsulator {
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
         tx: &mut impl Transmit,
     ) -> bool {
-        let ethertype = match path {
-            Path::Plain => I::ETHERTYPE,
-            Path::Tunnel { outer: Outer::V4(_), .. } => ethertype::IPV4,
-            Path::Tunnel { outer: Outer::V6(_), .. } => ethertype::IPV6,
-        };
-        let link = ethernet::Header { destination: next_hop, source: self.mac, ethertype };
-        let overhead = path.overhead();
-        let start = BEGIN + overhead;
-        let id = self.id.wrapping_add(1);
-        let sent = tx.transmit(start + inner_length, |frame| {
-            link.emit(frame)?;
-            let Path::Tunnel { outer, kind, mtu, .. } = path else {
-                return fill(&mut frame[start..]);
-            };
-            match outer {
-                Outer::V4(ends) => {
-                    let length = overhead + inner_length;
-                    let outer = ipv4::Header {
-                        source: ends.source_or(client.v4()),
-                        destination: ends.destination,
-                        protocol: kind.protocol(I::TUNNELLED),
-                        ttl: OUTER_TTL,
-                        tos: 0,
-                        id,
-                        // Routers cut one around an IPv6 packet that every way has to take.
-                        dont_fragment: I::ETHERTYPE == ethertype::IPV4
-                            || length <= usize::from(*mtu),
-                        more_fragments: false,
-                        fragment_offset: 0,
-                        options: &[],
-                        payload_length: length - ipv4::MIN_HEADER_LEN,
-                    };
-                    outer.emit(&mut frame[BEGIN..])?;
+        match path {
+            Path::Plain => self.link(I::ETHERTYPE, next_hop, inner_length, fill, tx),
+            Path::Tunnel { outer: Outer::V4(ends), kind, overhead, mtu } => {
+                // In registers: what is behind a reference is read again after every write.
+                let (kind, overhead) = (*kind, usize::from(*overhead));
+                let length = overhead + inner_length;
+                let outer = ipv4::Header {
+                    source: ends.source_or(client.v4()),
+                    destination: ends.destination,
+                    protocol: kind.protocol(I::TUNNELLED),
+                    ttl: OUTER_TTL,
+                    tos: 0,
+                    id: self.id.wrapping_add(1),
+                    // Routers cut one around an IPv6 packet that every way has to take.
+                    dont_fragment: I::ETHERTYPE == ethertype::IPV4 || length <= usize::from(*mtu),
+                    more_fragments: false,
+                    fragment_offset: 0,
+                    options: &[],
+                    payload_length: length - ipv4::MIN_HEADER_LEN,
+                };
+                let write = |packet: &mut [u8]| {
+                    outer.emit(packet)?;
+                    fill(&mut packet[overhead..])?;
+                    kind.emit(I::ETHERTYPE, &mut packet[ipv4::MIN_HEADER_LEN..])
+                };
+                let sent = self.link(ethertype::IPV4, next_hop, length, write, tx);
+                if sent {
+                    self.id = outer.id;
                 }
-                Outer::V6(ends) => {
-                    let length = overhead + inner_length - ipv6::HEADER_LEN;
+                sent
+            }
+            Path::Tunnel { outer: Outer::V6(ends), kind, overhead, .. } => {
+                let (kind, overhead) = (*kind, usize::from(*overhead));
+                let length = overhead + inner_length;
+                let write = |packet: &mut [u8]| {
+                    let source = ends.source_or(client.v6());
                     let next_header = kind.protocol(I::TUNNELLED);
-                    outer_v6(ends.source_or(client.v6()), ends.destination, next_header, length)
-                        .emit(&mut frame[BEGIN..])?;
-                }
+                    outer_v6(source, ends.destination, next_header, length - ipv6::HEADER_LEN)
+                        .emit(packet)?;
+                    fill(&mut packet[overhead..])?;
+                    kind.emit(I::ETHERTYPE, &mut packet[ipv6::HEADER_LEN..])
+                };
+                self.link(ethertype::IPV6, next_hop, length, write, tx)
             }
-            fill(&mut frame[start..])?;
-            match kind {
-                // Its checksum covers the inner packet.
-                Tunnel::Gre(options) => gre_header(*options, I::ETHERTYPE)
-                    .emit(&mut frame[BEGIN + outer.header_length()..]),
-                Tunnel::Ipip => Ok(()),
-            }
-        });
-        if sent && matches!(path, Path::Tunnel { outer: Outer::V4(_), .. }) {
-            self.id = id;
         }
-        sent
+    }
+
+    /// A frame around an IP packet of `length` bytes.
+    #[inline]
+    fn link(
+        &self,
+        ethertype: u16,
+        next_hop: Mac,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
+        tx: &mut impl Transmit,
+    ) -> bool {
+        let link = ethernet::Header { destination: next_hop, source: self.mac, ethertype };
+        tx.transmit(ethernet::HEADER_LEN + length, |frame| {
+            link.emit(frame)?;
+            write(&mut frame[ethernet::HEADER_LEN..])
+        })
     }
 }
 

@@ -8,6 +8,8 @@ use labsim_wire::{Malformed, ethernet, icmpv6, ipv6, protocol};
 use std::net::Ipv6Addr;
 
 impl Engine {
+    // Beside IPv4's way through the engine, not in it.
+    #[inline(never)]
     pub(super) fn ipv6(
         &mut self,
         now: Instant,

@@ -1,11 +1,11 @@
 //! Packets that are longer than their way: an IPv4 packet is cut before it is encapsulated, and a
 //! tunnel packet over IPv6 after.
 
-use super::{BEGIN, Encapsulator, Ends, Path, Tunnel, gre_header, outer_v6};
+use super::{Encapsulator, Ends, Path, Tunnel, outer_v6};
 use crate::engine::ip::{Address, Ip};
 use crate::engine::rewrite::Rewrite;
 use crate::{Outcome, Transmit};
-use labsim_wire::ethernet::{self, Mac, ethertype};
+use labsim_wire::ethernet::{Mac, ethertype};
 use labsim_wire::ipv6::extension;
 use labsim_wire::{ipv4, ipv6};
 use std::net::Ipv6Addr;
@@ -80,11 +80,8 @@ impl Encapsulator {
         let start = path.overhead() - ipv6::HEADER_LEN;
         let mut room = [0; MOST];
         let Some(whole) = room.get_mut(..start + packet.bytes().len()) else { return I::TOO_LONG };
-        let written = rewrite.copy(packet, &mut whole[start..]).and_then(|()| match kind {
-            Tunnel::Gre(options) => gre_header(options, I::ETHERTYPE).emit(whole),
-            Tunnel::Ipip => Ok(()),
-        });
-        if written.is_err() {
+        let written = rewrite.copy(packet, &mut whole[start..]);
+        if written.and_then(|()| kind.emit(I::ETHERTYPE, whole)).is_err() {
             return I::TOO_LONG;
         }
         let most = (self.outer_mtu(path) - ipv6::HEADER_LEN - FRAGMENT_LEN) / 8 * 8;
@@ -92,27 +89,23 @@ impl Encapsulator {
         let id = self.fragment_id.to_be_bytes();
         let client = packet.source_after(&rewrite.ends);
         let source = ends.source_or(client.v6());
-        let link = ethernet::Header {
-            destination: next_hop,
-            source: self.mac,
-            ethertype: ethertype::IPV6,
-        };
         for (part, number) in whole.chunks(most).zip(0..) {
             let offset = number * most;
             let more = offset + part.len() < whole.len();
             let place = (offset as u16 | u16::from(more)).to_be_bytes();
             let length = FRAGMENT_LEN + part.len();
             let outer = outer_v6(source, ends.destination, extension::FRAGMENT, length);
-            let sent = tx.transmit(BEGIN + ipv6::HEADER_LEN + length, |frame| {
-                link.emit(frame)?;
-                outer.emit(&mut frame[BEGIN..])?;
-                let (header, rest) = frame[BEGIN + ipv6::HEADER_LEN..].split_at_mut(FRAGMENT_LEN);
+            let write = |packet: &mut [u8]| {
+                outer.emit(packet)?;
+                let (header, rest) = packet[ipv6::HEADER_LEN..].split_at_mut(FRAGMENT_LEN);
                 header[..2].copy_from_slice(&[kind.protocol(I::TUNNELLED), 0]);
                 header[2..4].copy_from_slice(&place);
                 header[4..].copy_from_slice(&id);
                 rest.copy_from_slice(part);
                 Ok(())
-            });
+            };
+            let length = ipv6::HEADER_LEN + length;
+            let sent = self.link(ethertype::IPV6, next_hop, length, write, tx);
             if !sent {
                 return Outcome::TransmitFull;
             }
