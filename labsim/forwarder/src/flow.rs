@@ -9,7 +9,7 @@ pub(crate) use index::Index;
 pub(crate) use table::{Expired, FlowId, Table};
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 /// After a SYN, the client's next packet has this long to come (F5's `tcp-handshake-timeout`).
@@ -38,6 +38,11 @@ impl Key {
     ) -> Self {
         let ports = u32::from(source_port) << 16 | u32::from(destination_port);
         Self { source: number(source), destination: number(destination), ports, protocol }
+    }
+
+    /// A packet's between two ends of one family.
+    pub(crate) fn between(source: SocketAddr, destination: SocketAddr, protocol: u8) -> Self {
+        Self::new(source.ip(), destination.ip(), source.port(), destination.port(), protocol)
     }
 
     /// An IPv4 packet's.
@@ -70,6 +75,12 @@ impl Key {
         let source = SocketAddrV4::new(v4(self.source)?, (self.ports >> 16) as u16);
         Some((source, SocketAddrV4::new(v4(self.destination)?, self.ports as u16)))
     }
+
+    /// Source and destination.
+    pub(crate) fn sockets(&self) -> (SocketAddr, SocketAddr) {
+        let source = SocketAddr::new(address(self.source), (self.ports >> 16) as u16);
+        (source, SocketAddr::new(address(self.destination), self.ports as u16))
+    }
 }
 
 /// The upper 96 bits of an IPv6-mapped IPv4 address, as far as they are in the lower half.
@@ -78,6 +89,12 @@ const MAPPED: u64 = 0xffff_0000_0000;
 fn v4(number: [u64; 2]) -> Option<Ipv4Addr> {
     (number[0] == 0 && number[1] & !0xffff_ffff == MAPPED)
         .then(|| Ipv4Addr::from_bits(number[1] as u32))
+}
+
+/// The address of that number. No packet with a mapped IPv6 address gets so far.
+fn address(number: [u64; 2]) -> IpAddr {
+    let [high, low] = number.map(u128::from);
+    v4(number).map_or_else(|| Ipv6Addr::from_bits(high << 64 | low).into(), IpAddr::V4)
 }
 
 /// Upper and lower half.

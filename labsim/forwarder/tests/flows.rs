@@ -243,7 +243,8 @@ fn what_cannot_work_is_refused_in_sentences() {
     udp.source_address_translation = SourceTranslation::Snat(vec!["10.1.1.51".parse().unwrap()]);
     config.snat_ports = SnatPorts { first: 9, last: 8 };
     let near = config.virtual_servers.get_mut("near").unwrap();
-    near.destination = address("[2001:db8::1]:49");
+    near.destination = address("[::ffff:10.9.9.99]:49");
+    near.translate_port = false;
     let pool = config.pools.get_mut("pool").unwrap();
     pool.members = ["10.1.1.51:49", "10.1.1.51:49", "0.0.0.0:1"].map(support::member).to_vec();
     let mut empty = pool.clone();
@@ -253,9 +254,9 @@ fn what_cannot_work_is_refused_in_sentences() {
     for expected in [
         "interface: `a/b` cannot be",
         "limits.flows: 0 is out of range",
-        "virtual_servers.near.destination: IPv6 VIPs are not supported yet",
+        "virtual_servers.near.destination: ::ffff:10.9.9.99 cannot be a VIP; write it as the IPv4 address",
         "virtual_servers.tcp.source_address_translation: 0.0.0.0 cannot stand in",
-        "virtual_servers.tcp.source_address_translation: 2001:db8::7: IPv6 is not supported",
+        "virtual_servers.tcp.source_address_translation: 2001:db8::7: only IPv4 sources are",
         "virtual_servers.tcp.source_address_translation: 10.9.9.7 is there twice",
         "virtual_servers.udp.source_address_translation: 10.1.1.51 is a member's address",
         "snat_ports: 9 to 8 is no range",
