@@ -10,6 +10,7 @@ pub(crate) use table::{Expired, FlowId, Table};
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// After a SYN, the client's next packet has this long to come (F5's `tcp-handshake-timeout`).
@@ -205,6 +206,16 @@ pub(crate) struct Flow {
     pub(crate) member: u16,
     pub(crate) state: State,
     pub(crate) seen: Seen,
+    /// Who stands in for the client, if anybody does.
+    pub(crate) stand: Option<Stand>,
+}
+
+/// Whose address and port a flow's packets carry towards the member, instead of the client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stand {
+    /// The number of the address in the table of source addresses.
+    pub(crate) address: u16,
+    pub(crate) port: NonZeroU16,
 }
 
 /// Where a TCP connection stands, as far as the client's packets tell: under DSR it is all that

@@ -6,7 +6,7 @@ use super::report::Report;
 use super::rewrite::{Ends, Rewrite};
 use super::transport::Packet;
 use super::{Engine, Member, NeighbourId};
-use crate::flow::{Flow, FlowId};
+use crate::flow::Flow;
 use crate::neighbour::{Purpose, Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::EmitError;
@@ -56,10 +56,10 @@ impl Engine {
 
     /// What becomes of a client's packet of this flow, to that port, on its way to the member.
     #[inline]
-    pub(super) fn ends_to_member(&self, id: FlowId, flow: Flow, port: u16) -> Ends {
+    pub(super) fn ends_to_member(&self, flow: Flow, port: u16) -> Ends {
         let ends = self.destination_of(flow.server, flow.member, port);
-        match self.snat.of(id) {
-            Some(binding) => ends.with_source(binding.as_whom()),
+        match flow.stand {
+            Some(stand) => ends.with_source(self.snat.as_whom(stand)),
             None => ends,
         }
     }
@@ -82,7 +82,6 @@ impl Engine {
     pub(super) fn deliver<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
-        id: FlowId,
         flow: Flow,
         packet: &Packet<'_, I>,
         tx: &mut impl Transmit,
@@ -91,7 +90,7 @@ impl Engine {
         self.servers[usize::from(flow.server)].counters.taken.add(length);
         let next_hop = self.members[usize::from(flow.member)].next_hop;
         let Some(neighbour) = next_hop else { return Outcome::NoRoute };
-        let ends = self.ends_to_member(id, flow, packet.ports().1);
+        let ends = self.ends_to_member(flow, packet.ports().1);
         let passing = Passing {
             purpose: Purpose::Request { member: flow.member },
             packet: packet.ip,

@@ -42,7 +42,7 @@ impl Engine {
         let mut room = [0; RESET_LEN];
         let numbers = (client_next, Some(server_next));
         let packet = self.reset_packet(client, vip, numbers, &mut room);
-        let ends = self.ends_to_member(id, flow, vip.port());
+        let ends = self.ends_to_member(flow, vip.port());
         let rewrite = Rewrite { ends, ..Rewrite::DONE };
         let member = &self.members[usize::from(flow.member)];
         let next_hop = member.next_hop.map(|next_hop| self.neighbours.resolve(next_hop, now));

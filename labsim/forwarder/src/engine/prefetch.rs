@@ -40,7 +40,7 @@ impl Engine {
         }
         let requested = requests.iter().filter_map(|hash| self.flows.likely(*hash));
         let replied = replies.iter().filter_map(|hash| self.snat.likely(*hash));
-        requested.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
+        requested.for_each(|flow| read ^= self.flows.glance_at(flow));
         replied.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
         black_box(read);
     }

@@ -58,7 +58,7 @@ impl Engine {
         if let Some(id) = direct {
             // About an answer on its way to the client.
             let flow = self.flows.get(id);
-            let to_member = self.ends_to_member(id, flow, about.from.port());
+            let to_member = self.ends_to_member(flow, about.from.port());
             let member = &self.members[usize::from(flow.member)];
             let Some(neighbour) = member.next_hop else { return Outcome::NoRoute };
             if !self.encapsulator.fits::<I>(&member.path, ip.total_length()) {

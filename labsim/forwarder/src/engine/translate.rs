@@ -7,9 +7,8 @@ use super::ip::Ip;
 use super::rewrite::Ends;
 use super::transport::{Packet, Transport};
 use super::{Engine, Source};
-use crate::flow::{FlowId, Side};
+use crate::flow::{FlowId, Side, Stand};
 use crate::neighbour::Purpose;
-use crate::snat::Stand;
 use crate::{Instant, Outcome, Transmit};
 use std::net::{IpAddr, SocketAddrV4};
 

@@ -178,7 +178,7 @@ impl Engine {
         if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
         }
-        let outcome = self.deliver(now, id, flow, packet, tx);
+        let outcome = self.deliver(now, flow, packet, tx);
         self.note(now, id, flow, packet, Side::Client);
         outcome
     }
@@ -273,7 +273,7 @@ impl Engine {
             seen = seen.with_acknowledgement();
         }
         let numbers = Numbers { client_next, server_next: acknowledged.unwrap_or_default() };
-        let flow = Flow { server, member, state, seen };
+        let flow = Flow { server, member, state, seen, stand };
         let Some(id) = self.flows.insert(*key, flow, numbers, now) else {
             return Outcome::FlowTableFull;
         };
@@ -283,7 +283,7 @@ impl Engine {
         self.began(now, server, choice, key);
         self.flow_counters.opened += 1;
         self.flow_counters.loosely_initiated += u64::from(loosely);
-        self.deliver(now, id, flow, packet, tx)
+        self.deliver(now, flow, packet, tx)
     }
 
     /// A VIP without a virtual server for this protocol and port: F5 rejects it, and a host says

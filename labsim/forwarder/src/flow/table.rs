@@ -15,7 +15,7 @@
 
 use super::wheel::Wheel;
 use super::{
-    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, State,
+    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, Stand, State,
 };
 use crate::Instant;
 use std::time::Duration;
@@ -55,10 +55,51 @@ pub(crate) enum Expired {
 #[derive(Debug)]
 #[repr(align(64))]
 struct Entry {
-    key: Key,
+    // The key's parts one by one: as a whole it would leave gaps.
+    source: [u64; 2],
+    destination: [u64; 2],
     last_seen: Instant,
     numbers: Numbers,
-    flow: Flow,
+    ports: u32,
+    stand: Option<Stand>,
+    server: u16,
+    member: u16,
+    protocol: u8,
+    state: State,
+    seen: Seen,
+}
+
+impl Entry {
+    fn new(key: Key, flow: Flow, numbers: Numbers, now: Instant) -> Self {
+        let Key { source, destination, ports, protocol } = key;
+        let Flow { server, member, state, seen, stand } = flow;
+        let last_seen = now;
+        Self {
+            source,
+            destination,
+            last_seen,
+            numbers,
+            ports,
+            stand,
+            server,
+            member,
+            protocol,
+            state,
+            seen,
+        }
+    }
+
+    #[inline]
+    const fn key(&self) -> Key {
+        let Self { source, destination, ports, protocol, .. } = *self;
+        Key { source, destination, ports, protocol }
+    }
+
+    #[inline]
+    const fn flow(&self) -> Flow {
+        let Self { server, member, state, seen, stand, .. } = *self;
+        Flow { server, member, state, seen, stand }
+    }
 }
 
 /// Where a flow stands in the queue or on the wheel.
@@ -122,7 +163,7 @@ impl Table {
     /// The flow of `key`. One whose time is over is still found; see [`Self::overdue`].
     pub(crate) fn find(&self, key: &Key) -> Option<FlowId> {
         let hash = self.hasher.hash(key);
-        self.index.find(hash, |id| self.entry(id).key == *key).map(FlowId)
+        self.index.find(hash, |id| self.entry(id).key() == *key).map(FlowId)
     }
 
     /// Reads where the search for `hash` begins, and means nothing.
@@ -147,24 +188,24 @@ impl Table {
 
     /// What the flow's packets have in common.
     pub(crate) fn key(&self, id: FlowId) -> Key {
-        self.entry(id.0).key
+        self.entry(id.0).key()
     }
 
     /// What is kept of the flow.
     pub(crate) fn get(&self, id: FlowId) -> Flow {
-        self.entry(id.0).flow
+        self.entry(id.0).flow()
     }
 
     /// Why the flow should have been forgotten by `now`, if it should.
     pub(crate) fn overdue(&self, id: FlowId, now: Instant) -> Option<Expired> {
         let entry = self.entry(id.0);
-        (self.deadline(entry) <= now).then(|| reason(entry.flow.state))
+        (self.deadline(entry) <= now).then(|| reason(entry.state))
     }
 
     /// A packet of the flow came. A half-open flow keeps the time of its beginning.
     pub(crate) fn touch(&mut self, id: FlowId, now: Instant) {
         let entry = self.entry_mut(id.0);
-        if entry.flow.state != State::Opening {
+        if entry.state != State::Opening {
             entry.last_seen = now;
         }
     }
@@ -173,12 +214,12 @@ impl Table {
     /// number, and the server's if it acknowledges. What lies behind, as repeated packets' does,
     /// changes nothing.
     pub(crate) fn advance(&mut self, id: FlowId, next: u32, acknowledged: Option<u32>) {
-        let Entry { flow, numbers, .. } = self.entry_mut(id.0);
+        let Entry { seen, numbers, .. } = self.entry_mut(id.0);
         numbers.client_next = later(numbers.client_next, next);
         let Some(next) = acknowledged else { return };
-        let known = flow.seen.acknowledged();
+        let known = seen.acknowledged();
         numbers.server_next = if known { later(numbers.server_next, next) } else { next };
-        flow.seen = flow.seen.with_acknowledgement();
+        *seen = seen.with_acknowledgement();
     }
 
     /// Where the flow's connection stands.
@@ -188,24 +229,24 @@ impl Table {
 
     /// A FIN came; returns what was seen by now.
     pub(crate) fn add_fin(&mut self, id: FlowId, side: Side) -> Seen {
-        let flow = &mut self.entry_mut(id.0).flow;
-        flow.seen = flow.seen.with_fin(side);
-        flow.seen
+        let seen = &mut self.entry_mut(id.0).seen;
+        *seen = seen.with_fin(side);
+        *seen
     }
 
     /// Changes the flow's state and its timeout with it.
     pub(crate) fn set_state(&mut self, id: FlowId, state: State, now: Instant) {
         self.unlink(id.0);
         let entry = self.entry_mut(id.0);
-        entry.flow.state = state;
+        entry.state = state;
         entry.last_seen = now;
         self.link(id.0);
     }
 
     /// The client has sent a second packet.
     pub(crate) fn note_second_packet(&mut self, id: FlowId) {
-        let flow = &mut self.entry_mut(id.0).flow;
-        flow.seen = flow.seen.with_second_packet();
+        let seen = &mut self.entry_mut(id.0).seen;
+        *seen = seen.with_second_packet();
     }
 
     /// Takes a flow out of a full table, to make room: the oldest half-open one, or else one of a
@@ -223,7 +264,7 @@ impl Table {
     fn single_packet(&mut self) -> Option<FlowId> {
         for _ in 0..LOOKS.min(self.entries.len()) {
             self.hand = (self.hand + 1) % self.entries.len();
-            if !self.entries[self.hand].flow.seen.second_packet() {
+            if !self.entries[self.hand].seen.second_packet() {
                 return Some(FlowId(self.hand as u32 + 1));
             }
         }
@@ -246,7 +287,7 @@ impl Table {
         if self.is_full() {
             return None;
         }
-        let entry = Entry { key, last_seen: now, numbers, flow };
+        let entry = Entry::new(key, flow, numbers, now);
         let id = if self.free == 0 {
             // Room for all was reserved when the table was made.
             self.entries.push(entry);
@@ -271,7 +312,7 @@ impl Table {
     /// Forgets a flow.
     pub(crate) fn remove(&mut self, id: FlowId) -> Flow {
         self.unlink(id.0);
-        let Entry { key, flow, .. } = *self.entry(id.0);
+        let (key, flow) = (self.key(id), self.get(id));
         self.index.remove(self.hasher.hash(&key), id.0);
         let free = self.free;
         self.link_mut(id.0).next = free;
@@ -315,9 +356,9 @@ impl Table {
     }
 
     fn deadline(&self, entry: &Entry) -> Instant {
-        let timeout = match entry.flow.state {
+        let timeout = match entry.state {
             State::Opening => nanoseconds(HANDSHAKE_TIMEOUT),
-            State::Open => self.idle[usize::from(entry.flow.server)],
+            State::Open => self.idle[usize::from(entry.server)],
             State::Closing => nanoseconds(CLOSE_TIMEOUT),
         };
         Instant::from_nanos(entry.last_seen.as_nanos().saturating_add(timeout))
@@ -340,7 +381,7 @@ impl Table {
     }
 
     fn link(&mut self, id: u32) {
-        if self.entry(id).flow.state == State::Opening {
+        if self.entry(id).state == State::Opening {
             let tail = self.queue_tail;
             *self.link_mut(id) = Link { next: 0, previous: tail, place: IN_QUEUE };
             if tail == 0 {

@@ -15,7 +15,7 @@ fn key(number: u32) -> Key {
 }
 
 fn flow(state: State) -> Flow {
-    Flow { server: 0, member: 0, state, seen: Seen::default() }
+    Flow { server: 0, member: 0, state, seen: Seen::default(), stand: None }
 }
 
 fn established() -> Flow {
