@@ -8,7 +8,7 @@
 mod fragments;
 
 use super::Outcome;
-use super::ip::{Address, Ip, own_header6};
+use super::ip::{Address, Ip, own_header6, v4, v6};
 use super::rewrite::Rewrite;
 use crate::{Gre, OuterSource, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
@@ -146,20 +146,8 @@ impl Path {
             Ends { source: own.filter(|_| how == OuterSource::Egress), own, destination }
         }
         let outer = match destination {
-            IpAddr::V4(destination) => {
-                let own = own.and_then(|own| match own {
-                    IpAddr::V4(own) => Some(own),
-                    IpAddr::V6(_) => None,
-                });
-                Outer::V4(ends(outer_source, own, destination))
-            }
-            IpAddr::V6(destination) => {
-                let own = own.and_then(|own| match own {
-                    IpAddr::V6(own) => Some(own),
-                    IpAddr::V4(_) => None,
-                });
-                Outer::V6(ends(outer_source, own, destination))
-            }
+            IpAddr::V4(destination) => Outer::V4(ends(outer_source, own.and_then(v4), destination)),
+            IpAddr::V6(destination) => Outer::V6(ends(outer_source, own.and_then(v6), destination)),
         };
         let overhead = (outer.header_length() + kind.length()) as u8;
         Self::Tunnel { outer, kind, overhead, mtu: Self::UNKNOWN_MTU }
