@@ -11,6 +11,7 @@ mod families;
 mod forwarders;
 mod frames;
 mod impairments;
+mod links;
 mod load_balancers;
 mod lookup;
 mod members;

@@ -66,6 +66,8 @@ pub(super) fn what(action: &StepAction) -> String {
         },
         StepAction::StopServer { node } => format!("stops the servers on {node}"),
         StepAction::StartServer { node } => format!("starts the servers on {node} again"),
+        StepAction::SetLink { interface, up: true } => format!("sets {interface} up again"),
+        StepAction::SetLink { interface, up: false } => format!("sets {interface} down"),
     }
 }
 

@@ -48,6 +48,9 @@ pub(crate) enum StepForm {
     StopServer(ServerFields),
     /// Starts the built-in servers of a node again.
     StartServer(ServerFields),
+    /// Sets an interface of a node down or up: whoever is at the other end of the link sees its
+    /// carrier go and come.
+    SetLink(SetLinkFields),
 }
 
 /// TACACS+ logins.
@@ -297,4 +300,26 @@ pub(crate) struct RemoveMemberFields {
 pub(crate) struct ServerFields {
     /// The node.
     pub(crate) node: Located<String>,
+}
+
+/// An interface that goes down or comes up.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetLinkFields {
+    /// The node.
+    pub(crate) node: Located<String>,
+    /// Its interface.
+    pub(crate) interface: Located<String>,
+    /// `down` or `up`.
+    pub(crate) state: Located<LinkStateWord>,
+}
+
+/// What becomes of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LinkStateWord {
+    /// Nothing goes out or comes in. Its routes are gone.
+    Down,
+    /// As before, routes included.
+    Up,
 }

@@ -135,6 +135,7 @@ impl<'a> Context<'a> {
             | StepAction::ChangeMember(_)
             | StepAction::StopServer { .. }
             | StepAction::StartServer { .. }
+            | StepAction::SetLink { .. }
             | StepAction::Run(_)
             | StepAction::SendPacket(_)
             | StepAction::KillForwarder { .. }
