@@ -6,6 +6,7 @@ mod relay;
 mod tunnel;
 
 pub use relay::{Netem, Relay, RelayEnd};
+pub(crate) use tunnel::Tunnel;
 pub use tunnel::TunnelEnd;
 
 use crate::enter::{Entrance, Namespace};
@@ -31,10 +32,8 @@ pub(crate) struct Built {
 #[derive(Debug)]
 pub(crate) struct BuiltNode {
     pub(crate) namespace: Namespace,
-    /// Where a decapsulator puts packets.
-    pub(crate) tunnel_end: Option<TunnelEnd>,
-    /// The tunnel device's number as it really is.
-    pub(crate) tunnel_index: Option<u32>,
+    /// The tunnel devices, in the plan's order.
+    pub(crate) tunnels: Vec<Tunnel>,
 }
 
 /// A namespace while it is being furnished.

@@ -1,10 +1,10 @@
 //! Sockets of a node, for use on any thread.
 
 use crate::lab::Node;
-use labsim_scenario::model::TunnelProtocol;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, sendto, socket,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, bind,
+    sendto, socket,
 };
 use std::io;
 use std::net::{
@@ -79,36 +79,32 @@ impl Node {
         })?
     }
 
-    /// A raw socket that receives every packet of a tunnel's protocol (IPIP: 4, GRE: 47) for the
-    /// node, outer header included, nonblocking (raw(7)). While it is open the kernel sends no
-    /// `protocol unreachable` for them.
+    /// A raw socket that receives every packet of a tunnel's protocol (IPv4: 4, IPv6: 41, GRE: 47)
+    /// for the node, nonblocking (raw(7)): with the outer header if that is IPv4's, without if it
+    /// is IPv6's. While it is open the kernel sends no `protocol unreachable` for them.
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn tunnel_socket(&self, protocol: TunnelProtocol) -> io::Result<OwnedFd> {
-        let number = match protocol {
-            TunnelProtocol::Ipip => libc::IPPROTO_IPIP,
-            TunnelProtocol::Gre(_) => libc::IPPROTO_GRE,
-        };
-        self.run(|| raw_socket(number))?
+    pub fn tunnel_socket(&self, outer_ipv4: bool, protocol: u8) -> io::Result<OwnedFd> {
+        self.run(|| raw_socket(outer_ipv4, protocol.into()))?
     }
 
-    /// A raw socket that sends whole IPv4 packets and receives none, nonblocking (raw(7),
+    /// A raw socket that sends whole packets of a family and receives none, nonblocking (raw(7),
     /// `IPPROTO_RAW`).
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn ip_socket(&self) -> io::Result<OwnedFd> {
-        self.run(|| raw_socket(libc::IPPROTO_RAW))?
+    pub fn ip_socket(&self, ipv4: bool) -> io::Result<OwnedFd> {
+        self.run(|| raw_socket(ipv4, libc::IPPROTO_RAW))?
     }
 
-    /// Sends an IPv4 packet as it is, but for its header checksum, and its identification if that
-    /// is 0 (raw(7), `IPPROTO_RAW`): the node's kernel routes it to `to`.
+    /// Sends an IP packet as it is, but for an IPv4 header's checksum, and its identification if
+    /// that is 0 (raw(7), `IPPROTO_RAW`): the node's kernel routes it to `to`.
     ///
     /// # Errors
     /// The socket cannot be made, or the kernel refuses the packet: there is no route, or it is
     /// longer than the first link takes.
-    pub fn send_ipv4(&self, packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
+    pub fn send_ip(&self, packet: &[u8], to: IpAddr) -> io::Result<()> {
         self.run(|| send_here(packet, to))?
     }
 
@@ -139,19 +135,19 @@ impl Node {
     }
 }
 
-/// Sends an IPv4 packet from the calling thread's namespace.
-pub(crate) fn send_here(packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
-    let socket = raw_socket(libc::IPPROTO_RAW)?;
-    let to = SockaddrIn::from(SocketAddrV4::new(to, 0));
+/// Sends an IP packet from the calling thread's namespace.
+pub(crate) fn send_here(packet: &[u8], to: IpAddr) -> io::Result<()> {
+    let socket = raw_socket(to.is_ipv4(), libc::IPPROTO_RAW)?;
+    let to = SockaddrStorage::from(SocketAddr::new(to, 0));
     sendto(socket.as_raw_fd(), packet, &to, MsgFlags::empty())?;
     Ok(())
 }
 
-fn raw_socket(protocol: libc::c_int) -> io::Result<OwnedFd> {
+fn raw_socket(ipv4: bool, protocol: libc::c_int) -> io::Result<OwnedFd> {
+    let family = if ipv4 { libc::AF_INET } else { libc::AF_INET6 };
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: three plain numbers; nix has no name for this protocol.
-    let descriptor =
-        nix::errno::Errno::result(unsafe { libc::socket(libc::AF_INET, kind, protocol) })?;
+    let descriptor = nix::errno::Errno::result(unsafe { libc::socket(family, kind, protocol) })?;
     // SAFETY: the call returned a new descriptor that nobody else owns.
     Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(descriptor) })
 }
