@@ -1,6 +1,7 @@
 //! From a plan to a running lab, on the entry thread.
 
 mod cables;
+mod ipv6;
 mod node;
 mod relay;
 mod tunnel;
@@ -75,6 +76,9 @@ pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, Build
     let mut nodes = Vec::with_capacity(sites.len());
     for (node, site) in plan.nodes.iter().zip(sites) {
         nodes.push(node::furnish(node, site, fabric.as_mut(), entrance)?);
+    }
+    for (node, built) in plan.nodes.iter().zip(&nodes) {
+        ipv6::await_addresses(node, built, entrance)?;
     }
     Ok(Built { nodes, fabric: fabric.map(|site| site.namespace), relays })
 }

@@ -3,8 +3,8 @@
 use crate::lab::Node;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, bind,
-    sendto, socket,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage,
+    bind, listen, sendto, setsockopt, socket, sockopt,
 };
 use std::io;
 use std::net::{
@@ -17,21 +17,25 @@ use std::sync::atomic::Ordering;
 /// Not inherited by children, and ready for an event loop.
 const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC.union(SockFlag::SOCK_NONBLOCK);
 
+/// Connections that wait to be accepted, as std has it.
+const BACKLOG: i32 = 128;
+
 /// Where clients' ports begin, and how many there are: within what Linux picks ports from itself
 /// (`net.ipv4.ip_local_port_range`).
 const FIRST_CLIENT_PORT: u16 = 50_001;
 const CLIENT_PORTS: u16 = 10_000;
 
 impl Node {
-    /// A listening TCP socket, nonblocking. `SO_REUSEADDR` is set, as servers do.
+    /// A listening TCP socket, nonblocking. `SO_REUSEADDR` is set, as servers do; one that is bound
+    /// to every IPv6 address takes no IPv4.
     ///
     /// # Errors
     /// The address cannot be bound: it is not the node's, or in use.
     pub fn tcp_listener(&self, address: SocketAddr) -> io::Result<TcpListener> {
         self.run(|| {
-            let listener = TcpListener::bind(address)?;
-            listener.set_nonblocking(true)?;
-            Ok(listener)
+            let socket = bound(address, SockType::Stream)?;
+            listen(&socket, Backlog::new(BACKLOG)?)?;
+            Ok(socket.into())
         })?
     }
 
@@ -67,16 +71,12 @@ impl Node {
         })?
     }
 
-    /// A UDP socket bound to `address`, nonblocking.
+    /// A UDP socket bound to `address`, nonblocking; to every IPv6 address, it takes no IPv4.
     ///
     /// # Errors
     /// The address cannot be bound: it is not the node's, or in use.
     pub fn udp_socket(&self, address: SocketAddr) -> io::Result<UdpSocket> {
-        self.run(|| {
-            let socket = UdpSocket::bind(address)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        })?
+        self.run(|| Ok(bound(address, SockType::Datagram)?.into()))?
     }
 
     /// A raw socket that receives every packet of a tunnel's protocol (IPv4: 4, IPv6: 41, GRE: 47)
@@ -133,6 +133,20 @@ impl Node {
     pub fn packet_socket(&self) -> io::Result<OwnedFd> {
         self.run(|| Ok(socket(AddressFamily::Packet, SockType::Raw, FLAGS, None)?))?
     }
+}
+
+/// A socket bound to an address, of its family alone.
+fn bound(address: SocketAddr, kind: SockType) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, kind, FLAGS, None)?;
+    if kind == SockType::Stream {
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    }
+    if address.is_ipv6() {
+        setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    Ok(socket)
 }
 
 /// Sends an IP packet from the calling thread's namespace.

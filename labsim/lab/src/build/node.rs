@@ -1,6 +1,6 @@
 //! What is inside one node: tunnel device, addresses, routes, late settings.
 
-use super::{BuiltNode, Site, Tunnel, enter, refused, tunnel};
+use super::{BuiltNode, Site, Tunnel, enter, ipv6, refused, tunnel};
 use crate::enter::Entrance;
 use crate::error::BuildError;
 use crate::netlink::{Batch, Request};
@@ -43,10 +43,10 @@ pub(super) fn furnish(
     entrance: &mut Entrance,
 ) -> Result<BuiltNode, BuildError> {
     let with_ipv6 = node.interfaces.iter().filter(|it| it.ipv6);
-    let ipv6: Vec<_> = with_ipv6.flat_map(|it| enable_ipv6(it.name.as_str())).collect();
-    if !ipv6.is_empty() {
+    let settings: Vec<_> = with_ipv6.flat_map(|it| ipv6::switch_on(it.name.as_str())).collect();
+    if !settings.is_empty() {
         enter(node.name.as_str(), &site, entrance)?;
-        set(node, &ipv6)?;
+        set(node, &settings)?;
     }
     let mut tunnels = Vec::with_capacity(node.tunnels.len());
     for plan in &node.tunnels {
@@ -65,15 +65,6 @@ fn set(node: &NodePlan, sysctls: &[Sysctl]) -> Result<(), BuildError> {
         .iter()
         .try_for_each(Sysctl::set)
         .map_err(|source| BuildError::Sysctl { node: node.name.to_string(), source })
-}
-
-/// IPv6 as a configured host runs it: the addresses of the plan, a link-local one without
-/// duplicate address detection, and no word to or from routers.
-fn enable_ipv6(device: &str) -> [Sysctl; 3] {
-    [("accept_ra", "0"), ("accept_dad", "0"), ("addr_gen_mode", "0")].map(|(leaf, value)| Sysctl {
-        key: format!("net.ipv6.conf.{device}.{leaf}"),
-        value: value.to_owned(),
-    })
 }
 
 fn configure(node: &NodePlan, tunnels: &[Tunnel], site: &mut Site) -> Result<(), BuildError> {
