@@ -77,6 +77,10 @@ pub(super) fn silent(subject: &Subject<'_>, node: &NodeName) -> Vec<Evidence> {
 pub(super) fn passed_by(subject: &Subject<'_>) -> Vec<Evidence> {
     let balancers = &subject.case.scenario.load_balancers;
     let address = subject.flow.destination.ip();
+    if subject.owner(address).is_some() {
+        // No VIP: it is a node's own.
+        return Vec::new();
+    }
     let mut claims: BTreeMap<&NodeName, Vec<usize>> = BTreeMap::new();
     for frame in subject.case.frames.all() {
         let claimed = match said(&frame) {
