@@ -40,6 +40,7 @@ pub(crate) enum AnswerKind {
     EchoReply,
     TimeExceeded,
     FragmentationNeeded,
+    PacketTooBig,
     HostUnreachable,
     PortUnreachable,
     Reset,
