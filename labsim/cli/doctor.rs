@@ -55,9 +55,11 @@ pub(crate) fn doctor(args: &args::Doctor) -> Exit {
 fn instead(feature: Feature) -> Option<&'static str> {
     match feature {
         Feature::Tun => Some("labsim uses one end of a veth pair in its place"),
-        Feature::KernelIpip | Feature::KernelGre => {
-            Some("labsim's own decapsulator takes its place")
-        }
+        Feature::KernelIpip
+        | Feature::KernelSit
+        | Feature::KernelIp6tnl
+        | Feature::KernelGre
+        | Feature::KernelIp6gre => Some("labsim's own decapsulator takes its place"),
         Feature::Netem => Some("labsim's own relay impairs links in its place"),
         Feature::NetworkNamespaces
         | Feature::Veth

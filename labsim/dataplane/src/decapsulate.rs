@@ -1,14 +1,14 @@
-//! The userspace stand-in for the kernel's `ipip` and `ip_gre` on a real server: packets of protocol
-//! 4 or 47 come in through a raw socket, lose their outer headers here, and go back to the kernel
-//! through a device named `tunl0`, `gre0` or `gre1`.
+//! The userspace stand-in for the kernel's `ipip`, `sit`, `ip6_tunnel`, `ip_gre` and `ip6_gre` on a
+//! real server: packets of protocol 4, 41 or 47 come in through a raw socket, lose their outer headers
+//! here, and go back to the kernel through a device of the name that the module gives, such as `tunl0`.
 //!
 //! What stays the kernel's work, and therefore behaves as with its own tunnel: delivery of the
 //! outer packet only if its destination is one of the node's own addresses, reassembly of outer
-//! fragments, and for the inner packet rp_filter, the lookup of its destination, its header
+//! fragments, outer IPv6 extension headers such as one with an encapsulation limit (RFC 2473), and for the inner packet rp_filter, the lookup of its destination, its header
 //! checks and all their counters.
 //!
-//! What is this module's work and done as net/ipv4/ipip.c, ip_tunnel.c, ip_gre.c and tunnel4.c do
-//! it: the GRE header's checks in their order, congestion marks (RFC 6040), the inner TTL left
+//! What is this module's work and done as net/ipv4/ipip.c, ip_tunnel.c, ip_gre.c and tunnel4.c, and
+//! net/ipv6/sit.c, ip6_tunnel.c, ip6_gre.c and tunnel6.c do it: the GRE header's checks in their order, congestion marks (RFC 6040), the inner TTL left
 //! alone, inner packets handed over whole, for the kernel to judge; and ICMP port unreachable,
 //! within the kernel's limit, where there is no tunnel: its device is down, or no device has the
 //! key. What a device of the kernel's counts as errors is in [`Counters`], and is put to the device's
@@ -16,19 +16,24 @@
 //!
 //! What stays different, and why:
 //!
-//! - *A protocol that nobody takes.* Where the kernel's modules are loaded, protocol 4 or 47 has a
+//! - *A protocol that nobody takes.* Where the kernel's modules are loaded, protocol 4, 41 or 47 has a
 //!   handler in every namespace, and a node without a matching tunnel answers *port* unreachable.
 //!   Where they are not, which is where this module is of use, it answers *protocol* unreachable,
-//!   and counts `IpInUnknownProtos`. That is the machine's doing, and nothing of ours.
+//!   and counts `IpInUnknownProtos`; over IPv6 it is *unrecognised next header*, and
+//!   `Ip6InUnknownProtos`. That is the machine's doing, and nothing of ours.
 //! - *Congestion marks in captures.* The kernel writes a mark into the packet where it lies, and
 //!   whoever captured it on its way in sees it changed. Here it is changed in a copy.
-//! - *Inner packets that are not IPv4* (by IPIP's packet itself, or by GRE's protocol type) are
-//!   dropped and counted here (`rx_not_ipv4`). `ipip` hands them to IPv4, which counts
-//!   `IpInHdrErrors`; a TUN device would hand them to IPv6. `ip_gre` takes IPv6 as well.
+//! - *Inner packets that are not what the header in front says* (its protocol, or GRE's type), or
+//!   that are not IP, are dropped and counted here (`rx_not_ip`). `ipip` hands such a packet to IPv4,
+//!   which counts `IpInHdrErrors`; a TUN device would hand it to IPv6.
 //! - *Tunnels are not told apart by their outer addresses.* Whatever reaches the node is taken, as
 //!   `tunl0` and `gre0` take what no other tunnel matches; a node has one tunnel. A GRE device of the
 //!   kernel's without a key and with another name than `gre0` ends at the node's own address alone,
-//!   and takes no packet with a key.
+//!   and takes no packet with a key; and one of `ip6_tunnel`'s at its own address alone. `sit` drops
+//!   packets whose addresses of 2002::/16 (6to4) are not the outer ones.
+//! - *ICMPv6 errors* quote the outer packet without its extension headers and its flow label, which a
+//!   raw socket does not give; and a host is answered once a second after a burst, where the kernel
+//!   asks its routing table how often.
 //! - *Where a TOS is set outside,* the kernel's ICMP error carries it on beside its precedence.
 //! - *ICMP errors about tunnel packets that the node has sent* are nothing to this module: it sends
 //!   none. Packets that the node routes into the device are dropped, as the kernel's fallback device
@@ -41,6 +46,7 @@
 
 mod gre;
 mod inner;
+mod outer;
 mod protocol;
 mod refuse;
 mod worker;
@@ -83,8 +89,9 @@ pub struct Counters {
     pub rx_bytes: u64,
     /// Nothing is inside.
     pub rx_truncated: u64,
-    /// The inner packet is not IPv4, by its version or by GRE's protocol type.
-    pub rx_not_ipv4: u64,
+    /// The inner packet is neither IPv4 nor IPv6, or not the one that the header in front of it says.
+    #[serde(alias = "rx_not_ipv4")]
+    pub rx_not_ip: u64,
     /// A GRE header that is cut short, of version 1, or with source routing.
     #[serde(default)]
     pub rx_gre_malformed: u64,
@@ -125,8 +132,8 @@ pub struct Decapsulator {
 impl Decapsulator {
     /// Starts moving packets from `outer` to `inner`.
     ///
-    /// `outer` is a raw socket (`SOCK_RAW`, [`Protocol::number`]) made in the node's namespace, and
-    /// `answers` one for whole packets (`IPPROTO_RAW`), by which a packet is refused whose tunnel is
+    /// `outer` are raw sockets (`SOCK_RAW`) made in the node's namespace, one for each of
+    /// [`Protocol::numbers`], of the outer header's family, and `answers` one for whole packets (`IPPROTO_RAW`), by which a packet is refused whose tunnel is
     /// not there. All descriptors belong to the decapsulator from here on, and those that it reads
     /// are made non-blocking. It can be called from any thread in any namespace.
     ///
@@ -134,7 +141,7 @@ impl Decapsulator {
     /// The kernel refuses an event descriptor, a socket option or a thread.
     pub fn start(
         protocol: Protocol,
-        (outer, answers): (OwnedFd, OwnedFd),
+        (outer, answers): (Vec<OwnedFd>, OwnedFd),
         inner: InnerEnd,
     ) -> Result<Self, Error> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;

@@ -36,7 +36,7 @@ fn the_load_balancer_is_that_of_the_shipped_scenario() {
 fn the_real_servers_are_those_of_the_document() {
     let scenario = load(&imported());
     let server = &scenario.real_servers[&NodeName::new("rs2").unwrap()];
-    let tunnel = server.tunnel.as_ref().unwrap();
+    let tunnel = &server.tunnels[0];
     assert_eq!(tunnel.name.as_str(), "tunl0");
     assert_eq!(tunnel.address, Some("10.1.1.52".parse().unwrap()));
     assert_eq!(server.vips[0].address.to_string(), "172.16.4.99");

@@ -6,7 +6,7 @@ mod common;
 
 use common::load;
 use labsim_import::{Source, export, f5};
-use labsim_scenario::model::{GreOptions, InterfaceName, NodeName, Scenario, TunnelProtocol};
+use labsim_scenario::model::{GreOptions, InterfaceName, NodeName, Scenario, TunnelKind};
 use std::path::Path;
 
 /// A shipped scenario.
@@ -175,16 +175,24 @@ fn the_outer_source_is_told_where_tmsh_has_no_word_for_it() {
 #[test]
 fn a_tunnel_device_of_another_name_is_made() {
     let node = NodeName::new("rs1").unwrap();
-    let gre = |key, checksum| TunnelProtocol::Gre(GreOptions { key, checksum });
-    for (protocol, made) in [
-        (TunnelProtocol::Ipip, "ipip local 10.1.1.51"),
+    let gre = |key, checksum| TunnelKind::Gre(GreOptions { key, checksum });
+    let ip6gre = |key, checksum| TunnelKind::Ip6gre(GreOptions { key, checksum });
+    for (kind, made) in [
+        (TunnelKind::Ipip, "ipip local 10.1.1.51"),
+        (TunnelKind::Sit, "sit local 10.1.1.51"),
+        (TunnelKind::Ip6tnl, "ip6tnl mode any local 2001:db8:1::51"),
+        (ip6gre(None, true), "ip6gre local 2001:db8:1::51 csum"),
+        (ip6gre(Some(7), false), "ip6gre key 7"),
         (gre(None, false), "gre local 10.1.1.51"),
         (gre(None, true), "gre local 10.1.1.51 csum"),
         (gre(Some(7), false), "gre key 7"),
     ] {
         let mut scenario = shipped("tacacs-ipip.yaml");
-        let tunnel = scenario.real_servers.get_mut(&node).unwrap().tunnel.as_mut().unwrap();
-        (tunnel.protocol, tunnel.name) = (protocol, InterfaceName::new("dsr0").unwrap());
+        let tunnel = &mut scenario.real_servers.get_mut(&node).unwrap().tunnels[0];
+        (tunnel.kind, tunnel.name) = (kind, InterfaceName::new("dsr0").unwrap());
+        if !kind.outer_ipv4() {
+            tunnel.local = Some("2001:db8:1::51".parse().unwrap());
+        }
         let text = export::linux(&scenario, &node).unwrap();
         let made = format!("\nip link add name dsr0 type {made}\nip link set dsr0 up\n");
         assert!(text.contains(&made), "{text}");

@@ -6,7 +6,7 @@ mod common;
 
 use common::{load, places, with};
 use labsim_import::{Imported, Source, f5};
-use labsim_scenario::model::{Encapsulation, GreOptions, LoadBalancer, TunnelProtocol};
+use labsim_scenario::model::{Encapsulation, GreOptions, LoadBalancer, TunnelKind};
 
 fn import(text: &str) -> Result<Imported, String> {
     f5::import(&[Source::new("x.conf", text)]).map_err(|mistakes| mistakes.to_string())
@@ -132,8 +132,8 @@ fn gre_and_radius_are_carried_over() {
     assert!(!imported.scenario.contains("tacacs"));
     let scenario = load(&imported);
     let server = scenario.real_servers.values().next().unwrap();
-    let tunnel = server.tunnel.as_ref().unwrap();
-    assert_eq!(tunnel.protocol, TunnelProtocol::Gre(GreOptions::default()));
+    let tunnel = &server.tunnels[0];
+    assert_eq!(tunnel.kind, TunnelKind::Gre(GreOptions::default()));
     assert_eq!(scenario.radius_servers.values().next().unwrap().authentication_port, 1812);
     let pool = &balancer(&imported).pools[0];
     assert_eq!(pool.encapsulation, Encapsulation::Gre(GreOptions::default()));
@@ -213,7 +213,7 @@ fn without_tunnel_and_translation_everybody_is_on_one_segment() {
     assert!(imported.topology.contains("\"router:servers\", \"lb:eth0\", \"rs1:eth0\""));
     assert!(imported.warnings[0].why.contains("L2 DSR"));
     let server = scenario.real_servers.values().next().unwrap();
-    assert!(server.tunnel.is_none() && server.vips.len() == 1);
+    assert!(server.tunnels.is_empty() && server.vips.len() == 1);
     // On different subnets it cannot work, and that is told.
     let apart = format!("net self s {{ address 10.7.7.7/24 }}\n{text}");
     let imported = self::imported(&apart);

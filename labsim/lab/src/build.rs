@@ -1,11 +1,13 @@
 //! From a plan to a running lab, on the entry thread.
 
 mod cables;
+mod ipv6;
 mod node;
 mod relay;
 mod tunnel;
 
 pub use relay::{Netem, Relay, RelayEnd};
+pub(crate) use tunnel::Tunnel;
 pub use tunnel::TunnelEnd;
 
 use crate::enter::{Entrance, Namespace};
@@ -31,10 +33,8 @@ pub(crate) struct Built {
 #[derive(Debug)]
 pub(crate) struct BuiltNode {
     pub(crate) namespace: Namespace,
-    /// Where a decapsulator puts packets.
-    pub(crate) tunnel_end: Option<TunnelEnd>,
-    /// The tunnel device's number as it really is.
-    pub(crate) tunnel_index: Option<u32>,
+    /// The tunnel devices, in the plan's order.
+    pub(crate) tunnels: Vec<Tunnel>,
 }
 
 /// A namespace while it is being furnished.
@@ -76,6 +76,9 @@ pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, Build
     let mut nodes = Vec::with_capacity(sites.len());
     for (node, site) in plan.nodes.iter().zip(sites) {
         nodes.push(node::furnish(node, site, fabric.as_mut(), entrance)?);
+    }
+    for (node, built) in plan.nodes.iter().zip(&nodes) {
+        ipv6::await_addresses(node, built, entrance)?;
     }
     Ok(Built { nodes, fabric: fabric.map(|site| site.namespace), relays })
 }

@@ -56,7 +56,7 @@ impl InterfaceCounters {
 }
 
 impl Node {
-    /// The protocol counters of `/proc/net/snmp` and `/proc/net/netstat`.
+    /// The protocol counters of `/proc/net/snmp`, `/proc/net/netstat` and `/proc/net/snmp6`.
     ///
     /// # Errors
     /// The files cannot be read.
@@ -79,7 +79,18 @@ pub(crate) fn of_this_namespace() -> io::Result<Counters> {
     // `/proc/net` is the main thread's view; this thread is the one in the namespace.
     let snmp = fs::read_to_string("/proc/thread-self/net/snmp")?;
     let netstat = fs::read_to_string("/proc/thread-self/net/netstat")?;
-    Ok(parse_counters(&snmp).chain(parse_counters(&netstat)).collect())
+    // A kernel without IPv6 has none.
+    let snmp6 = fs::read_to_string("/proc/thread-self/net/snmp6").unwrap_or_default();
+    let of_ipv4 = parse_counters(&snmp).chain(parse_counters(&netstat));
+    Ok(of_ipv4.chain(parse_each(&snmp6)).collect())
+}
+
+/// A counter a line: `Ip6InReceives    42`.
+fn parse_each(text: &str) -> impl Iterator<Item = (String, u64)> {
+    text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(char::is_whitespace)?;
+        Some((name.to_owned(), value.trim().parse().ok()?))
+    })
 }
 
 /// Pairs of lines: `Ip: Forwarding DefaultTTL ...` and `Ip: 1 64 ...`. Values that are no counters

@@ -1,10 +1,10 @@
 //! A running lab: its nodes, by file descriptor only.
 
-use crate::build::{self, Relay, TunnelEnd};
+use crate::build::{self, Relay, Tunnel, TunnelEnd};
 use crate::capture::Closers;
 use crate::enter::{Entry, Namespace};
 use crate::error::BuildError;
-use crate::plan::{Cable, NodePlan, Plan, TunnelMode};
+use crate::plan::{Cable, NodePlan, Plan, TunnelPlan};
 use crate::process::Children;
 use labsim_scenario::model::{InterfaceName, NodeName};
 use std::io;
@@ -35,8 +35,7 @@ pub(crate) struct Shared {
 pub struct Node {
     plan: NodePlan,
     namespace: Namespace,
-    tunnel_end: Option<TunnelEnd>,
-    tunnel_index: Option<u32>,
+    tunnels: Vec<Tunnel>,
     /// How many TCP sockets clients were given.
     pub(crate) clients: AtomicU16,
     shared: Arc<Shared>,
@@ -61,8 +60,7 @@ impl Lab {
             .map(|(plan, built)| Node {
                 plan: plan.clone(),
                 namespace: built.namespace,
-                tunnel_end: built.tunnel_end,
-                tunnel_index: built.tunnel_index,
+                tunnels: built.tunnels,
                 clients: AtomicU16::new(0),
                 shared: Arc::clone(&shared),
             })
@@ -85,8 +83,8 @@ impl Lab {
     /// Hands out the far side of a node's tunnel device, for a decapsulator. Once only.
     pub fn take_tunnel(&mut self, node: &NodeName, device: &InterfaceName) -> Option<TunnelEnd> {
         let node = self.nodes.iter_mut().find(|it| it.plan.name == *node)?;
-        node.plan.tunnel.as_ref().filter(|it| it.name == *device)?;
-        node.tunnel_end.take()
+        let place = node.plan.tunnels.iter().position(|it| it.name == *device)?;
+        node.tunnels.get_mut(place)?.end.take()
     }
 
     /// Hands out the inner ends of impaired links, in the plan's order. Once only. What is sent
@@ -109,12 +107,6 @@ impl Node {
         &self.plan
     }
 
-    /// How its tunnel device works, if it has one.
-    #[must_use]
-    pub fn tunnel_mode(&self) -> Option<TunnelMode> {
-        self.plan.tunnel.as_ref().map(|tunnel| tunnel.mode)
-    }
-
     /// Runs `work` inside the node, on the lab's entry thread, and waits for it. A socket that it
     /// makes stays the node's wherever it is used afterwards. `work` should be short: all nodes
     /// share the thread.
@@ -135,9 +127,9 @@ impl Node {
         &self.namespace
     }
 
-    /// The tunnel device's number as it really is.
-    pub(crate) fn tunnel_index(&self) -> Option<u32> {
-        self.tunnel_index
+    /// The tunnel devices and their numbers as they really are.
+    pub(crate) fn tunnels(&self) -> impl Iterator<Item = (&TunnelPlan, u32)> {
+        self.plan.tunnels.iter().zip(self.tunnels.iter().map(|tunnel| tunnel.index))
     }
 }
 

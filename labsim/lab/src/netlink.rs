@@ -4,6 +4,7 @@ mod batch;
 mod message;
 pub(crate) mod netem;
 mod nsid;
+mod tunnel;
 
 pub(crate) use batch::{Batch, Refusal};
 pub(crate) use message::Request;

@@ -5,13 +5,13 @@ mod of_scenario;
 mod relays;
 
 use ipnet::IpNet;
-use labsim_scenario::model::{Impairment, InterfaceName, NodeName, TunnelProtocol};
-use std::net::{IpAddr, Ipv4Addr};
+use labsim_scenario::model::{Impairment, InterfaceName, NodeName, TunnelKind};
+use std::net::IpAddr;
 
 /// How tunnelled packets come out on a real server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TunnelMode {
-    /// A device of the kernel's ipip or ip_gre module.
+    /// A device of the kernel's own module.
     Kernel,
     /// A TUN device of the same name, which a decapsulator in user space feeds.
     Userspace,
@@ -20,31 +20,51 @@ pub enum TunnelMode {
     UserspaceVeth,
 }
 
-/// How tunnelled packets come out, by the tunnel's protocol: a kernel may have one module and lack
-/// the other.
+/// How tunnelled packets come out, by the kind of tunnel: a kernel may have one module and lack
+/// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelModes {
-    /// IP in IP.
+    /// IPv4 in IPv4.
     pub ipip: TunnelMode,
-    /// GRE.
+    /// IPv6 in IPv4.
+    pub sit: TunnelMode,
+    /// Either in IPv6.
+    pub ip6tnl: TunnelMode,
+    /// GRE over IPv4.
     pub gre: TunnelMode,
+    /// GRE over IPv6.
+    pub ip6gre: TunnelMode,
 }
 
 impl TunnelModes {
-    /// The mode of a protocol's tunnels.
+    /// The mode of a kind of tunnels.
     #[must_use]
-    pub fn of(&self, protocol: TunnelProtocol) -> TunnelMode {
-        match protocol {
-            TunnelProtocol::Ipip => self.ipip,
-            TunnelProtocol::Gre(_) => self.gre,
+    pub fn of(&self, kind: TunnelKind) -> TunnelMode {
+        match kind {
+            TunnelKind::Ipip => self.ipip,
+            TunnelKind::Sit => self.sit,
+            TunnelKind::Ip6tnl => self.ip6tnl,
+            TunnelKind::Gre(_) => self.gre,
+            TunnelKind::Ip6gre(_) => self.ip6gre,
         }
+    }
+
+    /// Has the tunnels of a kind end so.
+    pub fn set(&mut self, kind: TunnelKind, mode: TunnelMode) {
+        *match kind {
+            TunnelKind::Ipip => &mut self.ipip,
+            TunnelKind::Sit => &mut self.sit,
+            TunnelKind::Ip6tnl => &mut self.ip6tnl,
+            TunnelKind::Gre(_) => &mut self.gre,
+            TunnelKind::Ip6gre(_) => &mut self.ip6gre,
+        } = mode;
     }
 }
 
-/// The same for both.
+/// The same for all.
 impl From<TunnelMode> for TunnelModes {
     fn from(mode: TunnelMode) -> Self {
-        Self { ipip: mode, gre: mode }
+        Self { ipip: mode, sit: mode, ip6tnl: mode, gre: mode, ip6gre: mode }
     }
 }
 
@@ -77,8 +97,8 @@ pub struct NodePlan {
     pub early_sysctls: Vec<Sysctl>,
     /// Its veth ends, in the file's order.
     pub interfaces: Vec<InterfacePlan>,
-    /// A real server's tunnel device.
-    pub tunnel: Option<TunnelPlan>,
+    /// A real server's tunnel devices.
+    pub tunnels: Vec<TunnelPlan>,
     /// Addresses, in the order they are added.
     pub addresses: Vec<AddressPlan>,
     /// Routes, in the order they are added.
@@ -108,7 +128,7 @@ pub struct InterfacePlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TunnelPlan {
     /// What it takes off.
-    pub protocol: TunnelProtocol,
+    pub kind: TunnelKind,
     /// `tunl0`, `gre0`, `gre1`.
     pub name: InterfaceName,
     /// Its number in the namespace, unless the kernel made the device by itself.
@@ -117,12 +137,12 @@ pub struct TunnelPlan {
     pub mode: TunnelMode,
     /// Whether it is up.
     pub up: bool,
-    /// In bytes: what the kernel's module gives it, 1500 less the outer header; the greatest for
+    /// In bytes: what the kernel's module gives it, 1500 less the outer headers; the greatest for
     /// [`TunnelMode::UserspaceVeth`].
     pub mtu: u32,
-    /// The server's own address. A GRE tunnel of the kernel's without a key ends there only, as
-    /// there can be one alone that ends everywhere, which is `gre0`.
-    pub local: Option<Ipv4Addr>,
+    /// The server's own address. A tunnel of the kernel's that is told from others by nothing else
+    /// ends there only, as there can be one alone that ends everywhere, which is `gre0` or its like.
+    pub local: Option<IpAddr>,
     /// Its MAC address, used by [`TunnelMode::UserspaceVeth`] only.
     pub mac: [u8; 6],
     /// The pair's other end, in the fabric, where the decapsulator is.
@@ -271,7 +291,7 @@ impl Plan {
         self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Userspace)
     }
 
-    /// Whether the plan needs the kernel's ipip or ip_gre module.
+    /// Whether the plan needs the kernel's own tunnel modules.
     #[must_use]
     pub fn needs_kernel_tunnel(&self) -> bool {
         self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Kernel)
@@ -286,6 +306,6 @@ impl Plan {
     }
 
     fn tunnels(&self) -> impl Iterator<Item = &TunnelPlan> {
-        self.nodes.iter().filter_map(|node| node.tunnel.as_ref())
+        self.nodes.iter().flat_map(|node| &node.tunnels)
     }
 }

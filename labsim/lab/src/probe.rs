@@ -10,15 +10,15 @@ use crate::netlink::{Batch, Netlink, Request, netem};
 use crate::plan::Sysctl;
 use crate::sysctl::SysctlError;
 use crate::{counters, sockets};
-use labsim_scenario::model::{Impairment, InterfaceName, Percent, TunnelProtocol};
-use labsim_wire::{ipv4, protocol};
+use labsim_scenario::model::{Impairment, InterfaceName, Percent, TunnelKind};
+use labsim_wire::{EmitError, ipv4, ipv6, protocol};
 use netlink_packet_route::link::InfoKind;
 use nix::errno::Errno;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 use std::{fmt, io};
 
-/// A probing packet's length: an IPv4 header, and room for the one inside.
+/// A probing packet's length: a header of either family, and room for the beginning of one inside.
 const PROBE: usize = 60;
 
 /// Something that labs are made of, or could be.
@@ -38,15 +38,21 @@ pub enum Feature {
     Sysctls,
     /// The kernel's own tunnel.
     KernelIpip,
+    /// The kernel's own tunnel for IPv6 in IPv4.
+    KernelSit,
+    /// The kernel's own tunnel in IPv6.
+    KernelIp6tnl,
     /// The kernel's own GRE tunnel.
     KernelGre,
+    /// The kernel's own GRE tunnel over IPv6.
+    KernelIp6gre,
     /// Delay and loss by the kernel.
     Netem,
 }
 
 impl Feature {
     /// All of them, those that every lab needs first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::NetworkNamespaces,
         Self::Veth,
         Self::Bridge,
@@ -54,7 +60,10 @@ impl Feature {
         Self::Sysctls,
         Self::Tun,
         Self::KernelIpip,
+        Self::KernelSit,
+        Self::KernelIp6tnl,
         Self::KernelGre,
+        Self::KernelIp6gre,
         Self::Netem,
     ];
 }
@@ -69,7 +78,10 @@ impl fmt::Display for Feature {
             Self::PacketSockets => "packet sockets",
             Self::Sysctls => "sysctls",
             Self::KernelIpip => "kernel ipip",
+            Self::KernelSit => "kernel sit",
+            Self::KernelIp6tnl => "kernel ip6tnl",
             Self::KernelGre => "kernel gre",
+            Self::KernelIp6gre => "kernel ip6gre",
             Self::Netem => "netem",
         })
     }
@@ -96,20 +108,18 @@ pub fn all() -> Vec<(Feature, Result<(), Missing>)> {
     Feature::ALL.into_iter().map(|feature| (feature, probe(feature))).collect()
 }
 
-/// Tries the kernel's own ipip tunnel.
+/// Tries the kernel's own tunnel of a kind.
 ///
 /// # Errors
 /// Why it is not to be had.
-pub fn kernel_ipip() -> Result<(), Missing> {
-    probe(Feature::KernelIpip)
-}
-
-/// Tries the kernel's own GRE tunnel.
-///
-/// # Errors
-/// Why it is not to be had.
-pub fn kernel_gre() -> Result<(), Missing> {
-    probe(Feature::KernelGre)
+pub fn kernel_tunnel(kind: TunnelKind) -> Result<(), Missing> {
+    probe(match kind {
+        TunnelKind::Ipip => Feature::KernelIpip,
+        TunnelKind::Sit => Feature::KernelSit,
+        TunnelKind::Ip6tnl => Feature::KernelIp6tnl,
+        TunnelKind::Gre(_) => Feature::KernelGre,
+        TunnelKind::Ip6gre(_) => Feature::KernelIp6gre,
+    })
 }
 
 /// Tries netem, and reads back what it was told.
@@ -121,17 +131,21 @@ pub fn kernel_netem() -> Result<(), Missing> {
 }
 
 /// Tries whether a decapsulator in user space would be alone in taking packets of a tunnel's
-/// protocol. Where the kernel's modules are loaded they have a handler in every namespace, which
+/// kind. Where the kernel's modules are loaded they have a handler in every namespace, which
 /// refuses by ICMP what labsim's decapsulator takes.
 ///
 /// # Errors
 /// What takes them besides.
-pub fn alone_with(protocol: TunnelProtocol) -> Result<(), Missing> {
-    let (number, modules) = match protocol {
-        TunnelProtocol::Ipip => (protocol::IPIP, "ipip sit tunnel4"),
-        TunnelProtocol::Gre(_) => (protocol::GRE, "ip_gre gre"),
+pub fn alone_with(kind: TunnelKind) -> Result<(), Missing> {
+    let (number, modules) = match kind {
+        TunnelKind::Ipip => (protocol::IPIP, "ipip sit tunnel4"),
+        TunnelKind::Sit => (protocol::IPV6, "sit tunnel4"),
+        // One module takes both protocols.
+        TunnelKind::Ip6tnl => (protocol::IPV6, "ip6_gre ip6_tunnel tunnel6"),
+        TunnelKind::Gre(_) => (protocol::GRE, "ip_gre gre"),
+        TunnelKind::Ip6gre(_) => (protocol::GRE, "ip6_gre"),
     };
-    let counted = in_a_namespace(|| unknown_to_the_kernel(number))?;
+    let counted = in_a_namespace(|| unknown_to_the_kernel(kind.outer_ipv4(), number))?;
     match counted {
         Ok(true) => Ok(()),
         Ok(false) => Err(Missing {
@@ -152,28 +166,49 @@ pub fn alone_with(protocol: TunnelProtocol) -> Result<(), Missing> {
 
 /// Whether nobody takes a protocol's packets: the kernel says so of one that a namespace sends to
 /// itself.
-fn unknown_to_the_kernel(number: u8) -> io::Result<bool> {
+fn unknown_to_the_kernel(ipv4: bool, number: u8) -> io::Result<bool> {
     const LOOPBACK: u32 = 1;
     request(Request::set_up(LOOPBACK, None))?;
-    let header = ipv4::Header {
-        source: Ipv4Addr::LOCALHOST,
-        destination: Ipv4Addr::LOCALHOST,
-        protocol: number,
-        ttl: 1,
-        tos: 0,
-        id: 0,
-        dont_fragment: false,
-        more_fragments: false,
-        fragment_offset: 0,
-        options: &[],
-        payload_length: PROBE - ipv4::MIN_HEADER_LEN,
-    };
     let mut packet = [0; PROBE];
-    header.emit(&mut packet).map_err(io::Error::other)?;
-    sockets::send_here(&packet, Ipv4Addr::LOCALHOST)?;
+    let (to, counter): (IpAddr, _) = match ipv4 {
+        true => (Ipv4Addr::LOCALHOST.into(), "IpInUnknownProtos"),
+        false => (Ipv6Addr::LOCALHOST.into(), "Ip6InUnknownProtos"),
+    };
+    emit_probe(to, number, &mut packet).map_err(io::Error::other)?;
+    sockets::send_here(&packet, to)?;
     // Loopback delivers before it returns.
     let counters = counters::of_this_namespace()?;
-    Ok(counters.get("IpInUnknownProtos").is_some_and(|count| *count > 0))
+    Ok(counters.get(counter).is_some_and(|count| *count > 0))
+}
+
+/// A packet to itself.
+fn emit_probe(to: IpAddr, protocol: u8, packet: &mut [u8; PROBE]) -> Result<(), EmitError> {
+    match to {
+        IpAddr::V4(to) => ipv4::Header {
+            source: to,
+            destination: to,
+            protocol,
+            ttl: 1,
+            tos: 0,
+            id: 0,
+            dont_fragment: false,
+            more_fragments: false,
+            fragment_offset: 0,
+            options: &[],
+            payload_length: PROBE - ipv4::MIN_HEADER_LEN,
+        }
+        .emit(packet),
+        IpAddr::V6(to) => ipv6::Header {
+            source: to,
+            destination: to,
+            next_header: protocol,
+            hop_limit: 1,
+            traffic_class: 0,
+            flow_label: 0,
+            payload_length: PROBE - ipv6::HEADER_LEN,
+        }
+        .emit(packet),
+    }
 }
 
 /// Tries a TUN device. Without one a lab can do with [`TunnelMode::UserspaceVeth`].
@@ -215,7 +250,10 @@ fn inside(feature: Feature) -> Result<(), Missing> {
         Feature::Veth => device(InfoKind::Veth),
         Feature::Bridge => device(InfoKind::Bridge),
         Feature::KernelIpip => device(InfoKind::IpIp),
+        Feature::KernelSit => device(InfoKind::SitTun),
+        Feature::KernelIp6tnl => device(InfoKind::Ip6Tnl),
         Feature::KernelGre => device(InfoKind::GreTun),
+        Feature::KernelIp6gre => device(InfoKind::GreTun6),
         Feature::Netem => netem(),
         Feature::Tun => tun(),
         Feature::PacketSockets => try_packet_socket().map_err(|error| {
@@ -230,6 +268,9 @@ fn device(kind: InfoKind) -> Result<(), Missing> {
     let (what, module) = match &kind {
         InfoKind::GreTun => ("gre tunnels", "ip_gre".to_owned()),
         InfoKind::IpIp => ("ipip tunnels", "ipip".to_owned()),
+        InfoKind::SitTun => ("sit tunnels", "sit".to_owned()),
+        InfoKind::Ip6Tnl => ("ip6tnl tunnels", "ip6_tunnel".to_owned()),
+        InfoKind::GreTun6 => ("ip6gre tunnels", "ip6_gre".to_owned()),
         other => ("such devices", other.to_string()),
     };
     request(Request::device(kind, "probe", 0)).or_else(|errno| match errno {

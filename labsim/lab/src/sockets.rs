@@ -1,10 +1,10 @@
 //! Sockets of a node, for use on any thread.
 
 use crate::lab::Node;
-use labsim_scenario::model::TunnelProtocol;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, sendto, socket,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage,
+    bind, listen, sendto, setsockopt, socket, sockopt,
 };
 use std::io;
 use std::net::{
@@ -17,21 +17,25 @@ use std::sync::atomic::Ordering;
 /// Not inherited by children, and ready for an event loop.
 const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC.union(SockFlag::SOCK_NONBLOCK);
 
+/// Connections that wait to be accepted, as std has it.
+const BACKLOG: i32 = 128;
+
 /// Where clients' ports begin, and how many there are: within what Linux picks ports from itself
 /// (`net.ipv4.ip_local_port_range`).
 const FIRST_CLIENT_PORT: u16 = 50_001;
 const CLIENT_PORTS: u16 = 10_000;
 
 impl Node {
-    /// A listening TCP socket, nonblocking. `SO_REUSEADDR` is set, as servers do.
+    /// A listening TCP socket, nonblocking. `SO_REUSEADDR` is set, as servers do; one that is bound
+    /// to every IPv6 address takes no IPv4.
     ///
     /// # Errors
     /// The address cannot be bound: it is not the node's, or in use.
     pub fn tcp_listener(&self, address: SocketAddr) -> io::Result<TcpListener> {
         self.run(|| {
-            let listener = TcpListener::bind(address)?;
-            listener.set_nonblocking(true)?;
-            Ok(listener)
+            let socket = bound(address, SockType::Stream)?;
+            listen(&socket, Backlog::new(BACKLOG)?)?;
+            Ok(socket.into())
         })?
     }
 
@@ -67,48 +71,40 @@ impl Node {
         })?
     }
 
-    /// A UDP socket bound to `address`, nonblocking.
+    /// A UDP socket bound to `address`, nonblocking; to every IPv6 address, it takes no IPv4.
     ///
     /// # Errors
     /// The address cannot be bound: it is not the node's, or in use.
     pub fn udp_socket(&self, address: SocketAddr) -> io::Result<UdpSocket> {
-        self.run(|| {
-            let socket = UdpSocket::bind(address)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        })?
+        self.run(|| Ok(bound(address, SockType::Datagram)?.into()))?
     }
 
-    /// A raw socket that receives every packet of a tunnel's protocol (IPIP: 4, GRE: 47) for the
-    /// node, outer header included, nonblocking (raw(7)). While it is open the kernel sends no
-    /// `protocol unreachable` for them.
+    /// A raw socket that receives every packet of a tunnel's protocol (IPv4: 4, IPv6: 41, GRE: 47)
+    /// for the node, nonblocking (raw(7)): with the outer header if that is IPv4's, without if it
+    /// is IPv6's. While it is open the kernel sends no `protocol unreachable` for them.
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn tunnel_socket(&self, protocol: TunnelProtocol) -> io::Result<OwnedFd> {
-        let number = match protocol {
-            TunnelProtocol::Ipip => libc::IPPROTO_IPIP,
-            TunnelProtocol::Gre(_) => libc::IPPROTO_GRE,
-        };
-        self.run(|| raw_socket(number))?
+    pub fn tunnel_socket(&self, outer_ipv4: bool, protocol: u8) -> io::Result<OwnedFd> {
+        self.run(|| raw_socket(outer_ipv4, protocol.into()))?
     }
 
-    /// A raw socket that sends whole IPv4 packets and receives none, nonblocking (raw(7),
+    /// A raw socket that sends whole packets of a family and receives none, nonblocking (raw(7),
     /// `IPPROTO_RAW`).
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn ip_socket(&self) -> io::Result<OwnedFd> {
-        self.run(|| raw_socket(libc::IPPROTO_RAW))?
+    pub fn ip_socket(&self, ipv4: bool) -> io::Result<OwnedFd> {
+        self.run(|| raw_socket(ipv4, libc::IPPROTO_RAW))?
     }
 
-    /// Sends an IPv4 packet as it is, but for its header checksum, and its identification if that
-    /// is 0 (raw(7), `IPPROTO_RAW`): the node's kernel routes it to `to`.
+    /// Sends an IP packet as it is, but for an IPv4 header's checksum, and its identification if
+    /// that is 0 (raw(7), `IPPROTO_RAW`): the node's kernel routes it to `to`.
     ///
     /// # Errors
     /// The socket cannot be made, or the kernel refuses the packet: there is no route, or it is
     /// longer than the first link takes.
-    pub fn send_ipv4(&self, packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
+    pub fn send_ip(&self, packet: &[u8], to: IpAddr) -> io::Result<()> {
         self.run(|| send_here(packet, to))?
     }
 
@@ -139,19 +135,33 @@ impl Node {
     }
 }
 
-/// Sends an IPv4 packet from the calling thread's namespace.
-pub(crate) fn send_here(packet: &[u8], to: Ipv4Addr) -> io::Result<()> {
-    let socket = raw_socket(libc::IPPROTO_RAW)?;
-    let to = SockaddrIn::from(SocketAddrV4::new(to, 0));
+/// A socket bound to an address, of its family alone.
+fn bound(address: SocketAddr, kind: SockType) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, kind, FLAGS, None)?;
+    if kind == SockType::Stream {
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    }
+    if address.is_ipv6() {
+        setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+    Ok(socket)
+}
+
+/// Sends an IP packet from the calling thread's namespace.
+pub(crate) fn send_here(packet: &[u8], to: IpAddr) -> io::Result<()> {
+    let socket = raw_socket(to.is_ipv4(), libc::IPPROTO_RAW)?;
+    let to = SockaddrStorage::from(SocketAddr::new(to, 0));
     sendto(socket.as_raw_fd(), packet, &to, MsgFlags::empty())?;
     Ok(())
 }
 
-fn raw_socket(protocol: libc::c_int) -> io::Result<OwnedFd> {
+fn raw_socket(ipv4: bool, protocol: libc::c_int) -> io::Result<OwnedFd> {
+    let family = if ipv4 { libc::AF_INET } else { libc::AF_INET6 };
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: three plain numbers; nix has no name for this protocol.
-    let descriptor =
-        nix::errno::Errno::result(unsafe { libc::socket(libc::AF_INET, kind, protocol) })?;
+    let descriptor = nix::errno::Errno::result(unsafe { libc::socket(family, kind, protocol) })?;
     // SAFETY: the call returned a new descriptor that nobody else owns.
     Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(descriptor) })
 }

@@ -22,20 +22,26 @@ pub(crate) fn counted(
 ) -> Result<Devices, Fault> {
     let mut devices = Devices::new();
     for (name, server) in &scenario.real_servers {
-        let Some(tunnel) = &server.tunnel else { continue };
+        if server.tunnels.is_empty() {
+            continue;
+        }
         let node = lab.node(name).ok_or_else(|| Fault::no_node(name))?;
         let what = format!("the counters of {name}");
         let all = node.interface_counters().map_err(Fault::broken(&what))?;
-        let Some(device) = all.get(tunnel.name.as_str()) else { continue };
-        let counters = match tunnels.refused(name) {
-            Some(refused) => in_kernel_terms(*device, &refused, tunnels.by_veth(name)),
-            None => *device,
-        };
-        // Every marker was given to the device to send, and no tunnel end has where to.
-        let tx_errors = counters.tx_errors.saturating_sub(capture.markers());
-        let counters = InterfaceCounters { tx_errors, ..counters };
-        let own = devices.entry(name.clone()).or_default();
-        own.insert(tunnel.name.clone(), counters.by_name());
+        for tunnel in &server.tunnels {
+            let Some(device) = all.get(tunnel.name.as_str()) else { continue };
+            let counters = match tunnels.refused(name, &tunnel.name) {
+                Some((refused, veth)) => in_kernel_terms(*device, &refused, veth),
+                None => *device,
+            };
+            // Every marker was given to the device to send, and no tunnel end has where to. The
+            // modules for IPv6 outside count that twice, and so it is told once.
+            let tx_errors = counters.tx_errors.saturating_sub(capture.markers());
+            let tx_dropped = if tunnel.kind.outer_ipv4() { counters.tx_dropped } else { 0 };
+            let counters = InterfaceCounters { tx_errors, tx_dropped, ..counters };
+            let own = devices.entry(name.clone()).or_default();
+            own.insert(tunnel.name.clone(), counters.by_name());
+        }
     }
     Ok(devices)
 }

@@ -6,11 +6,11 @@ mod tacacs;
 use crate::fault::Fault;
 use labsim_aaa::Secret;
 use labsim_aaa::log::LogEntry;
-use labsim_lab::Lab;
+use labsim_lab::{Lab, Node};
 use labsim_scenario::model::{self, NodeName, Scenario};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use tokio::task::JoinSet;
 
@@ -96,7 +96,10 @@ fn users(users: &BTreeMap<String, model::Secret>) -> BTreeMap<String, Secret> {
     own.map(|(user, password)| (user.clone(), Secret::new(password.expose()))).collect()
 }
 
-/// Every address of the node: its own and the VIPs.
-fn everywhere(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+/// Every address of the node, its own and the VIPs: a socket for each family that there is.
+fn everywhere(node: &Node, port: u16) -> impl Iterator<Item = SocketAddr> {
+    let ipv6 = node.plan().addresses.iter().any(|it| it.address.addr().is_ipv6());
+    let ipv6 = ipv6.then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    let each = std::iter::once(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).chain(ipv6);
+    each.map(move |any| SocketAddr::new(any, port))
 }

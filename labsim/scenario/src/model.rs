@@ -10,6 +10,7 @@ mod process;
 mod real_server;
 mod steps;
 mod topology;
+mod tunnel;
 
 pub use expectation::{
     CapturePoint, Check, Count, Crossing, DEVICE_COUNTERS, DelayBounds, Direction, Expectation,
@@ -25,14 +26,13 @@ pub use matching::{AddressMatch, TcpFlags};
 pub use names::{InterfaceName, NodeName, ProcessName, ScenarioName, Secret, StepName};
 pub use packet::{MadeHeader, MadePacket};
 pub use process::{FOLDER, Process, Program, Readiness, Run};
-pub use real_server::{
-    RadiusServer, RealServer, TacacsServer, TunnelDevice, TunnelProtocol, VipAddress,
-};
+pub use real_server::{RadiusServer, RealServer, TacacsServer, VipAddress};
 pub use steps::{
     AccountingRecord, LoginClose, LoginMethod, LoginResult, MemberChange, MemberFate,
     RadiusQuestion, RadiusRequest, Step, StepAction, TacacsLogin,
 };
 pub use topology::{Attachment, Interface, Link, Node, Route, Segment, Topology};
+pub use tunnel::{TunnelDevice, TunnelKind, TunnelProtocol};
 
 use std::collections::BTreeMap;
 

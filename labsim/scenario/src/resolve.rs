@@ -7,6 +7,7 @@ mod address;
 mod context;
 mod exchange;
 mod expectations;
+mod families;
 mod forwarders;
 mod frames;
 mod impairments;

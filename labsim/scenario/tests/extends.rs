@@ -5,7 +5,7 @@
 mod common;
 
 use common::{SCENARIO, TOPOLOGY, changed, shown};
-use labsim_scenario::model::{Check, LoginResult, NodeName, Scenario, StepAction, TunnelProtocol};
+use labsim_scenario::model::{Check, LoginResult, NodeName, Scenario, StepAction, TunnelKind};
 use labsim_yaml::Mistakes;
 use std::fs;
 
@@ -53,8 +53,8 @@ fn an_extending_file_says_only_what_is_special_about_it() {
     );
     assert_eq!(scenario.name.as_str(), "case");
     let rs1 = &scenario.real_servers[&NodeName::new("rs1").unwrap()];
-    let tunnel = rs1.tunnel.as_ref().unwrap();
-    assert!(matches!(tunnel.protocol, TunnelProtocol::Gre(_)) && tunnel.name.as_str() == "gre0");
+    let tunnel = &rs1.tunnels[0];
+    assert!(matches!(tunnel.kind, TunnelKind::Gre(_)) && tunnel.name.as_str() == "gre0");
     assert!(rs1.sysctls.is_empty());
     let StepAction::TacacsLogin(login) = &scenario.steps[0].action else { panic!() };
     assert_eq!((login.timeout.as_millis(), login.user.as_str()), (500, "u"));

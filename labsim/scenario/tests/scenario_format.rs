@@ -8,7 +8,7 @@ use common::{Files, SCENARIO, TOPOLOGY, changed};
 use labsim_scenario::model::{
     Check, Count, Direction, Encapsulation, FrameMatch, GreOptions, LoadBalancingMode, LoginMethod,
     Maglev, MaglevHash, NodeName, OuterSource, PointNode, RadiusQuestion, RealServer, Scenario,
-    SourceTranslation, StepAction, TunnelProtocol,
+    SourceTranslation, StepAction, TunnelKind,
 };
 
 fn scenario(changes: &[(&str, &str)]) -> Scenario {
@@ -97,7 +97,7 @@ fn clients_persist_if_it_is_said() {
 fn a_tunnel_has_the_servers_own_address_unless_it_is_said() {
     let address = |tunnel: &str| {
         let lab = scenario(&[("tunnel: ipip", tunnel)]);
-        let tunnel = server(&lab, "rs2").tunnel.clone().unwrap();
+        let tunnel = server(&lab, "rs2").tunnels[0].clone();
         (tunnel.name.to_string(), tunnel.address.map(|address| address.to_string()))
     };
     let tunl0 = "tunl0".to_owned();
@@ -114,7 +114,7 @@ fn the_own_address_is_the_one_that_the_pool_knows() {
     let topology =
         changed(TOPOLOGY, &[("eth0: 10.1.1.52/24", "eth0: [10.1.1.152/24, 10.1.1.52/24]")]);
     let lab = Files::new(&topology, SCENARIO).load().unwrap();
-    let tunnel = server(&lab, "rs2").tunnel.clone().unwrap();
+    let tunnel = server(&lab, "rs2").tunnels[0].clone();
     assert_eq!(tunnel.address.unwrap().to_string(), "10.1.1.52");
 }
 
@@ -222,10 +222,10 @@ fn a_gre_tunnel_has_a_device_of_its_own_if_it_has_options() {
             ("tunnel: ipip", tunnel),
             ("    sysctls: {net.ipv4.conf.tunl0.rp_filter: 0}\n", ""),
         ]);
-        let tunnel = server(&lab, "rs1").tunnel.clone().unwrap();
-        (tunnel.name.to_string(), tunnel.protocol)
+        let tunnel = server(&lab, "rs1").tunnels[0].clone();
+        (tunnel.name.to_string(), tunnel.kind)
     };
-    let gre = |key, checksum| TunnelProtocol::Gre(GreOptions { key, checksum });
+    let gre = |key, checksum| TunnelKind::Gre(GreOptions { key, checksum });
     assert_eq!(device("tunnel: gre"), ("gre0".to_owned(), gre(None, false)));
     assert_eq!(device("tunnel: {mode: gre, key: 7}"), ("gre1".to_owned(), gre(Some(7), false)));
     assert_eq!(

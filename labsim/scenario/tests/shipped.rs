@@ -172,11 +172,11 @@ fn the_lab_is_the_documents() {
     let own: Vec<String> = scenario
         .real_servers
         .values()
-        .map(|server| server.tunnel.as_ref().unwrap().address.unwrap().to_string())
+        .map(|server| server.tunnels[0].address.unwrap().to_string())
         .collect();
     assert_eq!(own, ["10.1.1.51", "10.1.1.52", "10.1.1.53"]);
     for server in scenario.real_servers.values() {
-        assert_eq!(server.tunnel.as_ref().unwrap().name.as_str(), "tunl0");
+        assert_eq!(server.tunnels[0].name.as_str(), "tunl0");
         assert_eq!(server.vips[0].label.as_deref(), Some("lo:0"));
         let settings: Vec<(&str, &str)> =
             server.sysctls.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();

@@ -207,7 +207,6 @@ const CASES: &[Case<'_>] = &[
         &[
             "case.yaml:26:32: there is no node `lbb`; the topology has `client`, `router`, `lb`, `rs1` and `rs2`",
             "case.yaml:26:45: `10.1.1.0/24` has a prefix length; write the address alone",
-            "case.yaml:26:71: a made-up packet is IPv4; write an IPv4 address",
             "case.yaml:26:114: 9000 bytes of payload; at most 8900 fit",
             "case.yaml:26:148: `10.1.1` is no address; write one such as 10.1.1.51 or 2001:db8::51",
             "case.yaml:26:185: only GRE has a key and a checksum; take it out, or write `mode: gre`",

@@ -16,6 +16,7 @@ mod isn;
 mod judge;
 mod kernel;
 mod matching;
+mod neighbourhood;
 mod observe;
 mod passage;
 mod ruling;

@@ -5,6 +5,7 @@ mod describe;
 pub(crate) use describe::describe;
 
 use crate::frames::Frame;
+use crate::neighbourhood;
 use crate::words::way;
 use labsim_scenario::model::{FrameMatch, OuterMatch, TcpFlags};
 use labsim_wire::decode::{IpHeader, Transport};
@@ -87,7 +88,9 @@ impl Comparison {
 }
 
 fn compare_all(to: &mut Comparison, wanted: &FrameMatch, frame: &Frame<'_>) {
-    let packet = frame.decoded.packet();
+    // What keeps neighbours up is no more a packet than ARP is, unless it is asked for by its type.
+    let asked = wanted.icmp.is_some() || neighbourhood::message(frame.decoded).is_none();
+    let packet = frame.decoded.packet().filter(|_| asked);
     let header = packet.map(|packet| packet.innermost());
     let ports = packet.and_then(|packet| packet.ports());
     let tcp = frame.decoded.tcp();

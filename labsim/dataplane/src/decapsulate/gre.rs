@@ -15,12 +15,13 @@ pub(super) enum Refusal {
     ChecksumUnwanted,
     /// Another key, or none.
     Key,
-    /// It carries something else than IPv4.
-    NotIpv4,
+    /// It carries something else than IPv4 or IPv6.
+    NotIp,
 }
 
-/// The length of the GRE header that `bytes` begin with, if this end takes the packet.
-pub(super) fn judge(expected: Gre, bytes: &[u8]) -> Result<usize, Refusal> {
+/// The length of the GRE header that `bytes` begin with, and the version of IP inside, if this end
+/// takes the packet.
+pub(super) fn judge(expected: Gre, bytes: &[u8]) -> Result<(usize, u8), Refusal> {
     let header = gre::View::new(bytes).map_err(|_| Refusal::Malformed)?;
     // gre_parse_header: whatever the device wants, a checksum that is there has to be right.
     if header.checksum_ok() == Some(false) {
@@ -34,10 +35,12 @@ pub(super) fn judge(expected: Gre, bytes: &[u8]) -> Result<usize, Refusal> {
         return Err(Refusal::ChecksumUnwanted);
     }
     // A device of the kernel's takes other protocols as well, once it is found.
-    if header.protocol() != ethertype::IPV4 {
-        return Err(Refusal::NotIpv4);
-    }
-    Ok(header.header_length())
+    let version = match header.protocol() {
+        ethertype::IPV4 => 4,
+        ethertype::IPV6 => 6,
+        _ => return Err(Refusal::NotIp),
+    };
+    Ok((header.header_length(), version))
 }
 
 #[cfg(test)]
@@ -55,16 +58,16 @@ mod tests {
     #[test]
     fn a_device_takes_what_agrees_with_it_and_refuses_the_rest_by_name() {
         for (key, checksum, sent_key, sent_checksum, judged) in [
-            (None, false, None, false, Ok(4)),
-            (None, false, Some(7), false, Ok(8)),
+            (None, false, None, false, Ok((4, 4))),
+            (None, false, Some(7), false, Ok((8, 4))),
             (None, false, None, true, Err(Refusal::ChecksumUnwanted)),
-            (None, true, None, true, Ok(8)),
+            (None, true, None, true, Ok((8, 4))),
             (None, true, None, false, Err(Refusal::ChecksumUnwanted)),
-            (Some(7), false, Some(7), false, Ok(8)),
+            (Some(7), false, Some(7), false, Ok((8, 4))),
             (Some(7), false, Some(8), false, Err(Refusal::Key)),
             (Some(7), false, None, false, Err(Refusal::Key)),
             (Some(0), false, None, false, Err(Refusal::Key)),
-            (Some(7), true, Some(7), true, Ok(12)),
+            (Some(7), true, Some(7), true, Ok((12, 4))),
             (Some(7), true, Some(7), false, Err(Refusal::ChecksumUnwanted)),
             (Some(7), true, Some(9), false, Err(Refusal::Key)),
         ] {
@@ -86,9 +89,10 @@ mod tests {
     #[test]
     fn other_protocols_versions_and_short_headers_are_refused() {
         let any = Gre::default();
-        for protocol in [0x86dd, 0x6558, 0x883e] {
-            assert_eq!(judge(any, &packet(None, false, protocol)), Err(Refusal::NotIpv4));
+        for protocol in [0x6558, 0x883e, 0x8847] {
+            assert_eq!(judge(any, &packet(None, false, protocol)), Err(Refusal::NotIp));
         }
+        assert_eq!(judge(any, &packet(None, false, 0x86dd)), Ok((4, 6)));
         let mut pptp = packet(Some(1), false, 0x0800);
         pptp[1] |= 1;
         assert_eq!(judge(any, &pptp), Err(Refusal::Malformed));

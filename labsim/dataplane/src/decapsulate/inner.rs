@@ -2,15 +2,17 @@
 
 use super::gre;
 use super::protocol::Protocol;
-use labsim_wire::checksum;
+use labsim_wire::protocol::IPIP;
+use labsim_wire::{checksum, ipv4, ipv6};
+use std::ops::Range;
 
 /// Why a packet does not come out of the tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// Nothing is inside.
     Truncated,
-    /// The inner packet is not IPv4.
-    NotIpv4,
+    /// The inner packet is not of the family that the header in front says, or of neither.
+    NotIp,
     /// The GRE header is cut short or of a kind that is not taken.
     GreMalformed,
     /// The GRE key is not this end's.
@@ -30,7 +32,7 @@ impl From<gre::Refusal> for Refusal {
             gre::Refusal::Checksum => Self::GreChecksum,
             gre::Refusal::ChecksumUnwanted => Self::GreChecksumUnwanted,
             gre::Refusal::Key => Self::GreKey,
-            gre::Refusal::NotIpv4 => Self::NotIpv4,
+            gre::Refusal::NotIp => Self::NotIp,
         }
     }
 }
@@ -40,42 +42,66 @@ const ECT_1: u8 = 0b01;
 const ECT_0: u8 = 0b10;
 const CE: u8 = 0b11;
 
-/// Finds the inner packet in `packet` (outer header first), carries congestion marks over
-/// (RFC 6040 4.2, as the kernel's `INET_ECN_decapsulate` does), and gives its place.
+/// Finds the inner packet in `packet` (outer header first, of either family), carries congestion
+/// marks over (RFC 6040 4.2, as the kernel's `INET_ECN_decapsulate` does), and gives its place.
+/// `number` is the protocol in the outer header.
 ///
-/// The inner header is not judged, and its checksum is kept in step: the kernel judges it when the
-/// packet comes out of the device, and counts it where it belongs (`IpInHdrErrors`).
+/// The inner header is not judged, and an IPv4 one's checksum is kept in step: the kernel judges it
+/// when the packet comes out of the device, and counts it where it belongs (`IpInHdrErrors`).
 pub(super) fn take_off(
     protocol: Protocol,
+    number: u8,
     packet: &mut [u8],
-) -> Result<std::ops::Range<usize>, Refusal> {
-    let first = *packet.first().ok_or(Refusal::Truncated)?;
-    let outer_length = usize::from(first & 0x0f) * 4;
-    let outer_tos = *packet.get(1).ok_or(Refusal::Truncated)?;
+) -> Result<Range<usize>, Refusal> {
+    let &[first, second, ..] = &*packet else { return Err(Refusal::Truncated) };
+    let outer_length =
+        if protocol.outer_ipv4() { usize::from(first & 0x0f) * 4 } else { ipv6::HEADER_LEN };
+    let outer_tos = traffic_class([first, second]);
     let carried = packet.get(outer_length..).ok_or(Refusal::Truncated)?;
-    let start = outer_length
-        + match protocol {
-            Protocol::Ipip => 0,
-            Protocol::Gre(expected) => gre::judge(expected, carried)?,
-        };
+    let (header, version) = match protocol.gre() {
+        Some(expected) => gre::judge(expected, carried)?,
+        None if number == IPIP => (0, 4),
+        None => (0, 6),
+    };
+    let start = outer_length + header;
     let inner = packet.get_mut(start..).ok_or(Refusal::Truncated)?;
-    if inner.first().ok_or(Refusal::Truncated)? >> 4 != 4 {
-        return Err(Refusal::NotIpv4);
+    if inner.first().ok_or(Refusal::Truncated)? >> 4 != version {
+        return Err(Refusal::NotIp);
     }
     let end = start + inner.len();
-    if inner.len() < 20 {
+    let least = if version == 4 { ipv4::MIN_HEADER_LEN } else { ipv6::HEADER_LEN };
+    if inner.len() < least {
         // No header that a mark could be in; the kernel counts it as truncated.
         return Ok(start..end);
     }
-    let marked = combine_ecn(outer_tos, inner[1]).ok_or(Refusal::Ecn)?;
-    if marked != inner[1] {
-        let old = u16::from_be_bytes([inner[0], inner[1]]);
-        let new = u16::from_be_bytes([inner[0], marked]);
-        let check = u16::from_be_bytes([inner[10], inner[11]]);
-        inner[1] = marked;
-        inner[10..12].copy_from_slice(&checksum::update(check, old, new).to_be_bytes());
+    let old = [inner[0], inner[1]];
+    let inner_tos = traffic_class(old);
+    let marked = combine_ecn(outer_tos, inner_tos).ok_or(Refusal::Ecn)?;
+    if marked != inner_tos {
+        mark(inner, marked);
+        if version == 4 {
+            let new = u16::from_be_bytes([inner[0], inner[1]]);
+            let check = u16::from_be_bytes([inner[10], inner[11]]);
+            let check = checksum::update(check, u16::from_be_bytes(old), new);
+            inner[10..12].copy_from_slice(&check.to_be_bytes());
+        }
     }
     Ok(start..end)
+}
+
+/// IPv4's TOS, or IPv6's traffic class, of a header's first two bytes.
+fn traffic_class([first, second]: [u8; 2]) -> u8 {
+    if first >> 4 == 4 { second } else { first << 4 | second >> 4 }
+}
+
+/// Writes it into a header.
+fn mark(header: &mut [u8], class: u8) {
+    if header[0] >> 4 == 4 {
+        header[1] = class;
+    } else {
+        header[0] = 0x60 | class >> 4;
+        header[1] = class << 4 | header[1] & 0x0f;
+    }
 }
 
 /// The inner TOS after decapsulation, or `None` if the packet has to be dropped.
@@ -95,7 +121,7 @@ mod tests {
     use crate::decapsulate::{Gre, Protocol};
 
     fn take_off(packet: &mut [u8]) -> Result<std::ops::Range<usize>, Refusal> {
-        super::take_off(Protocol::Ipip, packet)
+        super::take_off(Protocol::Ipip, 4, packet)
     }
 
     fn sum(header: &[u8]) -> u16 {
@@ -167,7 +193,7 @@ mod tests {
         }
         let mut six = tunnelled(0, 0);
         six[20] = 0x65;
-        assert_eq!(take_off(&mut six), Err(Refusal::NotIpv4));
+        assert_eq!(take_off(&mut six), Err(Refusal::NotIp));
     }
 
     #[test]
@@ -194,19 +220,108 @@ mod tests {
         let mut packet = tunnelled(CE, ECT_0);
         packet.splice(20..20, [0; 12]);
         header.emit(&mut packet[20..]).unwrap();
-        let place = super::take_off(Protocol::Gre(expected), &mut packet).unwrap();
+        let place = super::take_off(Protocol::Gre(expected), 47, &mut packet).unwrap();
         assert_eq!(place, 32..56);
         assert_eq!(packet[33] & CE, CE);
         assert_eq!(sum(&packet[32..52]), 0xffff);
         let other = Gre { key: Some(8), ..expected };
-        assert!(super::take_off(Protocol::Gre(other), &mut packet).is_err());
+        assert!(super::take_off(Protocol::Gre(other), 47, &mut packet).is_err());
+    }
+
+    /// One packet of 24 bytes of payload, as each family inside and outside has it.
+    fn mixed(outer: u8, inner: u8, outer_class: u8, inner_class: u8) -> Vec<u8> {
+        let header = |version: u8, class: u8, protocol: u8, length: usize| match version {
+            4 => {
+                let mut header = tunnelled(0, class)[20..40].to_vec();
+                header[9] = protocol;
+                header[10..12].copy_from_slice(&[0, 0]);
+                let check = !sum(&header);
+                header[10..12].copy_from_slice(&check.to_be_bytes());
+                header
+            }
+            _ => {
+                let mut header = vec![0; 40];
+                labsim_wire::ipv6::Header {
+                    source: "2001:db8::1".parse().unwrap(),
+                    destination: "2001:db8::2".parse().unwrap(),
+                    next_header: protocol,
+                    hop_limit: 9,
+                    traffic_class: class,
+                    flow_label: 0x98765,
+                    payload_length: length,
+                }
+                .emit(&mut header)
+                .unwrap();
+                header
+            }
+        };
+        let inner_header = header(inner, inner_class, 17, 24);
+        let number = if inner == 4 { 4 } else { 41 };
+        let mut packet = header(outer, outer_class, number, inner_header.len() + 24);
+        packet.extend(inner_header);
+        packet.extend([7; 24]);
+        packet
+    }
+
+    #[test]
+    fn marks_are_carried_over_between_the_families() {
+        for (protocol, outer, inner, number) in
+            [(Protocol::Sit, 4, 6, 41), (Protocol::Ip6tnl, 6, 4, 4), (Protocol::Ip6tnl, 6, 6, 41)]
+        {
+            let start = if outer == 4 { 20 } else { 40 };
+            let mut packet = mixed(outer, inner, 0xb8 | CE, 0x50 | ECT_0);
+            let length = packet.len();
+            assert_eq!(super::take_off(protocol, number, &mut packet), Ok(start..length));
+            assert_eq!(packet[start..], mixed(outer, inner, 0, 0x50 | CE)[start..]);
+            let lost = &mut mixed(outer, inner, CE, 0x50);
+            assert_eq!(super::take_off(protocol, number, lost), Err(Refusal::Ecn));
+            // The number in the outer header says what has to be inside.
+            let other = &mut mixed(outer, if inner == 4 { 6 } else { 4 }, 0, 0);
+            assert_eq!(super::take_off(protocol, number, other), Err(Refusal::NotIp));
+            for cut in 0..start {
+                let packet = &mut mixed(outer, inner, 0, 0)[..cut];
+                assert_eq!(super::take_off(protocol, number, packet), Err(Refusal::Truncated));
+            }
+        }
+    }
+
+    #[test]
+    fn gre_says_which_family_is_inside_whatever_is_outside() {
+        let expected = Gre { key: Some(9), checksum: false };
+        for (outer, inner, ethertype) in
+            [(4, 4, 0x0800), (4, 6, 0x86dd), (6, 4, 0x0800), (6, 6, 0x86dd)]
+        {
+            let start = if outer == 4 { 20 } else { 40 };
+            let protocol = match outer {
+                4 => Protocol::Gre(expected),
+                _ => Protocol::Ip6gre(expected),
+            };
+            let with = |ethertype| {
+                let mut packet = mixed(outer, inner, CE, ECT_1);
+                let header = labsim_wire::gre::Header {
+                    protocol: ethertype,
+                    checksum: false,
+                    key: Some(9),
+                    sequence: None,
+                };
+                packet.splice(start..start, [0; 8]);
+                header.emit(&mut packet[start..]).unwrap();
+                packet
+            };
+            let mut packet = with(ethertype);
+            let length = packet.len();
+            assert_eq!(super::take_off(protocol, 47, &mut packet), Ok(start + 8..length));
+            assert_eq!(packet[start + 8..], mixed(outer, inner, 0, CE)[start..]);
+            let mut other = with(ethertype ^ 0x0800 ^ 0x86dd);
+            assert_eq!(super::take_off(protocol, 47, &mut other), Err(Refusal::NotIp));
+        }
     }
 
     proptest::proptest! {
         #[test]
         fn arbitrary_bytes_never_panic_and_the_place_is_inside(
             mut packet in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..128),
-            gre: bool,
+            kind in 0..5,
             head in proptest::collection::vec(proptest::prelude::any::<u8>(), 4),
         ) {
             let length = packet.len();
@@ -219,9 +334,18 @@ mod tests {
                 packet[20..24].copy_from_slice(&head);
                 packet[22..24].copy_from_slice(&[8, 0]);
             }
-            let protocol = if gre { Protocol::Gre(Gre::default()) } else { Protocol::Ipip };
-            if let Ok(place) = super::take_off(protocol, &mut packet) {
-                assert!(place.start >= 20 && !place.is_empty() && place.end <= length);
+            let any = Gre::default();
+            let protocol = match kind {
+                0 => Protocol::Ipip,
+                1 => Protocol::Sit,
+                2 => Protocol::Ip6tnl,
+                3 => Protocol::Gre(any),
+                _ => Protocol::Ip6gre(any),
+            };
+            for number in protocol.numbers() {
+                if let Ok(place) = super::take_off(protocol, *number, &mut packet) {
+                    assert!(place.start >= 20 && !place.is_empty() && place.end <= length);
+                }
             }
         }
     }

@@ -1,21 +1,45 @@
 //! What a decapsulator takes off, and how asking it to finish can fail.
 
-/// What stands around the inner packets.
+use labsim_wire::protocol;
+
+/// What stands around the inner packets, as the kernel's devices tell it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// IP in IP (RFC 2003).
+    /// IPv4 in IPv4 (RFC 2003): `ipip`.
     Ipip,
-    /// Generic routing encapsulation (RFC 2784, RFC 2890).
+    /// IPv6 in IPv4 (RFC 4213): `sit`.
+    Sit,
+    /// IPv4 and IPv6 in IPv6 (RFC 2473): `ip6tnl`, mode any.
+    Ip6tnl,
+    /// Generic routing encapsulation (RFC 2784, RFC 2890) over IPv4: `gre`.
     Gre(Gre),
+    /// GRE over IPv6 (RFC 7676): `ip6gre`.
+    Ip6gre(Gre),
 }
 
 impl Protocol {
-    /// The number in the outer header, which the raw socket is made with.
+    /// The numbers in outer headers, which a raw socket each is made with.
     #[must_use]
-    pub const fn number(self) -> u8 {
+    pub const fn numbers(self) -> &'static [u8] {
         match self {
-            Self::Ipip => labsim_wire::protocol::IPIP,
-            Self::Gre(_) => labsim_wire::protocol::GRE,
+            Self::Ipip => &[protocol::IPIP],
+            Self::Sit => &[protocol::IPV6],
+            Self::Ip6tnl => &[protocol::IPIP, protocol::IPV6],
+            Self::Gre(_) | Self::Ip6gre(_) => &[protocol::GRE],
+        }
+    }
+
+    /// Whether outer headers, and so the sockets, are IPv4's.
+    #[must_use]
+    pub const fn outer_ipv4(self) -> bool {
+        matches!(self, Self::Ipip | Self::Sit | Self::Gre(_))
+    }
+
+    /// What this end of a GRE tunnel expects.
+    pub(super) const fn gre(self) -> Option<Gre> {
+        match self {
+            Self::Gre(expected) | Self::Ip6gre(expected) => Some(expected),
+            Self::Ipip | Self::Sit | Self::Ip6tnl => None,
         }
     }
 }

@@ -1,25 +1,24 @@
 //! The decapsulator's thread: waits for either side, moves what is there, counts.
 
 use super::inner::{Refusal, take_off};
+use super::outer::Outer;
 use super::refuse::Refuser;
 use super::{Counters, InnerEnd, Protocol};
 use crate::{Error, latency, socket};
+use labsim_wire::ethernet::ethertype;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
-use nix::sys::socket::{MsgFlags, recv};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The largest IPv4 packet, and room for a link-layer header on the way out.
-const LARGEST: usize = 65_535 + 14;
+/// The largest IP packet, an outer IPv6 header not included, and that.
+const LARGEST: usize = 65_535 + 40;
 /// Packets of one side before the other is looked at.
 const TURN: usize = 64;
 /// More than a device's queue holds (`txqueuelen`, 500 of a TUN).
 const DEVICE_QUEUE: usize = 2048;
-/// Ethernet's type of IPv4.
-const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 
 /// Where to tell that the queue was emptied.
 pub(super) type Drained = SyncSender<()>;
@@ -39,7 +38,7 @@ impl Orders {
 /// Everything that the thread holds.
 pub(super) struct Worker {
     protocol: Protocol,
-    outer: OwnedFd,
+    outer: Vec<Outer>,
     inner: InnerEnd,
     /// Whether a veth pair's ends were up together at any time. Only until then it is asked for
     /// with each packet: the question takes a lock of the whole kernel's.
@@ -62,12 +61,17 @@ enum Turn {
 impl Worker {
     pub(super) fn new(
         protocol: Protocol,
-        (outer, answers): (OwnedFd, OwnedFd),
+        (outer, answers): (Vec<OwnedFd>, OwnedFd),
         inner: InnerEnd,
         orders: Orders,
         shared: Arc<Mutex<Counters>>,
     ) -> Result<Self, Error> {
-        socket::set_nonblocking(outer.as_fd())?;
+        let numbers = protocol.numbers().iter();
+        let outer = outer
+            .into_iter()
+            .zip(numbers)
+            .map(|(socket, number)| Outer::new(socket, protocol, *number))
+            .collect::<Result<_, _>>()?;
         match &inner {
             InnerEnd::Tun(device) => socket::set_nonblocking(device.as_fd())?,
             InnerEnd::VethPeer { socket, .. } => {
@@ -76,7 +80,8 @@ impl Worker {
             }
         }
         let buffer = vec![0; LARGEST].into_boxed_slice();
-        let (refuser, counters) = (Refuser::new(answers), Counters::default());
+        let (refuser, counters) =
+            (Refuser::new(answers, protocol.outer_ipv4()), Counters::default());
         let has_been_up = false;
         Ok(Self { protocol, outer, inner, has_been_up, refuser, orders, shared, counters, buffer })
     }
@@ -95,11 +100,11 @@ impl Worker {
                 if ordered { self.take_orders() } else { (Vec::new(), false) };
             let mut broken = false;
             if outer || ordered {
-                // Who waits, waits for all that is queued, and not for what still comes.
-                let queued =
-                    if ordered { socket::queued_at_most(self.outer.as_fd()) } else { None };
-                let packets = queued.unwrap_or(0).max(TURN);
-                broken |= self.drain(packets, Self::take_one);
+                for place in 0..self.outer.len() {
+                    // Who waits, waits for all that is queued, and not for what still comes.
+                    let queued = if ordered { self.outer[place].queued_at_most() } else { 0 };
+                    broken |= self.drain(queued.max(TURN), |it| it.take_one(place));
+                }
             }
             if inner || ordered {
                 let packets = if ordered { DEVICE_QUEUE } else { TURN };
@@ -132,18 +137,18 @@ impl Worker {
     }
 
     fn wait(&self) -> nix::Result<(bool, bool, bool)> {
-        let mut fds = [
-            PollFd::new(self.orders.wake.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.outer.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.inner.descriptor(), PollFlags::POLLIN),
-        ];
+        let readable = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
+        let wake = self.orders.wake.as_fd();
+        // The last one stands for a socket that there is not.
+        let outer = |place: usize| self.outer.get(place).map_or(wake, Outer::descriptor);
+        let mut fds = [wake, self.inner.descriptor(), outer(0), outer(1)].map(readable);
         poll(&mut fds, PollTimeout::NONE)?;
-        let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
-        Ok((ready(&fds[0]), ready(&fds[1]), ready(&fds[2])))
+        let [wake, inner, outer @ ..] = fds.map(|fd| fd.any().unwrap_or(true));
+        Ok((wake, outer.contains(&true), inner))
     }
 
     /// Moves up to `packets` packets; true if the descriptor is broken for good.
-    fn drain(&mut self, packets: usize, one: fn(&mut Self) -> Turn) -> bool {
+    fn drain(&mut self, packets: usize, one: impl Fn(&mut Self) -> Turn) -> bool {
         for _ in 0..packets {
             match one(self) {
                 Turn::More => {}
@@ -154,15 +159,17 @@ impl Worker {
         false
     }
 
-    fn take_one(&mut self) -> Turn {
-        let length = match recv(self.outer.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
+    fn take_one(&mut self, place: usize) -> Turn {
+        let outer = &mut self.outer[place];
+        let number = outer.number;
+        let length = match outer.receive(&mut self.buffer) {
             Ok(length) => length,
             Err(Errno::EAGAIN) => return Turn::Empty,
             Err(Errno::EBADF | Errno::ENOTSOCK) => return Turn::Broken,
             // The error of an earlier packet (ICMP), told once; the next call goes on.
             Err(_) => return Turn::More,
         };
-        match take_off(self.protocol, &mut self.buffer[..length]) {
+        match take_off(self.protocol, number, &mut self.buffer[..length]) {
             Ok(place) => match self.hand_over(place.clone()) {
                 Ok(()) => {
                     self.counters.rx_packets += 1;
@@ -178,7 +185,7 @@ impl Worker {
                 Err(_) => self.counters.rx_device_refused += 1,
             },
             Err(Refusal::Truncated) => self.counters.rx_truncated += 1,
-            Err(Refusal::NotIpv4) => self.counters.rx_not_ipv4 += 1,
+            Err(Refusal::NotIp) => self.counters.rx_not_ip += 1,
             Err(Refusal::GreMalformed) => self.counters.rx_gre_malformed += 1,
             Err(Refusal::GreKey) => {
                 self.counters.rx_key_mismatch += 1;
@@ -204,7 +211,9 @@ impl Worker {
                 let start = place.start - 14;
                 self.buffer[start..start + 6].copy_from_slice(tunnel);
                 self.buffer[start + 6..start + 12].copy_from_slice(&[2, 0, 0, 0, 0, 4]);
-                self.buffer[start + 12..start + 14].copy_from_slice(&ETHERTYPE_IPV4);
+                let version = self.buffer[place.start] >> 4;
+                let ethertype = if version == 4 { ethertype::IPV4 } else { ethertype::IPV6 };
+                self.buffer[start + 12..start + 14].copy_from_slice(&ethertype.to_be_bytes());
                 nix::unistd::write(socket, &self.buffer[start..place.end]).map(|_| ())
             }
         }
@@ -228,7 +237,7 @@ impl Worker {
     }
 
     fn publish(&mut self) {
-        if let Some(drops) = socket::receive_drops(self.outer.as_fd()) {
+        if let Some(drops) = self.outer.iter().map(Outer::drops).sum() {
             self.counters.rx_queue_dropped = drops;
         }
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = self.counters;

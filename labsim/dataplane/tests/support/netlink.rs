@@ -124,10 +124,10 @@ impl Namespace {
     pub fn address(&self, name: &str, address: &str) {
         let network: IpNet = address.parse().unwrap();
         let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
+        message.header.family = family(&network);
         message.header.prefix_len = network.prefix_len();
         message.header.index = self.index(name);
-        let host = network.prefix_len() == 32;
+        let host = network.prefix_len() == network.max_prefix_len();
         message.header.scope = if host { AddressScope::Host } else { AddressScope::Universe };
         message.attributes = vec![
             AddressAttribute::Local(network.addr()),
@@ -140,7 +140,7 @@ impl Namespace {
         let network: IpNet = destination.parse().unwrap();
         let address = |address: IpAddr| RouteAddress::from(address);
         let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet;
+        message.header.address_family = family(&network);
         message.header.destination_prefix_length = network.prefix_len();
         message.header.table = RouteHeader::RT_TABLE_MAIN;
         message.header.protocol = RouteProtocol::Static;
@@ -151,5 +151,12 @@ impl Namespace {
             RouteAttribute::Gateway(address(via.parse().unwrap())),
         ];
         self.request(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL);
+    }
+}
+
+fn family(network: &IpNet) -> AddressFamily {
+    match network {
+        IpNet::V4(_) => AddressFamily::Inet,
+        IpNet::V6(_) => AddressFamily::Inet6,
     }
 }

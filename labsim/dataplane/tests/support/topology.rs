@@ -67,7 +67,7 @@ impl Topology {
 
     /// `tunl0` as a TUN device, with the server's address; the machine may have none to give.
     pub fn tunnel_of_tun(&self) -> io::Result<Decapsulator> {
-        let device = self.server.run(open_tun)?;
+        let device = self.server.run(|| open_tun("tunl0"))?;
         self.finish_tunnel(|| InnerEnd::Tun(device))
     }
 
@@ -87,21 +87,32 @@ impl Topology {
         self.server.up("tunl0");
         self.server.address("tunl0", "10.1.1.52/32");
         self.server.sysctl("ipv4/conf/tunl0/rp_filter", "0");
-        let raw = |protocol: libc::c_int| {
-            // SAFETY: a new descriptor, owned by nobody else.
-            self.server.run(|| unsafe {
-                let fd = libc::socket(libc::AF_INET, libc::SOCK_RAW, protocol);
-                assert!(fd >= 0, "{}", io::Error::last_os_error());
-                OwnedFd::from_raw_fd(fd)
-            })
-        };
-        let sockets = (raw(self.protocol.number().into()), raw(libc::IPPROTO_RAW));
-        Ok(Decapsulator::start(self.protocol, sockets, inner()).unwrap())
+        Ok(decapsulator(&self.server, self.protocol, inner()))
     }
 }
 
+/// A decapsulator on a node.
+pub fn decapsulator(node: &Namespace, protocol: Protocol, inner: InnerEnd) -> Decapsulator {
+    let family = if protocol.outer_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let outer = protocol.numbers().iter().map(|number| raw_socket(node, family, (*number).into()));
+    let sockets = (outer.collect(), raw_socket(node, family, libc::IPPROTO_RAW));
+    Decapsulator::start(protocol, sockets, inner).unwrap()
+}
+
+/// A raw socket of a node's.
+pub fn raw_socket(node: &Namespace, family: libc::c_int, protocol: libc::c_int) -> OwnedFd {
+    node.run(|| {
+        // SAFETY: a new descriptor, owned by nobody else.
+        unsafe {
+            let fd = libc::socket(family, libc::SOCK_RAW, protocol);
+            assert!(fd >= 0, "{}", io::Error::last_os_error());
+            OwnedFd::from_raw_fd(fd)
+        }
+    })
+}
+
 /// Keeps the kernel from saying anything by itself on an interface.
-fn without_ipv6(node: &Namespace, interface: &str) {
+pub fn without_ipv6(node: &Namespace, interface: &str) {
     node.run(|| {
         let switch = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
         if std::fs::exists(&switch).unwrap() {
@@ -110,11 +121,12 @@ fn without_ipv6(node: &Namespace, interface: &str) {
     });
 }
 
-fn open_tun() -> io::Result<OwnedFd> {
+/// A TUN device in the calling thread's namespace.
+pub fn open_tun(name: &str) -> io::Result<OwnedFd> {
     let device = File::options().read(true).write(true).open("/dev/net/tun")?;
     // SAFETY: all-zero bytes are an ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, byte) in request.ifr_name.iter_mut().zip(b"tunl0") {
+    for (place, byte) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
         *place = *byte as libc::c_char;
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
@@ -123,7 +135,7 @@ fn open_tun() -> io::Result<OwnedFd> {
     if result == 0 { Ok(device.into()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn packet_socket(index: u32) -> OwnedFd {
+pub fn packet_socket(index: u32) -> OwnedFd {
     let socket = nix::sys::socket::socket(
         AddressFamily::Packet,
         SockType::Raw,

@@ -1,14 +1,9 @@
 //! The shell commands that make a Linux host a real server.
 
 use labsim_scenario::model::{
-    GreOptions, NodeName, RealServer, Scenario, TunnelDevice, TunnelProtocol, VipAddress,
+    GreOptions, NodeName, RealServer, Scenario, TunnelDevice, TunnelKind, VipAddress,
 };
 use std::fmt::Write;
-
-/// The devices that the modules ipip and ip_gre make when they are loaded; gre0 takes neither a
-/// key nor a checksum.
-const TUNL0: &str = "tunl0";
-const GRE0: &str = "gre0";
 
 /// Commands that make a host the real server that a node is; `None` if it is none.
 ///
@@ -17,17 +12,19 @@ const GRE0: &str = "gre0";
 /// until the next start of the host.
 #[must_use]
 pub fn linux(scenario: &Scenario, node: &NodeName) -> Option<String> {
-    let RealServer { tunnel, vips, sysctls } = scenario.real_servers.get(node)?;
+    let RealServer { tunnels, vips, sysctls } = scenario.real_servers.get(node)?;
     let mut out = String::new();
     let mut line = |text: &str| {
         let _ = writeln!(out, "{text}");
     };
     line(&format!("# {node} of the labsim scenario {}; run as root", scenario.name));
-    if let Some(tunnel) = tunnel {
+    if !tunnels.is_empty() {
         line("");
         line("# where tunnel packets come out");
-        let TunnelDevice { protocol, name, up, address } = tunnel;
-        line(&format!("modprobe {}", module(*protocol)));
+    }
+    for tunnel in tunnels {
+        let TunnelDevice { kind, name, up, address, .. } = tunnel;
+        line(&format!("modprobe {}", kind.module()));
         if let Some(device) = device(tunnel) {
             line(&format!("ip link add name {name} type {device}"));
         }
@@ -55,29 +52,24 @@ pub fn linux(scenario: &Scenario, node: &NodeName) -> Option<String> {
     Some(out)
 }
 
-/// The module that takes packets out of a tunnel.
-fn module(protocol: TunnelProtocol) -> &'static str {
-    match protocol {
-        TunnelProtocol::Ipip => "ipip",
-        TunnelProtocol::Gre(_) => "ip_gre",
-    }
-}
-
 /// Type and options of a device that has to be made (ip-link(8)); `None` for a module's own.
 ///
 /// The kernel keeps tunnels apart by their ends and their key, so that one without a key needs a
 /// local end to be another than the module's own (`ip_tunnel_find`, net/ipv4/ip_tunnel.c).
-fn device(TunnelDevice { protocol, name, address, .. }: &TunnelDevice) -> Option<String> {
-    let local = address.map(|address| format!(" local {address}")).unwrap_or_default();
-    match protocol {
-        TunnelProtocol::Ipip => (name.as_str() != TUNL0).then(|| format!("ipip{local}")),
-        TunnelProtocol::Gre(options) => {
+fn device(TunnelDevice { kind, name, local, .. }: &TunnelDevice) -> Option<String> {
+    let of = kind.name();
+    let local = local.map(|address| format!(" local {address}")).unwrap_or_default();
+    let is_usual = name.as_str() == kind.usual_device();
+    match kind {
+        TunnelKind::Ipip | TunnelKind::Sit => (!is_usual).then(|| format!("{of}{local}")),
+        TunnelKind::Ip6tnl => Some(format!("{of} mode any{local}")),
+        TunnelKind::Gre(options) | TunnelKind::Ip6gre(options) => {
             let GreOptions { key, checksum } = *options;
             let own = if key.is_none() { local } else { String::new() };
             let key = key.map(|key| format!(" key {key}")).unwrap_or_default();
             let checksum = if checksum { " csum" } else { "" };
-            let is_module_s = name.as_str() == GRE0 && *options == GreOptions::default();
-            (!is_module_s).then(|| format!("gre{own}{key}{checksum}"))
+            let is_module_s = is_usual && *options == GreOptions::default();
+            (!is_module_s).then(|| format!("{of}{own}{key}{checksum}"))
         }
     }
 }

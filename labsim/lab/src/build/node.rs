@@ -1,10 +1,11 @@
 //! What is inside one node: tunnel device, addresses, routes, late settings.
 
-use super::{BuiltNode, Site, enter, refused, tunnel};
+use super::{BuiltNode, Site, Tunnel, enter, ipv6, refused, tunnel};
 use crate::enter::Entrance;
 use crate::error::BuildError;
 use crate::netlink::{Batch, Request};
 use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelMode, TunnelPlan};
+use labsim_scenario::model::TunnelKind;
 
 /// The loopback device's number: the first of every namespace.
 const LOOPBACK: u32 = 1;
@@ -38,27 +39,25 @@ impl Operation<'_> {
 pub(super) fn furnish(
     node: &NodePlan,
     mut site: Site,
-    fabric: Option<&mut Site>,
+    mut fabric: Option<&mut Site>,
     entrance: &mut Entrance,
 ) -> Result<BuiltNode, BuildError> {
     let with_ipv6 = node.interfaces.iter().filter(|it| it.ipv6);
-    let ipv6: Vec<_> = with_ipv6.flat_map(|it| enable_ipv6(it.name.as_str())).collect();
-    if !ipv6.is_empty() {
+    let settings: Vec<_> = with_ipv6.flat_map(|it| ipv6::switch_on(it.name.as_str())).collect();
+    if !settings.is_empty() {
         enter(node.name.as_str(), &site, entrance)?;
-        set(node, &ipv6)?;
+        set(node, &settings)?;
     }
-    let tunnel = match &node.tunnel {
-        Some(plan) => Some(tunnel::make(node, plan, &mut site, fabric, entrance)?),
-        None => None,
-    };
-    let tunnel_index = tunnel.as_ref().map(|tunnel| tunnel.index);
-    configure(node, tunnel_index, &mut site)?;
+    let mut tunnels = Vec::with_capacity(node.tunnels.len());
+    for plan in &node.tunnels {
+        tunnels.push(tunnel::make(node, plan, &mut site, fabric.as_deref_mut(), entrance)?);
+    }
+    configure(node, &tunnels, &mut site)?;
     if !node.late_sysctls.is_empty() {
         enter(node.name.as_str(), &site, entrance)?;
         set(node, &node.late_sysctls)?;
     }
-    let tunnel_end = tunnel.and_then(|tunnel| tunnel.end);
-    Ok(BuiltNode { namespace: site.namespace, tunnel_end, tunnel_index })
+    Ok(BuiltNode { namespace: site.namespace, tunnels })
 }
 
 fn set(node: &NodePlan, sysctls: &[Sysctl]) -> Result<(), BuildError> {
@@ -68,34 +67,24 @@ fn set(node: &NodePlan, sysctls: &[Sysctl]) -> Result<(), BuildError> {
         .map_err(|source| BuildError::Sysctl { node: node.name.to_string(), source })
 }
 
-/// IPv6 as a configured host runs it: the addresses of the plan, a link-local one without
-/// duplicate address detection, and no word to or from routers.
-fn enable_ipv6(device: &str) -> [Sysctl; 3] {
-    [("accept_ra", "0"), ("accept_dad", "0"), ("addr_gen_mode", "0")].map(|(leaf, value)| Sysctl {
-        key: format!("net.ipv6.conf.{device}.{leaf}"),
-        value: value.to_owned(),
-    })
-}
-
-fn configure(
-    node: &NodePlan,
-    tunnel_index: Option<u32>,
-    site: &mut Site,
-) -> Result<(), BuildError> {
+fn configure(node: &NodePlan, tunnels: &[Tunnel], site: &mut Site) -> Result<(), BuildError> {
     let index_of = |name: &str| {
         let interface = node.interfaces.iter().find(|it| it.name.as_str() == name);
-        let tunnel = node.tunnel.as_ref().filter(|it| it.name.as_str() == name);
+        let mut made = node.tunnels.iter().zip(tunnels);
+        let tunnel = made.find(|(plan, _)| plan.name.as_str() == name);
         match (interface, tunnel) {
             (Some(interface), _) => Some(interface.index),
-            (None, Some(_)) => tunnel_index,
+            (None, Some((_, tunnel))) => Some(tunnel.index),
             (None, None) => (name == "lo").then_some(LOOPBACK),
         }
     };
     let mut batch = Batch::default();
     batch.push(Request::set_up(LOOPBACK, None), Operation::Loopback);
-    if let (Some(tunnel), Some(index)) = (&node.tunnel, tunnel_index) {
-        // The kernel's own device runs no IPv6 by itself.
-        if site.ipv6 && tunnel.mode == TunnelMode::Userspace {
+    for (tunnel, &Tunnel { index, .. }) in node.tunnels.iter().zip(tunnels) {
+        // Of the kernel's own devices, those that IPv6 comes out of make themselves an address.
+        let quiet = tunnel.mode == TunnelMode::Userspace
+            || tunnel.mode == TunnelMode::Kernel && tunnel.kind != TunnelKind::Ipip;
+        if site.ipv6 && quiet {
             batch.push(Request::no_own_ipv6(index), Operation::TunnelUp(tunnel));
         }
         let request = match tunnel.up {

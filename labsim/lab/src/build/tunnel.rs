@@ -8,8 +8,6 @@ use crate::enter::Entrance;
 use crate::error::BuildError;
 use crate::netlink::{Batch, Refusal, Request};
 use crate::plan::{InterfacePlan, NodePlan, TunnelMode, TunnelPlan};
-use labsim_scenario::model::TunnelProtocol;
-use netlink_packet_route::link::InfoKind;
 use nix::errno::Errno;
 use std::os::fd::OwnedFd;
 
@@ -29,11 +27,12 @@ pub enum TunnelEnd {
 }
 
 /// A tunnel device as it was made.
-pub(super) struct Tunnel {
+#[derive(Debug)]
+pub(crate) struct Tunnel {
     /// Its number as it really is.
-    pub(super) index: u32,
-    /// `None` if the kernel takes the packets out.
-    pub(super) end: Option<TunnelEnd>,
+    pub(crate) index: u32,
+    /// Where a decapsulator puts packets; `None` if the kernel takes them out.
+    pub(crate) end: Option<TunnelEnd>,
 }
 
 /// Makes the device. It is up only if it is a veth end.
@@ -76,14 +75,9 @@ fn make_kernel_device(
     tunnel: &TunnelPlan,
     site: &mut Site,
 ) -> Result<u32, BuildError> {
-    let (request, module) = match tunnel.protocol {
-        TunnelProtocol::Ipip => {
-            (Request::device(InfoKind::IpIp, tunnel.name.as_str(), tunnel.index), "ipip")
-        }
-        TunnelProtocol::Gre(options) => (Request::gre(tunnel, options), "ip_gre"),
-    };
+    let module = tunnel.kind.module();
     let mut batch = Batch::default();
-    batch.push(request, ());
+    batch.push(Request::tunnel(tunnel), ());
     match batch.send(&mut site.netlink) {
         Ok(()) => Ok(tunnel.index),
         Err(Refusal { errno: Errno::EEXIST, .. }) => device::index_of(&site.netlink, &tunnel.name)

@@ -63,7 +63,7 @@ impl Layout {
                 let point = add(it.name.clone(), it.index, LinkType::Ethernet, it.mac);
                 places.insert((position, place), point);
             }
-            if let (Some(tunnel), Some(index)) = (&plan.tunnel, node.tunnel_index()) {
+            for (tunnel, index) in node.tunnels() {
                 let link = match tunnel.mode {
                     TunnelMode::Kernel | TunnelMode::Userspace => LinkType::Raw,
                     TunnelMode::UserspaceVeth => LinkType::Ethernet,

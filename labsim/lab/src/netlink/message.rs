@@ -1,16 +1,15 @@
 //! The requests that a lab is built of.
 
 use crate::enter::Namespace;
-use crate::plan::{AddressPlan, BridgePlan, InterfacePlan, RoutePlan, Scope, TunnelPlan};
+use crate::plan::{AddressPlan, BridgePlan, InterfacePlan, RoutePlan, Scope};
 use ipnet::IpNet;
-use labsim_scenario::model::GreOptions;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, BridgeStpState, GreIOFlags, In6AddrGenMode, InfoBridge, InfoData,
-    InfoGre, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, BridgeStpState, In6AddrGenMode, InfoBridge, InfoData, InfoKind,
+    InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{
@@ -131,36 +130,6 @@ impl Request {
         Self::create(RouteNetlinkMessage::NewLink(link))
     }
 
-    /// A GRE tunnel of the kernel's without a remote end; down. One without any option and named
-    /// `gre0` is the device that the module itself puts into every namespace, which takes what no
-    /// other tunnel matches. The module keeps tunnels apart by their ends and their key, so
-    /// another one without a key needs a local end of its own (`ip_tunnel_find` of
-    /// net/ipv4/ip_tunnel.c).
-    pub(crate) fn gre(plan: &TunnelPlan, options: GreOptions) -> Self {
-        let mut flags = GreIOFlags::empty();
-        let mut data = Vec::new();
-        if let Some(key) = options.key {
-            flags |= GreIOFlags::Key;
-            data.extend([InfoGre::IKey(key), InfoGre::OKey(key)]);
-        } else if options.checksum || plan.name.as_str() != "gre0" {
-            data.extend(plan.local.map(InfoGre::Local));
-        }
-        if options.checksum {
-            flags |= GreIOFlags::Checksum;
-        }
-        data.extend([InfoGre::IFlags(flags), InfoGre::OFlags(flags)]);
-        let mut link = LinkMessage::default();
-        link.header.index = plan.index;
-        link.attributes = vec![
-            LinkAttribute::IfName(plan.name.as_str().to_owned()),
-            LinkAttribute::LinkInfo(vec![
-                LinkInfo::Kind(InfoKind::GreTun),
-                LinkInfo::Data(InfoData::GreTun(data)),
-            ]),
-        ];
-        Self::create(RouteNetlinkMessage::NewLink(link))
-    }
-
     /// An address; an IPv6 one is usable at once, without duplicate address detection.
     pub(crate) fn address(plan: &AddressPlan, index: u32) -> Self {
         let mut message = AddressMessage::default();
@@ -222,61 +191,5 @@ fn route_address(address: IpAddr) -> RouteAddress {
     match address {
         IpAddr::V4(address) => RouteAddress::Inet(address),
         IpAddr::V6(address) => RouteAddress::Inet6(address),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::TunnelMode;
-    use labsim_scenario::model::{InterfaceName, TunnelProtocol};
-
-    /// What a GRE device of that name and these options is asked for with.
-    fn settings(name: &str, key: Option<u32>, checksum: bool) -> Vec<InfoGre> {
-        let options = GreOptions { key, checksum };
-        let plan = TunnelPlan {
-            protocol: TunnelProtocol::Gre(options),
-            name: InterfaceName::new(name).unwrap(),
-            index: 101,
-            mode: TunnelMode::Kernel,
-            up: true,
-            mtu: 1476,
-            local: Some("10.1.1.51".parse().unwrap()),
-            mac: [0; 6],
-            peer: None,
-        };
-        let RouteNetlinkMessage::NewLink(link) = Request::gre(&plan, options).message else {
-            panic!("no link is made");
-        };
-        let info = link.attributes.into_iter().find_map(|attribute| match attribute {
-            LinkAttribute::LinkInfo(info) => Some(info),
-            _ => None,
-        });
-        let data = info.unwrap().into_iter().find_map(|info| match info {
-            LinkInfo::Data(InfoData::GreTun(data)) => Some(data),
-            _ => None,
-        });
-        data.unwrap()
-    }
-
-    fn flags(flags: GreIOFlags) -> [InfoGre; 2] {
-        [InfoGre::IFlags(flags), InfoGre::OFlags(flags)]
-    }
-
-    #[test]
-    fn gre0_is_asked_for_without_an_end_as_the_module_makes_it() {
-        assert_eq!(settings("gre0", None, false), flags(GreIOFlags::empty()));
-    }
-
-    #[test]
-    fn a_key_keeps_a_gre_tunnel_apart_and_a_local_end_does_without_one() {
-        let keyed = [InfoGre::IKey(7), InfoGre::OKey(7)];
-        let both = flags(GreIOFlags::Key | GreIOFlags::Checksum);
-        assert_eq!(settings("gre1", Some(7), true), [keyed, both].concat());
-        let local = InfoGre::Local("10.1.1.51".parse().unwrap());
-        let [input, output] = flags(GreIOFlags::Checksum);
-        assert_eq!(settings("gre1", None, true), [local.clone(), input, output]);
-        let [input, output] = flags(GreIOFlags::empty());
-        assert_eq!(settings("dsr0", None, false), [local, input, output]);
     }
 }

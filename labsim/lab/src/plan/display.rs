@@ -1,7 +1,6 @@
 //! The plan as text for people.
 
 use super::{CableEnd, NodePlan, Plan, Scope, Sysctl, TunnelMode};
-use labsim_scenario::model::TunnelProtocol;
 use std::fmt;
 
 impl fmt::Display for Plan {
@@ -66,16 +65,13 @@ impl fmt::Display for NodePlan {
             write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x} mtu {}", it.mtu)?;
             writeln!(f, " offloads {}", if it.offloads { "on" } else { "off" })?;
         }
-        if let Some(tunnel) = &self.tunnel {
+        for tunnel in &self.tunnels {
             let how = match tunnel.mode {
                 TunnelMode::Kernel => "in the kernel",
                 TunnelMode::Userspace => "TUN with a decapsulator in user space",
                 TunnelMode::UserspaceVeth => "veth with a decapsulator in user space",
             };
-            let what = match tunnel.protocol {
-                TunnelProtocol::Ipip => "ipip",
-                TunnelProtocol::Gre(_) => "gre",
-            };
+            let what = tunnel.kind.name();
             writeln!(f, "  tunnel {} {what} mtu {} ({how})", tunnel.name, tunnel.mtu)?;
         }
         for address in &self.addresses {

@@ -7,7 +7,7 @@ use super::{
 use ipnet::IpNet;
 use labsim_scenario::model::{
     Attachment, Interface, InterfaceName, Node, NodeName, RealServer, Scenario, Topology,
-    TunnelProtocol,
+    TunnelKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,22 +16,20 @@ use std::net::IpAddr;
 /// into every new namespace (`tunl0`, `gre0`, `sit0`, ...), numbered from 2.
 const FIRST_INDEX: u32 = 101;
 
-/// An Ethernet frame's 1500 bytes less the outer IPv4 header.
-const TUNNEL_MTU: u32 = 1480;
+/// Ethernet's MTU, which the kernel's modules take for the one below their devices.
+const ETHERNET_MTU: u32 = 1500;
+
+/// An encapsulation limit, which its modules for IPv6 outside leave room for (RFC 2473).
+const LIMIT: u32 = 8;
 
 /// A veth pair's greatest (`ETH_MAX_MTU`, linux/if_ether.h). A tunnel's MTU bounds what is sent into
 /// it; a veth end's also what comes out.
 const STAND_IN_MTU: u32 = 65_535;
 
-/// What the kernel's modules give their devices: 1480, less GRE's header (RFC 2784, RFC 2890).
-fn tunnel_mtu(protocol: TunnelProtocol) -> u32 {
-    match protocol {
-        TunnelProtocol::Ipip => TUNNEL_MTU,
-        TunnelProtocol::Gre(options) => {
-            let optional = u32::from(options.checksum) + u32::from(options.key.is_some());
-            TUNNEL_MTU - 4 - 4 * optional
-        }
-    }
+/// What the kernel's modules give their devices.
+fn tunnel_mtu(kind: TunnelKind) -> u32 {
+    let limit = if kind.outer_ipv4() { 0 } else { LIMIT };
+    ETHERNET_MTU - kind.overhead() - limit
 }
 
 impl Plan {
@@ -116,7 +114,7 @@ fn plan_node(node: &Node, numbers: &mut Numbers) -> NodePlan {
             .collect(),
         late_sysctls: late,
         interfaces,
-        tunnel: None,
+        tunnels: Vec::new(),
     }
 }
 
@@ -147,21 +145,16 @@ fn plan_real_server(
     modes: TunnelModes,
     numbers: &mut Numbers,
 ) {
-    if let Some(device) = &real_server.tunnel {
+    for device in &real_server.tunnels {
         let (index, mac) = numbers.next();
-        let protocol = device.protocol;
-        let mode = modes.of(protocol);
+        let kind = device.kind;
+        let mode = modes.of(kind);
         let (mtu, peer) = match mode {
             TunnelMode::UserspaceVeth => (STAND_IN_MTU, tunnel_peer(numbers)),
-            TunnelMode::Kernel | TunnelMode::Userspace => (tunnel_mtu(protocol), None),
+            TunnelMode::Kernel | TunnelMode::Userspace => (tunnel_mtu(kind), None),
         };
-        let local = match device.address {
-            Some(IpAddr::V4(address)) => Some(address),
-            _ => None,
-        };
-        let name = device.name.clone();
-        let up = device.up;
-        node.tunnel = Some(TunnelPlan { protocol, name, index, mode, up, mtu, local, mac, peer });
+        let (name, up, local) = (device.name.clone(), device.up, device.local);
+        node.tunnels.push(TunnelPlan { kind, name, index, mode, up, mtu, local, mac, peer });
         node.addresses.extend(device.address.map(|address| AddressPlan {
             interface: device.name.clone(),
             address: IpNet::from(address),

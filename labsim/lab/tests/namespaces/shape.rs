@@ -3,7 +3,7 @@
 use labsim_lab::{Lab, Plan, TunnelMode, probe};
 use labsim_scenario::model::{
     Attachment, Interface, InterfaceName, Link, Node, NodeName, RealServer, Route, Scenario,
-    ScenarioName, Segment, Topology, TunnelDevice, TunnelProtocol, VipAddress,
+    ScenarioName, Segment, Topology, TunnelDevice, TunnelKind, VipAddress,
 };
 use std::collections::BTreeMap;
 
@@ -86,12 +86,13 @@ pub(crate) fn sysctls(of: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 pub(crate) fn real_server(address: &str) -> RealServer {
     RealServer {
-        tunnel: Some(TunnelDevice {
+        tunnels: vec![TunnelDevice {
             up: true,
-            protocol: TunnelProtocol::Ipip,
+            kind: TunnelKind::Ipip,
             name: device("tunl0"),
             address: Some(address.parse().unwrap()),
-        }),
+            local: Some(address.parse().unwrap()),
+        }],
         vips: vec![VipAddress {
             address: VIP.parse().unwrap(),
             interface: device("lo"),

@@ -6,7 +6,7 @@ use crate::shape::{VIP, build, device, name, scenario, shipped};
 use labsim_lab::{
     BuildError, Capture, Lab, MarkerKind, Plan, TunnelEnd, TunnelMode, TunnelModes, probe,
 };
-use labsim_scenario::model::{Direction, GreOptions, Scenario, TunnelProtocol};
+use labsim_scenario::model::{Direction, GreOptions, Scenario, TunnelKind};
 use labsim_wire::checksum;
 use std::fs::File;
 use std::io::Write;
@@ -106,7 +106,7 @@ fn a_veth_end_does_what_the_tun_device_does() {
 fn a_tunnel_without_an_address_drops_everything_under_a_loose_filter() {
     let mut scenario = scenario();
     let server = scenario.real_servers.get_mut(&name("rs1")).unwrap();
-    server.tunnel.as_mut().unwrap().address = None;
+    server.tunnels[0].address = None;
     let mut lab = build(&Plan::of(&scenario, crate::shape::userspace_mode()));
     let end = lab.take_tunnel(&name("rs1"), &device("tunl0")).unwrap();
     let rs1 = node(&lab, "rs1");
@@ -137,7 +137,7 @@ fn the_tun_device_is_made_or_its_absence_is_named() {
 
 fn the_kernels_tunnel_is_made_or_its_absence_is_named() {
     let built = Lab::build(&Plan::of(&scenario(), TunnelMode::Kernel));
-    match (probe::kernel_ipip(), built) {
+    match (probe::kernel_tunnel(TunnelKind::Ipip), built) {
         (Ok(()), Ok(lab)) => {
             let devices = node(&lab, "rs1").interface_counters().unwrap();
             assert!(devices.contains_key("tunl0"), "{devices:?}");
@@ -157,9 +157,9 @@ fn gre_scenario() -> Scenario {
     let checksum = GreOptions { key: None, checksum: true };
     let kinds = [("gre0", GreOptions::default()), ("gre1", key), ("gre1", checksum)];
     for (server, (device_name, options)) in scenario.real_servers.values_mut().zip(kinds) {
-        let tunnel = server.tunnel.as_mut().unwrap();
+        let tunnel = &mut server.tunnels[0];
         tunnel.name = device(device_name);
-        tunnel.protocol = TunnelProtocol::Gre(options);
+        tunnel.kind = TunnelKind::Gre(options);
         server.sysctls.remove("net.ipv4.conf.tunl0.rp_filter");
     }
     scenario
@@ -167,7 +167,7 @@ fn gre_scenario() -> Scenario {
 
 fn the_kernels_gre_tunnels_are_made_or_their_absence_is_named() {
     let built = Lab::build(&Plan::of(&gre_scenario(), TunnelMode::Kernel));
-    match (probe::kernel_gre(), built) {
+    match (probe::kernel_tunnel(TunnelKind::Gre(GreOptions::default())), built) {
         (Ok(()), Ok(lab)) => {
             for (server, tunnel) in [("rs1", "gre0"), ("rs2", "gre1"), ("rs3", "gre1")] {
                 let devices = node(&lab, server).interface_counters().unwrap();
@@ -184,14 +184,14 @@ fn the_kernels_gre_tunnels_are_made_or_their_absence_is_named() {
 
 fn a_gre_device_leaves_room_for_its_header() {
     let mode = crate::shape::userspace_mode();
-    let modes = TunnelModes { ipip: TunnelMode::Kernel, gre: mode };
+    let modes = TunnelModes { gre: mode, ..TunnelModes::from(TunnelMode::Kernel) };
     let mut lab = build(&Plan::of(&gre_scenario(), modes));
     for (server, tunnel, mtu) in
         [("rs1", "gre0", 1476), ("rs2", "gre1", 1472), ("rs3", "gre1", 1472)]
     {
         for planned in [TunnelMode::Kernel, TunnelMode::Userspace] {
             let plan = Plan::of(&gre_scenario(), TunnelModes::from(planned));
-            let tunnel = plan.node(&name(server)).unwrap().tunnel.as_ref().unwrap();
+            let tunnel = &plan.node(&name(server)).unwrap().tunnels[0];
             assert_eq!(tunnel.mtu, mtu, "{server}");
         }
         assert!(lab.take_tunnel(&name(server), &device(tunnel)).is_some());
@@ -228,11 +228,11 @@ fn mtu_of(name: &str) -> Option<String> {
 fn a_tunnels_socket_receives_its_protocol_alone() {
     let lab = shipped();
     let rs1 = node(&lab, "rs1");
-    let gre = rs1.tunnel_socket(TunnelProtocol::Gre(GreOptions::default())).unwrap();
-    let ipip = rs1.tunnel_socket(TunnelProtocol::Ipip).unwrap();
+    let gre = rs1.tunnel_socket(true, 47).unwrap();
+    let ipip = rs1.tunnel_socket(true, 4).unwrap();
     let router = node(&lab, "router");
     // The kernel puts the header in front: what is sent is the payload (raw(7)).
-    let sender = router.tunnel_socket(TunnelProtocol::Ipip).unwrap();
+    let sender = router.tunnel_socket(true, 4).unwrap();
     let to: nix::sys::socket::SockaddrIn = "10.1.1.51:0".parse().unwrap();
     let flags = nix::sys::socket::MsgFlags::empty();
     nix::sys::socket::sendto(sender.as_raw_fd(), b"inner", &to, flags).unwrap();

@@ -1,4 +1,4 @@
-//! The RADIUS server: a socket for logins and one for records.
+//! The RADIUS server: a socket for logins and one for records, of each family.
 
 use super::{everywhere, users};
 use crate::datagrams::ServerSocket;
@@ -12,7 +12,7 @@ use std::io;
 use std::rc::Rc;
 use tokio::task::JoinSet;
 
-/// Binds both sockets, and serves each in a task of `tasks`.
+/// Binds the sockets, and serves each in a task of `tasks`.
 pub(super) fn start(
     node: &Node,
     config: &RadiusServer,
@@ -32,13 +32,15 @@ pub(super) fn start(
         (config.authentication_port, Service::Authentication),
         (config.accounting_port, Service::Accounting),
     ] {
-        let socket = node.udp_socket(everywhere(port))?;
-        let mut socket = ServerSocket::new(socket, config.packet_info)?;
-        let (server, mut write) = (Rc::clone(&server), write.clone());
-        tasks.spawn_local(async move {
-            // It ends only when the socket fails, and then its clients say so.
-            serve(&mut socket, &server, service, source, &mut write).await;
-        });
+        for address in everywhere(node, port) {
+            let socket = node.udp_socket(address)?;
+            let mut socket = ServerSocket::new(socket, config.packet_info)?;
+            let (server, mut write) = (Rc::clone(&server), write.clone());
+            tasks.spawn_local(async move {
+                // It ends only when the socket fails, and then its clients say so.
+                serve(&mut socket, &server, service, source, &mut write).await;
+            });
+        }
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The TACACS+ server: a listener, and a task for every connection.
+//! The TACACS+ server: a listener of each family, and a task for every connection.
 
 use super::{everywhere, users};
 use labsim_aaa::Secret;
@@ -22,19 +22,23 @@ pub(super) fn start(
     write: impl FnMut(LogEntry) + Clone + 'static,
     tasks: &mut JoinSet<()>,
 ) -> io::Result<()> {
-    let listener = TcpListener::from_std(node.tcp_listener(everywhere(config.port))?)?;
     let secret = Secret::new(config.secret.expose());
-    let server = Server::new(secret, config.clients.clone(), users(&config.users));
-    tasks.spawn_local(serve(listener, Rc::new(server), write));
+    let server = Rc::new(Server::new(secret, config.clients.clone(), users(&config.users)));
+    let places = Rc::new(Semaphore::new(CONNECTIONS));
+    for address in everywhere(node, config.port) {
+        let listener = TcpListener::from_std(node.tcp_listener(address)?)?;
+        let (server, places) = (Rc::clone(&server), Rc::clone(&places));
+        tasks.spawn_local(serve(listener, server, places, write.clone()));
+    }
     Ok(())
 }
 
 async fn serve(
     listener: TcpListener,
     server: Rc<Server>,
+    places: Rc<Semaphore>,
     write: impl FnMut(LogEntry) + Clone + 'static,
 ) {
-    let places = Rc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         // A connection that failed before it was accepted is the client's matter.

@@ -86,8 +86,8 @@ pub(crate) struct SourceAddressFields {
     /// Seconds after a client's last new flow until it is forgotten; 180 by default, as F5's.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) timeout: Option<Located<u64>>,
-    /// Clients that agree in so many bits of their addresses are one, 1 to 32; without it each is
-    /// alone.
+    /// Clients that agree in so many bits of their addresses are one: 1 to 32, or to 128
+    /// where the VIP is IPv6; without it each is alone.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) prefix_length: Option<Located<u8>>,
 }

@@ -5,7 +5,7 @@ use labsim_yaml::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A UDP packet over IPv4, in a tunnel packet or not, sent from a node as it is written. The step
+/// A UDP packet over IPv4 or IPv6, in a tunnel packet or not, sent from a node as it is written. The step
 /// is over when nothing is on its way any more.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,10 +21,10 @@ pub(crate) struct SendPacketFields {
     pub(crate) source_port: Option<Located<u16>>,
     /// Destination port.
     pub(crate) destination_port: Located<u16>,
-    /// TTL; 64 by default.
+    /// TTL, or IPv6's hop limit; 64 by default.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) ttl: Option<Located<u8>>,
-    /// TOS, its two lowest bits the congestion mark: 1 and 2 capable, 3 experienced; 0 by default.
+    /// TOS, or IPv6's traffic class, its two lowest bits the congestion mark: 1 and 2 capable, 3 experienced; 0 by default.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) tos: Option<Located<u8>>,
     /// Bytes of payload, all zero; 0 by default.

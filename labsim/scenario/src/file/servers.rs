@@ -75,7 +75,7 @@ pub(crate) struct RealServerFields {
 forms! {
     /// A tunnel's end, short or long.
     TunnelForm = "`ipip`, `gre`, or a map with `mode`" {
-        text: "`ipip`: device tunl0, `gre`: device gre0; up, with the server's own address, scope host.";
+        text: "`ipip` or `gre`: on the kernel's own devices for the families that come in and out (tunl0, sit0, ip6tnl1; gre0, ip6gre0); up, with the server's own IPv4 address, scope host.";
         map: TunnelFields;
     }
 }
@@ -86,10 +86,11 @@ forms! {
 pub(crate) struct TunnelFields {
     /// `ipip` or `gre`.
     pub(crate) mode: Located<String>,
-    /// The device's name; `tunl0` for ipip, `gre0` for gre, `gre1` with a key or a checksum.
+    /// The device's name; `tunl0` for ipip, `gre0` for gre, `gre1` with a key or a checksum. With
+    /// IPv6 inside, `sit0`; with IPv6 outside, `ip6tnl1`, `ip6gre0`, `ip6gre1`.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) device: Option<Located<String>>,
-    /// The address on it: `own` (the default: the one that the pool knows the server by),
+    /// The IPv4 address on it: `own` (the default: the one that the pool knows the server by),
     /// `none`, or an address.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) address: Option<Located<String>>,

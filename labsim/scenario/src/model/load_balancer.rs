@@ -1,5 +1,6 @@
 //! Virtual servers and pools, in the words of an F5-like configuration.
 
+use super::TunnelProtocol;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -107,10 +108,22 @@ pub struct Pool {
 pub enum Encapsulation {
     /// As it is: plain routing.
     None,
-    /// IP in IP (RFC 2003).
+    /// IP in IP (RFC 2003, RFC 4213, RFC 2473).
     Ipip,
     /// Generic routing encapsulation (RFC 2784).
     Gre(GreOptions),
+}
+
+impl Encapsulation {
+    /// The tunnel, if there is one.
+    #[must_use]
+    pub const fn tunnel(self) -> Option<TunnelProtocol> {
+        match self {
+            Self::None => None,
+            Self::Ipip => Some(TunnelProtocol::Ipip),
+            Self::Gre(options) => Some(TunnelProtocol::Gre(options)),
+        }
+    }
 }
 
 /// A real server's address and port as the pool knows them.

@@ -1,9 +1,9 @@
 //! Made-up packets.
 
 use super::{NodeName, TunnelProtocol};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-/// A UDP packet over IPv4, in a tunnel packet or not.
+/// A UDP packet, in a tunnel packet or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MadePacket {
     /// The node that sends it.
@@ -20,17 +20,17 @@ pub struct MadePacket {
     pub outer: Option<(TunnelProtocol, MadeHeader)>,
 }
 
-/// What an IPv4 header says that is no matter of course.
+/// What an IP header says that is no matter of course. Both addresses are of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MadeHeader {
     /// Source address.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Destination address.
-    pub destination: Ipv4Addr,
-    /// TTL.
+    pub destination: IpAddr,
+    /// TTL, IPv6's hop limit.
     pub ttl: u8,
-    /// TOS.
+    /// TOS, IPv6's traffic class.
     pub tos: u8,
-    /// The don't-fragment bit.
+    /// IPv4's don't-fragment bit.
     pub dont_fragment: bool,
 }

@@ -1,6 +1,6 @@
 //! What makes a node a real server under DSR, and the servers that run in it.
 
-use super::{GreOptions, InterfaceName, Secret};
+use super::{InterfaceName, Secret, TunnelDevice};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,36 +8,12 @@ use std::net::IpAddr;
 /// The Linux configuration of one real server.
 #[derive(Debug, Clone)]
 pub struct RealServer {
-    /// Where tunnelled packets come out; `None` if it takes none.
-    pub tunnel: Option<TunnelDevice>,
+    /// Where tunnelled packets come out, each kind on a device of its own; empty if it takes none.
+    pub tunnels: Vec<TunnelDevice>,
     /// The VIPs that it holds.
     pub vips: Vec<VipAddress>,
     /// Settings that are made after the tunnel device exists, by dotted key.
     pub sysctls: BTreeMap<String, String>,
-}
-
-/// The encapsulation that a tunnel device takes off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TunnelProtocol {
-    /// IP in IP (RFC 2003); the device is `tunl0` unless a file says otherwise.
-    Ipip,
-    /// GRE (RFC 2784, RFC 2890); `gre0`, or `gre1` with a key or a checksum, unless a file says
-    /// otherwise.
-    Gre(GreOptions),
-}
-
-/// `tunl0` or its like.
-#[derive(Debug, Clone)]
-pub struct TunnelDevice {
-    /// What comes out of it.
-    pub protocol: TunnelProtocol,
-    /// `tunl0` for IPIP.
-    pub name: InterfaceName,
-    /// Whether it is up.
-    pub up: bool,
-    /// The address on it, `scope host`: the server's own by default. Without one and with a
-    /// loose rp_filter the kernel drops everything that comes out of it.
-    pub address: Option<IpAddr>,
 }
 
 /// A VIP on a real server: a host prefix, `scope host`.

@@ -218,12 +218,13 @@ impl<'a> Context<'a> {
         self.world.lookup.get(node).is_none_or(|found| {
             interface.as_str() == "lo"
                 || found.interfaces.iter().any(|one| one.name == *interface)
-                || self.tunnel(node).is_some_and(|tunnel| tunnel == interface)
+                || self.tunnels(node).any(|tunnel| tunnel == interface)
         })
     }
 
-    fn tunnel(&self, node: &NodeName) -> Option<&InterfaceName> {
-        Some(&self.world.real_servers.get(node)?.tunnel.as_ref()?.name)
+    fn tunnels(&self, node: &NodeName) -> impl Iterator<Item = &InterfaceName> {
+        let server = self.world.real_servers.get(node);
+        server.into_iter().flat_map(|server| &server.tunnels).map(|tunnel| &tunnel.name)
     }
 
     /// A node's tunnel device, named.
@@ -232,10 +233,14 @@ impl<'a> Context<'a> {
         node: &NodeName,
         written: &str,
     ) -> Result<InterfaceName, String> {
-        match self.tunnel(node) {
-            Some(tunnel) if tunnel.as_str() == written => Ok(tunnel.clone()),
-            Some(tunnel) => Err(format!("the tunnel device of `{node}` is `{tunnel}`")),
-            None => Err(format!("`{node}` has no tunnel device; leave `device` out")),
+        let tunnels: Vec<_> = self.tunnels(node).collect();
+        match (tunnels.iter().find(|tunnel| tunnel.as_str() == written), &*tunnels) {
+            (Some(tunnel), _) => Ok((*tunnel).clone()),
+            (None, []) => Err(format!("`{node}` has no tunnel device; leave `device` out")),
+            (None, [only]) => Err(format!("the tunnel device of `{node}` is `{only}`")),
+            (None, several) => {
+                Err(format!("the tunnel devices of `{node}` are {}", listed(several.iter())))
+            }
         }
     }
 
@@ -244,7 +249,7 @@ impl<'a> Context<'a> {
         let found = self.world.lookup.get(node);
         let mut names: Vec<&InterfaceName> =
             found.iter().flat_map(|node| &node.interfaces).map(|one| &one.name).collect();
-        names.extend(self.tunnel(node));
+        names.extend(self.tunnels(node));
         names.extend(&lo);
         format!("`{node}` has no interface `{interface}`; it has {}", listed(names.into_iter()))
     }

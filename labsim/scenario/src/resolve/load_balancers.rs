@@ -1,5 +1,6 @@
 //! Load balancers: virtual servers and the pools that they name.
 
+use super::families::{self, Balancer};
 use super::lookup::{Lookup, Vips};
 use super::virtual_servers::{fits, virtual_server};
 use super::{Report, pools};
@@ -46,7 +47,7 @@ pub(super) fn load_balancers(
                 ),
             );
         }
-        let balancer = load_balancer(&fields.value, key, vips, lookup, report);
+        let balancer = load_balancer(&fields.value, (key, node.as_ref()), vips, lookup, report);
         if let Some(node) = node {
             all.insert(node, balancer);
         }
@@ -56,7 +57,7 @@ pub(super) fn load_balancers(
 
 fn load_balancer(
     fields: &LoadBalancerFields,
-    key: &Located<String>,
+    (key, node): (&Located<String>, Option<&NodeName>),
     vips: &mut Vips,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
@@ -115,7 +116,12 @@ fn load_balancer(
             );
         }
         match known.get(server.pool.as_str()) {
-            Some(pool) => fits(&server, &fields.value, *pool, report),
+            Some(pool) => {
+                fits(&server, &fields.value, *pool, report);
+                let outer_source = balancer.outer_source;
+                let on = Balancer { node, outer_source, lookup };
+                families::fit(&server, &fields.value, *pool, &on, report);
+            }
             None => {
                 let pools = balancer.pools.iter().map(|pool| &pool.name);
                 report.absent(

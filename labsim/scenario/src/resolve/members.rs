@@ -1,5 +1,6 @@
 //! Steps that change members of running load balancers, and which members there are meanwhile.
 
+use super::families::misfit;
 use super::forwarders::{Forwarders, load_balancer};
 use super::lookup::Lookup;
 use super::{Report, address};
@@ -87,16 +88,23 @@ impl<'a> Pools<'a> {
         let member = report.take(place.member.span, address::one_port(place.member));
         let node = load_balancer(place.node, self.load_balancers, lookup, report)?;
         forwarders.must_run(&node, place.node, "takes no orders", report);
-        let pools = self.load_balancers.get(&node).map(|balancer| &balancer.pools)?;
-        if !pools.iter().any(|pool| pool.name == place.pool.value) {
+        let balancer = self.load_balancers.get(&node)?;
+        let pools = &balancer.pools;
+        let Some(own) = pools.iter().find(|pool| pool.name == place.pool.value) else {
             let known = listed(pools.iter().map(|pool: &Pool| &pool.name));
             let message = format!("`{node}` has no pool {}; it has {known}", quoted(place.pool));
             report.absent(place.pool.span, place.pool, message);
             return None;
-        }
+        };
         let (member, pool) = (member?, place.pool.value.clone());
         let members = self.members.entry((node.clone(), pool.clone())).or_default();
-        if let Err(why) = changed(members, member, to, lookup) {
+        let mut servers = balancer.virtual_servers.iter().filter(|it| it.pool == own.name);
+        let misfit = servers.find_map(|it| misfit(it, own, balancer.outer_source, member));
+        let fits = match (to, misfit) {
+            (MemberFate::Added { .. }, Some(why)) => Err(why),
+            _ => changed(members, member, to, lookup),
+        };
+        if let Err(why) = fits {
             report.at(place.member.span, why);
             return None;
         }
@@ -115,9 +123,6 @@ fn changed(
     match (to, place) {
         (MemberFate::Added { .. }, Some(_)) => {
             Err(format!("{member} is a member at this step already; use `set_member`"))
-        }
-        (MemberFate::Added { .. }, None) if member.is_ipv6() => {
-            Err("IPv6 members are not supported yet; write an IPv4 address".to_owned())
         }
         (MemberFate::Added { .. }, None)
             if lookup.knows_addresses() && lookup.owner(member.ip()).is_none() =>

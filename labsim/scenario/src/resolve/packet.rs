@@ -6,7 +6,7 @@ use crate::file::{SendPacketFields, SentOuterFields};
 use crate::model::{GreOptions, MadeHeader, MadePacket, StepAction, TunnelProtocol};
 use crate::text::quoted;
 use labsim_yaml::Located;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Most bytes of payload: what fits into 9000 bytes with every header around it.
 const PAYLOAD: u32 = 8900;
@@ -21,8 +21,7 @@ pub(super) fn send(
     report: &mut Report<'_>,
 ) -> Option<StepAction> {
     let from = lookup.node(&fields.from, report);
-    let source = ipv4(&fields.source, report);
-    let destination = ipv4(&fields.destination, report);
+    let ends = ends(&fields.source, &fields.destination, report);
     let outer = fields.outer.as_ref().map(|outer| outer_header(&outer.value, report));
     let payload = fields.payload.map_or(0, |payload| {
         if payload.value > PAYLOAD {
@@ -35,11 +34,12 @@ pub(super) fn send(
         Some(outer) => Some(outer?),
         None => None,
     };
+    let (source, destination) = ends?;
     Some(StepAction::SendPacket(Box::new(MadePacket {
         from: from?,
         header: MadeHeader {
-            source: source?,
-            destination: destination?,
+            source,
+            destination,
             ttl: fields.ttl.map_or(TTL, |ttl| ttl.value),
             tos: fields.tos.map_or(0, |tos| tos.value),
             dont_fragment: false,
@@ -55,8 +55,10 @@ fn outer_header(
     fields: &SentOuterFields,
     report: &mut Report<'_>,
 ) -> Option<(TunnelProtocol, MadeHeader)> {
-    let source = ipv4(&fields.source, report);
-    let destination = ipv4(&fields.destination, report);
+    let ends = ends(&fields.source, &fields.destination, report);
+    if let (Some((_, IpAddr::V6(_))), Some(bit)) = (ends, fields.dont_fragment) {
+        report.at(bit.span, "IPv6 has no don't-fragment bit; leave `dont_fragment` out");
+    }
     let options = GreOptions {
         key: fields.key.map(|key| key.value),
         checksum: fields.checksum.is_some_and(|checksum| checksum.value),
@@ -78,9 +80,10 @@ fn outer_header(
             None
         }
     };
+    let (source, destination) = ends?;
     let header = MadeHeader {
-        source: source?,
-        destination: destination?,
+        source,
+        destination,
         ttl: fields.ttl.map_or(TTL, |ttl| ttl.value),
         tos: fields.tos.map_or(0, |tos| tos.value),
         dont_fragment: fields.dont_fragment.is_some_and(|it| it.value),
@@ -88,10 +91,19 @@ fn outer_header(
     Some((protocol?, header))
 }
 
-fn ipv4(text: &Located<String>, report: &mut Report<'_>) -> Option<Ipv4Addr> {
-    let checked = address::host(text).and_then(|address| match address {
-        IpAddr::V4(address) => Ok(address),
-        IpAddr::V6(_) => Err("a made-up packet is IPv4; write an IPv4 address".to_owned()),
-    });
-    report.take(text.span, checked)
+/// A header's addresses, of one family.
+fn ends(
+    source: &Located<String>,
+    destination: &Located<String>,
+    report: &mut Report<'_>,
+) -> Option<(IpAddr, IpAddr)> {
+    let from = report.take(source.span, address::host(source));
+    let to = report.take(destination.span, address::host(destination));
+    let (from, to) = (from?, to?);
+    if from.is_ipv4() != to.is_ipv4() {
+        let message = "source and destination are of different families; give both the same";
+        report.at(destination.span, message);
+        return None;
+    }
+    Some((from, to))
 }

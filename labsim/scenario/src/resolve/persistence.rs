@@ -5,6 +5,7 @@ use crate::file::{PersistenceForm, SourceAddressFields};
 use crate::model::SourceAddressPersistence;
 use crate::text::quoted;
 use labsim_yaml::Located;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// F5's timeout of source address persistence, in seconds.
@@ -15,6 +16,7 @@ const LONGEST_TIMEOUT: u64 = 86_400;
 /// Resolves a virtual server's persistence.
 pub(super) fn persistence(
     written: Option<&Located<PersistenceForm>>,
+    vip: Option<IpAddr>,
     report: &mut Report<'_>,
 ) -> Option<SourceAddressPersistence> {
     let written = written?;
@@ -42,8 +44,9 @@ pub(super) fn persistence(
             format!("a persistence timeout of {} s; write 1 to {LONGEST_TIMEOUT}", seconds.value),
         );
     }
-    if let Some(length) = prefix_length.filter(|length| !(1..=32).contains(&length.value)) {
-        report.at(length.span, format!("a prefix of {} bits; write 1 to 32", length.value));
+    let bits = if vip.is_some_and(|vip| vip.is_ipv6()) { 128 } else { 32 };
+    if let Some(length) = prefix_length.filter(|length| !(1..=bits).contains(&length.value)) {
+        report.at(length.span, format!("a prefix of {} bits; write 1 to {bits}", length.value));
     }
     Some(SourceAddressPersistence {
         timeout: Duration::from_secs(timeout.map_or(TIMEOUT, |one| one.value)),

@@ -41,10 +41,6 @@ pub(super) fn pool(
         let ratio = ratio(&form.value, report);
         let (span, text) = written_address(form);
         let Some(socket) = report.take(span, address::one_port(text)) else { continue };
-        if socket.is_ipv6() {
-            report.at(span, "IPv6 members are not supported yet; write an IPv4 address");
-            continue;
-        }
         let member = Member { address: socket.ip(), port: socket.port(), ratio };
         if let Some(first) = seen.insert((member.address, member.port), span) {
             let line = report.line(first, span);

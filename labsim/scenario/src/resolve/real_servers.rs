@@ -2,10 +2,10 @@
 
 use super::lookup::{Lookup, Vips};
 use super::sysctls::{Scope, sysctls};
-use super::tunnels::{Tunnel, tunnel};
+use super::tunnels::{Families, Members, tunnel};
 use super::{Report, address};
 use crate::file::{OneVipForm, RealServerFields, VipFields, VipForm};
-use crate::model::{InterfaceName, LoadBalancer, Node, NodeName, RealServer, VipAddress};
+use crate::model::{InterfaceName, LoadBalancer, NodeName, RealServer, TunnelDevice, VipAddress};
 use labsim_yaml::{Located, Span};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -20,22 +20,25 @@ pub(super) fn real_servers(
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> BTreeMap<NodeName, RealServer> {
-    let members: HashSet<IpAddr> = load_balancers
-        .values()
-        .flat_map(|balancer| &balancer.pools)
-        .flat_map(|pool| &pool.members)
-        .map(|member| member.address)
-        .collect();
+    let members = Members::of(load_balancers.values());
     let (mut all, mut seen) = (BTreeMap::new(), HashMap::new());
     for fields in list {
         let fields = &fields.value;
-        let tunnel = fields.tunnel.as_ref().and_then(|form| tunnel(form, report));
-        let vips =
-            fields.vip.as_ref().map(|form| vips(form, tunnel.as_ref(), known, lookup, report));
+        let tunnel = fields.tunnel.as_ref().map(|form| tunnel(form, report));
+        let vips = fields.vip.as_ref().map(|form| vips(form, known, lookup, report));
         let vips = vips.unwrap_or_default();
-        let nodes = lookup.nodes(&fields.nodes, report);
-        let settings = settings(fields, &nodes, tunnel.as_ref(), lookup, report);
-        for node in nodes {
+        let of_vips = Families::of(vips.iter().map(|vip| vip.vip.address));
+        let mut ends = Vec::new();
+        for node in lookup.nodes(&fields.nodes, report) {
+            let devices = tunnel.as_ref().and_then(|tunnel| {
+                let name = (&node.value, lookup.get(&node.value));
+                let devices = tunnel.of(name, of_vips, &members, lookup.knows_addresses());
+                report.take(node.span, devices)
+            });
+            ends.push((node, devices));
+        }
+        let settings = settings(fields, &ends, lookup, report);
+        for (node, devices) in ends {
             let (name, place) = (node.value, node.span);
             if let Some(first) = seen.insert(name.clone(), place) {
                 let line = report.line(first, place);
@@ -48,13 +51,13 @@ pub(super) fn real_servers(
                     format!("`{name}` is a load balancer; a real server is another node"),
                 );
             }
-            let device = tunnel.as_ref().and_then(|tunnel| {
-                let node = lookup.get(&name);
-                report.take(place, tunnel.of(&name, node, &members, lookup.knows_addresses()))
-            });
-            on_known_devices(&vips, &name, tunnel.as_ref(), lookup, report);
+            // A tunnel with a mistake may have any device.
+            if tunnel.is_none() || devices.is_some() {
+                on_known_devices(&vips, &name, devices.as_deref(), lookup, report);
+            }
             let vips = vips.iter().map(|vip| vip.vip.clone()).collect();
-            all.insert(name, RealServer { tunnel: device, vips, sysctls: settings.clone() });
+            let (tunnels, sysctls) = (devices.unwrap_or_default(), settings.clone());
+            all.insert(name, RealServer { tunnels, vips, sysctls });
         }
     }
     all
@@ -68,7 +71,6 @@ struct Vip {
 
 fn vips(
     form: &Located<VipForm>,
-    tunnel: Option<&Tunnel>,
     known: &mut Vips,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
@@ -116,11 +118,7 @@ fn vips(
         let Some(interface) = device else { continue };
         let before = vips.iter().filter(|vip: &&Vip| vip.vip.address.is_ipv4()).count();
         let label = label(fields, address, &interface, before, report);
-        let on_tunnel = tunnel.is_some_and(|tunnel| tunnel.device == interface);
         let device_at = fields.device.as_ref().map_or(fields.address.span, |device| device.span);
-        if on_tunnel && address.is_ipv6() {
-            report.at(device_at, "a tunnel's device takes no IPv6 address; put the VIP on `lo`");
-        }
         vips.push(Vip { vip: VipAddress { address, interface, label }, device_at });
     }
     vips
@@ -163,7 +161,7 @@ fn label(
 fn on_known_devices(
     vips: &[Vip],
     name: &NodeName,
-    tunnel: Option<&Tunnel>,
+    tunnels: Option<&[TunnelDevice]>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) {
@@ -171,7 +169,7 @@ fn on_known_devices(
     for Vip { vip, device_at } in vips {
         let device = &vip.interface;
         let known = device.as_str() == "lo"
-            || tunnel.is_some_and(|tunnel| tunnel.device == *device)
+            || tunnels.into_iter().flatten().any(|tunnel| tunnel.name == *device)
             || node.interfaces.iter().any(|one| one.name == *device);
         if !known && lookup.knows_names() {
             report.at(
@@ -184,18 +182,22 @@ fn on_known_devices(
 
 fn settings(
     fields: &RealServerFields,
-    nodes: &[Located<NodeName>],
-    tunnel: Option<&Tunnel>,
+    ends: &[(Located<NodeName>, Option<Vec<TunnelDevice>>)],
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> BTreeMap<String, String> {
-    let known: Vec<&Node> = nodes.iter().filter_map(|node| lookup.get(&node.value)).collect();
     let has_interface = |name: &str| {
-        let on_all =
-            known.iter().all(|node| node.interfaces.iter().any(|one| one.name.as_str() == name));
-        on_all
-            || !lookup.knows_names()
-            || tunnel.is_some_and(|tunnel| tunnel.device.as_str() == name)
+        let on_all = ends.iter().all(|(node, devices)| {
+            // A tunnel with a mistake may have any device.
+            let tunnels = devices.as_deref();
+            let unclear = fields.tunnel.is_some() && tunnels.is_none();
+            unclear
+                || tunnels.into_iter().flatten().any(|device| device.name.as_str() == name)
+                || lookup
+                    .get(&node.value)
+                    .is_none_or(|node| node.interfaces.iter().any(|one| one.name.as_str() == name))
+        });
+        on_all || !lookup.knows_names()
     };
     let otherwise = "one of these nodes has no interface {}; name one that all of them have";
     sysctls(&fields.sysctls, &Scope { has_interface: &has_interface, otherwise }, report)

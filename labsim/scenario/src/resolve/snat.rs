@@ -46,7 +46,7 @@ pub(super) fn source_translation(
     for text in list.value.iter().take(ADDRESSES) {
         let Some(address) = report.take(text.span, address::host(text)) else { continue };
         if address.is_ipv6() {
-            report.at(text.span, "IPv6 SNAT is not supported yet; write an IPv4 address");
+            report.at(text.span, "source address translation is for IPv4; write an IPv4 address");
         } else if !seen.insert(address) {
             report.at(text.span, format!("{address} is named twice; keep one"));
         } else if vip == Some(address) {

@@ -27,9 +27,6 @@ pub(super) fn virtual_server(
 ) -> Option<VirtualServer> {
     let place = fields.destination.span;
     let destination = report.take(place, address::socket(&fields.destination));
-    if destination.is_some_and(|vip| vip.is_ipv6()) {
-        report.at(place, "IPv6 VIPs are not supported yet; write an IPv4 address");
-    }
     if let Some(owner) = destination.and_then(|vip| lookup.owner(vip.ip())) {
         report.at(
             place,
@@ -55,7 +52,7 @@ pub(super) fn virtual_server(
         translate_port: fields.translate_port.unwrap_or(true),
         source_translation,
         fastl4: fastl4(fields.fastl4.as_ref(), report),
-        persistence: persistence(fields.persistence.as_ref(), report),
+        persistence: persistence(fields.persistence.as_ref(), vip, report),
     })
 }
 

@@ -9,7 +9,7 @@ use labsim_scenario::model::{InterfaceName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Counters under the names of nstat(8), or what they begin with (`*`).
-const COMPARED: [&str; 32] = [
+const COMPARED: [&str; 60] = [
     "IpInHdrErrors",
     "IpInAddrErrors",
     "IpInUnknownProtos",
@@ -36,12 +36,40 @@ const COMPARED: [&str; 32] = [
     "IcmpOutTimeExcds",
     "IcmpOutParmProbs",
     "IcmpOutRedirects",
+    "Ip6InHdrErrors",
+    "Ip6InTooBigErrors",
+    "Ip6InNoRoutes",
+    "Ip6InAddrErrors",
+    "Ip6InUnknownProtos",
+    "Ip6InTruncatedPkts",
+    "Ip6InDiscards",
+    "Ip6OutDiscards",
+    "Ip6OutNoRoutes",
+    "Ip6Reasm*",
+    "Ip6Frag*",
+    "Ip6InECT0Pkts",
+    "Ip6InECT1Pkts",
+    "Ip6InCEPkts",
+    "Icmp6InErrors",
+    "Icmp6InCsumErrors",
+    "Icmp6OutErrors",
+    "Icmp6InDestUnreachs",
+    "Icmp6InPktTooBigs",
+    "Icmp6InTimeExcds",
+    "Icmp6InParmProblems",
+    "Icmp6OutDestUnreachs",
+    "Icmp6OutPktTooBigs",
+    "Icmp6OutTimeExcds",
+    "Icmp6OutParmProblems",
     "TcpInErrs",
     "TcpInCsumErrors",
     "TcpExtIPReversePathFilter",
     "UdpNoPorts",
     "UdpInErrors",
     "UdpInCsumErrors",
+    "Udp6NoPorts",
+    "Udp6InErrors",
+    "Udp6InCsumErrors",
 ];
 
 /// A tunnel device's counters that count packets, whatever became of them.

@@ -6,11 +6,12 @@
 
 use super::canonical::{Fields, Reading};
 use crate::frames::Frame;
+use crate::neighbourhood;
 use crate::observe::PointId;
 use crate::words::way;
-use labsim_wire::decode::{Content, Flow, Transport, payload};
+use labsim_wire::arp;
+use labsim_wire::decode::{Content, Flow, payload};
 use labsim_wire::tcp::Flags;
-use labsim_wire::{arp, icmpv6, protocol};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::Ipv4Addr;
 
@@ -142,17 +143,6 @@ fn upkeep(frame: &Frame<'_>, asked: &mut HashSet<[Ipv4Addr; 2]>) -> bool {
         Content::Arp(packet) if packet.operation == arp::operation::REPLY => {
             !asked.contains(&[packet.target_ip, packet.sender_ip])
         }
-        Content::Ip(packet) if packet.innermost().protocol == protocol::ICMPV6 => {
-            use icmpv6::kind as k6;
-            match &packet.transport {
-                // Multicast listener reports and queries too (RFC 2710, RFC 3810).
-                Transport::Icmp(icmp) => {
-                    matches!(icmp.kind, k6::NEIGHBOUR_SOLICITATION | k6::NEIGHBOUR_ADVERTISEMENT)
-                        || matches!(icmp.kind, 130..=134 | 143)
-                }
-                _ => false,
-            }
-        }
-        _ => false,
+        _ => neighbourhood::message(frame.decoded).is_some(),
     }
 }

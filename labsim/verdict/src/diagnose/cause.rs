@@ -13,17 +13,19 @@ const NAMED: usize = 6;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// The node took a tunnel's packets in and has nothing that unwraps them
-    /// (`IpInUnknownProtos`, RFC 1213's ipInUnknownProtos).
+    /// (`IpInUnknownProtos`, RFC 1213's ipInUnknownProtos; `Ip6InUnknownProtos`).
     NoDecapsulator {
         /// Where.
         node: NodeName,
+        /// Whether the outer header is IPv4's.
+        ipv4: bool,
         /// The outer header's protocol.
         protocol: u8,
         /// How often the counter says so.
         count: u64,
     },
     /// The node took packets in for an address that is on none of its interfaces
-    /// (`IpInAddrErrors`).
+    /// (`IpInAddrErrors`, `Ip6InAddrErrors`).
     AddressMissing {
         /// Where.
         node: NodeName,
@@ -63,7 +65,7 @@ pub enum Cause {
         /// How often the counter says so.
         count: u64,
     },
-    /// A neighbour did not answer ARP.
+    /// A neighbour did not answer ARP or neighbour discovery.
     NeighbourSilent {
         /// Who asked.
         node: NodeName,
@@ -137,7 +139,7 @@ pub enum Cause {
         /// Where it was to go.
         destination: IpAddr,
     },
-    /// A server had claimed the VIP by ARP, and packets went to it past the load balancer.
+    /// A server had claimed the VIP as its own, and packets went to it past the load balancer.
     PassedBy {
         /// The server.
         node: NodeName,
@@ -145,7 +147,7 @@ pub enum Cause {
         address: IpAddr,
         /// The server's link-layer address, which the packets were sent to.
         mac: String,
-        /// How often it claimed the VIP by ARP.
+        /// How often it claimed the VIP.
         claims: u64,
         /// Where the packets were sent to it: `router:lan out`.
         sent_by: String,
@@ -236,18 +238,25 @@ impl fmt::Display for Rounds {
     }
 }
 
+/// How an address's owner is asked for.
+fn resolution(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "ARP" } else { "neighbour discovery" }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoDecapsulator { node, protocol, count } => write!(
+            Self::NoDecapsulator { node, ipv4, protocol, count } => write!(
                 f,
-                "{node} unwraps no packets of protocol {protocol}: its IpInUnknownProtos rose by \
-                 {count}; a tunnel device is missing or down"
+                "{node} unwraps no packets of protocol {protocol}: its {}InUnknownProtos rose by \
+                 {count}; a tunnel device is missing or down",
+                if *ipv4 { "Ip" } else { "Ip6" }
             ),
             Self::AddressMissing { node, address, count } => write!(
                 f,
-                "{node} does not take packets for {address}: its IpInAddrErrors rose by {count}; \
-                 the address is on none of its interfaces"
+                "{node} does not take packets for {address}: its {}InAddrErrors rose by {count}; \
+                 the address is on none of its interfaces",
+                if address.is_ipv4() { "Ip" } else { "Ip6" }
             ),
             Self::ReversePathFilter { node, source, interface, count } => write!(
                 f,
@@ -267,8 +276,9 @@ impl fmt::Display for Cause {
             }
             Self::NeighbourSilent { node, address, requests } => write!(
                 f,
-                "{node} asked {} by ARP for {address} and got no answer",
-                times(*requests)
+                "{node} asked {} by {} for {address} and got no answer",
+                times(*requests),
+                resolution(*address)
             ),
             Self::ForwarderDropped { node, outcome, meaning, count: number } => write!(
                 f,
@@ -288,8 +298,9 @@ impl fmt::Display for Cause {
             }
             Self::PassedBy { node, address, mac, claims, sent_by, count: number } => write!(
                 f,
-                "{node} claimed {address} by ARP {}, and {} went straight to its address {mac}, first \
+                "{node} claimed {address} by {} {}, and {} went straight to its address {mac}, first \
                  at {sent_by}: past the load balancer",
+                resolution(*address),
                 times(*claims),
                 count(*number, "packet")
             ),

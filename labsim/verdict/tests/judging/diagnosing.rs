@@ -52,7 +52,10 @@ fn a_server_without_a_decapsulator_is_told_by_its_counter_and_its_icmp_errors() 
     lab.rose("rs2", "IpInUnknownProtos", 1);
     let diagnosis = diagnosed(&lab);
     let found = causes(&diagnosis);
-    assert_eq!(*found[0], Cause::NoDecapsulator { node: node("rs2"), protocol: 4, count: 1 });
+    assert_eq!(
+        *found[0],
+        Cause::NoDecapsulator { node: node("rs2"), ipv4: true, protocol: 4, count: 1 }
+    );
     assert_eq!(
         found[1].to_string(),
         "10.1.1.52 (rs2) sent 192.168.11.201 an ICMP error about it 1 time: protocol unreachable \

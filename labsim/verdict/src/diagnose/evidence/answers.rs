@@ -200,10 +200,13 @@ fn refusals(subject: &Subject<'_>, source: SocketAddr) -> Vec<usize> {
         let sent = subject.case.frames.of_flow(own).iter().copied();
         return sent.filter(by_client).filter(reset).collect();
     }
-    let unreachable = [icmpv4::kind::UNREACHABLE, icmpv6::kind::UNREACHABLE];
+    let unreachable = match source.is_ipv4() {
+        true => icmpv4::kind::UNREACHABLE,
+        false => icmpv6::kind::UNREACHABLE,
+    };
     let quoting = subject.case.frames.all().filter(|frame| {
         frame.decoded.icmp().is_some_and(|icmp| {
-            unreachable.contains(&icmp.kind)
+            icmp.kind == unreachable
                 && icmp.quoted.as_deref().and_then(|quoted| quoted.flow()) == Some(own.reversed())
         })
     });

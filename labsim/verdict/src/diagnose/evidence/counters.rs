@@ -49,6 +49,24 @@ const DROPS: [(&str, &str); 41] = [
     ("socket_send_errors", "the kernel refused to send it"),
 ];
 
+/// The kernel's counters of one IP, by what they say.
+struct Names {
+    unknown_protocols: &'static str,
+    address_errors: &'static str,
+    no_routes: &'static [&'static str],
+}
+
+const IPV4: Names = Names {
+    unknown_protocols: "IpInUnknownProtos",
+    address_errors: "IpInAddrErrors",
+    no_routes: &["IpInNoRoutes", "InNoRoutes", "IpOutNoRoutes"],
+};
+const IPV6: Names = Names {
+    unknown_protocols: "Ip6InUnknownProtos",
+    address_errors: "Ip6InAddrErrors",
+    no_routes: &["Ip6InNoRoutes", "Ip6OutNoRoutes"],
+};
+
 /// The kernel counters of the node that took the packet in and let nothing out.
 pub(super) fn at_last_node(subject: &Subject<'_>, trace: &Trace) -> Vec<Evidence> {
     let node = &trace.last_node;
@@ -56,11 +74,13 @@ pub(super) fn at_last_node(subject: &Subject<'_>, trace: &Trace) -> Vec<Evidence
     let Some(packet) = last.decoded.packet() else { return Vec::new() };
     // What that node's IP layer looks at is the outermost header.
     let header = &packet.outermost;
+    let names = if header.destination.is_ipv4() { &IPV4 } else { &IPV6 };
     let mut found = Vec::new();
     if packet.outer().is_some()
-        && let Some(count) = subject.counter(node, "IpInUnknownProtos")
+        && let Some(count) = subject.counter(node, names.unknown_protocols)
     {
-        let cause = Cause::NoDecapsulator { node: node.clone(), protocol: header.protocol, count };
+        let (ipv4, protocol) = (header.destination.is_ipv4(), header.protocol);
+        let cause = Cause::NoDecapsulator { node: node.clone(), ipv4, protocol, count };
         found.push(subject.evidence(cause, &trace.at_last));
     }
     if let Some(count) = subject.counter(node, "IPReversePathFilter") {
@@ -81,13 +101,12 @@ pub(super) fn at_last_node(subject: &Subject<'_>, trace: &Trace) -> Vec<Evidence
         // It is the client's own address: nothing else keeps it from taking the packet.
         return found;
     }
-    if let Some(count) = subject.counter(node, "IpInAddrErrors") {
+    if let Some(count) = subject.counter(node, names.address_errors) {
         let cause =
             Cause::AddressMissing { node: node.clone(), address: header.destination, count };
         found.push(subject.evidence(cause, &trace.at_last));
     }
-    let routes = ["IpInNoRoutes", "InNoRoutes", "IpOutNoRoutes"];
-    if let Some(count) = routes.iter().find_map(|name| subject.counter(node, name)) {
+    if let Some(count) = names.no_routes.iter().find_map(|name| subject.counter(node, name)) {
         let cause = Cause::NoRoute { node: node.clone(), destination: header.destination, count };
         found.push(subject.evidence(cause, &trace.at_last));
     }

@@ -1,30 +1,61 @@
-//! What ARP and link-layer addresses show.
+//! What ARP, neighbour discovery and link-layer addresses show.
 
 use super::{place, sender};
 use crate::diagnose::{Cause, Evidence, Subject};
+use crate::frames::Frame;
+use crate::neighbourhood;
 use labsim_scenario::model::{Direction, NodeName};
-use labsim_wire::arp;
 use labsim_wire::decode::Content;
+use labsim_wire::{arp, icmpv6};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Addresses that the node asked for by ARP without ever getting an answer.
+/// What a frame says about who has an address: by ARP, or by neighbour discovery.
+enum Said {
+    /// Asked for an address, by whoever has this one.
+    Asked { target: IpAddr, by: IpAddr },
+    /// Told that this address is here.
+    Told(IpAddr),
+}
+
+/// `None` for what is neither, and for duplicate address detection, which expects no answer.
+fn said(frame: &Frame<'_>) -> Option<Said> {
+    if let Content::Arp(packet) = &frame.decoded.content {
+        let by = packet.sender_ip.into();
+        return Some(match packet.operation {
+            arp::operation::REQUEST => Said::Asked { target: packet.target_ip.into(), by },
+            _ => Said::Told(by),
+        });
+    }
+    let message = neighbourhood::message(frame.decoded)?;
+    let source = frame.decoded.innermost().map(|header| header.source);
+    let source = source.filter(|source| !source.is_unspecified());
+    match (message.kind, message.target) {
+        (icmpv6::kind::NEIGHBOUR_SOLICITATION, Some(target)) => {
+            source.map(|by| Said::Asked { target: target.into(), by })
+        }
+        (icmpv6::kind::NEIGHBOUR_ADVERTISEMENT, Some(target)) => Some(Said::Told(target.into())),
+        _ => None,
+    }
+}
+
+/// Addresses that the node asked for without ever getting an answer.
 pub(super) fn silent(subject: &Subject<'_>, node: &NodeName) -> Vec<Evidence> {
     let mut asked: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
     let mut answered: BTreeSet<IpAddr> = BTreeSet::new();
     for frame in subject.case.frames.all() {
-        let Content::Arp(packet) = &frame.decoded.content else { continue };
+        let Some(said) = said(&frame) else { continue };
         if subject.case.frames.node(&frame) != Some(node) {
             continue;
         }
-        match (packet.operation, frame.record.direction) {
-            (arp::operation::REQUEST, Direction::Out) => {
-                asked.entry(packet.target_ip.into()).or_default().push(frame.index);
+        match (said, frame.record.direction) {
+            (Said::Asked { target, .. }, Direction::Out) => {
+                asked.entry(target).or_default().push(frame.index);
             }
-            (_, Direction::In) => {
-                answered.insert(packet.sender_ip.into());
+            (Said::Asked { by: address, .. } | Said::Told(address), Direction::In) => {
+                answered.insert(address);
             }
-            _ => {}
+            (Said::Told(_), Direction::Out) => {}
         }
     }
     asked
@@ -38,7 +69,7 @@ pub(super) fn silent(subject: &Subject<'_>, node: &NodeName) -> Vec<Evidence> {
         .collect()
 }
 
-/// Packets of the client for a VIP that went straight to a server which had claimed it by ARP:
+/// Packets of the client for a VIP that went straight to a server which had claimed it as its own:
 /// an answer, or a question that carries it as its sender (arp_announce).
 ///
 /// What a load balancer hands to a server by its link-layer address (L2 DSR) looks the same, but
@@ -46,11 +77,19 @@ pub(super) fn silent(subject: &Subject<'_>, node: &NodeName) -> Vec<Evidence> {
 pub(super) fn passed_by(subject: &Subject<'_>) -> Vec<Evidence> {
     let balancers = &subject.case.scenario.load_balancers;
     let address = subject.flow.destination.ip();
+    if subject.owner(address).is_some() {
+        // No VIP: it is a node's own.
+        return Vec::new();
+    }
     let mut claims: BTreeMap<&NodeName, Vec<usize>> = BTreeMap::new();
     for frame in subject.case.frames.all() {
-        let Content::Arp(packet) = &frame.decoded.content else { continue };
+        let claimed = match said(&frame) {
+            // A question by ARP says where its sender is; one by neighbour discovery may too.
+            Some(Said::Asked { by: address, .. } | Said::Told(address)) => Some(address),
+            None => None,
+        };
         let Some(node) = sender(subject, &frame) else { continue };
-        if IpAddr::from(packet.sender_ip) == address && !balancers.contains_key(node) {
+        if claimed == Some(address) && !balancers.contains_key(node) {
             claims.entry(node).or_default().push(frame.index);
         }
     }
