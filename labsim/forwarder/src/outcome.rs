@@ -115,9 +115,11 @@ pub enum Outcome {
     SnatPortsExhausted,
     /// The flow table is full of established flows.
     FlowTableFull,
-    /// No member takes new flows: each has an unreachable next hop or the ratio 0; TCP is answered
-    /// with RST.
+    /// No member takes new flows: each is down, has an unreachable next hop or the ratio 0; TCP is
+    /// answered with RST.
     NoMemberReachable,
+    /// The flow's member is down and its pool resets such flows; TCP is answered with RST.
+    MemberDown,
     /// No route to the member.
     NoRoute,
     /// The next hop does not answer.
@@ -181,6 +183,7 @@ impl Outcome {
         Self::SnatPortsExhausted,
         Self::FlowTableFull,
         Self::NoMemberReachable,
+        Self::MemberDown,
         Self::NoRoute,
         Self::NeighbourUnreachable,
         Self::NeighbourQueueOverflow,
@@ -249,6 +252,7 @@ impl Outcome {
             Self::SnatPortsExhausted => "snat_ports_exhausted",
             Self::FlowTableFull => "flow_table_full",
             Self::NoMemberReachable => "no_member_reachable",
+            Self::MemberDown => "member_down",
             Self::NoRoute => "no_route",
             Self::NeighbourUnreachable => "neighbour_unreachable",
             Self::NeighbourQueueOverflow => "neighbour_queue_overflow",

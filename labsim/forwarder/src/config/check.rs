@@ -1,8 +1,10 @@
 //! What is wrong with a configuration that reads well: every mistake at once, in sentences.
 
+mod monitor;
 mod pool;
 
 use super::{Config, Member, Persistence, Pool, Profile, SourceTranslation, VirtualServer};
+use monitor::check_monitors;
 use pool::check_pools;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -59,6 +61,7 @@ impl Config {
             }
         }
         check_pools(&self.pools, &mut problems);
+        check_monitors(self, &mut problems);
         problems
     }
 

@@ -8,7 +8,7 @@ use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::ipv4;
 use std::net::IpAddr;
 
-use super::deliver::{Passing, send_on};
+use super::deliver::{Passing, send_on, tally};
 use super::rewrite::Rewrite;
 
 impl Engine {
@@ -110,7 +110,7 @@ impl Engine {
                         }
                         Err(_) => Outcome::Ipv4HeaderMalformed,
                     };
-                    tallies[outcome as usize].add(frame);
+                    tally(tallies, purpose, outcome, frame);
                 }
                 Waiting::Answer(kind) => {
                     let link = ethernet::Header {
@@ -133,8 +133,8 @@ impl Engine {
     pub(super) fn give_up_waiting(&mut self, neighbour: NeighbourId) {
         while let Some((what, _)) = self.waiting.pop(neighbour) {
             match what {
-                Waiting::Passing { frame, .. } => {
-                    self.tallies[Outcome::NeighbourUnreachable as usize].add(frame);
+                Waiting::Passing { purpose, frame } => {
+                    tally(&mut self.tallies, purpose, Outcome::NeighbourUnreachable, frame);
                 }
                 Waiting::Answer(_) => self.answers.unsendable += 1,
             }

@@ -4,6 +4,7 @@ use super::encapsulate::{Encapsulator, Path};
 use super::rewrite::{Ends, Rewrite};
 use super::transport::Packet;
 use super::{Engine, Member, NeighbourId};
+use crate::counters::Tally;
 use crate::flow::{Flow, FlowId};
 use crate::neighbour::{AnswerKind, Purpose, Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
@@ -155,11 +156,23 @@ impl Engine {
     ) -> bool {
         let Self { waiting, tallies, answers, .. } = self;
         waiting.push(neighbour, what, length, fill, |oldest| match oldest {
-            Waiting::Passing { frame, .. } => {
-                tallies[Outcome::NeighbourQueueOverflow as usize].add(frame);
+            Waiting::Passing { purpose, frame } => {
+                tally(tallies, purpose, Outcome::NeighbourQueueOverflow, frame);
             }
             Waiting::Answer(_) => answers.unsendable += 1,
         })
+    }
+}
+
+/// Counts what became of a packet that waited. A monitor's probe came in no frame.
+pub(super) fn tally(
+    tallies: &mut [Tally; Outcome::COUNT],
+    purpose: Purpose,
+    outcome: Outcome,
+    frame: usize,
+) {
+    if !matches!(purpose, Purpose::Probe { .. }) {
+        tallies[outcome as usize].add(frame);
     }
 }
 
@@ -174,7 +187,9 @@ pub(super) fn send_on(
 ) -> Outcome {
     let Passing { purpose, packet, rewrite, .. } = passing;
     let path = match *purpose {
-        Purpose::Request { member } => members[usize::from(member)].path,
+        Purpose::Request { member } | Purpose::Probe { member } => {
+            members[usize::from(member)].path
+        }
         Purpose::Error { member: Some(member) } => {
             members[usize::from(member)].path.with_own_source()
         }
@@ -191,6 +206,6 @@ pub(super) fn send_on(
         }
         Purpose::Reply if outcome == Outcome::Forwarded => Outcome::ForwardedToClient,
         Purpose::Error { .. } if outcome == Outcome::Forwarded => Outcome::IcmpErrorForwarded,
-        Purpose::Reply | Purpose::Error { .. } => outcome,
+        Purpose::Reply | Purpose::Error { .. } | Purpose::Probe { .. } => outcome,
     }
 }

@@ -1,6 +1,7 @@
 //! TCP and UDP packets: which flow and which virtual server they belong to, and how flows begin
 //! and end under fastL4's rules.
 
+use super::availability::Left;
 use super::{Engine, select};
 use crate::counters::FlowCounters;
 use crate::flow::{Flow, FlowId, Key, Numbers, Seen, Side, State};
@@ -44,7 +45,7 @@ impl Packet<'_> {
     }
 
     /// Whether it is a fragment that is not the first.
-    const fn is_later(&self) -> bool {
+    pub(super) const fn is_later(&self) -> bool {
         matches!(self.transport, Transport::Later { .. })
     }
 
@@ -57,7 +58,7 @@ impl Packet<'_> {
     }
 
     /// Whether a connection begins here.
-    fn is_syn(&self) -> bool {
+    pub(super) fn is_syn(&self) -> bool {
         self.flags().contains(Flags::SYN) && !self.flags().contains(Flags::ACK)
     }
 
@@ -115,6 +116,7 @@ impl Engine {
         let vip = IpAddr::from(ip.destination());
         let (from, to) = packet.ports();
         let key = Key::new(ip.source().into(), vip, from, to, ip.protocol());
+        let mut may_be_loose = false;
         if !self.snat.is_empty()
             && self.snat.address(ip.destination()).is_some()
             && let Some(id) = self.snat.find(&key)
@@ -136,7 +138,13 @@ impl Engine {
             } else if flow.state == State::Closing && packet.is_syn() {
                 self.forget(id, |counters| &mut counters.replaced);
             } else {
-                return self.continue_flow(now, id, flow, packet, tx);
+                match self.left_by(id, flow, packet) {
+                    Left::Stays => return self.continue_flow(now, id, flow, packet, tx),
+                    Left::Over => {
+                        return self.refuse_with_reset(now, Outcome::MemberDown, packet, tx);
+                    }
+                    Left::Anew { loosely } => may_be_loose = loosely,
+                }
             }
         }
         if packet.is_later() {
@@ -149,7 +157,7 @@ impl Engine {
             };
         }
         match self.services.find(vip, ip.protocol(), to) {
-            Some(server) => self.begin_flow(now, server, &key, packet, tx),
+            Some(server) => self.begin_flow(now, (server, may_be_loose), &key, packet, tx),
             None => self.refuse_unserved(now, packet, tx),
         }
     }
@@ -207,10 +215,11 @@ impl Engine {
         }
     }
 
+    /// Begins a flow. One that `may_be_loose` had begun before, with another member.
     fn begin_flow(
         &mut self,
         now: Instant,
-        server: u16,
+        (server, may_be_loose): (u16, bool),
         key: &Key,
         packet: &Packet<'_>,
         tx: &mut impl Transmit,
@@ -222,7 +231,7 @@ impl Engine {
         if flags.contains(Flags::RST) {
             return Outcome::ResetWithoutFlow;
         }
-        if loosely && !fastl4.loose_initiation {
+        if loosely && !fastl4.loose_initiation && !may_be_loose {
             return self.refuse_with_reset(now, Outcome::NoFlow, packet, tx);
         }
         let choice = match self.select(now, server, key) {
@@ -269,7 +278,7 @@ impl Engine {
         }
         self.began(now, server, choice, key);
         self.flow_counters.opened += 1;
-        self.flow_counters.loosely_initiated += u64::from(loosely);
+        self.flow_counters.loosely_initiated += u64::from(loosely && !may_be_loose);
         self.deliver(now, id, flow, packet, tx)
     }
 
@@ -319,8 +328,8 @@ impl Engine {
 
     /// Whether no configuration has the flow's virtual server any more.
     ///
-    /// A member that was taken out, or that failed, keeps its flows (F5's `action-on-service-down
-    /// none`); what else could become of them is to be asked here.
+    /// A member that was taken out keeps its flows; what becomes of those of one that is down is for
+    /// [`Self::left_by`] to say.
     fn is_taken_out(&self, flow: Flow) -> bool {
         self.servers[usize::from(flow.server)].retired.is_some()
     }

@@ -35,8 +35,10 @@ impl FlowId {
     }
 }
 
-/// The wheel's "place" of flows that stand in the queue of half-open flows.
+/// The wheel's "place" of flows that stand in the queue of half-open flows, and of entries that are
+/// free.
 const IN_QUEUE: u16 = u16::MAX;
+const FREE: u16 = u16::MAX - 1;
 
 /// Why a flow was forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +139,16 @@ impl Table {
     /// The hasher of this table's keys.
     pub(crate) fn hasher(&self) -> Hasher {
         self.hasher
+    }
+
+    /// Numbers that a flow may have so far: from 1 to this.
+    pub(crate) fn highest(&self) -> u32 {
+        self.links.len() as u32
+    }
+
+    /// The flow of that number, which is up to [`Self::highest`], if there is one.
+    pub(crate) fn at(&self, number: u32) -> Option<FlowId> {
+        (self.link_of(number).place != FREE).then_some(FlowId(number))
     }
 
     /// What the flow's packets have in common.
@@ -246,7 +258,7 @@ impl Table {
         let Entry { key, flow, .. } = *self.entry(id.0);
         self.index.remove(self.hasher.hash(&key), id.0);
         let free = self.free;
-        self.link_mut(id.0).next = free;
+        *self.link_mut(id.0) = Link { next: free, previous: 0, place: FREE };
         self.free = id.0;
         self.open -= 1;
         flow

@@ -1,0 +1,61 @@
+//! Packets of monitors: to a given member, the way that clients' packets go to it.
+
+use super::Engine;
+use super::deliver::Passing;
+use super::rewrite::{Ends, Rewrite};
+use crate::neighbour::Purpose;
+use crate::{Instant, Outcome, Transmit};
+use labsim_wire::{ipv4, protocol, tcp, udp};
+use std::net::{IpAddr, SocketAddr};
+
+impl Engine {
+    /// Sends a monitor's IP packet to a pool's member, or has it wait for the next hop's address:
+    /// encapsulated, routed and cut as a client's, with one off its TTL, and with the port that the
+    /// virtual server would translate to. So what keeps clients from a member keeps a monitor from
+    /// it.
+    ///
+    /// It belongs to no flow, came in no frame, and is counted nowhere. What becomes of it is told;
+    /// [`Outcome::NoRoute`] too if there is no such member.
+    pub fn probe(
+        &mut self,
+        now: Instant,
+        (pool, member): (&str, SocketAddr),
+        packet: &[u8],
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let Ok(packet) = ipv4::View::new(packet) else { return Outcome::Ipv4HeaderMalformed };
+        if packet.ttl() <= 1 {
+            return Outcome::TtlExceeded;
+        }
+        let Some(member) = self.number_of(pool, member) else { return Outcome::NoRoute };
+        let next_hop = self.members[usize::from(member)].next_hop;
+        let Some(next_hop) = next_hop else { return Outcome::NoRoute };
+        let passing = Passing {
+            purpose: Purpose::Probe { member },
+            packet,
+            rewrite: Rewrite::to(self.ends_of_probe(member, &packet)),
+            frame: 0,
+        };
+        let outcome = self.pass(now, next_hop, &passing, tx);
+        if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
+            self.ask_neighbours(now, tx);
+        }
+        outcome
+    }
+
+    /// What its virtual server makes of a client's packet to the same address and port.
+    fn ends_of_probe(&self, member: u16, packet: &ipv4::View<'_>) -> Ends {
+        let payload = packet.payload();
+        let port = match packet.protocol() {
+            protocol::TCP => tcp::View::new(payload).ok().map(|it| it.destination_port()),
+            protocol::UDP => udp::View::new(payload).ok().map(|it| it.destination_port()),
+            _ => None,
+        };
+        let vip = IpAddr::V4(packet.destination());
+        let find = |port| Some((self.services.find(vip, packet.protocol(), port)?, port));
+        match port.and_then(find) {
+            Some((server, port)) => self.destination_of(server, member, port),
+            None => Ends::default(),
+        }
+    }
+}
