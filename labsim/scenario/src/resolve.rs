@@ -13,6 +13,7 @@ mod impairments;
 mod load_balancers;
 mod lookup;
 mod members;
+mod monitors;
 mod mtu;
 mod packet;
 mod passage;

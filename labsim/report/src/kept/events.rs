@@ -1,9 +1,10 @@
 //! Reads what `events.jsonl` tells that runs are compared by.
 
 use labsim_scenario::model::{InterfaceName, NodeName};
+use labsim_verdict::Probes;
 use labsim_verdict::compare::Kept;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read as _};
 
 /// The longest line, in bytes.
@@ -74,6 +75,24 @@ fn take(kept: &mut Kept, event: &Value) -> Option<usize> {
                     own.insert(InterfaceName::new(name).ok()?, device);
                 }
             }
+            Some(entries)
+        }
+        "monitors_stopped" => {
+            let node = NodeName::new(text("node")?).ok()?;
+            let list = |key: &str| event.get(key)?.as_array();
+            let numbers = |key: &str| -> Option<BTreeSet<u16>> {
+                list(key)?.iter().map(|number| number.as_u64()?.try_into().ok()).collect()
+            };
+            let addresses = list("addresses")?.iter().map(|text| text.as_str()?.parse().ok());
+            let probes = Probes {
+                addresses: addresses.collect::<Option<_>>()?,
+                tcp: numbers("tcp")?,
+                udp: numbers("udp")?,
+                icmp: numbers("icmp")?,
+            };
+            let Probes { addresses, tcp, udp, icmp } = &probes;
+            let entries = addresses.len() + tcp.len() + udp.len() + icmp.len();
+            kept.observations.probes.insert(node, probes);
             Some(entries)
         }
         "scenario_ended" => {

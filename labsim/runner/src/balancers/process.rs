@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use labsim_control::{Answer, LONGEST_LINE, Request};
 use labsim_dataplane::forwarder::Snapshot;
 use labsim_lab::{Child, Node, inherit_text};
+use labsim_monitor::{HealthByPool, Origins};
 use labsim_scenario::model::NodeName;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -88,6 +89,24 @@ impl Process {
                 self.node,
                 reasons.join("; ")
             ))),
+            other => Err(self.out_of_turn(&other)),
+        }
+    }
+
+    /// What its monitors have found.
+    pub(super) async fn health(&mut self) -> Result<HealthByPool, Fault> {
+        self.say(&Request::Health).await?;
+        match self.hear().await? {
+            Answer::Health(health) => Ok(health),
+            other => Err(self.out_of_turn(&other)),
+        }
+    }
+
+    /// Ends its monitors' probes.
+    pub(super) async fn stop_monitors(&mut self) -> Result<Origins, Fault> {
+        self.say(&Request::StopMonitors).await?;
+        match self.hear().await? {
+            Answer::MonitorsStopped(origins) => Ok(origins),
             other => Err(self.out_of_turn(&other)),
         }
     }

@@ -54,6 +54,9 @@ pub(super) fn what(action: &StepAction) -> String {
         StepAction::AwaitCounter { node, counter, at_least, .. } => {
             format!("waits until {counter} of {node} is at least {at_least}")
         }
+        StepAction::AwaitMember { node, pool, member, state, .. } => {
+            format!("waits until {member} of {pool} of {node} is {}", state.word())
+        }
         StepAction::ChangeMember(MemberChange { node, pool, member, to }) => match to {
             MemberFate::Added { ratio } => {
                 format!("adds {member} to {pool} of {node}, ratio {ratio}")

@@ -55,6 +55,19 @@ pub enum StepAction {
         /// How long to wait.
         timeout: Duration,
     },
+    /// Waits until a member's monitor has found it so.
+    AwaitMember {
+        /// The load balancer.
+        node: NodeName,
+        /// The pool, which is watched.
+        pool: String,
+        /// Address and port.
+        member: SocketAddr,
+        /// What has to be found.
+        state: MemberState,
+        /// How long to wait.
+        timeout: Duration,
+    },
     /// Changes a member of a running load balancer's pool.
     ChangeMember(MemberChange),
     /// Stops the built-in servers of a node.
@@ -67,6 +80,26 @@ pub enum StepAction {
         /// The node.
         node: NodeName,
     },
+}
+
+/// What a monitor finds of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberState {
+    /// It answers.
+    Up,
+    /// It does not.
+    Down,
+}
+
+impl MemberState {
+    /// The word of a scenario file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
 }
 
 /// A change of a pool's member.

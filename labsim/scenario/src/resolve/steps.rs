@@ -77,6 +77,7 @@ pub(super) fn steps(
             StepForm::AddMember(fields) => pools.add(fields, &forwarders, lookup, report),
             StepForm::SetMember(fields) => pools.set(fields, &forwarders, lookup, report),
             StepForm::RemoveMember(fields) => pools.remove(fields, &forwarders, lookup, report),
+            StepForm::AwaitMember(fields) => pools.await_state(fields, &forwarders, lookup, report),
             StepForm::StopServer(fields) => running.stop(&fields.node, lookup, report),
             StepForm::StartServer(fields) => running.start(&fields.node, lookup, report),
         };
@@ -94,6 +95,7 @@ pub(super) fn steps(
             | StepForm::AddMember(_)
             | StepForm::SetMember(_)
             | StepForm::RemoveMember(_)
+            | StepForm::AwaitMember(_)
             | StepForm::StopServer(_)
             | StepForm::StartServer(_)
             | StepForm::Run(_)
