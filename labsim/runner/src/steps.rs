@@ -162,8 +162,8 @@ impl<'a> Steps<'a> {
                 means.balancers.change(change).await?;
                 Ok(Outcome::done("done", words::changed(change)))
             }
-            StepAction::StopServer { node } => {
-                means.servers.stop_on(node).await?;
+            StepAction::StopServer { node, keep_connections } => {
+                means.servers.stop_on(node, *keep_connections).await?;
                 Ok(Outcome::done("done", format!("nobody listens on {node} any more")))
             }
             StepAction::StartServer { node } => {

@@ -1,6 +1,6 @@
 //! The TACACS+ server: a listener, and a task for every connection.
 
-use super::{everywhere, users};
+use super::{Tasks, everywhere, users};
 use labsim_aaa::Secret;
 use labsim_aaa::log::LogEntry;
 use labsim_aaa::tacacs::server::{Server, serve_connection};
@@ -9,28 +9,30 @@ use labsim_scenario::model::TacacsServer;
 use std::io;
 use std::rc::Rc;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Connections that a server takes at a time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 1024;
 
-/// Listens, and serves in a task of `tasks`.
+/// Listens, and serves in a task of `tasks`. Told to close, it serves the connections that it has.
 pub(super) fn start(
     node: &Node,
     config: &TacacsServer,
     write: impl FnMut(LogEntry) + Clone + 'static,
-    tasks: &mut JoinSet<()>,
+    tasks: &mut Tasks,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(node.tcp_listener(everywhere(config.port))?)?;
     let secret = Secret::new(config.secret.expose());
     let server = Server::new(secret, config.clients.clone(), users(&config.users));
-    tasks.spawn_local(serve(listener, Rc::new(server), write));
+    let closing = tasks.closing.subscribe();
+    tasks.all.spawn_local(serve(listener, closing, Rc::new(server), write));
     Ok(())
 }
 
 async fn serve(
     listener: TcpListener,
+    mut closing: watch::Receiver<bool>,
     server: Rc<Server>,
     write: impl FnMut(LogEntry) + Clone + 'static,
 ) {
@@ -38,7 +40,11 @@ async fn serve(
     let mut connections = JoinSet::new();
     loop {
         // A connection that failed before it was accepted is the client's matter.
-        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = closing.changed() => break,
+        };
+        let Ok((stream, peer)) = accepted else { continue };
         let Ok(local) = stream.local_addr() else { continue };
         while connections.try_join_next().is_some() {}
         let (server, mut write) = (Rc::clone(&server), write.clone());
@@ -49,4 +55,7 @@ async fn serve(
             let _ = serve_connection(stream, peer, local, &server, &mut write).await;
         });
     }
+    drop(listener);
+    drop(closing);
+    while connections.join_next().await.is_some() {}
 }

@@ -53,7 +53,8 @@ pub(super) struct WantedMember<'a> {
     pub(super) state: MemberState,
 }
 
-/// A sentence about how it came about, or about how the member fares when the time was over.
+/// A sentence about how it came about, or about how the member fares when the time was over. What
+/// counts is what a probe leaves that ends after this began: what was found before may be over.
 pub(super) async fn member(
     balancers: &mut Balancers<'_>,
     wanted: &WantedMember<'_>,
@@ -65,9 +66,11 @@ pub(super) async fn member(
         MemberState::Up => found == State::Up,
         MemberState::Down => found == State::Down,
     };
+    let before = balancers.health(node, pool, member).await?.map_or(0, |health| health.probes);
     loop {
         let health = balancers.health(node, pool, member).await?;
-        if let Some(health) = health.as_ref().filter(|health| is_it(health.state)) {
+        let since = health.as_ref().filter(|health| health.probes > before);
+        if let Some(health) = since.filter(|health| is_it(health.state)) {
             let reason = &health.reason;
             return Ok(Ok(format!("{member} of {pool} is {}: {reason}", state.word())));
         }

@@ -67,7 +67,12 @@ pub(super) fn what(action: &StepAction) -> String {
             }
             MemberFate::Removed => format!("takes {member} out of {pool} of {node}"),
         },
-        StepAction::StopServer { node } => format!("stops the servers on {node}"),
+        StepAction::StopServer { node, keep_connections: false } => {
+            format!("stops the servers on {node}")
+        }
+        StepAction::StopServer { node, keep_connections: true } => {
+            format!("stops the servers on {node}, their connections go on")
+        }
         StepAction::StartServer { node } => format!("starts the servers on {node} again"),
     }
 }

@@ -46,8 +46,8 @@ pub(crate) enum StepForm {
     /// Waits until a member's monitor has found it up, or down.
     AwaitMember(AwaitMemberFields),
     /// Stops the built-in servers of a node, as if they had crashed: nobody listens there any more,
-    /// and connections break off.
-    StopServer(ServerFields),
+    /// and connections break off unless they are kept.
+    StopServer(StopServerFields),
     /// Starts the built-in servers of a node again.
     StartServer(ServerFields),
 }
@@ -318,6 +318,28 @@ pub(crate) enum MemberStateWord {
     Up,
     /// It does not.
     Down,
+}
+
+/// Built-in servers that stop.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StopServerFields {
+    /// The node.
+    pub(crate) node: Located<String>,
+    /// What becomes of connections: `break` (the default), or `keep`: they are served to their end.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) connections: ConnectionsWord,
+}
+
+/// What becomes of a stopped server's connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ConnectionsWord {
+    /// They break off.
+    #[default]
+    Break,
+    /// They go on.
+    Keep,
 }
 
 /// A node with built-in servers.

@@ -74,6 +74,8 @@ pub enum StepAction {
     StopServer {
         /// The node.
         node: NodeName,
+        /// Whether their connections go on.
+        keep_connections: bool,
     },
     /// Starts the built-in servers of a node again.
     StartServer {

@@ -78,7 +78,7 @@ pub(super) fn steps(
             StepForm::SetMember(fields) => pools.set(fields, &forwarders, lookup, report),
             StepForm::RemoveMember(fields) => pools.remove(fields, &forwarders, lookup, report),
             StepForm::AwaitMember(fields) => pools.await_state(fields, &forwarders, lookup, report),
-            StepForm::StopServer(fields) => running.stop(&fields.node, lookup, report),
+            StepForm::StopServer(fields) => running.stop(fields, lookup, report),
             StepForm::StartServer(fields) => running.start(&fields.node, lookup, report),
         };
         if let Some(StepAction::StartForwarder { node }) = &action {
