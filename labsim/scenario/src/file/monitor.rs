@@ -67,7 +67,8 @@ pub(crate) struct MonitorOptions {
 fn present<'de, D: serde::Deserializer<'de>>(
     reader: D,
 ) -> Result<Option<MonitorOptions>, D::Error> {
-    or_default(reader).map(Some)
+    let options: Option<MonitorOptions> = or_default(reader)?;
+    Ok(Some(options.unwrap_or_default()))
 }
 
 /// What becomes of the flows of a member that is down.
