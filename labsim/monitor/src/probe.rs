@@ -64,8 +64,8 @@ struct Asking<'a> {
     target: SocketAddr,
     /// The own address that it is asked from.
     from: SocketAddr,
-    /// What is left of the time for it.
-    left: Duration,
+    /// Longer than the time for it, for clients that want a limit of their own.
+    limit: Duration,
 }
 
 impl Asking<'_> {
@@ -96,7 +96,7 @@ pub(crate) async fn probe(job: &Rc<Job>, means: &Means) -> Result<String, String
             MonitorKind::Icmp => target.ip().to_string(),
             _ => target.to_string(),
         };
-        match timeout_at(deadline, ask(job, means, *target, deadline)).await {
+        match timeout_at(deadline, ask(job, means, *target)).await {
             Ok(Ok(answer)) => said = answer,
             Ok(Err(failure)) => return Err(format!("{shown}: {failure}")),
             Err(_) => return Err(format!("{shown}: no answer within {limit:?}")),
@@ -105,15 +105,11 @@ pub(crate) async fn probe(job: &Rc<Job>, means: &Means) -> Result<String, String
     Ok(said)
 }
 
-async fn ask(
-    job: &Job,
-    means: &Means,
-    target: SocketAddr,
-    deadline: Instant,
-) -> Result<String, Failure> {
+async fn ask(job: &Job, means: &Means, target: SocketAddr) -> Result<String, Failure> {
     let from = SocketAddr::new(own_address(job.member.member.ip())?, 0);
-    let left = deadline.saturating_duration_since(Instant::now());
-    let asking = Asking { job, means, target, from, left };
+    // The probe's own deadline comes first, and tells the time that was meant.
+    let limit = job.monitor.timeout + Duration::from_secs(1);
+    let asking = Asking { job, means, target, from, limit };
     match job.monitor.kind {
         MonitorKind::Tcp => tcp::connect(&asking).await.map(|_| "connected".to_owned()),
         MonitorKind::Tacacs => tacacs::ask(&asking).await,

@@ -32,8 +32,8 @@ pub(super) async fn ask(asking: &Asking<'_>) -> Result<String, Failure> {
     asking.note(protocol::UDP, socket.local_addr()?);
     socket.connect(asking.target).await?;
     let secret = asking.job.monitor.secret.as_ref().map_or("", |secret| secret.expose());
-    let left = asking.left;
-    let once = Retransmission { first: left, longest: left, attempts: 1, total: left };
+    let limit = asking.limit;
+    let once = Retransmission { first: limit, longest: limit, attempts: 1, total: limit };
     let options = Options { retransmission: once, ..Options::new(Secret::new(secret)) };
     let service = match asking.target.port() {
         port if port == Service::Accounting.port() => Service::Accounting,

@@ -9,7 +9,7 @@ use labsim_aaa::tacacs::codes::AuthenStatus;
 pub(super) async fn ask(asking: &Asking<'_>) -> Result<String, Failure> {
     let mut stream = tcp::connect(asking).await?;
     let secret = asking.job.monitor.secret.as_ref().map_or("", |secret| secret.expose());
-    let options = Options { deadline: asking.left, ..Options::new(Secret::new(secret)) };
+    let options = Options { deadline: asking.limit, ..Options::new(Secret::new(secret)) };
     match Connection::new(&mut stream, options).probe().await {
         ProbeOutcome::Answered(AuthenStatus::Error) => {
             Err(Failure::Wrong("the server answered ERROR".to_owned()))
