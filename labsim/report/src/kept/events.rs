@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn outcome_verdicts_and_counters_are_read_and_the_rest_is_passed_over() {
         let kept = read_text(&format!(
-            "{}\n{}\n{}\n{}\n{END}\n",
+            "{}\n{}\n{}\n{{\"event\":\"of a later version\"}}\n{}\n{END}\n",
             r#"{"event":"ready","data_planes":{"lb":"packet-ring"}}"#,
             r#"{"event":"judged","name":"login","passed":true,"sentence":"x"}"#,
             r#"{"event":"kernel_counted","node":"rs1","counters":{"IpInAddrErrors":3},"devices":{"tunl0":{"rx_errors":1}}}"#,
-            r#"{"event":"of a later version"}"#,
+            r#"{"event":"monitors_stopped","node":"lb","addresses":["172.16.0.10"],"tcp":[40000],"udp":[],"icmp":[7]}"#,
         ))
         .unwrap();
         assert_eq!(kept.outcome, "passed");
@@ -132,6 +132,9 @@ mod tests {
         assert_eq!(kept.balancers.len(), 1);
         let node = NodeName::new("rs1").unwrap();
         let device = InterfaceName::new("tunl0").unwrap();
+        let probes = &kept.observations.probes[&NodeName::new("lb").unwrap()];
+        assert_eq!((probes.tcp.first(), probes.icmp.first()), (Some(&40_000), Some(&7)));
+        assert!(probes.addresses.contains(&"172.16.0.10".parse().unwrap()));
         assert_eq!(kept.observations.kernel_counters[&node]["IpInAddrErrors"], 3);
         assert_eq!(kept.observations.device_counters[&node][&device]["rx_errors"], 1);
     }
