@@ -218,9 +218,13 @@ sed -i 's/{secret: hush}/{secret: hush, transparent: true}/' config.yaml
 sed -i 's/translate_address: false/translate_address: true/' config.yaml
 ctl reload && exit 9 || echo "refused: $?"
 sed -i 's/translate_address: true/translate_address: false/' config.yaml
+tables() { grep -c '^Id 18' /proc/net/fib_trie || true; }
+echo "tables: $(tables)"
 ctl reload
+echo "tables: $(tables)"
 exec 3>&-
 wait $forwarder
+echo "tables: $(tables)"
 "#,
     );
     for expected in [
@@ -231,7 +235,7 @@ wait $forwarder
         "labsim_forwarder_member_state{pool=\"p\",member=\"10.1.1.52:50\",state=\"down\"} 1\n",
         "pools: 1 changed\nno secret\n",
         "pools.p.monitor.tacacs.transparent: `vs` translates addresses",
-        "refused: 1\npools: 1 changed\n",
+        "refused: 1\ntables: 0\npools: 1 changed\ntables: 1\ntables: 0\n",
     ] {
         assert!(log.contains(expected), "`{expected}` is missing in\n{log}");
     }

@@ -47,7 +47,11 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
             say::answer(&Answer::Ready(ready));
             operator.watch();
         };
-        forwarder::run(&config, &orders, &stop, ready).map_err(|error| error.to_string())
+        let ran = forwarder::run(&config, &orders, &stop, ready);
+        // Nobody obeys any more: whoever waits for an answer is told.
+        drop(orders);
+        operator.end();
+        ran.map_err(|error| error.to_string())
     });
     match ran {
         Ok(counted) => {

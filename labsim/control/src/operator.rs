@@ -94,6 +94,12 @@ impl Operator {
         self.monitors.configure(&self.present().config);
     }
 
+    /// Ends the monitors, and takes away what they had made of the kernel, once the forwarder has
+    /// ended.
+    pub fn end(&self) {
+        let _ = self.monitors.stop();
+    }
+
     /// Ends the forwarder.
     pub fn stop(&self) {
         self.handle.stop();

@@ -1,5 +1,7 @@
 //! Monitors and the steps that wait for what they find: what can be written, and every mistake.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
