@@ -3,11 +3,14 @@
 //! takes what it sends.
 
 use super::{
-    ACK, Bench, CLIENT, FIN, NEAR_VIP, OUR_IP, ROUTER_IP, RST, SYN, Tcp, US, VIP, arp_reply,
-    arp_request, config, frame, header_of, port, resum, routes, tcp, udp,
+    ACK, Bench, CLIENT, FIN, NEAR_VIP, OUR_IP, ROUTER_IP, RST, SYN, Tcp, US, VIP, address,
+    arp_reply, arp_request, config, frame, header_of, port, resum, routes, tcp, udp,
 };
 use etherparse::{EtherType, Ipv4Header, LaxNetSlice, LaxSlicedPacket, TransportSlice};
-use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation};
+use labsim_forwarder::{
+    ActionOnDown, Config, Gre, Monitor, MonitorKind, Outcome, OuterSource, Profile, SnatPorts,
+    SourceTranslation,
+};
 use labsim_wire::{icmpv4, ipv4, protocol};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -61,6 +64,11 @@ pub fn drive(bytes: &[u8]) {
                 let length = usize::from(bytes.word()) % 2048;
                 (bytes.take(length).to_vec(), false)
             }
+            255 => {
+                monitor(&mut bench, bytes.byte());
+                bench.take().iter().for_each(|frame| judge(frame, false));
+                continue;
+            }
             what => template(what, &mut bytes),
         };
         let outcome = bench.feed(&came);
@@ -87,6 +95,19 @@ pub fn drive(bytes: &[u8]) {
     assert!(counters.flows.open <= 8 && counters.snat.ports <= 8);
 }
 
+/// A member goes down or comes up, and a monitor's packet is for it.
+fn monitor(bench: &mut Bench, what: u8) {
+    let member = address(&format!("10.1.1.{}:49", 51 + (what & 3)));
+    let known = bench.engine.set_down(bench.now, "pool", member, what & 4 == 0);
+    assert_eq!(known, what & 3 != 3);
+    let data = if what & 16 == 0 { 0 } else { 1460 };
+    let probe = Tcp { source: OUR_IP, ttl: 64, dont_fragment: what & 32 == 0, data, ..tcp(SYN) };
+    if what & 8 == 0 {
+        let packet = &probe.frame()[14..];
+        bench.engine.probe(bench.now, ("pool", member), packet, &mut bench.sent);
+    }
+}
+
 fn config_of(kind: u8) -> Config {
     let mut config = config();
     let profile = match kind >> 1 & 3 {
@@ -95,7 +116,22 @@ fn config_of(kind: u8) -> Config {
         2 => Profile::Gre(Gre::default()),
         _ => Profile::Gre(Gre { key: Some(7), checksum: true }),
     };
-    config.pools.values_mut().for_each(|pool| pool.profile = profile);
+    let monitor = Monitor {
+        kind: MonitorKind::Tcp,
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(1),
+        rise: 1,
+        fall: 3,
+        transparent: false,
+        port: None,
+        secret: None,
+    };
+    for pool in config.pools.values_mut() {
+        pool.profile = profile;
+        pool.monitor = Some(monitor.clone());
+        pool.action_on_down = [ActionOnDown::None, ActionOnDown::Reset, ActionOnDown::Reselect]
+            [usize::from(kind % 3)];
+    }
     if kind & 8 != 0 {
         config.outer_source = OuterSource::Client;
     }
