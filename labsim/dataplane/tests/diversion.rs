@@ -11,7 +11,8 @@ use labsim_wire::checksum::ChecksumState;
 use labsim_wire::{ipv4, tcp, udp};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, bind, connect,
+    setsockopt, socket, sockopt,
 };
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -51,6 +52,24 @@ fn send(mark: Option<u32>) -> io::Result<UdpSocket> {
 
 fn is_unreachable(sent: io::Result<UdpSocket>) -> bool {
     sent.is_err_and(|error| error.raw_os_error() == Some(Errno::ENETUNREACH as i32))
+}
+
+/// The namespace's rules with that mark.
+fn rules(mark: u32) -> usize {
+    let (flags, protocol) = (SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
+    let kernel = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol).unwrap();
+    // `struct nlmsghdr`, and `struct fib_rule_hdr` of IPv4.
+    let mut request = [0u8; 28];
+    request[0] = 28;
+    request[4..6].copy_from_slice(&libc::RTM_GETRULE.to_ne_bytes());
+    let dump = (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16;
+    request[6..8].copy_from_slice(&dump.to_ne_bytes());
+    request[16] = libc::AF_INET as u8;
+    nix::sys::socket::send(kernel.as_raw_fd(), &request, MsgFlags::empty()).unwrap();
+    let mut rules = vec![0; 64 * 1024];
+    let length = nix::sys::socket::recv(kernel.as_raw_fd(), &mut rules, MsgFlags::empty()).unwrap();
+    // Each of ours has it twice: it is the table's number too.
+    rules[..length].windows(4).filter(|word| *word == mark.to_ne_bytes()).count() / 2
 }
 
 fn only_marked_packets_are_handed_over_whole() -> Ended {
@@ -109,10 +128,12 @@ fn nothing_of_it_stays_and_what_a_killed_one_left_is_taken_over() -> Ended {
         }
         let diversion = Diversion::open("eth0").unwrap();
         let mark = diversion.mark();
+        assert_eq!(rules(mark), 1);
         let _socket = send(Some(mark)).unwrap();
         wait_for("diverted datagram", || diversion.receive(&mut room).is_some());
         drop(diversion);
-        assert!(is_unreachable(send(Some(mark))), "neither rule nor route is left");
+        assert!(is_unreachable(send(Some(mark))), "no route is left");
+        assert_eq!(rules(mark), 0);
     });
     Ended::Passed
 }
