@@ -2,12 +2,16 @@
 //! monitors send to a VIP, which has to go through the tunnel to a given member.
 //!
 //! Whoever wants a packet diverted marks its socket ([`Diversion::mark`], `SO_MARK`). A rule sends
-//! marked packets to a routing table of their own (ip-rule(8)), whose one route leads to `lo`. There a
-//! packet that was routed out is seen once and dropped: for a kernel, what it meant to send is not
-//! what it could receive. A packet socket on `lo` sees it too, and hands it over. So nothing has to be
-//! made that a machine may not allow or have (a TUN device, a veth pair), and nothing changes for
-//! any other packet: not its route, and not what reverse path filters think of the answers, which come
-//! to the interface's own address as ever.
+//! marked packets to a routing table of their own (ip-rule(8)), whose one route leads to `lo`, where a
+//! packet socket hands them over. So nothing has to be made that a machine may not allow or have (a
+//! TUN device, a veth pair), and nothing changes for any other packet: not its route, and not what
+//! reverse path filters think of the answers, which come to the interface's own address as ever.
+//!
+//! The kernel takes each such packet in again, and counts it (`UdpNoPorts`, `TcpInSegs`). It answers
+//! none: an answer would have the VIP as its source, which is no address of its own, and without that
+//! there is no route for it (`ip_route_output_key_hash_rcu`). Only a UDP socket that is bound to every
+//! address of the namespace and to the same port gets a copy. A VIP that the namespace has itself
+//! cannot be probed: its packets never leave.
 //!
 //! It needs CAP_NET_ADMIN and CAP_NET_RAW in the namespace, `lo` up, and the kernel's
 //! IP_MULTIPLE_TABLES. Mark, table and rule are this interface's alone; those that a killed forwarder
@@ -22,6 +26,7 @@ use labsim_wire::{ethernet, ipv4, protocol, tcp, udp};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{MsgFlags, recv};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Our marks and tables: this, and the interface's number.
@@ -57,6 +62,21 @@ pub struct Diversion {
 impl Diversion {
     /// Room for the longest packet.
     pub const ROOM: usize = ethernet::HEADER_LEN + 65_535;
+
+    /// Refuses VIPs that the calling thread's namespace has itself.
+    ///
+    /// # Errors
+    /// [`Error::VipIsOwn`] of the first, or why the interface cannot be read.
+    pub fn refuse_own(
+        interface: &str,
+        vips: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<(), Error> {
+        let own = Arm::read(interface)?.own;
+        match vips.into_iter().find(|vip| own.contains(vip)) {
+            Some(vip) => Err(Error::VipIsOwn(vip)),
+            None => Ok(()),
+        }
+    }
 
     /// Diverts marked IPv4 packets of the calling thread's namespace from here on, for the forwarder
     /// of that interface.

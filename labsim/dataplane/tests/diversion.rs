@@ -165,6 +165,15 @@ fn answers_from_the_vip_pass_a_strict_reverse_path_filter() -> Ended {
     Ended::Passed
 }
 
+fn a_vip_of_the_namespaces_own_is_refused() -> Ended {
+    balancer(true).run(|| {
+        let error = Diversion::refuse_own("eth0", [VIP.into(), OWN.into()]).unwrap_err();
+        assert!(error.to_string().contains("cannot probe the VIP 10.9.9.2"), "{error}");
+        Diversion::refuse_own("eth0", [VIP.into()]).unwrap();
+    });
+    Ended::Passed
+}
+
 fn what_is_missing_is_named() -> Ended {
     balancer(false).run(|| {
         let error = Diversion::open("eth0").unwrap_err().to_string();
@@ -186,6 +195,7 @@ const TESTS: &[Test] = &[
         "answers_from_the_vip_pass_a_strict_reverse_path_filter",
         answers_from_the_vip_pass_a_strict_reverse_path_filter,
     ),
+    ("a_vip_of_the_namespaces_own_is_refused", a_vip_of_the_namespaces_own_is_refused),
     ("what_is_missing_is_named", what_is_missing_is_named),
 ];
 

@@ -7,7 +7,9 @@ use labsim_dataplane::forwarder::{Handle, MemberId};
 use labsim_dataplane::{Diversion, Error};
 use labsim_forwarder::Config;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError, mpsc};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -76,10 +78,13 @@ impl Monitors {
     /// # Errors
     /// What is missing, and the remedy.
     pub fn prepare(&self, config: &Config) -> Result<(), Error> {
-        let mut watched = config.pools.values().filter_map(|pool| pool.monitor.as_ref());
-        if !watched.any(|monitor| monitor.transparent) {
+        let watched = config.watched().into_iter().filter(|watched| watched.monitor.transparent);
+        let vips: BTreeSet<IpAddr> =
+            watched.flat_map(|watched| watched.targets).map(|target| target.ip()).collect();
+        if vips.is_empty() {
             return Ok(());
         }
+        Diversion::refuse_own(&config.interface, vips)?;
         let mut diverts = self.diverts.lock().unwrap_or_else(PoisonError::into_inner);
         if !*diverts {
             self.give(Command::Divert(Diversion::open(&config.interface)?));
