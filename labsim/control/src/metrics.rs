@@ -258,10 +258,12 @@ fn others(exposed: &Exposed<'_>, text: &mut Text) {
         ("icmp_echo_reply", answers.icmp_echo_reply),
         ("icmp_time_exceeded", answers.icmp_time_exceeded),
         ("icmp_fragmentation_needed", answers.icmp_fragmentation_needed),
+        ("icmp_packet_too_big", answers.icmp_packet_too_big),
         ("icmp_host_unreachable", answers.icmp_host_unreachable),
         ("icmp_port_unreachable", answers.icmp_port_unreachable),
         ("tcp_reset", answers.tcp_reset),
         ("arp_reply", answers.arp_reply),
+        ("neighbour_advertisement", answers.neighbour_advertisement),
     ];
     text.family(
         ("answers", Kind::Counter),

@@ -13,6 +13,9 @@
 //! address of the namespace and to the same port gets a copy. A VIP that the namespace has itself
 //! cannot be probed: its packets never leave.
 //!
+//! It is for IPv4: of IPv6 a kernel makes a route to `lo` one that refuses, and of a local one it answers
+//! by itself (`ip6_route_info_create`, `tcp_v6_send_response`).
+//!
 //! It needs CAP_NET_ADMIN and CAP_NET_RAW in the namespace, `lo` up, and the kernel's
 //! IP_MULTIPLE_TABLES. Mark, table and rule are this interface's alone; those that a killed forwarder
 //! left are taken over by the next. The route's MTU is the interface's, so that packets are no longer
@@ -71,7 +74,7 @@ impl Diversion {
         interface: &str,
         vips: impl IntoIterator<Item = IpAddr>,
     ) -> Result<(), Error> {
-        let own = Arm::read(interface)?.own;
+        let own = Arm::read(interface, false)?.own;
         match vips.into_iter().find(|vip| own.contains(vip)) {
             Some(vip) => Err(Error::VipIsOwn(vip)),
             None => Ok(()),
@@ -84,7 +87,7 @@ impl Diversion {
     /// # Errors
     /// What is missing, and the remedy.
     pub fn open(interface: &str) -> Result<Self, Error> {
-        let arm = Arm::read(interface)?;
+        let arm = Arm::read(interface, false)?;
         let mark = OURS | arm.index & 0xffff;
         let lo = if_nametoindex("lo").map_err(|_| Error::NoInterface("lo".to_owned()))?;
         let kernel = Requests::open()?;

@@ -57,7 +57,8 @@ pub fn run(
     ready: impl FnOnce(Ready),
 ) -> Result<Snapshot, Error> {
     let links = LinkEvents::open()?;
-    let arm = Arm::read(&config.interface)?;
+    let ipv6 = config.virtual_servers.values().any(|server| server.destination.is_ipv6());
+    let arm = Arm::read(&config.interface, ipv6)?;
     let engine = Engine::new(config, arm.port.clone(), &arm.routes).map_err(Error::Config)?;
     let mut path = Path::open(arm, engine)?;
     // Only a matter of latency: a kernel that refuses it changes nothing else.

@@ -37,9 +37,10 @@ pub(crate) struct Arm {
 }
 
 impl Arm {
-    /// Reads the interface `name` of the calling thread's namespace.
-    pub(crate) fn read(name: &str) -> Result<Self, Error> {
-        refuse_kernel_forwarding(name)?;
+    /// Reads the interface `name` of the calling thread's namespace, where the kernel does not
+    /// forward what the forwarder takes.
+    pub(crate) fn read(name: &str, takes_ipv6: bool) -> Result<Self, Error> {
+        refuse_kernel_forwarding(name, takes_ipv6)?;
         let system = |what: &'static str| {
             move |errno: Errno| Error::System { what: what.to_owned(), source: errno.into() }
         };
@@ -69,17 +70,26 @@ impl Arm {
 }
 
 /// A kernel that forwards sends every packet to a VIP on, beside the forwarder.
-fn refuse_kernel_forwarding(interface: &str) -> Result<(), Error> {
-    for (place, setting) in [
-        ("all".to_owned(), "net.ipv4.ip_forward".to_owned()),
-        (interface.to_owned(), format!("net.ipv4.conf.{interface}.forwarding")),
-    ] {
-        let path = format!("/proc/sys/net/ipv4/conf/{place}/forwarding");
+pub(crate) fn refuse_kernel_forwarding(interface: &str, ipv6: bool) -> Result<(), Error> {
+    let places = [
+        ("ipv4", "all", "net.ipv4.ip_forward".to_owned()),
+        ("ipv4", interface, format!("net.ipv4.conf.{interface}.forwarding")),
+        ("ipv6", "all", "net.ipv6.conf.all.forwarding".to_owned()),
+        ("ipv6", interface, format!("net.ipv6.conf.{interface}.forwarding")),
+    ];
+    for (family, place, setting) in places {
+        if family == "ipv6" && !ipv6 {
+            continue;
+        }
+        let path = format!("/proc/sys/net/{family}/conf/{place}/forwarding");
         match std::fs::read_to_string(&path) {
             Ok(value) if value.trim() == "0" => {}
             Ok(_) => return Err(Error::KernelForwards { setting }),
-            // The interface's absence is told better by the list of interfaces.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && place != "all" => {}
+            // The interface's absence is told better by the list of interfaces, and a kernel
+            // without IPv6 forwards none of it.
+            Err(error)
+                if error.kind() == std::io::ErrorKind::NotFound
+                    && (place != "all" || family == "ipv6") => {}
             Err(error) => {
                 return Err(Error::system(format!(
                     "{path}, which tells whether the kernel forwards by itself"
@@ -276,7 +286,7 @@ mod tests {
         let forwards = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
         let forwards = forwards.trim() != "0";
         let expect = |what| if forwards { "forwards" } else { what };
-        assert_eq!(name(Arm::read("no-such-thing")), expect("absent"));
-        assert_eq!(name(Arm::read("lo")), expect("unusable"));
+        assert_eq!(name(Arm::read("no-such-thing", false)), expect("absent"));
+        assert_eq!(name(Arm::read("lo", false)), expect("unusable"));
     }
 }

@@ -9,6 +9,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod filter;
+mod groups;
 pub(crate) mod offload;
 pub(crate) mod ring;
 

@@ -18,7 +18,7 @@ mod nftables;
 use crate::kernel::Arm;
 use labsim_forwarder::Instant;
 use nftables::Table;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// So many frames in so much time are a stream: 10,000 a second.
@@ -31,7 +31,7 @@ const MOST_VIPS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Relief {
     interface: String,
-    vips: Vec<Ipv4Addr>,
+    vips: Vec<IpAddr>,
     state: State,
 }
 
@@ -47,11 +47,8 @@ enum State {
 impl Relief {
     /// For those of the VIPs that no interface of the namespace has: the others are the kernel's too.
     pub(crate) fn of(arm: &Arm, vips: &[IpAddr]) -> Self {
-        let vips = vips.iter().filter_map(|vip| match vip {
-            IpAddr::V4(ip) if !arm.own.contains(vip) => Some(*ip),
-            _ => None,
-        });
-        let vips: Vec<Ipv4Addr> = vips.collect();
+        let others = vips.iter().filter(|vip| !arm.own.contains(vip));
+        let vips: Vec<IpAddr> = others.copied().collect();
         let state = match vips.len() {
             1..=MOST_VIPS => State::Waiting(Load::default()),
             _ => State::Tried { _table: None },
@@ -107,7 +104,10 @@ mod tests {
 
     #[test]
     fn a_vip_that_is_the_kernels_too_is_left_to_it() {
-        assert_eq!(relief(1..=3, &[2]).vips, [1, 3].map(Ipv4Addr::from_bits));
+        assert_eq!(
+            relief(1..=3, &[2]).vips,
+            [1, 3].map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)))
+        );
         assert!(matches!(relief(2..=2, &[2]).state, State::Tried { _table: None }));
     }
 

@@ -73,7 +73,7 @@ impl Default for SnatPorts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OuterSource {
-    /// The client's own address. uRPF and security groups drop it, and ICMP errors about the
+    /// The client's own address, for members of the client's address family. uRPF and security groups drop it, and ICMP errors about the
     /// tunnel go to the client.
     Client,
     /// The forwarder's address on the interface that the packet leaves through.
@@ -85,7 +85,7 @@ pub enum OuterSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VirtualServer {
-    /// VIP and port, such as `172.16.4.99:49`; port 0 means every port that no other virtual
+    /// VIP and port, such as `172.16.4.99:49` or `[2001:db8:4::99]:49`; port 0 means every port that no other virtual
     /// server of this VIP and protocol names.
     pub destination: SocketAddr,
     /// The protocol that it takes.
@@ -95,13 +95,13 @@ pub struct VirtualServer {
     pub pool: String,
     /// Whether the destination address becomes the member's. Under DSR it has to be `false`; F5's
     /// default is `true`, so a file has to say it. With a tunnel profile the translated packet is
-    /// what the tunnel carries.
+    /// what the tunnel carries. IPv6 addresses are not translated.
     #[serde(default = "yes")]
     pub translate_address: bool,
-    /// Whether the destination port becomes the member's, where the two differ.
+    /// Whether the destination port becomes the member's, where the two differ; not in IPv6 packets.
     #[serde(default = "yes")]
     pub translate_port: bool,
-    /// What the source address becomes. Anything but `none` brings the answers back through the
+    /// What the source address becomes, in IPv4 packets to IPv4 members. Anything but `none` brings the answers back through the
     /// forwarder, which translates them back.
     #[serde(default)]
     pub source_address_translation: SourceTranslation,
@@ -186,7 +186,8 @@ impl Default for FastL4 {
     }
 }
 
-/// The servers behind a virtual server.
+/// The servers behind a virtual server. In a tunnel they may be of either address family, and so may
+/// the virtual servers of one pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {

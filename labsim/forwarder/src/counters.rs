@@ -123,7 +123,8 @@ pub struct FlowCounters {
     /// Ended because their member went down, and began anew with another.
     #[serde(default)]
     pub reselected: u64,
-    /// Half-open flows that gave way to newer ones because the table was full.
+    /// Half-open flows, and flows of a single packet, that gave way to newer ones because the table
+    /// was full.
     pub evicted: u64,
 }
 
@@ -165,7 +166,7 @@ pub struct NeighbourCounters {
     pub entries: u64,
     /// Frames that wait for an answer at this moment.
     pub waiting: u64,
-    /// ARP requests sent, unicast probes among them.
+    /// ARP requests and neighbour solicitations sent, unicast probes among them.
     pub requests: u64,
     /// Entries that became reachable.
     pub resolved: u64,
@@ -185,24 +186,30 @@ pub struct FragmentCounters {
 /// What the forwarder sent in its own name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerCounters {
-    /// ICMP echo replies from a VIP.
+    /// ICMP echo replies from a VIP, of either family.
     pub icmp_echo_reply: u64,
-    /// ICMP time exceeded.
+    /// ICMP time exceeded, of either family.
     pub icmp_time_exceeded: u64,
     /// ICMP fragmentation needed.
     pub icmp_fragmentation_needed: u64,
-    /// ICMP host or network unreachable: what an error within a tunnel means to the client.
+    /// ICMPv6 packet too big.
+    #[serde(default)]
+    pub icmp_packet_too_big: u64,
+    /// ICMP host or network unreachable, ICMPv6 address unreachable or no route: what an error within a tunnel means to the client.
     #[serde(default)]
     pub icmp_host_unreachable: u64,
-    /// ICMP port unreachable.
+    /// ICMP port unreachable, of either family.
     pub icmp_port_unreachable: u64,
     /// TCP resets.
     pub tcp_reset: u64,
     /// ARP replies for a VIP.
     pub arp_reply: u64,
+    /// Neighbour advertisements for a VIP.
+    #[serde(default)]
+    pub neighbour_advertisement: u64,
     /// Answers that were owed but kept back by the rate limit.
     pub rate_limited: u64,
-    /// Answers that RFC 1122 3.2.2 forbids: about an ICMP error, a broadcast, a source that is
+    /// Answers that RFC 1122 3.2.2 and RFC 4443 2.4 forbid: about an ICMP error, a broadcast, a source that is
     /// no single host.
     pub forbidden: u64,
     /// Answers that could not be sent: no route, no neighbour, no room.

@@ -9,15 +9,21 @@ mod encapsulate;
 mod expire;
 mod fragments;
 mod icmp;
+mod ip;
 mod ipv4;
+mod ipv6;
+mod ndp;
+mod neighbours;
 mod prefetch;
 mod probe;
 mod quoted;
 mod reconfigure;
+mod report;
 mod rewrite;
 mod select;
 mod slots;
 mod snapshot;
+mod sort;
 mod takes;
 mod translate;
 mod transport;
@@ -29,7 +35,7 @@ use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounte
 use crate::flow;
 use crate::fragment;
 use crate::limit::Limit;
-use crate::neighbour::{self, Due, NeighbourId, WaitingQueue};
+use crate::neighbour::{self, NeighbourId, WaitingQueue};
 use crate::persistence;
 use crate::port::Routes;
 use crate::scheduler::Scheduler;
@@ -39,7 +45,7 @@ use availability::Sweep;
 use encapsulate::{Encapsulator, Path};
 use labsim_wire::ethernet::{self, ethertype};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Flows, and clients that persist, that one [`Engine::tick`] looks at at most, so that packets are
@@ -92,7 +98,7 @@ pub struct Engine {
 /// Which virtual server takes what.
 #[derive(Debug)]
 struct Services {
-    /// By VIP; whether ARP requests for it are to be answered.
+    /// By VIP; whether those who ask for it, by ARP or by neighbour discovery, are to be answered.
     vips: HashMap<IpAddr, bool>,
     /// By VIP, protocol and port; port 0 takes what no other takes.
     servers: HashMap<(IpAddr, u8, u16), u16>,
@@ -101,6 +107,11 @@ struct Services {
 impl Services {
     fn is_vip(&self, address: IpAddr) -> bool {
         self.vips.contains_key(&address)
+    }
+
+    /// Whether those who ask where that address is are to be told that it is here.
+    fn answers_for(&self, address: IpAddr) -> bool {
+        self.vips.get(&address).copied().unwrap_or(false)
     }
 
     fn find(&self, address: IpAddr, protocol: u8, port: u16) -> Option<u16> {
@@ -155,7 +166,7 @@ struct Member {
     pool: String,
     /// Where it takes new flows, or since when no configuration has it.
     home: Result<Home, Instant>,
-    ip: Ipv4Addr,
+    ip: IpAddr,
     port: u16,
     path: Path,
     /// The number of the interface's own address on the way to it, where a virtual server wants
@@ -210,7 +221,7 @@ impl Engine {
                 self.ipv4(now, frame.len(), link.payload(), destination.is_multicast(), tx)
             }
             ethertype::ARP => self.arp(now, &link, tx),
-            ethertype::IPV6 => Outcome::Ipv6NotSupportedYet,
+            ethertype::IPV6 => self.ipv6(now, frame.len(), &link, tx),
             _ => Outcome::EthertypeNotHandled,
         }
     }
@@ -245,14 +256,5 @@ impl Engine {
             self.sweep.as_ref().map(Sweep::due),
         ];
         deadlines.into_iter().flatten().min()
-    }
-
-    fn ask_neighbours(&mut self, now: Instant, tx: &mut impl Transmit) {
-        while let Some(due) = self.neighbours.take_due(now) {
-            match due {
-                Due::Ask { address, to } => self.send_arp_request(address, to, tx),
-                Due::Failed(neighbour) => self.give_up_waiting(neighbour),
-            }
-        }
     }
 }

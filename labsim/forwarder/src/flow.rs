@@ -9,7 +9,8 @@ pub(crate) use index::Index;
 pub(crate) use table::{Expired, FlowId, Table};
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// After a SYN, the client's next packet has this long to come (F5's `tcp-handshake-timeout`).
@@ -38,6 +39,11 @@ impl Key {
     ) -> Self {
         let ports = u32::from(source_port) << 16 | u32::from(destination_port);
         Self { source: number(source), destination: number(destination), ports, protocol }
+    }
+
+    /// A packet's between two ends of one family.
+    pub(crate) fn between(source: SocketAddr, destination: SocketAddr, protocol: u8) -> Self {
+        Self::new(source.ip(), destination.ip(), source.port(), destination.port(), protocol)
     }
 
     /// An IPv4 packet's.
@@ -70,6 +76,12 @@ impl Key {
         let source = SocketAddrV4::new(v4(self.source)?, (self.ports >> 16) as u16);
         Some((source, SocketAddrV4::new(v4(self.destination)?, self.ports as u16)))
     }
+
+    /// Source and destination.
+    pub(crate) fn sockets(&self) -> (SocketAddr, SocketAddr) {
+        let source = SocketAddr::new(address(self.source), (self.ports >> 16) as u16);
+        (source, SocketAddr::new(address(self.destination), self.ports as u16))
+    }
 }
 
 /// The upper 96 bits of an IPv6-mapped IPv4 address, as far as they are in the lower half.
@@ -78,6 +90,12 @@ const MAPPED: u64 = 0xffff_0000_0000;
 fn v4(number: [u64; 2]) -> Option<Ipv4Addr> {
     (number[0] == 0 && number[1] & !0xffff_ffff == MAPPED)
         .then(|| Ipv4Addr::from_bits(number[1] as u32))
+}
+
+/// The address of that number. No packet with a mapped IPv6 address gets so far.
+fn address(number: [u64; 2]) -> IpAddr {
+    let [high, low] = number.map(u128::from);
+    v4(number).map_or_else(|| Ipv6Addr::from_bits(high << 64 | low).into(), IpAddr::V4)
 }
 
 /// Upper and lower half.
@@ -129,13 +147,14 @@ pub(crate) enum Side {
     Server = 2,
 }
 
-/// What was seen of a flow: whose FINs, and whether the client acknowledged anything. Under DSR the
-/// server's FIN is never seen.
+/// What was seen of a flow: whose FINs, whether the client acknowledged anything, and whether it sent
+/// a second packet. Under DSR the server's FIN is never seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Seen(u8);
 
 impl Seen {
     const ACKNOWLEDGEMENT: u8 = 4;
+    const SECOND_PACKET: u8 = 8;
 
     pub(crate) const fn with_fin(self, side: Side) -> Self {
         Self(self.0 | side as u8)
@@ -149,6 +168,16 @@ impl Seen {
     pub(crate) const fn both_fins(self) -> bool {
         let both = Side::Client as u8 | Side::Server as u8;
         self.0 & both == both
+    }
+
+    pub(crate) const fn with_second_packet(self) -> Self {
+        Self(self.0 | Self::SECOND_PACKET)
+    }
+
+    /// Whether the client has sent more than the packet that began the flow: one that only fills
+    /// the table, with a new source each time, does not.
+    pub(crate) const fn second_packet(self) -> bool {
+        self.0 & Self::SECOND_PACKET != 0
     }
 
     pub(crate) const fn acknowledged(self) -> bool {
@@ -177,6 +206,16 @@ pub(crate) struct Flow {
     pub(crate) member: u16,
     pub(crate) state: State,
     pub(crate) seen: Seen,
+    /// Who stands in for the client, if anybody does.
+    pub(crate) stand: Option<Stand>,
+}
+
+/// Whose address and port a flow's packets carry towards the member, instead of the client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stand {
+    /// The number of the address in the table of source addresses.
+    pub(crate) address: u16,
+    pub(crate) port: NonZeroU16,
 }
 
 /// Where a TCP connection stands, as far as the client's packets tell: under DSR it is all that

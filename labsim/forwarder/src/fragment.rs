@@ -27,8 +27,8 @@ pub(crate) const WAITING: usize = 32;
 pub(crate) const WAITING_TIME: Duration = Duration::from_secs(1);
 
 /// What all fragments of a datagram have in common (RFC 791 3.2): addresses, protocol and
-/// identification, which stands in the place of a flow's ports. IPv6's has the 32 bits
-/// (RFC 8200 4.5).
+/// identification, which stands in the place of a flow's ports. IPv6's has the 32 bits, and no
+/// protocol: next headers may differ (RFC 8200 4.5).
 pub(crate) fn key(source: IpAddr, destination: IpAddr, protocol: u8, id: u32) -> Key {
     Key::new(source, destination, (id >> 16) as u16, id as u16, protocol)
 }

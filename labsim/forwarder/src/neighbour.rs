@@ -1,5 +1,5 @@
 //! Neighbours: who owns which link-layer address, asked for and refreshed as a host does
-//! (RFC 826; RFC 1122 2.3.2). The states are Linux's NUD states (net/core/neighbour.c), with
+//! (RFC 826; RFC 1122 2.3.2; RFC 4861 7.3). The states are Linux's NUD states (net/core/neighbour.c), with
 //! "stale" being "reachable" whose time is over.
 
 mod table;
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 /// How long an answer is believed (`base_reachable_time_ms`, without its random half).
 pub(crate) const REACHABLE_TIME: Duration = Duration::from_secs(30);
-/// Between two requests (`retrans_time_ms`); RFC 1122 2.3.2.1 allows one a second.
+/// Between two requests (`retrans_time_ms`); RFC 1122 2.3.2.1 allows one a second, and RFC 4861 10
+/// says so.
 pub(crate) const RETRANSMIT_TIME: Duration = Duration::from_secs(1);
 /// Requests before a neighbour counts as unreachable (`mcast_solicit`, `ucast_solicit`).
 pub(crate) const REQUESTS: u8 = 3;

@@ -7,15 +7,16 @@ pub enum Outcome {
     /// Sent to a member.
     Forwarded,
     /// Too long for the way and allowed to be cut: sent on in fragments, each of them encapsulated
-    /// if it goes through a tunnel.
+    /// if it goes through a tunnel. An IPv6 packet that every way has to take goes on in a tunnel
+    /// packet that is cut.
     ForwardedInFragments,
     /// A member's answer, translated back and sent to its client.
     ForwardedToClient,
     /// An ICMP error about a packet of a flow, sent on to the flow's member or client with the
     /// addresses and ports that the receiver knows.
     IcmpErrorForwarded,
-    /// An ICMP fragmentation needed about a tunnel packet: the way's MTU is remembered, and a client
-    /// whose packet may not be cut is told.
+    /// An ICMP fragmentation needed, or ICMPv6 packet too big, about a tunnel packet: the way's MTU is
+    /// remembered, and a client whose packet may not be cut is told.
     TunnelMtuLearned,
     /// Another ICMP error about a tunnel packet: the packet's client is told that the way is
     /// unreachable.
@@ -37,17 +38,28 @@ pub enum Outcome {
     ArpConflict,
     /// Any other ARP message: the kernel answers for the interface's own addresses.
     ArpIgnored,
+    /// A neighbour solicitation for a VIP (RFC 4861), answered.
+    NdpAnswered,
+    /// A neighbour solicitation or advertisement that told a known neighbour's link address.
+    NdpLearned,
+    /// A neighbour solicitation or advertisement whose sender says that a VIP, or the interface's own
+    /// address, is its own. Not answered and not believed.
+    NdpConflict,
+    /// Any other neighbour solicitation or advertisement: the kernel answers for the interface's own
+    /// addresses.
+    NdpIgnored,
     /// The frame's link-layer destination is another host, or everybody while the packet's is one
     /// VIP (RFC 1122 3.3.6).
     NotAddressedToUs,
     /// Neither IPv4, IPv6 nor ARP.
     EthertypeNotHandled,
-    /// IPv6.
-    Ipv6NotSupportedYet,
     /// The frame ends before the header that it announces.
     FrameTruncated,
     /// An ARP message that is not IPv4 over Ethernet (RFC 826).
     ArpMalformed,
+    /// A neighbour solicitation or advertisement that may not be believed (RFC 4861 7.1): another hop
+    /// limit than 255, a wrong checksum, options that contradict their lengths.
+    NdpMalformed,
     /// An IPv4 header whose version or header length is wrong.
     Ipv4HeaderMalformed,
     /// An IPv4 header whose checksum does not match (RFC 1812 5.2.2).
@@ -58,12 +70,24 @@ pub enum Outcome {
     Ipv4SourceMartian,
     /// Source routing options (RFC 7126 4.3).
     Ipv4SourceRoute,
+    /// An IPv6 header whose version is wrong.
+    Ipv6HeaderMalformed,
+    /// An IPv6 payload length that is beyond the frame's end.
+    Ipv6LengthMismatch,
+    /// An IPv6 source that no single host can have, or that is known on its own link alone (RFC 4291
+    /// 2.5).
+    Ipv6SourceMartian,
+    /// IPv6 extension headers that are too many or run over the packet, options that run over their
+    /// header, hop-by-hop options that are not first, or a second fragment header (RFC 8200 4).
+    Ipv6ExtensionMalformed,
+    /// An IPv6 routing header of type 0 (RFC 5095), or one that would lead elsewhere.
+    Ipv6SourceRoute,
     /// A destination that is neither a VIP nor an address that stands in for clients.
     NoVirtualAddress,
     /// A VIP, but no virtual server takes this protocol and port. TCP is answered with RST and
     /// UDP with port unreachable.
     NoVirtualServer,
-    /// A VIP, and a protocol other than TCP, UDP and ICMP.
+    /// A VIP, and a protocol other than TCP, UDP and its family's ICMP.
     ProtocolNotHandled,
     /// A VIP, and a packet that comes out of somebody else's tunnel (IPIP, IPv6 in IP or GRE): the
     /// forwarder is no tunnel's end.
@@ -71,9 +95,10 @@ pub enum Outcome {
     /// A fragment of a packet that is neither TCP nor UDP.
     FragmentNotHandled,
     /// A fragment that carries nothing, ends beyond the longest packet, or is no multiple of eight
-    /// bytes though others follow (RFC 791 3.1).
+    /// bytes though others follow (RFC 791 3.1, RFC 8200 4.5).
     FragmentMalformed,
-    /// A first fragment without the whole TCP or UDP header (RFC 1858 3).
+    /// A first fragment without the whole TCP or UDP header (RFC 1858 3), or without all of its
+    /// extension headers (RFC 7112).
     FragmentTooSmall,
     /// A later fragment that lies over the first (RFC 1858 4); nothing more of its datagram goes
     /// on.
@@ -98,11 +123,13 @@ pub enum Outcome {
     IcmpErrorUnmatched,
     /// An ICMP error that is too long for the way to the flow's member.
     IcmpErrorTooLong,
-    /// The TTL ends here; the client is told (ICMP time exceeded).
+    /// The TTL, or hop limit, ends here; the client is told (ICMP time exceeded).
     TtlExceeded,
-    /// Too long for the tunnel and not allowed to be cut; the client is told (ICMP fragmentation
+    /// IPv4, too long for the tunnel and not allowed to be cut; the client is told (ICMP fragmentation
     /// needed).
     FragmentationNeeded,
+    /// An IPv6 packet that is too long for the way; the client is told (ICMPv6 packet too big).
+    PacketTooBig,
     /// A TCP packet that is no SYN and has no flow, without loose initiation; the client gets a
     /// RST.
     NoFlow,
@@ -148,16 +175,25 @@ impl Outcome {
         Self::ArpLearned,
         Self::ArpConflict,
         Self::ArpIgnored,
+        Self::NdpAnswered,
+        Self::NdpLearned,
+        Self::NdpConflict,
+        Self::NdpIgnored,
         Self::NotAddressedToUs,
         Self::EthertypeNotHandled,
-        Self::Ipv6NotSupportedYet,
         Self::FrameTruncated,
         Self::ArpMalformed,
+        Self::NdpMalformed,
         Self::Ipv4HeaderMalformed,
         Self::Ipv4HeaderChecksum,
         Self::Ipv4LengthMismatch,
         Self::Ipv4SourceMartian,
         Self::Ipv4SourceRoute,
+        Self::Ipv6HeaderMalformed,
+        Self::Ipv6LengthMismatch,
+        Self::Ipv6SourceMartian,
+        Self::Ipv6ExtensionMalformed,
+        Self::Ipv6SourceRoute,
         Self::NoVirtualAddress,
         Self::NoVirtualServer,
         Self::ProtocolNotHandled,
@@ -177,6 +213,7 @@ impl Outcome {
         Self::IcmpErrorTooLong,
         Self::TtlExceeded,
         Self::FragmentationNeeded,
+        Self::PacketTooBig,
         Self::NoFlow,
         Self::ResetWithoutFlow,
         Self::NoTranslatedFlow,
@@ -217,16 +254,25 @@ impl Outcome {
             Self::ArpLearned => "arp_learned",
             Self::ArpConflict => "arp_conflict",
             Self::ArpIgnored => "arp_ignored",
+            Self::NdpAnswered => "ndp_answered",
+            Self::NdpLearned => "ndp_learned",
+            Self::NdpConflict => "ndp_conflict",
+            Self::NdpIgnored => "ndp_ignored",
             Self::NotAddressedToUs => "not_addressed_to_us",
             Self::EthertypeNotHandled => "ethertype_not_handled",
-            Self::Ipv6NotSupportedYet => "ipv6_not_supported_yet",
             Self::FrameTruncated => "frame_truncated",
             Self::ArpMalformed => "arp_malformed",
+            Self::NdpMalformed => "ndp_malformed",
             Self::Ipv4HeaderMalformed => "ipv4_header_malformed",
             Self::Ipv4HeaderChecksum => "ipv4_header_checksum",
             Self::Ipv4LengthMismatch => "ipv4_length_mismatch",
             Self::Ipv4SourceMartian => "ipv4_source_martian",
             Self::Ipv4SourceRoute => "ipv4_source_route",
+            Self::Ipv6HeaderMalformed => "ipv6_header_malformed",
+            Self::Ipv6LengthMismatch => "ipv6_length_mismatch",
+            Self::Ipv6SourceMartian => "ipv6_source_martian",
+            Self::Ipv6ExtensionMalformed => "ipv6_extension_malformed",
+            Self::Ipv6SourceRoute => "ipv6_source_route",
             Self::NoVirtualAddress => "no_virtual_address",
             Self::NoVirtualServer => "no_virtual_server",
             Self::ProtocolNotHandled => "protocol_not_handled",
@@ -246,6 +292,7 @@ impl Outcome {
             Self::IcmpErrorTooLong => "icmp_error_too_long",
             Self::TtlExceeded => "ttl_exceeded",
             Self::FragmentationNeeded => "fragmentation_needed",
+            Self::PacketTooBig => "packet_too_big",
             Self::NoFlow => "no_flow",
             Self::ResetWithoutFlow => "reset_without_flow",
             Self::NoTranslatedFlow => "no_translated_flow",

@@ -57,10 +57,13 @@ impl List {
 
     /// The part of an address that counts.
     fn part(&self, [high, low]: Source) -> Source {
-        match self.rule.and_then(|rule| rule.prefix_length) {
-            Some(length) => [high, low & u64::MAX << 32_u8.saturating_sub(length)],
-            None => [high, low],
-        }
+        let Some(length) = self.rule.and_then(|rule| rule.prefix_length) else {
+            return [high, low];
+        };
+        // An IPv4 address is the last of 32 bits.
+        let bits = if high == 0 && low >> 32 == 0xffff { 32 } else { 128 };
+        let mask = u128::MAX.checked_shl(u32::saturating_sub(bits, length.into())).unwrap_or(0);
+        [high & (mask >> 64) as u64, low & mask as u64]
     }
 }
 

@@ -3,7 +3,7 @@
 
 use ipnet::IpNet;
 use labsim_wire::ethernet::Mac;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The interface that the forwarder works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +29,34 @@ impl Port {
         self.addresses.iter().any(|network| network.addr() == address)
     }
 
-    /// The address to speak from to `next_hop`: the one on its subnet, else the first.
-    pub(crate) fn source_for(&self, next_hop: IpAddr) -> Option<Ipv4Addr> {
-        let v4 = |network: &&IpNet| network.addr().is_ipv4();
-        let near = self.addresses.iter().filter(v4).find(|network| network.contains(&next_hop));
-        match near.or_else(|| self.addresses.iter().find(v4))?.addr() {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        }
+    /// The address to speak from to `destination` over `next_hop`, of the destination's family: the
+    /// one on the next hop's subnet; else the first with IPv4, and with IPv6 the one that has most
+    /// in common with the destination. IPv6's is of the destination's scope (RFC 6724 5, rules 2
+    /// and 8).
+    pub(crate) fn source_for(&self, destination: IpAddr, next_hop: IpAddr) -> Option<IpAddr> {
+        let fit = |network: &&IpNet| match (network.addr(), destination) {
+            (IpAddr::V4(_), IpAddr::V4(_)) => true,
+            (IpAddr::V6(own), IpAddr::V6(to)) => {
+                own.is_unicast_link_local() == to.is_unicast_link_local()
+            }
+            _ => false,
+        };
+        let mut fitting = self.addresses.iter().filter(fit);
+        let near = fitting.clone().find(|network| network.contains(&next_hop));
+        let other = || match destination {
+            IpAddr::V4(_) => fitting.next(),
+            // The last of the greatest is taken: in reverse it is the first.
+            IpAddr::V6(to) => fitting.rev().max_by_key(|network| common_bits(network.addr(), to)),
+        };
+        Some(near.or_else(other)?.addr())
+    }
+}
+
+/// How many leading bits two addresses have in common.
+fn common_bits(own: IpAddr, to: Ipv6Addr) -> u32 {
+    match own {
+        IpAddr::V6(own) => (own.to_bits() ^ to.to_bits()).leading_zeros(),
+        IpAddr::V4(_) => 0,
     }
 }
 
@@ -115,8 +135,30 @@ mod tests {
 
     #[test]
     fn the_source_is_the_address_on_the_next_hops_subnet() {
-        let port = port();
-        assert_eq!(port.source_for(address("10.9.0.2")), Some([10, 9, 0, 1].into()));
-        assert_eq!(port.source_for(address("192.0.2.1")), Some([172, 16, 4, 10].into()));
+        let mut port = port();
+        let source = |port: &Port, destination: &str, next_hop: &str| {
+            let source = port.source_for(address(destination), address(next_hop));
+            source.map(|source| source.to_string())
+        };
+        for (destination, next_hop, expected) in [
+            ("10.1.1.51", "10.9.0.2", Some("10.9.0.1")),
+            ("10.1.1.51", "192.0.2.1", Some("172.16.4.10")),
+            ("2001:db8:7::1", "2001:db8::1", Some("2001:db8::10")),
+            ("fe80::1", "fe80::1", None),
+        ] {
+            assert_eq!(source(&port, destination, next_hop).as_deref(), expected, "{destination}");
+        }
+        for own in ["fe80::10/64", "fd00:1::10/64"] {
+            port.addresses.push(own.parse().unwrap());
+        }
+        for (destination, next_hop, expected) in [
+            ("fe80::1", "fe80::1", "fe80::10"),
+            ("2001:db8:7::1", "fe80::1", "2001:db8::10"),
+            ("fd00:7::1", "fe80::1", "fd00:1::10"),
+            ("2001:db8::1", "2001:db8::1", "2001:db8::10"),
+            ("2001:db8:7::1", "fd00:1::1", "fd00:1::10"),
+        ] {
+            assert_eq!(source(&port, destination, next_hop).as_deref(), Some(expected));
+        }
     }
 }

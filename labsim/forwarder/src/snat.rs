@@ -8,4 +8,4 @@
 mod ports;
 mod table;
 
-pub(crate) use table::{Address, Stand, Table};
+pub(crate) use table::{Address, Table};

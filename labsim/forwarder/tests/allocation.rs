@@ -10,11 +10,16 @@ use labsim_forwarder::{
     ActionOnDown, Gre, LoadBalancingMode, Maglev, Outcome, Persistence, Pool, Profile, SnatPorts,
     SourceAddress, SourceTranslation, Transmit,
 };
+use labsim_wire::icmpv6::Message;
 use labsim_wire::{EmitError, icmpv4, ipv4, protocol};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use support::ipv6::{
+    CLIENT6, NEAR_VIP6, OUR_IP6, ROUTER_IP6, Tcp6, VIP6, config_of, frame6, header6, icmp6,
+    router_advertises, router_solicits, tcp6, udp6,
+};
 use support::*;
 
 struct Counting;
@@ -64,6 +69,95 @@ fn no_packet_makes_the_engine_allocate() {
     in_every_mode();
     fragments_and_errors();
     under_a_flood();
+    with_ipv6();
+}
+
+/// Every way through the engine that IPv6 has of its own: tunnels of both families, fragments, errors,
+/// neighbours.
+fn with_ipv6() {
+    for members_v6 in [false, true] {
+        let mut config = config_of(true, members_v6);
+        config.limits.flows = 200;
+        config.virtual_servers.values_mut().for_each(|server| {
+            server.fastl4.reset_on_timeout = true;
+        });
+        let pool = config.pools.get_mut("pool").unwrap();
+        pool.profile = Profile::Gre(Gre { key: Some(7), checksum: true });
+        pool.members.truncate(1);
+        let frames = ipv6_frames(members_v6);
+        let mut bench = Bench::resolved(&config);
+        bench.feed(&router_advertises());
+        let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for (number, (frame, expected)) in frames.iter().enumerate() {
+            bench.engine.prefetch([frame.as_slice()].into_iter());
+            let outcome = bench.engine.process(bench.now, frame, &mut tx);
+            assert_eq!(outcome, *expected, "{number}");
+            bench.now = bench.now.after(Duration::from_micros(50));
+        }
+        for _ in 0..400 {
+            bench.now = bench.now.after(Duration::from_secs(1));
+            bench.engine.tick(bench.now, &mut tx);
+        }
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+        assert!(tx.frames > 500);
+        assert_eq!(bench.counters().flows.reset_on_timeout, 50);
+    }
+}
+
+fn ipv6_frames(members_v6: bool) -> Vec<(Vec<u8>, Outcome)> {
+    let mut frames: Vec<(Vec<u8>, Outcome)> = Vec::new();
+    let long = |flags, data| Tcp6 { like: Tcp { data, ..tcp(flags) }, ..tcp6(flags) }.frame();
+    if !members_v6 {
+        // The client's router is asked for, and answers.
+        let echo = Message::EchoRequest { id: 1, sequence: 1 };
+        frames.push((icmp6(CLIENT6, VIP6, echo, b"x"), Outcome::EchoAnswered));
+        frames.push((router_advertises(), Outcome::NdpLearned));
+    }
+    for port in 1..=50 {
+        let like = Tcp { source_port: port, ..tcp(SYN) };
+        frames.push((Tcp6 { like: like.clone(), ..tcp6(SYN) }.frame(), Outcome::Forwarded));
+        let like = Tcp { flags: ACK, ..like };
+        frames.push((Tcp6 { like, ..tcp6(ACK) }.frame(), Outcome::Forwarded));
+        frames.push((router_solicits(NEAR_VIP6), Outcome::NdpAnswered));
+        let closed = Tcp { destination_port: 50, ..tcp(SYN) };
+        frames.push((Tcp6 { like: closed, ..tcp6(SYN) }.frame(), Outcome::NoVirtualServer));
+        let aged = Tcp6 { hop_limit: 1, ..tcp6(SYN) };
+        frames.push((aged.frame(), Outcome::TtlExceeded));
+        frames.push((long(SYN, 1430), Outcome::PacketTooBig));
+        let answer = Tcp6 {
+            source: VIP6,
+            destination: CLIENT6,
+            like: Tcp { source_port: 49, destination_port: port, ..tcp(ACK) },
+            ..tcp6(ACK)
+        };
+        let error = Message::PacketTooBig { mtu: 1280 };
+        let error = icmp6(ROUTER_IP6, VIP6, error, &answer.frame()[14..]);
+        frames.push((error, Outcome::IcmpErrorForwarded));
+        let whole = udp6(port, 49, &[7; 1400]);
+        let part = |offset: u16, more: bool| {
+            let place = (offset | u16::from(more)).to_be_bytes();
+            let header = [&[17, 0][..], &place, &[0, 0, 0, port as u8]].concat();
+            let end = if more { 54 + 1200 } else { 54 + 1408 };
+            let part = &whole[54 + usize::from(offset)..end];
+            frame6(US, header6(CLIENT6, VIP6, 44), &[&header, part].concat())
+        };
+        frames.push((part(1200, false), Outcome::WaitingForFirstFragment));
+        frames.push((part(0, true), Outcome::Forwarded));
+        frames.push((part(1200, false), Outcome::Forwarded));
+    }
+    if members_v6 {
+        let member = "2001:db8:1::51".parse().unwrap();
+        let gre = [&[0xa0, 0, 0x86, 0xdd, 0, 0, 0, 0, 0, 0, 0, 7], &long(ACK, 1300)[14..]].concat();
+        let tunnel = frame6(US, header6(OUR_IP6, member, protocol::GRE), &gre);
+        let narrow = Message::PacketTooBig { mtu: 1280 };
+        let error = |kind| icmp6(ROUTER_IP6, OUR_IP6, kind, &tunnel[14..14 + 1232]);
+        frames.push((long(SYN, 1000), Outcome::Forwarded));
+        frames.push((error(narrow), Outcome::TunnelMtuLearned));
+        frames.push((error(Message::Unreachable { code: 3 }), Outcome::TunnelErrorReported));
+        frames.push((long(RST, 1220), Outcome::ForwardedInFragments));
+    }
+    frames
 }
 
 /// More datagrams than the table holds, in order and not, and ways that become narrow.

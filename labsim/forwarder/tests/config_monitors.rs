@@ -13,9 +13,13 @@ fn pool(monitor: &str) -> Result<Pool, serde_json::Error> {
 const SERVER: &str = r#""destination":"172.16.4.99:49","translate_address":false"#;
 
 fn config(pool: &str, server: &str) -> Config {
+    let members = match pool.contains("members") {
+        true => "",
+        false => r#""members":["10.1.1.51:49","10.1.1.52:49"],"#,
+    };
     let text = format!(
         r#"{{"interface":"eth0","virtual_servers":{{"vs":{{"pool":"p",{server}}}}},
-            "pools":{{"p":{{"members":["10.1.1.51:49","10.1.1.52:49"],{pool}}}}}}}"#
+            "pools":{{"p":{{{members}{pool}}}}}}}"#
     );
     serde_json::from_str(&text).unwrap()
 }
@@ -105,6 +109,18 @@ fn mistakes_are_told_with_their_place() {
             r#""destination":"172.16.4.99:0","translate_address":false"#,
             ".tcp.transparent",
             "takes every port",
+        ),
+        (
+            r#""profile":"ipip","monitor":{"tcp":{"transparent":true}}"#,
+            r#""destination":"[2001:db8::99]:49","translate_address":false"#,
+            ".tcp.transparent",
+            "`vs` has an IPv6 VIP",
+        ),
+        (
+            r#""profile":"ipip","members":["[2001:db8::51]:49"],"monitor":"icmp""#,
+            "",
+            ".icmp",
+            "asks IPv4 alone yet",
         ),
         (r#""action_on_down":"reset""#, "", "", "give the pool a `monitor`"),
     ] {

@@ -32,7 +32,8 @@ fn event() -> impl Strategy<Value = Vec<u8>> {
         let length = bytes.len() as u16;
         [&[1][..], &length.to_be_bytes(), &bytes].concat()
     });
-    let shape = (8..16u8, any::<u8>(), 0..1473u16, prop::bool::weighted(0.5));
+    let what = prop_oneof![8..16u8, 64..72u8];
+    let shape = (what, any::<u8>(), 0..1473u16, prop::bool::weighted(0.5));
     let made = (shape, prop::collection::vec(any::<u8>(), 5)).prop_map(|(shape, changes)| {
         let (what, shape, length, right) = shape;
         let [high, low] = length.to_be_bytes();
@@ -52,8 +53,9 @@ proptest! {
     #[test]
     fn events_that_are_nearly_right_leave_the_promises_whole(
         kind in any::<u8>(),
+        families in any::<u8>(),
         events in prop::collection::vec(event(), 0..60),
     ) {
-        drive(&[vec![kind], events.concat()].concat());
+        drive(&[vec![kind, families], events.concat()].concat());
     }
 }

@@ -178,9 +178,33 @@ fn a_flood_of_syns_pushes_out_only_half_open_flows() {
 }
 
 #[test]
+fn a_flood_of_single_packets_pushes_out_only_its_own() {
+    let mut bench = Bench::new(&config());
+    let mut members = Vec::new();
+    for port in 1..=3 {
+        members.push(goes_to(&mut bench, &udp(port, 49, b"a question")));
+        assert_eq!(goes_to(&mut bench, &udp(port, 49, b"another")), members[members.len() - 1]);
+    }
+    for port in 100..1100 {
+        // A datagram, and what is taken for a connection whose beginning was not seen.
+        match port % 2 {
+            0 => goes_to(&mut bench, &udp(port, 49, b"x")),
+            _ => goes_to(&mut bench, &from_port(port, ACK)),
+        };
+    }
+    let flows = bench.counters().flows;
+    assert_eq!((flows.open, flows.evicted), (8, 1000 - 5));
+    for (port, member) in (1..=3).zip(members) {
+        assert_eq!(goes_to(&mut bench, &udp(port, 49, b"a third")), member);
+    }
+    assert_eq!(bench.counters().flows.opened, 1003);
+}
+
+#[test]
 fn a_table_full_of_established_flows_refuses_new_ones() {
     let mut bench = Bench::new(&config());
     for port in 1..=8 {
+        goes_to(&mut bench, &from_port(port, ACK));
         goes_to(&mut bench, &from_port(port, ACK));
     }
     assert_eq!(bench.feed(&from_port(9, SYN)), Outcome::FlowTableFull);
@@ -219,7 +243,8 @@ fn what_cannot_work_is_refused_in_sentences() {
     udp.source_address_translation = SourceTranslation::Snat(vec!["10.1.1.51".parse().unwrap()]);
     config.snat_ports = SnatPorts { first: 9, last: 8 };
     let near = config.virtual_servers.get_mut("near").unwrap();
-    near.destination = address("[2001:db8::1]:49");
+    near.destination = address("[::ffff:10.9.9.99]:49");
+    near.translate_port = false;
     let pool = config.pools.get_mut("pool").unwrap();
     pool.members = ["10.1.1.51:49", "10.1.1.51:49", "0.0.0.0:1"].map(support::member).to_vec();
     let mut empty = pool.clone();
@@ -229,9 +254,9 @@ fn what_cannot_work_is_refused_in_sentences() {
     for expected in [
         "interface: `a/b` cannot be",
         "limits.flows: 0 is out of range",
-        "virtual_servers.near.destination: IPv6 VIPs are not supported yet",
+        "virtual_servers.near.destination: ::ffff:10.9.9.99 cannot be a VIP; write it as the IPv4 address",
         "virtual_servers.tcp.source_address_translation: 0.0.0.0 cannot stand in",
-        "virtual_servers.tcp.source_address_translation: 2001:db8::7: IPv6 is not supported",
+        "virtual_servers.tcp.source_address_translation: 2001:db8::7: only IPv4 sources are",
         "virtual_servers.tcp.source_address_translation: 10.9.9.7 is there twice",
         "virtual_servers.udp.source_address_translation: 10.1.1.51 is a member's address",
         "snat_ports: 9 to 8 is no range",

@@ -225,6 +225,24 @@ fn the_table_is_bounded_and_members_next_hops_stay_in_it() {
 }
 
 #[test]
+fn an_ipv6_neighbour_is_believed_asked_by_name_and_given_up_as_ipv4s_is() {
+    use support::ipv6::{config6, our_solicitation, syn6};
+    let mut bench = Bench::resolved(&config6());
+    bench.pass(Duration::from_millis(29_999));
+    assert_eq!(bench.feed(&syn6(1)), Outcome::Forwarded);
+    assert_eq!(bench.take().len(), 1);
+    bench.pass(Duration::from_secs(60));
+    assert!(bench.sent.is_empty(), "nobody asks for a neighbour that nobody uses");
+    assert_eq!(bench.feed(&syn6(2)), Outcome::Forwarded);
+    assert_eq!(bench.take()[1..], [our_solicitation(Some(ROUTER))]);
+    bench.pass(3 * SECOND);
+    let asked = bench.take();
+    assert_eq!(asked[..2], [(); 2].map(|()| our_solicitation(Some(ROUTER))));
+    assert_eq!(asked[2..], [our_solicitation(None)], "and then everybody is asked");
+    assert_eq!(bench.feed(&syn6(3)), Outcome::NoMemberReachable);
+}
+
+#[test]
 fn time_that_stands_still_does_no_harm() {
     let mut bench = unresolved();
     bench.now = Instant::ZERO;

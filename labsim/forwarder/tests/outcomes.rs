@@ -51,7 +51,11 @@ fn frames_for_others_and_of_other_kinds_have_their_names() {
         ("another station", other([2, 0, 0, 0, 0, 0x77]), Outcome::NotAddressedToUs),
         ("everybody", other([0xff; 6]), Outcome::NotAddressedToUs),
         ("a group", other([1, 0, 0x5e, 0, 0, 1]), Outcome::NotAddressedToUs),
-        ("IPv6", unsummed(unsummed(syn.clone(), 12, 0x86), 13, 0xdd), Outcome::Ipv6NotSupportedYet),
+        (
+            "IPv4 as IPv6",
+            unsummed(unsummed(syn.clone(), 12, 0x86), 13, 0xdd),
+            Outcome::Ipv6HeaderMalformed,
+        ),
         ("a VLAN tag", unsummed(syn.clone(), 12, 0x81), Outcome::EthertypeNotHandled),
         ("no link header", syn[..13].to_vec(), Outcome::FrameTruncated),
         ("empty", Vec::new(), Outcome::FrameTruncated),

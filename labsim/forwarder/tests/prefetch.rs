@@ -25,7 +25,7 @@ fn translating() -> Config {
 /// A client's packet, a member's answer, another protocol's, or one that is cut off.
 fn frames() -> impl Strategy<Value = Vec<u8>> {
     let flags = prop::sample::select(vec![SYN, ACK, ACK, FIN, RST]);
-    (0..6u8, 1..12u16, flags).prop_map(|(kind, port, flags)| match kind {
+    (0..8u8, 1..12u16, flags).prop_map(|(kind, port, flags)| match kind {
         0 => udp(port, 49, b"x"),
         1 => Tcp {
             source: Ipv4Addr::new(10, 1, 1, 51),
@@ -40,6 +40,9 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
             frame.truncate(usize::from(port) * 5);
             frame
         }
+        3 => ipv6::Tcp6 { like: Tcp { source_port: port, ..tcp(flags) }, ..ipv6::tcp6(flags) }
+            .frame(),
+        4 => ipv6::udp6(port, 49, b"x"),
         _ => Tcp { source_port: port, ..tcp(flags) }.frame(),
     })
 }
@@ -53,7 +56,11 @@ proptest! {
         ),
         translated in any::<bool>(),
     ) {
-        let config = if translated { translating() } else { config() };
+        let mut config = if translated { translating() } else { config() };
+        let v6 = ipv6::config_of(true, false).virtual_servers;
+        if !translated {
+            config.virtual_servers.extend(v6.into_iter().map(|(name, server)| (name + "6", server)));
+        }
         let (mut ahead, mut single) = (Bench::new(&config), Bench::new(&config));
         for (batch, seconds) in batches {
             for part in batch.chunks(Engine::PREFETCH) {

@@ -89,7 +89,7 @@ fn a_probe_waits_for_its_next_hop_and_is_not_counted_whatever_becomes_of_it() {
 fn what_is_no_packet_or_for_nobody_is_not_sent() {
     let mut bench = Bench::new(&config());
     assert_eq!(sent(&mut bench, "10.1.1.99:49"), Outcome::NoRoute);
-    assert_eq!(probe(&mut bench, "10.1.1.51:49", &[]), Outcome::Ipv4HeaderMalformed);
+    assert_eq!(probe(&mut bench, "10.1.1.51:49", &[]), Outcome::FrameTruncated);
     let spent = Tcp { ttl: 1, ..syn() }.frame();
     assert_eq!(probe(&mut bench, "10.1.1.51:49", &spent[14..]), Outcome::TtlExceeded);
     let mut bench = Bench::unresolved(&config(), &[]);

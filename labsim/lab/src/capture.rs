@@ -16,12 +16,14 @@ pub use frames::{Captured, Frame, Point};
 pub use marker::{Marked, MarkerKind};
 
 use crate::lab::Lab;
-use labsim_scenario::model::NodeName;
+use labsim_scenario::model::{InterfaceName, NodeName};
+use labsim_wire::ethernet::Mac;
 use marker::Marker;
 use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use points::Layout;
 use reader::{Reader, Tap};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -42,7 +44,19 @@ pub struct Capture {
     stop: Arc<EventFd>,
     reader: Option<JoinHandle<Result<reader::Read, io::Error>>>,
     round: AtomicU32,
+    links: Mutex<Links>,
     closers: Arc<Closers>,
+}
+
+/// Which links can be flushed.
+#[derive(Debug, Clone)]
+struct Links {
+    /// Interfaces that were set down.
+    down: BTreeSet<usize>,
+    /// Those and the other ends of their links.
+    dead: BTreeSet<usize>,
+    /// By point: where its markers arrive.
+    far: Vec<Option<Mac>>,
 }
 
 /// Why there is no capture, or none any more.
@@ -99,6 +113,13 @@ struct Seen {
     arrived: u32,
 }
 
+impl Links {
+    fn of(layout: &Layout, down: BTreeSet<usize>) -> Self {
+        let dead = layout.dead(&down);
+        Self { far: layout.far_ends(&dead), dead, down }
+    }
+}
+
 impl Progress {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -131,7 +152,40 @@ impl Capture {
         let handle =
             std::thread::Builder::new().name("lab-capture".into()).spawn(move || reader.run())?;
         let round = AtomicU32::new(0);
-        Ok(Self { layout, senders, progress, stop, reader: Some(handle), round, closers })
+        let links = Mutex::new(Links::of(&layout, BTreeSet::new()));
+        Ok(Self { layout, senders, progress, stop, reader: Some(handle), round, links, closers })
+    }
+
+    /// An interface of a node is about to be set down: it, and the other end of its link if that is
+    /// no segment, get an end marker, as nothing comes through behind it, and no marker is sent
+    /// there from here on.
+    ///
+    /// # Errors
+    /// The reader has failed.
+    pub fn before_down(
+        &self,
+        node: &NodeName,
+        interface: &InterfaceName,
+        deadline: Instant,
+    ) -> Result<(), CaptureError> {
+        let mut links = self.links();
+        let Some(point) = self.layout.find(node, interface) else { return Ok(()) };
+        let mut down = links.down.clone();
+        down.insert(point);
+        let then = Links::of(&self.layout, down);
+        let ending = then.dead.difference(&links.dead).copied();
+        self.send_and_wait(Some(MarkerKind::End), &links, ending, deadline)?;
+        *links = then;
+        Ok(())
+    }
+
+    /// An interface of a node was set up again.
+    pub fn after_up(&self, node: &NodeName, interface: &InterfaceName) {
+        let mut links = self.links();
+        let Some(point) = self.layout.find(node, interface) else { return };
+        let mut down = std::mem::take(&mut links.down);
+        down.remove(&point);
+        *links = Links::of(&self.layout, down);
     }
 
     /// How many capture points there are.
@@ -152,7 +206,8 @@ impl Capture {
     /// # Errors
     /// The reader has failed. A point whose marker was not seen is no error: the result names it.
     pub fn mark(&self, kind: MarkerKind, deadline: Instant) -> Result<Marked, CaptureError> {
-        self.send_and_wait(Some(kind), deadline)
+        let links = self.links();
+        self.send_and_wait(Some(kind), &links, 0..self.points(), deadline)
     }
 
     /// Sends a marker across every link in both directions and waits until each has arrived, or
@@ -162,7 +217,8 @@ impl Capture {
     /// # Errors
     /// The reader has failed.
     pub fn flush(&self, deadline: Instant) -> Result<Marked, CaptureError> {
-        self.send_and_wait(None, deadline)
+        let links = self.links();
+        self.send_and_wait(None, &links, 0..self.points(), deadline)
     }
 
     /// How many markers every device that is up was given to send; its kernel has counted them.
@@ -180,17 +236,29 @@ impl Capture {
         Ok(read.into_captured(&self.layout))
     }
 
+    fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn send_and_wait(
         &self,
         kind: Option<MarkerKind>,
+        links: &Links,
+        points: impl Iterator<Item = usize>,
         deadline: Instant,
     ) -> Result<Marked, CaptureError> {
         let round = self.round.fetch_add(1, Ordering::Relaxed) + 1;
         let mut waiting = Vec::new();
         let mut silent = Vec::new();
-        for (point, plan) in self.layout.points.iter().enumerate() {
-            let bytes = Marker { kind, round, point }.emit(plan);
+        let far_end = |point: usize| links.far.get(point).copied().flatten();
+        for point in points {
+            let Some(plan) = self.layout.points.get(point) else { continue };
             let Some(sender) = self.senders.get(plan.node) else { continue };
+            if links.dead.contains(&point) {
+                silent.push(point);
+                continue;
+            }
+            let bytes = Marker { kind, round, point }.emit(plan, far_end(point));
             match receive::send(sender, plan.index, plan.link, &bytes) {
                 Ok(()) => waiting.push(point),
                 // A device that is down sends nothing, and sees nothing.
@@ -202,8 +270,8 @@ impl Capture {
         loop {
             waiting.retain(|point| {
                 let seen = state.seen.get(*point).copied().unwrap_or_default();
-                let has_far = self.layout.points.get(*point).is_some_and(|it| it.far.is_some());
-                seen.left < round || (across && has_far && seen.arrived < round)
+                let crosses = across && far_end(*point).is_some();
+                seen.left < round || (crosses && seen.arrived < round)
             });
             let now = Instant::now();
             if waiting.is_empty() || state.ended || now >= deadline {

@@ -131,6 +131,10 @@ impl Node {
         &self.shared.children
     }
 
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
     /// The tunnel device's number as it really is.
     pub(crate) fn tunnel_index(&self) -> Option<u32> {
         self.tunnel_index
@@ -140,6 +144,20 @@ impl Node {
 impl Lab {
     pub(crate) fn cables(&self) -> &[Cable] {
         &self.cables
+    }
+
+    /// The bridges' namespace.
+    pub(crate) fn fabric(&self) -> Option<&Namespace> {
+        self.fabric.as_ref()
+    }
+
+    /// Runs `work` in a namespace of the lab's.
+    pub(crate) fn run_in<'a, T: Send + 'a>(
+        &'a self,
+        namespace: &'a Namespace,
+        work: impl FnOnce() -> T + Send + 'a,
+    ) -> io::Result<T> {
+        self.shared.entry.run_in(namespace, work)
     }
 
     pub(crate) fn closers(&self) -> &Arc<Closers> {

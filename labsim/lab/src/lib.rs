@@ -10,6 +10,7 @@ mod device;
 mod enter;
 mod error;
 mod lab;
+mod link;
 mod netlink;
 pub mod packet_info;
 mod plan;

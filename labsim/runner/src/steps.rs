@@ -2,6 +2,7 @@
 
 mod awaiting;
 mod background;
+mod links;
 mod logins;
 mod packet;
 mod paused;
@@ -17,7 +18,7 @@ use crate::tunnels::Tunnels;
 use background::Background;
 use labsim_event::Event;
 use labsim_lab::{Capture, Lab};
-use labsim_scenario::model::{Step, StepAction, StepName};
+use labsim_scenario::model::{Attachment, Step, StepAction, StepName};
 use labsim_verdict::{Attempt, StepObservation};
 use paused::Paused;
 use std::collections::BTreeMap;
@@ -169,6 +170,9 @@ impl<'a> Steps<'a> {
             StepAction::StartServer { node } => {
                 means.servers.start_on(node)?;
                 Ok(Outcome::done("done", format!("the servers on {node} listen again")))
+            }
+            StepAction::SetLink { interface: Attachment { node, interface }, up } => {
+                links::set(means, node, interface, *up).await
             }
             StepAction::Radius(request) => {
                 let attempt = request::ask(means.lab, request).await?;

@@ -10,6 +10,7 @@ mod expectations;
 mod forwarders;
 mod frames;
 mod impairments;
+mod links;
 mod load_balancers;
 mod lookup;
 mod members;

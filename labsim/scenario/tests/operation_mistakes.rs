@@ -20,6 +20,8 @@ fn scenario() -> String {
                in: {add_member: {node: lb, pool: p, member: 10.1.1.51:49}}\n  \
                stop: {stop_server: {node: rs1}}\n  \
                start: {start_server: {node: rs1}}\n  \
+               unplug: {set_link: {node: rs1, interface: eth0, state: down}}\n  \
+               plug: {set_link: {node: rs1, interface: eth0, state: up}}\n  \
                end: {finish: {login: login}}\n\
              conv",
         )],
@@ -40,14 +42,14 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[(", background: true", "")],
-        &["case.yaml:22:25: `login` is not in the background; write `background: true` there"],
+        &["case.yaml:24:25: `login` is not in the background; write `background: true` there"],
     ),
     (
         &[(
             "  end: {finish: {login: login}}",
             "  end: {finish: {login: login}}\n  two: {finish: {login: login}}",
         )],
-        &["case.yaml:23:25: `login` is finished by an earlier step already; keep one"],
+        &["case.yaml:25:25: `login` is finished by an earlier step already; keep one"],
     ),
     (
         &[
@@ -112,6 +114,26 @@ const CASES: &[Case<'_>] = &[
     (
         &[("start: {start_server", "start: {stop_server")],
         &["case.yaml:21:31: `rs1`'s servers were stopped before; start them again in between"],
+    ),
+    (
+        &[("interface: eth0, state: down", "interface: eth7, state: off")],
+        &["case.yaml:22:58: expected one of `down` or `up`, found `off`"],
+    ),
+    (
+        &[(
+            "unplug: {set_link: {node: rs1, interface: eth0",
+            "unplug: {set_link: {node: rs1, interface: tunl0",
+        )],
+        &["case.yaml:22:45: `rs1` has no interface `tunl0` on a link; it has `eth0`"],
+    ),
+    (
+        &[(
+            "plug: {set_link: {node: rs1, interface: eth0, state: up",
+            "plug: {set_link: {node: rs1, interface: eth0, state: down",
+        )],
+        &[
+            "case.yaml:23:56: rs1:eth0 is down at this step already; write `up`, or leave the step out",
+        ],
     ),
 ];
 

@@ -30,6 +30,19 @@ pub const MAX_ERROR_LEN: usize = 1280;
 /// A neighbour message with its one link-layer address option, in bytes.
 pub const NEIGHBOUR_LEN: usize = field::OPTIONS + 8;
 
+/// Codes of [`kind::UNREACHABLE`].
+pub mod unreachable {
+    /// No route to the destination.
+    pub const NO_ROUTE: u8 = 0;
+    /// The host does not answer.
+    pub const ADDRESS: u8 = 3;
+    /// Nobody listens on the port.
+    pub const PORT: u8 = 4;
+}
+
+/// The code of [`kind::PARAMETER_PROBLEM`] that says: nobody here knows that next header.
+pub const UNKNOWN_NEXT_HEADER: u8 = 1;
+
 /// Message types.
 pub mod kind {
     /// The packet cannot be delivered.
@@ -70,7 +83,9 @@ impl<'a> View<'a> {
         Ok(view)
     }
 
-    fn is_neighbour(&self) -> bool {
+    /// Whether it is a neighbour solicitation or advertisement.
+    #[must_use]
+    pub fn is_neighbour(&self) -> bool {
         matches!(self.kind(), kind::NEIGHBOUR_SOLICITATION | kind::NEIGHBOUR_ADVERTISEMENT)
     }
 
@@ -131,17 +146,29 @@ impl<'a> View<'a> {
             kind::NEIGHBOUR_ADVERTISEMENT => 2,
             _ => return None,
         };
+        let found = self.neighbour_options().map_while(|option| option);
+        let mut found = found.filter(|option| option[0] == wanted && option.len() == 8);
+        found.next().map(|option| Mac(array(option, 2)))
+    }
+
+    /// Whether a neighbour message's options fill it to its end, none of them empty (RFC 4861,
+    /// 4.6 and 7.1).
+    #[must_use]
+    pub fn neighbour_options_ok(&self) -> bool {
+        self.is_neighbour() && self.neighbour_options().all(|option| option.is_some())
+    }
+
+    /// A neighbour message's options; `None` where they contradict their lengths.
+    fn neighbour_options(&self) -> impl Iterator<Item = Option<&'a [u8]>> + use<'a> {
         let mut rest = &self.bytes[field::OPTIONS..];
-        while let [kind, words, ..] = *rest {
-            // A length of 0 is an error (RFC 4861, 4.6); `get` refuses one beyond the message.
-            let length = usize::from(words) * 8;
-            let option = rest.get(..length).filter(|option| !option.is_empty())?;
-            if kind == wanted && length == 8 {
-                return Some(Mac(array(option, 2)));
-            }
-            rest = &rest[length..];
-        }
-        None
+        std::iter::from_fn(move || {
+            let (_, after) = rest.split_first()?;
+            let length = after.first().map_or(0, |words| usize::from(*words) * 8);
+            // A length of 0 is an error; `get` refuses one beyond the message.
+            let option = rest.get(..length).filter(|option| !option.is_empty());
+            rest = option.map_or(&[], |_| &rest[length..]);
+            Some(option)
+        })
     }
 
     /// What follows the header.
@@ -177,7 +204,7 @@ pub enum Message {
     },
     /// The packet cannot be delivered.
     Unreachable {
-        /// 0 no route, 1 prohibited, 3 address, 4 port, ...
+        /// See [`mod@unreachable`].
         code: u8,
     },
     /// The packet is larger than the next link's MTU.
@@ -327,9 +354,13 @@ mod tests {
         let view = View::new(&bytes).unwrap();
         assert!(view.checksum_ok(A, B));
         assert_eq!(Message::parse(&view), message);
-        bytes[25] = 0;
-        assert_eq!(View::new(&bytes).unwrap().link_address(), None);
-        bytes[25] = 2;
-        assert_eq!(View::new(&bytes).unwrap().link_address(), None);
+        assert!(view.neighbour_options_ok());
+        assert!(View::new(&bytes[..24]).unwrap().neighbour_options_ok());
+        assert!(!View::new(&bytes[..25]).unwrap().neighbour_options_ok());
+        for length in [0, 2] {
+            bytes[25] = length;
+            let view = View::new(&bytes).unwrap();
+            assert_eq!((view.link_address(), view.neighbour_options_ok()), (None, false));
+        }
     }
 }

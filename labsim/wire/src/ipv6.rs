@@ -1,5 +1,9 @@
 //! IPv6 headers (RFC 8200): the fixed header, and the way over extension headers to the transport.
 
+mod extensions;
+
+pub use extensions::{Extension, Extensions, Fragment, MAX_EXTENSIONS, Transport, extension};
+
 use crate::bytes::{be16, be32, put, v6};
 use crate::checksum::AddressPair;
 use crate::error::{enough, room};
@@ -19,45 +23,11 @@ mod field {
 /// The fixed header's length in bytes.
 pub const HEADER_LEN: usize = field::PAYLOAD;
 
-/// Extension headers that are walked at most; a real packet has two or three.
-pub const MAX_EXTENSIONS: usize = 8;
-
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const AUTHENTICATION: u8 = 51;
-const DESTINATION_OPTIONS: u8 = 60;
-const MOBILITY: u8 = 135;
-const HIP: u8 = 139;
-const SHIM6: u8 = 140;
-
 /// A packet whose fixed header is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View<'a> {
     /// No longer than header and payload length together.
     bytes: &'a [u8],
-}
-
-/// What follows the extension headers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transport<'a> {
-    /// The protocol number; see [`crate::protocol`].
-    pub protocol: u8,
-    /// Its bytes; of a later fragment, the fragment's.
-    pub bytes: &'a [u8],
-    /// Of the fragment header, if there is one.
-    pub fragment: Option<Fragment>,
-}
-
-/// A fragment header (RFC 8200, 4.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fragment {
-    /// Where the fragment belongs, in bytes.
-    pub offset: u16,
-    /// Whether more follow.
-    pub more: bool,
-    /// What the fragments of one packet share.
-    pub id: u32,
 }
 
 impl<'a> View<'a> {
@@ -87,6 +57,7 @@ impl<'a> View<'a> {
     }
 
     /// The traffic class: DSCP and ECN.
+    #[inline]
     #[must_use]
     pub fn traffic_class(&self) -> u8 {
         (self.bytes[0] << 4) | (self.bytes[1] >> 4)
@@ -99,30 +70,35 @@ impl<'a> View<'a> {
     }
 
     /// Header and payload in bytes, as the header gives it.
+    #[inline]
     #[must_use]
     pub fn total_length(&self) -> usize {
         HEADER_LEN + usize::from(be16(self.bytes, field::PAYLOAD_LENGTH))
     }
 
     /// What follows the fixed header: an extension header or the transport.
+    #[inline]
     #[must_use]
     pub fn next_header(&self) -> u8 {
         self.bytes[field::NEXT_HEADER]
     }
 
     /// How many more hops it may take.
+    #[inline]
     #[must_use]
     pub fn hop_limit(&self) -> u8 {
         self.bytes[field::HOP_LIMIT]
     }
 
     /// Who sent it.
+    #[inline]
     #[must_use]
     pub fn source(&self) -> Ipv6Addr {
         v6(self.bytes, field::SOURCE)
     }
 
     /// Whom it is for.
+    #[inline]
     #[must_use]
     pub fn destination(&self) -> Ipv6Addr {
         v6(self.bytes, field::DESTINATION)
@@ -135,21 +111,43 @@ impl<'a> View<'a> {
     }
 
     /// What follows the fixed header, extension headers included.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[field::PAYLOAD..]
     }
 
     /// Whether less than the total length is there; only possible after [`Self::new_cut`].
+    #[inline]
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.bytes.len() < self.total_length()
     }
 
     /// The packet's own bytes, padding cut off.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Copies the packet to the beginning of `out`, one hop on: with one off its hop limit. A hop
+    /// limit of 0 stays.
+    ///
+    /// # Errors
+    /// [`EmitError`]: too small a buffer.
+    #[inline]
+    pub fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError> {
+        room(Layer::Ipv6, out, self.bytes.len())?;
+        put(out, 0, self.bytes);
+        out[field::HOP_LIMIT] = self.hop_limit().saturating_sub(1);
+        Ok(())
+    }
+
+    /// The extension headers, one by one.
+    #[must_use]
+    pub fn extensions(&self) -> Extensions<'a> {
+        Extensions::new(self.next_header(), self.payload())
     }
 
     /// Walks the extension headers, at most [`MAX_EXTENSIONS`], to the transport. Encrypted
@@ -157,44 +155,13 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`]: an extension header that the bytes do not hold, or too many of them.
+    #[inline]
     pub fn transport(&self) -> Result<Transport<'a>, Malformed> {
-        let layer = Layer::Ipv6;
-        let mut protocol = self.next_header();
-        let mut bytes = self.payload();
-        let mut fragment = None;
-        for _ in 0..=MAX_EXTENSIONS {
-            let length = match protocol {
-                FRAGMENT => {
-                    enough(layer, bytes, 8)?;
-                    let place = be16(bytes, 2);
-                    let found =
-                        Fragment { offset: place & !7, more: place & 1 != 0, id: be32(bytes, 4) };
-                    if found.offset != 0 {
-                        // What follows is the middle of the packet, whatever it looks like.
-                        return Ok(Transport {
-                            protocol: bytes[0],
-                            bytes: &bytes[8..],
-                            fragment: Some(found),
-                        });
-                    }
-                    fragment = Some(found);
-                    8
-                }
-                HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HIP | SHIM6 => {
-                    enough(layer, bytes, 2)?;
-                    (usize::from(bytes[1]) + 1) * 8
-                }
-                AUTHENTICATION => {
-                    enough(layer, bytes, 2)?;
-                    (usize::from(bytes[1]) + 2) * 4
-                }
-                _ => return Ok(Transport { protocol, bytes, fragment }),
-            };
-            enough(layer, bytes, length)?;
-            protocol = bytes[0];
-            bytes = &bytes[length..];
+        let mut walk = self.extensions();
+        for header in &mut walk {
+            header?;
         }
-        Err(Malformed::TooDeep { layer, most: MAX_EXTENSIONS })
+        Ok(walk.transport())
     }
 }
 
@@ -272,6 +239,7 @@ impl Header {
     ///
     /// # Errors
     /// [`EmitError`]: too small a buffer, a label over 20 bits, a payload over 65535 bytes.
+    #[inline]
     pub fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
         let layer = Layer::Ipv6;
         room(layer, out, HEADER_LEN)?;
@@ -325,7 +293,8 @@ mod tests {
         let transport = View::new(&bytes).unwrap().transport().unwrap();
         assert_eq!(transport.protocol, 17);
         assert_eq!(transport.bytes, [0xaa; 8]);
-        assert_eq!(transport.fragment, Some(Fragment { offset: 0, more: true, id: 9 }));
+        let fragment = Fragment { offset: 0, more: true, id: 9, length: 8 };
+        assert_eq!(transport.fragment, Some(fragment));
     }
 
     #[test]
@@ -346,7 +315,38 @@ mod tests {
         let bytes = with_payload(44, &payload);
         let transport = View::new(&bytes).unwrap().transport().unwrap();
         assert_eq!((transport.protocol, transport.bytes.len()), (60, 8));
-        assert_eq!(transport.fragment, Some(Fragment { offset: 8, more: false, id: 9 }));
+        let fragment = Fragment { offset: 8, more: false, id: 9, length: 8 };
+        assert_eq!(transport.fragment, Some(fragment));
+    }
+
+    #[test]
+    fn a_fragment_holds_the_headers_behind_its_own() {
+        // A first fragment's header, then destination options, then UDP.
+        let mut payload = vec![60, 0, 0, 1, 0, 0, 0, 9];
+        payload.extend([17, 0, 1, 4, 0, 0, 0, 0]);
+        payload.extend([0xaa; 8]);
+        let bytes = with_payload(44, &payload);
+        let view = View::new(&bytes).unwrap();
+        let transport = view.transport().unwrap();
+        assert_eq!((transport.protocol, transport.bytes.len()), (17, 8));
+        assert_eq!(transport.fragment.unwrap().length, 16);
+        let kinds: Vec<u8> = view.extensions().map(|header| header.unwrap().kind).collect();
+        assert_eq!(kinds, [44, 60]);
+    }
+
+    #[test]
+    fn a_copy_one_hop_on_is_the_packet_with_its_hop_limit_decremented() {
+        let mut bytes = with_payload(17, &[0xaa; 8]);
+        for (before, after) in [(0, 0), (1, 0), (255, 254)] {
+            bytes[7] = before;
+            let mut copy = [0xee; 50];
+            View::new(&bytes).unwrap().copy_one_hop_on(&mut copy).unwrap();
+            let mut expected = bytes.clone();
+            expected[7] = after;
+            assert_eq!((&copy[..48], &copy[48..]), (&expected[..], &[0xee; 2][..]));
+        }
+        let refused = View::new(&bytes).unwrap().copy_one_hop_on(&mut [0; 47]);
+        assert!(matches!(refused, Err(EmitError::NoRoom { needed: 48, present: 47, .. })));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::orders::{MemberState, Probe};
 use super::{MemberId, Refusal, Snapshot};
-use crate::kernel::Arm;
+use crate::kernel::{Arm, refuse_kernel_forwarding};
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Work};
 use crate::packet::ring::{Received, Ring};
@@ -10,6 +10,7 @@ use crate::relief::Relief;
 use crate::silence::Silence;
 use crate::{Error, SocketCounters};
 use labsim_forwarder::{Changes, Engine, Instant, Plan, Takes};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -96,6 +97,8 @@ impl Path {
         let changes = self.engine.reconfigure(now, plan).map_err(Refusal::Problems)?;
         let takes = self.engine.takes();
         if takes != self.takes {
+            let ipv6 = takes.whole.iter().any(IpAddr::is_ipv6);
+            refuse_kernel_forwarding(&self.arm.name, ipv6).map_err(Refusal::Kernel)?;
             Silence::change(&mut self.silence, &self.arm, &takes).map_err(Refusal::Kernel)?;
             self.ring.set_takes(&takes).map_err(Refusal::Kernel)?;
             self.relief = Relief::of(&self.arm, &takes.whole);

@@ -9,7 +9,7 @@ use super::ring::VNET_HEADER;
 use labsim_wire::checksum::{self, AddressPair};
 use labsim_wire::ethernet::HEADER_LEN as LINK;
 use labsim_wire::tcp::Flags;
-use labsim_wire::{ipv4, protocol, tcp};
+use labsim_wire::{EmitError, ipv4, ipv6, protocol, tcp};
 
 /// What is left to do to a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) enum Work {
     Nothing,
     /// The sum from `start` to the end belongs at `start + offset`.
     Checksum { start: usize, offset: usize },
-    /// TCP over IPv4, to be cut into segments of so many payload bytes.
+    /// TCP, to be cut into segments of so many payload bytes.
     TcpSegments { payload: usize },
     /// Something that is not known here.
     Unknown,
@@ -27,6 +27,7 @@ pub(crate) enum Work {
 const NEEDS_CHECKSUM: u8 = 1;
 const GSO_NONE: u8 = 0;
 const GSO_TCPV4: u8 = 1;
+const GSO_TCPV6: u8 = 4;
 const GSO_ECN: u8 = 0x80;
 
 /// Reads the header that precedes a frame.
@@ -36,7 +37,7 @@ pub(crate) fn work(header: [u8; VNET_HEADER]) -> Work {
     match header[1] & !GSO_ECN {
         GSO_NONE if header[0] & NEEDS_CHECKSUM == 0 => Work::Nothing,
         GSO_NONE => Work::Checksum { start: word(6), offset: word(8) },
-        GSO_TCPV4 if word(4) > 0 => Work::TcpSegments { payload: word(4) },
+        GSO_TCPV4 | GSO_TCPV6 if word(4) > 0 => Work::TcpSegments { payload: word(4) },
         _ => Work::Unknown,
     }
 }
@@ -54,7 +55,7 @@ pub(crate) fn complete_checksum(frame: &mut [u8], start: usize, offset: usize) -
     true
 }
 
-/// Cuts a TCP frame over IPv4 into segments of `payload` bytes each, as segmentation offload
+/// Cuts a TCP frame into segments of `payload` bytes each, as segmentation offload
 /// would (Documentation/networking/segmentation-offloads.rst): IDs and sequence numbers count on,
 /// FIN and PSH are on the last, CWR on the first. Each is written to `room` and handed to `each`.
 /// Returns how many there were; 0 if the frame is no such frame.
@@ -65,13 +66,10 @@ pub(crate) fn segments(
     mut each: impl FnMut(&mut [u8]),
 ) -> usize {
     let Some((link, packet)) = frame.split_at_checked(LINK) else { return 0 };
-    let Ok(ip) = ipv4::View::new(packet) else { return 0 };
-    if ip.protocol() != protocol::TCP || ip.is_fragment() || payload == 0 {
-        return 0;
-    }
-    let Ok(segment) = tcp::View::new(ip.payload()) else { return 0 };
-    let (ip_header, tcp_header) = (ipv4::Header::parse(&ip), tcp::Header::parse(&segment));
-    let addresses = AddressPair::V4(ip.source(), ip.destination());
+    let Some((ip_header, bytes)) = Ip::before_tcp(packet).filter(|_| payload > 0) else { return 0 };
+    let Ok(segment) = tcp::View::new(bytes) else { return 0 };
+    let tcp_header = tcp::Header::parse(&segment);
+    let addresses = ip_header.addresses();
     let data = segment.payload();
     let mut count = 0;
     for (index, part) in data.chunks(payload).enumerate() {
@@ -88,11 +86,7 @@ pub(crate) fn segments(
             flags: Flags(flags),
             ..tcp_header
         };
-        let ip = ipv4::Header {
-            id: ip_header.id.wrapping_add(index as u16),
-            payload_length: tcp.length() + part.len(),
-            ..ip_header
-        };
+        let ip = ip_header.of_segment(index, tcp.length() + part.len());
         let tcp_at = LINK + ip.length();
         let data_at = tcp_at + tcp.length();
         let Some(out) = room.get_mut(..data_at + part.len()) else { return count };
@@ -110,12 +104,65 @@ pub(crate) fn segments(
     count
 }
 
+/// The header of a frame of many segments.
+#[derive(Clone, Copy)]
+enum Ip<'a> {
+    V4(ipv4::Header<'a>),
+    V6(ipv6::Header),
+}
+
+impl<'a> Ip<'a> {
+    /// Reads the header of a whole packet whose TCP segment follows it at once: no kernel makes
+    /// others so long.
+    fn before_tcp(packet: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        if let Ok(ip) = ipv4::View::new(packet) {
+            let plain = ip.protocol() == protocol::TCP && !ip.is_fragment();
+            return plain.then(|| (Self::V4(ipv4::Header::parse(&ip)), ip.payload()));
+        }
+        let ip = ipv6::View::new(packet).ok()?;
+        let plain = ip.next_header() == protocol::TCP;
+        plain.then(|| (Self::V6(ipv6::Header::parse(&ip)), ip.payload()))
+    }
+
+    /// That of the segment with that index, in front of so many bytes.
+    fn of_segment(self, index: usize, payload_length: usize) -> Self {
+        match self {
+            Self::V4(ip) => {
+                let id = ip.id.wrapping_add(index as u16);
+                Self::V4(ipv4::Header { id, payload_length, ..ip })
+            }
+            Self::V6(ip) => Self::V6(ipv6::Header { payload_length, ..ip }),
+        }
+    }
+
+    const fn addresses(&self) -> AddressPair {
+        match self {
+            Self::V4(ip) => AddressPair::V4(ip.source, ip.destination),
+            Self::V6(ip) => AddressPair::V6(ip.source, ip.destination),
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::V4(ip) => ip.length(),
+            Self::V6(ip) => ip.length(),
+        }
+    }
+
+    fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
+        match self {
+            Self::V4(ip) => ip.emit(out),
+            Self::V6(ip) => ip.emit(out),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Work, complete_checksum, segments, work};
     use labsim_wire::checksum::{AddressPair, ChecksumState};
     use labsim_wire::tcp::Flags;
-    use labsim_wire::{ethernet, ipv4, protocol, tcp};
+    use labsim_wire::{ethernet, ipv4, ipv6, protocol, tcp};
     use std::net::Ipv4Addr;
 
     const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 11, 201);
@@ -206,6 +253,45 @@ mod tests {
     }
 
     #[test]
+    fn segments_over_ipv6_differ_from_those_over_ipv4_in_their_ip_header_alone() {
+        let whole = frame(3001, Flags::ACK.with(Flags::FIN));
+        let addresses = [[0x20, 1], [0x20, 2]].map(|start| {
+            let mut octets = [7; 16];
+            octets[..2].copy_from_slice(&start);
+            octets.into()
+        });
+        let mut over6 = vec![0; whole.len() + 20];
+        over6[..12].copy_from_slice(&whole[..12]);
+        over6[12..14].copy_from_slice(&[0x86, 0xdd]);
+        let header = ipv6::Header {
+            source: addresses[0],
+            destination: addresses[1],
+            next_header: protocol::TCP,
+            hop_limit: 64,
+            traffic_class: 3,
+            flow_label: 0xa_bcde,
+            payload_length: whole.len() - 34,
+        };
+        header.emit(&mut over6[14..]).unwrap();
+        over6[54..].copy_from_slice(&whole[34..]);
+        let (mut room, mut expected, mut seen) = ([0; 1514], Vec::new(), Vec::new());
+        segments(&whole, 1000, &mut room, |frame| expected.push(frame[34..].to_vec()));
+        let count = segments(&over6, 1000, &mut room, |frame| {
+            let ip = ipv6::View::new(&frame[14..]).unwrap();
+            let payload_length = frame.len() - 54;
+            assert_eq!(ipv6::Header::parse(&ip), ipv6::Header { payload_length, ..header });
+            let tcp = tcp::View::new(ip.payload()).unwrap();
+            assert_eq!(tcp.checksum_state(&ip.addresses()), ChecksumState::Good);
+            seen.push(ip.payload().to_vec());
+        });
+        assert_eq!((count, seen.len()), (4, expected.len()));
+        for part in expected.iter_mut().chain(&mut seen) {
+            part[16..18].fill(0);
+        }
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
     fn segments_that_do_not_fit_are_not_written() {
         assert_eq!(segments(&frame(3000, Flags::ACK), 1461, &mut [0; 1514], |_| ()), 0);
         assert_eq!(segments(&[0; 60], 1000, &mut [0; 1514], |_| ()), 0);
@@ -224,6 +310,7 @@ mod tests {
         assert_eq!(header(2, 0, 0, 0, 0), Work::Nothing);
         assert_eq!(header(1, 0, 0, 34, 16), Work::Checksum { start: 34, offset: 16 });
         assert_eq!(header(1, 1, 1448, 34, 16), Work::TcpSegments { payload: 1448 });
+        assert_eq!(header(1, 4, 1428, 54, 16), Work::TcpSegments { payload: 1428 });
         assert_eq!(header(1, 0x81, 1448, 34, 16), Work::TcpSegments { payload: 1448 });
         assert_eq!(header(1, 5, 1448, 34, 6), Work::Unknown);
         assert_eq!(header(1, 1, 0, 34, 16), Work::Unknown);

@@ -3,6 +3,7 @@
 //! milliseconds have passed.
 
 use super::filter::{self, Instruction};
+use super::groups::Groups;
 use crate::{Error, SocketCounters, socket};
 use labsim_forwarder::Takes;
 use nix::sys::socket::{MsgFlags, recv};
@@ -38,6 +39,8 @@ pub(crate) struct Received<'a> {
 #[derive(Debug)]
 pub(crate) struct Ring {
     socket: OwnedFd,
+    interface: u32,
+    groups: Groups,
     memory: NonNull<u8>,
     length: usize,
     slot_bytes: usize,
@@ -118,7 +121,18 @@ impl Ring {
         let memory = map(fd, length)?;
         let large = vec![0; LARGEST_FRAME].into_boxed_slice();
         let counters = SocketCounters::default();
-        let ring = Self { socket, memory, length, slot_bytes, next: 0, large, counters };
+        let mut ring = Self {
+            socket,
+            interface,
+            groups: Groups::default(),
+            memory,
+            length,
+            slot_bytes,
+            next: 0,
+            large,
+            counters,
+        };
+        ring.join(takes)?;
         // Bound last: nothing comes in before filter and ring are there.
         super::bind(ring.socket.as_fd(), interface, ETH_P_ALL)?;
         Ok(ring)
@@ -126,7 +140,12 @@ impl Ring {
 
     /// Takes these frames from here on; what is in the ring stays there.
     pub(crate) fn set_takes(&mut self, takes: &Takes) -> Result<(), Error> {
-        attach(self.socket.as_fd(), &filter::program(takes))
+        attach(self.socket.as_fd(), &filter::program(takes))?;
+        self.join(takes)
+    }
+
+    fn join(&mut self, takes: &Takes) -> Result<(), Error> {
+        self.groups.set(self.socket.as_fd(), self.interface, &takes.whole)
     }
 
     /// Hands the next frame to `take` and gives its slot back afterwards; `None` if none is there.

@@ -2,11 +2,12 @@
 //! linux/netfilter/nf_tables.h, sent as one transaction (linux/netfilter/nfnetlink.h).
 
 use crate::netlink::{Messages, refusal};
+use labsim_wire::ethernet::ethertype;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
 };
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// `NFNL_SUBSYS_NFTABLES`, and the messages around a transaction.
@@ -29,7 +30,8 @@ const CHAIN: &[u8] = b"vips\0";
 const LINK_LAYER: u32 = 0;
 const NETWORK_LAYER: u32 = 1;
 const ETHERTYPE_AT: u32 = 12;
-const DESTINATION_AT: u32 = 16;
+/// Where a header of IPv4 and one of IPv6 have the destination.
+const DESTINATION_AT: (u32, u32) = (16, 24);
 /// `NFT_META_PKTTYPE`, and frames to another host (`PACKET_OTHERHOST`).
 const PACKET_TYPE: u32 = 19;
 const OTHER_HOST: u8 = 3;
@@ -47,8 +49,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Drops untagged IPv4 to these addresses that comes in on the interface for this host.
-    pub(super) fn dropping(interface: &str, addresses: &[Ipv4Addr]) -> Result<Self, Errno> {
+    /// Drops untagged IP to these addresses that comes in on the interface for this host.
+    pub(super) fn dropping(interface: &str, addresses: &[IpAddr]) -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::NetlinkNetFilter;
         let owner = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
@@ -71,7 +73,7 @@ impl Table {
     }
 }
 
-fn transaction(interface: &str, addresses: &[Ipv4Addr]) -> Messages {
+fn transaction(interface: &str, addresses: &[IpAddr]) -> Messages {
     let device = format!("{interface}\0");
     let table = format!("labsim-forwarder-{device}");
     let table = table.as_bytes();
@@ -96,10 +98,21 @@ fn transaction(interface: &str, addresses: &[Ipv4Addr]) -> Messages {
             it.attribute(1, table);
             it.attribute(2, CHAIN);
             it.nested(4, |rule| {
-                rule.payload(NETWORK_LAYER, DESTINATION_AT, 4);
-                rule.compare(EQUAL, &address.octets());
+                let (ipv4, ipv6) = DESTINATION_AT;
+                let ethertype = match address {
+                    IpAddr::V4(address) => {
+                        rule.payload(NETWORK_LAYER, ipv4, 4);
+                        rule.compare(EQUAL, &address.octets());
+                        ethertype::IPV4
+                    }
+                    IpAddr::V6(address) => {
+                        rule.payload(NETWORK_LAYER, ipv6, 16);
+                        rule.compare(EQUAL, &address.octets());
+                        ethertype::IPV6
+                    }
+                };
                 rule.payload(LINK_LAYER, ETHERTYPE_AT, 2);
-                rule.compare(EQUAL, &[8, 0]);
+                rule.compare(EQUAL, &ethertype.to_be_bytes());
                 rule.expression(b"meta\0", |meta| {
                     meta.number(1, REGISTER);
                     meta.number(2, PACKET_TYPE);

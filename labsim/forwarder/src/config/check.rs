@@ -1,9 +1,11 @@
 //! What is wrong with a configuration that reads well: every mistake at once, in sentences.
 
+mod family;
 mod monitor;
 mod pool;
 
-use super::{Config, Member, Persistence, Pool, Profile, SourceTranslation, VirtualServer};
+use super::{Config, Member, Persistence, Pool, SourceTranslation, VirtualServer};
+use family::check_families;
 use monitor::check_monitors;
 use pool::check_pools;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,18 +125,9 @@ impl Config {
 
     fn check_virtual_server(&self, name: &str, server: &VirtualServer, out: &mut Vec<Problem>) {
         let at = |key: &str| format!("virtual_servers.{name}.{key}");
-        let address = server.destination.ip();
-        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
-            out.push(Problem::new(
-                at("destination"),
-                format!("{address} cannot be a VIP; give a unicast address"),
-            ));
-        }
-        if address.is_ipv6() {
-            out.push(Problem::new(
-                at("destination"),
-                "IPv6 VIPs are not supported yet; give an IPv4 address",
-            ));
+        if let Some(advice) = unfit(server.destination) {
+            let message = format!("{} cannot be a VIP; {advice}", server.destination.ip());
+            out.push(Problem::new(at("destination"), message));
         }
         if let SourceTranslation::Snat(addresses) = &server.source_address_translation {
             check_snat(&at("source_address_translation"), addresses, out);
@@ -152,10 +145,11 @@ impl Config {
                     format!("{} s is out of range; give 1 to {LONGEST_PERSISTENCE}", rule.timeout),
                 ));
             }
-            if let Some(length) = rule.prefix_length.filter(|length| !(1..=32).contains(length)) {
+            let most = if server.destination.is_ipv6() { 128 } else { 32 };
+            if let Some(length) = rule.prefix_length.filter(|length| !(1..=most).contains(length)) {
                 out.push(Problem::new(
                     at("persistence.source_address.prefix_length"),
-                    format!("{length} is out of range; give 1 to 32 bits"),
+                    format!("{length} is out of range; give 1 to {most} bits"),
                 ));
             }
         }
@@ -169,47 +163,50 @@ impl Config {
                     format!("no pool is named `{}`; known: {known}", server.pool),
                 ));
             }
-            Some(pool) => self.check_pairing(name, server, pool, out),
+            Some(pool) => {
+                check_families(name, server, pool, self.outer_source, out);
+                check_pairing(name, server, pool, out);
+            }
         }
     }
+}
 
-    fn check_pairing(
-        &self,
-        name: &str,
-        server: &VirtualServer,
-        pool: &Pool,
-        out: &mut Vec<Problem>,
-    ) {
-        for Member { address: member, .. } in &pool.members {
-            if pool.profile == Profile::None && member.is_ipv4() != server.destination.is_ipv4() {
-                out.push(Problem::new(
-                    format!("virtual_servers.{name}.pool"),
-                    format!(
-                        "member {member} of `{}` is of another address family than {} and the \
-                         pool has no tunnel profile",
-                        server.pool, server.destination
-                    ),
-                ));
-            }
-            if member.ip() == server.destination.ip() {
-                out.push(Problem::new(
-                    format!("pools.{}.members", server.pool),
-                    format!("member {member} is the VIP itself; give the server's own address"),
-                ));
-            }
-            let stands_in = match &server.source_address_translation {
-                SourceTranslation::Snat(addresses) => addresses.contains(&member.ip()),
-                _ => false,
-            };
-            if stands_in {
-                out.push(Problem::new(
-                    format!("virtual_servers.{name}.source_address_translation"),
-                    format!(
-                        "{} is a member's address, and no server answers itself; give another",
-                        member.ip()
-                    ),
-                ));
-            }
+/// Why an address cannot be a VIP or a member, as what is to be done about it.
+fn unfit(address: SocketAddr) -> Option<String> {
+    let ip = address.ip();
+    if ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() {
+        return Some("give a unicast address".to_owned());
+    }
+    let (SocketAddr::V6(zoned), IpAddr::V6(ip)) = (address, ip) else { return None };
+    if let Some(ip) = ip.to_ipv4_mapped() {
+        return Some(format!("write it as the IPv4 address that it is, {ip}"));
+    }
+    if ip.is_unicast_link_local() {
+        return Some("give a global or unique local address".to_owned());
+    }
+    (zoned.scope_id() != 0).then(|| format!("leave its zone %{} away", zoned.scope_id()))
+}
+
+fn check_pairing(name: &str, server: &VirtualServer, pool: &Pool, out: &mut Vec<Problem>) {
+    for Member { address: member, .. } in &pool.members {
+        if member.ip() == server.destination.ip() {
+            out.push(Problem::new(
+                format!("pools.{}.members", server.pool),
+                format!("member {member} is the VIP itself; give the server's own address"),
+            ));
+        }
+        let stands_in = match &server.source_address_translation {
+            SourceTranslation::Snat(addresses) => addresses.contains(&member.ip()),
+            _ => false,
+        };
+        if stands_in {
+            out.push(Problem::new(
+                format!("virtual_servers.{name}.source_address_translation"),
+                format!(
+                    "{} is a member's address, and no server answers itself; give another",
+                    member.ip()
+                ),
+            ));
         }
     }
 }
@@ -223,7 +220,7 @@ fn check_snat(path: &str, addresses: &[IpAddr], problems: &mut Vec<Problem>) {
         if address.is_ipv6() {
             problems.push(Problem::new(
                 path,
-                format!("{address}: IPv6 is not supported yet; give an IPv4 address"),
+                format!("{address}: only IPv4 sources are translated; give an IPv4 address"),
             ));
         } else if address.is_unspecified()
             || address.is_multicast()

@@ -21,7 +21,8 @@ pub enum Persistence {
 pub struct SourceAddress {
     /// After this many seconds without a new flow a client is forgotten.
     pub timeout: u32,
-    /// Clients that agree in so many bits of their addresses are one; without it each is alone.
+    /// Clients that agree in so many bits of their addresses, up to 32 of IPv4 and 128 of IPv6, are
+    /// one; without it each is alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix_length: Option<u8>,
 }

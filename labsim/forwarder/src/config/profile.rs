@@ -11,9 +11,9 @@ pub enum Profile {
     /// link-layer addresses and its TTL change (nPath, L2 DSR).
     #[default]
     None,
-    /// IP in IP (RFC 2003).
+    /// IP in IP, any family in the member's (RFC 2003, RFC 4213, RFC 2473).
     Ipip,
-    /// Generic routing encapsulation (RFC 2784).
+    /// Generic routing encapsulation, likewise (RFC 2784, RFC 7676).
     Gre(Gre),
 }
 

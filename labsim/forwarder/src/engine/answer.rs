@@ -1,21 +1,20 @@
 //! What the forwarder says in its own name: through the same routes and neighbours as everything
 //! else, and no more often than is right.
 
+use super::ip::{Ip, own_header, own_header6};
+use super::report::Report;
 use super::transport::next_sequence;
 use super::{Engine, Limit};
 use crate::counters::AnswerCounters;
 use crate::neighbour::{AnswerKind, Resolution, Waiting};
 use crate::{Instant, Transmit};
 use labsim_wire::ethernet::{self, ethertype};
-use labsim_wire::icmpv4::{self, Message};
 use labsim_wire::tcp::{self, Flags};
-use labsim_wire::{EmitError, checksum, ipv4, protocol};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use labsim_wire::{EmitError, checksum, ipv4, ipv6, protocol};
+use std::net::{IpAddr, SocketAddr};
 
-/// The TTL of the forwarder's own packets (RFC 1700's default).
-pub(super) const OWN_TTL: u8 = 64;
-/// Length of a reset: two headers.
-const RESET_LEN: usize = ipv4::MIN_HEADER_LEN + tcp::MIN_HEADER_LEN;
+/// Length of the longest reset: two headers.
+pub(super) const RESET_LEN: usize = ipv6::HEADER_LEN + tcp::MIN_HEADER_LEN;
 
 impl AnswerCounters {
     pub(super) fn count(&mut self, kind: AnswerKind, sent: bool) {
@@ -24,6 +23,7 @@ impl AnswerCounters {
             AnswerKind::EchoReply => &mut self.icmp_echo_reply,
             AnswerKind::TimeExceeded => &mut self.icmp_time_exceeded,
             AnswerKind::FragmentationNeeded => &mut self.icmp_fragmentation_needed,
+            AnswerKind::PacketTooBig => &mut self.icmp_packet_too_big,
             AnswerKind::HostUnreachable => &mut self.icmp_host_unreachable,
             AnswerKind::PortUnreachable => &mut self.icmp_port_unreachable,
             AnswerKind::Reset => &mut self.tcp_reset,
@@ -38,12 +38,12 @@ impl Engine {
         &mut self,
         now: Instant,
         kind: AnswerKind,
-        to: Ipv4Addr,
+        to: IpAddr,
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
         tx: &mut impl Transmit,
     ) {
-        let next_hop = self.routes.next_hop(to.into());
+        let next_hop = self.routes.next_hop(to);
         let neighbour = next_hop.and_then(|next_hop| self.neighbours.find_or_add(next_hop, now));
         let Some(neighbour) = neighbour.filter(|_| length <= self.port.mtu) else {
             self.answers.unsendable += 1;
@@ -54,7 +54,7 @@ impl Engine {
                 let link = ethernet::Header {
                     destination: mac,
                     source: self.port.mac,
-                    ethertype: ethertype::IPV4,
+                    ethertype: ethertype_of(to),
                 };
                 let sent = tx.transmit(ethernet::HEADER_LEN + length, |frame| {
                     link.emit(frame)?;
@@ -71,15 +71,15 @@ impl Engine {
     }
 
     /// Answers a packet with an ICMP error, if one is allowed and owed.
-    pub(super) fn icmp_error(
+    pub(super) fn icmp_error<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
-        about: &ipv4::View<'_>,
-        source: Option<Ipv4Addr>,
-        (kind, message): (AnswerKind, Message),
+        about: &I,
+        source: Option<I::Address>,
+        report: Report,
         tx: &mut impl Transmit,
     ) {
-        if !icmpv4::may_answer(about) {
+        if !about.may_be_answered() {
             self.answers.forbidden += 1;
             return;
         }
@@ -88,20 +88,17 @@ impl Engine {
             return;
         };
         let id = self.next_own_id();
-        let destination = about.source();
-        let error = icmpv4::Error { source, destination, ttl: OWN_TTL, id, message };
-        let length = error.length(about.bytes());
-        let original = about.bytes();
-        let fill = |packet: &mut [u8]| error.emit(original, packet).map(|_| ());
-        self.answer(now, kind, destination, length, fill, tx);
+        let fill = |packet: &mut [u8]| about.emit_error(source, report, id, packet);
+        let kind = report.kind(I::ETHERTYPE);
+        self.answer(now, kind, about.source().into(), about.error_length(), fill, tx);
     }
 
     /// Answers a TCP segment that nothing here belongs to with a reset (RFC 9293 3.10.7.1), as F5
     /// does for a packet without a flow and for a port without a virtual server.
-    pub(super) fn reset(
+    pub(super) fn reset<'a>(
         &mut self,
         now: Instant,
-        about: &ipv4::View<'_>,
+        about: &impl Ip<'a>,
         segment: &tcp::View<'_>,
         tx: &mut impl Transmit,
     ) {
@@ -118,8 +115,8 @@ impl Engine {
         } else {
             (0, Some(next_sequence(segment)))
         };
-        let from = SocketAddrV4::new(about.destination(), segment.destination_port());
-        let to = SocketAddrV4::new(about.source(), segment.source_port());
+        let from = SocketAddr::new(about.destination().into(), segment.destination_port());
+        let to = SocketAddr::new(about.source().into(), segment.source_port());
         self.send_reset(now, from, to, numbers, tx);
     }
 
@@ -127,26 +124,28 @@ impl Engine {
     pub(super) fn send_reset(
         &mut self,
         now: Instant,
-        from: SocketAddrV4,
-        to: SocketAddrV4,
+        from: SocketAddr,
+        to: SocketAddr,
         numbers: (u32, Option<u32>),
         tx: &mut impl Transmit,
     ) {
-        let packet = self.reset_packet(from, to, numbers);
+        let mut room = [0; RESET_LEN];
+        let packet = self.reset_packet(from, to, numbers, &mut room);
         let fill = |room: &mut [u8]| {
-            room.copy_from_slice(&packet);
+            room.copy_from_slice(packet);
             Ok(())
         };
-        self.answer(now, AnswerKind::Reset, *to.ip(), packet.len(), fill, tx);
+        self.answer(now, AnswerKind::Reset, to.ip(), packet.len(), fill, tx);
     }
 
-    /// That reset.
-    pub(super) fn reset_packet(
+    /// That reset, between two ends of one family.
+    pub(super) fn reset_packet<'a>(
         &mut self,
-        from: SocketAddrV4,
-        to: SocketAddrV4,
+        from: SocketAddr,
+        to: SocketAddr,
         (sequence, acknowledged): (u32, Option<u32>),
-    ) -> [u8; RESET_LEN] {
+        room: &'a mut [u8; RESET_LEN],
+    ) -> &'a [u8] {
         let flags = match acknowledged {
             Some(_) => Flags::RST.with(Flags::ACK),
             None => Flags::RST,
@@ -161,42 +160,32 @@ impl Engine {
             urgent: 0,
             options: &[],
         };
-        let outer = self.own_header(*from.ip(), *to.ip(), protocol::TCP, tcp::MIN_HEADER_LEN);
-        let mut packet = [0; RESET_LEN];
-        let (ip, segment) = packet.split_at_mut(ipv4::MIN_HEADER_LEN);
-        // Both have their room.
-        let _ = outer.emit(ip);
+        let (number, length) = (protocol::TCP, tcp::MIN_HEADER_LEN);
+        let start = match (from.ip(), to.ip()) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                let outer = own_header(from, to, number, self.next_own_id(), length);
+                // All have their room.
+                let _ = outer.emit(room);
+                ipv4::MIN_HEADER_LEN
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                let _ = own_header6(from, to, number, length).emit(room);
+                ipv6::HEADER_LEN
+            }
+            _ => return &[],
+        };
+        let packet = &mut room[..start + length];
+        let segment = &mut packet[start..];
         let _ = header.emit(segment);
-        if let Ok(mut view) = tcp::ViewMut::new(segment) {
-            view.fill_checksum(&checksum::AddressPair::V4(*from.ip(), *to.ip()));
+        if let (Ok(mut view), Some(addresses)) =
+            (tcp::ViewMut::new(segment), checksum::AddressPair::new(from.ip(), to.ip()))
+        {
+            view.fill_checksum(&addresses);
         }
         packet
     }
 
-    /// The IP header of a packet of the forwarder's own.
-    pub(super) fn own_header(
-        &mut self,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        protocol: u8,
-        payload_length: usize,
-    ) -> ipv4::Header<'static> {
-        ipv4::Header {
-            source,
-            destination,
-            protocol,
-            ttl: OWN_TTL,
-            tos: 0,
-            id: self.next_own_id(),
-            dont_fragment: false,
-            more_fragments: false,
-            fragment_offset: 0,
-            options: &[],
-            payload_length,
-        }
-    }
-
-    fn next_own_id(&mut self) -> u16 {
+    pub(super) fn next_own_id(&mut self) -> u16 {
         self.own_id = self.own_id.wrapping_add(1);
         self.own_id
     }
@@ -206,4 +195,12 @@ fn take(limit: &mut Limit, now: Instant, answers: &mut AnswerCounters) -> bool {
     let granted = limit.take(now);
     answers.rate_limited += u64::from(!granted);
     granted
+}
+
+/// Of a packet to that address.
+const fn ethertype_of(to: IpAddr) -> u16 {
+    match to {
+        IpAddr::V4(_) => ethertype::IPV4,
+        IpAddr::V6(_) => ethertype::IPV6,
+    }
 }

@@ -1,15 +1,10 @@
 //! ARP (RFC 826): learning, answering for VIPs, asking.
 
-use super::{Engine, NeighbourId};
-use crate::neighbour::{Resolution, Waiting};
+use super::Engine;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::arp::{self, operation};
 use labsim_wire::ethernet::{self, Mac, ethertype};
-use labsim_wire::ipv4;
-use std::net::IpAddr;
-
-use super::deliver::{Passing, send_on, tally};
-use super::rewrite::Rewrite;
+use std::net::{IpAddr, Ipv4Addr};
 
 impl Engine {
     pub(super) fn arp(
@@ -40,8 +35,8 @@ impl Engine {
         if let Some(neighbour) = learned {
             self.send_waiting(neighbour, now, tx);
         }
-        let stands_in = self.snat.address(message.target_ip);
-        let answers = self.services.vips.get(&target).copied().unwrap_or(false)
+        let stands_in = self.stands_in(message.target_ip);
+        let answers = self.services.answers_for(target)
             || stands_in.is_some_and(|address| address.answers_arp);
         if message.operation == operation::REQUEST && answers {
             return self.answer_arp(&message, tx);
@@ -49,8 +44,8 @@ impl Engine {
         if learned.is_some() { Outcome::ArpLearned } else { Outcome::ArpIgnored }
     }
 
-    /// Tells who asked that the VIP, or the address that stands in for clients, is here; also to a probe, whose sender has no address yet
-    /// (RFC 5227).
+    /// Tells who asked that the VIP, or the address that stands in for clients, is here; also to a
+    /// probe, whose sender has no address yet (RFC 5227).
     fn answer_arp(&mut self, request: &arp::Packet, tx: &mut impl Transmit) -> Outcome {
         let reply = arp::Packet {
             operation: operation::REPLY,
@@ -67,12 +62,13 @@ impl Engine {
         }
     }
 
-    /// Asks for a neighbour. A request that finds no room is repeated with the next one's time.
-    pub(super) fn send_arp_request(&self, target: IpAddr, to: Mac, tx: &mut impl Transmit) {
-        let (IpAddr::V4(target_ip), Some(sender_ip)) = (target, self.port.source_for(target))
-        else {
-            return;
-        };
+    /// Asks who has that address.
+    pub(super) fn send_arp_request(
+        &self,
+        (sender_ip, target_ip): (Ipv4Addr, Ipv4Addr),
+        to: Mac,
+        tx: &mut impl Transmit,
+    ) -> bool {
         let request = arp::Packet {
             operation: operation::REQUEST,
             sender_mac: self.port.mac,
@@ -80,7 +76,7 @@ impl Engine {
             target_mac: Mac::default(),
             target_ip,
         };
-        let _ = self.send_arp(&request, to, tx);
+        self.send_arp(&request, to, tx)
     }
 
     fn send_arp(&self, message: &arp::Packet, to: Mac, tx: &mut impl Transmit) -> bool {
@@ -90,54 +86,5 @@ impl Engine {
             link.emit(frame)?;
             message.emit(&mut frame[ethernet::HEADER_LEN..])
         })
-    }
-
-    /// Sends what waited for a neighbour that is known now, oldest first.
-    fn send_waiting(&mut self, neighbour: NeighbourId, now: Instant, tx: &mut impl Transmit) {
-        if self.waiting.len() == 0 {
-            return;
-        }
-        let Resolution::Ready(mac) = self.neighbours.resolve(neighbour, now) else { return };
-        let Self { waiting, encapsulator, members, tallies, answers, port, .. } = self;
-        while let Some((what, packet)) = waiting.pop(neighbour) {
-            match what {
-                Waiting::Passing { purpose, frame } => {
-                    let outcome = match ipv4::View::new(packet) {
-                        Ok(packet) => {
-                            let rewrite = Rewrite::DONE;
-                            let passing = Passing { purpose, packet, rewrite, frame };
-                            send_on(encapsulator, members, mac, &passing, tx)
-                        }
-                        Err(_) => Outcome::Ipv4HeaderMalformed,
-                    };
-                    tally(tallies, purpose, outcome, frame);
-                }
-                Waiting::Answer(kind) => {
-                    let link = ethernet::Header {
-                        destination: mac,
-                        source: port.mac,
-                        ethertype: ethertype::IPV4,
-                    };
-                    let sent = tx.transmit(ethernet::HEADER_LEN + packet.len(), |frame| {
-                        link.emit(frame)?;
-                        frame[ethernet::HEADER_LEN..].copy_from_slice(packet);
-                        Ok(())
-                    });
-                    answers.count(kind, sent);
-                }
-            }
-        }
-    }
-
-    /// What waited for a neighbour that does not answer.
-    pub(super) fn give_up_waiting(&mut self, neighbour: NeighbourId) {
-        while let Some((what, _)) = self.waiting.pop(neighbour) {
-            match what {
-                Waiting::Passing { purpose, frame } => {
-                    tally(&mut self.tallies, purpose, Outcome::NeighbourUnreachable, frame);
-                }
-                Waiting::Answer(_) => self.answers.unsendable += 1,
-            }
-        }
     }
 }

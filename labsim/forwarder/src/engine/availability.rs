@@ -10,13 +10,14 @@
 //! Flows that end at once are looked for a few at a time, between turns of packets; a client's packet
 //! that comes before its flow was found meets the same end.
 
+use super::ip::Ip;
 use super::select::TELL_ANEW;
 use super::transport::Packet;
 use super::{Engine, Member};
 use crate::flow::{Flow, FlowId};
 use crate::{ActionOnDown, Instant, Transmit};
 use labsim_wire::protocol;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Flows that one [`Engine::tick`] looks at, and ends, at most, so that packets are not kept
 /// waiting: an end sends two frames.
@@ -81,7 +82,7 @@ impl Engine {
         let pool = self.pools.iter().find(|one| one.name == pool)?;
         let is_it = |number: &&u16| {
             let one = &self.members[usize::from(**number)];
-            (IpAddr::V4(one.ip), one.port) == (member.ip(), member.port())
+            (one.ip, one.port) == (member.ip(), member.port())
         };
         pool.members.iter().find(is_it).copied()
     }
@@ -126,12 +127,17 @@ impl Engine {
 
     /// What a client's packet of this flow meets, by how its member fares.
     #[inline]
-    pub(super) fn left_by(&mut self, id: FlowId, flow: Flow, packet: &Packet<'_>) -> Left {
+    pub(super) fn left_by<'a>(
+        &mut self,
+        id: FlowId,
+        flow: Flow,
+        packet: &Packet<'_, impl Ip<'a>>,
+    ) -> Left {
         match self.member_of(flow).leaves() {
             ActionOnDown::None => Left::Stays,
             ActionOnDown::Reset => {
                 self.forget(id, |counters| &mut counters.member_down);
-                let connects = packet.is_syn() || packet.ip.protocol() != protocol::TCP;
+                let connects = packet.is_syn() || packet.protocol() != protocol::TCP;
                 if connects || packet.is_later() {
                     Left::Anew { loosely: false }
                 } else {

@@ -16,8 +16,10 @@ use std::time::Duration;
 
 /// The least MTU: room for a fragment's headers and 48 bytes.
 const LEAST_MTU: usize = 128;
-/// ICMP errors a second and at once (Linux's `icmp_msgs_per_sec` and `icmp_msgs_burst`); RFC 1812
-/// 4.3.2.8 asks for a limit.
+/// IPv6's (RFC 8200 5).
+const LEAST_IPV6_MTU: usize = 1280;
+/// ICMP errors of both families a second and at once (Linux's `icmp_msgs_per_sec` and `icmp_msgs_burst`); RFC 1812
+/// 4.3.2.8 and RFC 4443 2.4 ask for a limit.
 const ICMP_LIMIT: Limit = Limit::new(1000, 50);
 /// Resets a second and at once (F5's `tm.maxrejectrate`).
 const RESET_LIMIT: Limit = Limit::new(250, 250);
@@ -80,12 +82,7 @@ pub(super) fn check_port(config: &Config, port: &Port, problems: &mut Vec<Proble
         let least = format!("its MTU is {}; at least {LEAST_MTU} is needed", port.mtu);
         problems.push(Problem::new("interface", least));
     }
-    if !port.addresses.iter().any(|network| network.addr().is_ipv4()) {
-        problems.push(Problem::new(
-            "interface",
-            format!("`{}` has no IPv4 address; give it one", config.interface),
-        ));
-    }
+    check_families(config, port, problems);
     for (name, server) in &config.virtual_servers {
         if port.is_own(server.destination.ip()) {
             problems.push(Problem::new(
@@ -101,6 +98,60 @@ pub(super) fn check_port(config: &Config, port: &Port, problems: &mut Vec<Proble
     }
 }
 
+/// Whether the interface has what the families of VIPs and members need.
+fn check_families(config: &Config, port: &Port, problems: &mut Vec<Problem>) {
+    let mut problem = |message| problems.push(Problem::new("interface", message));
+    let vips = config.virtual_servers.values().map(|server| server.destination.ip());
+    let members = config.pools.values().flat_map(|pool| &pool.members);
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
+        vips.chain(members.map(|member| member.address.ip())).partition(IpAddr::is_ipv4);
+    let own = || port.addresses.iter().map(|network| network.addr());
+    if !v4.is_empty() && !own().any(|address| address.is_ipv4()) {
+        problem(format!("`{}` has no IPv4 address; give it one", config.interface));
+    }
+    if v6.is_empty() {
+        return;
+    }
+    let far = |address| matches!(address, IpAddr::V6(own) if !own.is_unicast_link_local());
+    if !own().any(far) {
+        problem(format!(
+            "`{}` has no IPv6 address but for its own link; give it a global or unique local one",
+            config.interface
+        ));
+    }
+    let overhead = longest_overhead(config);
+    if port.mtu < LEAST_IPV6_MTU + overhead {
+        problem(format!(
+            "its MTU is {}; IPv6 packets of {LEAST_IPV6_MTU} bytes have to pass (RFC 8200 5), with \
+             up to {overhead} bytes of outer headers: set it to {} or more",
+            port.mtu,
+            LEAST_IPV6_MTU + overhead
+        ));
+    }
+}
+
+/// The most that a tunnel adds to an IPv6 packet.
+fn longest_overhead(config: &Config) -> usize {
+    let servers = config.virtual_servers.values().filter(|server| server.destination.is_ipv6());
+    let pools = servers.filter_map(|server| config.pools.get(&server.pool));
+    let overheads = pools.flat_map(|pool| {
+        let members = pool.members.iter();
+        tunnel(pool.profile).into_iter().flat_map(move |kind| {
+            let path = move |to| Path::tunnel(config.outer_source, None, to, kind);
+            members.clone().map(move |member| path(member.address.ip()).overhead())
+        })
+    });
+    overheads.max().unwrap_or(0)
+}
+
+const fn tunnel(profile: Profile) -> Option<Tunnel> {
+    match profile {
+        Profile::None => None,
+        Profile::Ipip => Some(Tunnel::Ipip),
+        Profile::Gre(options) => Some(Tunnel::Gre(options)),
+    }
+}
+
 /// How packets reach a member.
 pub(super) fn path(
     outer_source: OuterSource,
@@ -109,15 +160,7 @@ pub(super) fn path(
     next_hop: Option<IpAddr>,
     port: &Port,
 ) -> Path {
-    let kind = match profile {
-        Profile::None => return Path::Plain,
-        Profile::Ipip => Tunnel::Ipip,
-        Profile::Gre(options) => Tunnel::Gre(options),
-    };
-    let own = next_hop.and_then(|next_hop| port.source_for(next_hop));
-    match member.ip() {
-        IpAddr::V4(destination) => Path::tunnel(outer_source, own, destination, kind),
-        // Refused by the configuration's check.
-        IpAddr::V6(_) => Path::Plain,
-    }
+    let Some(kind) = tunnel(profile) else { return Path::Plain };
+    let own = next_hop.and_then(|next_hop| port.source_for(member.ip(), next_hop));
+    Path::tunnel(outer_source, own, member.ip(), kind)
 }

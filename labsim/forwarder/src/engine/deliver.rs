@@ -1,22 +1,23 @@
 //! The last step of a packet on its way to a member or back to a client: may it go, and where to.
 
 use super::encapsulate::{Encapsulator, Path};
+use super::ip::Ip;
+use super::report::Report;
 use super::rewrite::{Ends, Rewrite};
 use super::transport::Packet;
 use super::{Engine, Member, NeighbourId};
 use crate::counters::Tally;
-use crate::flow::{Flow, FlowId};
-use crate::neighbour::{AnswerKind, Purpose, Resolution, Waiting};
+use crate::flow::Flow;
+use crate::neighbour::{Purpose, Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::EmitError;
 use labsim_wire::ethernet::Mac;
-use labsim_wire::icmpv4::Message;
-use labsim_wire::ipv4;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A packet on its way.
-pub(super) struct Passing<'a> {
+pub(super) struct Passing<I> {
     pub(super) purpose: Purpose,
-    pub(super) packet: ipv4::View<'a>,
+    pub(super) packet: I,
     pub(super) rewrite: Rewrite,
     /// Length of the frame that it came in.
     pub(super) frame: usize,
@@ -26,39 +27,40 @@ impl Engine {
     /// What a router owes the sender instead of passing the packet on, if anything. A way takes no
     /// more than `mtu` bytes of it uncut.
     #[inline]
-    pub(super) fn refuse_undeliverable(
+    pub(super) fn refuse_undeliverable<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
         mtu: usize,
-        ip: &ipv4::View<'_>,
+        ip: &I,
         tx: &mut impl Transmit,
     ) -> Option<Outcome> {
-        if ip.ttl() <= 1 {
-            // From the interface's address (RFC 1812 4.3.2.4), so that traceroute names the hop.
-            let next_hop = self.routes.next_hop(ip.source().into());
-            let source = next_hop.and_then(|next_hop| self.port.source_for(next_hop));
-            let answer = (AnswerKind::TimeExceeded, Message::TimeExceeded { code: 0 });
-            self.icmp_error(now, ip, source, answer, tx);
+        if ip.hops() <= 1 {
+            let source = self.own_source(ip.source().into());
+            self.icmp_error(now, ip, source.and_then(I::address), Report::TimeExceeded, tx);
             return Some(Outcome::TtlExceeded);
         }
-        if ip.dont_fragment() && ip.total_length() > mtu {
+        if ip.total_length() > mtu && !ip.may_be_cut() && ip.total_length() > I::LEAST_MTU {
             // From the address that the sender speaks with, a VIP as a rule: the only one that is
             // sure to pass whatever filters stand between them. IPVS and katran do the same.
-            let source = Some(ip.destination());
-            let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
-            let message = Message::FragmentationNeeded { mtu };
-            self.icmp_error(now, ip, source, (AnswerKind::FragmentationNeeded, message), tx);
-            return Some(Outcome::FragmentationNeeded);
+            let report = Report::TooLong { mtu: mtu.max(I::LEAST_MTU) };
+            self.icmp_error(now, ip, Some(ip.destination()), report, tx);
+            return Some(I::TOO_LONG);
         }
         None
     }
 
+    /// The interface's address on the way to somebody, so that traceroute names the hop (RFC 1812
+    /// 4.3.2.4, RFC 4443 2.2).
+    fn own_source(&self, to: IpAddr) -> Option<IpAddr> {
+        self.port.source_for(to, self.routes.next_hop(to)?)
+    }
+
     /// What becomes of a client's packet of this flow, to that port, on its way to the member.
     #[inline]
-    pub(super) fn ends_to_member(&self, id: FlowId, flow: Flow, port: u16) -> Ends {
+    pub(super) fn ends_to_member(&self, flow: Flow, port: u16) -> Ends {
         let ends = self.destination_of(flow.server, flow.member, port);
-        match self.snat.of(id) {
-            Some(binding) => ends.with_source(binding.as_whom()),
+        match flow.stand {
+            Some(stand) => ends.with_source(self.snat.as_whom(stand)),
             None => ends,
         }
     }
@@ -69,7 +71,7 @@ impl Engine {
         let server = &self.servers[usize::from(server)];
         let member = &self.members[usize::from(member)];
         Ends {
-            destination: Some(member.ip).filter(|_| server.translate_address),
+            destination: v4(member.ip).filter(|_| server.translate_address),
             destination_port: Some(member.port)
                 .filter(|to| server.translate_port && *to != 0 && *to != port),
             ..Ends::default()
@@ -78,19 +80,18 @@ impl Engine {
 
     /// Sends a client's packet to its flow's member, or has it wait for the next hop's address.
     #[inline]
-    pub(super) fn deliver(
+    pub(super) fn deliver<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
-        id: FlowId,
         flow: Flow,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, I>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let length = packet.ip.bytes().len();
         self.servers[usize::from(flow.server)].counters.taken.add(length);
         let next_hop = self.members[usize::from(flow.member)].next_hop;
         let Some(neighbour) = next_hop else { return Outcome::NoRoute };
-        let ends = self.ends_to_member(id, flow, packet.ports().1);
+        let ends = self.ends_to_member(flow, packet.ports().1);
         let passing = Passing {
             purpose: Purpose::Request { member: flow.member },
             packet: packet.ip,
@@ -103,8 +104,12 @@ impl Engine {
     /// What changes in a packet that gets these ends. Behind one translated address are many
     /// senders: what may be in fragments gets an identification that is ours alone, so that nobody
     /// puts fragments of two of them together (RFC 6864 5.3).
-    pub(super) fn rewrite_to(&mut self, ends: Ends, packet: &Packet<'_>) -> Rewrite {
-        let apart = packet.ip.is_fragment() || !packet.ip.dont_fragment();
+    pub(super) fn rewrite_to<'a>(
+        &mut self,
+        ends: Ends,
+        packet: &Packet<'_, impl Ip<'a>>,
+    ) -> Rewrite {
+        let apart = packet.ip.is_fragment() || packet.ip.may_be_cut();
         let id = if apart && ends.readdresses() {
             Some(packet.id.unwrap_or_else(|| self.next_translated_id()))
         } else {
@@ -120,11 +125,11 @@ impl Engine {
 
     /// Sends a packet on, or has it wait for the next hop's address.
     #[inline]
-    pub(super) fn pass(
+    pub(super) fn pass<'a>(
         &mut self,
         now: Instant,
         neighbour: NeighbourId,
-        passing: &Passing<'_>,
+        passing: &Passing<impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         match self.neighbours.resolve(neighbour, now) {
@@ -178,22 +183,24 @@ pub(super) fn tally(
 
 /// Writes the frames of a packet that goes on, and counts it for its member.
 #[inline]
-pub(super) fn send_on(
+pub(super) fn send_on<'a>(
     encapsulator: &mut Encapsulator,
     members: &mut [Member],
     next_hop: Mac,
-    passing: &Passing<'_>,
+    passing: &Passing<impl Ip<'a>>,
     tx: &mut impl Transmit,
 ) -> Outcome {
     let Passing { purpose, packet, rewrite, .. } = passing;
+    let own_source;
     let path = match *purpose {
         Purpose::Request { member } | Purpose::Probe { member } => {
-            members[usize::from(member)].path
+            &members[usize::from(member)].path
         }
         Purpose::Error { member: Some(member) } => {
-            members[usize::from(member)].path.with_own_source()
+            own_source = members[usize::from(member)].path.with_own_source();
+            &own_source
         }
-        Purpose::Reply | Purpose::Error { member: None } => Path::Plain,
+        Purpose::Reply | Purpose::Error { member: None } => &Path::Plain,
     };
     let outcome = encapsulator.send(path, next_hop, packet, rewrite, tx);
     if outcome == Outcome::TransmitFull {
@@ -207,5 +214,12 @@ pub(super) fn send_on(
         Purpose::Reply if outcome == Outcome::Forwarded => Outcome::ForwardedToClient,
         Purpose::Error { .. } if outcome == Outcome::Forwarded => Outcome::IcmpErrorForwarded,
         Purpose::Reply | Purpose::Error { .. } | Purpose::Probe { .. } => outcome,
+    }
+}
+
+const fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
     }
 }

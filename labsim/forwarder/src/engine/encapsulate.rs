@@ -1,13 +1,21 @@
 //! From a packet to frames: rewriting, encapsulation, fragments.
+//!
+//! Any family goes in a tunnel of any: IP in IP (RFC 2003, RFC 4213, RFC 2473) and GRE (RFC 2784,
+//! RFC 2890, RFC 7676). An outer IPv6 header has the flow label 0, so that routers which spread flows
+//! by it (RFC 6438) see one flow a member, and no Tunnel Encapsulation Limit (RFC 2473 5.1 and 6.6):
+//! members' next hops are no tunnels, and many decapsulators drop destination options.
+
+mod fragments;
 
 use super::Outcome;
+use super::ip::{Address, Ip, own_header6};
 use super::rewrite::Rewrite;
 use crate::{Gre, OuterSource, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
-use labsim_wire::{EmitError, gre, ipv4, protocol};
-use std::net::Ipv4Addr;
+use labsim_wire::{EmitError, gre, ipv4, ipv6, protocol};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The outer header's TTL, as F5 sends it.
+/// The outer header's TTL, or hop limit, as F5 sends it.
 const OUTER_TTL: u8 = 255;
 
 /// How packets reach a member.
@@ -17,33 +25,81 @@ pub(super) enum Path {
     Plain,
     /// In a tunnel.
     Tunnel {
-        /// The outer source; `None` takes the inner packet's.
-        source: Option<Ipv4Addr>,
-        /// The forwarder's own address on the way.
-        own: Option<Ipv4Addr>,
-        /// The member.
-        destination: Ipv4Addr,
+        outer: Outer,
         kind: Tunnel,
-        /// Bytes of outer headers, from `kind` once and for all.
+        /// Bytes of outer headers, from the others once and for all.
         overhead: u8,
         /// The longest outer packet that the way is known to take.
         mtu: u16,
     },
 }
 
+/// The addresses of the outer header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outer {
+    V4(Ends<Ipv4Addr>),
+    V6(Ends<Ipv6Addr>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ends<A> {
+    /// The outer source; `None` takes the inner packet's.
+    source: Option<A>,
+    /// The forwarder's own address on the way.
+    own: Option<A>,
+    /// The member.
+    destination: A,
+}
+
+impl<A: Copy> Ends<A> {
+    /// The outer source around a packet that has this one. Where there is no right one, which the
+    /// configuration's check refuses, it is the member's: no router takes such a packet.
+    #[inline]
+    fn source_or(&self, inner: Option<A>) -> A {
+        match self.source {
+            Some(source) => source,
+            None => inner.or(self.own).unwrap_or(self.destination),
+        }
+    }
+}
+
+impl Outer {
+    pub(super) fn destination(&self) -> IpAddr {
+        match self {
+            Self::V4(ends) => ends.destination.into(),
+            Self::V6(ends) => ends.destination.into(),
+        }
+    }
+
+    /// The outer source, unless it is the inner packet's.
+    pub(super) fn source(&self) -> Option<IpAddr> {
+        match self {
+            Self::V4(ends) => ends.source.map(IpAddr::V4),
+            Self::V6(ends) => ends.source.map(IpAddr::V6),
+        }
+    }
+
+    const fn header_length(&self) -> usize {
+        match self {
+            Self::V4(_) => ipv4::MIN_HEADER_LEN,
+            Self::V6(_) => ipv6::HEADER_LEN,
+        }
+    }
+}
+
 /// What stands between the outer and the inner IP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tunnel {
-    /// Nothing (RFC 2003).
+    /// Nothing.
     Ipip,
-    /// A GRE header (RFC 2784, RFC 2890).
+    /// A GRE header.
     Gre(Gre),
 }
 
-/// The header of these options around an IPv4 packet.
-const fn gre_header(options: Gre) -> gre::Header {
+/// The header of these options around a packet of that ethertype.
+const fn gre_header(options: Gre, protocol: u16) -> gre::Header {
     let Gre { key, checksum } = options;
-    gre::Header { protocol: ethertype::IPV4, checksum, key, sequence: None }
+    gre::Header { protocol, checksum, key, sequence: None }
 }
 
 impl Tunnel {
@@ -51,15 +107,25 @@ impl Tunnel {
     fn length(self) -> usize {
         match self {
             Self::Ipip => 0,
-            Self::Gre(options) => gre_header(options).length(),
+            Self::Gre(options) => gre_header(options, 0).length(),
         }
     }
 
-    /// The protocol number in the outer header.
-    pub(super) const fn protocol(self) -> u8 {
+    /// The protocol number in the outer header, around a packet that has that one.
+    const fn protocol(self, inner: u8) -> u8 {
         match self {
-            Self::Ipip => protocol::IPIP,
+            Self::Ipip => inner,
             Self::Gre(_) => protocol::GRE,
+        }
+    }
+
+    /// Writes what stands between the headers around a packet of that ethertype, which is there
+    /// already: a checksum covers it.
+    #[inline]
+    fn emit(self, ethertype: u16, packet: &mut [u8]) -> Result<(), EmitError> {
+        match self {
+            Self::Ipip => Ok(()),
+            Self::Gre(options) => gre_header(options, ethertype).emit(packet),
         }
     }
 }
@@ -68,37 +134,54 @@ impl Path {
     /// The MTU of a way that nothing was said about.
     pub(super) const UNKNOWN_MTU: u16 = u16::MAX;
 
-    /// Through a tunnel.
+    /// Through a tunnel to `destination`, from the forwarder's address `own`, which is of the same
+    /// family.
     pub(super) fn tunnel(
         outer_source: OuterSource,
-        own: Option<Ipv4Addr>,
-        destination: Ipv4Addr,
+        own: Option<IpAddr>,
+        destination: IpAddr,
         kind: Tunnel,
     ) -> Self {
-        let source = match outer_source {
-            OuterSource::Client => None,
-            OuterSource::Egress => own,
+        fn ends<A: Copy>(how: OuterSource, own: Option<A>, destination: A) -> Ends<A> {
+            Ends { source: own.filter(|_| how == OuterSource::Egress), own, destination }
+        }
+        let outer = match destination {
+            IpAddr::V4(destination) => {
+                let own = own.and_then(|own| match own {
+                    IpAddr::V4(own) => Some(own),
+                    IpAddr::V6(_) => None,
+                });
+                Outer::V4(ends(outer_source, own, destination))
+            }
+            IpAddr::V6(destination) => {
+                let own = own.and_then(|own| match own {
+                    IpAddr::V6(own) => Some(own),
+                    IpAddr::V4(_) => None,
+                });
+                Outer::V6(ends(outer_source, own, destination))
+            }
         };
-        let overhead = (ipv4::MIN_HEADER_LEN + kind.length()) as u8;
-        Self::Tunnel { source, own, destination, kind, overhead, mtu: Self::UNKNOWN_MTU }
+        let overhead = (outer.header_length() + kind.length()) as u8;
+        Self::Tunnel { outer, kind, overhead, mtu: Self::UNKNOWN_MTU }
     }
 
     /// The same way for a packet that is no client's: its source may be a router on the way, which
     /// drops what comes from its own address.
-    pub(super) const fn with_own_source(self) -> Self {
-        match self {
-            Self::Tunnel { own, destination, kind, overhead, mtu, .. } => {
-                Self::Tunnel { source: own, own, destination, kind, overhead, mtu }
+    pub(super) const fn with_own_source(mut self) -> Self {
+        if let Self::Tunnel { outer, .. } = &mut self {
+            match outer {
+                Outer::V4(ends) => ends.source = ends.own,
+                Outer::V6(ends) => ends.source = ends.own,
             }
-            Self::Plain => Self::Plain,
         }
+        self
     }
 
     /// Bytes that a packet grows by.
-    pub(super) const fn overhead(self) -> usize {
+    pub(super) const fn overhead(&self) -> usize {
         match self {
             Self::Plain => 0,
-            Self::Tunnel { overhead, .. } => overhead as usize,
+            Self::Tunnel { overhead, .. } => *overhead as usize,
         }
     }
 }
@@ -108,51 +191,65 @@ impl Path {
 pub(super) struct Encapsulator {
     mac: Mac,
     mtu: usize,
-    /// The last one used. Every tunnel packet takes the next.
+    /// The last one used. Every tunnel packet over IPv4 takes the next.
     id: u16,
+    /// The last one used in tunnel packets over IPv6 that were cut.
+    fragment_id: u32,
 }
 
 impl Encapsulator {
     pub(super) const fn new(mac: Mac, mtu: usize) -> Self {
-        Self { mac, mtu, id: 0 }
+        Self { mac, mtu, id: 0, fragment_id: 0 }
     }
 
-    /// Whether a packet of `length` bytes can go this way uncut.
-    pub(super) const fn fits(&self, path: &Path, length: usize) -> bool {
-        length <= self.inner_mtu(path)
+    /// Whether a packet of `length` bytes can go this way uncut. One that every link has to take
+    /// does, if need be in a tunnel packet that is cut (RFC 2473 7.1, RFC 4213 3.2).
+    pub(super) fn fits<'a, I: Ip<'a>>(&self, path: &Path, length: usize) -> bool {
+        length <= self.inner_mtu(path) || length <= I::LEAST_MTU
     }
 
-    /// The longest packet that can go this way uncut.
-    pub(super) const fn inner_mtu(&self, path: &Path) -> usize {
-        let outer = match path {
+    /// The longest outer packet that can go this way uncut.
+    const fn outer_mtu(&self, path: &Path) -> usize {
+        match path {
             Path::Tunnel { mtu, .. } if (*mtu as usize) < self.mtu => *mtu as usize,
             _ => self.mtu,
-        };
-        outer - path.overhead()
+        }
+    }
+
+    /// The longest packet that can go this way in an outer one that is not cut.
+    pub(super) const fn inner_mtu(&self, path: &Path) -> usize {
+        self.outer_mtu(path) - path.overhead()
     }
 
     /// Sends `packet` to a member, in fragments if it is too long and may be cut. The caller has
     /// told the sender of a packet that may not; one that waited while its way became narrower
     /// ends here.
     #[inline]
-    pub(super) fn send(
+    pub(super) fn send<'a, I: Ip<'a>>(
         &mut self,
-        path: Path,
+        path: &Path,
         next_hop: Mac,
-        packet: &ipv4::View<'_>,
+        packet: &I,
         rewrite: &Rewrite,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let length = packet.bytes().len();
-        if !self.fits(&path, length) {
-            if packet.dont_fragment() {
-                return Outcome::FragmentationNeeded;
+        if length > self.inner_mtu(path) {
+            match packet.v4() {
+                Some(packet) if !packet.dont_fragment() => {
+                    return self.send_fragments(path, next_hop, packet, rewrite, tx);
+                }
+                None if self.fits::<I>(path, length) => {
+                    if let Path::Tunnel { outer: Outer::V6(ends), kind, .. } = path {
+                        return self.send_cut(path, (ends, *kind), next_hop, packet, rewrite, tx);
+                    }
+                }
+                _ => return I::TOO_LONG,
             }
-            return self.send_fragments(path, next_hop, packet, rewrite, tx);
         }
-        let client = rewrite.ends.source.unwrap_or(packet.source());
+        let client = packet.source_after(&rewrite.ends);
         let fill = |inner: &mut [u8]| rewrite.copy(packet, inner);
-        if self.frame(path, next_hop, client, length, fill, tx) {
+        if self.frame::<I>(path, next_hop, client, length, fill, tx) {
             Outcome::Forwarded
         } else {
             Outcome::TransmitFull
@@ -161,122 +258,87 @@ impl Encapsulator {
 
     /// One frame around an inner packet that `fill` writes.
     #[inline]
-    fn frame(
+    fn frame<'a, I: Ip<'a>>(
         &mut self,
-        path: Path,
+        path: &Path,
         next_hop: Mac,
-        client: Ipv4Addr,
+        client: I::Address,
         inner_length: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
         tx: &mut impl Transmit,
     ) -> bool {
-        let link = ethernet::Header {
-            destination: next_hop,
-            source: self.mac,
-            ethertype: ethertype::IPV4,
-        };
-        let start = ethernet::HEADER_LEN + path.overhead();
-        let id = self.id.wrapping_add(1);
-        let sent = tx.transmit(start + inner_length, |frame| {
-            link.emit(frame)?;
-            if let Path::Tunnel { source, destination, kind, .. } = path {
+        match path {
+            Path::Plain => self.link(I::ETHERTYPE, next_hop, inner_length, fill, tx),
+            Path::Tunnel { outer: Outer::V4(ends), kind, overhead, mtu } => {
+                // In registers: what is behind a reference is read again after every write.
+                let (kind, overhead) = (*kind, usize::from(*overhead));
+                let length = overhead + inner_length;
                 let outer = ipv4::Header {
-                    source: source.unwrap_or(client),
-                    destination,
-                    protocol: kind.protocol(),
+                    source: ends.source_or(client.v4()),
+                    destination: ends.destination,
+                    protocol: kind.protocol(I::TUNNELLED),
                     ttl: OUTER_TTL,
                     tos: 0,
-                    id,
-                    dont_fragment: true,
+                    id: self.id.wrapping_add(1),
+                    // Routers cut one around an IPv6 packet that every way has to take.
+                    dont_fragment: I::ETHERTYPE == ethertype::IPV4 || length <= usize::from(*mtu),
                     more_fragments: false,
                     fragment_offset: 0,
                     options: &[],
-                    payload_length: path.overhead() - ipv4::MIN_HEADER_LEN + inner_length,
+                    payload_length: length - ipv4::MIN_HEADER_LEN,
                 };
-                outer.emit(&mut frame[ethernet::HEADER_LEN..])?;
+                let write = |packet: &mut [u8]| {
+                    outer.emit(packet)?;
+                    fill(&mut packet[overhead..])?;
+                    kind.emit(I::ETHERTYPE, &mut packet[ipv4::MIN_HEADER_LEN..])
+                };
+                let sent = self.link(ethertype::IPV4, next_hop, length, write, tx);
+                if sent {
+                    self.id = outer.id;
+                }
+                sent
             }
-            fill(&mut frame[start..])?;
-            match path {
-                // Its checksum covers the inner packet.
-                Path::Tunnel { kind: Tunnel::Gre(options), .. } => gre_header(options)
-                    .emit(&mut frame[ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN..]),
-                _ => Ok(()),
+            Path::Tunnel { outer: Outer::V6(ends), kind, overhead, .. } => {
+                let (kind, overhead) = (*kind, usize::from(*overhead));
+                let length = overhead + inner_length;
+                let write = |packet: &mut [u8]| {
+                    let source = ends.source_or(client.v6());
+                    let next_header = kind.protocol(I::TUNNELLED);
+                    outer_v6(source, ends.destination, next_header, length - ipv6::HEADER_LEN)
+                        .emit(packet)?;
+                    fill(&mut packet[overhead..])?;
+                    kind.emit(I::ETHERTYPE, &mut packet[ipv6::HEADER_LEN..])
+                };
+                self.link(ethertype::IPV6, next_hop, length, write, tx)
             }
-        });
-        if sent && path.overhead() > 0 {
-            self.id = id;
         }
-        sent
     }
 
-    /// Cuts the inner packet, which may be a fragment itself (RFC 791 3.2), so that the outer ones can keep their DF: the member
-    /// puts it together after decapsulation.
-    fn send_fragments(
-        &mut self,
-        path: Path,
+    /// A frame around an IP packet of `length` bytes.
+    #[inline]
+    fn link(
+        &self,
+        ethertype: u16,
         next_hop: Mac,
-        packet: &ipv4::View<'_>,
-        rewrite: &Rewrite,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
         tx: &mut impl Transmit,
-    ) -> Outcome {
-        let (payload, came) = (packet.payload(), ipv4::Header::parse(packet));
-        let mut options = [0; ipv4::MAX_HEADER_LEN - ipv4::MIN_HEADER_LEN];
-        let options = &mut options[..packet.options().len()];
-        options.copy_from_slice(packet.options());
-        // At least 48: the port's MTU is 128 or more.
-        let most = (self.inner_mtu(&path) - packet.header_length()) / 8 * 8;
-        let client = rewrite.ends.source.unwrap_or(packet.source());
-        let mut offset = 0;
-        while offset < payload.len() {
-            let part = &payload[offset..payload.len().min(offset + most)];
-            let last = offset + part.len() == payload.len();
-            let header = ipv4::Header {
-                more_fragments: !last || came.more_fragments,
-                fragment_offset: came.fragment_offset + offset as u16,
-                options: &*options,
-                payload_length: part.len(),
-                ..rewrite.header(came)
-            };
-            let length = header.length();
-            let fill = |inner: &mut [u8]| {
-                header.emit(inner)?;
-                inner[length..].copy_from_slice(part);
-                if header.fragment_offset == 0 {
-                    rewrite.first_payload(&came, &mut inner[length..]);
-                }
-                Ok(())
-            };
-            if !self.frame(path, next_hop, client, length + part.len(), fill, tx) {
-                return Outcome::TransmitFull;
-            }
-            if offset == 0 {
-                blank_uncopied(options);
-            }
-            offset += part.len();
-        }
-        Outcome::ForwardedInFragments
+    ) -> bool {
+        let link = ethernet::Header { destination: next_hop, source: self.mac, ethertype };
+        tx.transmit(ethernet::HEADER_LEN + length, |frame| {
+            link.emit(frame)?;
+            write(&mut frame[ethernet::HEADER_LEN..])
+        })
     }
 }
 
-/// Turns options that only the first fragment carries (copied flag 0, RFC 791 3.1) into "no
-/// operation", as Linux does, so that every fragment's header has the same length.
-fn blank_uncopied(options: &mut [u8]) {
-    const END: u8 = 0;
-    const NO_OPERATION: u8 = 1;
-    const COPIED: u8 = 0x80;
-    let mut at = 0;
-    while at < options.len() && options[at] != END {
-        let length = match options[at] {
-            NO_OPERATION => 1,
-            _ => options.get(at + 1).map_or(0, |length| usize::from(*length)),
-        };
-        let Some(option) = options.get_mut(at..at + length).filter(|option| !option.is_empty())
-        else {
-            return;
-        };
-        if option[0] & COPIED == 0 {
-            option.fill(NO_OPERATION);
-        }
-        at += length;
-    }
+/// The outer IPv6 header.
+const fn outer_v6(
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    next_header: u8,
+    payload_length: usize,
+) -> ipv6::Header {
+    let own = own_header6(source, destination, next_header, payload_length);
+    ipv6::Header { hop_limit: OUTER_TTL, ..own }
 }

@@ -1,6 +1,8 @@
 //! Flows whose time is over, and what their ends are told.
 
 use super::Engine;
+use super::answer::RESET_LEN;
+use super::ip::{Ip, Ipv6};
 use super::rewrite::Rewrite;
 use crate::flow::{Expired, Flow, FlowId, Numbers};
 use crate::neighbour::{AnswerKind, Resolution};
@@ -40,23 +42,30 @@ impl Engine {
         flow: Flow,
         tx: &mut impl Transmit,
     ) {
-        let Some((client, vip)) = self.flows.key(id).ends() else { return };
+        let (client, vip) = self.flows.key(id).sockets();
         let Numbers { client_next, server_next } = self.flows.numbers(id);
         self.send_reset(now, vip, client, (server_next, Some(client_next)), tx);
-        let packet = self.reset_packet(client, vip, (client_next, Some(server_next)));
-        let ends = self.ends_to_member(id, flow, vip.port());
+        let mut room = [0; RESET_LEN];
+        let numbers = (client_next, Some(server_next));
+        let packet = self.reset_packet(client, vip, numbers, &mut room);
+        let ends = self.ends_to_member(flow, vip.port());
         let rewrite = Rewrite { ends, ..Rewrite::DONE };
         let member = &self.members[usize::from(flow.member)];
         let next_hop = member.next_hop.map(|next_hop| self.neighbours.resolve(next_hop, now));
-        let sent = match next_hop {
+        let outcome = match next_hop {
             Some(Resolution::Ready(mac)) => {
-                let path = member.path;
-                let send = |packet| self.encapsulator.send(path, mac, &packet, &rewrite, tx);
-                ipv4::View::new(&packet).map(send) == Ok(Outcome::Forwarded)
+                let (path, encapsulator) = (&member.path, &mut self.encapsulator);
+                if let Some(packet) = ipv4::View::whole(packet) {
+                    encapsulator.send(path, mac, &packet, &rewrite, tx)
+                } else if let Some(packet) = Ipv6::whole(packet) {
+                    encapsulator.send(path, mac, &packet, &rewrite, tx)
+                } else {
+                    Outcome::TransmitFull
+                }
             }
             // It is asked for from the start: nobody answers.
-            _ => false,
+            _ => Outcome::NeighbourUnreachable,
         };
-        self.answers.count(AnswerKind::Reset, sent);
+        self.answers.count(AnswerKind::Reset, outcome == Outcome::Forwarded);
     }
 }

@@ -5,6 +5,7 @@
 //! whole datagrams of strangers; katran drops fragments. Here only first fragments are remembered.
 
 use super::Engine;
+use super::ip::{Ip, Ipv6, Part};
 use super::transport::{Packet, Transport, flags_make_sense};
 use crate::flow::Key;
 use crate::fragment::{self, Datagram};
@@ -13,21 +14,22 @@ use labsim_wire::{Malformed, ipv4, protocol, tcp, udp};
 
 impl Engine {
     /// Handles a fragment to an address that the forwarder speaks for.
-    pub(super) fn fragment(
+    pub(super) fn fragment<'a>(
         &mut self,
         now: Instant,
         frame: usize,
-        ip: &ipv4::View<'_>,
+        ip: &impl Ip<'a>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        if !matches!(ip.protocol(), protocol::TCP | protocol::UDP) {
+        if !ip.may_have_ports() {
             return Outcome::FragmentNotHandled;
         }
-        if !lengths_make_sense(ip) {
+        let part = ip.part();
+        if !lengths_make_sense(&part) {
             return Outcome::FragmentMalformed;
         }
-        let key = key_of(ip);
-        if ip.fragment_offset() == 0 {
+        let key = key_of(ip, &part);
+        if part.offset == 0 {
             let outcome = self.first_fragment(now, frame, ip, key, tx);
             self.release_fragments(now, &key, tx);
             return outcome;
@@ -51,11 +53,11 @@ impl Engine {
     }
 
     /// Sends a first fragment on, and remembers what becomes of those after it.
-    fn first_fragment(
+    fn first_fragment<'a>(
         &mut self,
         now: Instant,
         frame: usize,
-        ip: &ipv4::View<'_>,
+        ip: &impl Ip<'a>,
         key: Key,
         tx: &mut impl Transmit,
     ) -> Outcome {
@@ -69,8 +71,9 @@ impl Engine {
         let id = self.next_translated_id();
         // Where it came twice, those between the two are not to be parted from the others.
         let before = self.fragments.find(&key, now);
+        let first_end = ip.part().length as u16;
         let mut datagram =
-            Datagram { ports: (0, 0), first_end: payload.len() as u16, id, goes_on: false };
+            Datagram { ports: (0, 0), protocol: ip.protocol(), first_end, id, goes_on: false };
         let outcome = match transport {
             Ok(Some(transport)) => {
                 let mut packet = Packet { ip: *ip, transport, frame, id: Some(id) };
@@ -103,20 +106,26 @@ impl Engine {
         // Whatever is let go has its first by now: nothing comes back into the queue.
         let mut unled = std::mem::take(&mut self.unled);
         while let Some((frame, packet)) = unled.pop(key) {
-            let Ok(ip) = ipv4::View::new(packet) else { continue };
             let Some(datagram) = self.fragments.find(key, now) else { continue };
-            let outcome = self.follow(now, frame, &ip, key, datagram, tx);
+            let outcome = if let Some(ip) = ipv4::View::whole(packet) {
+                self.follow(now, frame, &ip, key, datagram, tx)
+            } else if let Some(ip) = Ipv6::whole(packet) {
+                self.follow(now, frame, &ip, key, datagram, tx)
+            } else {
+                // What waits was looked at when it came.
+                Outcome::FragmentMalformed
+            };
             self.count(outcome, frame);
         }
         self.unled = unled;
     }
 
     /// Sends a later fragment the way of its first.
-    fn follow(
+    fn follow<'a>(
         &mut self,
         now: Instant,
         frame: usize,
-        ip: &ipv4::View<'_>,
+        ip: &impl Ip<'a>,
         key: &Key,
         datagram: Datagram,
         tx: &mut impl Transmit,
@@ -125,12 +134,12 @@ impl Engine {
             return Outcome::FragmentRefused;
         }
         // RFC 1858 4, RFC 3128: it would put another header over the one that was judged.
-        if ip.fragment_offset() < datagram.first_end {
+        if ip.part().offset < datagram.first_end {
             self.fragments.stop(key);
             return Outcome::FragmentOverlap;
         }
         let (source, destination) = datagram.ports;
-        let transport = Transport::Later { source, destination };
+        let transport = Transport::Later { source, destination, protocol: datagram.protocol };
         let packet = Packet { ip: *ip, transport, frame, id: Some(datagram.id) };
         self.carry(now, &packet, tx)
     }
@@ -143,17 +152,15 @@ impl Engine {
     }
 }
 
-fn key_of(ip: &ipv4::View<'_>) -> Key {
+fn key_of<'a>(ip: &impl Ip<'a>, part: &Part) -> Key {
     let (source, destination) = (ip.source().into(), ip.destination().into());
-    fragment::key(source, destination, ip.protocol(), ip.id().into())
+    fragment::key(source, destination, part.kin, part.id)
 }
 
 /// Whether a fragment can be part of a datagram: it carries something, in units of eight bytes
-/// unless it is the last, and does not end beyond the longest packet (RFC 791 3.1).
-fn lengths_make_sense(ip: &ipv4::View<'_>) -> bool {
-    let length = ip.payload().len();
-    let end = usize::from(ip.fragment_offset()) + length;
-    length > 0
-        && (length.is_multiple_of(8) || !ip.more_fragments())
-        && ip.header_length() + end <= usize::from(u16::MAX)
+/// unless it is the last, and does not end beyond the longest packet (RFC 791 3.1, RFC 8200 4.5).
+fn lengths_make_sense(part: &Part) -> bool {
+    let Part { offset, more, length, before, .. } = *part;
+    let end = usize::from(offset) + length;
+    length > 0 && (length.is_multiple_of(8) || !more) && before + end <= usize::from(u16::MAX)
 }

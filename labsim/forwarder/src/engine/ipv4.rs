@@ -1,8 +1,8 @@
-//! IPv4 packets: what a router checks before it looks further (RFC 1812 5.2), and who goes on.
+//! IPv4 packets: what a router checks before it looks further (RFC 1812 5.2).
 
 use super::Engine;
 use crate::{Instant, Outcome, Transmit};
-use labsim_wire::{Malformed, ipv4, protocol};
+use labsim_wire::{Malformed, ipv4};
 use std::net::Ipv4Addr;
 
 impl Engine {
@@ -35,19 +35,7 @@ impl Engine {
         if !ip.options().is_empty() && has_source_route(ip.options()) {
             return Outcome::Ipv4SourceRoute;
         }
-        match ip.protocol() {
-            protocol::TCP | protocol::UDP if !ip.is_fragment() => {
-                self.transport(now, frame, &ip, tx)
-            }
-            // Routers tell the source of a tunnel packet, which is the interface's own address.
-            protocol::ICMP if !ip.is_fragment() && self.hears(ip.destination()) => {
-                self.icmp(now, frame, &ip, tx)
-            }
-            _ if !self.owns(ip.destination()) => Outcome::NoVirtualAddress,
-            protocol::IPIP | protocol::IPV6 | protocol::GRE => Outcome::AlreadyTunnelled,
-            _ if ip.is_fragment() => self.fragment(now, frame, &ip, tx),
-            _ => Outcome::ProtocolNotHandled,
-        }
+        self.sort(now, frame, &ip, tx)
     }
 }
 

@@ -2,6 +2,7 @@
 //! is in main memory, and many waits at the same time last as long as one.
 
 use super::Engine;
+use super::ip::{Ip, Ipv6};
 use crate::flow::Key;
 use labsim_wire::ethernet::{self, ethertype};
 use labsim_wire::{ipv4, protocol};
@@ -39,7 +40,7 @@ impl Engine {
         }
         let requested = requests.iter().filter_map(|hash| self.flows.likely(*hash));
         let replied = replies.iter().filter_map(|hash| self.snat.likely(*hash));
-        requested.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
+        requested.for_each(|flow| read ^= self.flows.glance_at(flow));
         replied.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
         black_box(read);
     }
@@ -56,10 +57,21 @@ impl Engine {
 #[inline(always)]
 fn key(frame: &[u8]) -> Option<Key> {
     let link = ethernet::View::new(frame).ok()?;
-    if link.ethertype() != ethertype::IPV4 {
-        return None;
+    match link.ethertype() {
+        ethertype::IPV4 => key_of(&ipv4::View::quoted(link.payload())?),
+        ethertype::IPV6 => key6(link.payload()),
+        _ => None,
     }
-    let ip = ipv4::View::new_cut(link.payload()).ok()?;
+}
+
+/// Beside IPv4's loop, not in it.
+#[inline(never)]
+fn key6(packet: &[u8]) -> Option<Key> {
+    key_of(&Ipv6::quoted(packet)?)
+}
+
+#[inline(always)]
+fn key_of<'a>(ip: &impl Ip<'a>) -> Option<Key> {
     let transport = matches!(ip.protocol(), protocol::TCP | protocol::UDP);
     let [a, b, c, d] = *ip.payload().first_chunk()?;
     let (from, to) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));

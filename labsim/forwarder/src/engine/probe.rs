@@ -2,11 +2,12 @@
 
 use super::Engine;
 use super::deliver::Passing;
+use super::ip::{Ip, Ipv6};
 use super::rewrite::{Ends, Rewrite};
 use crate::neighbour::Purpose;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::{ipv4, protocol, tcp, udp};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 impl Engine {
     /// Sends a monitor's IP packet to a pool's member, or has it wait for the next hop's address:
@@ -23,35 +24,46 @@ impl Engine {
         packet: &[u8],
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let Ok(packet) = ipv4::View::new(packet) else { return Outcome::Ipv4HeaderMalformed };
-        if packet.ttl() <= 1 {
-            return Outcome::TtlExceeded;
-        }
         let Some(member) = self.number_of(pool, member) else { return Outcome::NoRoute };
-        let next_hop = self.members[usize::from(member)].next_hop;
-        let Some(next_hop) = next_hop else { return Outcome::NoRoute };
-        let passing = Passing {
-            purpose: Purpose::Probe { member },
-            packet,
-            rewrite: Rewrite::to(self.ends_of_probe(member, &packet)),
-            frame: 0,
+        let outcome = if let Some(packet) = ipv4::View::whole(packet) {
+            self.pass_probe(now, member, packet, tx)
+        } else if let Some(packet) = Ipv6::whole(packet) {
+            self.pass_probe(now, member, packet, tx)
+        } else {
+            Outcome::FrameTruncated
         };
-        let outcome = self.pass(now, next_hop, &passing, tx);
         if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
             self.ask_neighbours(now, tx);
         }
         outcome
     }
 
+    fn pass_probe<'a>(
+        &mut self,
+        now: Instant,
+        member: u16,
+        packet: impl Ip<'a>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        if packet.hops() <= 1 {
+            return Outcome::TtlExceeded;
+        }
+        let next_hop = self.members[usize::from(member)].next_hop;
+        let Some(next_hop) = next_hop else { return Outcome::NoRoute };
+        let rewrite = Rewrite::to(self.ends_of_probe(member, &packet));
+        let purpose = Purpose::Probe { member };
+        self.pass(now, next_hop, &Passing { purpose, packet, rewrite, frame: 0 }, tx)
+    }
+
     /// What its virtual server makes of a client's packet to the same address and port.
-    fn ends_of_probe(&self, member: u16, packet: &ipv4::View<'_>) -> Ends {
+    fn ends_of_probe<'a>(&self, member: u16, packet: &impl Ip<'a>) -> Ends {
         let payload = packet.payload();
         let port = match packet.protocol() {
             protocol::TCP => tcp::View::new(payload).ok().map(|it| it.destination_port()),
             protocol::UDP => udp::View::new(payload).ok().map(|it| it.destination_port()),
             _ => None,
         };
-        let vip = IpAddr::V4(packet.destination());
+        let vip = packet.destination().into();
         let find = |port| Some((self.services.find(vip, packet.protocol(), port)?, port));
         match port.and_then(find) {
             Some((server, port)) => self.destination_of(server, member, port),

@@ -181,7 +181,7 @@ impl Engine {
 
     /// The interface's own address on the way to a member.
     fn own_towards(&self, member: IpAddr) -> Option<Ipv4Addr> {
-        self.port.source_for(self.routes.next_hop(member)?)
+        v4(&self.port.source_for(member, self.routes.next_hop(member)?)?)
     }
 
     fn set_members(&mut self, now: Instant, config: &Config, numbers: &Numbers) {
@@ -197,10 +197,9 @@ impl Engine {
             let members = pool.members.iter().zip(numbers).zip(next_hops);
             for (place, ((member, number), neighbour)) in members.enumerate() {
                 let address = &member.address;
-                let IpAddr::V4(ip) = address.ip() else { continue };
-                let own =
-                    Some(ip).filter(|_| automapped).and_then(|ip| self.own_towards(ip.into()));
-                let next_hop = self.routes.next_hop(ip.into());
+                let ip = address.ip();
+                let own = Some(ip).filter(|_| automapped).and_then(|ip| self.own_towards(ip));
+                let next_hop = self.routes.next_hop(ip);
                 let new = Member {
                     name: address.to_string(),
                     pool: name.clone(),

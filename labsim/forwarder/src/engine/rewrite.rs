@@ -1,6 +1,8 @@
 //! What changes in a packet on its way: TTL, addresses, ports, and every checksum that covers them
-//! (RFC 1624), also inside the packet that an ICMP error quotes.
+//! (RFC 1624), also inside the packet that an ICMP error quotes. Addresses and ports change in IPv4
+//! packets alone.
 
+use super::ip::Ip;
 use labsim_wire::{EmitError, checksum, icmpv4, ipv4, protocol};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -140,7 +142,7 @@ impl Change {
 /// What changes in a packet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Rewrite {
-    /// Take one off the TTL, which is above 1.
+    /// Take one off the TTL, or hop limit, which is above 1.
     pub(super) decrement_ttl: bool,
     /// Another identification.
     pub(super) id: Option<u16>,
@@ -163,14 +165,16 @@ impl Rewrite {
         Self { decrement_ttl: true, id: None, ends, quoted: None }
     }
 
-    /// Copies a packet to all of `out` and changes it.
+    /// Copies a packet to all of `out` and changes it. An IPv6 packet loses one of its hops, and
+    /// nothing else changes in it.
     #[inline]
-    pub(super) fn copy(&self, packet: &ipv4::View<'_>, out: &mut [u8]) -> Result<(), EmitError> {
+    pub(super) fn copy<'a>(&self, packet: &impl Ip<'a>, out: &mut [u8]) -> Result<(), EmitError> {
         if self.decrement_ttl {
             packet.copy_one_hop_on(out)?;
         } else {
             out.copy_from_slice(packet.bytes());
         }
+        let Some(packet) = packet.v4() else { return Ok(()) };
         if self.ends.stay() && self.id.is_none() && self.quoted.is_none() {
             return Ok(());
         }

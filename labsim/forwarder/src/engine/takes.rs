@@ -4,7 +4,8 @@ use super::{Engine, Path};
 use crate::SnatPorts;
 use std::net::IpAddr;
 
-/// What a data plane has to hand to the engine, beside ARP and neighbour discovery.
+/// What a data plane has to hand to the engine, beside ARP and neighbour discovery: neighbour
+/// solicitations and advertisements (RFC 4861), among them those to groups (33:33:...).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Takes {
     /// Every IP packet to these addresses: VIPs, and addresses that stand in for clients. In
@@ -14,8 +15,8 @@ pub struct Takes {
     /// ICMP errors, and later fragments of TCP and UDP, which have no ports. The kernel must not
     /// answer that TCP and UDP, which it knows no socket for. In order, each once.
     pub shared: Vec<IpAddr>,
-    /// The interface's own addresses that tunnel packets come from: ICMP errors to them. In order,
-    /// each once.
+    /// The interface's own addresses that tunnel packets come from: ICMP errors to them (ICMPv6's are
+    /// the types below 128). In order, each once.
     pub tunnel_sources: Vec<IpAddr>,
     /// The ports that stand in for clients'.
     pub ports: SnatPorts,
@@ -39,7 +40,7 @@ impl Engine {
             .members
             .iter()
             .filter_map(|member| match member.path {
-                Path::Tunnel { source, .. } => source.map(IpAddr::V4),
+                Path::Tunnel { outer, .. } => outer.source(),
                 Path::Plain => None,
             })
             .collect();

@@ -3,41 +3,27 @@
 
 use super::deliver::Passing;
 use super::encapsulate::Path;
+use super::ip::Ip;
 use super::rewrite::Ends;
 use super::transport::{Packet, Transport};
 use super::{Engine, Source};
-use crate::flow::{FlowId, Side};
+use crate::flow::{FlowId, Side, Stand};
 use crate::neighbour::Purpose;
-use crate::snat::Stand;
 use crate::{Instant, Outcome, Transmit};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddrV4};
 
 impl Engine {
-    /// Whether the forwarder speaks for that address: a VIP, or one that stands in for clients.
-    pub(super) fn owns(&self, address: Ipv4Addr) -> bool {
-        self.services.is_vip(address.into()) || self.snat.address(address).is_some()
-    }
-
-    /// Whether ICMP to that address may be about a packet of the forwarder's.
-    pub(super) fn hears(&self, address: Ipv4Addr) -> bool {
-        self.owns(address) || self.port.is_own(address.into())
-    }
-
-    /// Whether it is an address that stands in for clients and the kernel's own besides.
-    pub(super) fn shares(&self, address: Ipv4Addr) -> bool {
-        self.snat.address(address).is_some_and(|address| address.shared)
-    }
-
     /// Finds who stands in for the client of a new flow: `Ok(None)` if nobody has to.
-    pub(super) fn choose_stand(
+    pub(super) fn choose_stand<'a>(
         &mut self,
         server: u16,
         member: u16,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
     ) -> Result<Option<Stand>, Outcome> {
         let (client_port, _) = packet.ports();
-        let transport = packet.ip.protocol();
-        let to = self.member_end(server, member, packet);
+        let transport = packet.protocol();
+        // IPv6's source stays.
+        let Some(to) = self.member_end(server, member, packet) else { return Ok(None) };
         let Self { servers, members, snat, .. } = self;
         let server = &mut servers[usize::from(server)];
         let stand = match &server.source {
@@ -56,20 +42,25 @@ impl Engine {
         stand.map(Some).ok_or(Outcome::SnatPortsExhausted)
     }
 
-    /// Whom a client's packet is for after its translation, and who answers it therefore.
-    pub(super) fn member_end(&self, server: u16, member: u16, packet: &Packet<'_>) -> SocketAddrV4 {
+    /// Whom a client's IPv4 packet is for after its translation, and who answers it therefore.
+    pub(super) fn member_end<'a>(
+        &self,
+        server: u16,
+        member: u16,
+        packet: &Packet<'_, impl Ip<'a>>,
+    ) -> Option<SocketAddrV4> {
         let (_, port) = packet.ports();
         let ends = self.destination_of(server, member, port);
-        let ip = ends.destination.unwrap_or(packet.ip.destination());
-        SocketAddrV4::new(ip, ends.destination_port.unwrap_or(port))
+        let ip = ends.destination.unwrap_or(packet.ip.v4()?.destination());
+        Some(SocketAddrV4::new(ip, ends.destination_port.unwrap_or(port)))
     }
 
     /// A member's answer: back to the client, from the VIP.
-    pub(super) fn reply(
+    pub(super) fn reply<'a>(
         &mut self,
         now: Instant,
         id: FlowId,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let flow = self.flows.get(id);
@@ -90,20 +81,20 @@ impl Engine {
             rewrite: self.rewrite_to(ends, packet),
             frame: packet.frame,
         };
-        let outcome = self.pass_to(now, *client.ip(), &passing, tx);
+        let outcome = self.pass_to(now, (*client.ip()).into(), &passing, tx);
         self.note(now, id, flow, packet, Side::Server);
         outcome
     }
 
     /// Sends a packet on towards an address that no member's next hop is known for.
-    pub(super) fn pass_to(
+    pub(super) fn pass_to<'a>(
         &mut self,
         now: Instant,
-        to: Ipv4Addr,
-        passing: &Passing<'_>,
+        to: IpAddr,
+        passing: &Passing<impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let Some(next_hop) = self.routes.next_hop(to.into()) else { return Outcome::NoRoute };
+        let Some(next_hop) = self.routes.next_hop(to) else { return Outcome::NoRoute };
         match self.neighbours.find_or_add(next_hop, now) {
             Some(neighbour) => self.pass(now, neighbour, passing, tx),
             None => Outcome::NeighbourTableFull,
@@ -113,10 +104,10 @@ impl Engine {
     /// A packet to an address that stands in for clients, and no flow's. TCP is told, as F5 tells
     /// whoever it has no flow for; on an address that the kernel shares only the ports of the range
     /// are the forwarder's to speak for.
-    pub(super) fn refuse_stray(
+    pub(super) fn refuse_stray<'a>(
         &mut self,
         now: Instant,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let ours = self.snat.range().contains(packet.ports().1);

@@ -2,20 +2,20 @@
 //! and end under fastL4's rules.
 
 use super::availability::Left;
+use super::ip::Ip;
+use super::report::Report;
 use super::{Engine, select};
 use crate::counters::FlowCounters;
 use crate::flow::{Flow, FlowId, Key, Numbers, Seen, Side, State};
-use crate::neighbour::AnswerKind;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::checksum::ChecksumState;
-use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::{self, Flags};
-use labsim_wire::{ipv4, protocol, udp};
+use labsim_wire::{protocol, udp};
 use std::net::IpAddr;
 
 /// A packet on its way, with the header that its protocol has.
-pub(super) struct Packet<'a> {
-    pub(super) ip: ipv4::View<'a>,
+pub(super) struct Packet<'a, I> {
+    pub(super) ip: I,
     pub(super) transport: Transport<'a>,
     /// Length of the frame that it came in.
     pub(super) frame: usize,
@@ -26,21 +26,32 @@ pub(super) struct Packet<'a> {
 pub(super) enum Transport<'a> {
     Tcp(tcp::View<'a>),
     Udp(udp::View<'a>),
-    /// The ports of a later fragment, as its first had them.
+    /// Ports and protocol of a later fragment, as its first had them.
     Later {
         source: u16,
         destination: u16,
+        protocol: u8,
     },
 }
 
-impl Packet<'_> {
+impl<'a, I: Ip<'a>> Packet<'_, I> {
     /// Source and destination.
     #[inline]
     pub(super) fn ports(&self) -> (u16, u16) {
         match &self.transport {
             Transport::Tcp(segment) => (segment.source_port(), segment.destination_port()),
             Transport::Udp(datagram) => (datagram.source_port(), datagram.destination_port()),
-            Transport::Later { source, destination } => (*source, *destination),
+            Transport::Later { source, destination, .. } => (*source, *destination),
+        }
+    }
+
+    /// The transport's number.
+    #[inline]
+    pub(super) fn protocol(&self) -> u8 {
+        match &self.transport {
+            Transport::Tcp(_) => protocol::TCP,
+            Transport::Udp(_) => protocol::UDP,
+            Transport::Later { protocol, .. } => *protocol,
         }
     }
 
@@ -83,11 +94,11 @@ impl Packet<'_> {
 }
 
 impl Engine {
-    pub(super) fn transport(
+    pub(super) fn transport<'a>(
         &mut self,
         now: Instant,
         frame: usize,
-        ip: &ipv4::View<'_>,
+        ip: &impl Ip<'a>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let transport = if ip.protocol() == protocol::TCP {
@@ -106,19 +117,19 @@ impl Engine {
     }
 
     /// Sends a packet the way of its flow, or begins one.
-    pub(super) fn carry(
+    pub(super) fn carry<'a>(
         &mut self,
         now: Instant,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let ip = &packet.ip;
-        let vip = IpAddr::from(ip.destination());
+        let vip: IpAddr = ip.destination().into();
         let (from, to) = packet.ports();
-        let key = Key::new(ip.source().into(), vip, from, to, ip.protocol());
+        let key = Key::new(ip.source().into(), vip, from, to, packet.protocol());
         let mut may_be_loose = false;
         if !self.snat.is_empty()
-            && self.snat.address(ip.destination()).is_some()
+            && self.stands_in(ip.destination()).is_some()
             && let Some(id) = self.snat.find(&key)
         {
             match self.flows.overdue(id, now) {
@@ -151,31 +162,31 @@ impl Engine {
             return Outcome::FragmentRefused;
         }
         if !self.services.is_vip(vip) {
-            return match self.snat.address(ip.destination()) {
+            return match self.stands_in(ip.destination()) {
                 Some(_) => self.refuse_stray(now, packet, tx),
                 None => Outcome::NoVirtualAddress,
             };
         }
-        match self.services.find(vip, ip.protocol(), to) {
+        match self.services.find(vip, packet.protocol(), to) {
             Some(server) => self.begin_flow(now, (server, may_be_loose), &key, packet, tx),
             None => self.refuse_unserved(now, packet, tx),
         }
     }
 
     #[inline]
-    fn continue_flow(
+    fn continue_flow<'a>(
         &mut self,
         now: Instant,
         id: FlowId,
         flow: Flow,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let mtu = self.encapsulator.inner_mtu(&self.members[usize::from(flow.member)].path);
         if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
         }
-        let outcome = self.deliver(now, id, flow, packet, tx);
+        let outcome = self.deliver(now, flow, packet, tx);
         self.note(now, id, flow, packet, Side::Client);
         outcome
     }
@@ -183,12 +194,12 @@ impl Engine {
     /// What a packet of `side` that went on says about its flow: fastL4's rules. Where both
     /// directions are seen, the flow ends with both sides' FINs even without loose close.
     #[inline]
-    pub(super) fn note(
+    pub(super) fn note<'a>(
         &mut self,
         now: Instant,
         id: FlowId,
         flow: Flow,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         side: Side,
     ) {
         let flags = packet.flags();
@@ -200,6 +211,9 @@ impl Engine {
             && let Some((next, acknowledged)) = packet.numbers()
         {
             self.flows.advance(id, next, acknowledged);
+        }
+        if side == Side::Client && !flow.seen.second_packet() && !packet.is_later() {
+            self.flows.note_second_packet(id);
         }
         let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
         if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both_fins() || loose_close) {
@@ -216,12 +230,12 @@ impl Engine {
     }
 
     /// Begins a flow. One that `may_be_loose` had begun before, with another member.
-    fn begin_flow(
+    fn begin_flow<'a>(
         &mut self,
         now: Instant,
         (server, may_be_loose): (u16, bool),
         key: &Key,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let fastl4 = self.servers[usize::from(server)].fastl4;
@@ -268,27 +282,26 @@ impl Engine {
             seen = seen.with_acknowledgement();
         }
         let numbers = Numbers { client_next, server_next: acknowledged.unwrap_or_default() };
-        let flow = Flow { server, member, state, seen };
+        let flow = Flow { server, member, state, seen, stand };
         let Some(id) = self.flows.insert(*key, flow, numbers, now) else {
             return Outcome::FlowTableFull;
         };
-        if let Some(stand) = stand {
-            let from = self.member_end(server, member, packet);
-            self.snat.bind(id, stand, from, packet.ip.protocol());
+        if let Some((stand, from)) = stand.zip(self.member_end(server, member, packet)) {
+            self.snat.bind(id, stand, from, packet.protocol());
         }
         self.began(now, server, choice, key);
         self.flow_counters.opened += 1;
         self.flow_counters.loosely_initiated += u64::from(loosely && !may_be_loose);
-        self.deliver(now, id, flow, packet, tx)
+        self.deliver(now, flow, packet, tx)
     }
 
     /// A VIP without a virtual server for this protocol and port: F5 rejects it, and a host says
     /// that nobody listens (RFC 1122 3.2.2.1). A fragment's checksum cannot be judged, so it is not
     /// answered.
-    fn refuse_unserved(
+    fn refuse_unserved<'a>(
         &mut self,
         now: Instant,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         if let Transport::Tcp(_) = packet.transport {
@@ -301,18 +314,16 @@ impl Engine {
             return Outcome::TransportChecksum;
         }
         let vip = Some(packet.ip.destination());
-        let message = Message::Unreachable { code: unreachable::PORT };
-        let answer = (AnswerKind::PortUnreachable, message);
-        self.icmp_error(now, &packet.ip, vip, answer, tx);
+        self.icmp_error(now, &packet.ip, vip, Report::PortUnreachable, tx);
         Outcome::NoVirtualServer
     }
 
     /// Tells a TCP client that it is not served; UDP and fragments are dropped.
-    pub(super) fn refuse_with_reset(
+    pub(super) fn refuse_with_reset<'a>(
         &mut self,
         now: Instant,
         outcome: Outcome,
-        packet: &Packet<'_>,
+        packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         if let Transport::Tcp(segment) = &packet.transport

@@ -1,89 +1,96 @@
-//! ICMP errors about the forwarder's own tunnel packets (RFC 2003 4 and 5): a way that turns out
-//! narrower is remembered for a while, and the client is told what it can use, as IPVS does.
+//! ICMP errors about the forwarder's own tunnel packets (RFC 2003 4 and 5, RFC 2473 7 and 8): a way
+//! that turns out narrower is remembered for a while, and the client is told what it can use, as IPVS
+//! does. Outer and inner packet may be of different families: the client is told in its own.
 
 use super::encapsulate::{Path, Tunnel};
+use super::ip::{Ip, Ipv6};
 use super::quoted::About;
+use super::report::{Meaning, Report};
 use super::rewrite::{Ends, requote};
 use super::{Engine, Member};
 use crate::flow::{FlowId, Key};
-use crate::neighbour::AnswerKind;
 use crate::{Instant, Outcome, Transmit};
-use labsim_wire::icmpv4::{self, Message, kind, unreachable};
-use labsim_wire::{gre, ipv4};
-use std::net::Ipv4Addr;
+use labsim_wire::ethernet::ethertype;
+use labsim_wire::{gre, icmpv4, ipv4, protocol};
+use std::net::IpAddr;
 use std::time::Duration;
 
-/// How long a narrower way is believed in (Linux's `mtu_expires`; RFC 1191 6.3).
+/// How long a narrower way is believed in (Linux's `mtu_expires`; RFC 1191 6.3, RFC 8201 4).
 const MTU_TIME: Duration = Duration::from_secs(600);
-/// No way is believed to be narrower (Linux's `min_pmtu`): whoever invents such errors can have
-/// packets cut, and no more.
-const LEAST_TUNNEL_MTU: u16 = 552;
-/// No link is narrower (RFC 791 3.2), and a router that does not know RFC 1191 says 0.
-const LEAST_LINK_MTU: u16 = 68;
-/// As much of a client's packet as an error quotes.
+/// No way is believed to be narrower (Linux's `min_pmtu`), nor than every link of its family is:
+/// whoever invents such errors can have packets cut, and no more.
+const LEAST_TUNNEL_MTU: usize = 552;
+/// As much of a client's IPv4 packet as an error quotes.
 const QUOTE: usize = icmpv4::MAX_ERROR_LEN - ipv4::MIN_HEADER_LEN - icmpv4::HEADER_LEN;
 
+/// The packet that a tunnel packet carries.
+enum Inner<'a> {
+    V4(ipv4::View<'a>),
+    V6(Ipv6<'a>),
+}
+
 impl Engine {
-    /// Handles an error whose checksum is right, if it quotes a tunnel packet of ours.
-    pub(super) fn icmp_about_tunnel(
+    /// Handles an error that is of use, if it quotes a tunnel packet of ours. No link is narrower
+    /// than its family's least; a router that does not know RFC 1191 says 0.
+    pub(super) fn icmp_about_tunnel<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
-        ip: &ipv4::View<'_>,
-        message: &icmpv4::View<'_>,
+        ip: &I,
+        quoted: &'a [u8],
+        meaning: Meaning,
         tx: &mut impl Transmit,
     ) -> Option<Outcome> {
-        let outer = ipv4::View::new_cut(message.quoted()?).ok()?;
+        let outer = I::quoted(quoted)?;
         if ip.destination() != outer.source() {
             return None;
         }
-        let path = self.members.iter().find(|member| carries(member, &outer))?.path;
-        let inner = inner(path, outer.payload());
-        if let Some(mtu) = message.mtu() {
-            if mtu < LEAST_LINK_MTU {
-                return Some(Outcome::IcmpNotHandled);
+        let member = self.members.iter().position(|member| carries(member, &outer))?;
+        let path = &self.members[member].path;
+        let inner = inner(path, outer.protocol(), outer.payload());
+        Some(match meaning {
+            Meaning::Nothing => Outcome::IcmpNotHandled,
+            Meaning::Narrow { mtu } if mtu < I::LEAST_MTU => Outcome::IcmpNotHandled,
+            Meaning::Narrow { mtu } => {
+                let least = LEAST_TUNNEL_MTU.max(I::LEAST_MTU);
+                self.narrow(now, outer.destination().into(), mtu.max(least));
+                let mtu = self.encapsulator.inner_mtu(&self.members[member].path);
+                match inner {
+                    Some(Inner::V4(inner)) if inner.dont_fragment() => {
+                        self.tell_client(now, &inner, Report::TooLong { mtu }, tx);
+                    }
+                    // The forwarder itself cuts the tunnel packet of one that every way has to take.
+                    Some(Inner::V6(inner)) if inner.total_length() > Ipv6::LEAST_MTU => {
+                        let mtu = mtu.max(Ipv6::LEAST_MTU);
+                        self.tell_client(now, &inner, Report::TooLong { mtu }, tx);
+                    }
+                    _ => {}
+                }
+                Outcome::TunnelMtuLearned
             }
-            self.narrow(now, outer.destination(), mtu);
-            if let Some(inner) = inner.filter(ipv4::View::dont_fragment) {
-                let widest = self.widest(outer.destination()).unwrap_or(path);
-                let mtu = self.encapsulator.inner_mtu(&widest);
-                let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
-                let answer =
-                    (AnswerKind::FragmentationNeeded, Message::FragmentationNeeded { mtu });
-                self.tell_client(now, &inner, answer, tx);
+            Meaning::ToClient(report) => {
+                let told = match inner {
+                    Some(Inner::V4(inner)) => self.tell_client(now, &inner, report, tx),
+                    Some(Inner::V6(inner)) => self.tell_client(now, &inner, report, tx),
+                    None => false,
+                };
+                if told { Outcome::TunnelErrorReported } else { Outcome::IcmpErrorUnmatched }
             }
-            return Some(Outcome::TunnelMtuLearned);
-        }
-        let Some(code) = code_for_client(message) else { return Some(Outcome::IcmpNotHandled) };
-        let answer = (AnswerKind::HostUnreachable, Message::Unreachable { code });
-        match inner {
-            Some(inner) if self.tell_client(now, &inner, answer, tx) => {
-                Some(Outcome::TunnelErrorReported)
-            }
-            _ => Some(Outcome::IcmpErrorUnmatched),
-        }
+        })
     }
 
     /// The way to every member at that address takes no more than that for a while.
-    fn narrow(&mut self, now: Instant, address: Ipv4Addr, mtu: u16) {
-        let mtu = mtu.max(LEAST_TUNNEL_MTU);
+    fn narrow(&mut self, now: Instant, address: IpAddr, mtu: usize) {
+        let mtu = u16::try_from(mtu).unwrap_or(Path::UNKNOWN_MTU);
         let until = now.after(MTU_TIME);
         for member in &mut self.members {
-            let Path::Tunnel { destination, mtu: known, .. } = &mut member.path else { continue };
+            let Path::Tunnel { outer, mtu: known, .. } = &mut member.path else { continue };
             // An error never makes a way wider (RFC 1191 3).
-            if *destination == address && mtu <= *known && usize::from(mtu) < self.port.mtu {
+            if outer.destination() == address && mtu <= *known && usize::from(mtu) < self.port.mtu {
                 *known = mtu;
                 member.narrow_until = Some(until);
                 self.narrow_until = Some(self.narrow_until.map_or(until, |next| next.min(until)));
             }
         }
-    }
-
-    /// The present state of the tunnels to that address.
-    fn widest(&self, address: Ipv4Addr) -> Option<Path> {
-        let mut paths = self.members.iter().map(|member| member.path);
-        paths.find(
-            |path| matches!(path, Path::Tunnel { destination, .. } if *destination == address),
-        )
     }
 
     /// Takes ways for wide again whose time is over.
@@ -104,17 +111,20 @@ impl Engine {
 
     /// Tells the client whose packet a tunnel carried, in the addresses and ports that it knows.
     /// Returns whether it is a flow's packet.
-    fn tell_client(
+    fn tell_client<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
-        inner: &ipv4::View<'_>,
-        answer: (AnswerKind, Message),
+        inner: &I,
+        report: Report,
         tx: &mut impl Transmit,
     ) -> bool {
         let Some(about) = About::read(inner) else { return false };
-        let flow = self.carried(now, &about);
-        let Some((client, vip)) = flow.and_then(|id| self.flows.key(id).ends()) else {
-            return false;
+        let Some(id) = self.carried(now, &about) else { return false };
+        let key = self.flows.key(id);
+        let Some((inner, (client, vip))) = inner.v4().zip(key.ends()) else {
+            // From the VIP, as what is said about the way into the tunnel.
+            self.icmp_error(now, inner, Some(inner.destination()), report, tx);
+            return true;
         };
         let mut quote = [0; QUOTE];
         let length = inner.bytes().len().min(QUOTE);
@@ -122,45 +132,44 @@ impl Engine {
         quote.copy_from_slice(&inner.bytes()[..length]);
         requote(quote, Ends::default().with_source(client).with_destination(vip));
         if let Ok(quote) = ipv4::View::new_cut(quote) {
-            // From the VIP, as what is said about the way into the tunnel.
-            self.icmp_error(now, &quote, Some(*vip.ip()), answer, tx);
+            self.icmp_error(now, &quote, Some(*vip.ip()), report, tx);
         }
         true
     }
 
     /// The flow of a packet as a tunnel carried it: the client's own, or one in a client's stead.
     fn carried(&self, now: Instant, about: &About) -> Option<FlowId> {
-        let own = self.flows.find(&Key::v4(about.from, about.to, about.protocol));
-        let translated = || self.snat.find(&Key::v4(about.to, about.from, about.protocol));
+        let own = self.flows.find(&Key::between(about.from, about.to, about.protocol));
+        let translated = || self.snat.find(&Key::between(about.to, about.from, about.protocol));
         own.or_else(translated).filter(|id| self.flows.overdue(*id, now).is_none())
     }
 }
 
 /// Whether that outer header is one of this member's tunnel.
-fn carries(member: &Member, outer: &ipv4::View<'_>) -> bool {
-    matches!(member.path, Path::Tunnel { source: Some(source), destination, kind, .. }
-        if source == outer.source()
-            && destination == outer.destination()
-            && kind.protocol() == outer.protocol())
+fn carries<'a>(member: &Member, packet: &impl Ip<'a>) -> bool {
+    let Path::Tunnel { outer, kind, .. } = &member.path else { return false };
+    let known = match kind {
+        Tunnel::Ipip => matches!(packet.protocol(), protocol::IPIP | protocol::IPV6),
+        Tunnel::Gre(_) => packet.protocol() == protocol::GRE,
+    };
+    known
+        && outer.source() == Some(packet.source().into())
+        && outer.destination() == packet.destination().into()
 }
 
 /// The inner packet, as far as it is quoted.
-fn inner(path: Path, payload: &[u8]) -> Option<ipv4::View<'_>> {
-    let inner = match path {
-        Path::Tunnel { kind: Tunnel::Gre(_), .. } => gre::View::new(payload).ok()?.payload(),
-        _ => payload,
+fn inner<'a>(path: &Path, protocol: u8, payload: &'a [u8]) -> Option<Inner<'a>> {
+    let (kind, packet) = match path {
+        Path::Tunnel { kind: Tunnel::Gre(_), .. } => {
+            let gre = gre::View::new(payload).ok()?;
+            (gre.protocol(), gre.payload())
+        }
+        _ if protocol == self::protocol::IPIP => (ethertype::IPV4, payload),
+        _ => (ethertype::IPV6, payload),
     };
-    ipv4::View::new_cut(inner).ok()
-}
-
-/// What a client is told about an error within the tunnel (RFC 2003 4.1 and 4.4), if anything: what
-/// is about the outer header alone is no business of its.
-fn code_for_client(message: &icmpv4::View<'_>) -> Option<u8> {
-    const SOURCE_ROUTE_FAILED: u8 = 5;
-    match (message.kind(), message.code()) {
-        (kind::UNREACHABLE, unreachable::PORT | SOURCE_ROUTE_FAILED) => None,
-        (kind::UNREACHABLE, unreachable::NETWORK) => Some(unreachable::NETWORK),
-        (kind::UNREACHABLE | kind::TIME_EXCEEDED, _) => Some(unreachable::HOST),
+    match kind {
+        ethertype::IPV4 => ipv4::View::quoted(packet).map(Inner::V4),
+        ethertype::IPV6 => Ipv6::quoted(packet).map(Inner::V6),
         _ => None,
     }
 }

@@ -5,16 +5,17 @@
 //! touch. Memory is touched as flows come. Keys have room for both address families.
 //!
 //! Half-open flows stand in a queue in the order of their beginning; all others on a timer wheel.
-//! When the table is full, a new flow takes the oldest half-open one's place, and established flows
-//! are never pushed out. So a flood of SYNs only shortens the time that handshakes have: a table of
-//! a million flows leaves them a second against a million SYNs a second. IPVS has no bound and
+//! When the table is full, a new flow takes the oldest half-open one's place, or else one's whose
+//! client has sent a single packet (UDP, loose initiation); established flows are never pushed out.
+//! So a flood from random sources only shortens the time that a flow has to become one: a table of
+//! a million flows leaves it a second against a million packets a second. IPVS has no bound and
 //! drops half-open connections at random when memory runs short (`drop_entry`); katran's table
 //! forgets what was used least lately, and remembers no new flow above a rate of new ones; F5 reaps
 //! half-open flows first when memory passes a watermark.
 
 use super::wheel::Wheel;
 use super::{
-    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, State,
+    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, Stand, State,
 };
 use crate::Instant;
 use std::time::Duration;
@@ -35,6 +36,8 @@ impl FlowId {
     }
 }
 
+/// Flows that are looked at for one that may be pushed out, each time that room is needed.
+const LOOKS: usize = 64;
 /// The wheel's "place" of flows that stand in the queue of half-open flows, and of entries that are
 /// free.
 const IN_QUEUE: u16 = u16::MAX;
@@ -54,10 +57,51 @@ pub(crate) enum Expired {
 #[derive(Debug)]
 #[repr(align(64))]
 struct Entry {
-    key: Key,
+    // The key's parts one by one: as a whole it would leave gaps.
+    source: [u64; 2],
+    destination: [u64; 2],
     last_seen: Instant,
     numbers: Numbers,
-    flow: Flow,
+    ports: u32,
+    stand: Option<Stand>,
+    server: u16,
+    member: u16,
+    protocol: u8,
+    state: State,
+    seen: Seen,
+}
+
+impl Entry {
+    fn new(key: Key, flow: Flow, numbers: Numbers, now: Instant) -> Self {
+        let Key { source, destination, ports, protocol } = key;
+        let Flow { server, member, state, seen, stand } = flow;
+        let last_seen = now;
+        Self {
+            source,
+            destination,
+            last_seen,
+            numbers,
+            ports,
+            stand,
+            server,
+            member,
+            protocol,
+            state,
+            seen,
+        }
+    }
+
+    #[inline]
+    const fn key(&self) -> Key {
+        let Self { source, destination, ports, protocol, .. } = *self;
+        Key { source, destination, ports, protocol }
+    }
+
+    #[inline]
+    const fn flow(&self) -> Flow {
+        let Self { server, member, state, seen, stand, .. } = *self;
+        Flow { server, member, state, seen, stand }
+    }
 }
 
 /// Where a flow stands in the queue or on the wheel.
@@ -82,6 +126,8 @@ pub(crate) struct Table {
     on_wheel: usize,
     queue_head: u32,
     queue_tail: u32,
+    /// Where the search for a flow of a single packet goes on.
+    hand: usize,
     /// Idle timeouts by virtual server, in nanoseconds.
     idle: Vec<u64>,
 }
@@ -101,6 +147,7 @@ impl Table {
             on_wheel: 0,
             queue_head: 0,
             queue_tail: 0,
+            hand: 0,
             idle: Vec::new(),
         }
     }
@@ -118,7 +165,7 @@ impl Table {
     /// The flow of `key`. One whose time is over is still found; see [`Self::overdue`].
     pub(crate) fn find(&self, key: &Key) -> Option<FlowId> {
         let hash = self.hasher.hash(key);
-        self.index.find(hash, |id| self.entry(id).key == *key).map(FlowId)
+        self.index.find(hash, |id| self.entry(id).key() == *key).map(FlowId)
     }
 
     /// Reads where the search for `hash` begins, and means nothing.
@@ -153,24 +200,24 @@ impl Table {
 
     /// What the flow's packets have in common.
     pub(crate) fn key(&self, id: FlowId) -> Key {
-        self.entry(id.0).key
+        self.entry(id.0).key()
     }
 
     /// What is kept of the flow.
     pub(crate) fn get(&self, id: FlowId) -> Flow {
-        self.entry(id.0).flow
+        self.entry(id.0).flow()
     }
 
     /// Why the flow should have been forgotten by `now`, if it should.
     pub(crate) fn overdue(&self, id: FlowId, now: Instant) -> Option<Expired> {
         let entry = self.entry(id.0);
-        (self.deadline(entry) <= now).then(|| reason(entry.flow.state))
+        (self.deadline(entry) <= now).then(|| reason(entry.state))
     }
 
     /// A packet of the flow came. A half-open flow keeps the time of its beginning.
     pub(crate) fn touch(&mut self, id: FlowId, now: Instant) {
         let entry = self.entry_mut(id.0);
-        if entry.flow.state != State::Opening {
+        if entry.state != State::Opening {
             entry.last_seen = now;
         }
     }
@@ -179,12 +226,12 @@ impl Table {
     /// number, and the server's if it acknowledges. What lies behind, as repeated packets' does,
     /// changes nothing.
     pub(crate) fn advance(&mut self, id: FlowId, next: u32, acknowledged: Option<u32>) {
-        let Entry { flow, numbers, .. } = self.entry_mut(id.0);
+        let Entry { seen, numbers, .. } = self.entry_mut(id.0);
         numbers.client_next = later(numbers.client_next, next);
         let Some(next) = acknowledged else { return };
-        let known = flow.seen.acknowledged();
+        let known = seen.acknowledged();
         numbers.server_next = if known { later(numbers.server_next, next) } else { next };
-        flow.seen = flow.seen.with_acknowledgement();
+        *seen = seen.with_acknowledgement();
     }
 
     /// Where the flow's connection stands.
@@ -194,24 +241,46 @@ impl Table {
 
     /// A FIN came; returns what was seen by now.
     pub(crate) fn add_fin(&mut self, id: FlowId, side: Side) -> Seen {
-        let flow = &mut self.entry_mut(id.0).flow;
-        flow.seen = flow.seen.with_fin(side);
-        flow.seen
+        let seen = &mut self.entry_mut(id.0).seen;
+        *seen = seen.with_fin(side);
+        *seen
     }
 
     /// Changes the flow's state and its timeout with it.
     pub(crate) fn set_state(&mut self, id: FlowId, state: State, now: Instant) {
         self.unlink(id.0);
         let entry = self.entry_mut(id.0);
-        entry.flow.state = state;
+        entry.state = state;
         entry.last_seen = now;
         self.link(id.0);
     }
 
-    /// Takes the oldest half-open flow out, to make room.
+    /// The client has sent a second packet.
+    pub(crate) fn note_second_packet(&mut self, id: FlowId) {
+        let seen = &mut self.entry_mut(id.0).seen;
+        *seen = seen.with_second_packet();
+    }
+
+    /// Takes a flow out of a full table, to make room: the oldest half-open one, or else one of a
+    /// single packet. `None` if none was found in a few looks.
     pub(crate) fn evict(&mut self) -> Option<(FlowId, Flow)> {
-        let oldest = FlowId(self.queue_head);
-        (oldest.0 != 0).then(|| (oldest, self.remove(oldest)))
+        let id = match self.queue_head {
+            0 => self.single_packet()?,
+            oldest => FlowId(oldest),
+        };
+        Some((id, self.remove(id)))
+    }
+
+    /// The next flow, in the order of the slab, whose client has sent a single packet. Of a full
+    /// table every entry is a flow.
+    fn single_packet(&mut self) -> Option<FlowId> {
+        for _ in 0..LOOKS.min(self.entries.len()) {
+            self.hand = (self.hand + 1) % self.entries.len();
+            if !self.entries[self.hand].seen.second_packet() {
+                return Some(FlowId(self.hand as u32 + 1));
+            }
+        }
+        None
     }
 
     /// Whether no flow can be added.
@@ -230,7 +299,7 @@ impl Table {
         if self.is_full() {
             return None;
         }
-        let entry = Entry { key, last_seen: now, numbers, flow };
+        let entry = Entry::new(key, flow, numbers, now);
         let id = if self.free == 0 {
             // Room for all was reserved when the table was made.
             self.entries.push(entry);
@@ -255,7 +324,7 @@ impl Table {
     /// Forgets a flow.
     pub(crate) fn remove(&mut self, id: FlowId) -> Flow {
         self.unlink(id.0);
-        let Entry { key, flow, .. } = *self.entry(id.0);
+        let (key, flow) = (self.key(id), self.get(id));
         self.index.remove(self.hasher.hash(&key), id.0);
         let free = self.free;
         *self.link_mut(id.0) = Link { next: free, previous: 0, place: FREE };
@@ -299,9 +368,9 @@ impl Table {
     }
 
     fn deadline(&self, entry: &Entry) -> Instant {
-        let timeout = match entry.flow.state {
+        let timeout = match entry.state {
             State::Opening => nanoseconds(HANDSHAKE_TIMEOUT),
-            State::Open => self.idle[usize::from(entry.flow.server)],
+            State::Open => self.idle[usize::from(entry.server)],
             State::Closing => nanoseconds(CLOSE_TIMEOUT),
         };
         Instant::from_nanos(entry.last_seen.as_nanos().saturating_add(timeout))
@@ -324,7 +393,7 @@ impl Table {
     }
 
     fn link(&mut self, id: u32) {
-        if self.entry(id).flow.state == State::Opening {
+        if self.entry(id).state == State::Opening {
             let tail = self.queue_tail;
             *self.link_mut(id) = Link { next: 0, previous: tail, place: IN_QUEUE };
             if tail == 0 {

@@ -15,7 +15,11 @@ fn key(number: u32) -> Key {
 }
 
 fn flow(state: State) -> Flow {
-    Flow { server: 0, member: 0, state, seen: Seen::default() }
+    Flow { server: 0, member: 0, state, seen: Seen::default(), stand: None }
+}
+
+fn established() -> Flow {
+    Flow { seen: Seen::default().with_second_packet(), ..flow(State::Open) }
 }
 
 fn at(seconds: u64) -> Instant {
@@ -93,17 +97,35 @@ fn a_repeated_syn_does_not_keep_a_half_open_flow_alive() {
 fn a_full_table_gives_up_half_open_flows_and_never_established_ones() {
     let mut table = table(3);
     assert!(insert(&mut table, key(1), flow(State::Opening), at(0)).is_some());
-    assert!(insert(&mut table, key(2), flow(State::Open), at(0)).is_some());
+    assert!(insert(&mut table, key(2), established(), at(0)).is_some());
     assert!(insert(&mut table, key(3), flow(State::Opening), at(1)).is_some());
     assert!(insert(&mut table, key(4), flow(State::Open), at(1)).is_none());
     assert!(table.evict().is_some());
     assert_eq!(table.find(&key(1)), None);
-    assert!(insert(&mut table, key(4), flow(State::Open), at(1)).is_some());
+    assert!(insert(&mut table, key(4), established(), at(1)).is_some());
     assert!(table.evict().is_some());
-    assert!(insert(&mut table, key(5), flow(State::Open), at(1)).is_some());
+    assert!(insert(&mut table, key(5), established(), at(1)).is_some());
     assert!(table.evict().is_none());
     assert!(insert(&mut table, key(6), flow(State::Open), at(1)).is_none());
     assert_eq!(expire(&mut table, at(400)), [Expired::Idle; 3]);
+}
+
+#[test]
+fn a_full_table_gives_up_flows_of_a_single_packet_one_after_the_other() {
+    let mut table = table(200);
+    for number in 0..200 {
+        let flow = if number % 50 == 7 { flow(State::Open) } else { established() };
+        assert!(insert(&mut table, key(number), flow, at(0)).is_some());
+    }
+    let mut gone = Vec::new();
+    for number in 200.. {
+        let (before, evicted) = (table.len(), table.evict());
+        let Some((id, _)) = evicted else { break };
+        assert_eq!(table.len(), before - 1);
+        gone.push(id.number() - 1);
+        assert!(insert(&mut table, key(number), established(), at(0)).is_some());
+    }
+    assert_eq!(gone, [7, 57, 107, 157]);
 }
 
 #[test]

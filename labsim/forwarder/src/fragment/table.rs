@@ -9,6 +9,7 @@ use crate::flow::{Hasher, Index, Key};
 pub(crate) struct Datagram {
     /// Source and destination.
     pub(crate) ports: (u16, u16),
+    pub(crate) protocol: u8,
     /// Where the first fragment's payload ends, in bytes.
     pub(crate) first_end: u16,
     /// The identification that all fragments get where an address is translated.
@@ -100,7 +101,7 @@ mod tests {
     }
 
     fn datagram(port: u16) -> Datagram {
-        Datagram { ports: (port, 49), first_end: 1480, id: 0, goes_on: true }
+        Datagram { ports: (port, 49), protocol: 17, first_end: 1480, id: 0, goes_on: true }
     }
 
     #[test]

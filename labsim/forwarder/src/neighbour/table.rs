@@ -51,12 +51,12 @@ pub(crate) enum Resolution {
 /// What the engine has to do for a neighbour at its due time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Send a request, to everybody or to the address that is believed.
+    /// Send a request.
     Ask {
         /// Whose address is asked for.
         address: IpAddr,
-        /// The link-layer destination.
-        to: Mac,
+        /// Where it is believed to be, and alone is to be asked; `None` asks everybody.
+        known: Option<Mac>,
     },
     /// Give up what waits for it.
     Failed(NeighbourId),
@@ -165,7 +165,14 @@ impl Table {
         }
     }
 
-    /// An ARP message told `mac` for `address`; `answer` if it answers a request of ours, which
+    /// Where a neighbour is believed to be.
+    pub(crate) fn known(&self, address: IpAddr) -> Option<Mac> {
+        let entry = self.entry(self.find(address)?);
+        let known = matches!(entry.state, State::Reachable { .. } | State::Probe);
+        known.then_some(entry.mac)
+    }
+
+    /// A neighbour's message told `mac` for `address`; `answer` if it answers a request of ours, which
     /// alone proves that the neighbour hears us. Returns the neighbour if it is known.
     pub(crate) fn learn(
         &mut self,
@@ -213,11 +220,11 @@ impl Table {
             self.counters.failed += 1;
             return Some(Due::Failed(id));
         }
-        let to = if entry.state == State::Probe { entry.mac } else { Mac::BROADCAST };
+        let known = (entry.state == State::Probe).then_some(entry.mac);
         entry.asked = entry.asked.saturating_add(1);
         entry.due = Some(now.after(RETRANSMIT_TIME));
         self.counters.requests += 1;
-        Some(Due::Ask { address: entry.address, to })
+        Some(Due::Ask { address: entry.address, known })
     }
 
     /// When [`Self::take_due`] next has something.

@@ -45,6 +45,7 @@ pub(crate) enum AnswerKind {
     EchoReply,
     TimeExceeded,
     FragmentationNeeded,
+    PacketTooBig,
     HostUnreachable,
     PortUnreachable,
     Reset,

@@ -3,9 +3,10 @@
 use super::ports::Ports;
 use crate::SnatPorts;
 use crate::counters::SnatCounters;
-use crate::flow::{FlowId, Hasher, Index, Key};
+use crate::flow::{FlowId, Hasher, Index, Key, Stand};
 use labsim_wire::protocol;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::num::NonZeroU16;
 
 /// An address that stands in for clients.
 #[derive(Debug)]
@@ -28,29 +29,14 @@ struct Holder {
     udp: Ports,
 }
 
-/// Whose address and port a flow's packets carry towards the member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stand {
-    /// The number of the address.
-    address: u16,
-    pub(crate) as_whom: SocketAddrV4,
-}
-
-/// What a flow holds, on a cache line of its own.
+/// What a flow holds, on a cache line of its own: what its member's packets need beside the flow.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(crate) struct Binding {
+struct Binding {
     /// What the member's packets are recognised by.
     reply: Key,
     stand: Stand,
     held: bool,
-}
-
-impl Binding {
-    /// The address and port that stand in for the client's.
-    pub(crate) const fn as_whom(&self) -> SocketAddrV4 {
-        self.stand.as_whom
-    }
 }
 
 #[derive(Debug)]
@@ -176,14 +162,14 @@ impl Table {
             } else {
                 self.holders[usize::from(number)].ports(transport).take()
             };
-            if let Some(port) = taken {
+            if let Some(port) = taken.and_then(NonZeroU16::new) {
                 let counter = if kept {
                     &mut self.counters.ports_kept
                 } else {
                     &mut self.counters.ports_changed
                 };
                 *counter += 1;
-                return Some(Stand { address: number, as_whom: SocketAddrV4::new(ip, port) });
+                return Some(Stand { address: number, port });
             }
         }
         self.counters.exhausted += 1;
@@ -192,7 +178,7 @@ impl Table {
 
     /// The flow stands in as that from here on; its member answers from `from`.
     pub(crate) fn bind(&mut self, flow: FlowId, stand: Stand, from: SocketAddrV4, transport: u8) {
-        let reply = Key::v4(from, stand.as_whom, transport);
+        let reply = Key::v4(from, self.as_whom(stand), transport);
         let binding = Binding { reply, stand, held: true };
         let place = flow.number() as usize - 1;
         // Room for all was reserved at the start.
@@ -215,13 +201,15 @@ impl Table {
         self.index.remove(self.hasher.hash(&reply), flow.number());
         let holder = &mut self.holders[usize::from(stand.address)];
         holder.held -= 1;
-        holder.ports(reply.protocol()).give_back(stand.as_whom.port());
+        holder.ports(reply.protocol()).give_back(stand.port.get());
         self.counters.ports -= 1;
     }
 
-    /// What the flow holds, if anything.
-    pub(crate) fn of(&self, flow: FlowId) -> Option<&Binding> {
-        self.bindings.get(flow.number() as usize - 1).filter(|binding| binding.held)
+    /// The address and port that stand in for a client's.
+    #[inline]
+    pub(crate) fn as_whom(&self, stand: Stand) -> SocketAddrV4 {
+        let ip = self.holders[usize::from(stand.address)].address.ip;
+        SocketAddrV4::new(ip, stand.port.get())
     }
 
     /// The flow that a member's packet answers.
@@ -244,7 +232,8 @@ impl Table {
 
     /// Reads something of what the flow holds, and means nothing.
     pub(crate) fn glance_at(&self, flow: FlowId) -> u64 {
-        self.of(flow).map_or(0, |binding| u64::from(binding.stand.address))
+        let binding = self.bindings.get(flow.number() as usize - 1);
+        binding.map_or(0, |binding| u64::from(binding.stand.address))
     }
 
     fn holds(&self, reply: &Key) -> bool {

@@ -1,12 +1,17 @@
 //! Bytes as a course of events: an engine, frames that are nearly right, and time that passes.
 //! Whatever the bytes say, the engine keeps its promises, and an independent decoder (etherparse)
 //! takes what it sends.
+//!
+//! The first byte says how the engine works, the second of which families its VIPs and members are;
+//! then comes event after event.
 
+use super::ipv6::{self, router_advertises};
+use super::judge::judge;
+use super::shapes6;
 use super::{
     ACK, Bench, CLIENT, FIN, NEAR_VIP, OUR_IP, ROUTER_IP, RST, SYN, Tcp, US, VIP, address,
-    arp_reply, arp_request, config, frame, header_of, port, resum, routes, tcp, udp,
+    arp_reply, arp_request, config, frame, header_of, resum, routes, tcp, udp,
 };
-use etherparse::{EtherType, Ipv4Header, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use labsim_forwarder::{
     ActionOnDown, Config, Gre, Monitor, MonitorKind, Outcome, OuterSource, Profile, SnatPorts,
     SourceTranslation,
@@ -42,13 +47,14 @@ impl<'a> Bytes<'a> {
 /// If the engine breaks a promise.
 pub fn drive(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
-    let kind = bytes.byte();
-    let mut bench = Bench::unresolved(&config_of(kind), &routes());
+    let (kind, families) = (bytes.byte(), bytes.byte());
+    let mut bench = Bench::unresolved(&config_of(kind, families), &routes());
     let mut fed = 0;
     bench.tick();
     if kind & 1 == 0 {
         bench.feed(&arp_reply());
-        fed += 1;
+        bench.feed(&router_advertises());
+        fed += 2;
     }
     bench.take();
     while !bytes.0.is_empty() {
@@ -97,7 +103,9 @@ pub fn drive(bytes: &[u8]) {
 
 /// A member goes down or comes up, and a monitor's packet is for it.
 fn monitor(bench: &mut Bench, what: u8) {
-    let member = address(&format!("10.1.1.{}:49", 51 + (what & 3)));
+    let members = &bench.engine.config().pools["pool"].members;
+    let member = members.get(usize::from(what & 3));
+    let member = member.map_or(address("10.1.1.59:49"), |member| member.address);
     let known = bench.engine.set_down(bench.now, "pool", member, what & 4 == 0);
     assert_eq!(known, what & 3 != 3);
     let data = if what & 16 == 0 { 0 } else { 1460 };
@@ -108,8 +116,13 @@ fn monitor(bench: &mut Bench, what: u8) {
     }
 }
 
-fn config_of(kind: u8) -> Config {
-    let mut config = config();
+/// Families: the lowest bit makes the VIPs IPv6's, the next the members; the next adds IPv4's VIPs.
+fn config_of(kind: u8, families: u8) -> Config {
+    let mut config = if families & 3 == 0 {
+        translating(kind, config())
+    } else {
+        ipv6::config_of(families & 1 != 0, families & 2 != 0)
+    };
     let profile = match kind >> 1 & 3 {
         0 => Profile::Ipip,
         1 => Profile::None,
@@ -132,9 +145,25 @@ fn config_of(kind: u8) -> Config {
         pool.action_on_down = [ActionOnDown::None, ActionOnDown::Reset, ActionOnDown::Reselect]
             [usize::from(kind % 3)];
     }
-    if kind & 8 != 0 {
+    if families & 5 == 5 {
+        let v4 = config_of(0, 0).virtual_servers.into_iter();
+        config.virtual_servers.extend(v4.map(|(name, server)| (name + "4", server)));
+    }
+    let one_family = matches!(families & 7, 0 | 3 | 4);
+    if !one_family && profile == Profile::None {
+        config.pools.values_mut().for_each(|pool| pool.profile = Profile::Ipip);
+    }
+    if kind & 8 != 0 && one_family {
         config.outer_source = OuterSource::Client;
     }
+    for server in config.virtual_servers.values_mut() {
+        server.fastl4.loose_initiation = kind & 128 == 0;
+        server.fastl4.reset_on_timeout = families & 8 != 0;
+    }
+    config
+}
+
+fn translating(kind: u8, mut config: Config) -> Config {
     config.snat_ports = SnatPorts { first: 61_000, last: 61_003 };
     for server in config.virtual_servers.values_mut() {
         server.translate_address = kind & 16 != 0;
@@ -143,7 +172,6 @@ fn config_of(kind: u8) -> Config {
             2 => SourceTranslation::Automap,
             _ => SourceTranslation::Snat(vec![VIP.into(), [10, 9, 9, 77].into()]),
         };
-        server.fastl4.loose_initiation = kind & 128 == 0;
     }
     config
 }
@@ -169,6 +197,7 @@ fn template(what: u8, bytes: &mut Bytes<'_>) -> (Vec<u8>, bool) {
         ..segment.clone()
     };
     let mut came = match what % 8 {
+        _ if what & 64 != 0 => shapes6::template(what, shape, length, &segment),
         0 => segment.frame(),
         1 => udp(source_port, 49 + u16::from(shape >> 7), &vec![7; length]),
         2 => answer.frame(),
@@ -239,66 +268,4 @@ fn error(about: &[u8], to: Ipv4Addr, shape: u8) -> Vec<u8> {
     };
     kind.emit(&mut message).unwrap();
     frame(US, header_of(ROUTER_IP, to, protocol::ICMP), &message)
-}
-
-/// Whether an independent decoder takes a frame that goes out; `right` if what it carries has to
-/// have right checksums all the way.
-fn judge(frame: &[u8], right: bool) {
-    assert!(frame.len() <= 14 + port().mtu, "{} bytes", frame.len());
-    let packet = LaxSlicedPacket::from_ethernet(frame).unwrap();
-    assert_eq!(frame[6..12], US.0);
-    if packet.ether_payload().unwrap().ether_type == EtherType::ARP {
-        assert!(matches!(packet.net, Some(LaxNetSlice::Arp(_))));
-        return;
-    }
-    let (outer, payload) = header(&frame[14..]);
-    match outer.protocol.0 {
-        protocol::IPIP => inner(payload, right),
-        protocol::GRE => {
-            let flags = u16::from_be_bytes([payload[0], payload[1]]);
-            let [checksum, key] = [0x8000, 0x2000].map(|bit| usize::from(flags & bit != 0));
-            assert_eq!((flags & !0xa000, &payload[2..4]), (0, &[8, 0][..]));
-            if checksum == 1 {
-                let sum = etherparse::checksum::Sum16BitWords::new().add_slice(payload);
-                assert_eq!(sum.ones_complement(), 0);
-            }
-            inner(&payload[4 + 4 * (checksum + key)..], right);
-        }
-        _ => transport(&outer, payload, right),
-    }
-}
-
-fn inner(packet: &[u8], right: bool) {
-    let (header, payload) = header(packet);
-    transport(&header, payload, right);
-}
-
-/// An IPv4 header that is right to the last bit, and what it carries to the last byte.
-fn header(packet: &[u8]) -> (Ipv4Header, &[u8]) {
-    let (header, payload) = Ipv4Header::from_slice(packet).unwrap();
-    assert_eq!(header.header_checksum, header.calc_header_checksum());
-    assert_eq!(usize::from(header.total_len), packet.len());
-    (header, payload)
-}
-
-fn transport(header: &Ipv4Header, payload: &[u8], right: bool) {
-    if !right || header.is_fragmenting_payload() {
-        return;
-    }
-    let bytes = [&header.to_bytes()[..], payload].concat();
-    let packet = LaxSlicedPacket::from_ip(&bytes).unwrap();
-    let (found, expected) = match packet.transport.unwrap() {
-        TransportSlice::Tcp(tcp) => {
-            (tcp.checksum(), tcp.calc_checksum_ipv4(header.source, header.destination).unwrap())
-        }
-        TransportSlice::Udp(udp) => {
-            let sum = udp.to_header().calc_checksum_ipv4(header, udp.payload()).unwrap();
-            (udp.checksum(), if udp.checksum() == 0 { 0 } else { sum })
-        }
-        TransportSlice::Icmpv4(icmp) => {
-            (icmp.checksum(), icmp.icmp_type().calc_checksum(icmp.payload()))
-        }
-        other => panic!("{other:?} goes out"),
-    };
-    assert_eq!(found, expected, "{bytes:02x?}");
 }

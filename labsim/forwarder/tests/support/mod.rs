@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
 pub mod drive;
+pub mod ipv6;
+pub mod judge;
+pub mod shapes6;
 
 use labsim_forwarder::{
     Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, Member, Outcome, OuterSource,
@@ -78,12 +81,18 @@ pub fn with_fastl4(mut config: Config, change: impl Fn(&mut FastL4)) -> Config {
 }
 
 pub fn port() -> Port {
-    Port { mac: US, mtu: 1500, addresses: vec!["10.9.9.2/24".parse().unwrap()] }
+    let addresses = ["10.9.9.2/24", "2001:db8:9::2/64", "fe80::b/64"];
+    let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    Port { mac: US, mtu: 1500, addresses }
 }
 
-/// The default route through the router.
+/// The default routes through the router.
 pub fn routes() -> Vec<Route> {
-    vec![Route { destination: "0.0.0.0/0".parse().unwrap(), via: Some(ROUTER_IP.into()) }]
+    let through = |destination: &str, router: &str| Route {
+        destination: destination.parse().unwrap(),
+        via: Some(router.parse().unwrap()),
+    };
+    vec![through("0.0.0.0/0", "10.9.9.1"), through("::/0", "2001:db8:9::1")]
 }
 
 /// An engine, the time, and the frames that it sent.

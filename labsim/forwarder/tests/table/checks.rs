@@ -1,6 +1,9 @@
 //! Every row holds, and every outcome has one.
 
-use crate::{Row, forwarded, fragments, icmp, link, refused, tunnel};
+use crate::{
+    Row, forwarded, forwarded6, fragments, fragments6, icmp, icmp6, link, ndp, refused, refused6,
+    tunnel, tunnel6,
+};
 use labsim_forwarder::Outcome;
 use std::collections::BTreeSet;
 
@@ -39,6 +42,36 @@ fn what_is_wrong_is_refused_by_its_name() {
 }
 
 #[test]
+fn ipv6_packets_of_flows_go_on_through_every_kind_of_tunnel() {
+    check(&forwarded6::rows());
+}
+
+#[test]
+fn ipv6_fragments_follow_their_first() {
+    check(&fragments6::rows());
+}
+
+#[test]
+fn icmpv6_reaches_whom_it_is_about() {
+    check(&icmp6::rows());
+}
+
+#[test]
+fn errors_about_tunnels_of_any_families_are_learned_from() {
+    check(&tunnel6::rows());
+}
+
+#[test]
+fn ipv6_neighbours_are_found_and_given_up() {
+    check(&ndp::rows());
+}
+
+#[test]
+fn what_is_wrong_with_ipv6_is_refused_by_its_name() {
+    check(&refused6::rows());
+}
+
+#[test]
 fn every_outcome_has_a_row() {
     let rows = [
         forwarded::rows(),
@@ -47,6 +80,12 @@ fn every_outcome_has_a_row() {
         tunnel::rows(),
         link::rows(),
         refused::rows(),
+        forwarded6::rows(),
+        fragments6::rows(),
+        icmp6::rows(),
+        tunnel6::rows(),
+        ndp::rows(),
+        refused6::rows(),
     ];
     let rows = rows.iter().flatten();
     let reached: BTreeSet<Outcome> =

@@ -9,12 +9,19 @@ mod support;
 
 mod checks;
 mod forwarded;
+mod forwarded6;
 mod fragments;
+mod fragments6;
 mod icmp;
+mod icmp6;
 mod link;
+mod ndp;
 mod packet;
+mod packet6;
 mod refused;
+mod refused6;
 mod tunnel;
+mod tunnel6;
 
 use labsim_forwarder::{Config, Outcome, Route, Transmit};
 use labsim_wire::EmitError;
@@ -90,7 +97,11 @@ impl Row {
         let mut bench = Bench::unresolved(&self.config, &self.routes);
         bench.tick();
         if self.resolved {
-            assert_eq!(bench.feed(&support::arp_reply()), Outcome::ArpLearned, "{name}");
+            let learned = [
+                bench.feed(&support::arp_reply()) == Outcome::ArpLearned,
+                bench.feed(&support::ipv6::router_advertises()) == Outcome::NdpLearned,
+            ];
+            assert_ne!(learned, [false; 2], "{name}");
         }
         for frame in &self.before {
             bench.feed(frame);

@@ -69,8 +69,7 @@ impl Ip {
         change: impl Fn(&mut TcpHeader),
         data: &[u8],
     ) -> Self {
-        let mut header = TcpHeader::new(ports.0, ports.1, 1000, 513);
-        change(&mut header);
+        let mut header = tcp_header(ports, change);
         header.checksum = header.calc_checksum_ipv4(&self.header, data).unwrap();
         self.carrying(6, [&header.to_bytes(), data].concat())
     }
@@ -123,6 +122,13 @@ impl Ip {
     pub(crate) fn frame(&self, source: Mac, destination: Mac) -> Vec<u8> {
         framed(source, destination, EtherType::IPV4, &self.bytes())
     }
+}
+
+/// Sequence number 1000, window 513.
+pub(crate) fn tcp_header(ports: (u16, u16), change: impl Fn(&mut TcpHeader)) -> TcpHeader {
+    let mut header = TcpHeader::new(ports.0, ports.1, 1000, 513);
+    change(&mut header);
+    header
 }
 
 pub(crate) fn framed(source: Mac, destination: Mac, kind: EtherType, payload: &[u8]) -> Vec<u8> {

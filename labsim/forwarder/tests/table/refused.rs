@@ -31,7 +31,11 @@ fn frames() -> Vec<Row> {
     vec![
         row("to another station", to([2, 0, 0, 0, 0, 0x77]), Outcome::NotAddressedToUs),
         row("to everybody", to([0xff; 6]), Outcome::NotAddressedToUs),
-        row("IPv6", framed(ROUTER, US, EtherType::IPV6, &[0x60; 40]), Outcome::Ipv6NotSupportedYet),
+        row(
+            "a version that IPv6 has not",
+            framed(ROUTER, US, EtherType::IPV6, &[0x50; 40]),
+            Outcome::Ipv6HeaderMalformed,
+        ),
         row(
             "a VLAN's",
             framed(ROUTER, US, EtherType(0x8100), &[0; 46]),
@@ -162,7 +166,7 @@ fn without_a_place() -> Vec<Row> {
             .goes_out([reset(VIP, (49, 40_001)).goes()]),
         row("no place for a flow", second.comes(), Outcome::FlowTableFull)
             .on(Config { limits: one, ..config() })
-            .after([datagram(1).comes()]),
+            .after([datagram(1).comes(), datagram(2).comes()]),
     ]
 }
 

@@ -7,7 +7,7 @@
 
 use super::points::PointPlan;
 use labsim_wire::decode::LinkType;
-use labsim_wire::ethernet::{self, ethertype};
+use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::{ipv4, protocol};
 use std::net::Ipv4Addr;
 
@@ -43,8 +43,8 @@ const PREFIX: &str = "labsim marker";
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 253);
 
 impl Marker {
-    /// The frame as it is sent out of `point`.
-    pub(super) fn emit(self, point: &PointPlan) -> Vec<u8> {
+    /// The frame as it is sent out of `point`, to the far end of its link if there is one.
+    pub(super) fn emit(self, point: &PointPlan, far: Option<Mac>) -> Vec<u8> {
         let kind = match self.kind {
             Some(MarkerKind::Start) => "start",
             Some(MarkerKind::End) => "end",
@@ -54,7 +54,7 @@ impl Marker {
         let mut bytes = match point.link {
             LinkType::Ethernet => {
                 let header = ethernet::Header {
-                    destination: point.far.map_or(point.mac, |far| far.mac),
+                    destination: far.unwrap_or(point.mac),
                     source: point.mac,
                     ethertype: ethertype::MARKER,
                 };
@@ -117,7 +117,6 @@ impl Marker {
 mod tests {
     use super::*;
     use labsim_scenario::model::InterfaceName;
-    use labsim_wire::ethernet::Mac;
 
     fn point(link: LinkType) -> PointPlan {
         PointPlan {
@@ -127,7 +126,6 @@ mod tests {
             index: 7,
             link,
             mac: Mac([2, 0, 0, 0, 0, 1]),
-            far: None,
         }
     }
 
@@ -136,7 +134,7 @@ mod tests {
         for link in [LinkType::Ethernet, LinkType::Raw] {
             for kind in [Some(MarkerKind::Start), Some(MarkerKind::End), None] {
                 let marker = Marker { kind, round: 3, point: 12 };
-                let bytes = marker.emit(&point(link));
+                let bytes = marker.emit(&point(link), None);
                 assert_eq!(Marker::parse(link, &bytes), Some(marker));
             }
         }
@@ -145,7 +143,7 @@ mod tests {
     #[test]
     fn other_frames_and_cut_markers_are_no_markers() {
         let marker = Marker { kind: Some(MarkerKind::End), round: 1, point: 1 };
-        let whole = marker.emit(&point(LinkType::Ethernet));
+        let whole = marker.emit(&point(LinkType::Ethernet), None);
         for cut in 0..whole.len() - "1 rs1:tunl0".len() {
             assert_eq!(Marker::parse(LinkType::Ethernet, &whole[..cut]), None, "{cut}");
         }

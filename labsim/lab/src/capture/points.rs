@@ -5,7 +5,7 @@ use crate::plan::{CableEnd, TunnelMode};
 use labsim_scenario::model::{InterfaceName, NodeName};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::Mac;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The loopback device's number: the first of every namespace.
 const LOOPBACK: u32 = 1;
@@ -15,9 +15,19 @@ const LOOPBACK: u32 = 1;
 pub(super) struct Layout {
     pub(super) nodes: Vec<NodeName>,
     pub(super) points: Vec<PointPlan>,
+    /// The points on a segment together, and those on a link.
+    rings: Vec<Ring>,
 }
 
-/// One of them.
+/// Points that reach one another.
+#[derive(Debug, Clone)]
+struct Ring {
+    points: Vec<usize>,
+    /// They are the two ends of one link: when one is down, the other has no carrier.
+    link: bool,
+}
+
+/// A capture point.
 #[derive(Debug, Clone)]
 pub(super) struct PointPlan {
     /// `node:interface`.
@@ -29,20 +39,11 @@ pub(super) struct PointPlan {
     pub(super) index: u32,
     pub(super) link: LinkType,
     pub(super) mac: Mac,
-    /// Where a frame to the next device on the link arrives.
-    pub(super) far: Option<Far>,
-}
-
-/// The point at the other end of a link. On a segment everybody has the next one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Far {
-    pub(super) point: usize,
-    pub(super) mac: Mac,
 }
 
 impl Layout {
     pub(super) fn of(lab: &Lab) -> Self {
-        let mut layout = Self { nodes: Vec::new(), points: Vec::new() };
+        let mut layout = Self { nodes: Vec::new(), points: Vec::new(), rings: Vec::new() };
         // By node and interface of the plan.
         let mut places = BTreeMap::new();
         for (position, node) in lab.nodes().enumerate() {
@@ -50,10 +51,9 @@ impl Layout {
             layout.nodes.push(plan.name.clone());
             let mut add = |interface: InterfaceName, index, link, mac| {
                 let name = format!("{}:{interface}", plan.name);
-                let far = None;
                 let mac = Mac(mac);
                 let node = position;
-                layout.points.push(PointPlan { name, node, interface, index, link, mac, far });
+                layout.points.push(PointPlan { name, node, interface, index, link, mac });
                 layout.points.len() - 1
             };
             if let Ok(lo) = InterfaceName::new("lo") {
@@ -87,26 +87,45 @@ impl Layout {
                     segments.entry(*bridge).or_default().extend(place(end));
                 }
                 [a, b] => {
-                    let ends: Vec<_> = [a, b].into_iter().filter_map(place).collect();
-                    self.connect_ring(&ends);
+                    let points = [a, b].into_iter().filter_map(place).collect();
+                    self.rings.push(Ring { points, link: true });
                 }
             }
         }
-        for ports in segments.values() {
-            self.connect_ring(ports);
-        }
+        let segments = segments.into_values().map(|points| Ring { points, link: false });
+        self.rings.extend(segments);
     }
 
-    /// Gives each of them the next one as its far end.
-    fn connect_ring(&mut self, ring: &[usize]) {
-        if ring.len() < 2 {
-            return;
-        }
-        for (here, next) in ring.iter().zip(ring.iter().cycle().skip(1)) {
-            let mac = self.points.get(*next).map(|it| it.mac);
-            if let (Some(mac), Some(point)) = (mac, self.points.get_mut(*here)) {
-                point.far = Some(Far { point: *next, mac });
+    /// The point of that name.
+    pub(super) fn find(&self, node: &NodeName, interface: &InterfaceName) -> Option<usize> {
+        self.points
+            .iter()
+            .position(|it| it.interface == *interface && self.nodes.get(it.node) == Some(node))
+    }
+
+    /// Those that nothing goes through while these are down.
+    pub(super) fn dead(&self, down: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let links = self.rings.iter().filter(|ring| ring.link);
+        let broken = links.filter(|ring| ring.points.iter().any(|point| down.contains(point)));
+        broken.flat_map(|ring| &ring.points).chain(down).copied().collect()
+    }
+
+    /// By point: where a frame to the next point on its link arrives, dead ones not counted. `None`
+    /// where there is no other.
+    pub(super) fn far_ends(&self, dead: &BTreeSet<usize>) -> Vec<Option<Mac>> {
+        let mut far = vec![None; self.points.len()];
+        for ring in &self.rings {
+            let up = ring.points.iter().copied().filter(|point| !dead.contains(point));
+            let up: Vec<_> = up.collect();
+            if up.len() < 2 {
+                continue;
+            }
+            for (here, next) in up.iter().zip(up.iter().cycle().skip(1)) {
+                if let Some(end) = far.get_mut(*here) {
+                    *end = self.points.get(*next).map(|next| next.mac);
+                }
             }
         }
+        far
     }
 }

@@ -7,6 +7,7 @@ use super::points::Layout;
 use super::receive::{Buffers, Received, take_drops};
 use labsim_scenario::model::{Direction, InterfaceName};
 use labsim_wire::decode::LinkType;
+use labsim_wire::ethernet::{self, Mac};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
@@ -56,8 +57,8 @@ struct PointState {
     link: LinkType,
     started_ns: Option<u64>,
     ended_ns: Option<u64>,
-    /// The point whose markers arrive here.
-    hears: Option<usize>,
+    /// The device's; `None` of one that the plan does not know.
+    mac: Option<Mac>,
 }
 
 /// What a batch of frames adds to the progress.
@@ -160,7 +161,7 @@ impl Progress {
 
 impl Collected {
     fn new(layout: &Layout) -> Self {
-        let mut points: Vec<_> = layout
+        let points: Vec<_> = layout
             .points
             .iter()
             .map(|it| PointState {
@@ -169,14 +170,9 @@ impl Collected {
                 link: it.link,
                 started_ns: None,
                 ended_ns: None,
-                hears: None,
+                mac: Some(it.mac),
             })
             .collect();
-        for (here, it) in layout.points.iter().enumerate() {
-            if let Some(point) = it.far.and_then(|far| points.get_mut(far.point)) {
-                point.hears = Some(here);
-            }
-        }
         let by_device = layout.points.iter().enumerate();
         let by_device = by_device.map(|(place, it)| ((it.node, it.index), place)).collect();
         Self { arena: Arena::default(), points, by_device, drops: vec![0; layout.nodes.len()] }
@@ -201,7 +197,7 @@ impl Collected {
                         None => {}
                     }
                 }
-                if point.hears == Some(marker.point) && frame.direction == Direction::In {
+                if frame.direction == Direction::In && is_for(frame.bytes, point.mac) {
                     news.arrived.push((marker.point, marker.round));
                 }
                 if marker.kind.is_none() {
@@ -239,12 +235,17 @@ impl Collected {
             },
             started_ns: None,
             ended_ns: None,
-            hears: None,
+            mac: None,
         });
         let place = self.points.len() - 1;
         self.by_device.insert((node, frame.index), place);
         Some(place)
     }
+}
+
+/// Whether a marker was sent to that device: a segment shows it to others too.
+fn is_for(marker: &[u8], mac: Option<Mac>) -> bool {
+    ethernet::View::new(marker).is_ok_and(|frame| Some(frame.destination()) == mac)
 }
 
 impl Read {

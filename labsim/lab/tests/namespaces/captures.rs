@@ -23,9 +23,9 @@ crate::tests![
     a_flush_brings_in_what_was_on_the_links,
 ];
 
-const NONE: Vec<String> = Vec::new();
+pub(crate) const NONE: Vec<String> = Vec::new();
 
-fn start(lab: &Lab) -> Capture {
+pub(crate) fn start(lab: &Lab) -> Capture {
     let capture = Capture::start(lab).unwrap();
     assert_eq!(capture.mark(MarkerKind::Start, soon()).unwrap().silent, NONE);
     capture

@@ -10,6 +10,7 @@ mod harness;
 mod helpers;
 mod hosts;
 mod leftovers;
+mod links;
 mod processes;
 mod relays;
 mod shape;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         hosts::TESTS,
         tunnels::TESTS,
         captures::TESTS,
+        links::TESTS,
         processes::TESTS,
         relays::TESTS,
         failures::TESTS,

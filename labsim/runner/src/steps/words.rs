@@ -74,6 +74,8 @@ pub(super) fn what(action: &StepAction) -> String {
             format!("stops the servers on {node}, their connections go on")
         }
         StepAction::StartServer { node } => format!("starts the servers on {node} again"),
+        StepAction::SetLink { interface, up: true } => format!("sets {interface} up again"),
+        StepAction::SetLink { interface, up: false } => format!("sets {interface} down"),
     }
 }
 

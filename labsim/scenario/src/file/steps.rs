@@ -50,6 +50,9 @@ pub(crate) enum StepForm {
     StopServer(StopServerFields),
     /// Starts the built-in servers of a node again.
     StartServer(ServerFields),
+    /// Sets an interface of a node down or up: whoever is at the other end of the link sees its
+    /// carrier go and come.
+    SetLink(SetLinkFields),
 }
 
 /// TACACS+ logins.
@@ -348,4 +351,26 @@ pub(crate) enum ConnectionsWord {
 pub(crate) struct ServerFields {
     /// The node.
     pub(crate) node: Located<String>,
+}
+
+/// An interface that goes down or comes up.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetLinkFields {
+    /// The node.
+    pub(crate) node: Located<String>,
+    /// Its interface.
+    pub(crate) interface: Located<String>,
+    /// `down` or `up`.
+    pub(crate) state: Located<LinkStateWord>,
+}
+
+/// What becomes of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LinkStateWord {
+    /// Nothing goes out or comes in. Its routes are gone.
+    Down,
+    /// As before, routes included.
+    Up,
 }

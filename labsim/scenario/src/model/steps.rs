@@ -1,6 +1,6 @@
 //! What a scenario does.
 
-use super::{MadePacket, NodeName, Run, Secret, StepName};
+use super::{Attachment, MadePacket, NodeName, Run, Secret, StepName};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -81,6 +81,13 @@ pub enum StepAction {
     StartServer {
         /// The node.
         node: NodeName,
+    },
+    /// Sets an interface down, or up.
+    SetLink {
+        /// Of which node.
+        interface: Attachment,
+        /// Whether it comes up.
+        up: bool,
     },
 }
 

@@ -3,6 +3,7 @@
 use super::{InterfaceName, NodeName};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 /// A wired set of nodes: every interface is linked exactly once.
@@ -74,6 +75,13 @@ pub struct Attachment {
     pub node: NodeName,
     /// Its interface.
     pub interface: InterfaceName,
+}
+
+/// As captures are named: `rs1:eth0`.
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.node, self.interface)
+    }
 }
 
 /// A cable between two interfaces.

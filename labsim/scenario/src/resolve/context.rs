@@ -136,6 +136,7 @@ impl<'a> Context<'a> {
             | StepAction::AwaitMember { .. }
             | StepAction::StopServer { .. }
             | StepAction::StartServer { .. }
+            | StepAction::SetLink { .. }
             | StepAction::Run(_)
             | StepAction::SendPacket(_)
             | StepAction::KillForwarder { .. }

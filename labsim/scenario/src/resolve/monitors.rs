@@ -191,6 +191,14 @@ pub(super) fn fits(
 ) {
     let (Some(monitor), Some(form)) = (&pool.monitor, &fields.monitor) else { return };
     if !monitor.transparent {
+        let v6 = pool.members.iter().find(|member| member.address.is_ipv6());
+        if let Some(member) = v6.filter(|_| monitor.kind == MonitorKind::Icmp) {
+            let address = member.address;
+            report.at(
+                form.span,
+                format!("{address}: `icmp` asks IPv4 alone yet; choose another monitor"),
+            );
+        }
         return;
     }
     let place = transparent_place(form);
@@ -212,6 +220,15 @@ pub(super) fn fits(
                 format!(
                     "{name} translates addresses: its servers are asked at their own and have no \
                      VIP; take this out, or write `translate_address: false` there"
+                ),
+            );
+        }
+        if server.destination.is_ipv6() {
+            report.at(
+                place,
+                format!(
+                    "{name} has an IPv6 VIP, which cannot be probed through the tunnel yet; take \
+                     this out"
                 ),
             );
         }

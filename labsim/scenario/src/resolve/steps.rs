@@ -1,6 +1,7 @@
 //! Steps: who does what, in which order.
 
 use super::forwarders::{Forwarders, await_counter};
+use super::links::Links;
 use super::lookup::{Lookup, Vips};
 use super::members::Pools;
 use super::running::Running;
@@ -50,6 +51,7 @@ pub(super) fn steps(
     let mut forwarders = Forwarders::new(servers.load_balancers);
     let mut pools = Pools::new(servers.load_balancers);
     let mut running = Running::new(&servers.serving);
+    let mut links = Links::default();
     if table.is_empty() {
         report.empty(
             Span::default(),
@@ -80,6 +82,7 @@ pub(super) fn steps(
             StepForm::AwaitMember(fields) => pools.await_state(fields, &forwarders, lookup, report),
             StepForm::StopServer(fields) => running.stop(fields, lookup, report),
             StepForm::StartServer(fields) => running.start(&fields.node, lookup, report),
+            StepForm::SetLink(fields) => links.set(fields, lookup, report),
         };
         if let Some(StepAction::StartForwarder { node }) = &action {
             pools.begin_anew(node);
@@ -98,6 +101,7 @@ pub(super) fn steps(
             | StepForm::AwaitMember(_)
             | StepForm::StopServer(_)
             | StepForm::StartServer(_)
+            | StepForm::SetLink(_)
             | StepForm::Run(_)
             | StepForm::SendPacket(_)
             | StepForm::KillForwarder(_)

@@ -88,7 +88,14 @@ fn check_secret(monitor: &Monitor, report: &mut impl FnMut(&str, String)) {
 
 /// Members that are probed at their own address.
 fn check_members(pool: &Pool, monitor: &Monitor, report: &mut impl FnMut(&str, String)) {
-    if monitor.kind == MonitorKind::Icmp || monitor.port.is_some() {
+    if monitor.kind == MonitorKind::Icmp {
+        if let Some(member) = pool.members.iter().find(|member| member.address.is_ipv6()) {
+            let address = member.address;
+            report("", format!("{address}: `icmp` asks IPv4 alone yet; choose another monitor"));
+        }
+        return;
+    }
+    if monitor.port.is_some() {
         return;
     }
     for member in pool.members.iter().filter(|member| member.address.port() == 0) {
@@ -112,6 +119,15 @@ fn check_transparent(
                 format!(
                     "`{name}` translates addresses: its servers are asked at their own and have no \
                      VIP; take this out, or set `translate_address: false` there"
+                ),
+            );
+        }
+        if server.destination.is_ipv6() {
+            report(
+                ".transparent",
+                format!(
+                    "`{name}` has an IPv6 VIP, which cannot be probed through the tunnel yet; take \
+                     this out"
                 ),
             );
         }

@@ -1,6 +1,6 @@
 //! What is wrong with pools: their members, and how they share flows.
 
-use super::Problem;
+use super::{Problem, unfit};
 use crate::config::{LoadBalancingMode, Maglev, Pool};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,18 +40,9 @@ fn check_members(path: &str, pool: &Pool, problems: &mut Vec<Problem>) {
     }
     let mut seen = BTreeSet::new();
     for member in &pool.members {
-        let (member, address) = (member.address, member.address.ip());
-        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
-            problems.push(Problem::new(
-                path,
-                format!("{member} cannot be a member; give a unicast address"),
-            ));
-        }
-        if address.is_ipv6() {
-            problems.push(Problem::new(
-                path,
-                format!("{member}: IPv6 members are not supported yet; give an IPv4 address"),
-            ));
+        let member = member.address;
+        if let Some(advice) = unfit(member) {
+            problems.push(Problem::new(path, format!("{member} cannot be a member; {advice}")));
         }
         if !seen.insert(member) {
             problems.push(Problem::new(path, format!("{member} is there twice")));

@@ -5,7 +5,7 @@ use crate::forwarder;
 use labsim_wire::checksum::ChecksumState;
 
 /// The forwarder's outcomes that end a packet's way, and what each means.
-const DROPS: [(&str, &str); 36] = [
+const DROPS: [(&str, &str); 42] = [
     ("no_virtual_address", "its destination is no VIP"),
     ("no_virtual_server", "no virtual server takes that protocol and port"),
     ("protocol_not_handled", "it handles TCP, UDP and ICMP only"),
@@ -17,8 +17,9 @@ const DROPS: [(&str, &str); 36] = [
     ("fragment_refused", "a fragment whose first did not go on"),
     ("fragment_without_first", "a fragment whose first did not come"),
     ("fragment_queue_overflow", "too many fragments waited for their first"),
-    ("ttl_exceeded", "the TTL ended there"),
+    ("ttl_exceeded", "its TTL, or hop limit, ended there"),
     ("fragmentation_needed", "too long for the tunnel, and DF is set"),
+    ("packet_too_big", "an IPv6 packet that is too long for the tunnel"),
     ("no_flow", "no SYN came before it, and loose initiation is off"),
     ("no_translated_flow", "its address and port stand in for no client"),
     ("snat_ports_exhausted", "no port is free to stand in for its client"),
@@ -38,6 +39,11 @@ const DROPS: [(&str, &str); 36] = [
     ("ipv4_length_mismatch", "its IPv4 length does not fit the frame"),
     ("ipv4_source_martian", "no single host can have its source address"),
     ("ipv4_source_route", "it carries source routing options"),
+    ("ipv6_header_malformed", "its IPv6 header is malformed"),
+    ("ipv6_length_mismatch", "its IPv6 length does not fit the frame"),
+    ("ipv6_source_martian", "no single host can have its source address"),
+    ("ipv6_extension_malformed", "its IPv6 extension headers are malformed"),
+    ("ipv6_source_route", "it carries a routing header that leads elsewhere"),
     ("not_addressed_to_us", "its link-layer destination is another host"),
     ("socket_dropped", "the capture of the forwarder's socket had no room for it"),
     ("socket_oversized", "it is longer than the forwarder's socket takes"),

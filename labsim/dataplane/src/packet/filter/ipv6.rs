@@ -1,0 +1,76 @@
+//! IPv6: packets to VIPs, neighbour discovery, and errors about tunnel packets.
+
+use super::instruction::{
+    Instruction, JUMP_EQUAL, JUMP_GREATER, LOAD_BYTE, LOAD_WORD, MOST_INSTRUCTIONS, give, jump,
+    load, unless,
+};
+use super::{NOTHING, PACKET, WHOLE};
+use labsim_forwarder::Takes;
+use labsim_wire::protocol;
+use std::net::{IpAddr, Ipv6Addr};
+
+const NEXT_HEADER: u32 = PACKET + 6;
+const DESTINATION: u32 = PACKET + 24;
+/// ICMPv6's type, where no extension header comes before it: neighbour discovery has none, and
+/// errors from others are left to the kernel.
+const ICMP_TYPE: u32 = PACKET + 40;
+/// Parameter problem, the last of the errors that are in use (RFC 4443 2.1).
+const LAST_ERROR: u32 = 4;
+/// RFC 4861 4.3 and 4.4.
+const SOLICITATION: u32 = 135;
+const ADVERTISEMENT: u32 = 136;
+
+/// What the engine takes, of an IPv6 packet, in at most so many instructions; ends with a result.
+pub(super) fn program(takes: &Takes, room: usize) -> Vec<Instruction> {
+    let [vips, tunnels] = [&takes.whole, &takes.tunnel_sources].map(|all| of_ipv6(all));
+    if vips.is_empty() && tunnels.is_empty() {
+        return vec![give(NOTHING)];
+    }
+    let mut program = vec![
+        load(LOAD_BYTE, NEXT_HEADER),
+        jump(JUMP_EQUAL, protocol::ICMPV6.into(), 0, 4),
+        load(LOAD_BYTE, ICMP_TYPE),
+        jump(JUMP_EQUAL, SOLICITATION, 1, 0),
+        unless(ADVERTISEMENT),
+        give(WHOLE),
+    ];
+    for vip in vips {
+        to(&mut program, vip, &[give(WHOLE)]);
+    }
+    for tunnel in tunnels {
+        let errors = [
+            load(LOAD_BYTE, NEXT_HEADER),
+            jump(JUMP_EQUAL, protocol::ICMPV6.into(), 0, 4),
+            load(LOAD_BYTE, ICMP_TYPE),
+            jump(JUMP_EQUAL, 0, 2, 0),
+            jump(JUMP_GREATER, LAST_ERROR, 1, 0),
+            give(WHOLE),
+            give(NOTHING),
+        ];
+        to(&mut program, tunnel, &errors);
+    }
+    program.push(give(NOTHING));
+    // With more addresses than there is room for, the engine sorts out itself.
+    if program.len() > room.min(MOST_INSTRUCTIONS) { vec![give(WHOLE)] } else { program }
+}
+
+/// Goes on with `then` for packets to that address, and behind it with others. The last word is
+/// looked at first, because that is where addresses differ.
+fn to(program: &mut Vec<Instruction>, address: Ipv6Addr, then: &[Instruction]) {
+    let bits = address.to_bits();
+    let after = then.len() as u8;
+    for word in (0..4u8).rev() {
+        let value = (bits >> (96 - 32 * u32::from(word))) as u32;
+        program.push(load(LOAD_WORD, DESTINATION + 4 * u32::from(word)));
+        program.push(jump(JUMP_EQUAL, value, 0, 2 * word + after));
+    }
+    program.extend_from_slice(then);
+}
+
+fn of_ipv6(addresses: &[IpAddr]) -> Vec<Ipv6Addr> {
+    let ipv6 = |address: &IpAddr| match address {
+        IpAddr::V6(address) => Some(*address),
+        IpAddr::V4(_) => None,
+    };
+    addresses.iter().filter_map(ipv6).collect()
+}

@@ -1,0 +1,144 @@
+//! What packets of both families have in common. Most of the engine does not care which it has:
+//! those parts are compiled once for each.
+
+mod v4;
+mod v6;
+
+pub(super) use v4::own_header;
+pub(super) use v6::{Ipv6, own_header6};
+
+use super::report::{Heard, Report};
+use super::rewrite::Ends;
+use crate::Outcome;
+use labsim_wire::checksum::AddressPair;
+use labsim_wire::{EmitError, ipv4, protocol};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The TTL, or hop limit, of the forwarder's own packets (RFC 1700's default, and IPv6's since).
+pub(super) const OWN_TTL: u8 = 64;
+
+/// An address of one family.
+pub(super) trait Address: Copy + Eq + Into<IpAddr> {
+    /// Itself, if it is IPv4's.
+    fn v4(self) -> Option<Ipv4Addr>;
+    /// Itself, if it is IPv6's.
+    fn v6(self) -> Option<Ipv6Addr>;
+}
+
+impl Address for Ipv4Addr {
+    #[inline]
+    fn v4(self) -> Option<Ipv4Addr> {
+        Some(self)
+    }
+
+    #[inline]
+    fn v6(self) -> Option<Ipv6Addr> {
+        None
+    }
+}
+
+impl Address for Ipv6Addr {
+    #[inline]
+    fn v4(self) -> Option<Ipv4Addr> {
+        None
+    }
+
+    #[inline]
+    fn v6(self) -> Option<Ipv6Addr> {
+        Some(self)
+    }
+}
+
+/// Where a fragment belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    /// In bytes.
+    pub(super) offset: u16,
+    /// Whether others follow.
+    pub(super) more: bool,
+    /// Bytes that it carries of the datagram.
+    pub(super) length: usize,
+    /// Bytes that stand before those, in every fragment, as far as the longest packet counts them.
+    pub(super) before: usize,
+    /// What all fragments of a datagram share beside the addresses.
+    pub(super) id: u32,
+    /// Likewise: the protocol with IPv4 (RFC 791 3.2), and nothing more with IPv6, where the next
+    /// header may differ (RFC 8200 4.5).
+    pub(super) kin: u8,
+}
+
+/// A packet of one family.
+pub(super) trait Ip<'a>: Copy {
+    type Address: Address;
+    const ETHERTYPE: u16;
+    /// The protocol number of such packets in another.
+    const TUNNELLED: u8;
+    /// The number of its ICMP.
+    const ICMP: u8;
+    /// Every link takes so many bytes (RFC 791 3.2, RFC 8200 5).
+    const LEAST_MTU: usize;
+    /// What becomes of one that is too long and may not be cut.
+    const TOO_LONG: Outcome;
+
+    /// An address, if it is of this family.
+    fn address(address: IpAddr) -> Option<Self::Address>;
+    /// One that is all there.
+    fn whole(bytes: &'a [u8]) -> Option<Self>;
+    /// One that may be cut behind its headers, as an ICMP error quotes it.
+    fn quoted(bytes: &'a [u8]) -> Option<Self>;
+    fn bytes(&self) -> &'a [u8];
+    /// By its own word.
+    fn total_length(&self) -> usize;
+    fn source(&self) -> Self::Address;
+    fn destination(&self) -> Self::Address;
+    /// For the transport's checksum.
+    fn addresses(&self) -> AddressPair;
+    /// What the payload is.
+    fn protocol(&self) -> u8;
+    fn payload(&self) -> &'a [u8];
+    /// TTL or hop limit.
+    fn hops(&self) -> u8;
+    /// Whether a router may cut it.
+    fn may_be_cut(&self) -> bool;
+    fn is_fragment(&self) -> bool;
+    /// Its place, whether it is a fragment or a whole datagram.
+    fn part(&self) -> Part;
+    /// Whether it may be of a datagram that has ports.
+    fn may_have_ports(&self) -> bool;
+    /// Copies it to all of `out` with one off its hops.
+    fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError>;
+    /// Its source after `ends` were put in.
+    fn source_after(&self, ends: &Ends) -> Self::Address;
+    /// Itself, if it is IPv4's: translation and cutting are for IPv4 alone.
+    fn v4(&self) -> Option<&ipv4::View<'a>>;
+
+    /// The ICMP message in it.
+    fn heard(&self) -> Heard<'a>;
+    /// Whether an ICMP error about it is allowed at all.
+    fn may_be_answered(&self) -> bool;
+    /// The length of an error about it.
+    fn error_length(&self) -> usize;
+    /// Writes an error about it, from `source`, to all of `out`.
+    fn emit_error(
+        &self,
+        source: Self::Address,
+        report: Report,
+        id: u16,
+        out: &mut [u8],
+    ) -> Result<(), EmitError>;
+    /// The length of the answer to its echo request with that data.
+    fn echo_length(data: &[u8]) -> usize;
+    /// Writes that answer to all of `out`. RFC 1122 3.2.2.6 leaves the TOS open; Linux answers with
+    /// what it was asked with, in both families.
+    fn emit_echo(
+        &self,
+        echo: (u16, u16),
+        data: &[u8],
+        id: u16,
+        out: &mut [u8],
+    ) -> Result<(), EmitError>;
+}
+
+const fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, protocol::TCP | protocol::UDP)
+}

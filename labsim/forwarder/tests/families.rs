@@ -1,0 +1,280 @@
+//! IPv4 and IPv6 side by side: what a configuration may say, what an interface needs, and what a data
+//! plane is told.
+
+// clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use labsim_forwarder::{
+    Config, Engine, Gre, Outcome, OuterSource, Persistence, Port, Profile, SourceAddress,
+    SourceTranslation,
+};
+use labsim_wire::icmpv6::Message;
+use std::net::{IpAddr, Ipv6Addr};
+use support::ipv6::{
+    CLIENT6, NEAR_VIP6, OUR_IP6, Tcp6, VIP6, config_of, config6, icmp6, router_solicits, syn6,
+    tcp6, udp6,
+};
+use support::*;
+
+fn problems(config: &Config) -> Vec<String> {
+    config.check().iter().map(ToString::to_string).collect()
+}
+
+fn on(config: &Config, port: Port) -> Vec<String> {
+    let problems = Engine::new(config, port, &routes()).err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn any_families_go_together_in_a_tunnel() {
+    for (vips_v6, members_v6) in [(false, false), (false, true), (true, false), (true, true)] {
+        for profile in [Profile::Ipip, Profile::Gre(Gre::default())] {
+            let mut config = config_of(vips_v6, members_v6);
+            config.pools.get_mut("pool").unwrap().profile = profile;
+            assert_eq!(problems(&config), [""; 0]);
+            assert_eq!(on(&config, port()), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn without_a_tunnel_or_with_the_clients_address_outside_there_is_one_family() {
+    let mut config = config_of(true, false);
+    config.virtual_servers.retain(|name, _| name == "tcp");
+    config.pools.get_mut("pool").unwrap().members.truncate(1);
+    config.outer_source = OuterSource::Client;
+    assert_eq!(
+        problems(&config),
+        [
+            "virtual_servers.tcp.pool: member 10.1.1.51:49 of `pool` is of another address family than \
+          [2001:db8:4::99]:49, so the client's address cannot be the outer source; set \
+          `outer_source` to `egress`"
+        ]
+    );
+    config.pools.get_mut("pool").unwrap().profile = Profile::None;
+    assert_eq!(
+        problems(&config),
+        [
+            "virtual_servers.tcp.pool: member 10.1.1.51:49 of `pool` is of another address family than \
+          [2001:db8:4::99]:49 and the pool has no tunnel profile; give it `ipip` or `gre`"
+        ]
+    );
+    let one_family = Config { outer_source: OuterSource::Client, ..config6() };
+    assert_eq!(problems(&one_family), [""; 0]);
+}
+
+#[test]
+fn ipv6_is_not_translated() {
+    let mut config = config6();
+    config.virtual_servers.retain(|name, _| name == "tcp");
+    let pool = config.pools.get_mut("pool").unwrap();
+    pool.members =
+        ["[2001:db8:1::51]:4949", "[2001:db8:1::52]:49", "[2001:db8:1::53]:0"].map(member).to_vec();
+    let server = config.virtual_servers.get_mut("tcp").unwrap();
+    server.translate_address = true;
+    server.source_address_translation = SourceTranslation::Automap;
+    let at = "virtual_servers.tcp";
+    let address = |who: &str| {
+        [
+            format!(
+                "{at}.translate_address: {who} has an IPv6 address, and those are not translated; \
+                 set it to `false`"
+            ),
+            format!(
+                "{at}.source_address_translation: {who} has an IPv6 address, and only IPv4 is \
+                 translated; set it to `none`"
+            ),
+        ]
+    };
+    let port = format!(
+        "{at}.translate_port: ports of IPv6 packets are not translated; set it to `false`, or give \
+         member [2001:db8:1::51]:4949 the port 49"
+    );
+    assert_eq!(problems(&config), [&address("the VIP")[..], &[port]].concat());
+    let mut config = Config { virtual_servers: config_of(false, true).virtual_servers, ..config };
+    config.virtual_servers.retain(|name, _| name == "tcp");
+    assert_eq!(problems(&config), [""; 0], "IPv4's ports are, also in a tunnel over IPv6");
+    let server = config.virtual_servers.get_mut("tcp").unwrap();
+    server.translate_address = true;
+    server.source_address_translation = SourceTranslation::Automap;
+    assert_eq!(problems(&config), address("member [2001:db8:1::51]:4949 of `pool`"));
+}
+
+#[test]
+fn addresses_that_ipv6_has_beside_are_refused_with_advice() {
+    let mut config = config6();
+    config.virtual_servers.retain(|name, _| name == "tcp");
+    for (address, advice) in [
+        ("[::]:49", "give a unicast address"),
+        ("[::1]:49", "give a unicast address"),
+        ("[ff0e::1]:49", "give a unicast address"),
+        ("[fe80::7]:49", "give a global or unique local address"),
+        ("[::ffff:10.1.1.7]:49", "write it as the IPv4 address that it is, 10.1.1.7"),
+        ("[2001:db8::7%3]:49", "leave its zone %3 away"),
+    ] {
+        let address = support::address(address);
+        let mut vip = config.clone();
+        vip.virtual_servers.get_mut("tcp").unwrap().destination = address;
+        let at = "virtual_servers.tcp.destination";
+        let expected = format!("{at}: {} cannot be a VIP; {advice}", address.ip());
+        assert_eq!(problems(&vip), [expected]);
+        let mut member = config.clone();
+        member.pools.get_mut("pool").unwrap().members = vec![address.into()];
+        let expected = format!("pools.pool.members: {address} cannot be a member; {advice}");
+        assert_eq!(problems(&member), [expected]);
+    }
+}
+
+#[test]
+fn the_interface_needs_what_the_families_need() {
+    let with = |mtu, addresses: &[&str]| {
+        let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        Port { mtu, addresses, ..port() }
+    };
+    let no_v4 = "interface: `eth0` has no IPv4 address; give it one";
+    let no_v6 = "interface: `eth0` has no IPv6 address but for its own link; give it a global or \
+                 unique local one";
+    let (v4, v6, link) = ("10.9.9.2/24", "2001:db8:9::2/64", "fe80::b/64");
+    for (vips_v6, members_v6, addresses, expected) in [
+        (true, true, &[v6][..], &[][..]),
+        (false, false, &[v4], &[]),
+        (true, true, &[v4, link], &[no_v6]),
+        (false, false, &[v6, link], &[no_v4]),
+        (true, false, &[v6], &[no_v4]),
+        (false, true, &[v4], &[no_v6]),
+        (false, true, &[], &[no_v4, no_v6]),
+    ] {
+        let found = on(&config_of(vips_v6, members_v6), with(1500, addresses));
+        assert_eq!(found, expected, "{vips_v6} {members_v6} {addresses:?}");
+    }
+    let all = [v4, v6];
+    let too_small = |mtu: usize, overhead: usize| {
+        format!(
+            "interface: its MTU is {mtu}; IPv6 packets of 1280 bytes have to pass (RFC 8200 5), with \
+             up to {overhead} bytes of outer headers: set it to {} or more",
+            1280 + overhead
+        )
+    };
+    let gre = Profile::Gre(Gre { key: Some(1), checksum: true });
+    for (vips_v6, members_v6, profile, overhead) in [
+        (true, true, Profile::Ipip, 40),
+        (true, false, Profile::Ipip, 20),
+        (true, true, gre, 52),
+        (true, false, gre, 32),
+        (true, true, Profile::None, 0),
+        (false, true, gre, 0),
+    ] {
+        let mut config = config_of(vips_v6, members_v6);
+        config.pools.get_mut("pool").unwrap().profile = profile;
+        assert_eq!(on(&config, with(1280 + overhead, &all)), [""; 0]);
+        let found = on(&config, with(1279 + overhead, &all));
+        assert_eq!(found, [too_small(1279 + overhead, overhead)], "{profile:?}");
+    }
+    let mut own = config6();
+    own.virtual_servers.get_mut("tcp").unwrap().destination = (OUR_IP6, 49).into();
+    assert!(on(&own, port())[0].contains("2001:db8:9::2 is an address of `eth0` itself"));
+}
+
+#[test]
+fn a_data_plane_is_told_of_both_families() {
+    let takes = |config: &Config| Bench::unresolved(config, &routes()).engine.takes();
+    let v6: Vec<IpAddr> = vec![VIP6.into(), NEAR_VIP6.into()];
+    let ours = [IpAddr::from(OUR_IP), OUR_IP6.into()];
+    let mixed = takes(&config_of(true, false));
+    assert_eq!((&mixed.whole, &mixed.tunnel_sources[..]), (&v6, &ours[..1]));
+    assert_eq!(takes(&config6()).tunnel_sources, ours[1..]);
+    let mut both = config6();
+    both.pools.get_mut("pool").unwrap().members.push(member("10.1.1.51:49"));
+    both.virtual_servers.extend([("v4".to_owned(), config().virtual_servers["tcp"].clone())]);
+    let both = takes(&both);
+    assert_eq!(both.tunnel_sources, ours);
+    assert_eq!(both.whole, [&[IpAddr::from(VIP)][..], &v6].concat());
+}
+
+#[test]
+fn clients_of_one_prefix_persist_together() {
+    let rule = |prefix_length| {
+        let rule = SourceAddress { timeout: 180, prefix_length: Some(prefix_length) };
+        let mut config = config6();
+        config.virtual_servers.get_mut("tcp").unwrap().persistence =
+            Persistence::SourceAddress(rule);
+        config
+    };
+    let range = |most| {
+        let at = "virtual_servers.tcp.persistence.source_address.prefix_length";
+        format!("{at}: {most} is out of range; give 1 to 128 bits")
+    };
+    assert_eq!(problems(&rule(128)), [""; 0]);
+    assert_eq!(problems(&rule(0)), [range(0)]);
+    assert_eq!(problems(&rule(129)), [range(129)]);
+    let mut bench = Bench::resolved(&rule(56));
+    let mut members = Vec::new();
+    for source in ["2001:db8:11:0::1", "2001:db8:11:ff::2", "2001:db8:11:100::1", "2001:db8:11:1::"]
+    {
+        let source: Ipv6Addr = source.parse().unwrap();
+        assert_eq!(bench.feed(&Tcp6 { source, ..tcp6(SYN) }.frame()), Outcome::Forwarded);
+        members.push(bench.take_one()[14 + 39]);
+    }
+    assert_eq!(members, [0x51, 0x51, 0x52, 0x51]);
+}
+
+#[test]
+fn what_the_forwarder_says_is_counted_by_what_it_is() {
+    use labsim_forwarder::AnswerCounters;
+    let mut bench = Bench::resolved(&config6());
+    let closed = Tcp { destination_port: 50, ..tcp(SYN) };
+    let echo = Message::EchoRequest { id: 1, sequence: 1 };
+    for (frame, outcome) in [
+        (icmp6(CLIENT6, VIP6, echo, b"x"), Outcome::EchoAnswered),
+        (Tcp6 { hop_limit: 1, ..tcp6(SYN) }.frame(), Outcome::TtlExceeded),
+        (udp6(7, 49, &[7; 1450]), Outcome::PacketTooBig),
+        (udp6(7, 50, b"x"), Outcome::NoVirtualServer),
+        (Tcp6 { like: closed, ..tcp6(SYN) }.frame(), Outcome::NoVirtualServer),
+        (router_solicits(NEAR_VIP6), Outcome::NdpAnswered),
+    ] {
+        assert_eq!(bench.feed(&frame), outcome);
+        bench.take_one();
+    }
+    let expected = AnswerCounters {
+        icmp_echo_reply: 1,
+        icmp_time_exceeded: 1,
+        icmp_packet_too_big: 1,
+        icmp_port_unreachable: 1,
+        tcp_reset: 1,
+        neighbour_advertisement: 1,
+        ..AnswerCounters::default()
+    };
+    assert_eq!(bench.counters().answers, expected);
+}
+
+#[test]
+fn errors_of_both_families_share_a_limit() {
+    let mut bench = Bench::resolved(&config6());
+    for _ in 0..60 {
+        assert_eq!(bench.feed(&udp6(7, 50, b"x")), Outcome::NoVirtualServer);
+    }
+    assert_eq!(bench.take().len(), 50);
+    assert_eq!(bench.counters().answers.rate_limited, 10);
+}
+
+#[test]
+fn another_configuration_brings_ipv6_to_an_engine_at_work() {
+    use labsim_forwarder::Plan;
+    let mut bench = Bench::new(&config());
+    assert_eq!(bench.feed(&tcp(SYN).frame()), Outcome::Forwarded);
+    let mut both = config();
+    let v6 = config6();
+    both.virtual_servers.insert("six".to_owned(), v6.virtual_servers["tcp"].clone());
+    both.pools.get_mut("pool").unwrap().members.extend(v6.pools["pool"].members.clone());
+    assert_eq!(bench.feed(&syn6(7)), Outcome::NoVirtualAddress);
+    bench.engine.reconfigure(bench.now, Plan::new(both).unwrap()).unwrap();
+    bench.tick();
+    bench.feed(&support::ipv6::router_advertises());
+    bench.take();
+    assert_eq!(bench.feed(&syn6(7)), Outcome::Forwarded);
+    assert_eq!(bench.feed(&tcp(ACK).frame()), Outcome::Forwarded);
+    let counters = bench.counters();
+    assert_eq!((counters.flows.open, counters.virtual_servers["six"].flows), (2, 1));
+}

@@ -1,0 +1,98 @@
+//! Links that fail while a lab runs, and come back.
+
+use crate::device;
+use crate::enter::Namespace;
+use crate::error::BuildError;
+use crate::lab::Lab;
+use crate::netlink::{Batch, Netlink, Refusal, Request};
+use crate::plan::{CableEnd, InterfacePlan, NodePlan};
+use labsim_scenario::model::{InterfaceName, NodeName};
+use nix::errno::Errno;
+use std::io;
+
+impl Lab {
+    /// Sets an interface of a node down or up, as ip-link(8) does. Whoever is at the other end of
+    /// the link sees its carrier go and come; both ends know when this returns. The kernel forgets
+    /// the routes and IPv6 addresses of an interface that goes down: when it comes up, those of the
+    /// plan are put back.
+    ///
+    /// # Errors
+    /// There is no such interface, or what the kernel refused.
+    pub fn set_link(
+        &self,
+        node: &NodeName,
+        interface: &InterfaceName,
+        up: bool,
+    ) -> Result<(), BuildError> {
+        let operation = || format!("{node}:{interface} {}", if up { "up" } else { "down" });
+        let refused = |reason: &str| {
+            let reason = reason.to_owned();
+            BuildError::Refused { operation: operation(), reason }
+        };
+        let found = self.nodes().enumerate().find_map(|(position, it)| {
+            let interfaces = &it.plan().interfaces;
+            let place = interfaces.iter().position(|it| it.name == *interface)?;
+            (it.name() == node).then_some((it, position, place))
+        });
+        let Some((of_lab, position, place)) = found else {
+            return Err(refused("the lab has no such interface"));
+        };
+        let plan = of_lab.plan();
+        let Some(device) = plan.interfaces.get(place) else {
+            return Err(refused("the lab has no such interface"));
+        };
+        let entered = |source: io::Error| BuildError::Namespace { node: node.to_string(), source };
+        let failed = |refusal: Refusal<()>| refused(&refusal.to_string());
+        let work = || if up { raise(plan, device) } else { lower(device) };
+        of_lab.run(work).map_err(entered)?.map_err(failed)?;
+        if let Some((namespace, name)) = self.other_end(position, place) {
+            // What is asked for is that the kernel has taken note.
+            let asked = self.run_in(namespace, || device::has_carrier(&Netlink::open()?, name));
+            asked.map_err(entered)?.map_err(|errno| failed(errno.into()))?;
+        }
+        Ok(())
+    }
+
+    /// The other end of an interface's veth pair, and where it is.
+    fn other_end(&self, node: usize, interface: usize) -> Option<(&Namespace, &InterfaceName)> {
+        let here = CableEnd::Node { node, interface };
+        let cable = self.cables().iter().find(|cable| cable.ends.contains(&here))?;
+        let [first, second] = &cable.ends;
+        if let Some(relay) = &cable.relay {
+            let [near_first, near_second] = &relay.inner;
+            let inner = if *first == here { near_first } else { near_second };
+            return Some((self.fabric()?, &inner.name));
+        }
+        match if *first == here { second } else { first } {
+            CableEnd::Port { port, .. } => Some((self.fabric()?, &port.name)),
+            CableEnd::Node { node, interface } => {
+                let node = self.nodes().nth(*node)?;
+                Some((node.namespace(), &node.plan().interfaces.get(*interface)?.name))
+            }
+        }
+    }
+}
+
+fn lower(device: &InterfacePlan) -> Result<(), Refusal<()>> {
+    let mut batch = Batch::default();
+    batch.push(Request::set_down(device.index, device.mtu), ());
+    batch.send(&mut Netlink::open()?)
+}
+
+fn raise(plan: &NodePlan, device: &InterfacePlan) -> Result<(), Refusal<()>> {
+    let mut netlink = Netlink::open()?;
+    let mut batch = Batch::default();
+    batch.push(Request::set_up(device.index, None), ());
+    batch.send(&mut netlink)?;
+    // Frames go through from here on, if the other end is up.
+    let _: Result<bool, Errno> = device::has_carrier(&netlink, &device.name);
+    let mut batch = Batch::default();
+    let addresses = plan.addresses.iter().filter(|it| it.interface == device.name);
+    for address in addresses.filter(|it| it.address.addr().is_ipv6()) {
+        batch.push(Request::address(address, device.index), ());
+    }
+    for route in plan.routes.iter().filter(|it| it.interface == device.name) {
+        batch.push(Request::route(route, device.index), ());
+    }
+    batch.send(&mut netlink)
+}
