@@ -13,6 +13,7 @@ use labsim_wire::tcp::Flags;
 use labsim_wire::{ipv4, tcp as segment};
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use support::ipv6::{Tcp6, config6, syn6, tcp6};
 use support::*;
 
 const MODES: [LoadBalancingMode; 5] = [
@@ -264,4 +265,25 @@ fn an_action_that_comes_later_is_taken_for_members_that_are_down() {
     reconfigure(&mut bench, &watched(ActionOnDown::Reset));
     bench.tick();
     assert_eq!((bench.take().len(), bench.counters().flows.member_down), (2, 1));
+}
+
+#[test]
+fn a_flow_of_ipv6_ends_likewise() {
+    let watched = watched(ActionOnDown::Reset);
+    let mut config = config6();
+    let pool = config.pools.get_mut("pool").unwrap();
+    pool.monitor.clone_from(&watched.pools["pool"].monitor);
+    pool.action_on_down = ActionOnDown::Reset;
+    let mut bench = Bench::resolved(&config);
+    assert_eq!(bench.feed(&syn6(1)), Outcome::Forwarded);
+    let ack = Tcp6 { like: Tcp { source_port: 1, ..tcp(ACK) }, ..tcp6(ACK) }.frame();
+    assert_eq!(bench.feed(&ack), Outcome::Forwarded);
+    bench.take();
+    let member = address("[2001:db8:1::51]:49");
+    assert!(bench.engine.set_down(bench.now, "pool", member, true));
+    bench.tick();
+    assert_eq!((bench.take().len(), bench.counters().flows.member_down), (2, 1), "both ends");
+    assert_eq!(bench.feed(&syn6(2)), Outcome::Forwarded);
+    let members = bench.counters().members["pool"].clone();
+    assert_eq!(members["[2001:db8:1::51]:49"].flows_opened, 1, "another has the new one");
 }

@@ -6,9 +6,10 @@
 mod support;
 
 use labsim_forwarder::{Outcome, OuterSource, Profile};
-use labsim_wire::tcp as segment;
-use std::net::Ipv4Addr;
+use labsim_wire::{ipv6, tcp as segment};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+use support::ipv6::{OUR_IP6, Tcp6, VIP6, config6, tcp6};
 use support::*;
 
 /// A SYN of the load balancer's own kernel to the VIP.
@@ -95,4 +96,19 @@ fn what_is_no_packet_or_for_nobody_is_not_sent() {
     let mut bench = Bench::unresolved(&config(), &[]);
     assert_eq!(sent(&mut bench, "10.1.1.51:49"), Outcome::NoRoute);
     assert!(bench.take().is_empty());
+}
+
+#[test]
+fn a_probe_of_ipv6_goes_the_way_of_ipv6() {
+    let mut bench = Bench::resolved(&config6());
+    let syn = Tcp6 { source: OUR_IP6, hop_limit: 64, ..tcp6(SYN) }.frame();
+    let member = "[2001:db8:1::53]:49";
+    assert_eq!(probe(&mut bench, member, &syn[14..]), Outcome::Forwarded);
+    let frame = bench.take_one();
+    let outer = ipv6::View::new(&frame[14..]).unwrap();
+    assert_eq!(outer.destination(), "2001:db8:1::53".parse::<Ipv6Addr>().unwrap());
+    let inner = ipv6::View::new(&frame[14 + 40..]).unwrap();
+    assert_eq!((inner.source(), inner.destination(), inner.hop_limit()), (OUR_IP6, VIP6, 63));
+    let counted: u64 = bench.counters().outcomes.values().map(|tally| tally.packets).sum();
+    assert_eq!(counted, 2, "the router's two answers");
 }
