@@ -26,8 +26,9 @@ const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 2);
 /// The namespace has no route to it.
 const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 99);
 
-/// A load balancer's namespace, `lo` up or down.
-fn balancer(lo: bool) -> Namespace {
+/// A load balancer's namespace, `lo` up or down, and that of its cable's other end, with which
+/// `eth0` would go.
+fn balancer(lo: bool) -> (Namespace, Namespace) {
     let (near, far) = (Namespace::new(), Namespace::new());
     far.veth("lb", &near, "eth0");
     near.sysctl("ipv4/ip_forward", "0");
@@ -36,7 +37,7 @@ fn balancer(lo: bool) -> Namespace {
     }
     near.up("eth0");
     near.address("eth0", "10.9.9.2/24");
-    near
+    (near, far)
 }
 
 /// A datagram to the VIP from an own address, marked or not.
@@ -73,7 +74,8 @@ fn rules(mark: u32) -> usize {
 }
 
 fn only_marked_packets_are_handed_over_whole() -> Ended {
-    balancer(true).run(|| {
+    let (near, _far) = balancer(true);
+    near.run(|| {
         let mut room = vec![0; Diversion::ROOM];
         let diversion = Diversion::open("eth0").unwrap();
         assert!(is_unreachable(send(None)), "the namespace's own routes stay as they are");
@@ -97,7 +99,8 @@ fn only_marked_packets_are_handed_over_whole() -> Ended {
 }
 
 fn a_connection_request_fits_the_interface() -> Ended {
-    balancer(true).run(|| {
+    let (near, _far) = balancer(true);
+    near.run(|| {
         let mut room = vec![0; Diversion::ROOM];
         let diversion = Diversion::open("eth0").unwrap();
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
@@ -120,7 +123,8 @@ fn a_connection_request_fits_the_interface() -> Ended {
 }
 
 fn nothing_of_it_stays_and_what_a_killed_one_left_is_taken_over() -> Ended {
-    balancer(true).run(|| {
+    let (near, _far) = balancer(true);
+    near.run(|| {
         let mut room = vec![0; Diversion::ROOM];
         for _ in 0..3 {
             // It has no end, as that of a process that was killed.
@@ -139,7 +143,7 @@ fn nothing_of_it_stays_and_what_a_killed_one_left_is_taken_over() -> Ended {
 }
 
 fn answers_from_the_vip_pass_a_strict_reverse_path_filter() -> Ended {
-    let (near, far) = (balancer(true), Namespace::new());
+    let ((near, _eth0), far) = (balancer(true), Namespace::new());
     far.veth("lb", &near, "eth1");
     for (node, name, address) in [(&near, "eth1", "10.8.8.2/24"), (&far, "lb", "10.8.8.1/24")] {
         node.up(name);
@@ -166,7 +170,8 @@ fn answers_from_the_vip_pass_a_strict_reverse_path_filter() -> Ended {
 }
 
 fn a_vip_of_the_namespaces_own_is_refused() -> Ended {
-    balancer(true).run(|| {
+    let (near, _far) = balancer(true);
+    near.run(|| {
         let error = Diversion::refuse_own("eth0", [VIP.into(), OWN.into()]).unwrap_err();
         assert!(error.to_string().contains("cannot probe the VIP 10.9.9.2"), "{error}");
         Diversion::refuse_own("eth0", [VIP.into()]).unwrap();
@@ -175,7 +180,8 @@ fn a_vip_of_the_namespaces_own_is_refused() -> Ended {
 }
 
 fn what_is_missing_is_named() -> Ended {
-    balancer(false).run(|| {
+    let (near, _far) = balancer(false);
+    near.run(|| {
         let error = Diversion::open("eth0").unwrap_err().to_string();
         assert!(error.contains("`lo`") && error.contains("set it up first"), "{error}");
         let error = Diversion::open("eth7").unwrap_err().to_string();
