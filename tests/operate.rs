@@ -100,15 +100,15 @@ wait $forwarder
     for expected in [
         "virtual server vs tcp 172.16.4.99:49: 0 flows, 0 opened, 0 packets",
         "  pool p",
-        "    10.1.1.51:49          up          ratio 1     0 flows, 0 opened, 0 packets",
-        "    10.1.1.52:49          up          ratio 1     0 flows, 0 opened, 0 packets",
+        "    10.1.1.51:49          unmonitored ratio 1     0 flows, 0 opened, 0 packets",
+        "    10.1.1.52:49          unmonitored ratio 1     0 flows, 0 opened, 0 packets",
         "members: 1 changed",
         "members: 1 added",
         "members: 1 removed",
         "virtual server vs tcp 172.16.4.99:49: 0 flows, 0 opened, 0 packets",
         "  pool p",
         "    10.1.1.51:49          drained     ratio 0     0 flows, 0 opened, 0 packets",
-        "    10.1.1.53:49          up          ratio 2     0 flows, 0 opened, 0 packets",
+        "    10.1.1.53:49          unmonitored ratio 2     0 flows, 0 opened, 0 packets",
         "labsim: 10.1.1.59:49 is no member of `p`; known: 10.1.1.51:49, 10.1.1.53:49",
         "refused: 1",
         "labsim: no pool is named `q`; known: p",
@@ -196,6 +196,49 @@ fn scrape() {
     let mut text = String::new();
     client.read_to_string(&mut text).unwrap();
     println!("{text}");
+}
+
+#[test]
+fn members_that_are_watched_are_shown_with_what_their_monitors_found() {
+    let (_, log) = beside_a_forwarder(
+        "",
+        r#"
+sed -i 's/{profile/{monitor: {tcp: {interval: 20ms}}, action_on_down: reset, profile/' config.yaml
+sed -i 's/10.1.1.52:49/10.1.1.52:50/' config.yaml
+ctl reload
+until_said 'labsim: member 10.1.1.51:49 of p is up: connected' errors
+until_said 'labsim: member 10.1.1.52:50 of p is down: .*nobody listens' errors
+ctl status
+ctl status --json | grep -q '"state":"down"' && echo "in JSON too"
+ctl metrics | grep 'member_state.* 1$'
+sed -i 's/{tcp: {interval: 20ms}}/{tacacs: {secret: hush}}/' config.yaml
+ctl reload
+ctl status --json | grep -q hush && exit 9 || echo "no secret"
+sed -i 's/{secret: hush}/{secret: hush, transparent: true}/' config.yaml
+sed -i 's/translate_address: false/translate_address: true/' config.yaml
+ctl reload && exit 9 || echo "refused: $?"
+sed -i 's/translate_address: true/translate_address: false/' config.yaml
+tables() { grep -c '^Id 18' /proc/net/fib_trie || true; }
+echo "tables: $(tables)"
+ctl reload
+echo "tables: $(tables)"
+exec 3>&-
+wait $forwarder
+echo "tables: $(tables)"
+"#,
+    );
+    for expected in [
+        "    10.1.1.51:49          up          ratio 1     0 flows, 0 opened, 0 packets\n      up for ",
+        " probes failed; connected\n    10.1.1.52:50          down        ratio 1 ",
+        " probes failed; 10.1.1.52:50: nobody listens (refused)\n",
+        "in JSON too\n",
+        "labsim_forwarder_member_state{pool=\"p\",member=\"10.1.1.52:50\",state=\"down\"} 1\n",
+        "pools: 1 changed\nno secret\n",
+        "pools.p.monitor.tacacs.transparent: `vs` translates addresses",
+        "refused: 1\ntables: 0\npools: 1 changed\ntables: 1\ntables: 0\n",
+    ] {
+        assert!(log.contains(expected), "`{expected}` is missing in\n{log}");
+    }
 }
 
 #[test]

@@ -3,9 +3,8 @@
 use crate::frames::{self, BATCH, Clock, Frames, Rooms};
 use crate::measure::{Rounds, resident};
 use labsim_forwarder::{
-    Config, Engine, FastL4, Gre, IpProtocol, Limits, LoadBalancingMode, Outcome, OuterSource,
-    Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation, Transmit as _,
-    VirtualServer,
+    Config, Engine, FastL4, Gre, IpProtocol, Limits, Outcome, OuterSource, Persistence, Pool, Port,
+    Profile, Route, SnatPorts, SourceTranslation, Transmit as _, VirtualServer,
 };
 use labsim_wire::tcp::{Flags, View as Segment};
 use labsim_wire::{ethernet, ipv4};
@@ -216,11 +215,7 @@ fn config(profile: Profile) -> Config {
         persistence: Persistence::None,
     };
     let members = (51..=53).map(|last| SocketAddr::from((Ipv4Addr::new(10, 1, 1, last), 49)));
-    let pool = Pool {
-        profile,
-        load_balancing_mode: LoadBalancingMode::RoundRobin,
-        members: members.map(Into::into).collect(),
-    };
+    let pool = Pool { profile, members: members.map(Into::into).collect(), ..Pool::default() };
     Config {
         interface: "eth0".to_owned(),
         outer_source: OuterSource::Egress,

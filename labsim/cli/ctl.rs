@@ -5,7 +5,9 @@ use crate::exit::Exit;
 use crate::{forwarder, say};
 use labsim_control::{Address, Answer, MemberName, MemberRatio, Request, Status, ask};
 use labsim_forwarder::Changes;
+use labsim_monitor::{Health, State};
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
 /// Asks the forwarder of the present network namespace. What it refuses is a failure, and a
 /// forwarder that is not there too.
@@ -108,17 +110,32 @@ fn table(status: &Status) -> String {
             let members = engine.members.get(&server.pool);
             let counted = members.and_then(|members| members.get(&address).copied());
             let counted = counted.unwrap_or_default();
-            let state = match (counted.reachable, member.ratio) {
+            let health = status.health.get(&server.pool).and_then(|pool| pool.get(&address));
+            let state = match (counted.reachable, health.map(|health| health.state)) {
                 (false, _) => "unreachable",
-                (true, 0) => "drained",
-                (true, _) => "up",
+                (true, Some(State::Down)) => "down",
+                (true, _) if member.ratio == 0 => "drained",
+                (true, Some(state)) => state.word(),
+                (true, None) => "unmonitored",
             };
             let _ = writeln!(
                 text,
                 "    {address:<21} {state:<11} ratio {:<5} {} flows, {} opened, {} packets",
                 member.ratio, counted.flows, counted.flows_opened, counted.sent.packets
             );
+            if let Some(health) = health {
+                let _ = writeln!(text, "      {}", said(health));
+            }
         }
     }
     text
+}
+
+/// `up for 12 s; 3 of 40 probes failed; 10.1.1.51:49: nobody listens (refused)`
+fn said(health: &Health) -> String {
+    let since = SystemTime::UNIX_EPOCH + Duration::from_millis(health.since_ms);
+    let seconds = since.elapsed().unwrap_or_default().as_secs();
+    let (state, failed, probes) = (health.state.word(), health.failed, health.probes);
+    let reason = if health.reason.is_empty() { "not probed yet" } else { &health.reason };
+    format!("{state} for {seconds} s; {failed} of {probes} probes failed; {reason}")
 }

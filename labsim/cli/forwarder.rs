@@ -5,6 +5,7 @@ use crate::{args, ctl, say};
 use labsim_control::{Address, Answer, ConfigFile, Hangups, Listener, Operator, SocketFile};
 use labsim_dataplane::forwarder::{self, Orders, StopSignals};
 use labsim_forwarder::Config;
+use labsim_monitor::Monitors;
 use labsim_yaml::{Mistakes, Source};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -41,9 +42,16 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
     if !problems.is_empty() {
         return Exit::Invalid;
     }
-    let ran = operated(args, file, &config).and_then(|(orders, stop, _file)| {
-        let ready = |ready| say::answer(&Answer::Ready(ready));
-        forwarder::run(&config, &orders, &stop, ready).map_err(|error| error.to_string())
+    let ran = operated(args, file, &config).and_then(|(operator, orders, stop, _file)| {
+        let ready = |ready| {
+            say::answer(&Answer::Ready(ready));
+            operator.watch();
+        };
+        let ran = forwarder::run(&config, &orders, &stop, ready);
+        // Nobody obeys any more: whoever waits for an answer is told.
+        drop(orders);
+        operator.end();
+        ran.map_err(|error| error.to_string())
     });
     match ran {
         Ok(counted) => {
@@ -62,7 +70,7 @@ fn operated(
     args: &args::Forwarder,
     file: &Path,
     config: &Config,
-) -> Result<(Orders, StopSignals, SocketFile), String> {
+) -> Result<(Arc<Operator>, Orders, StopSignals, SocketFile), String> {
     let (handle, orders) = forwarder::orders().map_err(told)?;
     // Signals and the socket's mode are the process's: before the first thread.
     let stop = StopSignals::take().map_err(told)?;
@@ -74,7 +82,10 @@ fn operated(
         TcpListener::bind(address).map_err(cannot)
     });
     let metrics = metrics.transpose()?;
-    let operator = Arc::new(Operator::new(handle, config.clone(), config_file(file)));
+    let monitors = Monitors::start(handle.clone(), |change| say::event(change)).map_err(told)?;
+    monitors.prepare(config).map_err(told)?;
+    let operator = Operator::new(handle, monitors, config.clone(), config_file(file));
+    let operator = Arc::new(operator);
     let start = || -> std::io::Result<()> {
         let (input, output) = (std::io::stdin(), std::io::stdout());
         labsim_control::serve_stream(Arc::clone(&operator), input, output)?;
@@ -82,14 +93,15 @@ fn operated(
         if let Some(listener) = metrics {
             labsim_control::serve_metrics(Arc::clone(&operator), listener)?;
         }
+        let reloads = Arc::clone(&operator);
         hangups.each(move || {
-            if let Answer::Refused(reasons) = operator.reload() {
+            if let Answer::Refused(reasons) = reloads.reload() {
                 reasons.iter().for_each(say::problem);
             }
         })
     };
     start().map_err(|error| format!("a thread that operates the forwarder: {error}"))?;
-    Ok((orders, stop, socket_file))
+    Ok((operator, orders, stop, socket_file))
 }
 
 fn config_file(file: &Path) -> ConfigFile {

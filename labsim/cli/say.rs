@@ -26,6 +26,11 @@ pub(crate) fn problem(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "labsim: {text}");
 }
 
+/// Something that happened by itself, for the standard error.
+pub(crate) fn event(text: impl Display) {
+    problem(text);
+}
+
 /// Text that carries its own places, for the standard error.
 pub(crate) fn mistakes(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -5,6 +5,7 @@ mod text;
 
 use labsim_dataplane::forwarder::Snapshot;
 use labsim_forwarder::{Config, Counters, Tally};
+use labsim_monitor::{HealthByPool, State};
 use text::{Kind, Text, label};
 
 /// The text's media type.
@@ -17,6 +18,8 @@ pub struct Exposed<'a> {
     pub config: &'a Config,
     /// What was counted.
     pub counted: &'a Snapshot,
+    /// How each watched member fares.
+    pub health: &'a HealthByPool,
     /// Configurations that were taken over, the first not among them.
     pub taken: u64,
     /// Configurations that were refused.
@@ -40,6 +43,7 @@ pub fn metrics(exposed: &Exposed<'_>) -> String {
     packets(counters, &mut text);
     virtual_servers(counters, &mut text);
     members(exposed.config, counters, &mut text);
+    health(exposed, &mut text);
     flows(exposed.config, counters, &mut text);
     others(exposed, &mut text);
     text.finish()
@@ -112,6 +116,39 @@ fn members(config: &Config, counters: &Counters, text: &mut Text) {
     text.family(("member_ratio", Kind::Gauge), "A member's ratio; 0 drains it.", ratios);
 }
 
+/// What monitors found.
+fn health(exposed: &Exposed<'_>, text: &mut Text) {
+    const STATES: [State; 3] = [State::Checking, State::Up, State::Down];
+    let all = || {
+        exposed.config.pools.iter().flat_map(|(pool, it)| {
+            it.members.iter().map(move |member| {
+                let member = member.address.to_string();
+                let health = exposed.health.get(pool).and_then(|pool| pool.get(&member));
+                (format!("{},{}", label("pool", pool), label("member", &member)), health)
+            })
+        })
+    };
+    text.family(
+        ("member_state", Kind::Gauge),
+        "Whether a member is in that state: 1, or 0. One that nothing watches is unmonitored.",
+        all().flat_map(|(labels, health)| {
+            let state = health.map(|health| health.state);
+            let each = STATES.map(|one| (one.word(), state == Some(one)));
+            each.into_iter().chain([("unmonitored", state.is_none())]).map(move |(word, is)| {
+                (format!("{labels},{}", label("state", word)), u64::from(is))
+            })
+        }),
+    );
+    text.family(
+        ("member_probes", Kind::Counter),
+        "Probes of a watched member that have ended, by their result.",
+        all().filter_map(|(labels, health)| Some((labels, health?))).flat_map(|(labels, one)| {
+            let with = |result| format!("{labels},{}", label("result", result));
+            [(with("passed"), one.probes - one.failed), (with("failed"), one.failed)]
+        }),
+    );
+}
+
 /// Packets and bytes of something: to members, and back where the forwarder translates.
 fn both_ways(name: &str, what: &str, all: &[(String, Tally, Tally)], text: &mut Text) {
     let samples = |figure: fn(&Tally) -> u64| {
@@ -151,6 +188,8 @@ fn flows(config: &Config, counters: &Counters, text: &mut Text) {
         ("idle", flows.timed_out),
         ("handshake_timeout", flows.handshake_timed_out),
         ("taken_out", flows.taken_out),
+        ("member_down", flows.member_down),
+        ("reselected", flows.reselected),
         ("evicted", flows.evicted),
     ];
     text.family(

@@ -5,6 +5,7 @@ use crate::metrics::{Exposed, metrics};
 use crate::protocol::{Answer, Request, Status};
 use labsim_dataplane::forwarder::{Handle, Refusal};
 use labsim_forwarder::{Config, Plan, Problem};
+use labsim_monitor::Monitors;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The file that the configuration came from.
@@ -18,6 +19,7 @@ pub struct ConfigFile {
 /// Operates one forwarder. Threads share it; one change is made at a time.
 pub struct Operator {
     handle: Handle,
+    monitors: Monitors,
     file: ConfigFile,
     present: Mutex<Present>,
 }
@@ -29,11 +31,11 @@ struct Present {
 }
 
 impl Operator {
-    /// For a forwarder that was started with that configuration, out of that file.
+    /// For a forwarder that was started with that configuration, out of that file, and its monitors.
     #[must_use]
-    pub fn new(handle: Handle, config: Config, file: ConfigFile) -> Self {
+    pub fn new(handle: Handle, monitors: Monitors, config: Config, file: ConfigFile) -> Self {
         let present = Mutex::new(Present { config, taken: 0, refused: 0 });
-        Self { handle, file, present }
+        Self { handle, monitors, file, present }
     }
 
     /// Answers.
@@ -42,13 +44,16 @@ impl Operator {
         match request {
             Request::Counters => self.counted(Answer::Counters),
             Request::Status => {
-                let config = self.present().config.clone();
-                self.counted(|counted| Answer::Status(Box::new(Status { config, counted })))
+                let config = self.present().config.clone().without_secrets();
+                let health = self.monitors.health();
+                self.counted(|counted| Answer::Status(Box::new(Status { config, health, counted })))
             }
             Request::Metrics => match self.metrics() {
                 Some(text) => Answer::Metrics(text),
                 None => gone(),
             },
+            Request::Health => Answer::Health(self.monitors.health()),
+            Request::StopMonitors => Answer::MonitorsStopped(self.monitors.stop()),
             Request::Reload => self.reload(),
             Request::Configure(config) => self.change(|present| {
                 *present = (**config).clone();
@@ -80,7 +85,19 @@ impl Operator {
         let counted = self.handle.count()?;
         let present = self.present();
         let Present { config, taken, refused } = &*present;
-        Some(metrics(&Exposed { config, counted: &counted, taken: *taken, refused: *refused }))
+        let (health, taken, refused) = (&self.monitors.health(), *taken, *refused);
+        Some(metrics(&Exposed { config, counted: &counted, health, taken, refused }))
+    }
+
+    /// Watches the members of the configuration that the forwarder was started with, once it runs.
+    pub fn watch(&self) {
+        self.monitors.configure(&self.present().config);
+    }
+
+    /// Ends the monitors, and takes away what they had made of the kernel, once the forwarder has
+    /// ended.
+    pub fn end(&self) {
+        let _ = self.monitors.stop();
     }
 
     /// Ends the forwarder.
@@ -101,13 +118,16 @@ impl Operator {
             |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
         // What takes long is made here, beside the forwarder.
         let plan = Plan::new(config.clone()).map_err(sentences)?;
+        self.monitors.prepare(&config).map_err(|error| vec![error.to_string()])?;
         match self.handle.reconfigure(plan) {
             Ok(changes) => {
+                self.monitors.configure(&config);
                 *present = config;
                 Ok(Answer::Changed(changes))
             }
             Err(Refusal::Problems(problems)) => Err(sentences(problems)),
             Err(refusal @ Refusal::Kernel(_)) => {
+                self.monitors.configure(&config);
                 *present = config;
                 Err(vec![refusal.to_string()])
             }

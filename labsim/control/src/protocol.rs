@@ -2,6 +2,7 @@
 
 use labsim_dataplane::forwarder::{Ready, Snapshot};
 use labsim_forwarder::{Changes, Config};
+use labsim_monitor::{HealthByPool, Origins};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -19,6 +20,10 @@ pub enum Request {
     Status,
     /// Tell the metrics as OpenMetrics text.
     Metrics,
+    /// Tell how each watched member fares.
+    Health,
+    /// End all probes for good, and tell where they came from. Members stay as they were found.
+    StopMonitors,
     /// Read the configuration file again and take it over.
     Reload,
     /// Take this configuration over.
@@ -65,6 +70,10 @@ pub enum Answer {
     Status(Box<Status>),
     /// The metrics.
     Metrics(String),
+    /// How each watched member fares.
+    Health(HealthByPool),
+    /// Nothing is probed any more: where probes came from.
+    MonitorsStopped(Origins),
     /// It was done: what has changed.
     Changed(Changes),
     /// It was not done, and nothing has changed: every reason, in sentences.
@@ -74,8 +83,11 @@ pub enum Answer {
 /// What is in force, and what was counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// The configuration.
+    /// The configuration, without its secrets.
     pub config: Config,
+    /// How each watched member fares.
+    #[serde(default)]
+    pub health: HealthByPool,
     /// The counters.
     pub counted: Snapshot,
 }

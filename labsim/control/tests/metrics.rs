@@ -7,6 +7,7 @@ use labsim_control::{Exposed, metrics};
 use labsim_dataplane::SocketCounters;
 use labsim_dataplane::forwarder::Snapshot;
 use labsim_forwarder::{Config, Counters, MemberCounters, ServerCounters, Tally};
+use labsim_monitor::{Health, HealthByPool, State};
 use openmetrics_parser::openmetrics::parse_openmetrics;
 use openmetrics_parser::{MetricNumber, OpenMetricsValue};
 use proptest::prelude::*;
@@ -44,6 +45,21 @@ fn counted(server: &str, pool: &str) -> Snapshot {
     }
 }
 
+fn health(pool: &str) -> HealthByPool {
+    let reason = "nobody listens".to_owned();
+    let one = Health { state: State::Down, since_ms: 1, reason, probes: 9, failed: 4 };
+    BTreeMap::from([(pool.to_owned(), BTreeMap::from([("10.1.1.51:49".to_owned(), one)]))])
+}
+
+fn exposed<'a>(
+    config: &'a Config,
+    counted: &'a Snapshot,
+    health: &'a HealthByPool,
+    (taken, refused): (u64, u64),
+) -> Exposed<'a> {
+    Exposed { config, counted, health, taken, refused }
+}
+
 /// All samples by family, and by labels in the order of their names.
 fn read(text: &str) -> BTreeMap<String, BTreeMap<Vec<(String, String)>, u64>> {
     let exposition = parse_openmetrics(text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -78,7 +94,7 @@ fn labels(labels: &[(&str, &str)]) -> Vec<(String, String)> {
 #[test]
 fn an_independent_reader_finds_every_figure() {
     let (config, counted) = (config("p"), counted("vs", "p"));
-    let text = metrics(&Exposed { config: &config, counted: &counted, taken: 2, refused: 1 });
+    let text = metrics(&exposed(&config, &counted, &health("p"), (2, 1)));
     assert!(text.ends_with("# EOF\n"));
     let all = read(&text);
     let figure = |family: &str, of: &[(&str, &str)]| {
@@ -95,6 +111,11 @@ fn an_independent_reader_finds_every_figure() {
         ("member_bytes", &to_member, u64::MAX / 1000 * 100),
         ("member_reachable", &member, 1),
         ("member_ratio", &member, 3),
+        ("member_state", &[member[0], member[1], ("state", "down")], 1),
+        ("member_state", &[member[0], member[1], ("state", "up")], 0),
+        ("member_state", &[member[0], member[1], ("state", "unmonitored")], 0),
+        ("member_probes", &[member[0], member[1], ("result", "passed")], 5),
+        ("member_probes", &[member[0], member[1], ("result", "failed")], 4),
         ("flows_limit", &[], 1_000_000),
         ("flows_ended", &[("reason", "idle")], 4),
         ("flows_reset_on_timeout", &[], 2),
@@ -112,7 +133,7 @@ proptest! {
     #[test]
     fn names_of_any_characters_are_read_back(server in "[^\r\n]{0,12}", pool in "[a\\\\\"\n{}= ]{0,8}") {
         let (config, counted) = (config(&pool), counted(&server, &pool));
-        let text = metrics(&Exposed { config: &config, counted: &counted, taken: 0, refused: 0 });
+        let text = metrics(&exposed(&config, &counted, &health(&pool), (0, 0)));
         // The reader takes labels as they are written.
         let written = |name: &str| {
             name.replace('\\', "\\\\").replace('\n', "\\n").replace('"', "\\\"")

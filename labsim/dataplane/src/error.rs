@@ -2,6 +2,7 @@
 
 use labsim_forwarder::Problem;
 use std::io;
+use std::net::IpAddr;
 
 /// Why the data plane cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,12 @@ pub enum Error {
     /// The interface was deleted while frames were moved.
     #[error("the interface was deleted")]
     InterfaceGone,
+    /// A VIP is the namespace's own, so that what monitors send to it goes nowhere.
+    #[error(
+        "a transparent monitor cannot probe the VIP {0}, which is an address of this network \
+         namespace too: packets to it never leave; take it off, or take `transparent` out"
+    )]
+    VipIsOwn(IpAddr),
     /// The kernel forwards packets by itself, so each would travel twice or in a circle.
     #[error(
         "the kernel of this namespace forwards packets itself ({setting} is 1): packets would \

@@ -4,7 +4,7 @@ mod orders;
 mod path;
 mod told;
 
-pub use orders::{Handle, Orders, Refusal, orders};
+pub use orders::{Handle, MemberId, Orders, Refusal, orders};
 pub use told::{Ready, Snapshot, SocketCounters};
 
 use crate::kernel::{Arm, LinkEvents, refuse_kernel_forwarding};
@@ -86,6 +86,8 @@ fn obey(orders: &Orders, path: &mut Path) -> bool {
         match order {
             Order::Count(answer) => drop(answer.send(path.counters())),
             Order::Reconfigure(plan, answer) => drop(answer.send(path.reconfigure(*plan))),
+            Order::Probe(probe) => path.probe(&probe),
+            Order::SetDown(state, answer) => drop(answer.send(path.set_down(&state))),
             Order::Stop => return true,
         }
         path.work();

@@ -1,6 +1,11 @@
 //! Netlink messages as bytes (netlink(7)): requests to write, and the errors of answers.
 
+use crate::Error;
 use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// `NLA_F_NESTED` (linux/netlink.h).
 const NESTED: u16 = 0x8000;
@@ -50,6 +55,28 @@ impl Messages {
     /// All of them.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// A routing socket (rtnetlink(7)) for one request at a time.
+#[derive(Debug)]
+pub(crate) struct Requests(OwnedFd);
+
+impl Requests {
+    /// In the calling thread's namespace.
+    pub(crate) fn open() -> Result<Self, Error> {
+        let (flags, protocol) = (SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol);
+        let failed = |errno: Errno| Error::system("a routing socket (rtnetlink(7))")(errno.into());
+        socket.map(Self).map_err(failed)
+    }
+
+    /// Sends one and waits for the kernel's word on it.
+    pub(crate) fn send(&self, message: &Messages) -> Result<(), Errno> {
+        send(self.0.as_raw_fd(), message.bytes(), MsgFlags::empty())?;
+        let mut answer = [0; 4096];
+        let length = recv(self.0.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+        refusal(answer.get(..length).unwrap_or_default())
     }
 }
 

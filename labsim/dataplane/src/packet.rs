@@ -19,7 +19,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// A packet socket that receives nothing until it is bound to a protocol.
-fn open() -> Result<OwnedFd, Error> {
+pub(crate) fn open() -> Result<OwnedFd, Error> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     socket(AddressFamily::Packet, SockType::Raw, flags, None).map_err(|errno| Error::System {
         what: "a packet socket, which needs CAP_NET_RAW in this network namespace".to_owned(),
@@ -28,7 +28,7 @@ fn open() -> Result<OwnedFd, Error> {
 }
 
 /// Binds to an interface; protocol 0 is for a socket that only sends.
-fn bind(socket: BorrowedFd<'_>, interface: u32, protocol: u16) -> Result<(), Error> {
+pub(crate) fn bind(socket: BorrowedFd<'_>, interface: u32, protocol: u16) -> Result<(), Error> {
     // SAFETY: all-zero bytes are a sockaddr_ll.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;

@@ -12,14 +12,10 @@
 
 use crate::Error;
 use crate::kernel::Arm;
-use crate::netlink::{Messages, refusal};
+use crate::netlink::{Messages, Requests};
 use crate::packet::filter::{self, Instruction};
 use labsim_forwarder::{SnatPorts, Takes};
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
-};
-use std::os::fd::{AsRawFd, OwnedFd};
 
 const PORTS_SETTING: &str = "net.ipv4.ip_local_port_range";
 const PORTS_FILE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -45,7 +41,7 @@ const ACT_DIRECT: u32 = 1;
 /// A filter that is in place; dropping it takes it away.
 #[derive(Debug)]
 pub(crate) struct Silence {
-    kernel: OwnedFd,
+    kernel: Requests,
     interface: u32,
     /// The qdisc was made here, and goes with the filter.
     made_qdisc: bool,
@@ -57,12 +53,9 @@ impl Silence {
         let Some(program) = filter::drop_translated(takes) else { return Ok(None) };
         refuse_collision(takes.ports)?;
         let failed = |what: &'static str| move |errno: Errno| Error::system(what)(errno.into());
-        let flags = SockFlag::SOCK_CLOEXEC;
-        let kernel =
-            socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)
-                .map_err(failed("a routing socket (rtnetlink(7))"))?;
+        let kernel = Requests::open()?;
         let mut silence = Self { kernel, interface: arm.index, made_qdisc: false };
-        match silence.request(&silence.qdisc(libc::RTM_NEWQDISC)) {
+        match silence.kernel.send(&silence.qdisc(libc::RTM_NEWQDISC)) {
             Ok(()) => silence.made_qdisc = true,
             // A former forwarder's, or the user's own.
             Err(Errno::EEXIST) => {}
@@ -92,7 +85,7 @@ impl Silence {
 
     /// Puts a program in the place of the one before.
     fn set(&self, program: &[Instruction]) -> Result<(), Error> {
-        self.request(&self.filter(libc::RTM_NEWTFILTER, Some(program))).map_err(|errno| {
+        self.kernel.send(&self.filter(libc::RTM_NEWTFILTER, Some(program))).map_err(|errno| {
             Error::system(
                 "a filter at the interface's ingress for source address translation, which needs \
                  the kernel's cls_bpf",
@@ -120,23 +113,15 @@ impl Silence {
             }
         })
     }
-
-    /// Sends one request and waits for the kernel's word on it.
-    fn request(&self, message: &Messages) -> Result<(), Errno> {
-        send(self.kernel.as_raw_fd(), message.bytes(), MsgFlags::empty())?;
-        let mut answer = [0; 4096];
-        let length = recv(self.kernel.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-        refusal(answer.get(..length).unwrap_or_default())
-    }
 }
 
 impl Drop for Silence {
     fn drop(&mut self) {
         // The interface may be gone, and the filter with it.
         let _ = if self.made_qdisc {
-            self.request(&self.qdisc(libc::RTM_DELQDISC))
+            self.kernel.send(&self.qdisc(libc::RTM_DELQDISC))
         } else {
-            self.request(&self.filter(libc::RTM_DELTFILTER, None))
+            self.kernel.send(&self.filter(libc::RTM_DELTFILTER, None))
         };
     }
 }

@@ -11,8 +11,8 @@ pub use outcome::{Outcome, Totals};
 
 use labsim_verdict::Observations;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -125,6 +125,20 @@ pub enum Event {
         /// What is kept, as it was printed: it is the program's text, with whatever it gives away.
         #[serde(skip)]
         text: Arc<[u8]>,
+    },
+    /// A load balancer's monitors were stopped. What they sent, and what answered it, is in
+    /// `capture.pcapng` and set aside by every verdict: they tell where they sent from.
+    MonitorsStopped {
+        /// The load balancer's node.
+        node: String,
+        /// Its own addresses.
+        addresses: BTreeSet<IpAddr>,
+        /// Ports of TCP.
+        tcp: BTreeSet<u16>,
+        /// Ports of UDP.
+        udp: BTreeSet<u16>,
+        /// Identifiers of ICMP echo.
+        icmp: BTreeSet<u16>,
     },
     /// A forwarder's counters at the end.
     ForwarderCounted {

@@ -4,13 +4,18 @@
 mod check;
 mod form;
 mod load_balancing;
+mod monitor;
 mod persistence;
 mod profile;
+mod secret;
+mod time;
 
 pub use check::Problem;
 pub use load_balancing::{LoadBalancingMode, Maglev, MaglevHash, Member};
+pub use monitor::{ActionOnDown, Monitor, MonitorKind, Watched};
 pub use persistence::{Persistence, SourceAddress};
 pub use profile::{Gre, Profile};
+pub use secret::Secret;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -142,6 +147,15 @@ impl IpProtocol {
             Self::Udp => 17,
         }
     }
+
+    /// The word of a configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
 }
 
 /// The fastL4 profile's options that matter when only one direction is seen.
@@ -174,7 +188,7 @@ impl Default for FastL4 {
 
 /// The servers behind a virtual server. In a tunnel they may be of either address family, and so may
 /// the virtual servers of one pool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// How packets reach the members.
@@ -183,6 +197,12 @@ pub struct Pool {
     /// How the members share new flows.
     #[serde(default)]
     pub load_balancing_mode: LoadBalancingMode,
+    /// How the members are watched; `none` by default.
+    #[serde(default, deserialize_with = "form::read", skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<Monitor>,
+    /// What becomes of the flows of a member that its monitor finds down.
+    #[serde(default)]
+    pub action_on_down: ActionOnDown,
     /// The servers.
     pub members: Vec<Member>,
 }

@@ -83,6 +83,9 @@ pub struct MemberCounters {
     /// Whether its next hop answers, as far as is known: a moment's state.
     #[serde(default)]
     pub reachable: bool,
+    /// Whether its monitor finds it down, which takes it out of the schedule: a moment's state.
+    #[serde(default)]
+    pub down: bool,
     /// Flows that it was chosen for.
     pub flows_opened: u64,
     /// Flows at this moment.
@@ -114,6 +117,12 @@ pub struct FlowCounters {
     /// Ended because their virtual server was taken out of the configuration.
     #[serde(default)]
     pub taken_out: u64,
+    /// Ended because their member went down and its pool resets such flows.
+    #[serde(default)]
+    pub member_down: u64,
+    /// Ended because their member went down, and began anew with another.
+    #[serde(default)]
+    pub reselected: u64,
     /// Half-open flows, and flows of a single packet, that gave way to newer ones because the table
     /// was full.
     pub evicted: u64,

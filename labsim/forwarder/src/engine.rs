@@ -2,6 +2,7 @@
 
 mod answer;
 mod arp;
+mod availability;
 mod build;
 mod deliver;
 mod encapsulate;
@@ -14,6 +15,7 @@ mod ipv6;
 mod ndp;
 mod neighbours;
 mod prefetch;
+mod probe;
 mod quoted;
 mod reconfigure;
 mod report;
@@ -38,7 +40,8 @@ use crate::persistence;
 use crate::port::Routes;
 use crate::scheduler::Scheduler;
 use crate::snat;
-use crate::{Config, FastL4, Instant, Outcome, Port, Transmit};
+use crate::{ActionOnDown, Config, FastL4, Instant, Outcome, Port, Transmit};
+use availability::Sweep;
 use encapsulate::{Encapsulator, Path};
 use labsim_wire::ethernet::{self, ethertype};
 use std::collections::HashMap;
@@ -85,6 +88,8 @@ pub struct Engine {
     reset_limit: Limit,
     /// When the first of the ways that turned out narrower is taken for wide again.
     narrow_until: Option<Instant>,
+    /// Looks for flows of members that went down.
+    sweep: Option<Sweep>,
     tallies: [Tally; Outcome::COUNT],
     flow_counters: FlowCounters,
     answers: AnswerCounters,
@@ -149,7 +154,8 @@ struct Pool {
     /// Their numbers; a member's place is its place here.
     members: Vec<u16>,
     scheduler: Scheduler,
-    /// As many changes among neighbours the scheduler was told of.
+    /// As many changes among neighbours the scheduler was told of; more than there can be once it
+    /// has to be told anew.
     neighbours_seen: u64,
 }
 
@@ -170,6 +176,10 @@ struct Member {
     next_hop: Option<NeighbourId>,
     /// How long the way's MTU is believed in, if an error told it.
     narrow_until: Option<Instant>,
+    /// Its monitor finds it down.
+    down: bool,
+    /// What becomes of its flows then.
+    on_down: ActionOnDown,
     counters: MemberCounters,
 }
 
@@ -217,7 +227,8 @@ impl Engine {
     }
 
     /// Does what is due by `now`: asks neighbours, gives up on those that do not answer and on
-    /// first fragments that do not come, forgets flows, clients that persist and narrow ways. Call
+    /// first fragments that do not come, forgets flows, clients that persist and narrow ways, ends
+    /// flows of members that went down. Call
     /// it once at the start and then when [`Self::next_deadline`] has come; earlier and more often
     /// does no harm.
     pub fn tick(&mut self, now: Instant, tx: &mut impl Transmit) {
@@ -229,6 +240,7 @@ impl Engine {
             self.expire(now, id, why, tx);
         }
         self.persistence.expire(now, EXPIRY_BUDGET);
+        self.sweep(now, tx);
     }
 
     /// When [`Self::tick`] next has something to do, or `None` if nothing is waited for. It may
@@ -241,6 +253,7 @@ impl Engine {
             self.neighbours.next_deadline(),
             self.unled.next_deadline(),
             self.narrow_until,
+            self.sweep.as_ref().map(Sweep::due),
         ];
         deadlines.into_iter().flatten().min()
     }

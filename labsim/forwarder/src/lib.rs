@@ -20,9 +20,9 @@ mod time;
 mod transmit;
 
 pub use config::{
-    Config, FastL4, Gre, IpProtocol, Limits, LoadBalancingMode, Maglev, MaglevHash, Member,
-    OuterSource, Persistence, Pool, Problem, Profile, SnatPorts, SourceAddress, SourceTranslation,
-    VirtualServer,
+    ActionOnDown, Config, FastL4, Gre, IpProtocol, Limits, LoadBalancingMode, Maglev, MaglevHash,
+    Member, Monitor, MonitorKind, OuterSource, Persistence, Pool, Problem, Profile, Secret,
+    SnatPorts, SourceAddress, SourceTranslation, VirtualServer, Watched,
 };
 pub use counters::{
     AnswerCounters, Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters,

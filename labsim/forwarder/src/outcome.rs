@@ -142,9 +142,11 @@ pub enum Outcome {
     SnatPortsExhausted,
     /// The flow table is full of established flows.
     FlowTableFull,
-    /// No member takes new flows: each has an unreachable next hop or the ratio 0; TCP is answered
-    /// with RST.
+    /// No member takes new flows: each is down, has an unreachable next hop or the ratio 0; TCP is
+    /// answered with RST.
     NoMemberReachable,
+    /// The flow's member is down and its pool resets such flows; TCP is answered with RST.
+    MemberDown,
     /// No route to the member.
     NoRoute,
     /// The next hop does not answer.
@@ -218,6 +220,7 @@ impl Outcome {
         Self::SnatPortsExhausted,
         Self::FlowTableFull,
         Self::NoMemberReachable,
+        Self::MemberDown,
         Self::NoRoute,
         Self::NeighbourUnreachable,
         Self::NeighbourQueueOverflow,
@@ -296,6 +299,7 @@ impl Outcome {
             Self::SnatPortsExhausted => "snat_ports_exhausted",
             Self::FlowTableFull => "flow_table_full",
             Self::NoMemberReachable => "no_member_reachable",
+            Self::MemberDown => "member_down",
             Self::NoRoute => "no_route",
             Self::NeighbourUnreachable => "neighbour_unreachable",
             Self::NeighbourQueueOverflow => "neighbour_queue_overflow",

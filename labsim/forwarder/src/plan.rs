@@ -62,7 +62,8 @@ impl Changes {
         let settings = |config: &Config| -> BTreeMap<_, _> {
             let pools = config.pools.iter();
             let settings = |(name, pool): (&String, &crate::Pool)| {
-                (name.clone(), (pool.profile, pool.load_balancing_mode))
+                let watch = (pool.monitor.clone(), pool.action_on_down);
+                (name.clone(), (pool.profile, pool.load_balancing_mode, watch))
             };
             pools.map(settings).collect()
         };

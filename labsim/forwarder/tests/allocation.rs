@@ -7,8 +7,8 @@
 mod support;
 
 use labsim_forwarder::{
-    Gre, LoadBalancingMode, Maglev, Outcome, Persistence, Profile, SnatPorts, SourceAddress,
-    SourceTranslation, Transmit,
+    ActionOnDown, Gre, LoadBalancingMode, Maglev, Outcome, Persistence, Pool, Profile, SnatPorts,
+    SourceAddress, SourceTranslation, Transmit,
 };
 use labsim_wire::icmpv6::Message;
 use labsim_wire::{EmitError, icmpv4, ipv4, protocol};
@@ -64,6 +64,7 @@ impl Transmit for Buffer {
 #[test]
 fn no_packet_makes_the_engine_allocate() {
     without_translation();
+    while_members_are_down();
     with_translation();
     in_every_mode();
     fragments_and_errors();
@@ -405,4 +406,38 @@ fn without_translation() {
     }
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
     assert!(tx.frames > 4 * 3000);
+}
+
+/// Members go down and come up under flows, and monitors' packets go out meanwhile.
+fn while_members_are_down() {
+    for action in [ActionOnDown::Reset, ActionOnDown::Reselect] {
+        let mut config = config();
+        config.limits.flows = 3000;
+        let pool = config.pools.get_mut("pool").unwrap();
+        let text = r#"{"members":["10.1.1.51:49"],"monitor":"tcp"}"#;
+        pool.monitor = serde_json::from_str::<Pool>(text).unwrap().monitor;
+        pool.action_on_down = action;
+        let mut bench = Bench::new(&config);
+        let mut frames = Vec::new();
+        for source_port in 1..=3000 {
+            frames.push(Tcp { source_port, ..tcp(SYN) }.frame());
+            frames.push(Tcp { source_port, ..tcp(ACK) }.frame());
+        }
+        let probe = Tcp { source: OUR_IP, ttl: 64, ..tcp(SYN) }.frame();
+        let member = address("10.1.1.51:49");
+        let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        // The second time each comes at another moment.
+        for (number, frame) in frames.iter().chain(&frames[500..]).enumerate() {
+            bench.engine.process(bench.now, frame, &mut tx);
+            if number % 500 == 0 {
+                assert!(bench.engine.set_down(bench.now, "pool", member, number % 1000 == 0));
+                bench.engine.probe(bench.now, ("pool", member), &probe[14..], &mut tx);
+            }
+            bench.engine.tick(bench.now, &mut tx);
+        }
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{action:?}");
+        let flows = bench.counters().flows;
+        assert!(flows.member_down + flows.reselected > 100, "{flows:?}");
+    }
 }

@@ -24,7 +24,8 @@ fn every_file_that_is_kept_leaves_the_promises_whole() {
     }
 }
 
-/// An event: time that passes, bytes as a frame, or a frame that is nearly right.
+/// An event: time that passes, bytes as a frame, a member that goes down or comes up, or a frame that
+/// is nearly right.
 fn event() -> impl Strategy<Value = Vec<u8>> {
     let time = any::<u16>().prop_map(|time| [&[0][..], &(time % 3000).to_be_bytes()].concat());
     let raw = prop::collection::vec(any::<u8>(), 0..120).prop_map(|bytes| {
@@ -39,7 +40,8 @@ fn event() -> impl Strategy<Value = Vec<u8>> {
         let changes = if right { &[0][..] } else { &changes[..] };
         [&[what, shape, high, low][..], changes].concat()
     });
-    prop_oneof![1 => time, 1 => raw, 8 => made]
+    let down = any::<u8>().prop_map(|what| vec![255, what]);
+    prop_oneof![1 => time, 1 => raw, 1 => down, 8 => made]
 }
 
 proptest! {

@@ -198,3 +198,17 @@ fn a_tunnel_device_of_another_name_is_made() {
         assert!(text.contains(&made), "{text}");
     }
 }
+
+#[test]
+fn monitors_that_f5_has_by_itself_are_named_and_others_are_left_to_their_writer() {
+    let text = export::f5(&shipped("monitor-reset.yaml"));
+    assert!(text.contains("# monitor: tacacs; write one and name it here"), "{text}");
+    assert!(
+        text.contains("service-down-action reset") && !text.contains("tacacs-test\n"),
+        "{text}"
+    );
+    let text = export::f5(&shipped("monitor-icmp.yaml"));
+    assert!(text.contains("monitor gateway_icmp") && !text.contains("service-down"), "{text}");
+    let text = export::f5(&shipped("monitor-transparent.yaml"));
+    assert!(text.contains("# monitor: tacacs, transparent; write one"), "{text}");
+}

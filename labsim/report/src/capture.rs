@@ -8,7 +8,7 @@ use std::io::{self, Write};
 /// The longest frame that a capture holds: a segment of 64 KiB with its headers.
 const SNAP_LENGTH: u32 = 128 << 10;
 
-/// Writes every frame, the marker frames with a remark.
+/// Writes every frame, marker frames and monitors' with a remark.
 ///
 /// A node's interfaces share one capture, so what it dropped is told once, at its first interface.
 pub(crate) fn write(out: &mut dyn Write, observations: &Observations) -> io::Result<()> {
@@ -28,7 +28,13 @@ pub(crate) fn write(out: &mut dyn Write, observations: &Observations) -> io::Res
             *count += 1;
         }
         last_ns = last_ns.max(frame.record.time_ns);
-        let marker = is_marker(&frame.decode());
+        let decoded = frame.decode();
+        let comment = match observations.probes.values().any(|probes| probes.has(&decoded)) {
+            true => Some("a monitor's: no verdict is about it"),
+            false => {
+                is_marker(&decoded).then_some("labsim's own marker: this capture point is alive")
+            }
+        };
         writer.packet(&PacketRecord {
             interface: *interface,
             time_ns: frame.record.time_ns,
@@ -38,7 +44,7 @@ pub(crate) fn write(out: &mut dyn Write, observations: &Observations) -> io::Res
                 model::Direction::In => Direction::In,
                 model::Direction::Out => Direction::Out,
             }),
-            comment: marker.then_some("labsim's own marker: this capture point is alive"),
+            comment,
         })?;
     }
     let mut told = std::collections::BTreeSet::new();

@@ -3,9 +3,9 @@
 use crate::fault::Fault;
 use labsim_forwarder as forwarder;
 use labsim_scenario::model::{
-    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev,
-    MaglevHash, Member, NodeName, OuterSource, Pool, Scenario, SourceAddressPersistence,
-    SourceTranslation, VirtualServer,
+    ActionOnDown, Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
+    Maglev, MaglevHash, Member, Monitor, MonitorKind, NodeName, OuterSource, Pool, Scenario,
+    SourceAddressPersistence, SourceTranslation, VirtualServer,
 };
 use std::net::SocketAddr;
 
@@ -84,6 +84,12 @@ fn pool(pool: &Pool) -> (String, forwarder::Pool) {
             }
         },
         load_balancing_mode: mode(pool.load_balancing_mode),
+        monitor: pool.monitor.as_ref().map(monitor),
+        action_on_down: match pool.action_on_down {
+            ActionOnDown::None => forwarder::ActionOnDown::None,
+            ActionOnDown::Reset => forwarder::ActionOnDown::Reset,
+            ActionOnDown::Reselect => forwarder::ActionOnDown::Reselect,
+        },
         members: pool
             .members
             .iter()
@@ -94,6 +100,18 @@ fn pool(pool: &Pool) -> (String, forwarder::Pool) {
             .collect(),
     };
     (pool.name.clone(), config)
+}
+
+fn monitor(monitor: &Monitor) -> forwarder::Monitor {
+    let Monitor { interval, timeout, rise, fall, transparent, port, .. } = *monitor;
+    let secret = monitor.secret.as_ref().map(|secret| forwarder::Secret::new(secret.expose()));
+    let kind = match monitor.kind {
+        MonitorKind::Tcp => forwarder::MonitorKind::Tcp,
+        MonitorKind::Tacacs => forwarder::MonitorKind::Tacacs,
+        MonitorKind::Radius => forwarder::MonitorKind::Radius,
+        MonitorKind::Icmp => forwarder::MonitorKind::Icmp,
+    };
+    forwarder::Monitor { kind, interval, timeout, rise, fall, transparent, port, secret }
 }
 
 fn mode(mode: LoadBalancingMode) -> forwarder::LoadBalancingMode {

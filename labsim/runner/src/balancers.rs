@@ -10,9 +10,11 @@ use crate::balancer_config;
 use crate::fault::Fault;
 use labsim_control::{MemberName, MemberRatio, Request};
 use labsim_lab::Lab;
+use labsim_monitor::{Health, Origins};
 use labsim_scenario::model::{MemberChange, MemberFate, NodeName, Scenario};
 use process::Process;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// The forwarders; dropping them ends the processes.
@@ -20,6 +22,8 @@ pub(crate) struct Balancers<'a> {
     lab: &'a Lab,
     program: &'a Path,
     all: BTreeMap<NodeName, Balancer>,
+    /// Where probes came from, as far as it is known.
+    origins: BTreeMap<NodeName, Origins>,
 }
 
 struct Balancer {
@@ -35,7 +39,7 @@ impl<'a> Balancers<'a> {
         scenario: &Scenario,
         program: &'a Path,
     ) -> Result<Self, Fault> {
-        let mut balancers = Self { lab, program, all: BTreeMap::new() };
+        let mut balancers = Self { lab, program, all: BTreeMap::new(), origins: BTreeMap::new() };
         for (name, config) in &scenario.load_balancers {
             let config = balancer_config::of(scenario, name, config)?;
             let config = serde_json::to_string(&config)
@@ -95,11 +99,37 @@ impl<'a> Balancers<'a> {
         process.ok_or_else(|| not_running(node))?.change(&request).await
     }
 
-    /// Kills a forwarder by SIGKILL; it is gone when this returns.
-    pub(crate) fn kill(&mut self, node: &NodeName) -> Result<(), Fault> {
+    /// What a member's monitor has found; `None` if nobody watches it.
+    pub(crate) async fn health(
+        &mut self,
+        node: &NodeName,
+        pool: &str,
+        member: SocketAddr,
+    ) -> Result<Option<Health>, Fault> {
+        let process = self.all.get_mut(node).and_then(|balancer| balancer.process.as_mut());
+        let mut all = process.ok_or_else(|| not_running(node))?.health().await?;
+        Ok(all.get_mut(pool).and_then(|pool| pool.remove(&member.to_string())))
+    }
+
+    /// Ends the probes of all monitors, so that nothing is sent any more that nobody asked for;
+    /// returns where probes came from.
+    pub(crate) async fn stop_monitors(&mut self) -> Result<BTreeMap<NodeName, Origins>, Fault> {
+        for process in self.all.values_mut().filter_map(|balancer| balancer.process.as_mut()) {
+            let origins = process.stop_monitors().await?;
+            self.origins.entry(process.node().clone()).or_default().add(origins);
+        }
+        Ok(self.origins.clone())
+    }
+
+    /// Kills a forwarder by SIGKILL; it is gone when this returns. Its monitors have told before
+    /// where they sent from, which nobody could ask for afterwards.
+    pub(crate) async fn kill(&mut self, node: &NodeName) -> Result<(), Fault> {
         let process = self.all.get_mut(node).and_then(|balancer| balancer.process.take());
+        let mut process = process.ok_or_else(|| not_running(node))?;
+        let origins = process.stop_monitors().await?;
+        self.origins.entry(node.clone()).or_default().add(origins);
         // The handle kills and reaps.
-        process.map(drop).ok_or_else(|| not_running(node))
+        Ok(())
     }
 
     /// Starts a forwarder that was killed, and waits until it takes packets.

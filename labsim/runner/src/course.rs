@@ -126,6 +126,11 @@ async fn carry_out(
         processes.check()?;
     }
 
+    // They would go on for ever, and nothing would ever be quiet.
+    let probes = observations::probes(means.balancers.stop_monitors().await?);
+    for event in observations::probes_told(&probes) {
+        tell(event);
+    }
     let settled_ns = settle::settle(&mut means).await?;
     keep_lines(&means.servers, &mut log, tell);
     let counted = means.balancers.counted().await?;
@@ -136,8 +141,15 @@ async fn carry_out(
     let (steps, failures) = steps.finish();
     let links = impaired.counted(scenario);
     let counters = (&before, &after);
-    let observed =
-        observations::collect(&captured, settled_ns, steps, log, &counted, links, counters);
+    let observed = observations::collect(
+        &captured,
+        (settled_ns, probes),
+        steps,
+        log,
+        &counted,
+        links,
+        counters,
+    );
     let observed = Arc::new(observed);
     for (end, counters) in &observed.link_counters {
         let interface = format!("{}:{}", end.node, end.interface);

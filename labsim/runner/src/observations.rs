@@ -6,8 +6,11 @@ use crate::fault::Fault;
 use crate::servers::Line;
 use labsim_event::Event;
 use labsim_lab::{BuildError, Captured, Counters, Lab, SysctlError};
+use labsim_monitor::Origins;
 use labsim_scenario::model::{Attachment, InterfaceName, NodeName};
-use labsim_verdict::{Capture, LinkCounters, Liveness, Observations, ServerEntry, StepObservation};
+use labsim_verdict::{
+    Capture, LinkCounters, Liveness, Observations, Probes, ServerEntry, StepObservation,
+};
 use std::collections::BTreeMap;
 
 /// Kernel counters by node.
@@ -30,22 +33,49 @@ pub(crate) fn kernel_counters(lab: &Lab) -> Result<KernelCounters, Fault> {
         .collect()
 }
 
+/// Where load balancers' monitors sent from.
+pub(crate) fn probes(origins: BTreeMap<NodeName, Origins>) -> BTreeMap<NodeName, Probes> {
+    let probes = origins.into_iter().filter(|(_, origins)| *origins != Origins::default());
+    let probes = probes.map(|(node, Origins { addresses, tcp, udp, icmp })| {
+        (node, Probes { addresses, tcp, udp, icmp })
+    });
+    probes.collect()
+}
+
+/// The same, as events.
+pub(crate) fn probes_told(
+    probes: &BTreeMap<NodeName, Probes>,
+) -> impl Iterator<Item = Event> + use<'_> {
+    probes.iter().map(|(node, probes)| {
+        let Probes { addresses, tcp, udp, icmp } = probes.clone();
+        Event::MonitorsStopped { node: node.to_string(), addresses, tcp, udp, icmp }
+    })
+}
+
 /// Puts everything together.
 pub(crate) fn collect(
     captured: &Captured,
-    settled_ns: Option<u64>,
+    (settled_ns, probes): (Option<u64>, BTreeMap<NodeName, Probes>),
     steps: Vec<StepObservation>,
     log: Vec<Line>,
     counted: &BTreeMap<NodeName, Counted>,
     link_counters: BTreeMap<Attachment, LinkCounters>,
     (before, after): (&Kernels, &Kernels),
 ) -> Observations {
+    let is_probes = |entry: &ServerEntry| {
+        let ServerEntry { client, .. } = entry;
+        probes.values().any(|probes| {
+            let ports = probes.tcp.contains(&client.port()) || probes.udp.contains(&client.port());
+            probes.addresses.contains(&client.ip()) && ports
+        })
+    };
     Observations {
         capture: capture(captured),
         capture_drops: captured.drops.clone(),
         settled_ns,
         steps,
-        server_log: log.into_iter().map(server_entry).collect(),
+        server_log: log.into_iter().map(server_entry).filter(|one| !is_probes(one)).collect(),
+        probes,
         forwarder_counters: counted
             .iter()
             .map(|(node, counted)| (node.clone(), forwarder_counters(counted)))

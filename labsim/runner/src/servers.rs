@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// A server's node and a line of its log.
@@ -22,8 +23,18 @@ pub(crate) struct Servers<'a> {
     lab: &'a Lab,
     scenario: &'a Scenario,
     /// By node; a node whose servers were stopped is not among them.
-    tasks: BTreeMap<NodeName, JoinSet<()>>,
+    tasks: BTreeMap<NodeName, Tasks>,
+    /// Those that were stopped and have connections.
+    kept: JoinSet<()>,
     log: Log,
+}
+
+/// One node's servers.
+#[derive(Default)]
+struct Tasks {
+    all: JoinSet<()>,
+    /// Hears when they are to take no more connections; those that have none know nothing of it.
+    closing: watch::Sender<bool>,
 }
 
 /// The servers' common log.
@@ -43,7 +54,13 @@ impl<'a> Servers<'a> {
     ///
     /// Has to be called inside a `LocalSet`.
     pub(crate) fn start(lab: &'a Lab, scenario: &'a Scenario) -> Result<Self, Fault> {
-        let mut servers = Self { lab, scenario, tasks: BTreeMap::new(), log: Log::default() };
+        let mut servers = Self {
+            lab,
+            scenario,
+            tasks: BTreeMap::new(),
+            kept: JoinSet::new(),
+            log: Log::default(),
+        };
         for name in scenario.tacacs_servers.keys().chain(scenario.radius_servers.keys()) {
             if !servers.tasks.contains_key(name) {
                 servers.start_on(name)?;
@@ -56,7 +73,7 @@ impl<'a> Servers<'a> {
     ///
     /// Has to be called inside a `LocalSet`.
     pub(crate) fn start_on(&mut self, name: &NodeName) -> Result<(), Fault> {
-        let mut tasks = JoinSet::new();
+        let mut tasks = Tasks::default();
         let node = self.lab.node(name).ok_or_else(|| Fault::no_node(name))?;
         if let Some(config) = self.scenario.tacacs_servers.get(name) {
             let what = format!("the TACACS+ server on {name}, port {}", config.port);
@@ -74,13 +91,21 @@ impl<'a> Servers<'a> {
         Ok(())
     }
 
-    /// Stops the servers of one node: their sockets are closed when this returns.
-    pub(crate) async fn stop_on(&mut self, name: &NodeName) -> Result<(), Fault> {
+    /// Stops the servers of one node: nobody listens when this returns, and connections are closed
+    /// unless they are kept.
+    pub(crate) async fn stop_on(&mut self, name: &NodeName, keep: bool) -> Result<(), Fault> {
         let mut tasks = self
             .tasks
             .remove(name)
             .ok_or_else(|| Fault::Broken(format!("no server runs on {name}")))?;
-        tasks.shutdown().await;
+        if keep {
+            tasks.closing.send_replace(true);
+            // Each lets go of it once nobody listens there.
+            tasks.closing.closed().await;
+            self.kept.spawn_local(async move { while tasks.all.join_next().await.is_some() {} });
+        } else {
+            tasks.all.shutdown().await;
+        }
         Ok(())
     }
 

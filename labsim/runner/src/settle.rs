@@ -13,6 +13,9 @@
 //! it asks until it holds nothing, and then sends the marker past it. So a marker that has arrived
 //! says of such a link what it says of any other. How long that may take is bounded by what a file
 //! may ask of a link, and waited for besides [`PATIENCE`].
+//!
+//! Monitors send by themselves. At a run's end they have been stopped, and have told which frames are
+//! theirs; in its midst they go on, and a round between two probes is quiet.
 
 use crate::fault::Fault;
 use crate::steps::Means;

@@ -154,12 +154,17 @@ impl<'a> Steps<'a> {
                 Err(Fault::Broken(format!("the login `{login}` is not in the background")))
             }
             StepAction::Resume { login } => self.resume(login).await,
+            StepAction::AwaitMember { node, pool, member, state, timeout } => {
+                let wanted = awaiting::WantedMember { node, pool, member: *member, state: *state };
+                let awaited = awaiting::member(&mut means.balancers, &wanted, *timeout).await?;
+                Ok(self.awaited(&step.name, awaited))
+            }
             StepAction::ChangeMember(change) => {
                 means.balancers.change(change).await?;
                 Ok(Outcome::done("done", words::changed(change)))
             }
-            StepAction::StopServer { node } => {
-                means.servers.stop_on(node).await?;
+            StepAction::StopServer { node, keep_connections } => {
+                means.servers.stop_on(node, *keep_connections).await?;
                 Ok(Outcome::done("done", format!("nobody listens on {node} any more")))
             }
             StepAction::StartServer { node } => {
@@ -186,7 +191,7 @@ impl<'a> Steps<'a> {
             StepAction::KillForwarder { node } => {
                 // What is on its way gets through first, so that the same is lost every time.
                 settle::settle(means).await?;
-                means.balancers.kill(node)?;
+                means.balancers.kill(node).await?;
                 Ok(Outcome::done("done", format!("the forwarder in {node} was killed")))
             }
             StepAction::StartForwarder { node } => {
@@ -195,13 +200,19 @@ impl<'a> Steps<'a> {
             }
             StepAction::AwaitCounter { node, counter, at_least, timeout } => {
                 let wanted = awaiting::Wanted { node, counter, at_least: *at_least };
-                match awaiting::counter(&mut means.balancers, &wanted, *timeout).await? {
-                    Ok(detail) => Ok(Outcome::done("done", detail)),
-                    Err(failure) => {
-                        self.failures.push(format!("step {}: {failure}", step.name));
-                        Ok(Outcome::done("timeout", failure))
-                    }
-                }
+                let awaited = awaiting::counter(&mut means.balancers, &wanted, *timeout).await?;
+                Ok(self.awaited(&step.name, awaited))
+            }
+        }
+    }
+
+    /// What a step waited for came about, or fails the scenario.
+    fn awaited(&mut self, step: &StepName, awaited: Result<String, String>) -> Outcome {
+        match awaited {
+            Ok(detail) => Outcome::done("done", detail),
+            Err(failure) => {
+                self.failures.push(format!("step {step}: {failure}"));
+                Outcome::done("timeout", failure)
             }
         }
     }

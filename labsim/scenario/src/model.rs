@@ -4,6 +4,7 @@ mod expectation;
 mod impairment;
 mod load_balancer;
 mod matching;
+mod monitor;
 mod names;
 mod packet;
 mod process;
@@ -23,12 +24,13 @@ pub use load_balancer::{
     VirtualServer,
 };
 pub use matching::{AddressMatch, TcpFlags};
+pub use monitor::{ActionOnDown, Monitor, MonitorKind};
 pub use names::{InterfaceName, NodeName, ProcessName, ScenarioName, Secret, StepName};
 pub use packet::{MadeHeader, MadePacket};
 pub use process::{FOLDER, Process, Program, Readiness, Run};
 pub use real_server::{RadiusServer, RealServer, TacacsServer, VipAddress};
 pub use steps::{
-    AccountingRecord, LoginClose, LoginMethod, LoginResult, MemberChange, MemberFate,
+    AccountingRecord, LoginClose, LoginMethod, LoginResult, MemberChange, MemberFate, MemberState,
     RadiusQuestion, RadiusRequest, Step, StepAction, TacacsLogin,
 };
 pub use topology::{Attachment, Interface, Link, Node, Route, Segment, Topology};

@@ -15,6 +15,7 @@ mod links;
 mod load_balancers;
 mod lookup;
 mod members;
+mod monitors;
 mod mtu;
 mod packet;
 mod passage;

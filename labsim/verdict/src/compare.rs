@@ -10,6 +10,7 @@
 //! Frames are compared by flow, in their order; flows, and what belongs to none, in any order.
 //! What a timer decides is set aside, counted, and never a difference:
 //!
+//! - what load balancers' monitors sent and were answered (not counted);
 //! - a frame that is sent again, 100 ms or more after the same one;
 //! - an acknowledgement without data, if another packet of its flow acknowledges as much or more;
 //! - ARP that confirms a neighbour who is known (asked by unicast), and how often ARP asks;
@@ -169,7 +170,7 @@ pub fn compare(first: &Kept, second: &Kept) -> Comparison {
             found.differences.push(Difference::Lost { node: node.clone(), frames });
         }
     }
-    let frames = runs.map(|run| Frames::new(&run.observations.capture, &run.balancers));
+    let frames = runs.map(|run| Frames::new(&run.observations, &run.balancers));
     let aside = points::compare(&runs, &frames, &mut found);
     counters::compare(&runs, &aside, &mut found.differences);
     found

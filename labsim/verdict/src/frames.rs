@@ -1,7 +1,7 @@
 //! All frames decoded once, with what the checks ask of them.
 
 use crate::isn::Isns;
-use crate::observe::{Capture, FrameRecord, FrameView, Point, PointId, is_marker};
+use crate::observe::{Capture, FrameRecord, FrameView, Observations, Point, PointId, is_marker};
 use crate::stations::Stations;
 use crate::translate::Translations;
 use labsim_scenario::model::{Direction, NodeName};
@@ -31,11 +31,11 @@ impl Frame<'_> {
     }
 }
 
-/// The frames of a capture, its markers left out.
+/// The frames of a capture, its markers and monitors' probes left out.
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     capture: &'a Capture,
-    /// In time's order; `None` in a marker's place.
+    /// In time's order; `None` in the place of a marker or a probe.
     stored: Vec<Option<Stored>>,
     by_point: Vec<Vec<usize>>,
     by_flow: HashMap<Flow, Vec<usize>>,
@@ -75,9 +75,10 @@ impl Conversation {
 impl<'a> Frames<'a> {
     /// Decodes everything. `balancers` are the nodes whose translations are followed.
     pub(crate) fn new<'b>(
-        capture: &'a Capture,
+        observations: &'a Observations,
         balancers: impl IntoIterator<Item = &'b NodeName>,
     ) -> Self {
+        let Observations { capture, probes, .. } = observations;
         let balancers: Vec<&NodeName> = balancers.into_iter().collect();
         let balancer_at: Vec<Option<usize>> = capture
             .points()
@@ -97,7 +98,7 @@ impl<'a> Frames<'a> {
         };
         for frame in capture.frames() {
             let decoded = frame.decode();
-            if is_marker(&decoded) {
+            if is_marker(&decoded) || probes.values().any(|probes| probes.has(&decoded)) {
                 frames.stored.push(None);
                 continue;
             }

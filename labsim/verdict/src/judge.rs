@@ -92,7 +92,7 @@ impl fmt::Display for Finding {
 /// Judges all expectations, and says why steps went wrong that failed ones are about.
 #[must_use]
 pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
-    let frames = Frames::new(&observations.capture, scenario.load_balancers.keys());
+    let frames = Frames::new(observations, scenario.load_balancers.keys());
     let case = Case::new(scenario, observations, &frames);
     let mut expectations = Vec::with_capacity(scenario.expectations.len());
     let mut wrong: Vec<(&StepName, Option<usize>)> = Vec::new();
@@ -147,7 +147,7 @@ pub fn diagnose(
     observations: &Observations,
     step: &StepName,
 ) -> Option<Diagnosis> {
-    let frames = Frames::new(&observations.capture, scenario.load_balancers.keys());
+    let frames = Frames::new(observations, scenario.load_balancers.keys());
     diagnose::diagnose_case(&Case::new(scenario, observations, &frames), step, None)
 }
 

@@ -31,5 +31,5 @@ pub use frames::{FrameLine, FrameList};
 pub use judge::{Finding, Judgement, Verdict, diagnose, judge};
 pub use observe::{
     Attempt, Capture, FrameRecord, FrameView, LinkCounters, Liveness, Observations, Point, PointId,
-    ServerEntry, StepObservation, is_marker,
+    Probes, ServerEntry, StepObservation, is_marker,
 };

@@ -1,9 +1,11 @@
 //! What a run observed, as plain data: captures, answers, logs and counters.
 
 mod capture;
+mod probes;
 
 pub use capture::is_marker;
 pub use capture::{Capture, FrameRecord, FrameView, Liveness, Point, PointId};
+pub use probes::Probes;
 
 use labsim_scenario::model::{Attachment, InterfaceName, LoginResult, NodeName, StepName};
 use labsim_wire::decode::Flow;
@@ -20,6 +22,8 @@ pub struct Observations {
     /// When it was proven at the end that nothing was in flight, in nanoseconds since 1970: what was
     /// sent before that has arrived or never will. `None` if packets never stopped.
     pub settled_ns: Option<u64>,
+    /// Where load balancers' monitors sent from: these frames are set aside.
+    pub probes: BTreeMap<NodeName, Probes>,
     /// How the steps went, in their order. A step that was not done has none.
     pub steps: Vec<StepObservation>,
     /// What the servers logged, in order.

@@ -1,15 +1,17 @@
 //! The client: what it wants, how that ended, and the way there.
 //!
-//! [`LoginSession`], [`AuthorizationSession`] and [`AccountingSession`] are pure: packets in,
+//! [`LoginSession`], [`AuthorizationSession`], [`AccountingSession`] and [`ProbeSession`] are pure: packets in,
 //! packets or an outcome out. [`Connection`] runs them over a stream, and [`login`] is the short
 //! way for a single login.
 
 mod drive;
 mod outcome;
+mod probe;
 mod session;
 
 pub use drive::{Connection, Event, login};
 pub use outcome::{AccountingOutcome, AuthorizationOutcome, End, Finished, LoginOutcome, Trouble};
+pub use probe::{ProbeOutcome, ProbeSession};
 pub use session::{AccountingSession, AuthorizationSession, LoginSession, Session, Step};
 
 use crate::Secret;

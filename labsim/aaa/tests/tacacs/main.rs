@@ -6,6 +6,7 @@ mod faults;
 mod garbage;
 mod known_answers;
 mod logins;
+mod probes;
 mod requests;
 mod shared;
 

@@ -7,6 +7,7 @@ use super::Snapshot;
 use crate::Error;
 use labsim_forwarder::{Changes, Plan, Problem};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
@@ -17,8 +18,35 @@ pub(super) enum Order {
     Count(mpsc::Sender<Snapshot>),
     /// Take another configuration over.
     Reconfigure(Box<Plan>, mpsc::Sender<Result<Changes, Refusal>>),
+    /// Send a monitor's packet to a member.
+    Probe(Box<Probe>),
+    /// Take a member out of the schedule, or bring it back; whether there is such a member.
+    SetDown(MemberState, mpsc::Sender<bool>),
     /// End in order.
     Stop,
+}
+
+/// A member of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemberId {
+    /// The pool's name.
+    pub pool: String,
+    /// Address and port.
+    pub member: SocketAddr,
+}
+
+/// A monitor's packet.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) to: MemberId,
+    pub(super) packet: Vec<u8>,
+}
+
+/// Whether a member is down.
+#[derive(Debug)]
+pub(super) struct MemberState {
+    pub(super) member: MemberId,
+    pub(super) down: bool,
 }
 
 /// Why a configuration was not taken over.
@@ -96,6 +124,19 @@ impl Handle {
     pub fn reconfigure(&self, plan: Plan) -> Result<Changes, Refusal> {
         let plan = Box::new(plan);
         self.ask(|answer| Order::Reconfigure(plan, answer)).unwrap_or(Err(Refusal::Gone))
+    }
+
+    /// Has a monitor's IP packet sent to a member, the way of clients' packets. Waits for nothing.
+    pub fn probe(&self, to: MemberId, packet: Vec<u8>) {
+        self.give(Order::Probe(Box::new(Probe { to, packet })));
+    }
+
+    /// Takes a member out of the schedule, or brings it back, and waits for it; `false` if there is
+    /// no such member that is watched, or no forwarder any more.
+    #[must_use]
+    pub fn set_down(&self, member: MemberId, down: bool) -> bool {
+        let state = MemberState { member, down };
+        self.ask(|answer| Order::SetDown(state, answer)).unwrap_or(false)
     }
 
     /// Ends the forwarder in order.

@@ -1,6 +1,7 @@
 //! The way of a frame: ring, offload work, engine, batch.
 
-use super::{Refusal, Snapshot};
+use super::orders::{MemberState, Probe};
+use super::{MemberId, Refusal, Snapshot};
 use crate::kernel::{Arm, refuse_kernel_forwarding};
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Work};
@@ -106,6 +107,19 @@ impl Path {
         // Requests for new members' next hops go out before anybody waits for them.
         self.work();
         Ok(changes)
+    }
+
+    /// Sends a monitor's packet; [`Self::work`] hands it to the kernel.
+    pub(super) fn probe(&mut self, probe: &Probe) {
+        let (now, MemberId { pool, member }) = (self.now(), &probe.to);
+        // Whoever probes learns by the answer.
+        let _ = self.engine.probe(now, (pool, *member), &probe.packet, &mut self.batch);
+    }
+
+    /// Takes a member out of the schedule, or brings it back.
+    pub(super) fn set_down(&mut self, state: &MemberState) -> bool {
+        let (now, MemberId { pool, member }) = (self.now(), &state.member);
+        self.engine.set_down(now, pool, *member, state.down)
     }
 
     pub(super) fn counters(&mut self) -> Snapshot {

@@ -272,7 +272,7 @@ unsafe fn parts<'a>(slot: NonNull<u8>, slot_bytes: usize) -> Option<Received<'a>
     Some(Received { offload, frame })
 }
 
-fn attach(socket: BorrowedFd<'_>, program: &[Instruction]) -> Result<(), Error> {
+pub(crate) fn attach(socket: BorrowedFd<'_>, program: &[Instruction]) -> Result<(), Error> {
     let program = Program {
         length: u16::try_from(program.len()).unwrap_or(u16::MAX),
         instructions: program.as_ptr(),

@@ -3,8 +3,8 @@
 use super::namespace::Namespace;
 use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd, Protocol};
 use labsim_forwarder::{
-    Config, FastL4, IpProtocol, Limits, LoadBalancingMode, OuterSource, Persistence, Pool, Profile,
-    SnatPorts, SourceTranslation, VirtualServer,
+    Config, FastL4, IpProtocol, Limits, OuterSource, Persistence, Pool, Profile, SnatPorts,
+    SourceTranslation, VirtualServer,
 };
 use nix::sys::socket::{AddressFamily, SockFlag, SockType};
 use std::collections::BTreeMap;
@@ -175,8 +175,8 @@ pub fn config(outer_source: OuterSource) -> Config {
     };
     let pool = Pool {
         profile: Profile::Ipip,
-        load_balancing_mode: LoadBalancingMode::RoundRobin,
         members: vec![SocketAddr::from((Ipv4Addr::new(10, 1, 1, 52), 49)).into()],
+        ..Pool::default()
     };
     Config {
         interface: "eth0".to_owned(),

@@ -1,10 +1,12 @@
 //! What is wrong with a configuration that reads well: every mistake at once, in sentences.
 
 mod family;
+mod monitor;
 mod pool;
 
 use super::{Config, Member, Persistence, Pool, SourceTranslation, VirtualServer};
 use family::check_families;
+use monitor::check_monitors;
 use pool::check_pools;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -61,6 +63,7 @@ impl Config {
             }
         }
         check_pools(&self.pools, &mut problems);
+        check_monitors(self, &mut problems);
         problems
     }
 

@@ -1,4 +1,4 @@
-//! Values that are a word, or a map of one key with options: `gre`, `{gre: {key: 7}}`.
+//! Values that are a word, or a map of one word with options: `gre`, `{gre: {key: 7}}`.
 //!
 //! A derived reader would want a map for every word that can have options.
 
@@ -12,16 +12,16 @@ pub(super) trait Form: Sized {
     const EXPECTING: &'static str;
     /// All words.
     const WORDS: &'static [&'static str];
-    /// The word that can have options.
-    const KEY: &'static str;
-    /// Its options.
+    /// The words that can have options.
+    const KEYS: &'static [&'static str];
+    /// Their options.
     type Options: Default + for<'de> Deserialize<'de>;
 
-    /// The value of one of the words, but for the one that can have options.
+    /// The value of one of the words, but for those that can have options.
     fn plain(word: &str) -> Option<Self>;
 
-    /// The value with options.
-    fn with(options: Self::Options) -> Self;
+    /// The value of one that can have options.
+    fn with(key: &str, options: Self::Options) -> Option<Self>;
 }
 
 /// Reads one.
@@ -39,27 +39,36 @@ impl<'de, T: Form> Visitor<'de> for Any<T> {
     }
 
     fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
-        if word == T::KEY {
-            return Ok(T::with(T::Options::default()));
-        }
-        T::plain(word).ok_or_else(|| E::unknown_variant(word, T::WORDS))
+        let value = match T::KEYS.contains(&word) {
+            true => T::with(word, T::Options::default()),
+            false => T::plain(word),
+        };
+        value.ok_or_else(|| E::unknown_variant(word, T::WORDS))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
-        let mut found = None;
+        let keys = || T::KEYS.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let mut found: Option<(String, T)> = None;
         while let Some(key) = map.next_key::<String>()? {
-            if key != T::KEY {
+            if !T::KEYS.contains(&key.as_str()) {
                 return Err(A::Error::custom(format_args!(
-                    "unknown key `{key}`; expected `{}`",
-                    T::KEY
+                    "unknown key `{key}`; expected {}",
+                    keys()
                 )));
             }
-            if found.is_some() {
-                return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
+            if let Some((first, _)) = &found {
+                return Err(A::Error::custom(match *first == key {
+                    true => format!("duplicate key `{key}`"),
+                    false => format!("both `{first}` and `{key}`; give one"),
+                }));
             }
-            found = Some(map.next_value::<Option<T::Options>>()?.unwrap_or_default());
+            let options = map.next_value::<Option<T::Options>>()?.unwrap_or_default();
+            found = T::with(&key, options).map(|value| (key, value));
         }
-        found.map(T::with).ok_or_else(|| A::Error::missing_field(T::KEY))
+        match found {
+            Some((_, value)) => Ok(value),
+            None => Err(A::Error::custom(format_args!("an empty map; expected {}", keys()))),
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Form for LoadBalancingMode {
                                      `ratio_least_connections`, `maglev`, or a map with `maglev`";
     const WORDS: &'static [&'static str] =
         &["round_robin", "ratio", "least_connections", "ratio_least_connections", "maglev"];
-    const KEY: &'static str = "maglev";
+    const KEYS: &'static [&'static str] = &["maglev"];
     type Options = Maglev;
 
     fn plain(word: &str) -> Option<Self> {
@@ -78,8 +78,8 @@ impl Form for LoadBalancingMode {
         }
     }
 
-    fn with(options: Maglev) -> Self {
-        Self::Maglev(options)
+    fn with(_: &str, options: Maglev) -> Option<Self> {
+        Some(Self::Maglev(options))
     }
 }
 

@@ -37,15 +37,15 @@ impl Default for SourceAddress {
 impl Form for Persistence {
     const EXPECTING: &'static str = "`none`, `source_address`, or a map with `source_address`";
     const WORDS: &'static [&'static str] = &["none", "source_address"];
-    const KEY: &'static str = "source_address";
+    const KEYS: &'static [&'static str] = &["source_address"];
     type Options = SourceAddress;
 
     fn plain(word: &str) -> Option<Self> {
         (word == "none").then_some(Self::None)
     }
 
-    fn with(options: SourceAddress) -> Self {
-        Self::SourceAddress(options)
+    fn with(_: &str, options: SourceAddress) -> Option<Self> {
+        Some(Self::SourceAddress(options))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Gre {
 impl Form for Profile {
     const EXPECTING: &'static str = "`none`, `ipip`, `gre`, or a map with `gre`";
     const WORDS: &'static [&'static str] = &["none", "ipip", "gre"];
-    const KEY: &'static str = "gre";
+    const KEYS: &'static [&'static str] = &["gre"];
     type Options = Gre;
 
     fn plain(word: &str) -> Option<Self> {
@@ -42,8 +42,8 @@ impl Form for Profile {
         }
     }
 
-    fn with(options: Gre) -> Self {
-        Self::Gre(options)
+    fn with(_: &str, options: Gre) -> Option<Self> {
+        Some(Self::Gre(options))
     }
 }
 

@@ -67,6 +67,7 @@ impl Engine {
             icmp_limit: ICMP_LIMIT,
             reset_limit: RESET_LIMIT,
             narrow_until: None,
+            sweep: None,
             tallies: [Tally::default(); Outcome::COUNT],
             flow_counters: FlowCounters::default(),
             answers: AnswerCounters::default(),

@@ -6,6 +6,7 @@ use super::report::Report;
 use super::rewrite::{Ends, Rewrite};
 use super::transport::Packet;
 use super::{Engine, Member, NeighbourId};
+use crate::counters::Tally;
 use crate::flow::Flow;
 use crate::neighbour::{Purpose, Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
@@ -160,11 +161,23 @@ impl Engine {
     ) -> bool {
         let Self { waiting, tallies, answers, .. } = self;
         waiting.push(neighbour, what, length, fill, |oldest| match oldest {
-            Waiting::Passing { frame, .. } => {
-                tallies[Outcome::NeighbourQueueOverflow as usize].add(frame);
+            Waiting::Passing { purpose, frame } => {
+                tally(tallies, purpose, Outcome::NeighbourQueueOverflow, frame);
             }
             Waiting::Answer(_) => answers.unsendable += 1,
         })
+    }
+}
+
+/// Counts what became of a packet that waited. A monitor's probe came in no frame.
+pub(super) fn tally(
+    tallies: &mut [Tally; Outcome::COUNT],
+    purpose: Purpose,
+    outcome: Outcome,
+    frame: usize,
+) {
+    if !matches!(purpose, Purpose::Probe { .. }) {
+        tallies[outcome as usize].add(frame);
     }
 }
 
@@ -180,7 +193,9 @@ pub(super) fn send_on<'a>(
     let Passing { purpose, packet, rewrite, .. } = passing;
     let own_source;
     let path = match *purpose {
-        Purpose::Request { member } => &members[usize::from(member)].path,
+        Purpose::Request { member } | Purpose::Probe { member } => {
+            &members[usize::from(member)].path
+        }
         Purpose::Error { member: Some(member) } => {
             own_source = members[usize::from(member)].path.with_own_source();
             &own_source
@@ -198,6 +213,6 @@ pub(super) fn send_on<'a>(
         }
         Purpose::Reply if outcome == Outcome::Forwarded => Outcome::ForwardedToClient,
         Purpose::Error { .. } if outcome == Outcome::Forwarded => Outcome::IcmpErrorForwarded,
-        Purpose::Reply | Purpose::Error { .. } => outcome,
+        Purpose::Reply | Purpose::Error { .. } | Purpose::Probe { .. } => outcome,
     }
 }

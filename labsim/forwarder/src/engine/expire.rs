@@ -35,7 +35,13 @@ impl Engine {
     /// Resets the client in the VIP's name and the member in the client's, each with the sequence
     /// number that it expects next: no other is believed (RFC 5961 3.2). The server's packets
     /// are not seen under DSR; the client's acknowledgements tell where they stand.
-    fn reset_both_ends(&mut self, now: Instant, id: FlowId, flow: Flow, tx: &mut impl Transmit) {
+    pub(super) fn reset_both_ends(
+        &mut self,
+        now: Instant,
+        id: FlowId,
+        flow: Flow,
+        tx: &mut impl Transmit,
+    ) {
         let (client, vip) = self.flows.key(id).sockets();
         let Numbers { client_next, server_next } = self.flows.numbers(id);
         self.send_reset(now, vip, client, (server_next, Some(client_next)), tx);

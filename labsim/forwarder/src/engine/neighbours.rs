@@ -1,6 +1,6 @@
 //! Neighbours of both families: asked for at their time, and what waits for them.
 
-use super::deliver::{Passing, send_on};
+use super::deliver::{Passing, send_on, tally};
 use super::ip::{Ip, Ipv6};
 use super::rewrite::Rewrite;
 use super::{Engine, NeighbourId};
@@ -59,7 +59,7 @@ impl Engine {
                         // What waits was looked at when it came.
                         Outcome::FrameTruncated
                     };
-                    tallies[outcome as usize].add(frame);
+                    tally(tallies, purpose, outcome, frame);
                 }
                 Waiting::Answer(kind) => {
                     let link = ethernet::Header {
@@ -85,8 +85,8 @@ impl Engine {
     pub(super) fn give_up_waiting(&mut self, neighbour: NeighbourId) {
         while let Some((what, _)) = self.waiting.pop(neighbour) {
             match what {
-                Waiting::Passing { frame, .. } => {
-                    self.tallies[Outcome::NeighbourUnreachable as usize].add(frame);
+                Waiting::Passing { purpose, frame } => {
+                    tally(&mut self.tallies, purpose, Outcome::NeighbourUnreachable, frame);
                 }
                 Waiting::Answer(_) => self.answers.unsendable += 1,
             }

@@ -7,7 +7,8 @@
 //! | a virtual server | are forgotten with their next packet, which finds no virtual server |
 //! | an address that stands in for clients | keep their ports of it until they end |
 //!
-//! A member is known by its pool's name, address and port, and a virtual server by what it takes:
+//! A member is known by its pool's name, address and port, and stays down if it was and is watched still;
+//! and a virtual server by what it takes:
 //! VIP, protocol and port. Whatever comes back before its flows are over has them again.
 
 use super::build::{check_port, path};
@@ -63,6 +64,7 @@ impl Engine {
         self.set_members(now, &config, &numbers);
         self.set_pools(&config, schedulers, &numbers.members);
         self.set_servers(now, &config, &numbers.servers);
+        self.begin_sweep(now);
         self.config = config;
         self.forget_next_hops();
         Ok(changes)
@@ -211,11 +213,14 @@ impl Engine {
                     path: path(config.outer_source, pool.profile, address, next_hop, &self.port),
                     next_hop: *neighbour,
                     narrow_until: None,
+                    down: false,
+                    on_down: pool.on_down(),
                     counters: MemberCounters::default(),
                 };
                 put(&mut self.members, *number, new, |old, new| {
                     if (&old.pool, old.ip, old.port) == (&new.pool, new.ip, new.port) {
                         new.counters = old.counters;
+                        new.down = old.down && pool.monitor.is_some();
                         new.stay_narrow(old);
                     }
                 });
@@ -258,8 +263,7 @@ impl Engine {
                     scheduler.adopt(place, flows);
                 }
             }
-            // No number of changes: the scheduler may not have been told of any neighbour.
-            let neighbours_seen = u64::MAX;
+            let neighbours_seen = super::select::TELL_ANEW;
             let members = members.clone();
             self.pools.push(Pool { name: name.clone(), members, scheduler, neighbours_seen });
         }

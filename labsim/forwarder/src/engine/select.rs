@@ -1,10 +1,14 @@
 //! Which member a new flow goes to: the one where its client's last flow went, if the virtual server
-//! persists, else the one that the pool's scheduler chooses; of those that can be reached.
+//! persists, else the one that the pool's scheduler chooses; of those that can be
+//! reached and that their monitors do not find down.
 
 use super::{Engine, Home, Member, Pool, Server};
 use crate::flow::{Flow, Key};
 use crate::{Instant, Outcome};
 use std::net::SocketAddr;
+
+/// No number of changes among neighbours: a scheduler may not have been told of any.
+pub(super) const TELL_ANEW: u64 = u64::MAX;
 
 /// The member for a new flow.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +44,7 @@ impl Engine {
         Err(if routed { Outcome::NoMemberReachable } else { Outcome::NoRoute })
     }
 
-    /// Tells a pool's scheduler which members can be reached, if that has changed.
+    /// Tells a pool's scheduler which members can be reached and are not down, if that has changed.
     fn look_at_neighbours(&mut self, pool: u16) {
         let Self { pools, members, neighbours, .. } = self;
         let pool = &mut pools[usize::from(pool)];
@@ -51,7 +55,7 @@ impl Engine {
         for (place, member) in pool.members.iter().enumerate() {
             let next_hop = members[usize::from(*member)].next_hop;
             let reached = next_hop.is_some_and(|next_hop| !neighbours.is_failed(next_hop));
-            pool.scheduler.set_available(place, reached);
+            pool.scheduler.set_available(place, reached && !members[usize::from(*member)].down);
         }
     }
 

@@ -41,6 +41,7 @@ impl Engine {
 
     fn member_counters(&self, member: &Member) -> MemberCounters {
         let answers = |next_hop| !self.neighbours.is_failed(next_hop);
-        MemberCounters { reachable: member.next_hop.is_some_and(answers), ..member.counters }
+        let reachable = member.next_hop.is_some_and(answers);
+        MemberCounters { reachable, down: member.down, ..member.counters }
     }
 }

@@ -1,6 +1,7 @@
 //! TCP and UDP packets: which flow and which virtual server they belong to, and how flows begin
 //! and end under fastL4's rules.
 
+use super::availability::Left;
 use super::ip::Ip;
 use super::report::Report;
 use super::{Engine, select};
@@ -55,7 +56,7 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
     }
 
     /// Whether it is a fragment that is not the first.
-    const fn is_later(&self) -> bool {
+    pub(super) const fn is_later(&self) -> bool {
         matches!(self.transport, Transport::Later { .. })
     }
 
@@ -68,7 +69,7 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
     }
 
     /// Whether a connection begins here.
-    fn is_syn(&self) -> bool {
+    pub(super) fn is_syn(&self) -> bool {
         self.flags().contains(Flags::SYN) && !self.flags().contains(Flags::ACK)
     }
 
@@ -126,6 +127,7 @@ impl Engine {
         let vip: IpAddr = ip.destination().into();
         let (from, to) = packet.ports();
         let key = Key::new(ip.source().into(), vip, from, to, packet.protocol());
+        let mut may_be_loose = false;
         if !self.snat.is_empty()
             && self.stands_in(ip.destination()).is_some()
             && let Some(id) = self.snat.find(&key)
@@ -147,7 +149,13 @@ impl Engine {
             } else if flow.state == State::Closing && packet.is_syn() {
                 self.forget(id, |counters| &mut counters.replaced);
             } else {
-                return self.continue_flow(now, id, flow, packet, tx);
+                match self.left_by(id, flow, packet) {
+                    Left::Stays => return self.continue_flow(now, id, flow, packet, tx),
+                    Left::Over => {
+                        return self.refuse_with_reset(now, Outcome::MemberDown, packet, tx);
+                    }
+                    Left::Anew { loosely } => may_be_loose = loosely,
+                }
             }
         }
         if packet.is_later() {
@@ -160,7 +168,7 @@ impl Engine {
             };
         }
         match self.services.find(vip, packet.protocol(), to) {
-            Some(server) => self.begin_flow(now, server, &key, packet, tx),
+            Some(server) => self.begin_flow(now, (server, may_be_loose), &key, packet, tx),
             None => self.refuse_unserved(now, packet, tx),
         }
     }
@@ -221,10 +229,11 @@ impl Engine {
         }
     }
 
+    /// Begins a flow. One that `may_be_loose` had begun before, with another member.
     fn begin_flow<'a>(
         &mut self,
         now: Instant,
-        server: u16,
+        (server, may_be_loose): (u16, bool),
         key: &Key,
         packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
@@ -236,7 +245,7 @@ impl Engine {
         if flags.contains(Flags::RST) {
             return Outcome::ResetWithoutFlow;
         }
-        if loosely && !fastl4.loose_initiation {
+        if loosely && !fastl4.loose_initiation && !may_be_loose {
             return self.refuse_with_reset(now, Outcome::NoFlow, packet, tx);
         }
         let choice = match self.select(now, server, key) {
@@ -282,7 +291,7 @@ impl Engine {
         }
         self.began(now, server, choice, key);
         self.flow_counters.opened += 1;
-        self.flow_counters.loosely_initiated += u64::from(loosely);
+        self.flow_counters.loosely_initiated += u64::from(loosely && !may_be_loose);
         self.deliver(now, flow, packet, tx)
     }
 
@@ -330,8 +339,8 @@ impl Engine {
 
     /// Whether no configuration has the flow's virtual server any more.
     ///
-    /// A member that was taken out, or that failed, keeps its flows (F5's `action-on-service-down
-    /// none`); what else could become of them is to be asked here.
+    /// A member that was taken out keeps its flows; what becomes of those of one that is down is for
+    /// [`Self::left_by`] to say.
     fn is_taken_out(&self, flow: Flow) -> bool {
         self.servers[usize::from(flow.server)].retired.is_some()
     }

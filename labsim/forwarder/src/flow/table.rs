@@ -38,8 +38,10 @@ impl FlowId {
 
 /// Flows that are looked at for one that may be pushed out, each time that room is needed.
 const LOOKS: usize = 64;
-/// The wheel's "place" of flows that stand in the queue of half-open flows.
+/// The wheel's "place" of flows that stand in the queue of half-open flows, and of entries that are
+/// free.
 const IN_QUEUE: u16 = u16::MAX;
+const FREE: u16 = u16::MAX - 1;
 
 /// Why a flow was forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +188,16 @@ impl Table {
         self.hasher
     }
 
+    /// Numbers that a flow may have so far: from 1 to this.
+    pub(crate) fn highest(&self) -> u32 {
+        self.links.len() as u32
+    }
+
+    /// The flow of that number, which is up to [`Self::highest`], if there is one.
+    pub(crate) fn at(&self, number: u32) -> Option<FlowId> {
+        (self.link_of(number).place != FREE).then_some(FlowId(number))
+    }
+
     /// What the flow's packets have in common.
     pub(crate) fn key(&self, id: FlowId) -> Key {
         self.entry(id.0).key()
@@ -315,7 +327,7 @@ impl Table {
         let (key, flow) = (self.key(id), self.get(id));
         self.index.remove(self.hasher.hash(&key), id.0);
         let free = self.free;
-        self.link_mut(id.0).next = free;
+        *self.link_mut(id.0) = Link { next: free, previous: 0, place: FREE };
         self.free = id.0;
         self.open -= 1;
         flow

@@ -33,6 +33,11 @@ pub(crate) enum Purpose {
         /// Index of the member that it is for; `None` if it is for the client.
         member: Option<u16>,
     },
+    /// A monitor's packet, for a member.
+    Probe {
+        /// Index of the member.
+        member: u16,
+    },
 }
 
 /// What the forwarder says in its own name, for its counter.

@@ -9,10 +9,13 @@ use super::ipv6::{self, router_advertises};
 use super::judge::judge;
 use super::shapes6;
 use super::{
-    ACK, Bench, CLIENT, FIN, NEAR_VIP, OUR_IP, ROUTER_IP, RST, SYN, Tcp, US, VIP, arp_reply,
-    arp_request, config, frame, header_of, resum, routes, tcp, udp,
+    ACK, Bench, CLIENT, FIN, NEAR_VIP, OUR_IP, ROUTER_IP, RST, SYN, Tcp, US, VIP, address,
+    arp_reply, arp_request, config, frame, header_of, resum, routes, tcp, udp,
 };
-use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation};
+use labsim_forwarder::{
+    ActionOnDown, Config, Gre, Monitor, MonitorKind, Outcome, OuterSource, Profile, SnatPorts,
+    SourceTranslation,
+};
 use labsim_wire::{icmpv4, ipv4, protocol};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -67,6 +70,11 @@ pub fn drive(bytes: &[u8]) {
                 let length = usize::from(bytes.word()) % 2048;
                 (bytes.take(length).to_vec(), false)
             }
+            255 => {
+                monitor(&mut bench, bytes.byte());
+                bench.take().iter().for_each(|frame| judge(frame, false));
+                continue;
+            }
             what => template(what, &mut bytes),
         };
         let outcome = bench.feed(&came);
@@ -100,6 +108,21 @@ pub fn drive(bytes: &[u8]) {
     assert_eq!((counters.neighbours.waiting, counters.flows.open), (0, 0));
 }
 
+/// A member goes down or comes up, and a monitor's packet is for it.
+fn monitor(bench: &mut Bench, what: u8) {
+    let members = &bench.engine.config().pools["pool"].members;
+    let member = members.get(usize::from(what & 3));
+    let member = member.map_or(address("10.1.1.59:49"), |member| member.address);
+    let known = bench.engine.set_down(bench.now, "pool", member, what & 4 == 0);
+    assert_eq!(known, what & 3 != 3);
+    let data = if what & 16 == 0 { 0 } else { 1460 };
+    let probe = Tcp { source: OUR_IP, ttl: 64, dont_fragment: what & 32 == 0, data, ..tcp(SYN) };
+    if what & 8 == 0 {
+        let packet = &probe.frame()[14..];
+        bench.engine.probe(bench.now, ("pool", member), packet, &mut bench.sent);
+    }
+}
+
 /// Families: the lowest bit makes the VIPs IPv6's, the next the members; the next adds IPv4's VIPs.
 fn config_of(kind: u8, families: u8) -> Config {
     let mut config = if families & 3 == 0 {
@@ -113,7 +136,22 @@ fn config_of(kind: u8, families: u8) -> Config {
         2 => Profile::Gre(Gre::default()),
         _ => Profile::Gre(Gre { key: Some(7), checksum: true }),
     };
-    config.pools.values_mut().for_each(|pool| pool.profile = profile);
+    let monitor = Monitor {
+        kind: MonitorKind::Tcp,
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(1),
+        rise: 1,
+        fall: 3,
+        transparent: false,
+        port: None,
+        secret: None,
+    };
+    for pool in config.pools.values_mut() {
+        pool.profile = profile;
+        pool.monitor = Some(monitor.clone());
+        pool.action_on_down = [ActionOnDown::None, ActionOnDown::Reset, ActionOnDown::Reselect]
+            [usize::from(kind % 3)];
+    }
     if families & 5 == 5 {
         let v4 = config_of(0, 0).virtual_servers.into_iter();
         config.virtual_servers.extend(v4.map(|(name, server)| (name + "4", server)));

@@ -7,9 +7,8 @@ pub mod judge;
 pub mod shapes6;
 
 use labsim_forwarder::{
-    Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, LoadBalancingMode, Member,
-    Outcome, OuterSource, Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation,
-    VirtualServer,
+    Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, Member, Outcome, OuterSource,
+    Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation, VirtualServer,
 };
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{self, Mac, ethertype};
@@ -66,8 +65,8 @@ pub fn config() -> Config {
             "pool".to_owned(),
             Pool {
                 profile: Profile::Ipip,
-                load_balancing_mode: LoadBalancingMode::RoundRobin,
                 members: ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"].map(member).to_vec(),
+                ..Pool::default()
             },
         )]),
         snat_ports: SnatPorts::default(),

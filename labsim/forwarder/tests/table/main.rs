@@ -40,6 +40,8 @@ struct Row {
     room: bool,
     /// Came before; what it led to is of no interest here.
     before: Vec<Vec<u8>>,
+    /// The member that is down when the frame comes.
+    down: Option<&'static str>,
     /// Passes between them and the frame.
     wait: Duration,
     frame: Vec<u8>,
@@ -63,6 +65,7 @@ fn row(name: &'static str, frame: Vec<u8>, outcome: Outcome) -> Row {
         resolved: true,
         room: true,
         before: Vec::new(),
+        down: None,
         wait: Duration::ZERO,
         frame,
         outcome,
@@ -105,6 +108,9 @@ impl Row {
         }
         bench.pass(self.wait);
         bench.take();
+        if let Some(member) = self.down.map(support::address) {
+            assert!(bench.engine.set_down(bench.now, "pool", member, true), "{name}");
+        }
         let tallies = tallies(&bench);
         let outcome = if self.room {
             bench.feed(&self.frame)

@@ -6,7 +6,7 @@ use crate::packet::{Ip, framed, ip, with};
 use crate::support::{CLIENT, OUR_IP, ROUTER, US, VIP, config, with_fastl4};
 use crate::{Row, row};
 use etherparse::{EtherType, TcpHeader};
-use labsim_forwarder::{Config, Limits, Outcome, SnatPorts};
+use labsim_forwarder::{Config, Limits, Outcome, Pool, SnatPorts};
 use labsim_wire::ethernet::Mac;
 
 /// The reset that answers a SYN.
@@ -141,7 +141,24 @@ fn without_a_place() -> Vec<Row> {
     let mut one_port = translating();
     one_port.snat_ports = SnatPorts { first: 61_000, last: 61_000 };
     let second = ip(CLIENT, VIP, 127).df().tcp((40_001, 49), |tcp| tcp.syn = true);
+    let mut watched = config();
+    let pool = watched.pools.get_mut("pool").unwrap();
+    let text = r#"{"members":["10.1.1.51:49"],"monitor":"tcp","action_on_down":"reset"}"#;
+    *pool = Pool { members: pool.members.clone(), ..serde_json::from_str(text).unwrap() };
+    let spoke = ip(CLIENT, VIP, 127).df().tcp(PORTS, |tcp| {
+        (tcp.ack, tcp.acknowledgment_number) = (true, 77);
+    });
+    let over = ip(VIP, CLIENT, 64).id(1).tcp((PORTS.1, PORTS.0), |tcp| {
+        (tcp.rst, tcp.sequence_number, tcp.window_size) = (true, 77, 0);
+    });
     vec![
+        Row {
+            down: Some("10.1.1.51:49"),
+            ..row("a flow whose member is down", spoke.comes(), Outcome::MemberDown)
+                .on(watched)
+                .after([syn().comes()])
+                .goes_out([over.goes()])
+        },
         row("an answer to nobody", stray.comes(), Outcome::NoTranslatedFlow).on(translating()),
         row("no port to stand in", second.comes(), Outcome::SnatPortsExhausted)
             .on(one_port)

@@ -236,7 +236,9 @@ pub(super) fn ipv4(word: &Word, report: &mut Report<'_>) -> Option<Ipv4Addr> {
 /// Why a command is not carried over.
 fn why(words: &[&str]) -> &'static str {
     match words {
-        ["health", ..] => "labsim does not run monitors yet; every member is taken to be available",
+        ["health", ..] => {
+            "monitors are not carried over; write the pool's `monitor` into the scenario"
+        }
         ["slb", "template", ..] => "labsim has nothing like this kind of template",
         ["slb", ..] => "labsim has nothing like it",
         ["vlan" | "trunk", ..] => "the lab's segments are made from addresses; it has no VLANs",

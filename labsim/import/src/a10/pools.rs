@@ -238,7 +238,7 @@ pub(super) fn leave_inner(what: &str, line: &Line, known: &[&str], report: &mut 
 pub(super) fn why(line: &Line) -> &'static str {
     match line.text(0) {
         "health-check" | "health-check-disable" | "health-check-follow-port" => {
-            "labsim does not run monitors yet; every member is taken to be available"
+            "monitors are not carried over; write the pool's `monitor` into the scenario"
         }
         "method" | "weight" | "priority" | "min-active-member" | "slow-start" => {
             "members take turns; write the pool's `load_balancing_mode` yourself"

@@ -1,9 +1,9 @@
 //! A scenario's load balancers as tmsh configuration text.
 
 use labsim_scenario::model::{
-    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev,
-    MaglevHash, Member, NodeName, OuterSource, Pool, Scenario, SourceAddressPersistence,
-    SourceTranslation, VirtualServer,
+    ActionOnDown, Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
+    Maglev, MaglevHash, Member, MonitorKind, NodeName, OuterSource, Pool, Scenario,
+    SourceAddressPersistence, SourceTranslation, VirtualServer,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -122,7 +122,8 @@ impl Stanzas<'_> {
     }
 
     fn pool(&mut self, pool: &Pool) {
-        let Pool { name, encapsulation, load_balancing_mode, members } = pool;
+        let Pool { name, encapsulation, load_balancing_mode, monitor, action_on_down, members } =
+            pool;
         self.block(0, &format!("ltm pool {}", quoted(name)), |out| {
             match mode(*load_balancing_mode) {
                 Ok("round-robin") => {}
@@ -130,6 +131,25 @@ impl Stanzas<'_> {
                 Err(how) => {
                     out.line(1, &format!("# {how}, which this load balancer does not have"))
                 }
+            }
+            if let Some(monitor) = monitor {
+                match (monitor.kind, monitor.transparent) {
+                    (MonitorKind::Tcp, false) => out.line(1, "monitor tcp"),
+                    (MonitorKind::Icmp, false) => out.line(1, "monitor gateway_icmp"),
+                    (kind, _) => {
+                        let word = kind.word();
+                        let through = if monitor.transparent { ", transparent" } else { "" };
+                        out.line(
+                            1,
+                            &format!("# monitor: {word}{through}; write one and name it here"),
+                        );
+                    }
+                }
+            }
+            match action_on_down {
+                ActionOnDown::None => {}
+                ActionOnDown::Reset => out.line(1, "service-down-action reset"),
+                ActionOnDown::Reselect => out.line(1, "service-down-action reselect"),
             }
             out.block(1, "members", |out| {
                 for Member { address, port, ratio } in members {

@@ -166,10 +166,10 @@ fn why(words: &[&str]) -> &'static str {
     match words {
         ["ltm", "rule", ..] => "labsim does not run iRules",
         ["ltm", "monitor", ..] => {
-            "labsim does not run monitors yet; every member is taken to be available"
+            "monitors are not carried over; write the pool's `monitor` into the scenario"
         }
         ["ltm", "default-node-monitor", ..] => {
-            "labsim does not run monitors yet; every member is taken to be available"
+            "monitors are not carried over; write the pool's `monitor` into the scenario"
         }
         ["ltm", "profile", ..] => {
             "labsim's load balancer forwards packets as a fastL4 profile does, and knows no other \

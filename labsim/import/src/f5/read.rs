@@ -72,7 +72,7 @@ fn why(name: &str) -> &'static str {
         | "min-up-members-checking"
         | "gateway-failsafe-device"
         | "time-until-up" => {
-            "labsim does not run monitors yet; every member is taken to be available"
+            "monitors are not carried over; write the pool's `monitor` into the scenario"
         }
         "ratio" => "labsim's ratios are members' and not nodes'",
         "dynamic-ratio" | "min-active-members" | "priority-group" | "slow-ramp-time" => {
@@ -119,9 +119,10 @@ fn why(name: &str) -> &'static str {
         | "ha-group" => "the lab has one load balancer with one interface, and no VLANs",
         "source-port" => "labsim chooses source ports itself when it translates addresses",
         "auto-lasthop" | "last-hop-pool" => "packets leave by the lab's routes",
-        "service-down-action" | "reselect-tries" | "ignore-persisted-weight" => {
-            "every member is taken to be available"
+        "service-down-action" => {
+            "without a monitor no member goes down; write `action_on_down` beside the pool's `monitor`"
         }
+        "reselect-tries" | "ignore-persisted-weight" => "every member is taken to be available",
         "allow-nat" | "allow-snat" => "the virtual server's own translation is what counts",
         "nat64" => "labsim translates within one address family",
         "arp"

@@ -1,9 +1,10 @@
 //! Reads what `events.jsonl` tells that runs are compared by.
 
 use labsim_scenario::model::{InterfaceName, NodeName};
+use labsim_verdict::Probes;
 use labsim_verdict::compare::Kept;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read as _};
 
 /// The longest line, in bytes.
@@ -76,6 +77,24 @@ fn take(kept: &mut Kept, event: &Value) -> Option<usize> {
             }
             Some(entries)
         }
+        "monitors_stopped" => {
+            let node = NodeName::new(text("node")?).ok()?;
+            let list = |key: &str| event.get(key)?.as_array();
+            let numbers = |key: &str| -> Option<BTreeSet<u16>> {
+                list(key)?.iter().map(|number| number.as_u64()?.try_into().ok()).collect()
+            };
+            let addresses = list("addresses")?.iter().map(|text| text.as_str()?.parse().ok());
+            let probes = Probes {
+                addresses: addresses.collect::<Option<_>>()?,
+                tcp: numbers("tcp")?,
+                udp: numbers("udp")?,
+                icmp: numbers("icmp")?,
+            };
+            let Probes { addresses, tcp, udp, icmp } = &probes;
+            let entries = addresses.len() + tcp.len() + udp.len() + icmp.len();
+            kept.observations.probes.insert(node, probes);
+            Some(entries)
+        }
         "scenario_ended" => {
             text("outcome")?.clone_into(&mut kept.outcome);
             Some(1)
@@ -101,11 +120,11 @@ mod tests {
     #[test]
     fn outcome_verdicts_and_counters_are_read_and_the_rest_is_passed_over() {
         let kept = read_text(&format!(
-            "{}\n{}\n{}\n{}\n{END}\n",
+            "{}\n{}\n{}\n{{\"event\":\"of a later version\"}}\n{}\n{END}\n",
             r#"{"event":"ready","data_planes":{"lb":"packet-ring"}}"#,
             r#"{"event":"judged","name":"login","passed":true,"sentence":"x"}"#,
             r#"{"event":"kernel_counted","node":"rs1","counters":{"IpInAddrErrors":3},"devices":{"tunl0":{"rx_errors":1}}}"#,
-            r#"{"event":"of a later version"}"#,
+            r#"{"event":"monitors_stopped","node":"lb","addresses":["172.16.0.10"],"tcp":[40000],"udp":[],"icmp":[7]}"#,
         ))
         .unwrap();
         assert_eq!(kept.outcome, "passed");
@@ -113,6 +132,9 @@ mod tests {
         assert_eq!(kept.balancers.len(), 1);
         let node = NodeName::new("rs1").unwrap();
         let device = InterfaceName::new("tunl0").unwrap();
+        let probes = &kept.observations.probes[&NodeName::new("lb").unwrap()];
+        assert_eq!((probes.tcp.first(), probes.icmp.first()), (Some(&40_000), Some(&7)));
+        assert!(probes.addresses.contains(&"172.16.0.10".parse().unwrap()));
         assert_eq!(kept.observations.kernel_counters[&node]["IpInAddrErrors"], 3);
         assert_eq!(kept.observations.device_counters[&node][&device]["rx_errors"], 1);
     }

@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use labsim_control::{Answer, LONGEST_LINE, Request};
 use labsim_dataplane::forwarder::Snapshot;
 use labsim_lab::{Child, Node, inherit_text};
+use labsim_monitor::{HealthByPool, Origins};
 use labsim_scenario::model::NodeName;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -11,10 +12,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
+use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
 
 /// How long a forwarder may take to answer. Nothing waits so long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// As much of its last words is kept. It also tells what its monitors find, which may be long.
+const LAST_WORDS: usize = 4096;
 
 /// A running forwarder. Dropping it kills the process and waits until it is gone.
 pub(super) struct Process {
@@ -23,11 +28,13 @@ pub(super) struct Process {
     _child: Child,
     orders: pipe::Sender,
     answers: BufReader<pipe::Receiver>,
-    complaints: pipe::Receiver,
+    /// Ends with its standard error, and has what came last.
+    complaints: JoinHandle<Vec<u8>>,
     data_plane: String,
 }
 
 impl Process {
+    /// Has to be called inside a `LocalSet`.
     pub(super) fn spawn(node: &Node, program: &Path, config: &str) -> std::io::Result<Self> {
         let mut command = Command::new(program);
         let file = inherit_text(&mut command, config)?;
@@ -43,7 +50,7 @@ impl Process {
             _child: child,
             orders: pipe::Sender::from_owned_fd(orders)?,
             answers: BufReader::new(pipe::Receiver::from_owned_fd(answers)?),
-            complaints: pipe::Receiver::from_owned_fd(complaints)?,
+            complaints: spawn_local(last_words(pipe::Receiver::from_owned_fd(complaints)?)),
             data_plane: String::new(),
         })
     }
@@ -92,6 +99,24 @@ impl Process {
         }
     }
 
+    /// What its monitors have found.
+    pub(super) async fn health(&mut self) -> Result<HealthByPool, Fault> {
+        self.say(&Request::Health).await?;
+        match self.hear().await? {
+            Answer::Health(health) => Ok(health),
+            other => Err(self.out_of_turn(&other)),
+        }
+    }
+
+    /// Ends its monitors' probes.
+    pub(super) async fn stop_monitors(&mut self) -> Result<Origins, Fault> {
+        self.say(&Request::StopMonitors).await?;
+        match self.hear().await? {
+            Answer::MonitorsStopped(origins) => Ok(origins),
+            other => Err(self.out_of_turn(&other)),
+        }
+    }
+
     async fn say(&mut self, request: &Request) -> Result<(), Fault> {
         let mut line = serde_json::to_vec(request).map_err(Fault::broken("a request"))?;
         line.push(b'\n');
@@ -111,9 +136,8 @@ impl Process {
             Ok(Ok(1..)) => serde_json::from_str(&line)
                 .map_err(Fault::broken(&format!("the forwarder in {name} said nonsense"))),
             Ok(_) => {
-                let mut complaint = Vec::new();
-                let mut bounded = (&mut self.complaints).take(4096);
-                let _ = timeout(PATIENCE, bounded.read_to_end(&mut complaint)).await;
+                let complaint = timeout(PATIENCE, &mut self.complaints).await;
+                let complaint = complaint.ok().and_then(Result::ok).unwrap_or_default();
                 Err(Fault::Broken(format!(
                     "the forwarder in {name} ended: {}",
                     String::from_utf8_lossy(&complaint).trim()
@@ -126,4 +150,16 @@ impl Process {
         let name = &self.node;
         Fault::Broken(format!("the forwarder in {name} said something out of turn: {answer:?}"))
     }
+}
+
+/// Reads to the end, so that it never waits for a reader.
+async fn last_words(mut stream: pipe::Receiver) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        kept.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        let excess = kept.len().saturating_sub(LAST_WORDS);
+        kept.drain(..excess);
+    }
+    kept
 }

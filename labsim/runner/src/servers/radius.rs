@@ -1,6 +1,6 @@
 //! The RADIUS server: a socket for logins and one for records, of each family.
 
-use super::{everywhere, users};
+use super::{Tasks, everywhere, users};
 use crate::datagrams::ServerSocket;
 use labsim_aaa::Secret;
 use labsim_aaa::log::LogEntry;
@@ -10,14 +10,13 @@ use labsim_lab::Node;
 use labsim_scenario::model::RadiusServer;
 use std::io;
 use std::rc::Rc;
-use tokio::task::JoinSet;
 
 /// Binds the sockets, and serves each in a task of `tasks`.
 pub(super) fn start(
     node: &Node,
     config: &RadiusServer,
     write: &(impl FnMut(LogEntry) + Clone + 'static),
-    tasks: &mut JoinSet<()>,
+    tasks: &mut Tasks,
 ) -> io::Result<()> {
     let secret = Secret::new(config.secret.expose());
     let mut server = Server::new(secret, config.clients.clone(), users(&config.users));
@@ -36,9 +35,15 @@ pub(super) fn start(
             let socket = node.udp_socket(address)?;
             let mut socket = ServerSocket::new(socket, config.packet_info)?;
             let (server, mut write) = (Rc::clone(&server), write.clone());
-            tasks.spawn_local(async move {
-                // It ends only when the socket fails, and then its clients say so.
-                serve(&mut socket, &server, service, source, &mut write).await;
+            let mut closing = tasks.closing.subscribe();
+            tasks.all.spawn_local(async move {
+                let log = &mut write;
+                tokio::select! {
+                    // It ends only when the socket fails, and then its clients say so.
+                    _ = serve(&mut socket, &server, service, source, log) => {}
+                    // Each question is answered by itself: there is no connection to keep.
+                    _ = closing.changed() => {}
+                }
             });
         }
     }

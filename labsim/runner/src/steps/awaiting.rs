@@ -1,8 +1,10 @@
-//! Waits until a forwarder has counted so far.
+//! Waits until a forwarder has counted so far, or its monitors have found a member up or down.
 
 use crate::balancers::Balancers;
 use crate::fault::Fault;
-use labsim_scenario::model::NodeName;
+use labsim_monitor::State;
+use labsim_scenario::model::{MemberState, NodeName};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -37,6 +39,51 @@ pub(super) async fn counter(
                      waited for"
                 ),
                 None => format!("the forwarder in {node} has no counter named {counter}"),
+            }));
+        }
+        sleep(BETWEEN).await;
+    }
+}
+
+/// The member that is waited for.
+pub(super) struct WantedMember<'a> {
+    pub(super) node: &'a NodeName,
+    pub(super) pool: &'a str,
+    pub(super) member: SocketAddr,
+    pub(super) state: MemberState,
+}
+
+/// A sentence about how it came about, or about how the member fares when the time was over. What
+/// counts is what a probe leaves that ends after this began: what was found before may be over.
+pub(super) async fn member(
+    balancers: &mut Balancers<'_>,
+    wanted: &WantedMember<'_>,
+    limit: Duration,
+) -> Result<Result<String, String>, Fault> {
+    let WantedMember { node, pool, member, state } = *wanted;
+    let deadline = Instant::now() + limit;
+    let is_it = |found| match state {
+        MemberState::Up => found == State::Up,
+        MemberState::Down => found == State::Down,
+    };
+    let before = balancers.health(node, pool, member).await?.map_or(0, |health| health.probes);
+    loop {
+        let health = balancers.health(node, pool, member).await?;
+        let since = health.as_ref().filter(|health| health.probes > before);
+        if let Some(health) = since.filter(|health| is_it(health.state)) {
+            let reason = &health.reason;
+            return Ok(Ok(format!("{member} of {pool} is {}: {reason}", state.word())));
+        }
+        if Instant::now() >= deadline {
+            return Ok(Err(match health {
+                Some(health) => format!(
+                    "{member} of {pool} is {} after {limit:?}, and {} was waited for; its last \
+                     probe: {}",
+                    health.state.word(),
+                    state.word(),
+                    if health.reason.is_empty() { "none yet" } else { &health.reason }
+                ),
+                None => format!("nobody watches {member} of {pool} in {node}"),
             }));
         }
         sleep(BETWEEN).await;

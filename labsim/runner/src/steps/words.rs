@@ -54,6 +54,9 @@ pub(super) fn what(action: &StepAction) -> String {
         StepAction::AwaitCounter { node, counter, at_least, .. } => {
             format!("waits until {counter} of {node} is at least {at_least}")
         }
+        StepAction::AwaitMember { node, pool, member, state, .. } => {
+            format!("waits until {member} of {pool} of {node} is {}", state.word())
+        }
         StepAction::ChangeMember(MemberChange { node, pool, member, to }) => match to {
             MemberFate::Added { ratio } => {
                 format!("adds {member} to {pool} of {node}, ratio {ratio}")
@@ -64,7 +67,12 @@ pub(super) fn what(action: &StepAction) -> String {
             }
             MemberFate::Removed => format!("takes {member} out of {pool} of {node}"),
         },
-        StepAction::StopServer { node } => format!("stops the servers on {node}"),
+        StepAction::StopServer { node, keep_connections: false } => {
+            format!("stops the servers on {node}")
+        }
+        StepAction::StopServer { node, keep_connections: true } => {
+            format!("stops the servers on {node}, their connections go on")
+        }
         StepAction::StartServer { node } => format!("starts the servers on {node} again"),
         StepAction::SetLink { interface, up: true } => format!("sets {interface} up again"),
         StepAction::SetLink { interface, up: false } => format!("sets {interface} down"),

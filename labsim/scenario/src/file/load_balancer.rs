@@ -2,6 +2,7 @@
 
 use super::forms::{Items, Table, forms};
 use super::lenient::or_default;
+use super::monitor::{ActionOnDownWord, MonitorForm};
 use labsim_yaml::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -151,6 +152,14 @@ pub(crate) struct PoolFields {
     /// flow's hash), or `{maglev: {hash: source_address, table_size: N}}`.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) load_balancing_mode: Option<Located<ModeForm>>,
+    /// How the members are watched: `none` (the default), `tcp`, `tacacs`, `radius`, `icmp`, or a map
+    /// with one of the four and its options, `{tacacs: {transparent: true, interval: 200ms}}`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) monitor: Option<Located<MonitorForm>>,
+    /// What becomes of the flows of a member that is down: `none` (they stay, the default), `reset`
+    /// or `reselect`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) action_on_down: Option<Located<ActionOnDownWord>>,
     /// Address and port of each, `10.1.1.51:49`, or `{address: 10.1.1.51:49, ratio: N}`.
     pub(crate) members: Located<Items<Located<MemberForm>>>,
 }

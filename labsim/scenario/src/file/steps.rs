@@ -43,9 +43,11 @@ pub(crate) enum StepForm {
     /// Takes a member out of a pool of a running load balancer. Its flows stay with it until they
     /// end.
     RemoveMember(RemoveMemberFields),
+    /// Waits until a member's monitor has found it up, or down.
+    AwaitMember(AwaitMemberFields),
     /// Stops the built-in servers of a node, as if they had crashed: nobody listens there any more,
-    /// and connections break off.
-    StopServer(ServerFields),
+    /// and connections break off unless they are kept.
+    StopServer(StopServerFields),
     /// Starts the built-in servers of a node again.
     StartServer(ServerFields),
     /// Sets an interface of a node down or up: whoever is at the other end of the link sees its
@@ -292,6 +294,55 @@ pub(crate) struct RemoveMemberFields {
     pub(crate) pool: Located<String>,
     /// Address and port: `10.1.1.51:49`.
     pub(crate) member: Located<String>,
+}
+
+/// A member to wait for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AwaitMemberFields {
+    /// The load balancer's node.
+    pub(crate) node: Located<String>,
+    /// The pool, which has a monitor.
+    pub(crate) pool: Located<String>,
+    /// Address and port: `10.1.1.51:49`.
+    pub(crate) member: Located<String>,
+    /// What its monitor has to find: `up` or `down`.
+    pub(crate) state: MemberStateWord,
+    /// Seconds to wait at most; 5 by default.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) timeout: Option<Located<f64>>,
+}
+
+/// What a monitor finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MemberStateWord {
+    /// It answers.
+    Up,
+    /// It does not.
+    Down,
+}
+
+/// Built-in servers that stop.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StopServerFields {
+    /// The node.
+    pub(crate) node: Located<String>,
+    /// What becomes of connections: `break` (the default), or `keep`: they are served to their end.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) connections: ConnectionsWord,
+}
+
+/// What becomes of a stopped server's connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ConnectionsWord {
+    /// They break off.
+    #[default]
+    Break,
+    /// They go on.
+    Keep,
 }
 
 /// A node with built-in servers.

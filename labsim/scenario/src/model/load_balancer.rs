@@ -1,6 +1,6 @@
 //! Virtual servers and pools, in the words of an F5-like configuration.
 
-use super::TunnelProtocol;
+use super::{ActionOnDown, Monitor, TunnelProtocol};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -99,6 +99,10 @@ pub struct Pool {
     pub encapsulation: Encapsulation,
     /// Which member gets a new flow.
     pub load_balancing_mode: LoadBalancingMode,
+    /// How the members are watched, if they are.
+    pub monitor: Option<Monitor>,
+    /// What becomes of the flows of a member that is down.
+    pub action_on_down: ActionOnDown,
     /// At least one.
     pub members: Vec<Member>,
 }

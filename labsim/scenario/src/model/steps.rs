@@ -55,12 +55,27 @@ pub enum StepAction {
         /// How long to wait.
         timeout: Duration,
     },
+    /// Waits until a member's monitor has found it so.
+    AwaitMember {
+        /// The load balancer.
+        node: NodeName,
+        /// The pool, which is watched.
+        pool: String,
+        /// Address and port.
+        member: SocketAddr,
+        /// What has to be found.
+        state: MemberState,
+        /// How long to wait.
+        timeout: Duration,
+    },
     /// Changes a member of a running load balancer's pool.
     ChangeMember(MemberChange),
     /// Stops the built-in servers of a node.
     StopServer {
         /// The node.
         node: NodeName,
+        /// Whether their connections go on.
+        keep_connections: bool,
     },
     /// Starts the built-in servers of a node again.
     StartServer {
@@ -74,6 +89,26 @@ pub enum StepAction {
         /// Whether it comes up.
         up: bool,
     },
+}
+
+/// What a monitor finds of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberState {
+    /// It answers.
+    Up,
+    /// It does not.
+    Down,
+}
+
+impl MemberState {
+    /// The word of a scenario file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
 }
 
 /// A change of a pool's member.

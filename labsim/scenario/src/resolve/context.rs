@@ -133,6 +133,7 @@ impl<'a> Context<'a> {
             StepAction::Resume { .. }
             | StepAction::Finish { .. }
             | StepAction::ChangeMember(_)
+            | StepAction::AwaitMember { .. }
             | StepAction::StopServer { .. }
             | StepAction::StartServer { .. }
             | StepAction::SetLink { .. }

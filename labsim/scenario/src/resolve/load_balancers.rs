@@ -3,7 +3,7 @@
 use super::families::{self, Balancer};
 use super::lookup::{Lookup, Vips};
 use super::virtual_servers::{fits, virtual_server};
-use super::{Report, pools};
+use super::{Report, monitors, pools};
 use crate::file::{LoadBalancerFields, OuterSourceWord, PoolFields, Table};
 use crate::model::{IpProtocol, LoadBalancer, NodeName, OuterSource, Pool};
 use crate::text::{counted, listed, quoted};
@@ -136,6 +136,9 @@ fn load_balancer(
             }
         }
         balancer.virtual_servers.push(server);
+    }
+    for (pool, (_, written)) in balancer.pools.iter().zip(fields.pools.iter()) {
+        monitors::fits(pool, &written.value, &balancer.virtual_servers, report);
     }
     balancer
 }

@@ -1,15 +1,24 @@
-//! Steps that change members of running load balancers, and which members there are meanwhile.
+//! Steps that change members of running load balancers or wait for them, and which members there are
+//! meanwhile.
 
 use super::families::misfit;
 use super::forwarders::{Forwarders, load_balancer};
 use super::lookup::Lookup;
+use super::steps::seconds;
 use super::{Report, address};
-use crate::file::{AddMemberFields, RemoveMemberFields, SetMemberFields};
-use crate::model::{LoadBalancer, MemberChange, MemberFate, NodeName, Pool, StepAction};
+use crate::file::{
+    AddMemberFields, AwaitMemberFields, MemberStateWord, RemoveMemberFields, SetMemberFields,
+};
+use crate::model::{
+    LoadBalancer, MemberChange, MemberFate, MemberState, NodeName, Pool, StepAction,
+};
 use crate::text::{listed, quoted};
 use labsim_yaml::Located;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+
+/// How long a member is waited for, in seconds.
+const TIMEOUT: u64 = 5;
 
 /// The members of every pool while the steps go by.
 pub(super) struct Pools<'a> {
@@ -77,6 +86,66 @@ impl<'a> Pools<'a> {
         self.change(&place, MemberFate::Removed, forwarders, lookup, report)
     }
 
+    /// A step that waits for what a monitor finds.
+    pub(super) fn await_state(
+        &mut self,
+        fields: &AwaitMemberFields,
+        forwarders: &Forwarders<'_>,
+        lookup: &Lookup<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<StepAction> {
+        let AwaitMemberFields { node, pool, member, state, timeout } = fields;
+        let timeout = seconds(*timeout, TIMEOUT, report);
+        let place = Place { node, pool, member };
+        let (node, pool, socket) =
+            self.find(&place, "watches nobody", forwarders, lookup, report)?;
+        if pool.monitor.is_none() {
+            report.at(
+                place.pool.span,
+                format!("nobody watches the pool {}; write its `monitor`", quoted(place.pool)),
+            );
+        }
+        let state = match state {
+            MemberStateWord::Up => MemberState::Up,
+            MemberStateWord::Down => MemberState::Down,
+        };
+        let members = self.members.get(&(node.clone(), pool.name.clone()));
+        if let Some(members) = members.filter(|members| !members.contains(&socket)) {
+            report.at(
+                member.span,
+                format!(
+                    "{socket} is no member at this step; the pool has {}",
+                    listed(members.iter())
+                ),
+            );
+            return None;
+        }
+        let pool = pool.name.clone();
+        Some(StepAction::AwaitMember { node, pool, member: socket, state, timeout })
+    }
+
+    /// What a step's words name, at a forwarder that runs; without it, it `lack`s something.
+    fn find(
+        &self,
+        place: &Place<'_>,
+        lack: &str,
+        forwarders: &Forwarders<'_>,
+        lookup: &Lookup<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<(NodeName, &'a Pool, SocketAddr)> {
+        let member = report.take(place.member.span, address::one_port(place.member));
+        let node = load_balancer(place.node, self.load_balancers, lookup, report)?;
+        forwarders.must_run(&node, place.node, lack, report);
+        let pools = self.load_balancers.get(&node).map(|balancer| &balancer.pools)?;
+        let Some(pool) = pools.iter().find(|pool| pool.name == place.pool.value) else {
+            let known = listed(pools.iter().map(|pool: &Pool| &pool.name));
+            let message = format!("`{node}` has no pool {}; it has {known}", quoted(place.pool));
+            report.absent(place.pool.span, place.pool, message);
+            return None;
+        };
+        Some((node, pool, member?))
+    }
+
     fn change(
         &mut self,
         place: &Place<'_>,
@@ -85,18 +154,10 @@ impl<'a> Pools<'a> {
         lookup: &Lookup<'_>,
         report: &mut Report<'_>,
     ) -> Option<StepAction> {
-        let member = report.take(place.member.span, address::one_port(place.member));
-        let node = load_balancer(place.node, self.load_balancers, lookup, report)?;
-        forwarders.must_run(&node, place.node, "takes no orders", report);
+        let (node, own, member) =
+            self.find(place, "takes no orders", forwarders, lookup, report)?;
         let balancer = self.load_balancers.get(&node)?;
-        let pools = &balancer.pools;
-        let Some(own) = pools.iter().find(|pool| pool.name == place.pool.value) else {
-            let known = listed(pools.iter().map(|pool: &Pool| &pool.name));
-            let message = format!("`{node}` has no pool {}; it has {known}", quoted(place.pool));
-            report.absent(place.pool.span, place.pool, message);
-            return None;
-        };
-        let (member, pool) = (member?, place.pool.value.clone());
+        let pool = own.name.clone();
         let members = self.members.entry((node.clone(), pool.clone())).or_default();
         let mut servers = balancer.virtual_servers.iter().filter(|it| it.pool == own.name);
         let misfit = servers.find_map(|it| misfit(it, own, balancer.outer_source, member));

@@ -1,7 +1,7 @@
 //! Pools: their members, the tunnel to them, and which of them gets a new flow.
 
 use super::lookup::Lookup;
-use super::{Report, address};
+use super::{Report, address, monitors};
 use crate::file::{
     GreFields, MaglevFields, MaglevHashWord, MemberForm, ModeForm, PoolFields, ProfileForm,
 };
@@ -61,6 +61,8 @@ pub(super) fn pool(
         name: name.value.clone(),
         encapsulation: encapsulation(fields.profile.as_ref(), report),
         load_balancing_mode: mode(fields.load_balancing_mode.as_ref(), members.len(), report),
+        monitor: monitors::monitor(fields, report),
+        action_on_down: monitors::action_on_down(fields),
         members,
     }
 }

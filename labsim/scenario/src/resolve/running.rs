@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::lookup::Lookup;
+use crate::file::{ConnectionsWord, StopServerFields};
 use crate::model::{NodeName, StepAction};
 use crate::text::{listed, quoted};
 use labsim_yaml::Located;
@@ -22,10 +23,11 @@ impl<'a> Running<'a> {
     /// A step that stops a node's servers, which must be running.
     pub(super) fn stop(
         &mut self,
-        node: &Located<String>,
+        fields: &StopServerFields,
         lookup: &Lookup<'_>,
         report: &mut Report<'_>,
     ) -> Option<StepAction> {
+        let StopServerFields { node, connections } = fields;
         let name = self.server(node, lookup, report)?;
         if !self.stopped.insert(name.clone()) {
             report.at(
@@ -33,7 +35,8 @@ impl<'a> Running<'a> {
                 format!("`{name}`'s servers were stopped before; start them again in between"),
             );
         }
-        Some(StepAction::StopServer { node: name })
+        let keep_connections = *connections == ConnectionsWord::Keep;
+        Some(StepAction::StopServer { node: name, keep_connections })
     }
 
     /// A step that starts a node's servers, which must have been stopped.

@@ -10,7 +10,7 @@ use super::radius_servers::radius_servers;
 use super::real_servers::real_servers;
 use super::steps::{Servers, steps};
 use super::tacacs_servers::tacacs_servers;
-use super::{Report, Resolved};
+use super::{Report, Resolved, monitors};
 use crate::file::ScenarioFile;
 use crate::model::{
     Attachment, Expectation, Impairment, LoadBalancer, NodeName, Process, RadiusServer, RealServer,
@@ -67,13 +67,15 @@ pub(crate) fn scenario(
 ) -> Parts {
     let lookup = Lookup::new(surroundings);
     let mut vips = Vips::default();
-    let load_balancers = load_balancers(&file.load_balancers, &mut vips, &lookup, report);
+    let mut load_balancers = load_balancers(&file.load_balancers, &mut vips, &lookup, report);
     let real_servers =
         real_servers(&file.real_servers.each(), &load_balancers, &mut vips, &lookup, report);
     let (tacacs_servers, tacacs_secrets) =
         tacacs_servers(&file.tacacs_servers.each(), &load_balancers, &lookup, report);
     let (radius_servers, radius_secrets) =
         radius_servers(&file.radius_servers.each(), &load_balancers, &lookup, report);
+    let secrets = (tacacs_secrets.as_slice(), radius_secrets.as_slice());
+    monitors::fill_secrets(&file.load_balancers, &mut load_balancers, secrets, report);
     let servers = Servers {
         vips: &vips,
         load_balancers: &load_balancers,

@@ -79,7 +79,8 @@ pub(super) fn steps(
             StepForm::AddMember(fields) => pools.add(fields, &forwarders, lookup, report),
             StepForm::SetMember(fields) => pools.set(fields, &forwarders, lookup, report),
             StepForm::RemoveMember(fields) => pools.remove(fields, &forwarders, lookup, report),
-            StepForm::StopServer(fields) => running.stop(&fields.node, lookup, report),
+            StepForm::AwaitMember(fields) => pools.await_state(fields, &forwarders, lookup, report),
+            StepForm::StopServer(fields) => running.stop(fields, lookup, report),
             StepForm::StartServer(fields) => running.start(&fields.node, lookup, report),
             StepForm::SetLink(fields) => links.set(fields, lookup, report),
         };
@@ -97,6 +98,7 @@ pub(super) fn steps(
             | StepForm::AddMember(_)
             | StepForm::SetMember(_)
             | StepForm::RemoveMember(_)
+            | StepForm::AwaitMember(_)
             | StepForm::StopServer(_)
             | StepForm::StartServer(_)
             | StepForm::SetLink(_)

@@ -15,6 +15,7 @@ mod lab;
 mod loops;
 mod many;
 mod passage;
+mod probes;
 mod scenario;
 mod translation;
 mod wire;

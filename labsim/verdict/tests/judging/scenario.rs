@@ -1,11 +1,11 @@
 //! The document's lab as a scenario with one login, `login`.
 
 use labsim_scenario::model::{
-    Attachment, CapturePoint, Check, Direction, Encapsulation, Expectation, FastL4, FrameMatch,
-    Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoadBalancingMode, LoginClose,
-    LoginMethod, Member, Node, NodeName, OuterSource, Place, PointNode, Pool, RadiusQuestion,
-    RadiusRequest, Scenario, ScenarioName, Secret, SourceTranslation, Step, StepAction, StepName,
-    TacacsLogin, TcpFlags, Topology, VirtualServer,
+    ActionOnDown, Attachment, CapturePoint, Check, Direction, Encapsulation, Expectation, FastL4,
+    FrameMatch, Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoadBalancingMode,
+    LoginClose, LoginMethod, Member, Node, NodeName, OuterSource, Place, PointNode, Pool,
+    RadiusQuestion, RadiusRequest, Scenario, ScenarioName, Secret, SourceTranslation, Step,
+    StepAction, StepName, TacacsLogin, TcpFlags, Topology, VirtualServer,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -99,6 +99,8 @@ pub(crate) fn balanced(mut scenario: Scenario, member_port: u16) -> Scenario {
             name,
             encapsulation,
             load_balancing_mode: LoadBalancingMode::RoundRobin,
+            monitor: None,
+            action_on_down: ActionOnDown::None,
             members: vec![member],
         }],
     };

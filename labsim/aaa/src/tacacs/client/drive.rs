@@ -112,13 +112,20 @@ where
         Finished { outcome, end: if closed { End::ServerClosed } else { End::Open } }
     }
 
+    pub(super) const fn options(&self) -> &Options {
+        &self.options
+    }
+
     fn broken<O: From<Trouble>>(&mut self, trouble: Trouble) -> Finished<O> {
         self.mode = Mode::UsedUp;
         let end = if trouble == Trouble::Closed { End::ServerClosed } else { End::Open };
         Finished { outcome: trouble.into(), end }
     }
 
-    async fn exchange<P: Session>(&mut self, session: &mut P) -> Result<P::Outcome, Trouble> {
+    pub(super) async fn exchange<P: Session>(
+        &mut self,
+        session: &mut P,
+    ) -> Result<P::Outcome, Trouble> {
         let first = session.first()?;
         self.send(&first).await?;
         loop {

@@ -58,25 +58,30 @@ pub trait Session {
 
 /// What all sessions share: the secret, and the number of the packet that was sent last.
 #[derive(Debug)]
-struct Line {
+pub(super) struct Line {
     secret: Secret,
     sent: Header,
 }
 
 impl Line {
-    fn new(kind: PacketType, minor: MinorVersion, id: SessionId, options: &Options) -> Self {
+    pub(super) fn new(
+        kind: PacketType,
+        minor: MinorVersion,
+        id: SessionId,
+        options: &Options,
+    ) -> Self {
         let flags = if options.single_connection { FLAG_SINGLE_CONNECT } else { 0 };
         let sequence = Sequence::FIRST;
         let sent = Header { minor, kind, sequence, flags, session: id, length: 0 };
         Self { secret: options.secret.clone(), sent }
     }
 
-    fn first<B: Body>(&self, body: &B) -> Result<Vec<u8>, Trouble> {
+    pub(super) fn first<B: Body>(&self, body: &B) -> Result<Vec<u8>, Trouble> {
         Ok(seal(self.sent, body, &self.secret)?)
     }
 
     /// Checks that a packet is the answer to the one sent last, and reads it.
-    fn read<B: Body>(&self, packet: Sealed) -> Result<(Header, B), ProtocolError> {
+    pub(super) fn read<B: Body>(&self, packet: Sealed) -> Result<(Header, B), ProtocolError> {
         let packet: Opened = packet.open(&self.secret)?;
         let header = packet.header;
         let expected = self.sent.sequence.next()?.get();

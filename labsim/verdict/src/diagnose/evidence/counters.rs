@@ -5,7 +5,7 @@ use crate::forwarder;
 use labsim_wire::checksum::ChecksumState;
 
 /// The forwarder's outcomes that end a packet's way, and what each means.
-const DROPS: [(&str, &str); 41] = [
+const DROPS: [(&str, &str); 42] = [
     ("no_virtual_address", "its destination is no VIP"),
     ("no_virtual_server", "no virtual server takes that protocol and port"),
     ("protocol_not_handled", "it handles TCP, UDP and ICMP only"),
@@ -24,7 +24,8 @@ const DROPS: [(&str, &str); 41] = [
     ("no_translated_flow", "its address and port stand in for no client"),
     ("snat_ports_exhausted", "no port is free to stand in for its client"),
     ("flow_table_full", "the flow table is full"),
-    ("no_member_reachable", "no member of the pool is reachable"),
+    ("no_member_reachable", "no member of the pool is up and reachable"),
+    ("member_down", "its member is down, and the pool resets such flows"),
     ("no_route", "it has no route to the member"),
     ("neighbour_unreachable", "the next hop does not answer"),
     ("neighbour_queue_overflow", "too many packets waited for the next hop"),

@@ -1,0 +1,157 @@
+//! Members that their monitors find down: they get no new flow, and their open ones go the way that
+//! their pool says (F5's `service-down-action`).
+//!
+//! | `action_on_down` | an open flow |
+//! |---|---|
+//! | `none` | stays with the member until it ends |
+//! | `reset` | ends at once; a TCP client and the member are each sent a RST. A datagram that comes later begins a flow with another member |
+//! | `reselect` | goes to another member with its client's next packet, also without loose initiation |
+//!
+//! Flows that end at once are looked for a few at a time, between turns of packets; a client's packet
+//! that comes before its flow was found meets the same end.
+
+use super::ip::Ip;
+use super::select::TELL_ANEW;
+use super::transport::Packet;
+use super::{Engine, Member};
+use crate::flow::{Flow, FlowId};
+use crate::{ActionOnDown, Instant, Transmit};
+use labsim_wire::protocol;
+use std::net::SocketAddr;
+
+/// Flows that one [`Engine::tick`] looks at, and ends, at most, so that packets are not kept
+/// waiting: an end sends two frames.
+const LOOKS: u32 = 1024;
+const ENDS: u32 = 32;
+
+/// The search for flows of members that went down.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    /// The number of the flow that is looked at next.
+    next: u32,
+    /// How many are still to be looked at, from there and round.
+    left: u32,
+    due: Instant,
+}
+
+impl Sweep {
+    pub(super) const fn due(&self) -> Instant {
+        self.due
+    }
+}
+
+/// What becomes of a client's packet of an open flow.
+pub(super) enum Left {
+    /// It goes on with its flow.
+    Stays,
+    /// Its flow is over, and it is for its sender to know.
+    Over,
+    /// Its flow is forgotten, and it may begin one: also if it is no SYN, where it says so.
+    Anew { loosely: bool },
+}
+
+impl Member {
+    /// What becomes of its flows.
+    #[inline]
+    const fn leaves(&self) -> ActionOnDown {
+        if self.down { self.on_down } else { ActionOnDown::None }
+    }
+}
+
+impl Engine {
+    /// A member's monitor finds it down, or up again. Linear in the members, and not in flows.
+    ///
+    /// `false` if there is no such member, or nothing watches it.
+    #[must_use]
+    pub fn set_down(&mut self, now: Instant, pool: &str, member: SocketAddr, down: bool) -> bool {
+        let watched = self.config.pools.get(pool).is_some_and(|pool| pool.monitor.is_some());
+        let Some(number) = self.number_of(pool, member).filter(|_| watched) else { return false };
+        let member = &mut self.members[usize::from(number)];
+        if member.down != down {
+            member.down = down;
+            if let Ok(home) = member.home {
+                self.pools[usize::from(home.pool)].neighbours_seen = TELL_ANEW;
+            }
+            self.begin_sweep(now);
+        }
+        true
+    }
+
+    /// The number of a pool's member.
+    pub(super) fn number_of(&self, pool: &str, member: SocketAddr) -> Option<u16> {
+        let pool = self.pools.iter().find(|one| one.name == pool)?;
+        let is_it = |number: &&u16| {
+            let one = &self.members[usize::from(**number)];
+            (one.ip, one.port) == (member.ip(), member.port())
+        };
+        pool.members.iter().find(is_it).copied()
+    }
+
+    /// Looks for flows that end because of their member, from wherever the search is.
+    pub(super) fn begin_sweep(&mut self, now: Instant) {
+        if self.members.iter().any(|member| member.leaves() == ActionOnDown::Reset) {
+            let next = self.sweep.as_ref().map_or(1, |sweep| sweep.next);
+            self.sweep = Some(Sweep { next, left: self.flows.highest(), due: now });
+        }
+    }
+
+    /// Goes on with that search.
+    pub(super) fn sweep(&mut self, now: Instant, tx: &mut impl Transmit) {
+        let Some(mut sweep) = self.sweep.take() else { return };
+        let (mut looks, mut ends) = (LOOKS, ENDS);
+        while sweep.left > 0 && looks > 0 && ends > 0 {
+            looks -= 1;
+            sweep.left -= 1;
+            let found = self.flows.at(sweep.next);
+            sweep.next = sweep.next % self.flows.highest() + 1;
+            if let Some(id) = found
+                && self.member_of(self.flows.get(id)).leaves() == ActionOnDown::Reset
+            {
+                ends -= 1;
+                self.end(now, id, tx);
+            }
+        }
+        if sweep.left > 0 {
+            self.sweep = Some(sweep);
+        }
+    }
+
+    /// Ends a flow whose member is down, and tells both ends of a TCP connection.
+    fn end(&mut self, now: Instant, id: FlowId, tx: &mut impl Transmit) {
+        let flow = self.flows.get(id);
+        if self.flows.key(id).protocol() == protocol::TCP && flow.seen.acknowledged() {
+            self.reset_both_ends(now, id, flow, tx);
+        }
+        self.forget(id, |counters| &mut counters.member_down);
+    }
+
+    /// What a client's packet of this flow meets, by how its member fares.
+    #[inline]
+    pub(super) fn left_by<'a>(
+        &mut self,
+        id: FlowId,
+        flow: Flow,
+        packet: &Packet<'_, impl Ip<'a>>,
+    ) -> Left {
+        match self.member_of(flow).leaves() {
+            ActionOnDown::None => Left::Stays,
+            ActionOnDown::Reset => {
+                self.forget(id, |counters| &mut counters.member_down);
+                let connects = packet.is_syn() || packet.protocol() != protocol::TCP;
+                if connects || packet.is_later() {
+                    Left::Anew { loosely: false }
+                } else {
+                    Left::Over
+                }
+            }
+            ActionOnDown::Reselect => {
+                self.forget(id, |counters| &mut counters.reselected);
+                Left::Anew { loosely: true }
+            }
+        }
+    }
+
+    fn member_of(&self, flow: Flow) -> &Member {
+        &self.members[usize::from(flow.member)]
+    }
+}
