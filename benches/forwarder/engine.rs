@@ -11,7 +11,7 @@ use labsim_wire::tcp::{Flags, View as Segment};
 use labsim_wire::{ethernet, ipv4};
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 /// Flows of the table's columns.
@@ -87,7 +87,7 @@ fn began() -> (f64, f64) {
 
 /// What no forwarder can do without: every header read, the IP header's sum checked, all copied.
 fn copied() -> Rounds {
-    let (mut frames, mut tx) = (Frames::new(), Rooms::new());
+    let (mut frames, mut tx) = (Frames::new(false), Rooms::new());
     let mut rounds = Rounds::new(BATCH);
     let mut random = Random::new();
     for _ in 0..ROUNDS {
@@ -118,11 +118,13 @@ struct Opened {
 
 /// Opens that many flows, and then sends packets of flows of no order.
 fn forwarded(config: &Config, flows: u32) -> (Rounds, Opened) {
-    let (mut frames, mut tx) = (Frames::new(), Rooms::new());
+    let ipv6 = config.virtual_servers.values().any(|server| server.destination.is_ipv6());
+    let (mut frames, mut tx) = (Frames::new(ipv6), Rooms::new());
     let mut clock = Clock::new();
     let mut engine = engine(config);
     engine.tick(clock.next(), &mut tx);
     engine.process(clock.next(), &frames::arp_reply(), &mut tx);
+    engine.process(clock.next(), &frames::advertisement(), &mut tx);
     let mut opened = Opened { rounds: Rounds::new(BATCH), before: resident(), after: 0.0 };
     for first in (0..flows).step_by(BATCH) {
         let batch = BATCH.min((flows - first) as usize);
@@ -164,22 +166,42 @@ fn engine(config: &Config) -> Engine {
     let port = Port {
         mac: frames::US,
         mtu: 1500,
-        addresses: vec![format!("{}/24", frames::OUR_IP).parse().expect("a prefix")],
+        addresses: [format!("{}/24", frames::OUR_IP), format!("{}/64", frames::OUR_IP6)]
+            .map(|own| own.parse().expect("a prefix"))
+            .to_vec(),
     };
-    let destination = "0.0.0.0/0".parse().expect("a prefix");
-    let default = Route { destination, via: Some(frames::ROUTER_IP.into()) };
-    Engine::new(config, port, &[default]).expect("a configuration")
+    let routers = [("0.0.0.0/0", frames::ROUTER_IP.into()), ("::/0", frames::ROUTER_IP6.into())];
+    let routes = routers.map(|(destination, router)| Route {
+        destination: destination.parse().expect("a prefix"),
+        via: Some(router),
+    });
+    Engine::new(config, port, &routes).expect("a configuration")
 }
 
-/// IPIP, GRE, and SNAT from so many addresses that every client's port can be kept.
-fn profiles() -> [(&'static str, Config); 3] {
+/// IPIP, GRE, and SNAT from so many addresses that every client's port can be kept; and IPv6 in IP of
+/// both families.
+fn profiles() -> [(&'static str, Config); 5] {
     let addresses = (1..=20).map(|last| IpAddr::from(Ipv4Addr::new(172, 16, 5, last)));
     let mut snat = config(Profile::None);
     for server in snat.virtual_servers.values_mut() {
         server.translate_address = true;
         server.source_address_translation = SourceTranslation::Snat(addresses.clone().collect());
     }
-    [("IPIP", config(Profile::Ipip)), ("GRE", config(Profile::Gre(Gre::default()))), ("SNAT", snat)]
+    let mut in_v4 = config(Profile::Ipip);
+    for server in in_v4.virtual_servers.values_mut() {
+        server.destination = SocketAddr::new(frames::VIP6.into(), 49);
+    }
+    let mut in_v6 = in_v4.clone();
+    for (member, last) in in_v6.pools.values_mut().flat_map(|pool| &mut pool.members).zip(51..) {
+        member.address = SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, last), 49));
+    }
+    [
+        ("IPIP", config(Profile::Ipip)),
+        ("GRE", config(Profile::Gre(Gre::default()))),
+        ("SNAT", snat),
+        ("IPv6 in IPv4", in_v4),
+        ("IPv6 in IPv6", in_v6),
+    ]
 }
 
 fn config(profile: Profile) -> Config {

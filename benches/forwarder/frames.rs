@@ -3,9 +3,10 @@
 
 use labsim_forwarder::{Instant, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
+use labsim_wire::icmpv6::Message;
 use labsim_wire::tcp::{self, Flags};
-use labsim_wire::{EmitError, arp, checksum, ipv4, protocol};
-use std::net::Ipv4Addr;
+use labsim_wire::{EmitError, arp, checksum, ipv4, ipv6, protocol};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Frames of a batch: what a data plane moves between two looks at the clock.
 pub(crate) const BATCH: usize = 64;
@@ -19,23 +20,31 @@ pub(crate) const OUR_IP: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 10);
 pub(crate) const ROUTER_IP: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 1);
 pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 99);
 
+pub(crate) const OUR_IP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 10);
+pub(crate) const ROUTER_IP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+pub(crate) const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 4, 0, 0, 0, 0, 99);
+
 /// Rooms for a batch of clients' packets.
-pub(crate) struct Frames(Vec<Vec<u8>>);
+pub(crate) struct Frames {
+    rooms: Vec<Vec<u8>>,
+    ipv6: bool,
+}
 
 impl Frames {
-    pub(crate) fn new() -> Self {
-        Self(vec![vec![0; 60]; BATCH])
+    pub(crate) fn new(ipv6: bool) -> Self {
+        Self { rooms: vec![vec![0; if ipv6 { 80 } else { 60 }]; BATCH], ipv6 }
     }
 
     /// Writes packets of these flows.
     pub(crate) fn fill(&mut self, flags: Flags, flows: impl Iterator<Item = u32>) {
-        for (room, flow) in self.0.iter_mut().zip(flows) {
+        let write = if self.ipv6 { write6 } else { write };
+        for (room, flow) in self.rooms.iter_mut().zip(flows) {
             write(room, flags, flow);
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.0.iter().map(Vec::as_slice)
+        self.rooms.iter().map(Vec::as_slice)
     }
 }
 
@@ -55,6 +64,29 @@ fn write(room: &mut [u8], flags: Flags, flow: u32) {
         options: &[],
         payload_length: 26,
     };
+    link.emit(room).expect("room for Ethernet");
+    ip.emit(&mut room[14..]).expect("room for IPv4");
+    write_segment(&mut room[34..], flags, flow, &checksum::AddressPair::V4(source, VIP));
+}
+
+fn write6(room: &mut [u8], flags: Flags, flow: u32) {
+    let link = ethernet::Header { destination: US, source: ROUTER, ethertype: ethertype::IPV6 };
+    let client = 0x2001_0db8_0080_0000_0000_0000_0000_0001 + u128::from(flow % CLIENTS);
+    let ip = ipv6::Header {
+        source: Ipv6Addr::from_bits(client),
+        destination: VIP6,
+        next_header: protocol::TCP,
+        hop_limit: 127,
+        traffic_class: 0,
+        flow_label: flow & 0xf_ffff,
+        payload_length: 26,
+    };
+    link.emit(room).expect("room for Ethernet");
+    ip.emit(&mut room[14..]).expect("room for IPv6");
+    write_segment(&mut room[54..], flags, flow, &checksum::AddressPair::V6(ip.source, VIP6));
+}
+
+fn write_segment(room: &mut [u8], flags: Flags, flow: u32, pair: &checksum::AddressPair) {
     let segment = tcp::Header {
         source_port: u16::try_from(FIRST_PORT + flow / CLIENTS).expect("a flow of a bench"),
         destination_port: 49,
@@ -65,11 +97,34 @@ fn write(room: &mut [u8], flags: Flags, flow: u32) {
         urgent: 0,
         options: &[],
     };
-    link.emit(room).expect("room for Ethernet");
-    ip.emit(&mut room[14..]).expect("room for IPv4");
-    segment.emit(&mut room[34..]).expect("room for TCP");
-    let pair = checksum::AddressPair::V4(source, VIP);
-    tcp::ViewMut::new(&mut room[34..]).expect("a segment").fill_checksum(&pair);
+    segment.emit(room).expect("room for TCP");
+    tcp::ViewMut::new(room).expect("a segment").fill_checksum(pair);
+}
+
+/// The router's answer to the engine's neighbour solicitation.
+pub(crate) fn advertisement() -> Vec<u8> {
+    let link = ethernet::Header { destination: US, source: ROUTER, ethertype: ethertype::IPV6 };
+    let message = Message::NeighbourAdvertisement {
+        target: ROUTER_IP6,
+        link: Some(ROUTER),
+        router: true,
+        solicited: true,
+        override_known: true,
+    };
+    let ip = ipv6::Header {
+        source: ROUTER_IP6,
+        destination: OUR_IP6,
+        next_header: protocol::ICMPV6,
+        hop_limit: 255,
+        traffic_class: 0,
+        flow_label: 0,
+        payload_length: message.length(),
+    };
+    let mut frame = vec![0; 54 + message.length()];
+    link.emit(&mut frame).expect("room for Ethernet");
+    ip.emit(&mut frame[14..]).expect("room for IPv6");
+    message.emit(ROUTER_IP6, OUR_IP6, &mut frame[54..]).expect("room for ICMPv6");
+    frame
 }
 
 /// The router's answer to the engine's ARP request.

@@ -7,7 +7,7 @@ mod told;
 pub use orders::{Handle, Orders, Refusal, orders};
 pub use told::{Ready, Snapshot, SocketCounters};
 
-use crate::kernel::{Arm, LinkEvents};
+use crate::kernel::{Arm, LinkEvents, refuse_kernel_forwarding};
 use crate::{Error, latency};
 use labsim_forwarder::{Config, Engine};
 use nix::errno::Errno;
@@ -58,7 +58,8 @@ pub fn run(
 ) -> Result<Snapshot, Error> {
     let links = LinkEvents::open()?;
     let ipv6 = config.virtual_servers.values().any(|server| server.destination.is_ipv6());
-    let arm = Arm::read(&config.interface, ipv6)?;
+    refuse_kernel_forwarding(&config.interface, ipv6)?;
+    let arm = Arm::read(&config.interface)?;
     let engine = Engine::new(config, arm.port.clone(), &arm.routes).map_err(Error::Config)?;
     let mut path = Path::open(arm, engine)?;
     // Only a matter of latency: a kernel that refuses it changes nothing else.

@@ -37,10 +37,8 @@ pub(crate) struct Arm {
 }
 
 impl Arm {
-    /// Reads the interface `name` of the calling thread's namespace, where the kernel does not
-    /// forward what the forwarder takes.
-    pub(crate) fn read(name: &str, takes_ipv6: bool) -> Result<Self, Error> {
-        refuse_kernel_forwarding(name, takes_ipv6)?;
+    /// Reads the interface `name` of the calling thread's namespace.
+    pub(crate) fn read(name: &str) -> Result<Self, Error> {
         let system = |what: &'static str| {
             move |errno: Errno| Error::System { what: what.to_owned(), source: errno.into() }
         };
@@ -276,17 +274,12 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_not_there_and_one_that_is_no_ethernet_are_refused() {
-        // The machine's own namespace may forward, which is refused before the interface is read.
         let name = |result: Result<Arm, Error>| match result {
             Err(Error::NoInterface(_)) => "absent",
             Err(Error::Interface { .. }) => "unusable",
-            Err(Error::KernelForwards { .. }) => "forwards",
             _ => "taken",
         };
-        let forwards = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
-        let forwards = forwards.trim() != "0";
-        let expect = |what| if forwards { "forwards" } else { what };
-        assert_eq!(name(Arm::read("no-such-thing", false)), expect("absent"));
-        assert_eq!(name(Arm::read("lo", false)), expect("unusable"));
+        assert_eq!(name(Arm::read("no-such-thing")), "absent");
+        assert_eq!(name(Arm::read("lo")), "unusable");
     }
 }

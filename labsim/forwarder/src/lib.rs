@@ -13,6 +13,7 @@ mod outcome;
 mod persistence;
 mod plan;
 mod port;
+mod rooms;
 mod scheduler;
 mod snat;
 mod time;

@@ -1,7 +1,7 @@
 //! The last step of a packet on its way to a member or back to a client: may it go, and where to.
 
 use super::encapsulate::{Encapsulator, Path};
-use super::ip::Ip;
+use super::ip::{Ip, v4};
 use super::report::Report;
 use super::rewrite::{Ends, Rewrite};
 use super::transport::Packet;
@@ -11,7 +11,7 @@ use crate::neighbour::{Purpose, Resolution, Waiting};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::EmitError;
 use labsim_wire::ethernet::Mac;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// A packet on its way.
 pub(super) struct Passing<I> {
@@ -199,12 +199,5 @@ pub(super) fn send_on<'a>(
         Purpose::Reply if outcome == Outcome::Forwarded => Outcome::ForwardedToClient,
         Purpose::Error { .. } if outcome == Outcome::Forwarded => Outcome::IcmpErrorForwarded,
         Purpose::Reply | Purpose::Error { .. } => outcome,
-    }
-}
-
-const fn v4(address: IpAddr) -> Option<Ipv4Addr> {
-    match address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
     }
 }

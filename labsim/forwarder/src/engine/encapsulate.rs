@@ -1,14 +1,15 @@
 //! From a packet to frames: rewriting, encapsulation, fragments.
 //!
 //! Any family goes in a tunnel of any: IP in IP (RFC 2003, RFC 4213, RFC 2473) and GRE (RFC 2784,
-//! RFC 2890, RFC 7676). An outer IPv6 header has the flow label 0, so that routers which spread flows
-//! by it (RFC 6438) see one flow a member, and no Tunnel Encapsulation Limit (RFC 2473 5.1 and 6.6):
-//! members' next hops are no tunnels, and many decapsulators drop destination options.
+//! RFC 2890, RFC 7676). An outer IPv6 header has the traffic class and the flow label 0, so that
+//! routers which spread flows by the label (RFC 6438) see one flow a member. It has no Tunnel
+//! Encapsulation Limit option (RFC 2473 5.1 and 6.6), which bounds how deep tunnels are nested: what
+//! comes out of a tunnel does not go into one here.
 
 mod fragments;
 
 use super::Outcome;
-use super::ip::{Address, Ip, own_header6};
+use super::ip::{Address, Ip, own_header6, v4, v6};
 use super::rewrite::Rewrite;
 use crate::{Gre, OuterSource, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
@@ -37,12 +38,13 @@ pub(super) enum Path {
 /// The addresses of the outer header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outer {
-    V4(Ends<Ipv4Addr>),
-    V6(Ends<Ipv6Addr>),
+    V4(Endpoints<Ipv4Addr>),
+    V6(Endpoints<Ipv6Addr>),
 }
 
+/// Where a tunnel begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ends<A> {
+pub(super) struct Endpoints<A> {
     /// The outer source; `None` takes the inner packet's.
     source: Option<A>,
     /// The forwarder's own address on the way.
@@ -51,7 +53,7 @@ pub(super) struct Ends<A> {
     destination: A,
 }
 
-impl<A: Copy> Ends<A> {
+impl<A: Copy> Endpoints<A> {
     /// The outer source around a packet that has this one. Where there is no right one, which the
     /// configuration's check refuses, it is the member's: no router takes such a packet.
     #[inline]
@@ -142,24 +144,12 @@ impl Path {
         destination: IpAddr,
         kind: Tunnel,
     ) -> Self {
-        fn ends<A: Copy>(how: OuterSource, own: Option<A>, destination: A) -> Ends<A> {
-            Ends { source: own.filter(|_| how == OuterSource::Egress), own, destination }
+        fn ends<A: Copy>(how: OuterSource, own: Option<A>, destination: A) -> Endpoints<A> {
+            Endpoints { source: own.filter(|_| how == OuterSource::Egress), own, destination }
         }
         let outer = match destination {
-            IpAddr::V4(destination) => {
-                let own = own.and_then(|own| match own {
-                    IpAddr::V4(own) => Some(own),
-                    IpAddr::V6(_) => None,
-                });
-                Outer::V4(ends(outer_source, own, destination))
-            }
-            IpAddr::V6(destination) => {
-                let own = own.and_then(|own| match own {
-                    IpAddr::V6(own) => Some(own),
-                    IpAddr::V4(_) => None,
-                });
-                Outer::V6(ends(outer_source, own, destination))
-            }
+            IpAddr::V4(destination) => Outer::V4(ends(outer_source, own.and_then(v4), destination)),
+            IpAddr::V6(destination) => Outer::V6(ends(outer_source, own.and_then(v6), destination)),
         };
         let overhead = (outer.header_length() + kind.length()) as u8;
         Self::Tunnel { outer, kind, overhead, mtu: Self::UNKNOWN_MTU }

@@ -49,6 +49,22 @@ impl Address for Ipv6Addr {
     }
 }
 
+/// An address, if it is IPv4's.
+pub(super) const fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
+}
+
+/// An address, if it is IPv6's.
+pub(super) const fn v6(address: IpAddr) -> Option<Ipv6Addr> {
+    match address {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
+    }
+}
+
 /// Where a fragment belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {

@@ -11,6 +11,7 @@
 //! VIP, protocol and port. Whatever comes back before its flows are over has them again.
 
 use super::build::{check_port, path};
+use super::ip::v4;
 use super::slots::numbers;
 use super::{Engine, Home, Member, Path, Pool, Server, Services, Source};
 use crate::counters::{MemberCounters, ServerCounters};
@@ -163,7 +164,9 @@ impl Engine {
                     let members = members.into_iter().flatten();
                     addresses.extend(members.filter_map(|one| self.own_towards(one.address.ip())));
                 }
-                SourceTranslation::Snat(list) => addresses.extend(list.iter().filter_map(v4)),
+                SourceTranslation::Snat(list) => {
+                    addresses.extend(list.iter().copied().filter_map(v4))
+                }
             }
         }
         addresses.sort_unstable();
@@ -179,7 +182,7 @@ impl Engine {
 
     /// The interface's own address on the way to a member.
     fn own_towards(&self, member: IpAddr) -> Option<Ipv4Addr> {
-        v4(&self.port.source_for(member, self.routes.next_hop(member)?)?)
+        v4(self.port.source_for(member, self.routes.next_hop(member)?)?)
     }
 
     fn set_members(&mut self, now: Instant, config: &Config, numbers: &Numbers) {
@@ -311,7 +314,7 @@ impl Engine {
             SourceTranslation::None => Source::Kept,
             SourceTranslation::Automap => Source::Automap,
             SourceTranslation::Snat(addresses) => {
-                let numbers = addresses.iter().filter_map(v4);
+                let numbers = addresses.iter().copied().filter_map(v4);
                 Source::Pool(numbers.filter_map(|ip| self.snat.number(ip)).collect())
             }
         }
@@ -332,13 +335,6 @@ impl Member {
     /// Whether nothing holds its number any more.
     fn is_free(&self, now: Instant, rest: Duration) -> bool {
         self.counters.flows == 0 && self.home.is_err_and(|since| since.after(rest) <= now)
-    }
-}
-
-fn v4(address: &IpAddr) -> Option<Ipv4Addr> {
-    match address {
-        IpAddr::V4(address) => Some(*address),
-        IpAddr::V6(_) => None,
     }
 }
 

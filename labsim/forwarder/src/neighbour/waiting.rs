@@ -1,6 +1,7 @@
-//! Packets that wait for a neighbour's answer: a fixed number of rooms, made once.
+//! Packets that wait for a neighbour's answer.
 
 use super::{NeighbourId, WAITING_PER_NEIGHBOUR};
+use crate::rooms::Rooms;
 use labsim_wire::EmitError;
 
 /// What a waiting packet is.
@@ -46,38 +47,18 @@ pub(crate) enum AnswerKind {
     Reset,
 }
 
+/// What waits, and for whom.
 #[derive(Debug)]
-struct Room {
-    neighbour: NeighbourId,
-    what: Waiting,
-    length: usize,
-    /// Order of arrival.
-    number: u64,
-}
-
-#[derive(Debug)]
-pub(crate) struct WaitingQueue {
-    rooms: Vec<Option<Room>>,
-    bytes: Box<[u8]>,
-    room_length: usize,
-    arrivals: u64,
-    occupied: usize,
-}
+pub(crate) struct WaitingQueue(Rooms<(NeighbourId, Waiting)>);
 
 impl WaitingQueue {
     /// `rooms` packets of up to `room_length` bytes.
     pub(crate) fn new(rooms: usize, room_length: usize) -> Self {
-        Self {
-            rooms: (0..rooms).map(|_| None).collect(),
-            bytes: vec![0; rooms * room_length].into_boxed_slice(),
-            room_length,
-            arrivals: 0,
-            occupied: 0,
-        }
+        Self(Rooms::new(rooms, room_length))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.occupied
+        self.0.len()
     }
 
     /// Has a packet of `length` bytes wait for `neighbour`. Where the neighbour's share or all
@@ -91,42 +72,24 @@ impl WaitingQueue {
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
         overflow: impl FnOnce(Waiting),
     ) -> bool {
-        let share = self.rooms.iter().flatten().filter(|room| room.neighbour == neighbour).count();
-        let free = self.rooms.iter().position(Option::is_none);
-        let index = match free {
-            _ if length > self.room_length => None,
+        let Self(rooms) = self;
+        let share = rooms.iter().filter(|(whose, _)| *whose == neighbour).count();
+        let index = match rooms.free() {
+            _ if !rooms.takes(length) => None,
             Some(index) if share < WAITING_PER_NEIGHBOUR => Some(index),
-            _ => self.oldest(neighbour),
+            _ => rooms.oldest(|(whose, _)| *whose == neighbour),
         };
         let Some(index) = index else { return false };
-        if let Some(oldest) = self.rooms[index].take() {
-            self.occupied -= 1;
-            overflow(oldest.what);
+        if let Some(((_, oldest), _)) = rooms.take(index) {
+            overflow(oldest);
         }
-        let start = index * self.room_length;
-        if fill(&mut self.bytes[start..start + length]).is_err() {
-            return false;
-        }
-        self.arrivals += 1;
-        self.occupied += 1;
-        self.rooms[index] = Some(Room { neighbour, what, length, number: self.arrivals });
-        true
+        rooms.put(index, (neighbour, what), length, fill)
     }
 
     /// The oldest packet for `neighbour`, which leaves its room.
     pub(crate) fn pop(&mut self, neighbour: NeighbourId) -> Option<(Waiting, &[u8])> {
-        let index = self.oldest(neighbour)?;
-        let room = self.rooms[index].take()?;
-        self.occupied -= 1;
-        let start = index * self.room_length;
-        Some((room.what, &self.bytes[start..start + room.length]))
-    }
-
-    fn oldest(&self, neighbour: NeighbourId) -> Option<usize> {
-        let numbered = self.rooms.iter().enumerate().filter_map(|(index, room)| {
-            let room = room.as_ref()?;
-            (room.neighbour == neighbour).then_some((room.number, index))
-        });
-        numbered.min().map(|(_, index)| index)
+        let index = self.0.oldest(|(whose, _)| *whose == neighbour)?;
+        let ((_, what), packet) = self.0.take(index)?;
+        Some((what, packet))
     }
 }

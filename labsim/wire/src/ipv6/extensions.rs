@@ -2,7 +2,7 @@
 
 use crate::bytes::{be16, be32};
 use crate::error::enough;
-use crate::{Layer, Malformed};
+use crate::{Layer, Malformed, protocol};
 
 /// Extension headers that are walked at most; a real packet has two or three.
 pub const MAX_EXTENSIONS: usize = 8;
@@ -84,11 +84,16 @@ impl<'a> Extensions<'a> {
     }
 
     /// The length of the header that comes next, by its own word, if it is an extension header.
+    #[inline]
     fn length(&self) -> Option<Result<usize, Malformed>> {
         use extension::{
             AUTHENTICATION, DESTINATION_OPTIONS, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING,
             SHIM6,
         };
+        // Nearly all packets end here.
+        if matches!(self.next, protocol::TCP | protocol::UDP) {
+            return None;
+        }
         let word = || enough(Layer::Ipv6, self.rest, 2).map(|()| usize::from(self.rest[1]));
         Some(match self.next {
             FRAGMENT => Ok(8),

@@ -1,7 +1,7 @@
 //! Packets that are longer than their way: an IPv4 packet is cut before it is encapsulated, and a
 //! tunnel packet over IPv6 after.
 
-use super::{Encapsulator, Ends, Path, Tunnel, outer_v6};
+use super::{Encapsulator, Endpoints, Path, Tunnel, outer_v6};
 use crate::engine::ip::{Address, Ip};
 use crate::engine::rewrite::Rewrite;
 use crate::{Outcome, Transmit};
@@ -71,7 +71,7 @@ impl Encapsulator {
     pub(super) fn send_cut<'a, I: Ip<'a>>(
         &mut self,
         path: &Path,
-        (ends, kind): (&Ends<Ipv6Addr>, Tunnel),
+        (ends, kind): (&Endpoints<Ipv6Addr>, Tunnel),
         next_hop: Mac,
         packet: &I,
         rewrite: &Rewrite,

@@ -18,10 +18,7 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
     const TOO_LONG: Outcome = Outcome::FragmentationNeeded;
 
     fn address(address: IpAddr) -> Option<Ipv4Addr> {
-        match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        }
+        super::v4(address)
     }
 
     fn whole(bytes: &'a [u8]) -> Option<Self> {

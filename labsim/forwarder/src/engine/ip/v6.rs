@@ -26,10 +26,7 @@ impl<'a> Ip<'a> for Ipv6<'a> {
     const TOO_LONG: Outcome = Outcome::PacketTooBig;
 
     fn address(address: IpAddr) -> Option<Ipv6Addr> {
-        match address {
-            IpAddr::V6(address) => Some(address),
-            IpAddr::V4(_) => None,
-        }
+        super::v6(address)
     }
 
     fn whole(bytes: &'a [u8]) -> Option<Self> {
