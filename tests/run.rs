@@ -86,7 +86,8 @@ fn all_passed(desk: &Desk, ended: &support::Ended) {
         let entries = std::fs::read_dir(desk.path(folder)).unwrap();
         entries.filter(|entry| !entry.as_ref().unwrap().file_type().unwrap().is_dir()).count()
     };
-    let number = files("scenarios") + files("scenarios/tunnels");
+    let number: usize =
+        ["scenarios", "scenarios/ipv6", "scenarios/tunnels"].map(files).iter().sum();
     let missing = ended.stdout.lines().find(|line| line.starts_with("SKIP freeradius-ipip: "));
     if let Some(line) = missing {
         assert!(line.contains("apt-get install freeradius"), "{line}");
