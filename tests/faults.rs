@@ -63,6 +63,38 @@ fn a_vip_that_is_missing_on_the_server_is_a_silent_drop_that_its_counter_shows()
     with("real_servers: {servers: {vip: null}}\n").says("IpInAddrErrors");
 }
 
+/// Runs the login by IPv6 in IPv6 with a fault laid over it.
+fn ipv6_with(fault: &str) -> Ended {
+    let desk = Desk::new();
+    let quick = "steps: {login: {tacacs_login: {timeout: 1}}}\n";
+    desk.over("quick", "ipv6/tacacs-6in6", quick);
+    let path = desk.over("fault", "quick", fault);
+    desk.labsim(&["run", &path]).exits(1)
+}
+
+#[test]
+fn by_ipv6_a_server_without_a_decapsulator_is_told_by_the_counter_of_its_own() {
+    let ended = ipv6_with("real_servers: {servers: {tunnel: null}}\n");
+    ended.says("unwraps no packets of protocol 41: its Ip6InUnknownProtos rose by");
+    ended.says("sent 2001:db8:11::201 an ICMP error about it");
+}
+
+#[test]
+fn by_ipv6_a_vip_that_is_missing_is_told_by_the_counter_of_its_own() {
+    let ended = ipv6_with("real_servers: {servers: {vip: null}}\n");
+    ended.says("does not take packets for 2001:db8:4::99: its Ip6InAddrErrors rose by");
+}
+
+#[test]
+fn a_server_whose_tunnel_ends_with_the_other_family_takes_nothing() {
+    let members = "[\"[2001:db8:1::51]:49\"]";
+    let ended = ipv6_with(&format!(
+        "load_balancers: {{lb: {{pools: {{p_tacacs-test_49: {{members: {members}}}}}}}}}\n\
+         real_servers: {{servers: {{tunnel: {{mode: ipip, up: false}}}}}}\n"
+    ));
+    ended.says("port unreachable (type 1, code 4)");
+}
+
 #[test]
 fn a_strict_reverse_path_filter_drops_what_comes_out_of_the_tunnel() {
     let ended = with("real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 1}}}\n");

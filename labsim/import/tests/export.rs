@@ -212,3 +212,18 @@ fn monitors_that_f5_has_by_itself_are_named_and_others_are_left_to_their_writer(
     let text = export::f5(&shipped("monitor-transparent.yaml"));
     assert!(text.contains("# monitor: tacacs, transparent; write one"), "{text}");
 }
+
+#[test]
+fn an_ipv6_vip_and_its_members_are_written_as_f5_writes_them() {
+    let text = export::f5(&shipped("ipv6/two-families.yaml"));
+    for line in [
+        "    destination 2001:db8:4::99.49",
+        "    source ::/0",
+        "        2001:db8:1::52.49 {",
+        "    destination 172.16.4.99:49",
+        "    source 0.0.0.0/0",
+        "    network default-inet6",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+}

@@ -56,6 +56,8 @@ fn rows(frames: &[FrameMatch]) -> Vec<Row<String>> {
 
 use Direction::{In, Out};
 
+const FOLDERS: [&str; 3] = ["scenarios", "scenarios/ipv6", "scenarios/tunnels"];
+
 #[test]
 fn the_client_is_shown_the_documents_eleven_frames() {
     const ELEVEN: [Row<&str>; 11] = [
@@ -217,7 +219,7 @@ fn files(folder: &str) -> BTreeMap<String, PathBuf> {
 #[test]
 fn every_shipped_scenario_loads_and_one_is_warned_of() {
     let mut warned = Vec::new();
-    for (name, path) in ["scenarios", "scenarios/tunnels"].into_iter().flat_map(files) {
+    for (name, path) in FOLDERS.into_iter().flat_map(files) {
         let loaded = load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         if !loaded.warnings.is_empty() {
             warned.push(name);
@@ -255,8 +257,9 @@ fn the_documents_whole_story_is_there() {
 
 #[test]
 fn a_shipped_file_is_a_lesson_of_less_than_60_lines() {
-    let folders = ["scenarios", "scenarios/parts", "scenarios/tunnels", "scenarios/tunnels/parts"];
-    for (name, path) in folders.into_iter().flat_map(files) {
+    let own = ["scenarios", "scenarios/ipv6", "scenarios/tunnels"];
+    let folders = own.iter().flat_map(|folder| [(*folder).to_owned(), format!("{folder}/parts")]);
+    for (name, path) in folders.flat_map(|folder| files(&folder)) {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.lines().count() < 60, "{name}");
         let comment = text.lines().skip(1).take_while(|line| line.starts_with('#'));
@@ -266,7 +269,7 @@ fn a_shipped_file_is_a_lesson_of_less_than_60_lines() {
 
 #[test]
 fn every_part_is_used() {
-    for folder in ["scenarios", "scenarios/tunnels"] {
+    for folder in ["scenarios", "scenarios/ipv6", "scenarios/tunnels"] {
         let parts = format!("{folder}/parts");
         let texts: Vec<String> = files(folder)
             .values()

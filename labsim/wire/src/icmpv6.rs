@@ -34,6 +34,8 @@ pub const NEIGHBOUR_LEN: usize = field::OPTIONS + 8;
 pub mod unreachable {
     /// No route to the destination.
     pub const NO_ROUTE: u8 = 0;
+    /// A filter forbids it.
+    pub const PROHIBITED: u8 = 1;
     /// The host does not answer.
     pub const ADDRESS: u8 = 3;
     /// Nobody listens on the port.

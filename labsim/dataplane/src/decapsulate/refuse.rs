@@ -17,9 +17,6 @@ const EVERY: Duration = Duration::from_secs(1);
 /// What a namespace's TTL is unless it was set.
 const TTL: u8 = 64;
 
-/// "Port unreachable" of ICMPv6 (RFC 4443, section 3.1).
-const ICMPV6_PORT: u8 = 4;
-
 /// Who answers.
 pub(super) struct Refuser {
     /// A raw socket of the node's that takes whole packets (`IPPROTO_RAW`, raw(7)).
@@ -67,7 +64,7 @@ impl Refuser {
             source: destination,
             destination: source,
             hop_limit: hops(getsockopt(&self.socket, sockopt::Ipv6Ttl)),
-            message: icmpv6::Message::Unreachable { code: ICMPV6_PORT },
+            message: icmpv6::Message::Unreachable { code: icmpv6::unreachable::PORT },
         };
         let mut answer = [0; icmpv6::MAX_ERROR_LEN];
         let Ok(length) = error.emit(packet, &mut answer) else { return };

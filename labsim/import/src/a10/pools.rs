@@ -191,7 +191,7 @@ fn address(
     match word.text.parse() {
         Ok(IpAddr::V4(address)) => Some((address, word.place)),
         Ok(IpAddr::V6(_)) => {
-            report.leave(place, what, "the lab is IPv4 so far");
+            report.leave(place, what, "the import is IPv4 so far");
             None
         }
         // What is made of digits, dots and colons was meant to be an address.

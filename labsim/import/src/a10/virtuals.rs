@@ -105,7 +105,7 @@ impl<'r> Reader<'r, '_> {
             }
             Ok(IpAddr::V4(address)) => self.report.take(word.place, unicast(address)),
             Ok(IpAddr::V6(_)) => {
-                self.report.leave(object.place, object.what.clone(), "the lab is IPv4 so far");
+                self.report.leave(object.place, object.what.clone(), "the import is IPv4 so far");
                 None
             }
             Err(_) => {

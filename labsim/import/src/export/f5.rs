@@ -199,9 +199,9 @@ impl Stanzas<'_> {
             persistence,
         } = server;
         let profile = profile(server).unwrap_or_else(|| "fastL4".to_owned());
-        let mask = match destination.ip() {
-            IpAddr::V4(_) => "255.255.255.255",
-            IpAddr::V6(_) => "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        let (mask, everybody) = match destination.ip() {
+            IpAddr::V4(_) => ("255.255.255.255", "0.0.0.0/0"),
+            IpAddr::V6(_) => ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::/0"),
         };
         self.block(0, &format!("ltm virtual {}", quoted(name)), |out| {
             out.line(1, &format!("destination {}", socket(*destination)));
@@ -220,7 +220,7 @@ impl Stanzas<'_> {
             }
             out.line(1, &format!("pool {}", quoted(pool)));
             out.block(1, "profiles", |out| out.line(2, &format!("{} {{ }}", quoted(&profile))));
-            out.line(1, "source 0.0.0.0/0");
+            out.line(1, &format!("source {everybody}"));
             out.source_translation(source_translation, server);
             out.line(1, &format!("translate-address {}", switch(*translate_address)));
             out.line(1, &format!("translate-port {}", switch(*translate_port)));

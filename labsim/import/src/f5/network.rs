@@ -65,7 +65,7 @@ fn own(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
     let host = match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(host)) => report.take(address.place, unicast(host))?,
         Ok(IpAddr::V6(_)) => {
-            report.leave(object.place, object.what.clone(), "the lab is IPv4 so far");
+            report.leave(object.place, object.what.clone(), "the import is IPv4 so far");
             return None;
         }
         Err(_) => {
@@ -106,7 +106,7 @@ fn gateway(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Addr> {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => report.take(word.place, unicast(address)),
         Ok(IpAddr::V6(_)) => {
-            report.leave(object.place, object.what.clone(), "the lab is IPv4 so far");
+            report.leave(object.place, object.what.clone(), "the import is IPv4 so far");
             None
         }
         Err(_) => {

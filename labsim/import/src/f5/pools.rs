@@ -171,7 +171,7 @@ impl Pools {
         let found = match found {
             Some(IpAddr::V4(found)) => report.take(place, unicast(found))?,
             Some(IpAddr::V6(_)) => {
-                report.leave(word.place, what, "the lab is IPv4 so far");
+                report.leave(word.place, what, "the import is IPv4 so far");
                 return None;
             }
             None if written.as_ref().is_some_and(|word| !word.text.starts_with("any")) => {

@@ -181,7 +181,7 @@ fn translated(member: &Word, config: &Config, report: &mut Report<'_>) -> Option
         Ok(IpAddr::V4(address)) => report.take(written.place, unicast(address)),
         Ok(IpAddr::V6(_)) => {
             let what = format!("SNAT address {}", shown(text));
-            report.leave(written.place, what, "the lab is IPv4 so far");
+            report.leave(written.place, what, "the import is IPv4 so far");
             None
         }
         Err(_) => {

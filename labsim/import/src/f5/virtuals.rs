@@ -201,7 +201,7 @@ impl Reader<'_, '_> {
         match address {
             IpAddr::V4(address) => self.report.take(place, unicast(address)),
             IpAddr::V6(_) => {
-                self.report.leave(word.place, what, "the lab is IPv4 so far");
+                self.report.leave(word.place, what, "the import is IPv4 so far");
                 None
             }
         }

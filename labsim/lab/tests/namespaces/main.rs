@@ -6,6 +6,7 @@
 
 mod captures;
 mod failures;
+mod families;
 mod harness;
 mod helpers;
 mod hosts;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = [
         hosts::TESTS,
         tunnels::TESTS,
+        families::TESTS,
         captures::TESTS,
         links::TESTS,
         processes::TESTS,

@@ -6,6 +6,7 @@ mod answer;
 mod comparing;
 mod diagnosing;
 mod exchange;
+mod families;
 mod faults;
 mod forwarder;
 mod frames;

@@ -191,7 +191,7 @@ fn show_icmp(f: &mut fmt::Formatter<'_>, icmp: &Icmp, v4: bool) -> fmt::Result {
 #[must_use]
 pub fn icmp_name(kind: u8, code: u8, v4: bool) -> Option<&'static str> {
     use icmpv4::{kind as k4, unreachable};
-    use icmpv6::kind as k6;
+    use icmpv6::{kind as k6, unreachable as u6};
     Some(match (v4, kind, code) {
         (true, k4::ECHO_REQUEST, _) | (false, k6::ECHO_REQUEST, _) => "echo request",
         (true, k4::ECHO_REPLY, _) | (false, k6::ECHO_REPLY, _) => "echo reply",
@@ -201,6 +201,11 @@ pub fn icmp_name(kind: u8, code: u8, v4: bool) -> Option<&'static str> {
         (true, k4::UNREACHABLE, unreachable::PORT) => "port unreachable",
         (true, k4::UNREACHABLE, unreachable::FRAGMENTATION_NEEDED) => "fragmentation needed",
         (true, k4::UNREACHABLE, unreachable::PROHIBITED) => "prohibited",
+        (false, k6::UNREACHABLE, u6::NO_ROUTE) => "no route",
+        (false, k6::UNREACHABLE, u6::PROHIBITED) => "prohibited",
+        (false, k6::UNREACHABLE, u6::ADDRESS) => "address unreachable",
+        (false, k6::UNREACHABLE, u6::PORT) => "port unreachable",
+        (false, k6::PARAMETER_PROBLEM, icmpv6::UNKNOWN_NEXT_HEADER) => "unrecognised next header",
         (true, k4::UNREACHABLE, _) | (false, k6::UNREACHABLE, _) => "unreachable",
         (true, k4::TIME_EXCEEDED, _) | (false, k6::TIME_EXCEEDED, _) => "time exceeded",
         (true, k4::PARAMETER_PROBLEM, _) | (false, k6::PARAMETER_PROBLEM, _) => "parameter problem",
@@ -209,4 +214,26 @@ pub fn icmp_name(kind: u8, code: u8, v4: bool) -> Option<&'static str> {
         (false, k6::NEIGHBOUR_ADVERTISEMENT, _) => "neighbour advertisement",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::icmp_name;
+
+    #[test]
+    fn an_error_has_the_name_that_its_family_gives_it() {
+        for (kind, code, v4, v6) in [
+            (1, 4, None, Some("port unreachable")),
+            (1, 0, None, Some("no route")),
+            (1, 6, None, Some("unreachable")),
+            (3, 3, Some("port unreachable"), Some("time exceeded")),
+            (4, 1, None, Some("unrecognised next header")),
+            (4, 0, None, Some("parameter problem")),
+            (2, 0, None, Some("packet too big")),
+            (12, 0, Some("parameter problem"), None),
+        ] {
+            assert_eq!(icmp_name(kind, code, true), v4, "{kind} {code}");
+            assert_eq!(icmp_name(kind, code, false), v6, "{kind} {code}");
+        }
+    }
 }
