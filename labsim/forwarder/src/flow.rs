@@ -1,6 +1,7 @@
 //! Flows: what a client's packets are recognised by, which member they go to, and when they are
 //! forgotten.
 
+mod entry;
 mod index;
 mod table;
 mod wheel;

@@ -13,9 +13,10 @@
 //! forgets what was used least lately, and remembers no new flow above a rate of new ones; F5 reaps
 //! half-open flows first when memory passes a watermark.
 
+use super::entry::Entry;
 use super::wheel::Wheel;
 use super::{
-    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, Stand, State,
+    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, State,
 };
 use crate::Instant;
 use std::time::Duration;
@@ -52,56 +53,6 @@ pub(crate) enum Expired {
     Idle,
     /// The close timeout after a FIN is over.
     Closed,
-}
-
-#[derive(Debug)]
-#[repr(align(64))]
-struct Entry {
-    // The key's parts one by one: as a whole it would leave gaps.
-    source: [u64; 2],
-    destination: [u64; 2],
-    last_seen: Instant,
-    numbers: Numbers,
-    ports: u32,
-    stand: Option<Stand>,
-    server: u16,
-    member: u16,
-    protocol: u8,
-    state: State,
-    seen: Seen,
-}
-
-impl Entry {
-    fn new(key: Key, flow: Flow, numbers: Numbers, now: Instant) -> Self {
-        let Key { source, destination, ports, protocol } = key;
-        let Flow { server, member, state, seen, stand } = flow;
-        let last_seen = now;
-        Self {
-            source,
-            destination,
-            last_seen,
-            numbers,
-            ports,
-            stand,
-            server,
-            member,
-            protocol,
-            state,
-            seen,
-        }
-    }
-
-    #[inline]
-    const fn key(&self) -> Key {
-        let Self { source, destination, ports, protocol, .. } = *self;
-        Key { source, destination, ports, protocol }
-    }
-
-    #[inline]
-    const fn flow(&self) -> Flow {
-        let Self { server, member, state, seen, stand, .. } = *self;
-        Flow { server, member, state, seen, stand }
-    }
 }
 
 /// Where a flow stands in the queue or on the wheel.

@@ -1,0 +1,54 @@
+//! What the flow table keeps of a flow, on one cache line.
+
+use super::{Flow, Key, Numbers, Seen, Stand, State};
+use crate::Instant;
+
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Entry {
+    // The key's parts one by one: as a whole it would leave gaps.
+    source: [u64; 2],
+    destination: [u64; 2],
+    pub(super) last_seen: Instant,
+    pub(super) numbers: Numbers,
+    ports: u32,
+    pub(super) stand: Option<Stand>,
+    pub(super) server: u16,
+    pub(super) member: u16,
+    protocol: u8,
+    pub(super) state: State,
+    pub(super) seen: Seen,
+}
+
+impl Entry {
+    pub(super) fn new(key: Key, flow: Flow, numbers: Numbers, now: Instant) -> Self {
+        let Key { source, destination, ports, protocol } = key;
+        let Flow { server, member, state, seen, stand } = flow;
+        let last_seen = now;
+        Self {
+            source,
+            destination,
+            last_seen,
+            numbers,
+            ports,
+            stand,
+            server,
+            member,
+            protocol,
+            state,
+            seen,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn key(&self) -> Key {
+        let Self { source, destination, ports, protocol, .. } = *self;
+        Key { source, destination, ports, protocol }
+    }
+
+    #[inline]
+    pub(super) const fn flow(&self) -> Flow {
+        let Self { server, member, state, seen, stand, .. } = *self;
+        Flow { server, member, state, seen, stand }
+    }
+}
