@@ -4,13 +4,14 @@
 //!
 //! What stays the kernel's work, and therefore behaves as with its own tunnel: delivery of the
 //! outer packet only if its destination is one of the node's own addresses, reassembly of outer
-//! fragments, outer IPv6 extension headers such as one with an encapsulation limit (RFC 2473), and for the inner packet rp_filter, the lookup of its destination, its header
-//! checks and all their counters.
+//! fragments, outer IPv6 extension headers such as one with an encapsulation limit (RFC 2473), and
+//! for the inner packet rp_filter, the lookup of its destination, its header checks and all their
+//! counters.
 //!
 //! What is this module's work and done as net/ipv4/ipip.c, ip_tunnel.c, ip_gre.c and tunnel4.c, and
-//! net/ipv6/sit.c, ip6_tunnel.c, ip6_gre.c and tunnel6.c do it: the GRE header's checks in their order, congestion marks (RFC 6040), the inner TTL left
-//! alone, inner packets handed over whole, for the kernel to judge; and ICMP port unreachable,
-//! within the kernel's limit, where there is no tunnel: its device is down, or no device has the
+//! net/ipv6/sit.c, ip6_tunnel.c, ip6_gre.c and tunnel6.c do it: the GRE header's checks in their
+//! order, congestion marks (RFC 6040), the inner TTL left alone, inner packets handed over whole, for
+//! the kernel to judge; and ICMP port unreachable, within the kernel's limit, where there is no tunnel: its device is down, or no device has the
 //! key. What a device of the kernel's counts as errors is in [`Counters`], and is put to the device's
 //! own counters where a run tells them.
 //!
@@ -33,7 +34,8 @@
 //!   packets whose addresses of 2002::/16 (6to4) are not the outer ones.
 //! - *ICMPv6 errors* quote the outer packet without its extension headers and its flow label, which a
 //!   raw socket does not give; and a host is answered once a second after a burst, where the kernel
-//!   asks its routing table how often.
+//!   asks its routing table how often. The kernel does not count them by type
+//!   (`Icmp6OutDestUnreachs`): they leave by a raw socket with their header.
 //! - *Where a TOS is set outside,* the kernel's ICMP error carries it on beside its precedence.
 //! - *ICMP errors about tunnel packets that the node has sent* are nothing to this module: it sends
 //!   none. Packets that the node routes into the device are dropped, as the kernel's fallback device

@@ -82,8 +82,14 @@ fn configure(node: &NodePlan, tunnels: &[Tunnel], site: &mut Site) -> Result<(),
     batch.push(Request::set_up(LOOPBACK, None), Operation::Loopback);
     for (tunnel, &Tunnel { index, .. }) in node.tunnels.iter().zip(tunnels) {
         // Of the kernel's own devices, those that IPv6 comes out of make themselves an address.
-        let quiet = tunnel.mode == TunnelMode::Userspace
-            || tunnel.mode == TunnelMode::Kernel && tunnel.kind != TunnelKind::Ipip;
+        // `tunl0` and `gre0` have no IPv6 before they are up: the modules give them their MTU only
+        // after they are there (`ip_tunnel_init_net` of net/ipv4/ip_tunnel.c).
+        let late = matches!(tunnel.name.as_str(), "tunl0" | "gre0");
+        let quiet = match tunnel.mode {
+            TunnelMode::Userspace => true,
+            TunnelMode::Kernel => tunnel.kind != TunnelKind::Ipip && !late,
+            TunnelMode::UserspaceVeth => false,
+        };
         if site.ipv6 && quiet {
             batch.push(Request::no_own_ipv6(index), Operation::TunnelUp(tunnel));
         }
