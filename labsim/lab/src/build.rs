@@ -6,6 +6,7 @@ mod node;
 mod relay;
 mod tunnel;
 
+pub(crate) use ipv6::await_addresses_here;
 pub use relay::{Netem, Relay, RelayEnd};
 pub(crate) use tunnel::Tunnel;
 pub use tunnel::TunnelEnd;

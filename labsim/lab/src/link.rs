@@ -1,5 +1,6 @@
 //! Links that fail while a lab runs, and come back.
 
+use crate::build::await_addresses_here;
 use crate::device;
 use crate::enter::Namespace;
 use crate::error::BuildError;
@@ -24,27 +25,28 @@ impl Lab {
         interface: &InterfaceName,
         up: bool,
     ) -> Result<(), BuildError> {
-        let operation = || format!("{node}:{interface} {}", if up { "up" } else { "down" });
-        let refused = |reason: &str| {
-            let reason = reason.to_owned();
-            BuildError::Refused { operation: operation(), reason }
+        let refused = |reason: String| {
+            let state = if up { "up" } else { "down" };
+            BuildError::Refused { operation: format!("{node}:{interface} {state}"), reason }
         };
         let found = self.nodes().enumerate().find_map(|(position, it)| {
-            let interfaces = &it.plan().interfaces;
-            let place = interfaces.iter().position(|it| it.name == *interface)?;
-            (it.name() == node).then_some((it, position, place))
+            let mut interfaces = it.plan().interfaces.iter().enumerate();
+            let (place, device) = interfaces.find(|(_, device)| device.name == *interface)?;
+            (it.name() == node).then_some((it, position, place, device))
         });
-        let Some((of_lab, position, place)) = found else {
-            return Err(refused("the lab has no such interface"));
-        };
-        let plan = of_lab.plan();
-        let Some(device) = plan.interfaces.get(place) else {
-            return Err(refused("the lab has no such interface"));
+        let Some((of_lab, position, place, device)) = found else {
+            return Err(refused("the lab has no such interface".to_owned()));
         };
         let entered = |source: io::Error| BuildError::Namespace { node: node.to_string(), source };
-        let failed = |refusal: Refusal<()>| refused(&refusal.to_string());
-        let work = || if up { raise(plan, device) } else { lower(device) };
-        of_lab.run(work).map_err(entered)?.map_err(failed)?;
+        let failed = |refusal: Refusal<()>| refused(refusal.to_string());
+        let work = || match up {
+            true => {
+                raise(of_lab.plan(), device).map_err(failed)?;
+                await_addresses_here(of_lab.plan())
+            }
+            false => lower(device).map_err(failed),
+        };
+        of_lab.run(work).map_err(entered)??;
         if let Some((namespace, name)) = self.other_end(position, place) {
             // What is asked for is that the kernel has taken note.
             let asked = self.run_in(namespace, || device::has_carrier(&Netlink::open()?, name));

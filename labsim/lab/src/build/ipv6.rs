@@ -39,6 +39,11 @@ pub(super) fn await_addresses(
     entrance
         .enter(&built.namespace)
         .map_err(|source| BuildError::Namespace { node: node.name.to_string(), source })?;
+    await_addresses_here(node)
+}
+
+/// The same, on a thread that is in the node.
+pub(crate) fn await_addresses_here(node: &NodePlan) -> Result<(), BuildError> {
     // An address of a device that is down waits for it.
     let down = node.tunnels.iter().filter(|tunnel| !tunnel.up);
     let down: Vec<&str> = down.map(|tunnel| tunnel.name.as_str()).collect();
