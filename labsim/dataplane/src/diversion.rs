@@ -23,9 +23,10 @@
 
 use crate::kernel::Arm;
 use crate::netlink::{Messages, Requests};
-use crate::packet::filter::Instruction;
+use crate::packet::filter;
 use crate::{Error, packet, socket};
-use labsim_wire::{ethernet, ipv4, protocol, tcp, udp};
+use labsim_wire::ethernet::{self, ethertype};
+use labsim_wire::{ipv4, protocol, tcp, udp};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{MsgFlags, recv};
@@ -36,7 +37,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 const OURS: u32 = 0x6c61_0000;
 /// The rule's place: before that of the main table (32766).
 const PREFERENCE: u32 = 0x6c61;
-const ETH_P_IP: u16 = 0x0800;
 /// `FR_ACT_TO_TBL`, `FRA_PRIORITY`, `FRA_FWMARK`, `FRA_TABLE` (linux/fib_rules.h).
 const TO_TABLE: u8 = 1;
 const RULE_PRIORITY: u16 = 6;
@@ -50,9 +50,6 @@ const METRIC_MTU: u16 = 2;
 const METRIC_MSS: u16 = 8;
 /// The rules of a killed forwarder and of whatever else are looked for so often.
 const MOST_LEFT: usize = 64;
-
-/// `SKF_AD_OFF + SKF_AD_MARK` (linux/filter.h).
-const MARK_OF_PACKET: u32 = (-0x1000i32 + 20) as u32;
 
 /// A diversion that is in force; dropping it ends it.
 #[derive(Debug)]
@@ -93,8 +90,8 @@ impl Diversion {
         let kernel = Requests::open()?;
         let socket = packet::open()?;
         socket::ignore_outgoing(socket.as_fd())?;
-        packet::ring::attach(socket.as_fd(), &only_marked(mark))?;
-        packet::bind(socket.as_fd(), lo, ETH_P_IP)?;
+        packet::ring::attach(socket.as_fd(), &filter::only_marked(mark))?;
+        packet::bind(socket.as_fd(), lo, ethertype::IPV4)?;
         let diversion = Self { kernel, socket, mark };
         diversion.forget_left();
         diversion.kernel.send(&diversion.rule(libc::RTM_NEWRULE)).map_err(|errno| {
@@ -198,20 +195,6 @@ impl AsRawFd for Diversion {
 
 fn refused(errno: Errno, what: &str) -> Error {
     Error::system(what)(errno.into())
-}
-
-/// Whole packets with the mark, and nothing else.
-fn only_marked(mark: u32) -> [Instruction; 4] {
-    const LOAD_WORD: u16 = 0x20;
-    const JUMP_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    let plain = |code, value| Instruction { code, jump_true: 0, jump_false: 0, value };
-    [
-        plain(LOAD_WORD, MARK_OF_PACKET),
-        Instruction { jump_false: 1, ..plain(JUMP_EQUAL, mark) },
-        plain(RETURN, u32::MAX),
-        plain(RETURN, 0),
-    ]
 }
 
 /// Computes the transport checksum: `lo` leaves it to whoever receives.

@@ -15,8 +15,9 @@ use instruction::{LOAD_HALF, LOAD_WORD, MOST_INSTRUCTIONS, give, load, over, unl
 use labsim_forwarder::Takes;
 use labsim_wire::ethernet::{self, ethertype};
 
-/// `SKF_AD_OFF + SKF_AD_PKTTYPE` and `SKF_AD_VLAN_TAG_PRESENT`.
+/// `SKF_AD_OFF + SKF_AD_PKTTYPE`, `SKF_AD_MARK` and `SKF_AD_VLAN_TAG_PRESENT`.
 const PACKET_TYPE: u32 = (-0x1000i32 + 4) as u32;
+const MARK: u32 = (-0x1000i32 + 20) as u32;
 const VLAN_TAG_PRESENT: u32 = (-0x1000i32 + 48) as u32;
 /// A frame to another host (`PACKET_OTHERHOST`): a bridge floods what it has not learned yet.
 const OTHER_HOST: u32 = 3;
@@ -53,6 +54,11 @@ pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
     let room = MOST_INSTRUCTIONS - program.len();
     program.extend(ipv6::program(takes, room));
     program
+}
+
+/// Whole packets with that mark (`SO_MARK`, socket(7)), and nothing else.
+pub(crate) fn only_marked(mark: u32) -> Vec<Instruction> {
+    vec![load(LOAD_WORD, MARK), unless(mark), give(WHOLE), give(NOTHING)]
 }
 
 /// A program for the traffic control of the interface (cls_bpf): drops TCP and UDP that is for the
