@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Duration;
-use support::harness::{Ended, Test, run};
+use support::harness::{Ended, Test, run_with_rights};
 use support::namespace::Namespace;
 use support::topology::{decapsulator, open_tun, packet_socket, raw_socket, without_ipv6};
 
@@ -31,14 +31,7 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() -> ExitCode {
-    if let Err(error) = support::namespace::gain_rights() {
-        eprintln!(
-            "neither rights nor a user namespace to make network namespaces: {error}; run as \
-             root, or allow unprivileged user namespaces"
-        );
-        return ExitCode::FAILURE;
-    }
-    run(TESTS)
+    run_with_rights(TESTS)
 }
 
 /// Who sends tunnel packets, and who takes them.

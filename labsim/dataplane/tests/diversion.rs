@@ -19,8 +19,8 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::time::Duration;
-use support::harness::{Ended, Test, run, wait_for};
-use support::namespace::{self, Namespace};
+use support::harness::{Ended, Test, run_with_rights, wait_for};
+use support::namespace::Namespace;
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 2);
 /// The namespace has no route to it.
@@ -206,11 +206,5 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() -> ExitCode {
-    match namespace::gain_rights() {
-        Ok(_) => run(TESTS),
-        Err(error) => {
-            eprintln!("no network namespaces here: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run_with_rights(TESTS)
 }

@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use support::forwarder::{self, Event, Forwarder};
-use support::harness::{Ended, Test, run};
+use support::harness::{Ended, Test, run_with_rights};
 use support::topology::{CLIENT, Topology, VIP, config};
 
 /// Longer than anything here takes on a slow machine.
@@ -37,17 +37,7 @@ const TESTS: &[Test] = &[
 
 fn main() -> ExitCode {
     forwarder::become_one();
-    match support::namespace::gain_rights() {
-        Ok(how) => println!("network namespaces {how}"),
-        Err(error) => {
-            eprintln!(
-                "neither rights nor a user namespace to make network namespaces: {error}; run as \
-                 root, or allow unprivileged user namespaces"
-            );
-            return ExitCode::FAILURE;
-        }
-    }
-    run(TESTS)
+    run_with_rights(TESTS)
 }
 
 fn connect(lab: &Topology) -> TcpStream {

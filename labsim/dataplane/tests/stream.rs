@@ -13,7 +13,7 @@ use std::net::UdpSocket;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use support::forwarder::{self, Forwarder};
-use support::harness::{Ended, Test, run, wait_for};
+use support::harness::{Ended, Test, run_with_rights, wait_for};
 use support::topology::{CLIENT, Topology, VIP, config};
 
 const TESTS: &[Test] = &[
@@ -55,17 +55,7 @@ fn main() -> ExitCode {
         unsafe { libc::atexit(tell_allocations) };
     }
     forwarder::become_one();
-    match support::namespace::gain_rights() {
-        Ok(how) => println!("network namespaces {how}"),
-        Err(error) => {
-            eprintln!(
-                "neither rights nor a user namespace to make network namespaces: {error}; run as \
-                 root, or allow unprivileged user namespaces"
-            );
-            return ExitCode::FAILURE;
-        }
-    }
-    run(TESTS)
+    run_with_rights(TESTS)
 }
 
 fn settings() -> Config {

@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Duration;
 use support::forwarder::{self, Forwarder};
-use support::harness::{Ended, Test, run, wait_for};
+use support::harness::{Ended, Test, run_with_rights, wait_for};
 use support::namespace::Namespace;
 use support::topology::{CLIENT, Topology, VIP, config};
 
@@ -46,17 +46,7 @@ const TESTS: &[Test] = &[
 
 fn main() -> ExitCode {
     forwarder::become_one();
-    match support::namespace::gain_rights() {
-        Ok(how) => println!("network namespaces {how}"),
-        Err(error) => {
-            eprintln!(
-                "neither rights nor a user namespace to make network namespaces: {error}; run as \
-                 root, or allow unprivileged user namespaces"
-            );
-            return ExitCode::FAILURE;
-        }
-    }
-    run(TESTS)
+    run_with_rights(TESTS)
 }
 
 /// What both ends of a connection saw of each other.

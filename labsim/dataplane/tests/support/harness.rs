@@ -1,5 +1,6 @@
 //! Runs tests one after the other and reports as libtest does.
 
+use super::namespace::gain_rights;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -35,8 +36,23 @@ impl Watch {
     }
 }
 
+/// Runs those tests, if this user can make network namespaces.
+pub fn run_with_rights(tests: &[Test]) -> ExitCode {
+    match gain_rights() {
+        Ok(how) => println!("network namespaces {how}"),
+        Err(error) => {
+            eprintln!(
+                "neither rights nor a user namespace to make network namespaces: {error}; run as \
+                 root, or allow unprivileged user namespaces"
+            );
+            return ExitCode::FAILURE;
+        }
+    }
+    run(tests)
+}
+
 /// Runs those whose names contain one of the arguments, or all.
-pub fn run(tests: &[Test]) -> ExitCode {
+fn run(tests: &[Test]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--list") {
         for (name, _) in tests {

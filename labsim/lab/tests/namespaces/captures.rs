@@ -92,12 +92,18 @@ fn a_point_that_is_down_is_not_proven_alive() {
     assert_eq!(captured.points[point].started_ns, None);
 }
 
-fn set_down(name: &str) {
+/// A request about a device (netdevice(7)).
+pub(crate) fn about(name: &str) -> libc::ifreq {
     // SAFETY: all zeroes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }
+    request
+}
+
+fn set_down(name: &str) {
+    let mut request = about(name);
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     // SAFETY: SIOCSIFFLAGS reads a terminated name and flags; no flag means down.
     let set = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request) };

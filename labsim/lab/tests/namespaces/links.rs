@@ -1,6 +1,6 @@
 //! Links that fail and come back while a lab runs.
 
-use crate::captures::{NONE, start};
+use crate::captures::{NONE, about, start};
 use crate::harness::{PATIENCE, soon};
 use crate::hosts::{node, udp};
 use crate::shape::{build, device, name, pair, route, scenario, shipped, userspace_mode};
@@ -24,11 +24,7 @@ fn set(lab: &Lab, of: &str, interface: &str, up: bool) {
 /// Whether the kernel has a device up and with a carrier (`IFF_RUNNING`, netdevice(7)).
 fn runs(lab: &Lab, of: &str, interface: &str) -> bool {
     let flags = || {
-        // SAFETY: all zeroes are a valid ifreq.
-        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
-            *to = from as libc::c_char;
-        }
+        let mut request = about(interface);
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
         let command = libc::SIOCGIFFLAGS as _;
         // SAFETY: SIOCGIFFLAGS reads a terminated name and writes the flags into the request.
