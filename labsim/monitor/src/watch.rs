@@ -83,8 +83,9 @@ impl Watch {
         let (packets, shared) = (Rc::clone(&diversion), Rc::clone(&self.shared));
         self.diversion = Some(diversion);
         self.diverting = Some(Task::spawn(async move {
+            let mut room = vec![0; Diversion::ROOM];
             while let Ok(mut ready) = packets.readable().await {
-                shared.hand_over(packets.get_ref());
+                shared.hand_over(packets.get_ref(), &mut room);
                 ready.clear_ready();
             }
         }));
@@ -126,7 +127,7 @@ impl Watch {
             task.end().await;
         }
         if let Some(diversion) = self.diversion.take() {
-            self.shared.hand_over(diversion.get_ref());
+            self.shared.hand_over(diversion.get_ref(), &mut vec![0; Diversion::ROOM]);
         }
         // It answers after everything that was ordered before.
         let _ = self.shared.handle.count();
@@ -159,9 +160,8 @@ impl Shared {
     }
 
     /// Hands diverted packets to the forwarder. Nobody's are dropped.
-    fn hand_over(&self, diversion: &Diversion) {
-        let mut room = vec![0; Diversion::ROOM];
-        while let Some(packet) = diversion.receive(&mut room) {
+    fn hand_over(&self, diversion: &Diversion, room: &mut [u8]) {
+        while let Some(packet) = diversion.receive(room) {
             if let Some(member) = self.means.registry.member_of(packet) {
                 self.handle.probe(MemberId::clone(&member), packet.to_vec());
             }

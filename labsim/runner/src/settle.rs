@@ -23,7 +23,7 @@ use labsim_lab::Capture;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A link's marker takes microseconds; this bounds a machine that is badly overloaded.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Returns when nothing is in flight, or after [`PATIENCE`] if packets never stop. Everything that
 /// was sent before the time that it returns (nanoseconds since 1970, the captures' clock) has

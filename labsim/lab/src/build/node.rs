@@ -82,9 +82,9 @@ fn configure(node: &NodePlan, tunnels: &[Tunnel], site: &mut Site) -> Result<(),
     batch.push(Request::set_up(LOOPBACK, None), Operation::Loopback);
     for (tunnel, &Tunnel { index, .. }) in node.tunnels.iter().zip(tunnels) {
         // Of the kernel's own devices, those that IPv6 comes out of make themselves an address.
-        // `tunl0` and `gre0` have no IPv6 before they are up: the modules give them their MTU only
-        // after they are there (`ip_tunnel_init_net` of net/ipv4/ip_tunnel.c).
-        let late = matches!(tunnel.name.as_str(), "tunl0" | "gre0");
+        // `gre0` has no IPv6 before it is up: the module gives it its MTU only after it is there
+        // (`ip_tunnel_init_net` of net/ipv4/ip_tunnel.c).
+        let late = tunnel.name.as_str() == "gre0";
         let quiet = match tunnel.mode {
             TunnelMode::Userspace => true,
             TunnelMode::Kernel => tunnel.kind != TunnelKind::Ipip && !late,

@@ -4,10 +4,7 @@ use super::{Means, Outcome};
 use crate::fault::Fault;
 use crate::settle;
 use labsim_scenario::model::{InterfaceName, NodeName};
-use std::time::{Duration, Instant};
-
-/// A marker takes microseconds; this bounds a machine that is badly overloaded.
-const PATIENCE: Duration = Duration::from_secs(20);
+use std::time::Instant;
 
 /// Sets an interface down, or up again.
 pub(super) async fn set(
@@ -20,7 +17,7 @@ pub(super) async fn set(
     if !up {
         // What is on its way gets through first, so that the same is lost every time.
         settle::settle(means).await?;
-        let ended = means.capture.before_down(node, interface, Instant::now() + PATIENCE);
+        let ended = means.capture.before_down(node, interface, Instant::now() + settle::PATIENCE);
         ended.map_err(Fault::broken("the captures cannot be marked"))?;
     }
     let set = means.lab.set_link(node, interface, up);

@@ -82,9 +82,9 @@ fn written(fields: &PoolFields, report: &mut Report<'_>) -> Option<Monitor> {
     let [rise, fall] = [(&options.rise, 1), (&options.fall, 3)]
         .map(|(written, usual)| in_a_row(written.as_ref(), usual, report));
     let port = port(kind, options, report);
+    let transparent = options.transparent.is_some_and(|it| it.value);
     for member in fields.members.value.iter().filter_map(super::pools::member_address) {
         let (span, address) = member;
-        let transparent = options.transparent.is_some_and(|it| it.value);
         if address.port() == 0 && port.is_none() && !transparent && kind != MonitorKind::Icmp {
             report.at(span, format!("{address} has no port to probe; write the monitor's `port`"));
         }
@@ -95,7 +95,7 @@ fn written(fields: &PoolFields, report: &mut Report<'_>) -> Option<Monitor> {
         timeout,
         rise,
         fall,
-        transparent: options.transparent.is_some_and(|it| it.value),
+        transparent,
         port,
         secret: secret(kind, options, report),
     })
