@@ -2,17 +2,20 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use serde::de::DeserializeOwned;
+use labsim_codes::{Code, file};
 
-use crate::notes::Notes;
+use crate::collector::Collector;
+use crate::folder::{BuiltIn, Folder};
+use crate::messages::quote;
 use crate::overlay::overlay;
-use crate::read::{Partial, parsed, partly, whole};
+use crate::path;
+use crate::read::{Partial, parsed, partial};
+use crate::source::too_large;
 use crate::tree::{Kind, Tree};
-use crate::words::quote;
-use crate::{Located, Mistake, Mistakes, Source, Span, mistake};
+use crate::{Diagnostic, Diagnostics, FromYaml, Located, SIZE_LIMIT, Source, Span};
 
 /// The key by which a file names the one that it is laid over.
-const EXTENDS: &str = "extends";
+pub(crate) const EXTENDS: &str = "extends";
 /// How many files may be laid over one another.
 const FILES: usize = 8;
 
@@ -20,53 +23,133 @@ const FILES: usize = 8;
 ///
 /// Mappings are merged key by key: those of the extended file first, in its order. Everything else
 /// takes the place of what it is laid over, and `null` takes a key out. Every value keeps the place
-/// in the file that it stands in, and so does every mistake.
+/// in the file that it stands in, and so does every error.
 #[derive(Debug)]
 pub struct Document {
     /// The folder of the first file.
-    folder: PathBuf,
+    folder: Folder,
     /// The first file, then the one that it extends, and so on; each with its path from the folder.
     files: Vec<(Source, PathBuf)>,
     /// Nothing if a file could not be opened or parsed, which is noted.
     tree: Option<Tree>,
-    notes: Notes,
+    collector: Collector,
     /// Those that have no place in any of the files.
-    others: Mistakes,
+    others: Diagnostics,
 }
 
 impl Document {
-    /// Opens a file that a person has named, and the files that it extends.
+    /// Opens a file that the user has named, and the files that it extends.
     ///
     /// A file that a file names is opened as [`Source::open_in`] does: a relative path, from the
     /// folder of the file that it stands in, without symbolic links, and a regular file of the
     /// size that is allowed. At most eight files may be laid over one another.
     ///
     /// # Errors
-    /// The first file cannot be opened. Mistakes in it, and in and about those that it extends,
+    /// The first file cannot be opened. Diagnostics in it, and in and about those that it extends,
     /// are reported when it is read.
-    pub fn open(path: &Path) -> Result<Self, Mistakes> {
+    pub fn open(path: &Path) -> Result<Self, Diagnostics> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let relative = path.file_name().map(PathBuf::from).unwrap_or_default();
         let source = Source::open(path)?;
-        Ok(Self::begin(folder.unwrap_or(Path::new(".")).to_owned(), source, relative))
+        let folder = Folder::OnDisk(folder.unwrap_or(Path::new(".")).to_owned());
+        Ok(Self::begin(folder, source, relative))
+    }
+
+    /// Opens a file that was found in a folder, and the files that it extends. Neither may be
+    /// reached through a symbolic link below the folder.
+    ///
+    /// # Errors
+    /// Those of [`Source::open_in`]; otherwise as [`open`](Self::open).
+    pub fn open_in(folder: &Path, relative: &Path) -> Result<Self, Diagnostics> {
+        let folder = Folder::OnDisk(folder.to_owned());
+        let source = folder.open(relative)?;
+        Ok(Self::begin(folder, source, relative.to_owned()))
+    }
+
+    /// Opens a file that is part of the program, and the files that it extends, which are too.
+    ///
+    /// # Errors
+    /// There is no file of this path; otherwise as [`open`](Self::open).
+    pub fn open_built_in(files: BuiltIn, path: &str) -> Result<Self, Diagnostics> {
+        let folder = Folder::BuiltIn(files);
+        let source = folder.open(Path::new(path))?;
+        Ok(Self::begin(folder, source, path.into()))
     }
 
     /// Opens a file that a value of this document names, and the files that it extends.
     ///
     /// # Errors
-    /// The file cannot be opened, which is a mistake of the value; otherwise as
+    /// The file cannot be opened, which is an error of the value; otherwise as
     /// [`open`](Self::open).
-    pub fn open_beside(&self, named: &Located<String>) -> Result<Self, Mistakes> {
+    pub fn open_beside(&self, named: &Located<String>) -> Result<Self, Diagnostics> {
         let (source, relative) = self.beside(named, named.span)?;
         Ok(Self::begin(self.folder.clone(), source, relative))
     }
 
-    fn begin(folder: PathBuf, source: Source, relative: PathBuf) -> Self {
-        let (tree, notes) = first_of(parsed(&source, 0));
-        let (files, others) = (vec![(source, relative)], Mistakes::new());
-        let mut document = Self { folder, files, tree, notes, others };
+    /// The errors of all files so far.
+    pub(crate) fn collector(&self) -> &Collector {
+        &self.collector
+    }
+
+    /// Another tree out of the same files, with the errors that are known of it.
+    pub(crate) fn with_tree(&self, tree: Option<Tree>, collector: Collector) -> Self {
+        let Self { folder, files, others, .. } = self;
+        let (folder, files, others) = (folder.clone(), files.clone(), others.clone());
+        Self { folder, files, tree, collector, others }
+    }
+
+    /// What all files hold together; nothing if one could not be opened or parsed.
+    pub(crate) fn tree(&self) -> Option<&Tree> {
+        self.tree.as_ref()
+    }
+
+    /// The path of the file of that number, from the folder that all of them are named from.
+    pub(crate) fn relative_path(&self, number: usize) -> Option<&Path> {
+        self.files.get(number).map(|(_, path)| path.as_path())
+    }
+
+    fn begin(folder: Folder, source: Source, relative: PathBuf) -> Self {
+        let mut document = Self::parse(source);
+        document.folder = folder;
+        document.files[0].1 = relative;
         document.extend();
         document
+    }
+
+    /// A document of one text. A key `extends` means nothing to it.
+    #[must_use]
+    pub fn parse(source: Source) -> Self {
+        let (mut tree, mut collector, mut others) =
+            (None, Collector::default(), Diagnostics::new());
+        if source.text().len() > SIZE_LIMIT {
+            others.push(too_large(source.name()));
+        } else {
+            (tree, collector) = parsed(&source, 0);
+        }
+        Self {
+            folder: Folder::OnDisk(PathBuf::new()),
+            files: vec![(source, PathBuf::new())],
+            tree,
+            collector,
+            others,
+        }
+    }
+
+    /// The document with a text laid over it, as a file that extends it would be. Names of files in
+    /// the text are relative to the first file's folder. Nothing if a file could not be opened or
+    /// parsed: its errors remain.
+    #[must_use]
+    pub fn with_overlay(mut self, source: Source) -> Self {
+        let number = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        let (over, collector) = parsed(&source, number);
+        self.collector.absorb(collector);
+        if let Some(base) = self.tree.take() {
+            let named = self.files[0].0.name().to_owned();
+            self.tree =
+                over.map(|over| overlay(&over, &base, EXTENDS, &named, &mut self.collector));
+        }
+        self.files.push((source, PathBuf::new()));
+        self
     }
 
     /// Lays the document over the file that it extends, that one over the next, and so on.
@@ -77,8 +160,8 @@ impl Document {
         while let Some((text, span)) = next.take() {
             let Some((source, relative)) = self.open_next(&text, span) else { return };
             let number = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
-            let (base, notes) = first_of(parsed(&source, number));
-            self.notes.absorb(notes);
+            let (base, collector) = parsed(&source, number);
+            self.collector.absorb(collector);
             self.files.push((source, relative));
             let Some(base) = base else { return };
             next = extended(&base);
@@ -86,7 +169,7 @@ impl Document {
         }
         let Some(mut laid) = trees.pop() else { return };
         for (over, (base, _)) in trees.iter().rev().zip(self.files.iter().rev()) {
-            laid = overlay(over, &laid, EXTENDS, base.name(), &mut self.notes);
+            laid = overlay(over, &laid, EXTENDS, base.name(), &mut self.collector);
         }
         self.tree = Some(laid);
     }
@@ -98,32 +181,32 @@ impl Document {
                 let circle: Vec<String> =
                     circle.chain([&relative]).map(|path| quote(&path.to_string_lossy())).collect();
                 let message = format!(
-                    "this goes in a circle: {}; take one `{EXTENDS}` out",
+                    "circular `extends`: {}; take one `{EXTENDS}` out",
                     circle.join(" extends ")
                 );
-                Err(self.mistake(span, message).into())
+                Err(self.diagnostic(span, file::EXTENDS_INVALID, message).into())
             } else if self.files.len() >= FILES {
                 let message = format!("more than {FILES} files extend one another here; join some");
-                Err(self.mistake(span, message).into())
+                Err(self.diagnostic(span, file::FILE_TOO_LARGE, message).into())
             } else {
                 Ok((source, relative))
             }
         });
-        opened.map_err(|mistakes| self.others.extend(mistakes)).ok()
+        opened.map_err(|diagnostics| self.others.extend(diagnostics)).ok()
     }
 
     /// Opens a file that is named at `span`.
-    fn beside(&self, text: &str, span: Span) -> Result<(Source, PathBuf), Mistakes> {
+    fn beside(&self, text: &str, span: Span) -> Result<(Source, PathBuf), Diagnostics> {
         let folder = self.file(span).1.parent().unwrap_or(Path::new(""));
         let relative = shortened(&folder.join(text));
-        match Source::open_in(&self.folder, &relative.to_string_lossy()) {
+        match self.folder.open(&relative) {
             Ok(source) => Ok((source, relative)),
-            // A file that could not be opened is a mistake of the line that names it.
-            Err(mistakes) => Err(mistakes
+            // A file that could not be opened is an error of the line that names it.
+            Err(diagnostics) => Err(diagnostics
                 .into_iter()
                 .map(|found| match found {
-                    Mistake { line: 0, file, message, .. } => {
-                        self.mistake(span, format!("{file}: {message}"))
+                    Diagnostic { line: 0, file, message, code, .. } => {
+                        self.diagnostic(span, code, format!("{file}: {message}"))
                     }
                     placed => placed,
                 })
@@ -152,44 +235,56 @@ impl Document {
         self.files.iter().map(|(source, _)| source)
     }
 
-    /// A mistake at the place of a value, in the file that it stands in.
+    /// An error at the place of a value, in the file that it stands in.
     #[must_use]
-    pub fn mistake(&self, span: Span, message: impl Into<String>) -> Mistake {
-        mistake(self.source_of(span), span, message)
+    pub fn diagnostic(&self, span: Span, code: Code, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(self.source_of(span), span, code, message)
+    }
+
+    /// The place of the value that `keys` lead to from the root; an item of a list is named by its
+    /// number from 0. Of a value that is not written, a default, the place of what it would be in.
+    #[must_use]
+    pub fn span_of(&self, keys: &[impl AsRef<str>]) -> Span {
+        self.tree.as_ref().map_or_else(Span::default, |tree| path::find(tree, keys))
+    }
+
+    /// Whether there is a document: every file could be opened and parsed, and holds something.
+    #[must_use]
+    pub const fn is_parsed(&self) -> bool {
+        self.tree.is_some()
+    }
+
+    /// The keys of the document, if it is a map.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let entries = self.tree.as_ref().and_then(|tree| match tree.kind(Tree::ROOT) {
+            Kind::Map(entries) => Some((tree, entries)),
+            _ => None,
+        });
+        entries
+            .into_iter()
+            .flat_map(|(tree, entries)| entries.iter().map(|(key, _)| tree.text(*key)))
     }
 
     /// Reads the document into a type, as [`read`](crate::read()) does.
     ///
     /// # Errors
-    /// Every mistake of every file with its place. If a file that is extended could not be opened
-    /// or parsed, only what is known without it.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Mistakes> {
-        let sources: Vec<&Source> = self.sources().collect();
-        let mistakes = match &self.tree {
-            None => self.notes.clone().into_mistakes(&sources),
-            Some(tree) => match whole(tree, self.notes.clone(), &sources) {
-                Ok(value) if self.others.is_empty() => return Ok(value),
-                Ok(_) => Mistakes::new(),
-                Err(mistakes) => mistakes,
-            },
-        };
-        Err(self.others.iter().cloned().chain(mistakes).collect())
+    /// Every error of every file with its place. If a file that is extended could not be opened or
+    /// parsed, only what is known without it.
+    pub fn read<T: FromYaml>(&self) -> Result<T, Diagnostics> {
+        let Partial { value, diagnostics, .. } = self.read_partial();
+        match value {
+            Some(value) if diagnostics.is_empty() => Ok(value),
+            _ => Err(diagnostics),
+        }
     }
 
-    /// Reads what can be read into a type, as [`read_partly`](crate::read_partly) does.
+    /// Reads what can be read of the document into a type.
     #[must_use]
-    pub fn read_partly<T: DeserializeOwned>(&self) -> Partial<T> {
+    pub fn read_partial<T: FromYaml>(&self) -> Partial<T> {
         let sources: Vec<&Source> = self.sources().collect();
-        let mut partial = partly(self.tree.as_ref(), self.notes.clone(), &sources);
-        partial.mistakes.extend(self.others.iter().cloned());
+        let mut partial = partial(self.tree.as_ref(), self.collector.clone(), &sources);
+        partial.diagnostics.extend(self.others.iter().cloned());
         partial
-    }
-}
-
-fn first_of(parsed: Result<(Tree, Notes), Notes>) -> (Option<Tree>, Notes) {
-    match parsed {
-        Ok((tree, notes)) => (Some(tree), notes),
-        Err(notes) => (None, notes),
     }
 }
 
@@ -197,7 +292,7 @@ fn first_of(parsed: Result<(Tree, Notes), Notes>) -> (Option<Tree>, Notes) {
 fn extended(tree: &Tree) -> Option<(String, Span)> {
     let Kind::Map(entries) = tree.kind(Tree::ROOT) else { return None };
     let (_, value) = entries.iter().find(|(key, _)| tree.text(*key) == EXTENDS)?;
-    // What is no text is a mistake that the wanted type tells.
+    // A value that is not a text is an error of the wanted type.
     match tree.kind(*value) {
         Kind::Scalar { text, .. } => Some((text.clone(), tree.span(*value))),
         _ => None,
@@ -205,7 +300,7 @@ fn extended(tree: &Tree) -> Option<(String, Span)> {
 }
 
 /// A path without the folders that it only passes through: no part of it is a symbolic link.
-fn shortened(path: &Path) -> PathBuf {
+pub(crate) fn shortened(path: &Path) -> PathBuf {
     let mut short = PathBuf::new();
     for part in path.components() {
         match part {

@@ -4,28 +4,22 @@ use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use crate::Span;
 
-/// The name by which [`Located`] asks this crate's deserializer for the place.
-pub(crate) const ASKS_FOR_PLACE: &str = "labsim_yaml::Located";
-
 /// A value and the place where it stands in its file.
 ///
-/// Transparent for serde and in a JSON Schema. Deserialized by anything but
-/// [`read`](crate::read), the place is the default one. Compared, ordered and hashed by its value
-/// alone, so that it can be a map's key and be looked up by the value.
+/// Transparent where serde writes it and in a JSON Schema. Compared, ordered and hashed by its
+/// value alone, so that it can be a map's key and be looked up by the value.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its place in the file.
     pub span: Span,
 }
 
@@ -123,40 +117,6 @@ impl<T: JsonSchema> JsonSchema for Located<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(ASKS_FOR_PLACE, Both(PhantomData))
-    }
-}
-
-struct Both<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Both<T> {
-    type Value = Located<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    /// Any other format: the value alone.
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
-        Ok(Located { value: T::deserialize(inner)?, span: Span::default() })
-    }
-
-    /// This crate: three numbers that hold the place, then the value.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let (Some(range), Some(place), Some(file)) =
-            (parts.next_element()?, parts.next_element()?, parts.next_element()?)
-        else {
-            return Err(A::Error::custom("a place without numbers"));
-        };
-        match parts.next_element()? {
-            Some(value) => Ok(Located { value, span: Span::unpack([range, place, file]) }),
-            None => Err(A::Error::custom("a place without a value")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -165,9 +125,8 @@ mod tests {
     use crate::Span;
 
     #[test]
-    fn json_reads_and_writes_the_value_alone() {
-        let located: Located<u16> = serde_json::from_str("49").unwrap();
-        assert_eq!((located.value, located.span), (49, Span::default()));
+    fn json_writes_the_value_alone() {
+        let located = Located::new(49, Span::default());
         assert_eq!(serde_json::to_string(&located).unwrap(), "49");
     }
 

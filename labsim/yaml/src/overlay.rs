@@ -2,15 +2,23 @@
 
 use std::collections::HashMap;
 
-use crate::notes::Notes;
+use labsim_codes::file;
+
+use crate::collector::Collector;
+use crate::messages::quote;
 use crate::scalar::is_null;
 use crate::tree::{Kind, Node, NodeId, Tree};
-use crate::words::quote;
 
-/// Lays `over` on `base`. The key `own` of the base's document is left out: it is said by each file
+/// Lays `over` on `base`. The key `own` of the base's document is left out: it belongs to each file
 /// for itself. A key that `null` takes out must have been in the base, which is called `named`.
-pub(crate) fn overlay(over: &Tree, base: &Tree, own: &str, named: &str, notes: &mut Notes) -> Tree {
-    let mut overlay = Overlay { over, base, named, notes, nodes: Vec::new() };
+pub(crate) fn overlay(
+    over: &Tree,
+    base: &Tree,
+    own: &str,
+    named: &str,
+    collector: &mut Collector,
+) -> Tree {
+    let mut overlay = Overlay { over, base, named, collector, nodes: Vec::new() };
     overlay.merge(Tree::ROOT, Tree::ROOT, Some(own));
     Tree { nodes: overlay.nodes }
 }
@@ -19,7 +27,7 @@ struct Overlay<'a> {
     over: &'a Tree,
     base: &'a Tree,
     named: &'a str,
-    notes: &'a mut Notes,
+    collector: &'a mut Collector,
     nodes: Vec<Node>,
 }
 
@@ -62,7 +70,7 @@ impl Overlay<'_> {
                     self.named,
                     quote(text)
                 );
-                self.notes.add(self.over.span(*key), message);
+                self.collector.add(self.over.span(*key), file::EXTENDS_INVALID, message);
                 continue;
             }
             let key = copy(&mut self.nodes, self.over, *key);
@@ -80,7 +88,7 @@ fn takes_out(tree: &Tree, value: NodeId) -> bool {
 }
 
 /// Copies a node and all that it holds; a tree nests as deep as its file may.
-fn copy(nodes: &mut Vec<Node>, tree: &Tree, id: NodeId) -> NodeId {
+pub(crate) fn copy(nodes: &mut Vec<Node>, tree: &Tree, id: NodeId) -> NodeId {
     let new = nodes.len();
     nodes.push(Node { span: tree.span(id), kind: Kind::Broken, last: new });
     let kind = match tree.kind(id) {

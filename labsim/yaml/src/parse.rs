@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use labsim_codes::{Code, file};
 
-use crate::notes::Notes;
+use crate::collector::Collector;
+use crate::messages::quote;
 use crate::source::locate;
 use crate::tree::{Kind, Node, NodeId, Tree};
-use crate::words::quote;
 use crate::{Source, Span, syntax};
 
 /// How deep lists and mappings may stand in each other.
@@ -16,8 +17,8 @@ const DEPTH_LIMIT: usize = 64;
 const ALIAS_LIMIT: usize = 10_000;
 
 /// The document of `source`; nothing if there is none or if it cannot be parsed, which is noted.
-pub(crate) fn parse(source: &Source, notes: &mut Notes) -> Option<Tree> {
-    let mut builder = Builder::new(notes);
+pub(crate) fn parse(source: &Source, collector: &mut Collector) -> Option<Tree> {
+    let mut builder = Builder::new(collector);
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
@@ -33,7 +34,7 @@ pub(crate) fn parse(source: &Source, notes: &mut Notes) -> Option<Tree> {
                 if let Some(character) = syntax::culprit(error.kind()) {
                     span = nearest(character, source.text(), span);
                 }
-                notes.add(span, syntax::sentence(error.kind()));
+                collector.add(span, syntax::code(error.kind()), syntax::sentence(error.kind()));
                 return None;
             }
         };
@@ -42,7 +43,7 @@ pub(crate) fn parse(source: &Source, notes: &mut Notes) -> Option<Tree> {
         }
         if documents > 1 {
             let message = "a second document begins here, and a file holds one; take it out";
-            builder.notes.add(span_of(span.start, span.end), message);
+            builder.collector.add(span_of(span.start, span.end), file::YAML_SYNTAX, message);
             break;
         }
         if !builder.take(event, span) {
@@ -56,7 +57,7 @@ pub(crate) fn parse(source: &Source, notes: &mut Notes) -> Option<Tree> {
             None if source.text().trim().is_empty() => "the file is empty",
             None => "the file holds only comments",
         };
-        notes.add(Span::default(), message);
+        collector.add(Span::default(), file::WRONG_TYPE, message);
         return None;
     }
     Some(Tree { nodes })
@@ -101,7 +102,7 @@ fn too_many_aliases() -> String {
 }
 
 struct Builder<'n> {
-    notes: &'n mut Notes,
+    collector: &'n mut Collector,
     nodes: Vec<Node>,
     open: Vec<Open>,
     /// The finished nodes that an alias can name.
@@ -110,8 +111,8 @@ struct Builder<'n> {
 }
 
 impl<'n> Builder<'n> {
-    fn new(notes: &'n mut Notes) -> Self {
-        Self { notes, nodes: Vec::new(), open: Vec::new(), anchors: HashMap::new(), aliased: 0 }
+    fn new(collector: &'n mut Collector) -> Self {
+        Self { collector, nodes: Vec::new(), open: Vec::new(), anchors: HashMap::new(), aliased: 0 }
     }
 
     /// Takes the next event; false if the document nests too deep to go on.
@@ -149,7 +150,7 @@ impl<'n> Builder<'n> {
                      text if the `*` belongs to it",
                     quote(&format!("&{name}"))
                 );
-                self.notes.add(span, message);
+                self.collector.add(span, file::YAML_SYNTAX, message);
                 let id = self.add(span, Kind::Broken);
                 self.attach(id);
             }
@@ -169,13 +170,13 @@ impl<'n> Builder<'n> {
             let span = at.tag_span().map_or(span_of(at.start, at.end), |s| span_of(s.start, s.end));
             let message =
                 format!("tags such as {} are not used here; take it out", quote(&tag.original()));
-            self.notes.add(span, message);
+            self.collector.add(span, file::YAML_SYNTAX, message);
         }
     }
 
     fn begin(&mut self, span: Span, anchor: usize, kind: Kind) -> bool {
         if self.open.len() >= DEPTH_LIMIT {
-            self.notes.add(span, syntax::too_deep());
+            self.collector.add(span, file::FILE_TOO_LARGE, syntax::too_deep());
             return false;
         }
         let id = self.add(span, kind);
@@ -205,30 +206,41 @@ impl<'n> Builder<'n> {
         };
         let span = self.nodes[key].span;
         if matches!(self.nodes[id].kind, Kind::Nothing) {
-            // The parser puts it behind the colon; a person looks for it by its key.
+            // The parser puts it behind the colon; readers look for it by its key.
             self.nodes[id].span = span;
         }
         let map = open.id;
         let problem = match &self.nodes[key].kind {
             Kind::Scalar { text, plain: true } if text == "<<" => {
-                Some("merge keys are not used here; write the keys themselves".to_owned())
+                let message = "merge keys are not used here; write the keys themselves";
+                Some((file::YAML_SYNTAX, message.to_owned()))
             }
             Kind::Scalar { text, .. } => match open.keys.get(text) {
-                Some(line) => Some(format!(
-                    "the key {} is given twice; it stands first on line {line}; keep one of them",
-                    quote(text)
+                Some(line) => Some((
+                    file::DUPLICATE_KEY,
+                    format!(
+                        "the key {} is given twice, first on line {line}; keep one of \
+                         them",
+                        quote(text)
+                    ),
                 )),
                 None => {
                     open.keys.insert(text.clone(), span.line);
                     None
                 }
             },
-            Kind::Nothing => Some("a key is missing before the `:`; write one".to_owned()),
+            Kind::Nothing => {
+                let message = "a key is missing before the `:`; write one";
+                Some((file::YAML_SYNTAX, message.to_owned()))
+            }
             Kind::Broken => None,
-            _ => Some("a key must be text, and this is a list or a mapping; write text".to_owned()),
+            _ => {
+                let message = "a key must be text, and this is a list or a map; write text";
+                Some((file::YAML_SYNTAX, message.to_owned()))
+            }
         };
-        if let Some(problem) = problem {
-            self.notes.add(span, problem);
+        if let Some((code, message)) = problem {
+            self.collector.add(span, code, message);
         } else if !matches!(self.nodes[key].kind, Kind::Broken)
             && let Kind::Map(entries) = &mut self.nodes[map].kind
         {
@@ -249,22 +261,23 @@ impl<'n> Builder<'n> {
                 }
                 Err(problem) => problem,
             },
-            None => {
-                "this alias stands inside of the value that it names; write the value".to_owned()
-            }
+            None => (
+                file::YAML_SYNTAX,
+                "this alias is inside the value that it refers to; write the value".to_owned(),
+            ),
         };
-        self.notes.add(span, problem);
+        self.collector.add(span, problem.0, problem.1);
         self.add(span, Kind::Broken)
     }
 
-    fn copy(&mut self, target: NodeId, depth: usize) -> Result<NodeId, String> {
+    fn copy(&mut self, target: NodeId, depth: usize) -> Result<NodeId, (Code, String)> {
         self.aliased += 1;
         if self.aliased > ALIAS_LIMIT {
-            return Err(too_many_aliases());
+            return Err((file::FILE_TOO_LARGE, too_many_aliases()));
         }
         let (span, kind) = (self.nodes[target].span, self.nodes[target].kind.clone());
         if depth >= DEPTH_LIMIT && matches!(kind, Kind::List(_) | Kind::Map(_)) {
-            return Err(syntax::too_deep());
+            return Err((file::FILE_TOO_LARGE, syntax::too_deep()));
         }
         let id = self.add(span, Kind::Broken);
         let kind = match kind {

@@ -21,6 +21,15 @@ impl Default for Span {
 }
 
 impl Span {
+    /// A place in a text that is not a document: a byte range, and the line and column (in
+    /// characters) of its first character, both from 1.
+    #[must_use]
+    pub fn new(bytes: std::ops::Range<usize>, line: usize, column: usize) -> Self {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let (start, end) = (number(bytes.start), number(bytes.end));
+        Self { file: 0, start, end, line: number(line), column: number(column) }
+    }
+
     /// Whether two values stand in the same file of a document.
     #[must_use]
     pub fn is_in_file_of(self, other: Self) -> bool {
@@ -43,34 +52,5 @@ impl Span {
     #[must_use]
     pub fn bytes(self) -> std::ops::Range<usize> {
         self.start as usize..self.end.max(self.start) as usize
-    }
-
-    /// The numbers in three, to pass through serde's data model; [`Self::unpack`] is the inverse.
-    pub(crate) fn pack(self) -> [u64; 3] {
-        let join = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
-        [join(self.start, self.end), join(self.line, self.column), u64::from(self.file)]
-    }
-
-    pub(crate) fn unpack([range, place, file]: [u64; 3]) -> Self {
-        let high = |n: u64| u32::try_from(n >> 32).unwrap_or(u32::MAX);
-        let low = |n: u64| u32::try_from(n & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-        Self {
-            file: low(file),
-            start: high(range),
-            end: low(range),
-            line: high(place),
-            column: low(place),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Span;
-
-    #[test]
-    fn a_span_survives_its_passage_through_serde() {
-        let span = Span { file: 2, start: 7, end: u32::MAX, line: 3, column: 9 };
-        assert_eq!(Span::unpack(span.pack()), span);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn is_null(text: &str) -> bool {
     matches!(text, "null" | "Null" | "NULL" | "~")
 }
 
-/// The boolean that a person means by a word that is none here.
+/// The boolean that a word means which is not valid here, such as `yes`.
 pub(crate) fn meant_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "y" | "enabled" | "1" => Some(true),

@@ -2,7 +2,9 @@
 
 mod open;
 
-use crate::{Mistake, Mistakes, Span, mistake};
+use labsim_codes::file;
+
+use crate::{Diagnostic, Diagnostics, Span};
 
 /// The largest file that is read: 1 MiB. The shipped ones have a few KiB.
 pub const SIZE_LIMIT: usize = 1 << 20;
@@ -28,11 +30,11 @@ impl Source {
         Self { name: name.into(), text }
     }
 
-    /// Text from bytes: a pipe, or a file that somebody else has read.
+    /// Text from bytes: a pipe, or a file that the caller has read.
     ///
     /// # Errors
     /// Bytes that are not UTF-8, with the place of the first of them, or more than [`SIZE_LIMIT`].
-    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Mistakes> {
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Diagnostics> {
         let name = name.into();
         if bytes.len() > SIZE_LIMIT {
             return Err(too_large(name).into());
@@ -49,7 +51,8 @@ impl Source {
             format!("the byte 0x{byte:02x} is not UTF-8 text; give a YAML file saved as UTF-8")
         };
         let source = Self { name, text: String::from_utf8_lossy(&bytes).into_owned() };
-        Err(mistake(&source, locate(&source.text, offset), message).into())
+        let span = locate(&source.text, offset);
+        Err(Diagnostic::new(&source, span, file::FILE_NOT_TEXT, message).into())
     }
 
     /// The name that messages show.
@@ -65,9 +68,10 @@ impl Source {
     }
 }
 
-pub(crate) fn too_large(name: impl Into<String>) -> Mistake {
+pub(crate) fn too_large(name: impl Into<String>) -> Diagnostic {
     let limit = SIZE_LIMIT >> 20;
-    Mistake::of_file(name, format!("the file is larger than {limit} MiB; split it"))
+    let message = format!("the file is larger than {limit} MiB; split it");
+    Diagnostic::of_file(name, file::FILE_TOO_LARGE, message)
 }
 
 /// The line and column of the byte at `offset`.
@@ -108,6 +112,11 @@ pub(crate) fn excerpt(text: &str, span: Span) -> (String, (usize, usize)) {
     let before = column - skip;
     let width = width.chars().count().min(EXCERPT.saturating_sub(before)).max(1);
     if skip == 0 { (shown, (before, width)) } else { (format!("…{shown}"), (before + 1, width)) }
+}
+
+/// A text whose parts may come from a file, with control characters made visible.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(visible).collect()
 }
 
 /// A character that can do nothing to a terminal, in place of one that could.
@@ -172,19 +181,22 @@ mod tests {
         for (bytes, shown) in [
             (
                 &b"a: 1\nb: \xff\xfe"[..],
-                "x:2:4: the byte 0xff is not UTF-8 text; give a YAML file saved as UTF-8",
+                "x:2:4: the byte 0xff is not UTF-8 text; give a YAML file saved as UTF-8 [file-not-text]",
             ),
-            (b"\xff\xfea\0", "x:1:1: this file is UTF-16; save it as UTF-8"),
+            (b"\xff\xfea\0", "x:1:1: this file is UTF-16; save it as UTF-8 [file-not-text]"),
         ] {
-            let mistakes = Source::from_bytes("x", bytes.to_vec()).unwrap_err();
-            assert_eq!(mistakes.to_string().lines().next(), Some(shown));
+            let diagnostics = Source::from_bytes("x", bytes.to_vec()).unwrap_err();
+            assert_eq!(diagnostics.to_string().lines().next(), Some(shown));
         }
     }
 
     #[test]
     fn the_size_limit_is_exact() {
         assert!(Source::from_bytes("x", vec![b' '; SIZE_LIMIT]).is_ok());
-        let mistakes = Source::from_bytes("x", vec![b' '; SIZE_LIMIT + 1]).unwrap_err();
-        assert_eq!(mistakes.to_string(), "x: the file is larger than 1 MiB; split it");
+        let diagnostics = Source::from_bytes("x", vec![b' '; SIZE_LIMIT + 1]).unwrap_err();
+        assert_eq!(
+            diagnostics.to_string(),
+            "x: the file is larger than 1 MiB; split it [file-too-large]"
+        );
     }
 }

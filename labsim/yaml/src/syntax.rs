@@ -1,11 +1,12 @@
 //! A sentence for each way in which a text can fail to be YAML.
 
 use granit_parser::ErrorKind as Kind;
+use labsim_codes::{Code, file};
 
-use crate::words::quote;
+use crate::messages::quote;
 
 pub(crate) fn too_deep() -> String {
-    "lists and mappings stand more than 64 deep in each other here; make it flatter".to_owned()
+    "lists and maps stand more than 64 deep in each other here; make it flatter".to_owned()
 }
 
 /// The one character that an error is about, where there is one.
@@ -30,6 +31,14 @@ fn is_about_a_tab(kind: &Kind) -> bool {
     )
 }
 
+/// The code of a syntax error.
+pub(crate) fn code(kind: &Kind) -> Code {
+    match kind {
+        Kind::RecursionLimitExceeded => file::FILE_TOO_LARGE,
+        _ => file::YAML_SYNTAX,
+    }
+}
+
 /// What is wrong at a syntax error's place, and what to do.
 pub(crate) fn sentence(kind: &Kind) -> String {
     let fixed = match kind {
@@ -41,7 +50,7 @@ pub(crate) fn sentence(kind: &Kind) -> String {
         Kind::UnclosedFlowCollection { open } => {
             return format!("this `{open}` is never closed; add its closing bracket");
         }
-        _ if is_about_a_tab(kind) => "a tab stands where only spaces may; indent with spaces",
+        _ if is_about_a_tab(kind) => "a tab is not allowed here; indent with spaces",
         Kind::MappingValueNotAllowed => {
             "a `:` cannot stand here; quote the text if it belongs to it, or add the one that a key \
              before it lacks"
@@ -63,7 +72,7 @@ pub(crate) fn sentence(kind: &Kind) -> String {
         | Kind::MissingLowSurrogate
         | Kind::UnpairedLowSurrogate
         | Kind::InvalidUnicodeEscape => {
-            "`\\` and what follows is no escape that YAML knows; write `\\\\` for a backslash, or \
+            "`\\` and what follows is not a YAML escape sequence; write `\\\\` for a backslash, or \
              use single quotes"
         }
         Kind::InvalidIndentation
@@ -96,13 +105,13 @@ pub(crate) fn sentence(kind: &Kind) -> String {
             "the file ends before a `}`; add it"
         }
         Kind::CommentInterceptedScalar => {
-            "a comment stands between the lines of one text; take it out, or quote the text"
+            "a comment is not allowed inside a text; take it out, or quote the text"
         }
         Kind::CommentNotSeparated => "a comment needs a space before its `#`; add it",
         Kind::MissingAnchorOrAliasName => {
             "`&` and `*` need a name behind them; write one, or quote the text"
         }
-        Kind::BomInsideDocument => "a byte-order mark stands inside of the text; take it out",
+        Kind::BomInsideDocument => "a byte-order mark is not allowed inside the text; remove it",
         Kind::InvalidBlockScalarHeader | Kind::ZeroBlockScalarIndent => {
             "only `-`, `+` or a digit from 1 to 9 may follow `|` or `>`; begin the text on a new line"
         }
@@ -147,7 +156,7 @@ pub(crate) fn sentence(kind: &Kind) -> String {
 
 fn character_sentence(character: char) -> String {
     match character {
-        '\0' => "a NUL byte: this is no text file; name a YAML file".to_owned(),
+        '\0' => "the file contains a NUL byte and is not text; name a YAML file".to_owned(),
         '@' | '`' | '%' => {
             format!("a value cannot begin with {}; quote it", quote(&character.to_string()))
         }

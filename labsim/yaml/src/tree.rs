@@ -1,4 +1,4 @@
-//! What a document holds: its values and their places, before anybody says what type they should have.
+//! What a document holds: its values and their places, without the types that they are read as.
 
 use crate::Span;
 
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     List(Vec<NodeId>),
     /// Keys are scalars, each once.
     Map(Vec<(NodeId, NodeId)>),
-    /// A value of which a mistake has been said already.
+    /// A value with an error that is reported already.
     Broken,
 }
 
@@ -50,11 +50,6 @@ impl Tree {
 
     pub(crate) fn span(&self, id: NodeId) -> Span {
         self.nodes.get(id).map_or_else(Span::default, |node| node.span)
-    }
-
-    /// The node's own number and those of all nodes within it.
-    pub(crate) fn within(&self, id: NodeId) -> std::ops::RangeInclusive<NodeId> {
-        id..=self.nodes.get(id).map_or(id, |node| node.last)
     }
 
     /// A scalar's text, as a key has it.

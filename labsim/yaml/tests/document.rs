@@ -7,12 +7,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use labsim_yaml::{Document, Located, Mistakes};
-use serde::Deserialize;
+use labsim_yaml::{Diagnostics, Document, FromYaml, Located, Table};
 
-/// A lab with everything that can be laid over: texts, lists, mappings in mappings.
-#[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "read for its mistakes")]
+/// A lab with everything that can be laid over: texts, lists, maps in maps.
+#[derive(Debug, FromYaml)]
+#[allow(dead_code, reason = "read for its diagnostics")]
 struct Lab {
     extends: Option<Located<String>>,
     name: Located<String>,
@@ -22,14 +21,14 @@ struct Lab {
     pools: BTreeMap<Located<String>, Pool>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, FromYaml)]
 struct Pool {
     port: Located<u16>,
     monitor: Option<Located<String>>,
 }
 
 /// Files in a folder of their own; the first one is opened.
-fn open(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Document, Mistakes>) {
+fn open(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Document, Diagnostics>) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -43,24 +42,24 @@ fn open(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Document, Mistakes
 fn lab(files: &[(&str, &str)]) -> (Document, Lab) {
     let (_folder, document) = open(files);
     let document = document.unwrap();
-    let lab = document.read::<Lab>().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let lab = document.read::<Lab>().unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
     (document, lab)
 }
 
-/// Each mistake as `file:line:column: message`, without the folder.
-fn mistakes(files: &[(&str, &str)]) -> Vec<String> {
+/// Each error as `file:line:column: message`, without the folder.
+fn diagnostics(files: &[(&str, &str)]) -> Vec<String> {
     let (folder, document) = open(files);
     let found = match document {
         Ok(document) => document.read::<Lab>().unwrap_err(),
-        Err(mistakes) => mistakes,
+        Err(diagnostics) => diagnostics,
     };
     shown(folder.path(), &found)
 }
 
-fn shown(folder: &Path, found: &Mistakes) -> Vec<String> {
+fn shown(folder: &Path, found: &Diagnostics) -> Vec<String> {
     let folder = format!("{}/", folder.display());
-    let one = |mistake: &labsim_yaml::Mistake| mistake.to_string().replace(&folder, "");
-    found.iter().map(|mistake| one(mistake).lines().next().unwrap().to_owned()).collect()
+    let one = |diagnostic: &labsim_yaml::Diagnostic| diagnostic.to_string().replace(&folder, "");
+    found.iter().map(|diagnostic| one(diagnostic).lines().next().unwrap().to_owned()).collect()
 }
 
 const BASE: (&str, &str) = (
@@ -69,7 +68,7 @@ const BASE: (&str, &str) = (
 );
 
 #[test]
-fn mappings_are_merged_key_by_key_and_everything_else_is_replaced() {
+fn maps_are_merged_key_by_key_and_everything_else_is_replaced() {
     let (_, lab) = lab(&[
         (
             "lab.yaml",
@@ -92,33 +91,12 @@ fn mappings_are_merged_key_by_key_and_everything_else_is_replaced() {
 
 #[test]
 fn the_extended_files_entries_come_first_and_keep_their_order() {
-    #[derive(Deserialize)]
-    struct Steps(#[serde(deserialize_with = "in_order")] Vec<String>);
-    fn in_order<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Vec<String>, D::Error> {
-        struct Keys;
-        impl<'de> serde::de::Visitor<'de> for Keys {
-            type Value = Vec<String>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a map")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Vec<String>, A::Error> {
-                let mut keys = Vec::new();
-                while let Some((key, _)) = map.next_entry::<String, String>()? {
-                    keys.push(key);
-                }
-                Ok(keys)
-            }
-        }
-        reader.deserialize_map(Keys)
-    }
     let (_folder, document) = open(&[
         ("a.yaml", "extends: b.yaml\nz: 1\ny: 2\nb: 3\n"),
         ("b.yaml", "x: 1\nb: 2\na: 3\n"),
     ]);
-    let Steps(keys) = document.unwrap().read().unwrap();
+    let steps: Table<String> = document.unwrap().read().unwrap();
+    let keys: Vec<&str> = steps.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["x", "b", "a", "extends", "z", "y"]);
 }
 
@@ -153,21 +131,21 @@ fn every_value_keeps_its_place_in_its_own_file() {
 }
 
 #[test]
-fn mistakes_of_all_files_are_told_together_each_in_its_own() {
-    let found = mistakes(&[
+fn errors_of_all_files_are_told_together_each_in_its_own() {
+    let found = diagnostics(&[
         ("lab.yaml", "extends: parts/base.yaml\npools: {p: {port: x}, p: {}}\ncolour: red\n"),
         ("parts/base.yaml", "members: [a, [b]]\npools:\n  q: {port: 70000}\n  q: {}\n"),
     ]);
     assert_eq!(
         found,
         [
-            "lab.yaml:1:1: the key `name` is missing here; add it",
-            "lab.yaml:2:19: expected a whole number from 0 to 65535, found the text `x`",
-            "lab.yaml:2:23: the key `p` is given twice; it stands first on line 2; keep one of them",
-            "lab.yaml:3:1: unknown key `colour`; take it out or correct it (allowed here are `extends`, `name`, `members` and `pools`)",
-            "parts/base.yaml:1:14: expected text, such as `abc`, found a list",
-            "parts/base.yaml:3:13: `70000` is out of range; write a whole number from 0 to 65535",
-            "parts/base.yaml:4:3: the key `q` is given twice; it stands first on line 3; keep one of them",
+            "lab.yaml:1:1: the key `name` is missing here; add it [missing-key]",
+            "lab.yaml:2:19: expected a whole number from 0 to 65535, found the text `x` [wrong-type]",
+            "lab.yaml:2:23: the key `p` is given twice, first on line 2; keep one of them [duplicate-key]",
+            "lab.yaml:3:1: unknown key `colour`; take it out or correct it (allowed here are `extends`, `name`, `members` and `pools`) [unknown-key]",
+            "parts/base.yaml:1:14: expected text, such as `abc`, found a list [wrong-type]",
+            "parts/base.yaml:3:13: `70000` is out of range; write a whole number from 0 to 65535 [out-of-range]",
+            "parts/base.yaml:4:3: the key `q` is given twice, first on line 3; keep one of them [duplicate-key]",
         ]
     );
 }
@@ -182,15 +160,15 @@ fn a_key_that_is_taken_out_must_have_been_there() {
     assert_eq!(
         found,
         [
-            "lab.yaml:2:13: `null` takes a key out, and parts/base.yaml has no `monitr` here; take this line out",
-            "lab.yaml:2:28: `null` takes a key out, and parts/base.yaml has no `x` here; take this line out",
+            "lab.yaml:2:13: `null` takes a key out, and parts/base.yaml has no `monitr` here; take this line out [extends-invalid]",
+            "lab.yaml:2:28: `null` takes a key out, and parts/base.yaml has no `x` here; take this line out [extends-invalid]",
         ]
     );
 }
 
 #[test]
 fn a_circle_is_named_with_all_that_is_in_it() {
-    let found = mistakes(&[
+    let found = diagnostics(&[
         ("lab.yaml", "extends: parts/b.yaml\nname: x\n"),
         ("parts/b.yaml", "extends: ./c.yaml\n"),
         ("parts/c.yaml", "extends: ../parts/b.yaml\n"),
@@ -198,13 +176,13 @@ fn a_circle_is_named_with_all_that_is_in_it() {
     assert_eq!(
         found,
         [
-            "parts/c.yaml:1:10: this goes in a circle: `parts/b.yaml` extends `parts/c.yaml` extends `parts/b.yaml`; take one `extends` out"
+            "parts/c.yaml:1:10: circular `extends`: `parts/b.yaml` extends `parts/c.yaml` extends `parts/b.yaml`; take one `extends` out [extends-invalid]"
         ]
     );
     assert_eq!(
-        mistakes(&[("lab.yaml", "extends: lab.yaml\nname: x\n")]),
+        diagnostics(&[("lab.yaml", "extends: lab.yaml\nname: x\n")]),
         [
-            "lab.yaml:1:10: this goes in a circle: `lab.yaml` extends `lab.yaml`; take one `extends` out"
+            "lab.yaml:1:10: circular `extends`: `lab.yaml` extends `lab.yaml`; take one `extends` out [extends-invalid]"
         ]
     );
 }
@@ -224,15 +202,15 @@ fn eight_files_may_extend_one_another_and_no_ninth() {
     let nine = chain(9);
     let nine: Vec<(&str, &str)> = nine.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert_eq!(
-        mistakes(&nine),
-        ["f7.yaml:1:10: more than 8 files extend one another here; join some"]
+        diagnostics(&nine),
+        ["f7.yaml:1:10: more than 8 files extend one another here; join some [file-too-large]"]
     );
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_is_a_mistake_of_the_line_that_names_it() {
+fn a_file_that_cannot_be_opened_is_an_error_of_the_line_that_names_it() {
     for (extends, why) in [
-        ("gone.yaml", "lab.yaml:1:10: gone.yaml: there is no such file"),
+        ("gone.yaml", "lab.yaml:1:10: gone.yaml: no such file [file-unreadable]"),
         ("/etc/hosts.yaml", "lab.yaml:1:10: /etc/hosts.yaml: the path is absolute; …"),
         ("../x/passwd", "lab.yaml:1:10: …"),
         ("parts/link.yaml", "lab.yaml:1:10: parts/link.yaml: `link.yaml` is a symbolic link, …"),
@@ -254,10 +232,12 @@ fn a_file_that_cannot_be_opened_is_a_mistake_of_the_line_that_names_it() {
 
 #[test]
 fn a_syntax_error_in_an_extended_file_is_told_there_and_nothing_follows_from_it() {
-    let found =
-        mistakes(&[("lab.yaml", "extends: base.yaml\ncolour: [red\n"), ("base.yaml", "name: [\n")]);
+    let found = diagnostics(&[
+        ("lab.yaml", "extends: base.yaml\ncolour: [red\n"),
+        ("base.yaml", "name: [\n"),
+    ]);
     assert!(found.iter().all(|one| one.starts_with("lab.yaml")), "{found:#?}");
-    let found = mistakes(&[("lab.yaml", "extends: base.yaml\n"), ("base.yaml", "name: [\n")]);
+    let found = diagnostics(&[("lab.yaml", "extends: base.yaml\n"), ("base.yaml", "name: [\n")]);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].starts_with("base.yaml:"), "{found:#?}");
 }
@@ -280,11 +260,11 @@ fn a_path_is_relative_to_the_file_that_it_stands_in() {
 }
 
 #[test]
-fn what_can_be_read_partly_is_read_out_of_all_files() {
+fn what_can_be_read_partial_is_read_out_of_all_files() {
     let (_folder, document) =
         open(&[("lab.yaml", "extends: parts/base.yaml\npools: {p: {port: x}}\n"), BASE]);
-    let partial = document.unwrap().read_partly::<Lab>();
-    assert_eq!(partial.mistakes.len(), 1);
+    let partial = document.unwrap().read_partial::<Lab>();
+    assert_eq!(partial.diagnostics.len(), 1);
     let lab = partial.value.unwrap();
     assert_eq!(lab.name.value, "base");
     assert_eq!(lab.pools.keys().map(|key| key.value.as_str()).collect::<Vec<_>>(), ["q"]);

@@ -4,11 +4,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Lab, mistakes, mistakes_as};
-use labsim_yaml::{SIZE_LIMIT, Source, read, read_partly};
+use common::{Deep, Lab, diagnostics, diagnostics_as};
+use labsim_yaml::{Document, SIZE_LIMIT, Source, read};
 use proptest::prelude::*;
 
-/// A file with one of everything, without mistakes.
+/// A file with one of everything, without errors.
 const GOOD: &str = "\
 vip: 172.16.4.99 # the address
 mtu: 1500
@@ -45,7 +45,7 @@ const LARGE: usize = SIZE_LIMIT / 16;
 
 #[test]
 fn the_good_file_is_good() {
-    assert_eq!(mistakes(GOOD), []);
+    assert_eq!(diagnostics(GOOD), []);
 }
 
 /// `start`, what `line` says for 0, 1, 2 and so on as often as there is room, and `end`.
@@ -63,10 +63,10 @@ fn filled(size: usize, start: &str, line: impl Fn(usize) -> String, end: &str) -
 
 fn takes_a_moment(name: &str, text: &str) {
     let begun = Instant::now();
-    let found = mistakes(text);
+    let found = diagnostics(text);
     let elapsed = begun.elapsed();
     assert!(elapsed < MOMENT, "{name} took {elapsed:?}");
-    assert!(!found.is_empty() && found.len() <= 101, "{name}: {} mistakes", found.len());
+    assert!(!found.is_empty() && found.len() <= 101, "{name}: {} diagnostics", found.len());
 }
 
 #[test]
@@ -95,13 +95,13 @@ fn a_mebibyte_that_is_no_yaml_takes_a_moment() {
 }
 
 #[test]
-fn a_large_file_full_of_one_mistake_takes_a_moment() {
+fn a_large_file_full_of_one_error_takes_a_moment() {
     for (name, start, unit, end) in [
         ("a list", "[", "a,", "]"),
         ("wide letters", "", "ä: ö\n", ""),
         ("repeated keys", "", "vip: 1\n", ""),
         ("unknown variants", "steps:\n", "- x\n", ""),
-        ("a mistake behind good items", "vip: 192.0.2.1\nsteps:\n", "- wait\n", "- x\n"),
+        ("a diagnostic behind good items", "vip: 192.0.2.1\nsteps:\n", "- wait\n", "- x\n"),
         ("aliases", "secret: &a x\nlinks: [", "*a,", "]"),
         ("items that are missing keys", "vip: 192.0.2.1\nsteps:\n", "- login: {}\n", ""),
     ] {
@@ -110,7 +110,7 @@ fn a_large_file_full_of_one_mistake_takes_a_moment() {
 }
 
 #[test]
-fn a_large_file_of_different_mistakes_takes_a_moment() {
+fn a_large_file_of_different_errors_takes_a_moment() {
     let pools = "vip: 192.0.2.1\npools:\n";
     let told = |name, start, line: fn(usize) -> String| {
         takes_a_moment(name, &filled(LARGE, start, line, ""));
@@ -126,7 +126,7 @@ fn a_large_file_of_different_mistakes_takes_a_moment() {
 
 #[test]
 fn depth_is_bounded_in_every_style() {
-    let deep = "lists and mappings stand more than 64 deep in each other here; make it flatter";
+    let deep = "lists and maps stand more than 64 deep in each other here; make it flatter";
     for text in [
         "[".repeat(65),
         "{a: ".repeat(65),
@@ -134,30 +134,30 @@ fn depth_is_bounded_in_every_style() {
         format!("{}{}{}", "- ".repeat(40), "[".repeat(40), "]".repeat(40)),
         (0..65).map(|n| format!("{}a:\n", " ".repeat(n))).collect(),
     ] {
-        let found = mistakes_as::<serde_json::Value>(&text);
+        let found = diagnostics_as::<Deep>(&text);
         assert_eq!(found.last().map(|(_, _, says)| says.as_str()), Some(deep), "{text}");
     }
     let fits = format!("{}x{}", "[".repeat(64), "]".repeat(64));
-    assert_eq!(mistakes_as::<serde_json::Value>(&fits), []);
+    assert_eq!(diagnostics_as::<Deep>(&fits), []);
 }
 
 #[test]
-fn a_hundred_mistakes_are_told_and_the_rest_is_counted_as_more() {
+fn a_hundred_errors_are_told_and_the_rest_is_counted_as_more() {
     let item = "- x\n";
-    let text = format!("vip: 192.0.2.1\nsteps:\n{}", item.repeat(100));
-    let found = mistakes(&text);
+    let text = format!("vip: 192.0.2.1\nsteps:\n{}", item.repeat(101));
+    let found = diagnostics(&text);
     assert_eq!(found.len(), 101);
     assert_eq!(found[99].0, 102);
-    assert_eq!(found[100], (0, 0, "there may be more mistakes; correct these first".to_owned()));
-    let text = format!("vip: 192.0.2.1\nsteps:\n{}", item.repeat(99));
-    assert_eq!(mistakes(&text).len(), 99);
+    assert_eq!(found[100], (0, 0, "there are more errors; correct these first".to_owned()));
+    let text = format!("vip: 192.0.2.1\nsteps:\n{}", item.repeat(100));
+    assert_eq!(diagnostics(&text).len(), 100);
 }
 
 #[test]
-fn a_long_file_does_not_hide_mistakes() {
+fn a_long_file_does_not_hide_errors() {
     let good = "- wait\n".repeat(25_000);
     let text = format!("vip: 192.0.2.1\nsteps:\n{good}{}", "- x\n".repeat(90));
-    let found = mistakes(&text);
+    let found = diagnostics(&text);
     assert_eq!((found.len(), found[89].0), (90, 25_092));
 }
 
@@ -172,28 +172,28 @@ fn a_message_is_short_whatever_the_file_holds() {
         format!("vip: *{long}\n"),
         format!("vip: !{long} x\n"),
     ] {
-        let mistakes = read::<Lab>(&Source::new("x", text)).unwrap_err();
-        let shown = mistakes.to_string();
+        let diagnostics = read::<Lab>(&Source::new("x", text)).unwrap_err();
+        let shown = diagnostics.to_string();
         assert!(shown.chars().count() < 2000, "{shown}");
     }
 }
 
-/// Every mistake must stand in the text, and be shown with it.
+/// Every error must stand in the text, and be shown with it.
 fn check(text: &str) -> Result<(), TestCaseError> {
     let source = Source::new("x", text);
     let lines = source.text().split('\n').map(|line| line.split('\r').count()).sum::<usize>();
-    let _ = read::<serde_json::Value>(&source);
-    let partial = read_partly::<Lab>(&source);
+    let _ = read::<Deep>(&source);
+    let partial = Document::parse(source.clone()).read_partial::<Lab>();
     let strict = read::<Lab>(&source);
-    prop_assert!(strict.is_err() || partial.value.is_some() && partial.lost.is_empty());
-    prop_assert_eq!(strict.as_ref().err().cloned().unwrap_or_default(), partial.mistakes);
-    let Err(mistakes) = strict else { return Ok(()) };
-    prop_assert!(!mistakes.is_empty());
-    for mistake in &mistakes {
-        prop_assert!(mistake.line <= lines, "{mistake}");
-        prop_assert!(mistake.source_line.chars().count() <= 122);
-        prop_assert!(!mistake.message.is_empty());
-        let shown = mistake.to_string();
+    prop_assert!(strict.is_err() || partial.value.is_some() && partial.omitted.is_empty());
+    prop_assert_eq!(strict.as_ref().err().cloned().unwrap_or_default(), partial.diagnostics);
+    let Err(diagnostics) = strict else { return Ok(()) };
+    prop_assert!(!diagnostics.is_empty());
+    for diagnostic in &diagnostics {
+        prop_assert!(diagnostic.line <= lines, "{diagnostic}");
+        prop_assert!(diagnostic.source_line.chars().count() <= 122);
+        prop_assert!(!diagnostic.message.is_empty());
+        let shown = diagnostic.to_string();
         prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
     }
     Ok(())
@@ -252,7 +252,7 @@ proptest! {
         let text: String = keys.iter().zip(good).zip(&bad)
             .map(|((key, good), bad)| format!("{key}: {}\n", if *bad { "wrong" } else { good }))
             .collect();
-        let lines: Vec<usize> = mistakes(&text).iter().map(|(line, ..)| *line).collect();
+        let lines: Vec<usize> = diagnostics(&text).iter().map(|(line, ..)| *line).collect();
         let wrong: Vec<usize> = bad.iter().enumerate().filter(|(_, b)| **b).map(|(n, _)| n + 1).collect();
         prop_assert_eq!(lines, wrong);
     }

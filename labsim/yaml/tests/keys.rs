@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Pool, mistakes, mistakes_as};
+use common::{Pool, diagnostics, diagnostics_as};
 
 #[test]
 fn an_unknown_key_is_told_with_what_was_meant_and_what_is_allowed() {
@@ -16,24 +16,24 @@ fn an_unknown_key_is_told_with_what_was_meant_and_what_is_allowed() {
         ("member", format!("unknown key `member`; take it out or correct it {ALLOWED}")),
     ] {
         let text = format!("members: [rs1]\n  # a comment\nport: 49\n{key}: x\n");
-        assert_eq!(mistakes_as::<Pool>(&text), [(4, 1, says)]);
+        assert_eq!(diagnostics_as::<Pool>(&text), [(4, 1, says)]);
     }
 }
 
 #[test]
 fn all_unknown_keys_are_told_at_once() {
-    let found = mistakes_as::<Pool>("aa: 1\nmembers: []\nbb: [2, {x: y}]\nport: 1\ncc: 3\n");
+    let found = diagnostics_as::<Pool>("aa: 1\nmembers: []\nbb: [2, {x: y}]\nport: 1\ncc: 3\n");
     let places: Vec<_> = found.iter().map(|(line, column, _)| (*line, *column)).collect();
     assert_eq!(places, [(1, 1), (3, 1), (5, 1)]);
 }
 
 #[test]
-fn all_missing_keys_are_told_at_their_mapping() {
+fn all_missing_keys_are_told_at_their_map() {
     let text = "vip: 192.0.2.1\npools:\n  a: {}\n  b:\n    profile: gre\n  c: {members: []}\n";
     let missing =
         |line, column, key| (line, column, format!("the key `{key}` is missing here; add it"));
     assert_eq!(
-        mistakes(text),
+        diagnostics(text),
         [
             missing(3, 6, "members"),
             missing(3, 6, "port"),
@@ -47,7 +47,7 @@ fn all_missing_keys_are_told_at_their_mapping() {
 #[test]
 fn a_key_that_is_there_with_a_wrong_value_is_not_missing() {
     assert_eq!(
-        mistakes_as::<Pool>("members: 5\nport: x\n"),
+        diagnostics_as::<Pool>("members: 5\nport: x\n"),
         [
             (
                 1,
@@ -63,7 +63,7 @@ fn a_key_that_is_there_with_a_wrong_value_is_not_missing() {
 
 #[test]
 fn a_misspelt_key_is_not_missing_as_well() {
-    let found = mistakes_as::<Pool>("membres: []\n");
+    let found = diagnostics_as::<Pool>("membres: []\n");
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].2.contains("the key `port` is missing"), "{found:?}");
     assert!(found[1].2.contains("did you mean `members`?"), "{found:?}");
@@ -81,10 +81,10 @@ vip: 192.0.2.2
 \"vip\": x
 ";
     let twice = |key, first| {
-        format!("the key `{key}` is given twice; it stands first on line {first}; keep one of them")
+        format!("the key `{key}` is given twice, first on line {first}; keep one of them")
     };
     assert_eq!(
-        mistakes(text),
+        diagnostics(text),
         [
             (3, 31, twice("port", 3)),
             (5, 3, twice("web", 2 + 1)),
@@ -98,17 +98,17 @@ vip: 192.0.2.2
 fn keys_that_are_no_text_are_refused() {
     for (line, column, text, says) in [
         (2, 1, "<<: {mtu: 5}", "merge keys are not used here; write the keys themselves"),
-        (2, 1, "[a, b]: 5", "a key must be text, and this is a list or a mapping; write text"),
-        (2, 3, "? {a: b}\n: 5", "a key must be text, and this is a list or a mapping; write text"),
+        (2, 1, "[a, b]: 5", "a key must be text, and this is a list or a map; write text"),
+        (2, 3, "? {a: b}\n: 5", "a key must be text, and this is a list or a map; write text"),
         (2, 1, ": 5", "a key is missing before the `:`; write one"),
     ] {
         let text = format!("vip: 192.0.2.1\n{text}\n");
-        assert_eq!(mistakes(&text), [(line, column, says.to_owned())], "\n{text}");
+        assert_eq!(diagnostics(&text), [(line, column, says.to_owned())], "\n{text}");
     }
 }
 
 #[test]
-fn mistakes_of_every_kind_are_told_in_one_go() {
+fn errors_of_every_kind_are_told_in_one_go() {
     let text = "\
 vip: 10.1.1
 mtuu: 1500
@@ -126,7 +126,7 @@ steps:
   - login: {user: [a], password: ~, extra: 1}
   - pong: lb
 ";
-    let places: Vec<_> = mistakes(text).into_iter().map(|(l, c, _)| (l, c)).collect();
+    let places: Vec<_> = diagnostics(text).into_iter().map(|(l, c, _)| (l, c)).collect();
     assert_eq!(
         places,
         [

@@ -12,9 +12,9 @@ use labsim_yaml::{SIZE_LIMIT, Source};
 use tempfile::TempDir;
 
 /// What is refused of a file, without the folder's name.
-fn refusal(folder: &Path, result: Result<Source, labsim_yaml::Mistakes>) -> String {
-    let mistakes = result.map(|source| source.text().to_owned()).unwrap_err();
-    mistakes.to_string().replace(&folder.display().to_string(), "DIR")
+fn refusal(folder: &Path, result: Result<Source, labsim_yaml::Diagnostics>) -> String {
+    let diagnostics = result.map(|source| source.text().to_owned()).unwrap_err();
+    diagnostics.to_string().replace(&folder.display().to_string(), "DIR")
 }
 
 fn folder() -> TempDir {
@@ -54,12 +54,18 @@ fn what_is_no_regular_file_is_refused_at_once() {
     let socket = dir.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     for (path, says) in [
-        (fifo.as_path(), "DIR/fifo: this is a FIFO; name a regular file"),
-        (&socket, "DIR/socket: this is a socket; name a regular file"),
-        (dir.path(), "DIR: this is a folder; name a regular file"),
-        (Path::new("/dev/zero"), "/dev/zero: this is a device; name a regular file"),
-        (&dir.path().join("none"), "DIR/none: there is no such file"),
-        (&dir.path().join("secret/x"), "DIR/secret/x: a part of the path is not a folder"),
+        (fifo.as_path(), "DIR/fifo: this is a FIFO; name a regular file [file-unreadable]"),
+        (&socket, "DIR/socket: this is a socket; name a regular file [file-unreadable]"),
+        (dir.path(), "DIR: this is a folder; name a regular file [file-unreadable]"),
+        (
+            Path::new("/dev/zero"),
+            "/dev/zero: this is a device; name a regular file [file-unreadable]",
+        ),
+        (&dir.path().join("none"), "DIR/none: no such file [file-unreadable]"),
+        (
+            &dir.path().join("secret/x"),
+            "DIR/secret/x: a part of the path is not a folder [file-unreadable]",
+        ),
     ] {
         assert_eq!(refusal(dir.path(), Source::open(path)), says);
     }
@@ -72,7 +78,7 @@ fn a_file_over_the_limit_is_refused_and_one_at_it_is_read() {
     fs::write(&file, vec![b'['; SIZE_LIMIT + 1]).unwrap();
     assert_eq!(
         refusal(dir.path(), Source::open(&file)),
-        "DIR/big.yaml: the file is larger than 1 MiB; split it"
+        "DIR/big.yaml: the file is larger than 1 MiB; split it [file-too-large]"
     );
     fs::write(&file, vec![b'['; SIZE_LIMIT]).unwrap();
     assert_eq!(Source::open(&file).unwrap().text().len(), SIZE_LIMIT);
@@ -80,7 +86,7 @@ fn a_file_over_the_limit_is_refused_and_one_at_it_is_read() {
     fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(
         refusal(dir.path(), Source::open(&file)),
-        "DIR/big.yaml: the file is larger than 1 MiB; split it"
+        "DIR/big.yaml: the file is larger than 1 MiB; split it [file-too-large]"
     );
 }
 
@@ -91,7 +97,7 @@ fn a_binary_file_is_refused_with_the_place_of_its_first_bad_byte() {
     fs::write(&file, b"\x7fELF\x02\n\x01\xff\x00").unwrap();
     assert_eq!(
         refusal(dir.path(), Source::open(&file)),
-        "DIR/elf.yaml:2:2: the byte 0xff is not UTF-8 text; give a YAML file saved as UTF-8\n    \
+        "DIR/elf.yaml:2:2: the byte 0xff is not UTF-8 text; give a YAML file saved as UTF-8 [file-not-text]\n    \
          2 | ␁\u{fffd}␀\n      |  ^"
     );
 }
@@ -107,7 +113,7 @@ fn a_name_in_a_file_is_opened_beside_it() {
     assert_eq!(Source::open_beside(&base, "here.json").unwrap().text(), "{}");
     // A base without a folder stands in the working folder, which is this package's.
     let error = Source::open_beside(Path::new("x.yaml"), "no-such.yaml").unwrap_err();
-    assert_eq!(error.to_string(), "./no-such.yaml: there is no such file");
+    assert_eq!(error.to_string(), "./no-such.yaml: no such file [file-unreadable]");
 }
 
 #[test]
@@ -149,12 +155,12 @@ fn a_name_in_a_file_reaches_nothing_through_links_or_by_other_names() {
         ("dir.yaml", "this is a folder; name a regular file".to_owned()),
         ("fifo.yaml", "this is a FIFO; name a regular file".to_owned()),
         ("a\0.yaml", "the name holds a NUL".to_owned()),
-        ("none/x.yaml", "there is no such file".to_owned()),
-        ("none.yaml", "there is no such file".to_owned()),
+        ("none/x.yaml", "no such file".to_owned()),
+        ("none.yaml", "no such file".to_owned()),
         ("../secret/x.yaml", "a part of the path is not a folder".to_owned()),
     ] {
         let told = refusal(dir.path(), Source::open_beside(&base, name));
-        assert!(told.ends_with(&format!(": {says}")), "{name:?}: {told}");
+        assert!(told.ends_with(&format!(": {says} [file-unreadable]")), "{name:?}: {told}");
         assert!(!told.contains("hash"), "{name:?} leaked: {told}");
     }
 }

@@ -1,5 +1,6 @@
-//! Opens files: those that a person names, and those that a file names, which are not trusted.
+//! Opens files: those that the user names, and those that a file names, which are not trusted.
 
+use labsim_codes::file::FILE_UNREADABLE;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -10,7 +11,7 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{Mode, SFlag, fstat};
 
 use super::{SIZE_LIMIT, Source};
-use crate::{Mistake, Mistakes};
+use crate::{Diagnostic, Diagnostics};
 
 /// What every file is opened with: no waiting for a FIFO's writer, no controlling terminal.
 const READ: OFlag =
@@ -21,18 +22,20 @@ const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLO
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
 impl Source {
-    /// Opens a file that a person has named. Symbolic links are followed.
+    /// Opens a file that the user has named. Symbolic links are followed.
     ///
     /// Only a regular file is read, and at most one byte more than [`SIZE_LIMIT`].
     ///
     /// # Errors
     /// The file cannot be opened, is not a regular file, is too large, or is not UTF-8.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Mistakes> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
         let path = path.as_ref();
         let name = shown(path);
         match open(path, READ, Mode::empty()) {
             Ok(file) => read_regular(name, file),
-            Err(errno) => Err(Mistake::of_file(name, cannot_open(errno)).into()),
+            Err(errno) => {
+                Err(Diagnostic::of_file(name, FILE_UNREADABLE, cannot_open(errno)).into())
+            }
         }
     }
 
@@ -40,14 +43,14 @@ impl Source {
     ///
     /// # Errors
     /// Those of [`open_in`](Self::open_in).
-    pub fn open_beside(base: &Path, relative: &str) -> Result<Self, Mistakes> {
+    pub fn open_beside(base: &Path, relative: &str) -> Result<Self, Diagnostics> {
         let folder = base.parent().filter(|folder| !folder.as_os_str().is_empty());
         Self::open_in(folder.unwrap_or(Path::new(".")), relative)
     }
 
     /// Opens `relative` in `folder`, for a name that comes from a file or from a folder's listing.
     ///
-    /// labsim may run as root on files of somebody else, and a message shows lines of a file. So
+    /// labsim may run as root on files of another user, and a message shows lines of a file. So
     /// the name must be relative and end in `.yaml`, `.yml` or `.json`, and no part of it may be
     /// a symbolic link (the folder's own path may). It may go up with `..`.
     ///
@@ -57,10 +60,10 @@ impl Source {
     ///
     /// # Errors
     /// A name that is not allowed, and those of [`open`](Self::open).
-    pub fn open_in(folder: &Path, relative: &str) -> Result<Self, Mistakes> {
+    pub fn open_in(folder: &Path, relative: &str) -> Result<Self, Diagnostics> {
         let name = shown(&folder.join(relative));
         open_without_links(folder, relative)
-            .map_err(|message| Mistake::of_file(name.clone(), message).into())
+            .map_err(|message| Diagnostic::of_file(name.clone(), FILE_UNREADABLE, message).into())
             .and_then(|file| read_regular(name, file))
     }
 }
@@ -104,10 +107,12 @@ fn step(at: &OwnedFd, part: Component<'_>, how: OFlag) -> Result<OwnedFd, String
     })
 }
 
-fn read_regular(name: String, file: OwnedFd) -> Result<Source, Mistakes> {
+fn read_regular(name: String, file: OwnedFd) -> Result<Source, Diagnostics> {
     let kind = match fstat(&file) {
         Ok(meta) => SFlag::from_bits_truncate(meta.st_mode) & SFlag::S_IFMT,
-        Err(errno) => return Err(Mistake::of_file(name, cannot_open(errno)).into()),
+        Err(errno) => {
+            return Err(Diagnostic::of_file(name, FILE_UNREADABLE, cannot_open(errno)).into());
+        }
     };
     if kind != SFlag::S_IFREG {
         let what = match kind {
@@ -117,18 +122,21 @@ fn read_regular(name: String, file: OwnedFd) -> Result<Source, Mistakes> {
             _ => "no file",
         };
         let message = format!("this is {what}; name a regular file");
-        return Err(Mistake::of_file(name, message).into());
+        return Err(Diagnostic::of_file(name, FILE_UNREADABLE, message).into());
     }
     let mut bytes = Vec::new();
     match File::from(file).take(SIZE_LIMIT as u64 + 1).read_to_end(&mut bytes) {
         Ok(_) => Source::from_bytes(name, bytes),
-        Err(error) => Err(Mistake::of_file(name, format!("cannot be read: {error}")).into()),
+        Err(error) => {
+            Err(Diagnostic::of_file(name, FILE_UNREADABLE, format!("cannot be read: {error}"))
+                .into())
+        }
     }
 }
 
 fn cannot_open(errno: Errno) -> String {
     match errno {
-        Errno::ENOENT => "there is no such file".to_owned(),
+        Errno::ENOENT => "no such file".to_owned(),
         Errno::EACCES | Errno::EPERM => "you may not read this file".to_owned(),
         Errno::ENOTDIR => "a part of the path is not a folder".to_owned(),
         // What open(2) says to a socket.

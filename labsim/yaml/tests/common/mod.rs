@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use labsim_yaml::{Located, Source, read};
-use serde::Deserialize;
+use labsim_yaml::{FromYaml, Located, Source, read};
 
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Debug, FromYaml, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lab {
     pub(crate) vip: Located<Ipv4Addr>,
@@ -25,14 +24,14 @@ pub(crate) struct Lab {
     #[serde(default)]
     pub(crate) pools: BTreeMap<Located<Name>, Pool>,
     #[serde(default)]
-    pub(crate) links: Vec<Located<(Name, Name)>>,
+    pub(crate) links: Vec<Located<Vec<Name>>>,
     #[serde(default)]
     pub(crate) steps: Vec<Step>,
     #[serde(default)]
     pub(crate) tunnel: Option<Tunnel>,
 }
 
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Debug, FromYaml, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pool {
     pub(crate) members: Vec<Name>,
@@ -41,28 +40,34 @@ pub(crate) struct Pool {
     pub(crate) profile: Option<Located<Profile>>,
 }
 
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Debug, FromYaml, PartialEq)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Profile {
     Ipip,
     Gre,
 }
 
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Debug, FromYaml, PartialEq)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Step {
     Wait,
     Ping(Name),
-    Login { user: Name, password: String },
-    Move(Name, Name),
+    Login(Login),
+    Move(Vec<Name>),
+}
+
+#[derive(Debug, FromYaml, PartialEq)]
+pub(crate) struct Login {
+    pub(crate) user: Name,
+    pub(crate) password: String,
 }
 
 /// A type whose own check looks at two keys together.
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Debug, FromYaml, PartialEq)]
 #[serde(try_from = "RawTunnel")]
 pub(crate) struct Tunnel(u8, u8);
 
-#[derive(Deserialize)]
+#[derive(FromYaml)]
 #[serde(deny_unknown_fields)]
 struct RawTunnel {
     low: u8,
@@ -81,7 +86,7 @@ impl TryFrom<RawTunnel> for Tunnel {
     }
 }
 
-#[derive(Debug, Clone, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, FromYaml, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(try_from = "String")]
 pub(crate) struct Name(String);
 
@@ -97,19 +102,26 @@ impl TryFrom<String> for Name {
     }
 }
 
-/// The mistakes in `text`: line, column and message of each.
-pub(crate) fn mistakes(text: &str) -> Vec<(usize, usize, String)> {
-    mistakes_as::<Lab>(text)
+/// Scalars, or lists of the same, as deep as the file has them.
+#[derive(Debug, FromYaml)]
+#[serde(untagged)]
+pub(crate) enum Deep {
+    Scalar(String),
+    List(Vec<Deep>),
+    Map(BTreeMap<String, Deep>),
 }
 
-pub(crate) fn mistakes_as<T: serde::de::DeserializeOwned>(
-    text: &str,
-) -> Vec<(usize, usize, String)> {
+/// The errors in `text`: line, column and message of each.
+pub(crate) fn diagnostics(text: &str) -> Vec<(usize, usize, String)> {
+    diagnostics_as::<Lab>(text)
+}
+
+pub(crate) fn diagnostics_as<T: FromYaml>(text: &str) -> Vec<(usize, usize, String)> {
     match read::<T>(&Source::new("lab.yaml", text)) {
         Ok(_) => Vec::new(),
-        Err(mistakes) => {
-            assert!(!mistakes.is_empty(), "refused without a reason: {text:?}");
-            mistakes.into_iter().map(|m| (m.line, m.column, m.message)).collect()
+        Err(diagnostics) => {
+            assert!(!diagnostics.is_empty(), "refused without a reason: {text:?}");
+            diagnostics.into_iter().map(|m| (m.line, m.column, m.message)).collect()
         }
     }
 }

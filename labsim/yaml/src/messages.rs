@@ -29,6 +29,26 @@ pub(crate) fn list(names: &[&str], conjunction: &str) -> String {
     }
 }
 
+/// Joins what the variants of an untagged enum expect.
+#[must_use]
+pub fn either(expected: &[String]) -> String {
+    match expected {
+        [] => String::new(),
+        [only] => only.clone(),
+        [others @ .., last] => format!("{}, or {last}", others.join(", ")),
+    }
+}
+
+/// What a tagged enum expects: one of its words.
+#[must_use]
+pub fn one_of(words: &[&str]) -> String {
+    match words {
+        [one] => quote(one),
+        [one, other] => format!("{} or {}", quote(one), quote(other)),
+        many => format!("one of {}", list(many, "or")),
+    }
+}
+
 /// What stands in the file, as a sentence's object.
 pub(crate) fn found(kind: &Kind) -> String {
     match kind {
@@ -43,14 +63,15 @@ pub(crate) fn found(kind: &Kind) -> String {
         Kind::Scalar { text, plain: false } => format!("the quoted text {}", quote(text)),
         Kind::List(items) if items.is_empty() => "an empty list".to_owned(),
         Kind::List(_) => "a list".to_owned(),
-        Kind::Map(entries) if entries.is_empty() => "an empty mapping".to_owned(),
-        Kind::Map(_) => "a mapping".to_owned(),
+        Kind::Map(entries) if entries.is_empty() => "an empty map".to_owned(),
+        Kind::Map(_) => "a map".to_owned(),
     }
 }
 
 /// The one of `names` that `given` is a slip of, if any.
-pub(crate) fn meant<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    // Nobody misspells a longer word, and the time grows with the product of the lengths.
+#[must_use]
+pub fn meant<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    // Longer words are not misspelled keys, and the time grows with the product of the lengths.
     if given.len() > 64 {
         return None;
     }
@@ -68,82 +89,14 @@ pub(crate) fn meant<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -
         .map(|(_, name)| name)
 }
 
-/// What a person is told that a value should be, for what serde and std's types say of themselves.
-///
-/// Nothing for the names of Rust types, which tell a person nothing.
-pub(crate) fn expected(serde: &str) -> Option<String> {
-    let phrase = match serde {
-        "IPv4 address" => "an IPv4 address, such as `192.0.2.1`",
-        "IPv6 address" => "an IPv6 address, such as `2001:db8::1`",
-        "IP address" => "an IP address, such as `192.0.2.1` or `2001:db8::1`",
-        "IPv4 socket address" | "socket address" => "an address and a port, such as `192.0.2.1:49`",
-        "IPv6 socket address" => "an address and a port, such as `[2001:db8::1]:49`",
-        "IPv4 network address" => "an IPv4 network, such as `192.0.2.0/24`",
-        "IPv6 network address" => "an IPv6 network, such as `2001:db8::/32`",
-        "IPv4 or IPv6 network address" => "a network, such as `192.0.2.0/24` or `2001:db8::/32`",
-        "a string" | "a borrowed string" | "str" | "string" => "text, such as `abc`",
-        "path string" | "a borrowed path" | "os string" => "a path, such as `dir/file`",
-        "a character" => "one character, such as `a`",
-        "a boolean" => "`true` or `false`",
-        "a map" => "a mapping, such as `{key: value}`",
-        "a sequence" => "a list, such as `[a, b]`",
-        "unit" | "option" => "no value",
-        "f32" | "f64" => "a number, such as `1.5`",
-        _ => {
-            return match serde.strip_prefix("a nonzero ").unwrap_or(serde) {
-                integer if range(integer).is_some() => {
-                    let nonzero = if integer == serde { "" } else { ", but not 0" };
-                    range(integer).map(|range| format!("a whole number {range}{nonzero}"))
-                }
-                _ if is_type_name(serde) => None,
-                _ => Some(serde.to_owned()),
-            };
-        }
-    };
-    Some(phrase.to_owned())
-}
-
-/// Whether serde's derive speaks of a Rust type here.
-fn is_type_name(serde: &str) -> bool {
-    ["struct ", "enum ", "variant ", "tuple ", "unit ", "field ", "union "]
-        .iter()
-        .any(|kind| serde.starts_with(kind))
-        || serde.contains("variant identifier")
-        || serde.contains("field identifier")
-        || serde.contains("data did not match any variant")
-        || serde.contains("::")
-}
-
-fn range(integer: &str) -> Option<String> {
-    let (low, high) = match integer {
-        "u8" => (0, u8::MAX.into()),
-        "u16" => (0, u16::MAX.into()),
-        "u32" => (0, u32::MAX.into()),
-        "u64" | "usize" => (0, u64::MAX.into()),
-        "i8" => (i8::MIN.into(), i8::MAX.into()),
-        "i16" => (i16::MIN.into(), i16::MAX.into()),
-        "i32" => (i32::MIN.into(), i32::MAX.into()),
-        "i64" | "isize" => (i64::MIN.into(), i64::MAX.into()),
-        "u128" => (0, i128::MAX),
-        "i128" => (i128::MIN, i128::MAX),
-        _ => return None,
-    };
-    Some(from_to(low, high))
-}
-
 /// "from 0 to 65535".
 pub(crate) fn from_to(low: i128, high: i128) -> String {
     format!("from {low} to {high}")
 }
 
-/// The example between backticks in an expectation, if it has one.
-pub(crate) fn example(expected: &str) -> Option<&str> {
-    expected.split('`').nth(1).filter(|example| !example.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{example, expected, list, meant, quote};
+    use super::{list, meant, quote};
 
     #[test]
     fn slips_are_recognized_and_other_words_are_not() {
@@ -180,22 +133,5 @@ mod tests {
     fn quoted_text_is_short_and_harmless() {
         assert_eq!(quote("a\u{1b}[2Jb"), "`a␛[2Jb`");
         assert_eq!(quote(&"x".repeat(1000)).chars().count(), 43);
-    }
-
-    #[test]
-    fn no_rust_type_is_named() {
-        for name in ["struct Pool", "enum Step", "variant identifier", "struct variant Step::Login"]
-        {
-            assert_eq!(expected(name), None);
-        }
-        assert_eq!(expected("a node name").as_deref(), Some("a node name"));
-        let number = expected("a nonzero u8").unwrap();
-        assert_eq!(number, "a whole number from 0 to 255, but not 0");
-    }
-
-    #[test]
-    fn an_expectation_carries_its_example() {
-        assert_eq!(example("a node name, such as `rs1`"), Some("rs1"));
-        assert_eq!(example("a node name"), None);
     }
 }

@@ -4,11 +4,11 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::mistakes_as;
-use serde::Deserialize;
+use common::diagnostics_as;
+use labsim_yaml::FromYaml;
 
 /// A text of which no example can be guessed.
-#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, FromYaml, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(try_from = "String")]
 struct Zzz;
 
@@ -21,7 +21,7 @@ impl TryFrom<String> for Zzz {
 }
 
 /// A list of lists that hold three numbers together.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, FromYaml)]
 #[serde(try_from = "Vec<Vec<u8>>")]
 struct Three;
 
@@ -33,25 +33,7 @@ impl TryFrom<Vec<Vec<u8>>> for Three {
     }
 }
 
-/// A type that may hold itself without end.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only the refusals are of interest")]
-enum Condition {
-    Not(Box<Condition>),
-    All(Vec<Condition>),
-    True,
-}
-
-/// A type that holds itself, so that no file can satisfy it.
-#[derive(Debug, Deserialize)]
-#[expect(dead_code, reason = "only the refusals are of interest")]
-struct Endless {
-    next: Box<Endless>,
-    many: Vec<Endless>,
-}
-
-#[derive(Debug, Deserialize)]
+#[derive(Debug, FromYaml)]
 #[serde(try_from = "Vec<u8>")]
 struct NotEmpty;
 
@@ -68,29 +50,29 @@ const NUMBER: &str = "expected a whole number from 0 to 255, found the text";
 #[test]
 fn a_key_of_which_nothing_can_be_made_up_costs_its_entry_alone() {
     assert_eq!(
-        mistakes_as::<BTreeMap<Zzz, u8>>("yyy: 1\nzzz: x\n"),
+        diagnostics_as::<BTreeMap<Zzz, u8>>("yyy: 1\nzzz: x\n"),
         [(1, 1, "write zzz".to_owned()), (2, 6, format!("{NUMBER} `x`"))]
     );
 }
 
 #[test]
-fn a_complaint_that_may_follow_from_a_mistake_deep_within_is_not_told() {
+fn a_complaint_that_may_follow_from_an_error_deep_within_is_not_told() {
     assert_eq!(
-        mistakes_as::<Vec<Three>>("- [[1], [2, x]]\n- [[1], [2]]\n- [[1], [2, 3]]\n"),
+        diagnostics_as::<Vec<Three>>("- [[1], [2, x]]\n- [[1], [2]]\n- [[1], [2, 3]]\n"),
         [(1, 13, format!("{NUMBER} `x`")), (2, 3, "give three numbers".to_owned())]
     );
 }
 
 #[test]
 fn a_complaint_does_not_follow_from_what_was_read_before() {
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, FromYaml)]
     #[expect(dead_code, reason = "only the refusals are of interest")]
     struct Both {
         three: Three,
         number: u8,
     }
     assert_eq!(
-        mistakes_as::<Vec<Both>>("- {three: [[1], [2, 3]], number: x}\n- {number: y}\n"),
+        diagnostics_as::<Vec<Both>>("- {three: [[1], [2, 3]], number: x}\n- {number: y}\n"),
         [
             (1, 34, format!("{NUMBER} `x`")),
             (2, 3, "the key `three` is missing here; add it".to_owned()),
@@ -100,25 +82,21 @@ fn a_complaint_does_not_follow_from_what_was_read_before() {
 }
 
 #[test]
-fn all_missing_keys_are_told_for_types_that_hold_themselves_or_want_an_item() {
-    #[derive(Debug, Deserialize)]
+fn all_missing_keys_are_told_whatever_their_types() {
+    #[derive(Debug, FromYaml)]
     #[expect(dead_code, reason = "only the refusals are of interest")]
     struct All {
-        condition: Condition,
+        inner: Inner,
         items: NotEmpty,
-        pair: (u8, std::net::IpAddr),
-        letter: char,
+        address: std::net::IpAddr,
         last: u8,
     }
+    #[derive(Debug, FromYaml)]
+    #[expect(dead_code, reason = "only the refusals are of interest")]
+    struct Inner {
+        numbers: Vec<u8>,
+    }
     let missing = |key: &str| (1, 1, format!("the key `{key}` is missing here; add it"));
-    let keys = ["condition", "items", "last", "letter", "pair"];
-    assert_eq!(mistakes_as::<All>("{}"), keys.map(missing));
-}
-
-#[test]
-fn a_type_that_no_file_satisfies_is_given_up() {
-    assert_eq!(
-        mistakes_as::<Endless>("{many: []}"),
-        [(1, 1, "the key `next` is missing here; add it".to_owned())]
-    );
+    let keys = ["address", "inner", "items", "last"];
+    assert_eq!(diagnostics_as::<All>("{}"), keys.map(missing));
 }
