@@ -1,0 +1,44 @@
+//! The vocabulary that labsim's crates share, each thing declared once. No I/O.
+//!
+//! [`LoadBalancer`] is what a scenario has at `load_balancers.NODE`, and together with an interface
+//! and bounds of tables it is a forwarder's file ([`ForwarderConfig`]): one set of keys, defaults
+//! and checks. Its documentation is the JSON Schema's.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod direction;
+mod endpoint;
+mod forwarder;
+mod load_balancer;
+pub mod node_state;
+pub mod outcome;
+mod probe_sources;
+mod problem;
+mod quantity;
+mod secret;
+pub mod server_log;
+mod service;
+mod text;
+mod tunnel;
+
+pub use check::unicast_error;
+pub use direction::Direction;
+pub use endpoint::{is_unread, parse_endpoint};
+pub use forwarder::{ForwarderConfig, Limits, SnatPorts};
+pub use load_balancer::{
+    ActionOnDown, AdminState, Announcements, DeliberateFault, FastL4, IpProtocol, LoadBalancer,
+    LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind, MonitoredMember,
+    OuterSource, Persistence, Pool, SourceAddress, SourceTranslation, VirtualServer,
+};
+pub use node_state::{NodeState, StatePart};
+pub use outcome::Outcome;
+pub use probe_sources::ProbeSources;
+pub use problem::{KeyPath, Problem};
+pub use quantity::{parse_number_with_unit, parse_time};
+pub use secret::{Secret, constant_time_eq};
+pub use service::{
+    Addresses, BytesAnswer, Close, HttpAnswer, Payload, RecordType, TcpForm, UdpForm,
+};
+pub use text::{count_of, is_plain, list_of, quote};
+pub use tunnel::{GreOptions, GueOptions, Profile, TunnelKind, TunnelProtocol};

@@ -1,0 +1,258 @@
+//! A load balancer in the words of an F5-like configuration: virtual servers and pools.
+
+mod announcements;
+mod fault;
+mod member;
+mod monitor;
+mod persistence;
+mod scheduling;
+mod time;
+
+pub use announcements::Announcements;
+pub use fault::DeliberateFault;
+pub use member::{AdminState, Member};
+pub use monitor::{ActionOnDown, Monitor, MonitorKind, MonitoredMember};
+pub use persistence::{Persistence, SourceAddress};
+pub use scheduling::{LoadBalancingMode, Maglev, MaglevHash};
+
+use crate::endpoint::{self, Endpoint};
+use crate::{Profile, TunnelProtocol};
+use labsim_yaml::FromYaml;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+/// A load balancer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// The source address of tunnel packets: `client` (the default), or `egress`, the load
+    /// balancer's own address on the interface that the packet leaves through.
+    #[serde(default)]
+    pub outer_source: OuterSource,
+    /// Its virtual servers by name, such as `vs_tacacs-test_49`.
+    pub virtual_servers: BTreeMap<String, VirtualServer>,
+    /// Its pools by name, such as `p_tacacs-test_49`.
+    pub pools: BTreeMap<String, Pool>,
+    /// How it announces the addresses that it begins to answer for, when it starts and when its
+    /// configuration changes: `{count: N, interval: TIME}`; once by default.
+    #[serde(default, skip_serializing_if = "Announcements::is_default")]
+    pub announcements: Announcements,
+    /// What it does wrong on purpose, to show the failure: `[no_gratuitous_arp]`, `[raw_checksums]`,
+    /// `[no_size_check]`, `[icmp_by_outer]`, `[forget_flows]`, or several. None by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<DeliberateFault>,
+}
+
+impl LoadBalancer {
+    /// Whether it does that wrong.
+    #[must_use]
+    pub fn has_fault(&self, fault: DeliberateFault) -> bool {
+        self.faults.contains(&fault)
+    }
+}
+
+/// The outer header's source. Both are in use, and each has its own failures.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum OuterSource {
+    /// The client's address, for members of the client's address family. uRPF and security groups
+    /// drop such packets, and ICMP errors about the tunnel go to the client.
+    #[default]
+    Client,
+    /// The load balancer's address on the interface that the packet leaves through.
+    Egress,
+}
+
+/// A VIP and port that the load balancer accepts packets for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VirtualServer {
+    /// VIP and port: `172.16.4.99:49`, `[2001:db8::99]:49`. Port `any` stands for every port that
+    /// no other virtual server of this VIP and protocol has; it is 0 in this field.
+    #[serde(with = "endpoint::as_text")]
+    #[schemars(with = "String")]
+    #[yaml(with = "Endpoint")]
+    pub destination: SocketAddr,
+    /// `tcp` (the default) or `udp`.
+    #[serde(default)]
+    pub ip_protocol: IpProtocol,
+    /// The pool's name.
+    pub pool: String,
+    /// Whether the destination address is rewritten to the member's; `false` by default, as Direct
+    /// Server Return needs it. With a tunnel profile the tunnel carries the translated packet. IPv6
+    /// addresses are not translated.
+    #[serde(default)]
+    pub translate_address: bool,
+    /// Whether the destination port is rewritten to the member's where the two differ; `true` by
+    /// default. Ports of IPv6 packets are not translated.
+    #[serde(default = "yes")]
+    pub translate_port: bool,
+    /// What the source address becomes, in IPv4 packets to IPv4 members: `none` (it remains the
+    /// client's, the default), `automap`, or `{snat: [ADDRESS, ...]}`. Answers to a translated
+    /// address return through the load balancer, which translates them back.
+    #[serde(default)]
+    pub source_address_translation: SourceTranslation,
+    /// The fastL4 profile's options.
+    #[serde(default)]
+    pub fastl4: FastL4,
+    /// Whether a client's new flows go to the member of its last one: `none` (the default),
+    /// `source_address`, or `{source_address: {timeout: SECONDS, prefix_length: BITS}}`.
+    #[serde(default)]
+    pub persistence: Persistence,
+}
+
+impl VirtualServer {
+    /// A virtual server with the defaults of a file.
+    #[must_use]
+    pub fn new(destination: SocketAddr, pool: impl Into<String>) -> Self {
+        Self {
+            destination,
+            ip_protocol: IpProtocol::Tcp,
+            pool: pool.into(),
+            translate_address: false,
+            translate_port: true,
+            source_address_translation: SourceTranslation::None,
+            fastl4: FastL4::default(),
+            persistence: Persistence::None,
+        }
+    }
+}
+
+/// What the source address of a packet to a member becomes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceTranslation {
+    /// It remains the client's.
+    #[default]
+    None,
+    /// The load balancer's own address on the interface that the packet leaves through.
+    Automap,
+    /// These addresses in turn. The load balancer owns those that are not its interface's own: it
+    /// answers ARP for them where they are on its subnet.
+    Snat(Vec<IpAddr>),
+}
+
+/// A transport protocol that a virtual server accepts.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    FromYaml,
+    JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum IpProtocol {
+    /// TCP (6).
+    #[default]
+    Tcp,
+    /// UDP (17).
+    Udp,
+}
+
+impl IpProtocol {
+    /// The number in the IP header.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+
+    /// The word of a configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// The fastL4 profile's options that matter where only one direction is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FastL4 {
+    /// Whether a TCP flow may begin with a packet that is not a SYN; `false` by default.
+    pub loose_initiation: bool,
+    /// Whether the first FIN begins a flow's end; `false` by default. Without it a FIN changes
+    /// nothing, because the server's own FIN is never seen under DSR, and the flow ends with a RST
+    /// or with its idle timeout.
+    pub loose_close: bool,
+    /// Seconds without a packet after which a flow is removed, 1 to 86400; 300 by default.
+    pub idle_timeout: u32,
+    /// Whether client and member are each sent a RST when the idle timeout ends a TCP flow; `true`
+    /// by default, as on F5. Flows that end in another way, half-open ones among them, end without.
+    pub reset_on_timeout: bool,
+}
+
+impl Default for FastL4 {
+    /// F5's defaults.
+    fn default() -> Self {
+        Self {
+            loose_initiation: false,
+            loose_close: false,
+            idle_timeout: 300,
+            reset_on_timeout: true,
+        }
+    }
+}
+
+/// The servers behind a virtual server. In a tunnel they may be of either address family, and so may
+/// the virtual servers of one pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// How packets reach the members that have no `profile` of their own: `none` (as they are, the
+    /// default), `ipip`, `gre`, `gue`, or a map with options, `{gre: {key: N, checksum: true}}`,
+    /// `{gue: {port: N, variant: 1}}`.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Which member gets a new flow: `round_robin` (in turn, the default), `ratio` (in turn, in
+    /// proportion to their ratios), `least_connections`, `ratio_least_connections`, `maglev` (by the
+    /// flow's hash), or `{maglev: {hash: source_address, table_size: N}}`.
+    #[serde(default)]
+    pub load_balancing_mode: LoadBalancingMode,
+    /// How the members are monitored: `none` (the default), `tcp`, `tacacs`, `radius`, `icmp`, or a
+    /// map with one of the four and its options, `{tacacs: {transparent: true, interval: 200ms}}`.
+    #[serde(default, with = "monitor::as_form")]
+    #[schemars(with = "monitor::MonitorForm")]
+    #[yaml(with = "monitor::MonitorForm")]
+    pub monitor: Option<Monitor>,
+    /// What happens to the flows of a member that is down: `none` (they remain, the default),
+    /// `reset` or `reselect`.
+    #[serde(default)]
+    pub action_on_down: ActionOnDown,
+    /// Address and port of each, `10.1.1.51:49`, or `{address: 10.1.1.51:49, ratio: N, state: disabled}`.
+    pub members: Vec<Member>,
+}
+
+impl Pool {
+    /// How packets reach a member: its own profile, or else the pool's.
+    #[must_use]
+    pub fn profile_of(&self, member: &Member) -> Profile {
+        member.profile.unwrap_or(self.profile)
+    }
+
+    /// The tunnels to the members, each with its member's address.
+    pub fn tunnels(&self) -> impl Iterator<Item = (SocketAddr, TunnelProtocol)> {
+        self.members
+            .iter()
+            .filter_map(|member| Some((member.address, self.profile_of(member).tunnel()?)))
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
