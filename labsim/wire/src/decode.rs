@@ -4,11 +4,11 @@ mod line;
 mod parse;
 
 pub use line::{Line, Relative, icmp_name};
-pub use parse::{MAX_HEADERS, decode, payload};
+pub use parse::{MAX_HEADERS, decode, decode_network, payload};
 
 use crate::checksum::ChecksumState;
 use crate::tcp::Flags;
-use crate::{Malformed, arp, ethernet, gre};
+use crate::{Malformed, arp, ethernet, tunnel};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -79,8 +79,8 @@ pub struct IpHeader {
     pub length: u32,
     /// Whether IPv4's header checksum is right; `None` in IPv6, which has none.
     pub checksum_ok: Option<bool>,
-    /// The GRE header that follows, if the next packet is carried by one.
-    pub gre: Option<gre::Header>,
+    /// The tunnel's header that follows, if the next packet is carried by one.
+    pub tunnel: Option<tunnel::Header>,
 }
 
 impl IpHeader {

@@ -23,6 +23,8 @@ pub enum Layer {
     Icmpv6,
     /// RFC 2784 and RFC 2890.
     Gre,
+    /// draft-ietf-intarea-gue.
+    Gue,
 }
 
 impl fmt::Display for Layer {
@@ -37,6 +39,7 @@ impl fmt::Display for Layer {
             Self::Icmpv4 => "ICMP",
             Self::Icmpv6 => "ICMPv6",
             Self::Gre => "GRE",
+            Self::Gue => "GUE",
         })
     }
 }

@@ -41,7 +41,7 @@ pub mod unreachable {
     pub const HOST: u8 = 1;
     /// The host knows no such protocol.
     pub const PROTOCOL: u8 = 2;
-    /// Nobody listens on the port.
+    /// The port has no listener.
     pub const PORT: u8 = 3;
     /// The packet is too big and may not be fragmented; the message tells the MTU (RFC 1191).
     pub const FRAGMENTATION_NEEDED: u8 = 4;
@@ -349,8 +349,8 @@ mod tests {
         assert!(icmp.checksum_ok());
         assert_eq!((icmp.kind(), icmp.code(), icmp.mtu()), (3, 4, Some(1480)));
         assert_eq!(icmp.quoted().unwrap(), &original[..548]);
-        let quoted = ipv4::View::new_cut(icmp.quoted().unwrap()).unwrap();
-        assert!(quoted.is_cut());
+        let quoted = ipv4::View::new_truncated(icmp.quoted().unwrap()).unwrap();
+        assert!(quoted.is_truncated());
         assert_eq!(quoted.total_length(), 1500);
     }
 

@@ -38,11 +38,11 @@ pub mod unreachable {
     pub const PROHIBITED: u8 = 1;
     /// The host does not answer.
     pub const ADDRESS: u8 = 3;
-    /// Nobody listens on the port.
+    /// The port has no listener.
     pub const PORT: u8 = 4;
 }
 
-/// The code of [`kind::PARAMETER_PROBLEM`] that says: nobody here knows that next header.
+/// The code of [`kind::PARAMETER_PROBLEM`] for an unrecognized next header.
 pub const UNKNOWN_NEXT_HEADER: u8 = 1;
 
 /// Message types.

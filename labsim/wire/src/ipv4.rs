@@ -43,7 +43,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`Malformed`], by what is wrong.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let view = Self::new_cut(bytes)?;
+        let view = Self::new_truncated(bytes)?;
         enough(Layer::Ipv4, bytes, view.total_length())?;
         Ok(view)
     }
@@ -53,7 +53,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
-    pub fn new_cut(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn new_truncated(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let layer = Layer::Ipv4;
         enough(layer, bytes, MIN_HEADER_LEN)?;
         let version = bytes[field::VERSION_IHL] >> 4;
@@ -191,7 +191,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`EmitError`]: too small a buffer.
     #[inline]
-    pub fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError> {
+    pub fn copy_decrementing_ttl(&self, out: &mut [u8]) -> Result<(), EmitError> {
         room(Layer::Ipv4, out, self.bytes.len())?;
         // Reckoned before it is written: reading bytes back that were just written in other
         // portions makes a processor wait.
@@ -204,10 +204,10 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// Whether less than the total length is there; only possible after [`Self::new_cut`].
+    /// Whether less than the total length is there; only possible after [`Self::new_truncated`].
     #[inline]
     #[must_use]
-    pub fn is_cut(&self) -> bool {
+    pub fn is_truncated(&self) -> bool {
         self.bytes.len() < self.total_length()
     }
 
@@ -413,7 +413,7 @@ mod tests {
         assert_eq!(View::new(&bytes), Err(Malformed::Length { layer: Layer::Ipv4, bytes: 23 }));
         bytes[3] = 25;
         assert!(matches!(View::new(&bytes), Err(Malformed::Truncated { needed: 25, .. })));
-        assert!(View::new_cut(&bytes).unwrap().is_cut());
+        assert!(View::new_truncated(&bytes).unwrap().is_truncated());
     }
 
     #[test]
@@ -436,13 +436,13 @@ mod tests {
             bytes[8] = ttl;
             fill_checksum(&mut bytes);
             let mut copy = [0xee; 26];
-            View::new(&bytes).unwrap().copy_one_hop_on(&mut copy).unwrap();
+            View::new(&bytes).unwrap().copy_decrementing_ttl(&mut copy).unwrap();
             let mut expected = bytes;
             ViewMut::new(&mut expected).unwrap().decrement_ttl();
             assert_eq!((&copy[..24], &copy[24..]), (&expected[..], &[0xee; 2][..]), "ttl {ttl}");
         }
         let mut short = [0; 23];
-        let refused = View::new(&bytes).unwrap().copy_one_hop_on(&mut short);
+        let refused = View::new(&bytes).unwrap().copy_decrementing_ttl(&mut short);
         assert!(matches!(refused, Err(EmitError::NoRoom { needed: 24, present: 23, .. })));
     }
 

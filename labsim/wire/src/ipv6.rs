@@ -36,7 +36,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`Malformed`], by what is wrong.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let view = Self::new_cut(bytes)?;
+        let view = Self::new_truncated(bytes)?;
         enough(Layer::Ipv6, bytes, view.total_length())?;
         Ok(view)
     }
@@ -45,7 +45,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
-    pub fn new_cut(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn new_truncated(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let layer = Layer::Ipv6;
         enough(layer, bytes, HEADER_LEN)?;
         let version = bytes[field::VERSION_CLASS_LABEL] >> 4;
@@ -117,10 +117,10 @@ impl<'a> View<'a> {
         &self.bytes[field::PAYLOAD..]
     }
 
-    /// Whether less than the total length is there; only possible after [`Self::new_cut`].
+    /// Whether less than the total length is there; only possible after [`Self::new_truncated`].
     #[inline]
     #[must_use]
-    pub fn is_cut(&self) -> bool {
+    pub fn is_truncated(&self) -> bool {
         self.bytes.len() < self.total_length()
     }
 
@@ -137,7 +137,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`EmitError`]: too small a buffer.
     #[inline]
-    pub fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError> {
+    pub fn copy_decrementing_ttl(&self, out: &mut [u8]) -> Result<(), EmitError> {
         room(Layer::Ipv6, out, self.bytes.len())?;
         put(out, 0, self.bytes);
         out[field::HOP_LIMIT] = self.hop_limit().saturating_sub(1);
@@ -165,46 +165,16 @@ impl<'a> View<'a> {
     }
 }
 
-/// A packet that is changed in place.
-#[derive(Debug)]
-pub struct ViewMut<'a> {
-    bytes: &'a mut [u8],
-}
-
-impl<'a> ViewMut<'a> {
-    /// Checks what [`View::new`] checks.
-    ///
-    /// # Errors
-    /// [`Malformed`], by what is wrong.
-    pub fn new(bytes: &'a mut [u8]) -> Result<Self, Malformed> {
-        let length = View::new(bytes)?.bytes.len();
-        Ok(Self { bytes: &mut bytes[..length] })
-    }
-
-    /// To read it.
-    #[must_use]
-    pub fn view(&self) -> View<'_> {
-        View { bytes: self.bytes }
-    }
-
-    /// Takes one off the hop limit. Returns the new one; `None`, and no change, if it was 0.
-    pub fn decrement_hop_limit(&mut self) -> Option<u8> {
-        let new = self.bytes[field::HOP_LIMIT].checked_sub(1)?;
-        self.bytes[field::HOP_LIMIT] = new;
-        Some(new)
-    }
-}
-
 /// The fixed header as a plain value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Who sends it.
+    /// The source address.
     pub source: Ipv6Addr,
-    /// Whom it is for.
+    /// The destination address.
     pub destination: Ipv6Addr,
-    /// What follows.
+    /// The protocol number of the following header.
     pub next_header: u8,
-    /// How many hops it may take.
+    /// The hop limit.
     pub hop_limit: u8,
     /// DSCP and ECN.
     pub traffic_class: u8,
@@ -340,12 +310,12 @@ mod tests {
         for (before, after) in [(0, 0), (1, 0), (255, 254)] {
             bytes[7] = before;
             let mut copy = [0xee; 50];
-            View::new(&bytes).unwrap().copy_one_hop_on(&mut copy).unwrap();
+            View::new(&bytes).unwrap().copy_decrementing_ttl(&mut copy).unwrap();
             let mut expected = bytes.clone();
             expected[7] = after;
             assert_eq!((&copy[..48], &copy[48..]), (&expected[..], &[0xee; 2][..]));
         }
-        let refused = View::new(&bytes).unwrap().copy_one_hop_on(&mut [0; 47]);
+        let refused = View::new(&bytes).unwrap().copy_decrementing_ttl(&mut [0; 47]);
         assert!(matches!(refused, Err(EmitError::NoRoom { needed: 48, present: 47, .. })));
     }
 

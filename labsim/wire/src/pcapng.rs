@@ -22,6 +22,9 @@ pub enum Direction {
 mod kind {
     pub(super) const SECTION: u32 = 0x0a0d_0d0a;
     pub(super) const INTERFACE: u32 = 1;
+    /// Obsolete: packets of programs before 2009.
+    pub(super) const OLD_PACKET: u32 = 2;
+    pub(super) const SIMPLE_PACKET: u32 = 3;
     pub(super) const STATISTICS: u32 = 5;
     pub(super) const PACKET: u32 = 6;
 }
@@ -32,6 +35,7 @@ mod option {
     pub(super) const SECTION_APPLICATION: u16 = 4;
     pub(super) const INTERFACE_NAME: u16 = 2;
     pub(super) const INTERFACE_TIME_RESOLUTION: u16 = 9;
+    pub(super) const INTERFACE_TIME_OFFSET: u16 = 14;
     pub(super) const PACKET_FLAGS: u16 = 2;
     pub(super) const STATISTICS_RECEIVED: u16 = 4;
     pub(super) const STATISTICS_DROPPED: u16 = 5;
@@ -41,7 +45,7 @@ mod option {
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 
 /// The number that the tcpdump group gives a link type.
-fn link_number(link: LinkType) -> u16 {
+pub(crate) fn link_number(link: LinkType) -> u16 {
     match link {
         LinkType::Ethernet => 1,
         LinkType::Raw => 101,

@@ -228,6 +228,12 @@ impl<'a> ViewMut<'a> {
             addresses.pseudo_header(protocol::TCP, self.bytes.len()).with(self.bytes).finish();
         put(self.bytes, field::CHECKSUM, &sum.to_be_bytes());
     }
+
+    /// Leaves the sum half made, as a kernel leaves it to hardware: the pseudo-header's alone.
+    pub fn leave_checksum(&mut self, addresses: &AddressPair) {
+        let sum = addresses.pseudo_header(protocol::TCP, self.bytes.len()).folded();
+        put(self.bytes, field::CHECKSUM, &sum.to_be_bytes());
+    }
 }
 
 /// A TCP header as a plain value.

@@ -29,7 +29,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`Malformed`], by what is wrong.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let view = Self::new_cut(bytes)?;
+        let view = Self::new_truncated(bytes)?;
         enough(Layer::Udp, bytes, view.length())?;
         Ok(view)
     }
@@ -39,7 +39,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
-    pub fn new_cut(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn new_truncated(bytes: &'a [u8]) -> Result<Self, Malformed> {
         enough(Layer::Udp, bytes, HEADER_LEN)?;
         let length = usize::from(be16(bytes, field::LENGTH));
         if length < HEADER_LEN {
@@ -76,7 +76,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn checksum_state(&self, addresses: &AddressPair) -> ChecksumState {
         match (self.checksum(), addresses) {
-            _ if self.is_cut() => ChecksumState::Unknown,
+            _ if self.is_truncated() => ChecksumState::Unknown,
             (0, AddressPair::V4(..)) => ChecksumState::Absent,
             // RFC 8200, 8.1: IPv6 does not allow a datagram without one.
             (0, AddressPair::V6(..)) => ChecksumState::Bad,
@@ -86,7 +86,7 @@ impl<'a> View<'a> {
 
     /// Whether less than the length field says is there.
     #[must_use]
-    pub fn is_cut(&self) -> bool {
+    pub fn is_truncated(&self) -> bool {
         self.bytes.len() < self.length()
     }
 

@@ -14,7 +14,7 @@ const TIME: u64 = 1_763_860_449_162_109_123;
 
 /// Two interfaces, three packets, two statistics.
 fn sample() -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new(), "labsim 0.1.0").unwrap();
+    let mut writer = Writer::new(Vec::new(), "labsim 0.1.0", Some("it passed")).unwrap();
     let client = writer.interface("client:eth0", LinkType::Ethernet, 262_144).unwrap();
     let tunnel = writer.interface("rs2:tunl0", LinkType::Raw, 262_144).unwrap();
     let mut packet = |interface, time_ns, bytes: &[u8], direction, comment| {
@@ -96,7 +96,7 @@ fn an_independent_reader_finds_the_same() {
     assert_eq!(
         seen,
         [
-            "section 1.0 labsim 0.1.0",
+            "section 1.0 labsim 0.1.0 comment it passed",
             "interface ETHERNET snap 262144 client:eth0 resolution 9",
             "interface RAW snap 262144 rs2:tunl0 resolution 9",
             &format!("packet of 0 at {TIME}: 15 of 16 flags [2, 0, 0, 0] comment the SYN"),
@@ -114,9 +114,13 @@ fn tell(block: &TheirBlock<'_>) -> String {
     let time = |high: u32, low: u32| (u64::from(high) << 32) | u64::from(low);
     match block {
         TheirBlock::SectionHeader(section) => {
-            let application = section.options.iter().find(|option| option.code.0 == 4).unwrap();
-            let value = text(application.as_bytes().unwrap());
-            format!("section {}.{} {value}", section.major_version, section.minor_version)
+            let option = |code| {
+                let option = section.options.iter().find(|option| option.code.0 == code);
+                text(option.unwrap().as_bytes().unwrap())
+            };
+            let (application, comment) = (option(4), option(1));
+            let (major, minor) = (section.major_version, section.minor_version);
+            format!("section {major}.{minor} {application} comment {comment}")
         }
         TheirBlock::InterfaceDescription(interface) => {
             let name = interface.options.iter().find(|option| option.code.0 == 2).unwrap();
@@ -218,7 +222,7 @@ fn a_new_section_begins_without_interfaces() {
     assert_eq!(blocks[..7], blocks[8..]);
 
     let mut file = sample();
-    file.extend(Writer::new(Vec::new(), "").unwrap().finish().unwrap());
+    file.extend(Writer::new(Vec::new(), "", None).unwrap().finish().unwrap());
     for word in [6u32, 32, 0, 0, 0, 0, 0, 32] {
         file.extend(word.to_le_bytes());
     }
@@ -259,7 +263,7 @@ proptest! {
     fn every_packet_comes_back(
         frame in proptest::collection::vec(any::<u8>(), 0..300), time_ns: u64, comment: String,
     ) {
-        let mut writer = Writer::new(Vec::new(), "").unwrap();
+        let mut writer = Writer::new(Vec::new(), "", None).unwrap();
         let interface = writer.interface("", LinkType::Raw, 0).unwrap();
         let original_length = u32::try_from(frame.len()).unwrap();
         let record = PacketRecord {

@@ -106,8 +106,8 @@ fn show_header(
         Some(name) => write!(f, " {name}")?,
         None => write!(f, " protocol {}", header.protocol)?,
     }
-    if let Some(key) = header.gre.and_then(|gre| gre.key) {
-        write!(f, " key {key}")?;
+    if let Some(tunnel) = header.tunnel {
+        write!(f, "{tunnel}")?;
     }
     write!(f, " {}: ", header.length)
 }

@@ -3,7 +3,9 @@
 use super::{Content, Decoded, Icmp, IpHeader, LinkType, Packet, Tcp, Transport, Udp};
 use crate::checksum::{AddressPair, ChecksumState};
 use crate::ethernet::ethertype;
-use crate::{Layer, Malformed, arp, ethernet, gre, icmpv4, icmpv6, ipv4, ipv6, protocol, tcp, udp};
+use crate::{
+    Layer, Malformed, arp, ethernet, gre, icmpv4, icmpv6, ipv4, ipv6, protocol, tcp, tunnel, udp,
+};
 use std::net::IpAddr;
 
 /// IP headers inside each other that are followed at most.
@@ -24,15 +26,26 @@ pub fn decode(link: LinkType, bytes: &[u8], original_length: usize) -> Decoded {
         Ok(frame) => frame,
         Err(why) => return Decoded { link: None, content: Content::Malformed(why) },
     };
-    let content = match frame.ethertype() {
-        ethertype::ARP => match arp::View::new(frame.payload()) {
+    let content = network(frame.ethertype(), frame.payload(), whole);
+    Decoded { link: Some(ethernet::Header::parse(&frame)), content }
+}
+
+/// Decodes what follows a link layer: `ethertype` says what that is, `bytes` is what was captured of
+/// it, `original_length` how long it was on the wire; see [`crate::link`].
+#[must_use]
+pub fn decode_network(ethertype: u16, bytes: &[u8], original_length: usize) -> Content {
+    network(ethertype, bytes, bytes.len() >= original_length)
+}
+
+fn network(ethertype: u16, bytes: &[u8], whole: bool) -> Content {
+    match ethertype {
+        ethertype::ARP => match arp::View::new(bytes) {
             Ok(view) => Content::Arp(arp::Packet::parse(&view)),
             Err(why) => Content::Malformed(why),
         },
-        ethertype::IPV4 | ethertype::IPV6 => ip(frame.payload(), whole),
+        ethertype::IPV4 | ethertype::IPV6 => ip(bytes, whole),
         _ => Content::Other,
-    };
-    Decoded { link: Some(ethernet::Header::parse(&frame)), content }
+    }
 }
 
 /// The bytes of the innermost TCP or UDP payload that were captured of a frame; `None` if it
@@ -58,7 +71,7 @@ pub fn payload(link: LinkType, bytes: &[u8]) -> Option<&[u8]> {
         }
         return match step.header.protocol {
             protocol::TCP => Some(tcp::View::new(step.payload).ok()?.payload()),
-            protocol::UDP => Some(udp::View::new_cut(step.payload).ok()?.payload()),
+            protocol::UDP => Some(udp::View::new_truncated(step.payload).ok()?.payload()),
             _ => None,
         };
     }
@@ -87,7 +100,7 @@ fn packet(bytes: &[u8], whole: bool, quotes: usize) -> Result<Packet, Malformed>
     let mut step = header(bytes, whole)?;
     let mut headers: Vec<IpHeader> = Vec::new();
     loop {
-        let Some((inside, gre)) = tunnelled(&step) else {
+        let Some((inside, tunnel)) = tunnelled(&step) else {
             let transport = transport(&step, quotes);
             let innermost = step.header;
             return Ok(match headers.split_first() {
@@ -99,7 +112,7 @@ fn packet(bytes: &[u8], whole: bool, quotes: usize) -> Result<Packet, Malformed>
                 }
             });
         };
-        step.header.gre = gre;
+        step.header.tunnel = tunnel;
         let next = if headers.len() + 1 >= MAX_HEADERS {
             let layer = if step.header.source.is_ipv4() { Layer::Ipv4 } else { Layer::Ipv6 };
             Err(Malformed::TooDeep { layer, most: MAX_HEADERS })
@@ -130,7 +143,7 @@ fn header(bytes: &[u8], whole: bool) -> Result<Step<'_>, Malformed> {
 }
 
 fn header_v4(bytes: &[u8], whole: bool) -> Result<Step<'_>, Malformed> {
-    let view = if whole { ipv4::View::new(bytes)? } else { ipv4::View::new_cut(bytes)? };
+    let view = if whole { ipv4::View::new(bytes)? } else { ipv4::View::new_truncated(bytes)? };
     let length = view.total_length();
     Ok(Step {
         header: IpHeader {
@@ -145,7 +158,7 @@ fn header_v4(bytes: &[u8], whole: bool) -> Result<Step<'_>, Malformed> {
             protocol: view.protocol(),
             length: count(length),
             checksum_ok: Some(view.checksum_ok()),
-            gre: None,
+            tunnel: None,
         },
         addresses: view.addresses(),
         payload: view.payload(),
@@ -154,7 +167,7 @@ fn header_v4(bytes: &[u8], whole: bool) -> Result<Step<'_>, Malformed> {
 }
 
 fn header_v6(bytes: &[u8], whole: bool) -> Result<Step<'_>, Malformed> {
-    let view = if whole { ipv6::View::new(bytes)? } else { ipv6::View::new_cut(bytes)? };
+    let view = if whole { ipv6::View::new(bytes)? } else { ipv6::View::new_truncated(bytes)? };
     let transport = view.transport()?;
     let length = view.total_length();
     let extensions = view.payload().len() - transport.bytes.len();
@@ -172,7 +185,7 @@ fn header_v6(bytes: &[u8], whole: bool) -> Result<Step<'_>, Malformed> {
             protocol: transport.protocol,
             length: count(length),
             checksum_ok: None,
-            gre: None,
+            tunnel: None,
         },
         addresses: view.addresses(),
         payload: transport.bytes,
@@ -181,19 +194,12 @@ fn header_v6(bytes: &[u8], whole: bool) -> Result<Step<'_>, Malformed> {
 }
 
 /// The bytes of the packet inside, if this one is a tunnel's and not a fragment.
-fn tunnelled<'a>(step: &Step<'a>) -> Option<(&'a [u8], Option<gre::Header>)> {
+fn tunnelled<'a>(step: &Step<'a>) -> Option<(&'a [u8], Option<tunnel::Header>)> {
     if step.header.is_fragment() {
         return None;
     }
-    match step.header.protocol {
-        protocol::IPIP | protocol::IPV6 => Some((step.payload, None)),
-        protocol::GRE => {
-            let view = gre::View::new(step.payload).ok()?;
-            matches!(view.protocol(), ethertype::IPV4 | ethertype::IPV6)
-                .then(|| (view.payload(), Some(gre::Header::parse(&view))))
-        }
-        _ => None,
-    }
+    let (header, inside) = tunnel::Header::split(step.header.protocol, step.payload)?;
+    Some((inside, header))
 }
 
 fn transport(step: &Step<'_>, quotes: usize) -> Transport {
@@ -236,7 +242,8 @@ fn tcp(step: &Step<'_>, whole: bool) -> Result<Transport, Malformed> {
 }
 
 fn udp(step: &Step<'_>, whole: bool) -> Result<Transport, Malformed> {
-    let view = if whole { udp::View::new(step.payload) } else { udp::View::new_cut(step.payload) };
+    let view =
+        if whole { udp::View::new(step.payload) } else { udp::View::new_truncated(step.payload) };
     let view = match view {
         Ok(view) => view,
         Err(why) => return beginning(step, why),

@@ -51,7 +51,7 @@ pub enum ReadError {
     /// More interfaces than [`MAX_INTERFACES`].
     #[error("more than {MAX_INTERFACES} interfaces")]
     TooManyInterfaces,
-    /// A time that cannot be told in nanoseconds since 1970 in 64 bits.
+    /// A time that 64 bits of nanoseconds since 1970 cannot hold.
     #[error("a time stamp of {0} units is out of range")]
     Time(u64),
 }
@@ -85,6 +85,13 @@ pub enum Block {
         /// A remark.
         comment: Option<String>,
     },
+    /// A packet of the section's first interface, without a time.
+    SimplePacket {
+        /// What was captured of it.
+        bytes: Vec<u8>,
+        /// How long it was.
+        original_length: u32,
+    },
     /// An interface's figures.
     Statistics {
         /// The interface's place among the section's.
@@ -111,11 +118,14 @@ pub struct Reader<R: Read> {
     body: Vec<u8>,
 }
 
-/// `if_tsresol`: a unit is 10^-n or 2^-n seconds.
+/// `if_tsresol`: a unit is 10^-n or 2^-n seconds; `if_tsoffset`: seconds to add; and the interface's
+/// snap length, which says how much of a packet without a length of its own is there.
 #[derive(Debug, Clone, Copy)]
 struct Resolution {
     exponent: u32,
     binary: bool,
+    offset_seconds: i64,
+    snap_length: u32,
 }
 
 impl Resolution {
@@ -129,7 +139,8 @@ impl Resolution {
         } else {
             units.checked_div(10u128.checked_pow(self.exponent - 9)?)?
         };
-        u64::try_from(ns).ok()
+        let offset = i128::from(self.offset_seconds) * 1_000_000_000;
+        u64::try_from(i128::try_from(ns).ok()?.checked_add(offset)?).ok()
     }
 }
 
@@ -174,6 +185,8 @@ impl<R: Read> Reader<R> {
                 block
             }
             kind::PACKET => body.packet(&self.resolutions)?,
+            kind::OLD_PACKET => body.old_packet(&self.resolutions)?,
+            kind::SIMPLE_PACKET => body.simple_packet(&self.resolutions)?,
             kind::STATISTICS => body.statistics(&self.resolutions)?,
             _ => Block::Other { kind },
         };
@@ -305,37 +318,64 @@ impl<'a> Body<'a> {
     fn interface(&self) -> Result<(Block, Resolution), ReadError> {
         let mut name = String::new();
         // Without the option, microseconds.
-        let mut resolution = Resolution { exponent: 6, binary: false };
+        let snap_length = self.u32(4)?;
+        let mut resolution =
+            Resolution { exponent: 6, binary: false, offset_seconds: 0, snap_length };
         for (code, value) in self.options(8)? {
             match (code, value) {
                 (option::INTERFACE_NAME, value) => {
                     name = String::from_utf8_lossy(value).into_owned();
                 }
                 (option::INTERFACE_TIME_RESOLUTION, &[byte, ..]) => {
-                    resolution =
-                        Resolution { exponent: u32::from(byte & 0x7f), binary: byte & 0x80 != 0 };
+                    resolution.exponent = u32::from(byte & 0x7f);
+                    resolution.binary = byte & 0x80 != 0;
+                }
+                (option::INTERFACE_TIME_OFFSET, value) => {
+                    resolution.offset_seconds = self.u64(value).map_or(0, u64::cast_signed);
                 }
                 _ => {}
             }
         }
-        let block = Block::Interface { name, link: self.u16(0)?, snap_length: self.u32(4)? };
+        let block = Block::Interface { name, link: self.u16(0)?, snap_length };
         Ok((block, resolution))
     }
 
     /// Checks that interface and time are good; returns both.
     fn place(&self, resolutions: &[Resolution]) -> Result<(u32, u64), ReadError> {
         let interface = self.u32(0)?;
+        Ok((interface, self.time(interface, resolutions)?))
+    }
+
+    /// The time that stands at byte 4, in units of the interface.
+    fn time(&self, interface: u32, resolutions: &[Resolution]) -> Result<u64, ReadError> {
         let resolution = usize::try_from(interface)
             .ok()
             .and_then(|place| resolutions.get(place))
             .ok_or(ReadError::Interface(interface))?;
         let units = (u64::from(self.u32(4)?) << 32) | u64::from(self.u32(8)?);
-        let time_ns = resolution.nanoseconds(units).ok_or(ReadError::Time(units))?;
-        Ok((interface, time_ns))
+        resolution.nanoseconds(units).ok_or(ReadError::Time(units))
     }
 
     fn packet(&self, resolutions: &[Resolution]) -> Result<Block, ReadError> {
         let (interface, time_ns) = self.place(resolutions)?;
+        self.packet_of(interface, time_ns)
+    }
+
+    /// The obsolete block: its interface has 16 bits, beside a count of drops.
+    fn old_packet(&self, resolutions: &[Resolution]) -> Result<Block, ReadError> {
+        let interface = u32::from(self.u16(0)?);
+        self.packet_of(interface, self.time(interface, resolutions)?)
+    }
+
+    fn simple_packet(&self, resolutions: &[Resolution]) -> Result<Block, ReadError> {
+        let interface = resolutions.first().ok_or(ReadError::Interface(0))?;
+        let original_length = self.u32(0)?;
+        let most = if interface.snap_length == 0 { u32::MAX } else { interface.snap_length };
+        let length = usize::try_from(original_length.min(most)).unwrap_or(usize::MAX);
+        Ok(Block::SimplePacket { bytes: self.slice(4, length)?.to_vec(), original_length })
+    }
+
+    fn packet_of(&self, interface: u32, time_ns: u64) -> Result<Block, ReadError> {
         let length = usize::try_from(self.u32(12)?).unwrap_or(usize::MAX);
         let bytes = self.slice(20, length)?.to_vec();
         let mut direction = None;

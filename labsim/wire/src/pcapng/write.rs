@@ -47,11 +47,12 @@ pub struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins a file with its section header; `application` says who writes it.
+    /// Begins a file with its section header: `application` is the program that writes it,
+    /// `comment` a remark about the whole capture.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn new(out: W, application: &str) -> io::Result<Self> {
+    pub fn new(out: W, application: &str, comment: Option<&str>) -> io::Result<Self> {
         let mut writer = Self { out, interfaces: 0, block: Vec::new() };
         writer.begin(kind::SECTION);
         writer.u32(BYTE_ORDER_MAGIC);
@@ -59,6 +60,9 @@ impl<W: Write> Writer<W> {
         writer.u16(0);
         // The section's length is not known yet.
         writer.u64(u64::MAX);
+        if let Some(comment) = comment {
+            writer.option(option::COMMENT, bounded(comment).as_bytes());
+        }
         writer.option(option::SECTION_APPLICATION, bounded(application).as_bytes());
         writer.end(true)?;
         Ok(writer)
