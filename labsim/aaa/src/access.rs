@@ -1,11 +1,11 @@
-//! Whom a server knows: its clients by their addresses, its users by their passwords.
+//! A server's clients by address, and its users by password.
 
 use crate::Secret;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// The clients of one prefix, bound to their shared secret.
+/// Clients of one address prefix, with their shared secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// Their source addresses.
@@ -14,29 +14,29 @@ pub struct Client {
     pub secret: Secret,
 }
 
-/// The clients of those prefixes, with one shared secret for all.
-pub(crate) fn clients(addresses: Vec<IpNet>, secret: &Secret) -> Vec<Client> {
+/// Clients of these prefixes, with one shared secret for all.
+pub(crate) fn with_secret(addresses: Vec<IpNet>, secret: &Secret) -> Vec<Client> {
     addresses.into_iter().map(|addresses| Client { addresses, secret: secret.clone() }).collect()
 }
 
-/// The client of that source address: the longest prefix counts. An IPv4 address that an IPv6
+/// Finds the client of a source address: the longest prefix counts. An IPv4 address that an IPv6
 /// socket shows as `::ffff:a.b.c.d` is the IPv4 address.
-pub(crate) fn client(clients: &[Client], address: IpAddr) -> Option<&Client> {
+pub(crate) fn find_client(clients: &[Client], address: IpAddr) -> Option<&Client> {
     let address = address.to_canonical();
     let known = clients.iter().filter(|client| client.addresses.contains(&address));
     known.max_by_key(|client| client.addresses.prefix_len())
 }
 
-/// Whether the user is known and `matches` says so of the password. It is asked for an unknown
-/// user too, so that the two take about the same time.
-pub(crate) fn password_is(
+/// Whether the user is known and `matches` accepts the password. `matches` runs for an unknown
+/// user too, so that both cases take about the same time.
+pub(crate) fn check_password(
     users: &BTreeMap<String, Secret>,
     user: &str,
     matches: impl Fn(&Secret) -> bool,
 ) -> bool {
-    let nobody = Secret::default();
+    let unknown = Secret::default();
     let known = users.get(user);
-    let same = matches(known.unwrap_or(&nobody));
+    let same = matches(known.unwrap_or(&unknown));
     known.is_some() && same
 }
 
@@ -52,7 +52,7 @@ mod tests {
         };
         let clients = [client_of("10.0.0.0/8", "wide"), client_of("10.1.0.0/16", "narrow")];
         let secret = |address: &str| {
-            client(&clients, address.parse().unwrap()).map(|client| client.secret.expose())
+            find_client(&clients, address.parse().unwrap()).map(|client| client.secret.expose())
         };
         assert_eq!(secret("10.1.2.3"), Some(b"narrow".as_slice()));
         assert_eq!(secret("10.2.2.3"), Some(b"wide".as_slice()));
@@ -65,7 +65,7 @@ mod tests {
     fn an_unknown_user_has_no_password_not_even_the_empty_one() {
         let users = BTreeMap::from([("violet".to_owned(), Secret::new("indigo"))]);
         let is =
-            |user, password| password_is(&users, user, |known| *known == Secret::new(password));
+            |user, password| check_password(&users, user, |known| *known == Secret::new(password));
         assert!(is("violet", "indigo"));
         assert!(!is("violet", ""));
         assert!(!is("nobody", ""));

@@ -9,9 +9,7 @@
 
 mod access;
 mod chap;
-pub mod log;
 pub mod radius;
-mod secret;
 pub mod tacacs;
 
-pub use secret::Secret;
+pub use labsim_model::{Secret, server_log as log};

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The kinds of record that labsim sends and writes down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Record {
+pub enum AcctStatusType {
     /// A session begins.
     Start,
     /// A session ends.
@@ -17,7 +17,7 @@ pub enum Record {
     Off,
 }
 
-impl Record {
+impl AcctStatusType {
     /// The record of a number; `None` for one that means none of these.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
@@ -44,7 +44,7 @@ impl Record {
     }
 }
 
-impl fmt::Display for Record {
+impl fmt::Display for AcctStatusType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Start => "start",

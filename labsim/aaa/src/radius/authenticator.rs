@@ -3,10 +3,10 @@
 //! section 3.2.
 
 use super::attribute::AttributeType;
-use super::packet::{Authenticator, HEADER_LEN, attributes, put_authenticator};
+use super::packet::{Authenticator, HEADER_LEN, attributes, write_authenticator};
 use crate::Secret;
-use crate::secret::same;
 use hmac::{Hmac, KeyInit, Mac};
+use labsim_model::constant_time_eq;
 use md5::{Digest, Md5};
 
 /// Bytes of MD5's block, to which HMAC fills its key up (RFC 2104, section 2).
@@ -48,7 +48,7 @@ pub fn accounting_request(packet: &[u8], secret: &Secret) -> Authenticator {
 /// Whether two authenticators are the same, without stopping at the first difference.
 #[must_use]
 pub fn matches(left: Authenticator, right: Authenticator) -> bool {
-    same(&left.0, &right.0)
+    constant_time_eq(&left.0, &right.0)
 }
 
 /// HMAC-MD5 over the packet with that authenticator in its header and zeros for the
@@ -75,7 +75,7 @@ fn hmac(packet: &[u8], authenticator: Authenticator, at: usize, secret: &Secret)
 
 /// Where a framed packet's Message-Authenticators lie: the place of each value, if it has sixteen
 /// bytes.
-fn places(packet: &[u8]) -> impl Iterator<Item = Option<usize>> {
+fn message_authenticators(packet: &[u8]) -> impl Iterator<Item = Option<usize>> {
     let found = attributes(packet).map_while(Result::ok);
     let found = found.filter(|found| found.kind == AttributeType::MESSAGE_AUTHENTICATOR);
     found.map(|found| (found.value.len() == 16).then_some(found.at))
@@ -85,17 +85,17 @@ fn places(packet: &[u8]) -> impl Iterator<Item = Option<usize>> {
 /// the request's own for Access-Request and Status-Server, the request's for a reply, zeros for an
 /// Accounting-Request.
 #[must_use]
-pub fn message(
+pub fn check_message(
     packet: &[u8],
     authenticator: Authenticator,
     secret: &Secret,
 ) -> MessageAuthenticator {
-    let mut places = places(packet);
+    let mut places = message_authenticators(packet);
     match (places.next(), places.next()) {
         (None, _) => MessageAuthenticator::Absent,
         (Some(Some(at)), None) => {
             let expected = hmac(packet, authenticator, at, secret);
-            let right = same(packet.get(at..at + 16).unwrap_or_default(), &expected);
+            let right = constant_time_eq(packet.get(at..at + 16).unwrap_or_default(), &expected);
             if right { MessageAuthenticator::Right } else { MessageAuthenticator::Wrong }
         }
         (Some(_), _) => MessageAuthenticator::Wrong,
@@ -103,8 +103,8 @@ pub fn message(
 }
 
 /// Fills in the Message-Authenticator, if the packet has a place for one.
-fn put_message(packet: &mut [u8], authenticator: Authenticator, secret: &Secret) {
-    let place = places(packet).flatten().next();
+fn write_message(packet: &mut [u8], authenticator: Authenticator, secret: &Secret) {
+    let place = message_authenticators(packet).flatten().next();
     if let Some(at) = place {
         let value = hmac(packet, authenticator, at, secret);
         if let Some(place) = packet.get_mut(at..at + 16) {
@@ -115,24 +115,24 @@ fn put_message(packet: &mut [u8], authenticator: Authenticator, secret: &Secret)
 
 /// Makes an encoded request genuine: its Message-Authenticator, if it has a place for one. The
 /// random authenticator is in its header already.
-pub(super) fn seal_request(packet: &mut [u8], authenticator: Authenticator, secret: &Secret) {
-    put_message(packet, authenticator, secret);
+pub(super) fn sign_request(packet: &mut [u8], authenticator: Authenticator, secret: &Secret) {
+    write_message(packet, authenticator, secret);
 }
 
 /// Makes an encoded Accounting-Request genuine, and returns its authenticator.
-pub(super) fn seal_accounting_request(packet: &mut [u8], secret: &Secret) -> Authenticator {
-    put_message(packet, Authenticator::default(), secret);
+pub(super) fn sign_accounting_request(packet: &mut [u8], secret: &Secret) -> Authenticator {
+    write_message(packet, Authenticator::default(), secret);
     let authenticator = accounting_request(packet, secret);
-    put_authenticator(packet, authenticator);
+    write_authenticator(packet, authenticator);
     authenticator
 }
 
 /// Makes an encoded reply genuine: its Message-Authenticator first, for the Response Authenticator
 /// covers it (RFC 3579, section 3.2).
-pub(super) fn seal_reply(reply: &mut [u8], request: Authenticator, secret: &Secret) {
-    put_message(reply, request, secret);
+pub(super) fn sign_reply(reply: &mut [u8], request: Authenticator, secret: &Secret) {
+    write_message(reply, request, secret);
     let authenticator = response(reply, request, secret);
-    put_authenticator(reply, authenticator);
+    write_authenticator(reply, authenticator);
 }
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
         let (code, attributes) = (Code::StatusServer, vec![zeros]);
         let packet = Packet { code, identifier: 1, authenticator: NUMBER, attributes };
         let mut bytes = packet.encode().unwrap();
-        seal_request(&mut bytes, NUMBER, secret);
+        sign_request(&mut bytes, NUMBER, secret);
         bytes
     }
 
@@ -166,7 +166,7 @@ mod tests {
             mac.update(&[0; 16]);
             assert_eq!(mac.finalize().into_bytes().as_slice(), &bytes[place..], "{length}");
             let digest: [u8; 16] = Md5::digest(&secret).into();
-            let by_digest = message(&bytes, NUMBER, &Secret::new(digest));
+            let by_digest = check_message(&bytes, NUMBER, &Secret::new(digest));
             assert_eq!(by_digest == MessageAuthenticator::Right, length > 64, "{length}");
         }
     }
@@ -175,8 +175,8 @@ mod tests {
     fn two_message_authenticators_are_wrong_even_if_both_are_the_same() {
         let secret = Secret::new("s");
         let mut bytes = sealed(&secret);
-        assert_eq!(message(&bytes, NUMBER, &secret), MessageAuthenticator::Right);
+        assert_eq!(check_message(&bytes, NUMBER, &secret), MessageAuthenticator::Right);
         bytes.extend_from_within(20..);
-        assert_eq!(message(&bytes, NUMBER, &secret), MessageAuthenticator::Wrong);
+        assert_eq!(check_message(&bytes, NUMBER, &secret), MessageAuthenticator::Wrong);
     }
 }

@@ -1,4 +1,4 @@
-//! The client: what it wants, how that ended, and the way there.
+//! The client: requests, their outcomes, and the session that leads from one to the other.
 //!
 //! [`Session`] is pure: datagrams in, what to do next out. [`run`] drives it over a socket.
 
@@ -7,10 +7,10 @@ mod outcome;
 mod session;
 
 pub use drive::run;
-pub use outcome::{Dropped, Outcome, Reason, Trouble};
+pub use outcome::{ClientError, DropReason, DroppedReplies, RequestOutcome};
 pub use session::{MAX_DROPPED, Session, Step};
 
-use super::accounting::Record;
+use super::accounting::AcctStatusType;
 use super::attribute::{Attribute, AttributeType};
 use super::error::EncodeError;
 use super::packet::Authenticator;
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub struct Options {
     /// The shared secret.
     pub secret: Secret,
-    /// Who the client says that it is.
+    /// How the client identifies itself.
     pub nas: Nas,
     /// Whether an Access-Request carries a Message-Authenticator. Clients of today always send it;
     /// old ones do not.
@@ -50,7 +50,7 @@ impl Options {
     }
 }
 
-/// Who the client says that it is. RFC 2865, section 4.1: every request has one of the two.
+/// The client's NAS identity. RFC 2865, section 4.1: every request has one of the two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Nas {
     /// NAS-Identifier.
@@ -71,8 +71,8 @@ impl Nas {
 }
 
 /// When a request is sent again (RFC 5080, section 2.2.1): after `first`, then after twice the time
-/// before, up to `longest`. The bytes stay the same. There is no random part, so that a lab does
-/// the same thing twice; whoever wants one varies `first`.
+/// before, up to `longest`. The bytes stay the same. There is no random part, so that two runs of a
+/// lab are the same; for jitter, vary `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retransmission {
     /// The time to wait after the first transmission (IRT).
@@ -95,7 +95,7 @@ impl Retransmission {
     };
 }
 
-/// How the password travels.
+/// The authentication method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
     /// Hidden in User-Password.
@@ -121,7 +121,7 @@ pub struct Login {
     pub user: String,
     /// The password, up to 128 bytes with PAP.
     pub password: Secret,
-    /// How it travels.
+    /// PAP or CHAP.
     pub method: Method,
     /// More attributes, behind those that every login has.
     pub attributes: Vec<Attribute>,
@@ -135,12 +135,12 @@ impl Login {
     }
 }
 
-/// A record for the server's books.
+/// An accounting record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// Beginning, end, or in between.
-    pub record: Record,
-    /// Whose session it is.
+pub struct AccountingRequest {
+    /// Acct-Status-Type: start, stop or interim.
+    pub status_type: AcctStatusType,
+    /// The user of the session.
     pub user: String,
     /// Acct-Session-Id: the same in all records of a session.
     pub session: String,
@@ -149,18 +149,18 @@ pub struct Account {
     pub attributes: Vec<Attribute>,
 }
 
-impl Account {
+impl AccountingRequest {
     /// A record without further attributes.
     #[must_use]
-    pub fn new(record: Record, user: &str, session: &str) -> Self {
+    pub fn new(status_type: AcctStatusType, user: &str, session: &str) -> Self {
         let (user, session) = (user.to_owned(), session.to_owned());
-        Self { record, user, session, attributes: Vec::new() }
+        Self { status_type, user, session, attributes: Vec::new() }
     }
 }
 
-/// The two numbers that make a request a new one.
+/// The two numbers that identify a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Number {
+pub struct RequestId {
     /// Ties the reply to the request. One socket must not have two requests with the same one
     /// under way to one server.
     pub identifier: u8,
@@ -169,14 +169,14 @@ pub struct Number {
     pub authenticator: Authenticator,
 }
 
-impl Number {
+impl RequestId {
     /// Random numbers of the system.
     ///
     /// # Errors
-    /// [`Trouble::Random`] if it has none.
-    pub fn random() -> Result<Self, Trouble> {
+    /// [`ClientError::Random`] if it has none.
+    pub fn random() -> Result<Self, ClientError> {
         let mut bytes = [0; 17];
-        getrandom::fill(&mut bytes).map_err(|error| Trouble::Random(error.to_string()))?;
+        getrandom::fill(&mut bytes).map_err(|error| ClientError::Random(error.to_string()))?;
         let [identifier, authenticator @ ..] = bytes;
         Ok(Self { identifier, authenticator: Authenticator(authenticator) })
     }

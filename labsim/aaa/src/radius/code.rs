@@ -89,7 +89,7 @@ impl Service {
 
     /// How its server says that it is alive (RFC 5997, section 2).
     #[must_use]
-    pub fn alive(self) -> Code {
+    pub fn status_response(self) -> Code {
         match self {
             Self::Authentication => Code::AccessAccept,
             Self::Accounting => Code::AccountingResponse,

@@ -1,4 +1,4 @@
-//! Datagrams as the drivers want them. Whoever owns the sockets implements these traits; an
+//! Datagram sockets as the drivers need them. The owner of the sockets implements these traits; an
 //! `async fn` in the implementation is fine.
 //!
 //! Receiving has to be cancel-safe, as it is with tokio's sockets: a future that is dropped before
@@ -35,7 +35,7 @@ pub struct Received {
 }
 
 /// A server's socket.
-pub trait Replies {
+pub trait ReplySocket {
     /// Waits for one datagram.
     fn recv(&mut self, buffer: &mut [u8]) -> impl Future<Output = io::Result<Received>>;
 

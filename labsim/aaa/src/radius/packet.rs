@@ -41,7 +41,7 @@ pub struct Packet {
 ///
 /// # Errors
 /// [`PacketError`], but not about attributes: they are not looked at.
-pub fn framed(datagram: &[u8]) -> Result<&[u8], PacketError> {
+pub fn packet_bytes(datagram: &[u8]) -> Result<&[u8], PacketError> {
     let received = datagram.len();
     let Some((&[_, _, high, low], _)) = datagram.split_first_chunk() else {
         return Err(PacketError::Short(received));
@@ -57,7 +57,7 @@ pub fn framed(datagram: &[u8]) -> Result<&[u8], PacketError> {
 }
 
 /// An attribute where it lies in its packet.
-pub(super) struct Found<'a> {
+pub(super) struct LocatedAttribute<'a> {
     /// Where the value begins, counted from the packet's first byte.
     pub(super) at: usize,
     pub(super) kind: AttributeType,
@@ -65,21 +65,23 @@ pub(super) struct Found<'a> {
 }
 
 /// The attributes of a framed packet; after an error comes nothing more.
-pub(super) fn attributes(packet: &[u8]) -> impl Iterator<Item = Result<Found<'_>, PacketError>> {
+pub(super) fn attributes(
+    packet: &[u8],
+) -> impl Iterator<Item = Result<LocatedAttribute<'_>, PacketError>> {
     let mut at = HEADER_LEN;
     std::iter::from_fn(move || {
         let rest = packet.get(at..).filter(|rest| !rest.is_empty())?;
-        let found = one(rest, at);
+        let found = parse_attribute(rest, at);
         at = found.as_ref().map_or(packet.len(), |found| found.at + found.value.len());
         Some(found)
     })
 }
 
-fn one(rest: &[u8], at: usize) -> Result<Found<'_>, PacketError> {
+fn parse_attribute(rest: &[u8], at: usize) -> Result<LocatedAttribute<'_>, PacketError> {
     let malformed = PacketError::Attribute { at };
     let &[kind, length, ..] = rest else { return Err(malformed) };
     let value = rest.get(2..usize::from(length)).ok_or(malformed)?;
-    Ok(Found { at: at + 2, kind: AttributeType(kind), value })
+    Ok(LocatedAttribute { at: at + 2, kind: AttributeType(kind), value })
 }
 
 impl Packet {
@@ -88,12 +90,12 @@ impl Packet {
     /// # Errors
     /// [`PacketError`] for what RFC 2865 says to discard.
     pub fn decode(datagram: &[u8]) -> Result<Self, PacketError> {
-        let packet = framed(datagram)?;
+        let packet = packet_bytes(datagram)?;
         let short = PacketError::Short(packet.len());
         let (&[code, identifier, _, _], rest) = packet.split_first_chunk().ok_or(short)?;
         let (authenticator, _) = rest.split_first_chunk().ok_or(short)?;
-        let read = |found: Result<Found<'_>, PacketError>| {
-            let Found { at, kind, value } = found?;
+        let read = |found: Result<LocatedAttribute<'_>, PacketError>| {
+            let LocatedAttribute { at, kind, value } = found?;
             Attribute::new(kind, value).map_err(|_| PacketError::Attribute { at })
         };
         Ok(Self {
@@ -140,7 +142,7 @@ impl Packet {
 }
 
 /// Writes the authenticator into a packet's bytes.
-pub(super) fn put_authenticator(packet: &mut [u8], authenticator: Authenticator) {
+pub(super) fn write_authenticator(packet: &mut [u8], authenticator: Authenticator) {
     if let Some(place) = packet.get_mut(AUTHENTICATOR..HEADER_LEN) {
         place.copy_from_slice(&authenticator.0);
     }

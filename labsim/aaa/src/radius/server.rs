@@ -1,4 +1,4 @@
-//! The server: whom it answers, whom it knows, and the way there.
+//! The server: its clients and users, and the machine behind each socket.
 //!
 //! [`Endpoint`] is the pure machine behind one socket: a datagram in, an answer and a line of the
 //! log out. [`serve`] runs it.
@@ -37,7 +37,7 @@ pub struct Server {
     /// 2.2.2, wants 5 to 30 seconds.
     pub window: Duration,
     /// How many replies are kept, of up to 4096 bytes each; the oldest goes first.
-    pub remembered: usize,
+    pub max_cached_replies: usize,
 }
 
 impl Server {
@@ -46,19 +46,19 @@ impl Server {
     #[must_use]
     pub fn new(secret: Secret, clients: Vec<IpNet>, users: BTreeMap<String, Secret>) -> Self {
         Self {
-            clients: access::clients(clients, &secret),
+            clients: access::with_secret(clients, &secret),
             users,
             require_message_authenticator: true,
             reply_message: String::new(),
             window: Duration::from_secs(30),
-            remembered: 4096,
+            max_cached_replies: 4096,
         }
     }
 
     /// The client of that source address. An IPv4 address that an IPv6 socket shows as
     /// `::ffff:a.b.c.d` is the IPv4 address.
     #[must_use]
-    pub fn client(&self, address: IpAddr) -> Option<&Client> {
-        access::client(&self.clients, address)
+    pub fn find_client(&self, address: IpAddr) -> Option<&Client> {
+        access::find_client(&self.clients, address)
     }
 }

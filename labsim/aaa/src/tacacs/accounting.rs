@@ -10,7 +10,7 @@ use std::fmt;
 /// What a record is about: the combinations of START (0x02), STOP (0x04) and WATCHDOG (0x08) that
 /// RFC 8907, section 7.2, allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Record {
+pub enum RecordKind {
     /// A task begins.
     Start,
     /// A task ends.
@@ -21,7 +21,7 @@ pub enum Record {
     Update,
 }
 
-impl Record {
+impl RecordKind {
     /// The record of a flags byte; `None` for a combination that is not allowed. Other bits, the
     /// old MORE (0x01) among them, are ignored.
     #[must_use]
@@ -47,7 +47,7 @@ impl Record {
     }
 }
 
-impl fmt::Display for Record {
+impl fmt::Display for RecordKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Start => "start",
@@ -61,7 +61,7 @@ impl fmt::Display for Record {
 /// REQUEST: write this down (section 7.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What the record is about, as it travels; see [`Record`].
+    /// What the record is about, as it travels; see [`RecordKind`].
     pub flags: u8,
     /// Who did it.
     pub origin: Origin,
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_request_is_laid_out_as_the_rfc_says() {
         let request = Request {
-            flags: Record::Start.flags(),
+            flags: RecordKind::Start.flags(),
             origin: Origin::of("violet"),
             arguments: vec!["task_id=7".to_owned()],
         };
@@ -158,10 +158,12 @@ mod tests {
 
     #[test]
     fn only_the_four_combinations_of_flags_are_records() {
-        let valid: Vec<u8> = (0..16).filter(|&f| Record::from_flags(f).is_some()).collect();
+        let valid: Vec<u8> = (0..16).filter(|&f| RecordKind::from_flags(f).is_some()).collect();
         assert_eq!(valid, [2, 3, 4, 5, 8, 9, 10, 11]);
-        for record in [Record::Start, Record::Stop, Record::Watchdog, Record::Update] {
-            assert_eq!(Record::from_flags(record.flags()), Some(record));
+        for record in
+            [RecordKind::Start, RecordKind::Stop, RecordKind::Watchdog, RecordKind::Update]
+        {
+            assert_eq!(RecordKind::from_flags(record.flags()), Some(record));
         }
     }
 

@@ -1,8 +1,7 @@
-//! The client: what it wants, how that ended, and the way there.
+//! The client: logins and probes, their outcomes, and the sessions that lead there.
 //!
-//! [`LoginSession`], [`AuthorizationSession`], [`AccountingSession`] and [`ProbeSession`] are pure: packets in,
-//! packets or an outcome out. [`Connection`] runs them over a stream, and [`login`] is the short
-//! way for a single login.
+//! [`LoginSession`] and [`ProbeSession`] are pure: packets in, packets or an outcome out.
+//! [`Connection`] runs them over a stream, and [`login`] is the short way for a single login.
 
 mod drive;
 mod outcome;
@@ -10,13 +9,11 @@ mod probe;
 mod session;
 
 pub use drive::{Connection, Event, login};
-pub use outcome::{AccountingOutcome, AuthorizationOutcome, End, Finished, LoginOutcome, Trouble};
+pub use outcome::{ClientError, ConnectionEnd, LoginOutcome, SessionResult};
 pub use probe::{ProbeOutcome, ProbeSession};
-pub use session::{AccountingSession, AuthorizationSession, LoginSession, Session, Step};
+pub use session::{LoginSession, Session, Step};
 
 use crate::Secret;
-use crate::tacacs::accounting::Record;
-use crate::tacacs::authorization::Origin;
 use crate::tacacs::header::DEFAULT_MAX_BODY;
 use std::time::Duration;
 
@@ -72,10 +69,10 @@ impl Method {
     /// CHAP with a random challenge of 16 bytes.
     ///
     /// # Errors
-    /// [`Trouble::Random`] if the system has no random numbers.
-    pub fn chap() -> Result<Self, Trouble> {
+    /// [`ClientError::Random`] if the system has no random numbers.
+    pub fn chap() -> Result<Self, ClientError> {
         let mut bytes = [0; 17];
-        getrandom::fill(&mut bytes).map_err(|error| Trouble::Random(error.to_string()))?;
+        getrandom::fill(&mut bytes).map_err(|error| ClientError::Random(error.to_string()))?;
         let [id, challenge @ ..] = bytes;
         Ok(Self::Chap { id, challenge: challenge.to_vec() })
     }
@@ -108,24 +105,4 @@ impl Login {
             remote_address: String::new(),
         }
     }
-}
-
-/// A question: may the user do this?
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorize {
-    /// Who.
-    pub origin: Origin,
-    /// What: `service=shell`, `cmd=show` and the like (RFC 8907, section 8.2).
-    pub arguments: Vec<String>,
-}
-
-/// A record for the server's books.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// Beginning, end, or in between.
-    pub record: Record,
-    /// Who.
-    pub origin: Origin,
-    /// What: `task_id=7` and the like (RFC 8907, section 8.3).
-    pub arguments: Vec<String>,
 }

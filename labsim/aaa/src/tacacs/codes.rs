@@ -34,11 +34,11 @@ macro_rules! codes {
 /// What a packet is about (RFC 8907, section 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PacketType {
-    /// Who is it?
+    /// Proves who a user is.
     Authentication,
-    /// May it?
+    /// Asks what a user may do.
     Authorization,
-    /// It did.
+    /// Records what a user did.
     Accounting,
 }
 
@@ -66,7 +66,7 @@ codes!(
 codes!(
     /// How the password travels (section 5.1).
     AuthenType {
-        /// Not said; in authorization and accounting only.
+        /// Not set; in authorization and accounting only.
         NotSet = 0x00,
         /// Asked for by the server.
         Ascii = 0x01,
@@ -106,7 +106,7 @@ codes!(
 codes!(
     /// How the client came to know the user (section 6.1).
     AuthenMethod {
-        /// Not said.
+        /// Not set.
         NotSet = 0x00,
         /// Not at all.
         None = 0x01,
@@ -133,9 +133,9 @@ codes!(
 codes!(
     /// A reply's status in authentication (section 5.2).
     AuthenStatus {
-        /// The user is who they say.
+        /// The user is authenticated.
         Pass = 0x01,
-        /// They are not, or the server does not offer what was asked.
+        /// The user is not authenticated, or the server does not offer what was asked.
         Fail = 0x02,
         /// The server asks for something.
         GetData = 0x03,

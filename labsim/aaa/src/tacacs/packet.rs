@@ -9,19 +9,19 @@ use std::fmt;
 
 /// A packet as it came, its body still hidden.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sealed {
+pub struct EncryptedPacket {
     /// Its header.
     pub header: Header,
     body: Vec<u8>,
 }
 
-impl fmt::Debug for Sealed {
+impl fmt::Debug for EncryptedPacket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealed").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("EncryptedPacket").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
-impl Sealed {
+impl EncryptedPacket {
     /// Bytes of the whole packet.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a packet has its header at least")]
@@ -33,35 +33,35 @@ impl Sealed {
     ///
     /// # Errors
     /// [`ProtocolError::Unencrypted`] if the packet says that it has none.
-    pub fn open(mut self, secret: &Secret) -> Result<Opened, ProtocolError> {
+    pub fn decrypt(mut self, secret: &Secret) -> Result<DecryptedPacket, ProtocolError> {
         if self.header.has(FLAG_UNENCRYPTED) {
             return Err(ProtocolError::Unencrypted);
         }
         obfuscate(&self.header, secret, &mut self.body);
-        Ok(Opened { header: self.header, body: self.body })
+        Ok(DecryptedPacket { header: self.header, body: self.body })
     }
 }
 
 /// A packet with its body in clear, which may hold a password: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Opened {
+pub struct DecryptedPacket {
     /// Its header.
     pub header: Header,
     body: Vec<u8>,
 }
 
-impl fmt::Debug for Opened {
+impl fmt::Debug for DecryptedPacket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("DecryptedPacket").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
-impl Opened {
+impl DecryptedPacket {
     /// Reads the body as a message of this kind.
     ///
     /// # Errors
     /// [`BodyError`]; with a wrong secret nearly always [`BodyError::Lengths`].
-    pub fn read<B: Body>(&self) -> Result<B, BodyError> {
+    pub fn decode<B: Body>(&self) -> Result<B, BodyError> {
         B::decode(&self.body)
     }
 }
@@ -70,7 +70,7 @@ impl Opened {
 ///
 /// # Errors
 /// [`EncodeError`] if a field of the body is too long.
-pub fn seal<B: Body>(header: Header, body: &B, secret: &Secret) -> Result<Vec<u8>, EncodeError> {
+pub fn encrypt<B: Body>(header: Header, body: &B, secret: &Secret) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = body.encode()?;
     let length = u32::try_from(bytes.len()).map_err(|_| EncodeError::TooLong {
         field: "body",
@@ -88,20 +88,20 @@ pub fn seal<B: Body>(header: Header, body: &B, secret: &Secret) -> Result<Vec<u8
 /// Puts packets together from a stream's pieces. It holds at most one packet, and never more than
 /// has come, whatever a header announces.
 #[derive(Debug, Clone)]
-pub struct Inbox {
+pub struct PacketReader {
     max_body: u32,
     header: [u8; HEADER_LEN],
     header_filled: usize,
-    current: Option<Sealed>,
+    current: Option<EncryptedPacket>,
 }
 
-impl Default for Inbox {
+impl Default for PacketReader {
     fn default() -> Self {
         Self::new(DEFAULT_MAX_BODY)
     }
 }
 
-impl Inbox {
+impl PacketReader {
     /// Takes bodies of up to `max_body` bytes.
     #[must_use]
     pub fn new(max_body: u32) -> Self {
@@ -113,7 +113,10 @@ impl Inbox {
     ///
     /// # Errors
     /// [`HeaderError`]; the stream has no packet boundaries after that, so it is to be closed.
-    pub fn take(&mut self, bytes: &mut &[u8]) -> Result<Option<Sealed>, HeaderError> {
+    pub fn next_packet(
+        &mut self,
+        bytes: &mut &[u8],
+    ) -> Result<Option<EncryptedPacket>, HeaderError> {
         let mut packet = match self.current.take() {
             Some(packet) => packet,
             None => {
@@ -127,7 +130,7 @@ impl Inbox {
                 }
                 self.header_filled = 0;
                 let header = Header::decode(&self.header, self.max_body)?;
-                Sealed { header, body: Vec::new() }
+                EncryptedPacket { header, body: Vec::new() }
             }
         };
         let length = usize::try_from(packet.header.length).unwrap_or(usize::MAX);
@@ -144,7 +147,7 @@ impl Inbox {
 
     /// Bytes that it holds of a packet that is not whole yet.
     #[must_use]
-    pub fn partial(&self) -> usize {
+    pub fn buffered(&self) -> usize {
         match &self.current {
             Some(packet) => HEADER_LEN + packet.body.len(),
             None => self.header_filled,
@@ -173,17 +176,17 @@ mod tests {
 
     fn packet(message: &str) -> Vec<u8> {
         let reply = Reply::new(AuthenStatus::Pass, message);
-        seal(header(), &reply, &Secret::new("secret")).unwrap()
+        encrypt(header(), &reply, &Secret::new("secret")).unwrap()
     }
 
-    fn open(packet: Sealed, secret: &str) -> Result<Reply, BodyError> {
-        packet.open(&Secret::new(secret)).unwrap().read()
+    fn open(packet: EncryptedPacket, secret: &str) -> Result<Reply, BodyError> {
+        packet.decrypt(&Secret::new(secret)).unwrap().decode()
     }
 
     #[test]
     fn a_sealed_packet_takes_its_type_and_length_from_the_body() {
         let bytes = packet("hello");
-        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
+        let sealed = PacketReader::default().next_packet(&mut bytes.as_slice()).unwrap().unwrap();
         assert_eq!(sealed.header.kind, PacketType::Authentication);
         assert_eq!(sealed.header.length, 11);
         assert_eq!(sealed.len(), bytes.len());
@@ -193,7 +196,7 @@ mod tests {
     #[test]
     fn another_secret_shows_as_lengths_that_do_not_add_up() {
         let bytes = packet("hello");
-        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
+        let sealed = PacketReader::default().next_packet(&mut bytes.as_slice()).unwrap().unwrap();
         assert!(matches!(open(sealed, "other"), Err(BodyError::Lengths { length: 11, .. })));
     }
 
@@ -201,32 +204,32 @@ mod tests {
     fn a_packet_in_clear_is_not_opened() {
         let mut bytes = packet("hello");
         bytes[3] = FLAG_UNENCRYPTED;
-        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
-        assert_eq!(sealed.open(&Secret::new("secret")), Err(ProtocolError::Unencrypted));
+        let sealed = PacketReader::default().next_packet(&mut bytes.as_slice()).unwrap().unwrap();
+        assert_eq!(sealed.decrypt(&Secret::new("secret")), Err(ProtocolError::Unencrypted));
     }
 
     #[test]
     fn nothing_is_allocated_for_a_body_that_has_not_come() {
-        let mut inbox = Inbox::default();
+        let mut reader = PacketReader::default();
         let announced = Header { length: DEFAULT_MAX_BODY, ..header() }.encode();
-        assert_eq!(inbox.take(&mut announced.as_slice()), Ok(None));
-        assert_eq!(inbox.partial(), HEADER_LEN);
-        assert_eq!(inbox.current.unwrap().body.capacity(), 0);
+        assert_eq!(reader.next_packet(&mut announced.as_slice()), Ok(None));
+        assert_eq!(reader.buffered(), HEADER_LEN);
+        assert_eq!(reader.current.unwrap().body.capacity(), 0);
 
-        let mut inbox = Inbox::default();
+        let mut reader = PacketReader::default();
         let oversized = Header { length: u32::MAX, ..header() }.encode();
-        let error = inbox.take(&mut oversized.as_slice()).unwrap_err();
+        let error = reader.next_packet(&mut oversized.as_slice()).unwrap_err();
         assert_eq!(error, HeaderError::TooLong { length: u32::MAX, max: DEFAULT_MAX_BODY });
-        assert_eq!(inbox.current, None);
+        assert_eq!(reader.current, None);
     }
 
     #[test]
     fn bodies_are_not_shown_by_debug() {
         let start = Start::decode(b"\x01\x01\x02\x01\x00\x00\x00\x07hunter2").unwrap();
         let secret = Secret::new("secret");
-        let bytes = seal(header(), &start, &secret).unwrap();
-        let sealed = Inbox::default().take(&mut bytes.as_slice()).unwrap().unwrap();
-        let opened = sealed.clone().open(&secret).unwrap();
+        let bytes = encrypt(header(), &start, &secret).unwrap();
+        let sealed = PacketReader::default().next_packet(&mut bytes.as_slice()).unwrap().unwrap();
+        let opened = sealed.clone().decrypt(&secret).unwrap();
         assert!(!format!("{sealed:?}{opened:?}").contains("body"));
     }
 
@@ -238,12 +241,12 @@ mod tests {
         ) {
             let stream: Vec<u8> = messages.iter().flat_map(|text| packet(text)).collect();
             let mut rest = stream.as_slice();
-            let mut inbox = Inbox::default();
+            let mut reader = PacketReader::default();
             let mut read = Vec::new();
             for cut in cuts.iter().cycle() {
                 let (mut piece, later) = rest.split_at((*cut).min(rest.len()));
                 rest = later;
-                while let Some(sealed) = inbox.take(&mut piece).unwrap() {
+                while let Some(sealed) = reader.next_packet(&mut piece).unwrap() {
                     read.push(open(sealed, "secret").unwrap().message);
                 }
                 prop_assert!(piece.is_empty());
@@ -252,7 +255,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(read, messages);
-            prop_assert_eq!(inbox.partial(), 0);
+            prop_assert_eq!(reader.buffered(), 0);
         }
     }
 }

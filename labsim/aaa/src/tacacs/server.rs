@@ -1,4 +1,4 @@
-//! The server: whom it answers, whom it knows, and the way there.
+//! The server: its clients and users, its connections and sessions.
 //!
 //! [`Connection`] is the pure machine of one connection: bytes in, actions out.
 //! [`serve_connection`] runs it over a stream.
@@ -40,7 +40,7 @@ impl Server {
     #[must_use]
     pub fn new(secret: Secret, clients: Vec<IpNet>, users: BTreeMap<String, Secret>) -> Self {
         Self {
-            clients: access::clients(clients, &secret),
+            clients: access::with_secret(clients, &secret),
             users,
             single_connection: true,
             deadline: Duration::from_secs(30),
@@ -51,11 +51,11 @@ impl Server {
     /// The client of that source address. An IPv4 address that an IPv6 socket shows as
     /// `::ffff:a.b.c.d` is the IPv4 address.
     #[must_use]
-    pub fn client(&self, address: IpAddr) -> Option<&Client> {
-        access::client(&self.clients, address)
+    pub fn find_client(&self, address: IpAddr) -> Option<&Client> {
+        access::find_client(&self.clients, address)
     }
 
-    fn password_is(&self, user: &str, matches: impl Fn(&Secret) -> bool) -> bool {
-        access::password_is(&self.users, user, matches)
+    fn check_password(&self, user: &str, matches: impl Fn(&Secret) -> bool) -> bool {
+        access::check_password(&self.users, user, matches)
     }
 }

@@ -1,11 +1,11 @@
 //! Which requests the server drops in silence, and what its log says about them.
 
 use super::*;
-use labsim_aaa::log::{Kind, Outcome as Logged};
-use labsim_aaa::radius::accounting::Record;
+use labsim_aaa::log::{LogKind, LogOutcome};
+use labsim_aaa::radius::accounting::AcctStatusType;
 use labsim_aaa::radius::attribute::{Attribute, AttributeType};
 use labsim_aaa::radius::authenticator::accounting_request;
-use labsim_aaa::radius::client::Account;
+use labsim_aaa::radius::client::AccountingRequest;
 use labsim_aaa::radius::packet::Packet;
 use labsim_aaa::radius::{Code, PacketError};
 
@@ -15,9 +15,9 @@ fn once(server: &Server, service: Service, request: &[u8], from: SocketAddr) -> 
 }
 
 #[track_caller]
-fn is_discarded(answer: &Answer, kind: Kind, detail: &str) {
+fn is_discarded(answer: &Answer, kind: LogKind, detail: &str) {
     assert_eq!(answer.reply, None);
-    assert_eq!((answer.log.kind, answer.log.outcome), (kind, Logged::Discarded));
+    assert_eq!((answer.log.kind, answer.log.outcome), (kind, LogOutcome::Discarded));
     assert_eq!(answer.log.detail, detail);
 }
 
@@ -30,7 +30,7 @@ fn request(options: &Options) -> Vec<u8> {
 }
 
 fn access_request(attributes: Vec<Attribute>) -> Vec<u8> {
-    let Number { identifier, authenticator } = number(1);
+    let RequestId { identifier, authenticator } = number(1);
     let code = Code::AccessRequest;
     Packet { code, identifier, authenticator, attributes }.encode().unwrap()
 }
@@ -44,7 +44,7 @@ fn an_unknown_client_is_not_answered_but_written_down() {
     let snat = "10.1.1.4:61067".parse().unwrap();
     let answer = once(&server(), Service::Authentication, &request(&options()), snat);
     let detail = "the source address is not among the server's clients";
-    is_discarded(&answer, Kind::Refused, detail);
+    is_discarded(&answer, LogKind::Refused, detail);
     assert_eq!(
         answer.log.to_string(),
         format!("10.1.1.4:61067 -> 172.16.4.99:1812 refused discarded: {detail}")
@@ -59,7 +59,7 @@ fn what_an_ipv6_socket_shows_as_a_mapped_address_is_the_ipv4_address() {
     let server = server();
     let mut endpoint = Endpoint::new(&server, Service::Authentication);
     let answer = endpoint.handle(&request(&options()), peer, vip, at(0));
-    assert_eq!(answer.log.outcome, Logged::Pass);
+    assert_eq!(answer.log.outcome, LogOutcome::Pass);
     assert_eq!((answer.log.client, answer.log.local), (super::peer(), super::vip()));
 }
 
@@ -69,14 +69,14 @@ fn a_wrong_secret_shows_in_the_message_authenticator() {
     for server in [server(), lenient()] {
         let request = request(&wrong_secret(options()));
         let answer = once(&server, Service::Authentication, &request, peer());
-        is_discarded(&answer, Kind::Authentication, detail);
+        is_discarded(&answer, LogKind::Authentication, detail);
         assert_eq!(answer.log.user.as_deref(), Some("violet"));
     }
     let status =
         Session::status(Service::Authentication, vip(), number(1), &wrong_secret(options()));
     let request = status.unwrap().request().to_vec();
     let answer = once(&server(), Service::Authentication, &request, peer());
-    is_discarded(&answer, Kind::Status, detail);
+    is_discarded(&answer, LogKind::Status, detail);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn without_a_message_authenticator_a_wrong_secret_is_a_wrong_password() {
     let answer = once(&lenient(), Service::Authentication, &request, peer());
     let reply = Packet::decode(&answer.reply.unwrap()).unwrap();
     assert_eq!(reply.code, Code::AccessReject);
-    assert_eq!(answer.log.outcome, Logged::Fail);
+    assert_eq!(answer.log.outcome, LogOutcome::Fail);
     assert_eq!(
         answer.log.detail,
         "PAP login: the password is not text, so the shared secrets differ, most likely"
@@ -97,9 +97,9 @@ fn an_old_clients_login_is_discarded_where_message_authenticators_are_required()
     let request = request(&old());
     let answer = once(&server(), Service::Authentication, &request, peer());
     let detail = "the request has no Message-Authenticator, and the server requires one";
-    is_discarded(&answer, Kind::Authentication, detail);
+    is_discarded(&answer, LogKind::Authentication, detail);
     let answer = once(&lenient(), Service::Authentication, &request, peer());
-    assert_eq!(answer.log.outcome, Logged::Pass);
+    assert_eq!(answer.log.outcome, LogOutcome::Pass);
 }
 
 #[test]
@@ -108,20 +108,21 @@ fn eap_and_status_server_need_a_message_authenticator_in_any_case() {
     let eap = Attribute::new(AttributeType::EAP_MESSAGE, [2, 1, 0, 4]).unwrap();
     let mut request = access_request(vec![user(), eap]);
     let answer = once(&lenient(), Service::Authentication, &request, peer());
-    is_discarded(&answer, Kind::Authentication, detail);
+    is_discarded(&answer, LogKind::Authentication, detail);
     request = access_request(Vec::new());
     request[0] = u8::from(Code::StatusServer);
     let answer = once(&lenient(), Service::Authentication, &request, peer());
-    is_discarded(&answer, Kind::Status, detail);
+    is_discarded(&answer, LogKind::Status, detail);
 }
 
 #[test]
 fn a_record_under_another_secret_is_discarded() {
-    let account = Account::new(Record::Start, "violet", "s");
-    let session = Session::account(&account, vip(), number(1), &wrong_secret(options())).unwrap();
+    let account = AccountingRequest::new(AcctStatusType::Start, "violet", "s");
+    let session =
+        Session::accounting(&account, vip(), number(1), &wrong_secret(options())).unwrap();
     let answer = once(&server(), Service::Accounting, session.request(), peer());
     let detail = "the request's authenticator is wrong: the shared secrets differ, most likely";
-    is_discarded(&answer, Kind::Accounting, detail);
+    is_discarded(&answer, LogKind::Accounting, detail);
 }
 
 #[test]
@@ -130,11 +131,7 @@ fn a_record_of_an_unknown_kind_is_discarded() {
         let status = Attribute::integer(AttributeType::ACCT_STATUS_TYPE, number);
         let session = Attribute::new(AttributeType::ACCT_SESSION_ID, "s").unwrap();
         let answer = record(vec![status, session]);
-        is_discarded(
-            &answer,
-            Kind::Accounting,
-            "the record has no Acct-Status-Type that is known here",
-        );
+        is_discarded(&answer, LogKind::Accounting, "the record has no known Acct-Status-Type");
     }
     // One that is known is not.
     let status = Attribute::integer(AttributeType::ACCT_STATUS_TYPE, 1);
@@ -159,23 +156,23 @@ fn a_record_with_a_message_authenticator_is_checked_by_it() {
     let wrong = Attribute::new(AttributeType::MESSAGE_AUTHENTICATOR, [0; 16]).unwrap();
     let answer = record(vec![status, session, wrong]);
     let detail = "the Message-Authenticator is wrong: the shared secrets differ, most likely";
-    is_discarded(&answer, Kind::Accounting, detail);
+    is_discarded(&answer, LogKind::Accounting, detail);
 }
 
 #[test]
 fn what_belongs_to_the_other_port_is_discarded() {
     let answer = once(&server(), Service::Accounting, &request(&options()), peer());
     let detail = "a packet Access-Request has no place on the accounting port";
-    is_discarded(&answer, Kind::ProtocolError, detail);
-    let account = Account::new(Record::Start, "violet", "s");
-    let session = Session::account(&account, vip(), number(1), &options()).unwrap();
+    is_discarded(&answer, LogKind::ProtocolError, detail);
+    let account = AccountingRequest::new(AcctStatusType::Start, "violet", "s");
+    let session = Session::accounting(&account, vip(), number(1), &options()).unwrap();
     let answer = once(&server(), Service::Authentication, session.request(), peer());
     let detail = "a packet Accounting-Request has no place on the authentication port";
-    is_discarded(&answer, Kind::ProtocolError, detail);
+    is_discarded(&answer, LogKind::ProtocolError, detail);
     let reply = reply_to(&violet(Method::Pap), &server());
     let answer = once(&server(), Service::Authentication, &reply, peer());
     let detail = "a packet Access-Accept has no place on the authentication port";
-    is_discarded(&answer, Kind::ProtocolError, detail);
+    is_discarded(&answer, LogKind::ProtocolError, detail);
 }
 
 #[test]
@@ -195,7 +192,7 @@ fn what_is_not_radius_is_discarded() {
         (attribute, PacketError::Attribute { at: end }),
     ] {
         let answer = once(&server(), Service::Authentication, &datagram, peer());
-        is_discarded(&answer, Kind::ProtocolError, &error.to_string());
+        is_discarded(&answer, LogKind::ProtocolError, &error.to_string());
     }
 }
 
@@ -204,7 +201,7 @@ fn padding_behind_a_request_is_ignored() {
     let mut request = request(&options());
     request.extend_from_slice(&[0xff; 100]);
     let answer = once(&server(), Service::Authentication, &request, peer());
-    assert_eq!(answer.log.outcome, Logged::Pass);
+    assert_eq!(answer.log.outcome, LogOutcome::Pass);
 }
 
 #[test]
@@ -222,7 +219,7 @@ fn a_login_that_lacks_something_is_rejected() {
         let request = access_request(attributes);
         let answer = once(&lenient(), Service::Authentication, &request, peer());
         assert_eq!(Packet::decode(&answer.reply.unwrap()).unwrap().code, Code::AccessReject);
-        assert_eq!((answer.log.outcome, answer.log.detail.as_str()), (Logged::Fail, detail));
+        assert_eq!((answer.log.outcome, answer.log.detail.as_str()), (LogOutcome::Fail, detail));
     }
 }
 
@@ -236,7 +233,7 @@ fn a_request_that_leaves_the_reply_no_place_is_discarded() {
     let answer = once(&lenient(), Service::Authentication, &request, peer());
     is_discarded(
         &answer,
-        Kind::Authentication,
+        LogKind::Authentication,
         "there is no reply to this request: the packet would have 4114 bytes, and RADIUS carries \
          at most 4096",
     );

@@ -1,9 +1,9 @@
 //! The drivers over sockets without a network, the clock stopped.
 
 use super::*;
-use labsim_aaa::log::Outcome as Logged;
-use labsim_aaa::radius::client::{Dropped, Reason, Trouble, run};
-use labsim_aaa::radius::datagram::{Datagrams, Received, Replies};
+use labsim_aaa::log::LogOutcome;
+use labsim_aaa::radius::client::{ClientError, DropReason, DroppedReplies, run};
+use labsim_aaa::radius::datagram::{Datagrams, Received, ReplySocket};
 use labsim_aaa::radius::server::{ReplySource, serve};
 use std::io;
 use std::net::IpAddr;
@@ -61,7 +61,7 @@ impl Datagrams for Socket {
     }
 }
 
-impl Replies for Socket {
+impl ReplySocket for Socket {
     async fn recv(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         let Datagram { bytes, from, to } = self.take(buffer).await?;
         Ok(Received { length: bytes.len().min(buffer.len()), peer: from, local: to })
@@ -97,7 +97,7 @@ async fn meet(
     session: &mut Session,
     (mut ours, mut theirs): (Socket, Socket),
     source: ReplySource,
-) -> (Outcome, Vec<Logged>, Duration) {
+) -> (RequestOutcome, Vec<LogOutcome>, Duration) {
     let (server, started) = (server(), Instant::now());
     let mut log = Vec::new();
     let mut write = |entry: LogEntry| log.push(entry);
@@ -115,7 +115,7 @@ async fn meet(
 async fn a_login_takes_no_time() {
     let mut session = violet(Method::Pap);
     let (outcome, log, time) = meet(&mut session, pair(), ReplySource::Received).await;
-    assert_eq!((outcome, log, time), (accept(), vec![Logged::Pass], Duration::ZERO));
+    assert_eq!((outcome, log, time), (accept(), vec![LogOutcome::Pass], Duration::ZERO));
     assert!(session.dropped().is_empty());
 }
 
@@ -123,10 +123,14 @@ async fn a_login_takes_no_time() {
 async fn a_server_without_packet_info_answers_from_its_own_address_and_the_client_drops_it() {
     let mut session = violet(Method::Pap);
     let (outcome, log, time) = meet(&mut session, pair(), ReplySource::Kernel).await;
-    let dropped = vec![Dropped { reason: Reason::WrongSource, from: real_server(), count: 4 }];
-    assert_eq!(outcome, Outcome::Timeout { server: vip(), attempts: 4, dropped });
+    let dropped =
+        vec![DroppedReplies { reason: DropReason::WrongSource, from: real_server(), count: 4 }];
+    assert_eq!(outcome, RequestOutcome::Timeout { server: vip(), attempts: 4, dropped });
     // The login was granted once all the same; the rest is repetition.
-    assert_eq!(log, [Logged::Pass, Logged::Repeated, Logged::Repeated, Logged::Repeated]);
+    assert_eq!(
+        log,
+        [LogOutcome::Pass, LogOutcome::Repeated, LogOutcome::Repeated, LogOutcome::Repeated]
+    );
     assert_eq!(time, at(30));
 }
 
@@ -136,7 +140,7 @@ async fn lost_requests_are_sent_again() {
     ours.lost = vec![0, 1];
     let mut session = violet(Method::Pap);
     let (outcome, log, time) = meet(&mut session, (ours, theirs), ReplySource::Received).await;
-    assert_eq!((outcome, log, time), (accept(), vec![Logged::Pass], at(2 + 4)));
+    assert_eq!((outcome, log, time), (accept(), vec![LogOutcome::Pass], at(2 + 4)));
     assert_eq!(session.attempts(), 3);
 }
 
@@ -147,7 +151,7 @@ async fn a_lost_reply_is_sent_again_and_nothing_is_done_twice() {
     let mut session = violet(Method::Pap);
     let (outcome, log, time) = meet(&mut session, (ours, theirs), ReplySource::Received).await;
     assert_eq!((outcome, time), (accept(), at(2)));
-    assert_eq!(log, [Logged::Pass, Logged::Repeated]);
+    assert_eq!(log, [LogOutcome::Pass, LogOutcome::Repeated]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,11 +159,11 @@ async fn a_client_whose_socket_fails_says_so() {
     let (mut ours, theirs) = pair();
     ours.broken = true;
     let outcome = run(&mut ours, &mut violet(Method::Pap)).await;
-    assert_eq!(outcome, Outcome::Trouble(Trouble::Io("no route".to_owned())));
+    assert_eq!(outcome, RequestOutcome::NoResult(ClientError::Io("no route".to_owned())));
     let (mut ours, other) = pair();
     drop((theirs, other));
     let outcome = run(&mut ours, &mut violet(Method::Pap)).await;
-    assert_eq!(outcome, Outcome::Trouble(Trouble::Io("the wire was cut".to_owned())));
+    assert_eq!(outcome, RequestOutcome::NoResult(ClientError::Io("the wire was cut".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,8 +182,11 @@ async fn a_reply_that_cannot_be_sent_is_written_down_and_the_server_goes_on() {
     let (service, source) = (Service::Authentication, ReplySource::Received);
     let error = serve(&mut theirs, &server, service, source, &mut write).await;
     assert_eq!(error.to_string(), "the wire was cut");
-    let outcomes: Vec<Logged> = log.iter().map(|entry| entry.outcome).collect();
-    assert_eq!(outcomes, [Logged::Pass, Logged::Error, Logged::Pass, Logged::Error]);
+    let outcomes: Vec<LogOutcome> = log.iter().map(|entry| entry.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [LogOutcome::Pass, LogOutcome::Error, LogOutcome::Pass, LogOutcome::Error]
+    );
     assert_eq!(log[1].detail, "the reply could not be sent: no route");
     assert_eq!((log[1].client, log[1].local), (peer(), vip()));
 }
@@ -207,5 +214,5 @@ async fn a_datagram_longer_than_any_packet_is_read_as_far_as_it_counts() {
     ours.send_to(&request, vip()).await.unwrap();
     let mut session = violet(Method::Pap);
     let (outcome, log, _) = meet(&mut session, (ours, theirs), ReplySource::Received).await;
-    assert_eq!((outcome, log[0]), (accept(), Logged::Pass));
+    assert_eq!((outcome, log[0]), (accept(), LogOutcome::Pass));
 }

@@ -4,7 +4,7 @@ use super::*;
 use labsim_aaa::radius::Code;
 use labsim_aaa::radius::attribute::{Attribute, AttributeType};
 use labsim_aaa::radius::authenticator::response;
-use labsim_aaa::radius::client::{Dropped, MAX_DROPPED, Reason};
+use labsim_aaa::radius::client::{DropReason, DroppedReplies, MAX_DROPPED};
 use labsim_aaa::radius::packet::Packet;
 
 fn real_server() -> SocketAddr {
@@ -21,9 +21,9 @@ fn plain(session: &Session, code: Code, attributes: Vec<Attribute>) -> Vec<u8> {
 }
 
 #[track_caller]
-fn is_dropped(session: &mut Session, reply: &[u8], from: SocketAddr, reason: Reason) {
+fn is_dropped(session: &mut Session, reply: &[u8], from: SocketAddr, reason: DropReason) {
     assert_eq!(session.receive(reply, from), None);
-    assert_eq!(session.dropped(), [Dropped { reason, from, count: 1 }]);
+    assert_eq!(session.dropped(), [DroppedReplies { reason, from, count: 1 }]);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_genuine_reply_from_another_address_or_port_is_dropped() {
     let other_port = "172.16.4.99:1813".parse().unwrap();
     for from in [real_server(), other_port] {
         let mut session = violet(Method::Pap);
-        is_dropped(&mut session, &genuine, from, Reason::WrongSource);
+        is_dropped(&mut session, &genuine, from, DropReason::WrongSource);
         assert_eq!(session.receive(&genuine, vip()), Some(accept()), "the right one counts still");
     }
     let mapped = "[::ffff:172.16.4.99]:1812".parse().unwrap();
@@ -44,7 +44,7 @@ fn what_is_not_radius_is_dropped() {
     let genuine = reply_to(&violet(Method::Pap), &server());
     let cut = &genuine[..genuine.len() - 1];
     for garbage in [b"".as_slice(), b"garbage", &[0; 20], cut] {
-        is_dropped(&mut violet(Method::Pap), garbage, vip(), Reason::Malformed);
+        is_dropped(&mut violet(Method::Pap), garbage, vip(), DropReason::Malformed);
     }
 }
 
@@ -54,12 +54,12 @@ fn a_reply_to_another_request_is_dropped() {
     let login = login("violet", "indigo", Method::Pap);
     let other = Session::login(&login, vip(), number(2), &options).unwrap();
     let reply = reply_to(&other, &server());
-    is_dropped(&mut session(&login, &options), &reply, vip(), Reason::WrongIdentifier);
+    is_dropped(&mut session(&login, &options), &reply, vip(), DropReason::WrongIdentifier);
     // The same identifier, another request authenticator.
-    let again = Number { identifier: 1, ..number(2) };
+    let again = RequestId { identifier: 1, ..number(2) };
     let other = Session::login(&login, vip(), again, &options).unwrap();
     let reply = reply_to(&other, &server());
-    is_dropped(&mut session(&login, &options), &reply, vip(), Reason::WrongAuthenticator);
+    is_dropped(&mut session(&login, &options), &reply, vip(), DropReason::WrongAuthenticator);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_reply_of_another_kind_is_dropped() {
     {
         let mut session = session(&login("violet", "indigo", Method::Pap), &old());
         let reply = plain(&session, code, Vec::new());
-        is_dropped(&mut session, &reply, vip(), Reason::WrongCode);
+        is_dropped(&mut session, &reply, vip(), DropReason::WrongCode);
     }
 }
 
@@ -79,14 +79,14 @@ fn a_reply_under_another_secret_is_dropped() {
     server.clients[0].secret = Secret::new("other");
     let mut session = session(&login("violet", "indigo", Method::Pap), &old());
     let reply = reply_to(&session, &server);
-    is_dropped(&mut session, &reply, vip(), Reason::WrongAuthenticator);
+    is_dropped(&mut session, &reply, vip(), DropReason::WrongAuthenticator);
 }
 
 #[test]
 fn a_reply_whose_message_authenticator_is_missing_is_dropped_if_one_is_required() {
     let mut strict = violet(Method::Pap);
     let reply = plain(&strict, Code::AccessAccept, Vec::new());
-    is_dropped(&mut strict, &reply, vip(), Reason::NoMessageAuthenticator);
+    is_dropped(&mut strict, &reply, vip(), DropReason::NoMessageAuthenticator);
     let options = Options { require_message_authenticator: false, ..options() };
     let mut lenient = session(&login("violet", "indigo", Method::Pap), &options);
     assert_eq!(lenient.receive(&reply, vip()), Some(accept()));
@@ -102,8 +102,8 @@ fn a_wrong_message_authenticator_is_dropped_even_if_none_is_required() {
             let reply = plain(&session, Code::AccessAccept, vec![wrong]);
             assert_eq!(session.receive(&reply, vip()), None);
         }
-        let (reason, from) = (Reason::WrongMessageAuthenticator, vip());
-        assert_eq!(session.dropped(), [Dropped { reason, from, count: 3 }]);
+        let (reason, from) = (DropReason::WrongMessageAuthenticator, vip());
+        assert_eq!(session.dropped(), [DroppedReplies { reason, from, count: 3 }]);
     }
 }
 
@@ -152,8 +152,9 @@ fn a_timeout_tells_which_replies_came_and_did_not_count() {
             Step::End(outcome) => break outcome,
         }
     };
-    let dropped = vec![Dropped { reason: Reason::WrongSource, from: real_server(), count: 4 }];
-    assert_eq!(outcome, Outcome::Timeout { server: vip(), attempts: 4, dropped });
+    let dropped =
+        vec![DroppedReplies { reason: DropReason::WrongSource, from: real_server(), count: 4 }];
+    assert_eq!(outcome, RequestOutcome::Timeout { server: vip(), attempts: 4, dropped });
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Garbage into every decoder and both ends: no panic, nothing unbounded.
 
 use super::*;
-use labsim_aaa::log::{MAX_DETAIL, Outcome as Logged};
-use labsim_aaa::radius::accounting::Record;
+use labsim_aaa::log::{LogOutcome, MAX_DETAIL};
+use labsim_aaa::radius::accounting::AcctStatusType;
 use labsim_aaa::radius::attribute::Attribute;
-use labsim_aaa::radius::authenticator::{accounting_request, message, response};
-use labsim_aaa::radius::client::Account;
-use labsim_aaa::radius::packet::{HEADER_LEN, MAX_LEN, Packet, framed};
+use labsim_aaa::radius::authenticator::{accounting_request, check_message, response};
+use labsim_aaa::radius::client::AccountingRequest;
+use labsim_aaa::radius::packet::{HEADER_LEN, MAX_LEN, Packet, packet_bytes};
 use labsim_aaa::radius::password;
 use proptest::prelude::*;
 
@@ -71,8 +71,8 @@ fn damaged(packet: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_request() -> impl Strategy<Value = Vec<u8>> {
-    let account = Account::new(Record::Stop, "violet", "s");
-    let account = Session::account(&account, vip(), number(1), &options()).unwrap();
+    let account = AccountingRequest::new(AcctStatusType::Stop, "violet", "s");
+    let account = Session::accounting(&account, vip(), number(1), &options()).unwrap();
     let status = Session::status(Service::Accounting, vip(), number(1), &options()).unwrap();
     let old = session(&login("violet", "indigo", Method::Pap), &old());
     prop_oneof![
@@ -94,13 +94,13 @@ proptest! {
     fn every_decoder_survives(bytes in prop_oneof![bytes(), any_packet()]) {
         let secret = Secret::new(SECRET);
         let number = Authenticator([1; 16]);
-        let _ = message(&bytes, number, &secret);
+        let _ = check_message(&bytes, number, &secret);
         let _ = response(&bytes, number, &secret);
         let _ = accounting_request(&bytes, &secret);
         let _ = password::reveal(&bytes, &secret, number);
         let Ok(packet) = Packet::decode(&bytes) else { return Ok(()) };
         // What is read is written as it was: nothing is lost and nothing is added.
-        let own = framed(&bytes).unwrap();
+        let own = packet_bytes(&bytes).unwrap();
         prop_assert!((HEADER_LEN..=MAX_LEN).contains(&own.len()));
         let encoded = packet.encode().unwrap();
         prop_assert_eq!(encoded.as_slice(), own);
@@ -146,7 +146,7 @@ proptest! {
             let answer = endpoint.handle(request, peer(), vip(), at(seconds));
             prop_assert!(answer.log.detail.chars().count() <= MAX_DETAIL);
             prop_assert!(!answer.log.to_string().contains('\n'));
-            prop_assert_eq!(answer.reply.is_none(), answer.log.outcome == Logged::Discarded);
+            prop_assert_eq!(answer.reply.is_none(), answer.log.outcome == LogOutcome::Discarded);
             let Some(reply) = answer.reply else { continue };
             let asked = Packet::decode(request).unwrap();
             let said = Packet::decode(&reply).unwrap();

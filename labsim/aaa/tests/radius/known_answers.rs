@@ -3,11 +3,11 @@
 use super::*;
 use labsim_aaa::radius::attribute::{Attribute, AttributeType};
 use labsim_aaa::radius::authenticator::{
-    MessageAuthenticator, accounting_request, message, response,
+    MessageAuthenticator, accounting_request, check_message, response,
 };
-use labsim_aaa::radius::client::{Account, Nas};
+use labsim_aaa::radius::client::{AccountingRequest, Nas};
 use labsim_aaa::radius::packet::Packet;
-use labsim_aaa::radius::{Code, accounting::Record, password};
+use labsim_aaa::radius::{Code, accounting::AcctStatusType, password};
 
 /// The secret of all examples.
 const EXAMPLES: &str = "xyzzy5461";
@@ -64,9 +64,9 @@ fn rfc_options() -> Options {
     }
 }
 
-fn numbers(request: &str) -> Number {
+fn numbers(request: &str) -> RequestId {
     let Packet { identifier, authenticator, .. } = Packet::decode(&bytes(request)).unwrap();
-    Number { identifier, authenticator }
+    RequestId { identifier, authenticator }
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn the_message_authenticators_of_rfc_5997_are_right() {
     for hex in [STATUS, STATUS_ACCOUNTING] {
         let bytes = bytes(hex);
         let own = Packet::decode(&bytes).unwrap().authenticator;
-        assert_eq!(message(&bytes, own, &secret()), MessageAuthenticator::Right);
-        assert_eq!(message(&bytes, own, &Secret::new("x")), MessageAuthenticator::Wrong);
+        assert_eq!(check_message(&bytes, own, &secret()), MessageAuthenticator::Right);
+        assert_eq!(check_message(&bytes, own, &Secret::new("x")), MessageAuthenticator::Wrong);
     }
 }
 
@@ -145,7 +145,7 @@ fn the_replies_of_rfc_5997_count_as_signs_of_life() {
         assert_eq!(session.receive(&bytes(reply), vip()), None, "the secret is another one");
         let mut session =
             Session::status(service, vip(), numbers(request), &rfc_options()).unwrap();
-        assert_eq!(session.receive(&bytes(reply), vip()), Some(Outcome::StatusOk));
+        assert_eq!(session.receive(&bytes(reply), vip()), Some(RequestOutcome::StatusOk));
     }
 }
 
@@ -160,13 +160,13 @@ fn the_server_answers_the_questions_of_rfc_5997() {
     let mut endpoint = Endpoint::new(&server, Service::Authentication);
     let reply = endpoint.handle(&bytes(STATUS), peer, vip(), at(0)).reply.unwrap();
     let own = Packet::decode(&bytes(STATUS)).unwrap().authenticator;
-    assert_eq!(message(&reply, own, &secret()), MessageAuthenticator::Right);
+    assert_eq!(check_message(&reply, own, &secret()), MessageAuthenticator::Right);
 }
 
 #[test]
 fn an_accounting_request_is_a_digest_with_zeros_for_its_authenticator() {
-    let account = Account::new(Record::Start, "nemo", "s");
-    let session = Session::account(&account, vip(), numbers(PAP), &rfc_options()).unwrap();
+    let account = AccountingRequest::new(AcctStatusType::Start, "nemo", "s");
+    let session = Session::accounting(&account, vip(), numbers(PAP), &rfc_options()).unwrap();
     let packet = Packet::decode(session.request()).unwrap();
     assert_eq!(accounting_request(session.request(), &secret()), packet.authenticator);
     // RFC 2866, section 3: the same as a reply to a request whose authenticator is all zeros.

@@ -14,7 +14,9 @@ use ipnet::IpNet;
 use labsim_aaa::Secret;
 use labsim_aaa::log::LogEntry;
 use labsim_aaa::radius::Service;
-use labsim_aaa::radius::client::{Login, Method, Number, Options, Outcome, Session, Step};
+use labsim_aaa::radius::client::{
+    Login, Method, Options, RequestId, RequestOutcome, Session, Step,
+};
 use labsim_aaa::radius::packet::Authenticator;
 use labsim_aaa::radius::server::{Answer, Endpoint, Server};
 use std::collections::BTreeMap;
@@ -57,8 +59,8 @@ fn old() -> Options {
     Options { message_authenticator: false, require_message_authenticator: false, ..options() }
 }
 
-fn number(identifier: u8) -> Number {
-    Number { identifier, authenticator: Authenticator([identifier.wrapping_mul(7); 16]) }
+fn number(identifier: u8) -> RequestId {
+    RequestId { identifier, authenticator: Authenticator([identifier.wrapping_mul(7); 16]) }
 }
 
 fn login(user: &str, password: &str, method: Method) -> Login {
@@ -79,7 +81,11 @@ fn ask(endpoint: &mut Endpoint<'_>, request: &[u8]) -> Answer {
 }
 
 /// A session's request, served by a fresh endpoint; and what the session makes of the reply.
-fn talk(session: &mut Session, server: &Server, service: Service) -> (Option<Outcome>, LogEntry) {
+fn talk(
+    session: &mut Session,
+    server: &Server,
+    service: Service,
+) -> (Option<RequestOutcome>, LogEntry) {
     assert_eq!(session.advance(at(0)), Step::Send);
     let answer = ask(&mut Endpoint::new(server, service), session.request());
     let outcome = answer.reply.and_then(|reply| session.receive(&reply, session.server()));
@@ -92,10 +98,10 @@ fn reply_to(session: &Session, server: &Server) -> Vec<u8> {
     answer.reply.unwrap()
 }
 
-fn accept() -> Outcome {
-    Outcome::Accept { message: String::new() }
+fn accept() -> RequestOutcome {
+    RequestOutcome::Accept { message: String::new() }
 }
 
-fn reject() -> Outcome {
-    Outcome::Reject { message: String::new() }
+fn reject() -> RequestOutcome {
+    RequestOutcome::Reject { message: String::new() }
 }

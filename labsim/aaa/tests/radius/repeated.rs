@@ -2,15 +2,15 @@
 //! twice.
 
 use super::*;
-use labsim_aaa::log::Outcome as Logged;
-use labsim_aaa::radius::accounting::Record;
-use labsim_aaa::radius::client::Account;
+use labsim_aaa::log::LogOutcome;
+use labsim_aaa::radius::accounting::AcctStatusType;
+use labsim_aaa::radius::client::AccountingRequest;
 
 /// Serves the requests one after the other, each with its time and source: the outcomes.
 fn outcomes(
     endpoint: &mut Endpoint<'_>,
     requests: &[(&Session, SocketAddr, u64)],
-) -> Vec<(Logged, Option<Vec<u8>>)> {
+) -> Vec<(LogOutcome, Option<Vec<u8>>)> {
     let one = |(session, from, seconds): &(&Session, SocketAddr, u64)| {
         let answer = endpoint.handle(session.request(), *from, vip(), at(*seconds));
         (answer.log.outcome, answer.reply)
@@ -18,7 +18,7 @@ fn outcomes(
     requests.iter().map(one).collect()
 }
 
-fn logged(results: &[(Logged, Option<Vec<u8>>)]) -> Vec<Logged> {
+fn logged(results: &[(LogOutcome, Option<Vec<u8>>)]) -> Vec<LogOutcome> {
     results.iter().map(|(outcome, _)| *outcome).collect()
 }
 
@@ -29,7 +29,7 @@ fn a_login_that_comes_again_has_the_same_reply_and_a_line_that_says_so() {
     let session = violet(Method::Pap);
     let first = ask(&mut endpoint, session.request());
     let second = ask(&mut endpoint, session.request());
-    assert_eq!((first.log.outcome, second.log.outcome), (Logged::Pass, Logged::Repeated));
+    assert_eq!((first.log.outcome, second.log.outcome), (LogOutcome::Pass, LogOutcome::Repeated));
     assert!(first.reply.is_some() && first.reply == second.reply);
     assert_eq!(
         second.log.to_string(),
@@ -42,11 +42,11 @@ fn a_login_that_comes_again_has_the_same_reply_and_a_line_that_says_so() {
 fn a_record_that_comes_again_is_written_down_once() {
     let server = server();
     let mut endpoint = Endpoint::new(&server, Service::Accounting);
-    let account = Account::new(Record::Start, "violet", "s");
-    let session = Session::account(&account, vip(), number(1), &options()).unwrap();
+    let account = AccountingRequest::new(AcctStatusType::Start, "violet", "s");
+    let session = Session::accounting(&account, vip(), number(1), &options()).unwrap();
     let requests = [(&session, peer(), 0), (&session, peer(), 2), (&session, peer(), 6)];
     let results = outcomes(&mut endpoint, &requests);
-    assert_eq!(logged(&results), [Logged::Pass, Logged::Repeated, Logged::Repeated]);
+    assert_eq!(logged(&results), [LogOutcome::Pass, LogOutcome::Repeated, LogOutcome::Repeated]);
     assert!(results.windows(2).all(|pair| pair[0].1 == pair[1].1));
 }
 
@@ -57,7 +57,7 @@ fn after_the_window_a_request_is_a_new_one() {
     let session = violet(Method::Pap);
     let requests = [(&session, peer(), 0), (&session, peer(), 29), (&session, peer(), 30)];
     let results = outcomes(&mut endpoint, &requests);
-    assert_eq!(logged(&results), [Logged::Pass, Logged::Repeated, Logged::Pass]);
+    assert_eq!(logged(&results), [LogOutcome::Pass, LogOutcome::Repeated, LogOutcome::Pass]);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn another_port_another_number_and_another_address_of_the_server_are_other_reque
     let other_port = "192.168.11.201:61068".parse().unwrap();
     let login = login("violet", "indigo", Method::Pap);
     let other_number = Session::login(&login, vip(), number(2), &options()).unwrap();
-    let again = Number { identifier: 1, ..number(3) };
+    let again = RequestId { identifier: 1, ..number(3) };
     let other_authenticator = Session::login(&login, vip(), again, &options()).unwrap();
     let requests = [
         (&session, peer(), 0),
@@ -80,11 +80,11 @@ fn another_port_another_number_and_another_address_of_the_server_are_other_reque
         (&session, peer(), 0),
     ];
     let results = outcomes(&mut endpoint, &requests);
-    let (pass, repeated) = (Logged::Pass, Logged::Repeated);
+    let (pass, repeated) = (LogOutcome::Pass, LogOutcome::Repeated);
     assert_eq!(logged(&results), [pass, pass, pass, repeated, pass, pass]);
     let own: SocketAddr = "10.1.1.51:1812".parse().unwrap();
     let answer = endpoint.handle(session.request(), peer(), own, at(0));
-    assert_eq!(answer.log.outcome, Logged::Pass);
+    assert_eq!(answer.log.outcome, LogOutcome::Pass);
 }
 
 #[test]
@@ -93,12 +93,12 @@ fn what_is_not_genuine_does_not_touch_the_kept_replies() {
     let mut endpoint = Endpoint::new(&server, Service::Authentication);
     let session = violet(Method::Pap);
     let forged = Options { secret: Secret::new("other"), ..options() };
-    let again = Number { identifier: 1, ..number(3) };
+    let again = RequestId { identifier: 1, ..number(3) };
     let login = login("violet", "indigo", Method::Pap);
     let forged = Session::login(&login, vip(), again, &forged).unwrap();
     let requests = [(&session, peer(), 0), (&forged, peer(), 0), (&session, peer(), 0)];
     let results = outcomes(&mut endpoint, &requests);
-    assert_eq!(logged(&results), [Logged::Pass, Logged::Discarded, Logged::Repeated]);
+    assert_eq!(logged(&results), [LogOutcome::Pass, LogOutcome::Discarded, LogOutcome::Repeated]);
 }
 
 #[test]
@@ -111,12 +111,12 @@ fn a_forged_repetition_has_no_reply() {
     let mut forged = session.request().to_vec();
     *forged.last_mut().unwrap() ^= 1;
     let answer = ask(&mut endpoint, &forged);
-    assert_eq!((answer.reply, answer.log.outcome), (None, Logged::Discarded));
+    assert_eq!((answer.reply, answer.log.outcome), (None, LogOutcome::Discarded));
 }
 
 #[test]
 fn the_oldest_reply_is_forgotten_when_there_are_too_many() {
-    let server = Server { remembered: 2, ..server() };
+    let server = Server { max_cached_replies: 2, ..server() };
     let mut endpoint = Endpoint::new(&server, Service::Authentication);
     let login = login("violet", "indigo", Method::Pap);
     let sessions: Vec<Session> = (0..3)
@@ -125,7 +125,7 @@ fn the_oldest_reply_is_forgotten_when_there_are_too_many() {
     let requests: Vec<_> =
         [0, 1, 2, 1, 2, 0].into_iter().map(|i: usize| (&sessions[i], peer(), 0)).collect();
     let results = outcomes(&mut endpoint, &requests);
-    let (pass, repeated) = (Logged::Pass, Logged::Repeated);
+    let (pass, repeated) = (LogOutcome::Pass, LogOutcome::Repeated);
     assert_eq!(logged(&results), [pass, pass, pass, repeated, repeated, pass]);
 }
 
@@ -135,5 +135,5 @@ fn a_question_of_life_is_answered_each_time() {
     let mut endpoint = Endpoint::new(&server, Service::Authentication);
     let session = Session::status(Service::Authentication, vip(), number(1), &options()).unwrap();
     let requests = [(&session, peer(), 0), (&session, peer(), 0)];
-    assert_eq!(logged(&outcomes(&mut endpoint, &requests)), [Logged::Pass, Logged::Pass]);
+    assert_eq!(logged(&outcomes(&mut endpoint, &requests)), [LogOutcome::Pass, LogOutcome::Pass]);
 }

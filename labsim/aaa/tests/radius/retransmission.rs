@@ -1,11 +1,14 @@
 //! When the client sends its request again (RFC 5080, section 2.2.1), on a virtual clock.
 
 use super::*;
-use labsim_aaa::radius::accounting::Record;
-use labsim_aaa::radius::client::{Account, Retransmission};
+use labsim_aaa::radius::accounting::AcctStatusType;
+use labsim_aaa::radius::client::{AccountingRequest, Retransmission};
 
 /// Runs a session that nobody answers: when it sent what, when it ended, and how.
-fn unanswered(session: &mut Session, start: Duration) -> (Vec<u64>, Vec<Vec<u8>>, u64, Outcome) {
+fn unanswered(
+    session: &mut Session,
+    start: Duration,
+) -> (Vec<u64>, Vec<Vec<u8>>, u64, RequestOutcome) {
     let (mut times, mut datagrams, mut now) = (Vec::new(), Vec::new(), start);
     loop {
         match session.advance(now) {
@@ -29,8 +32,8 @@ fn with(retransmission: Retransmission) -> Session {
     session(&login("violet", "indigo", Method::Pap), &Options { retransmission, ..options() })
 }
 
-fn nothing(attempts: u32) -> Outcome {
-    Outcome::Timeout { server: vip(), attempts, dropped: Vec::new() }
+fn nothing(attempts: u32) -> RequestOutcome {
+    RequestOutcome::Timeout { server: vip(), attempts, dropped: Vec::new() }
 }
 
 #[test]
@@ -46,8 +49,8 @@ fn a_request_is_sent_again_as_rfc_5080_recommends() {
 fn every_transmission_has_the_same_bytes() {
     let (_, datagrams, ..) = unanswered(&mut violet(Method::Pap), at(0));
     assert!(datagrams.len() > 1 && datagrams.windows(2).all(|pair| pair[0] == pair[1]));
-    let account = Account::new(Record::Stop, "violet", "s");
-    let mut session = Session::account(&account, vip(), number(1), &options()).unwrap();
+    let account = AccountingRequest::new(AcctStatusType::Stop, "violet", "s");
+    let mut session = Session::accounting(&account, vip(), number(1), &options()).unwrap();
     let (_, datagrams, ..) = unanswered(&mut session, at(0));
     assert!(datagrams.len() > 1 && datagrams.windows(2).all(|pair| pair[0] == pair[1]));
 }

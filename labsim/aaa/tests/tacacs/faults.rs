@@ -3,11 +3,10 @@
 use super::*;
 use labsim_aaa::tacacs::accounting;
 use labsim_aaa::tacacs::authentication::Reply;
-use labsim_aaa::tacacs::authorization::{self, Origin};
-use labsim_aaa::tacacs::client::{AuthorizationSession, Authorize};
+use labsim_aaa::tacacs::authorization;
 use labsim_aaa::tacacs::codes::{AcctStatus, AuthenStatus, AuthorStatus};
 use labsim_aaa::tacacs::header::FLAG_UNENCRYPTED;
-use labsim_aaa::tacacs::log::{Kind, Outcome};
+use labsim_aaa::tacacs::log::{LogKind, LogOutcome};
 use labsim_aaa::tacacs::{BodyError, HeaderError};
 
 fn start() -> Vec<u8> {
@@ -19,7 +18,7 @@ fn closed_by(bytes: &[u8]) -> ProtocolError {
     let done = Done::from(connect(&server()).receive(bytes));
     assert!(done.sent.is_empty() && done.closed);
     let [entry] = done.log.as_slice() else { panic!("one entry: {:?}", done.log) };
-    assert_eq!((entry.kind, entry.outcome), (Kind::ProtocolError, Outcome::Closed));
+    assert_eq!((entry.kind, entry.outcome), (LogKind::ProtocolError, LogOutcome::Closed));
     assert_eq!(entry.detail, done.reason.unwrap().to_string());
     done.reason.unwrap()
 }
@@ -31,12 +30,18 @@ fn differing_secrets_are_answered_with_error_and_named_at_both_ends() {
     let talk = talk(LoginSession::new(login, SessionId(1), &options), &mut connect(&server()));
     // What the server sent is an ERROR for whoever has its secret.
     assert_eq!(read::<Reply>(&talk.packets[1], SECRET).status, AuthenStatus::Error);
-    assert_eq!((talk.log[0].kind, talk.log[0].outcome), (Kind::ProtocolError, Outcome::Error));
+    assert_eq!(
+        (talk.log[0].kind, talk.log[0].outcome),
+        (LogKind::ProtocolError, LogOutcome::Error)
+    );
     assert!(talk.log[0].detail.contains("secrets differ"));
     assert!(talk.closed);
-    let trouble = talk.outcome.unwrap_err();
-    assert!(matches!(trouble, Trouble::Unreadable(ProtocolError::Body(BodyError::Lengths { .. }))));
-    assert!(trouble.to_string().contains("secrets differ"));
+    let error = talk.outcome.unwrap_err();
+    assert!(matches!(
+        error,
+        ClientError::Unreadable(ProtocolError::Body(BodyError::Lengths { .. }))
+    ));
+    assert!(error.to_string().contains("secrets differ"));
 }
 
 #[test]
@@ -77,8 +82,8 @@ fn a_packet_in_clear_is_refused_by_both_ends() {
     let first = session.first().unwrap();
     let mut reply = Done::from(connect(&server()).receive(&first)).sent.remove(0);
     reply[3] |= FLAG_UNENCRYPTED;
-    let trouble = session.receive(whole(&reply)).unwrap_err();
-    assert_eq!(trouble, Trouble::Unreadable(ProtocolError::Unencrypted));
+    let error = session.receive(whole(&reply)).unwrap_err();
+    assert_eq!(error, ClientError::Unreadable(ProtocolError::Unencrypted));
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn a_connection_that_ends_inside_a_packet_is_named() {
         let server = server();
         let mut connection = connect(&server);
         assert_eq!(connection.receive(&start()[..received]), []);
-        let done = Done::from(connection.ended());
+        let done = Done::from(connection.handle_eof());
         assert_eq!(done.reason, Some(ProtocolError::Truncated { received }));
         assert_eq!(done.log.len(), 1);
     }
@@ -140,7 +145,7 @@ fn a_connection_that_ends_inside_a_packet_is_named() {
 
 #[test]
 fn a_connection_without_a_byte_ends_without_an_entry() {
-    let done = Done::from(connect(&server()).ended());
+    let done = Done::from(connect(&server()).handle_eof());
     assert!(done.closed && done.log.is_empty());
 }
 
@@ -149,9 +154,9 @@ fn a_client_that_leaves_a_login_is_written_down() {
     let server = server();
     let mut connection = connect(&server);
     connection.receive(&start());
-    let done = Done::from(connection.ended());
+    let done = Done::from(connection.handle_eof());
     let [entry] = done.log.as_slice() else { panic!("one entry") };
-    assert_eq!((entry.kind, entry.outcome), (Kind::Authentication, Outcome::Abandoned));
+    assert_eq!((entry.kind, entry.outcome), (LogKind::Authentication, LogOutcome::Abandoned));
     assert_eq!(entry.user.as_deref(), Some("violet"));
 }
 
@@ -161,8 +166,8 @@ fn after_closing_nothing_is_taken() {
     let mut connection = connect(&server);
     connection.receive(b"GET / HTTP/1.1\r\n");
     assert_eq!(connection.receive(&start()), []);
-    assert_eq!(connection.ended(), []);
-    assert_eq!(connection.expired(), []);
+    assert_eq!(connection.handle_eof(), []);
+    assert_eq!(connection.handle_timeout(), []);
 }
 
 #[test]
@@ -177,7 +182,10 @@ fn a_client_from_an_unknown_address_is_refused() {
     let server = server();
     let snat: SocketAddr = "10.1.1.1:40000".parse().unwrap();
     let entry = Connection::accept(&server, snat, local()).unwrap_err();
-    assert_eq!((entry.kind, entry.outcome, entry.client), (Kind::Refused, Outcome::Closed, snat));
+    assert_eq!(
+        (entry.kind, entry.outcome, entry.client),
+        (LogKind::Refused, LogOutcome::Closed, snat)
+    );
     assert_eq!(
         entry.to_string(),
         "10.1.1.1:40000 -> 172.16.4.99:49 refused closed: \
@@ -195,7 +203,7 @@ fn an_ipv4_client_of_an_ipv6_socket_is_shown_by_its_ipv4_address() {
 }
 
 /// A reply that is right but for one byte of its header.
-fn changed_reply(at: usize, value: u8) -> Trouble {
+fn changed_reply(at: usize, value: u8) -> ClientError {
     let mut session = ascii("violet", "indigo");
     let first = session.first().unwrap();
     let mut reply = Done::from(connect(&server()).receive(&first)).sent.remove(0);
@@ -205,8 +213,8 @@ fn changed_reply(at: usize, value: u8) -> Trouble {
 
 #[test]
 fn a_client_takes_only_the_answer_to_its_packet() {
-    let unreadable = |trouble| match trouble {
-        Trouble::Unreadable(error) => error,
+    let unreadable = |error| match error {
+        ClientError::Unreadable(error) => error,
         other => panic!("{other}"),
     };
     let sequence = unreadable(changed_reply(2, 4));
@@ -217,11 +225,10 @@ fn a_client_takes_only_the_answer_to_its_packet() {
 
 #[test]
 fn a_status_that_the_rfc_does_not_know_is_unreadable() {
-    let question = Authorize { origin: Origin::of("violet"), arguments: Vec::new() };
-    let mut session = AuthorizationSession::new(question, SessionId(1), &options());
+    let mut session = ascii("violet", "indigo");
     let header = whole(&session.first().unwrap()).header.answer().unwrap();
-    let reply = authorization::Reply::new(AuthorStatus::Unknown(0x55), "");
-    let reply = seal(header, &reply, &Secret::new(SECRET)).unwrap();
-    let trouble = session.receive(whole(&reply)).unwrap_err();
-    assert_eq!(trouble, Trouble::Unreadable(ProtocolError::Status(0x55)));
+    let reply = Reply::new(AuthenStatus::Unknown(0x55), "");
+    let reply = encrypt(header, &reply, &Secret::new(SECRET)).unwrap();
+    let error = session.receive(whole(&reply)).unwrap_err();
+    assert_eq!(error, ClientError::Unreadable(ProtocolError::Status(0x55)));
 }

@@ -3,8 +3,7 @@
 use super::*;
 use labsim_aaa::tacacs::accounting;
 use labsim_aaa::tacacs::authentication::{Continue, Reply, Start};
-use labsim_aaa::tacacs::authorization::{self, Origin};
-use labsim_aaa::tacacs::client::{Account, AccountingSession, AuthorizationSession, Authorize};
+use labsim_aaa::tacacs::authorization;
 use labsim_aaa::tacacs::header::HEADER_LEN;
 use proptest::prelude::*;
 
@@ -66,11 +65,11 @@ proptest! {
 
     #[test]
     fn an_inbox_never_holds_more_than_came_and_than_it_takes(bytes in bytes(), max in 0_u32..300) {
-        let mut inbox = Inbox::new(max);
+        let mut reader = PacketReader::new(max);
         let mut rest = bytes.as_slice();
         loop {
             let before = rest.len();
-            match inbox.take(&mut rest) {
+            match reader.next_packet(&mut rest) {
                 Ok(Some(packet)) => prop_assert!(packet.header.length <= max && rest.len() < before),
                 Ok(None) => {
                     prop_assert!(rest.is_empty());
@@ -79,8 +78,8 @@ proptest! {
                 Err(_) => break,
             }
         }
-        prop_assert!(inbox.partial() <= bytes.len());
-        prop_assert!(inbox.partial() < HEADER_LEN + max as usize + 1);
+        prop_assert!(reader.buffered() <= bytes.len());
+        prop_assert!(reader.buffered() < HEADER_LEN + max as usize + 1);
     }
 
     #[test]
@@ -101,7 +100,7 @@ proptest! {
         for reply in &done.sent {
             prop_assert_eq!(whole(reply).header.sequence.get() % 2, 0);
         }
-        let end = Done::from(connection.ended());
+        let end = Done::from(connection.handle_eof());
         prop_assert!(done.closed != end.closed, "it is closed exactly once");
     }
 
@@ -134,19 +133,13 @@ proptest! {
     #[test]
     fn a_client_survives(packet in prop_oneof![any_packet(), damaged_login()], chap: bool) {
         // Only what the framing takes comes to a session.
-        let Ok(Some(sealed)) = Inbox::default().take(&mut packet.as_slice()) else {
+        let Ok(Some(sealed)) = PacketReader::default().next_packet(&mut packet.as_slice()) else {
             return Ok(());
         };
         let method = if chap { Method::Pap } else { Method::ASCII };
         let login = login("violet", "indigo", method);
         let mut session = LoginSession::new(login, SessionId(1), &options());
         session.first().unwrap();
-        let _ = session.receive(sealed.clone());
-        let origin = Origin::of("violet");
-        let question = Authorize { origin: origin.clone(), arguments: Vec::new() };
-        let _ = AuthorizationSession::new(question, SessionId(1), &options()).receive(sealed.clone());
-        let record = accounting::Record::Start;
-        let account = Account { record, origin, arguments: Vec::new() };
-        let _ = AccountingSession::new(account, SessionId(1), &options()).receive(sealed);
+        let _ = session.receive(sealed);
     }
 }

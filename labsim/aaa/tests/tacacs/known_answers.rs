@@ -22,7 +22,7 @@ const ACCT_REPLY: &[u8] = b"\xc0\x03\x02\x00\xb6[CL\x00\x00\x00\x05\xf4\x0f\xad,
 fn known<B: Body>(bytes: &[u8]) -> B {
     let header = whole(bytes).header;
     let body: B = read(bytes, "test");
-    assert_eq!(seal(header, &body, &Secret::new("test")).unwrap(), bytes);
+    assert_eq!(encrypt(header, &body, &Secret::new("test")).unwrap(), bytes);
     body
 }
 

@@ -6,13 +6,13 @@ use labsim_aaa::tacacs::client::LoginOutcome;
 use labsim_aaa::tacacs::codes::{
     Action as Authen, AuthenService, AuthenStatus, AuthenType, REPLY_FLAG_NOECHO,
 };
-use labsim_aaa::tacacs::log::{Kind, Outcome};
+use labsim_aaa::tacacs::log::{LogKind, LogOutcome};
 
-fn pass() -> Result<LoginOutcome, Trouble> {
+fn pass() -> Result<LoginOutcome, ClientError> {
     Ok(LoginOutcome::Pass { message: String::new() })
 }
 
-fn fail() -> Result<LoginOutcome, Trouble> {
+fn fail() -> Result<LoginOutcome, ClientError> {
     Ok(LoginOutcome::Fail { message: String::new() })
 }
 
@@ -76,7 +76,7 @@ fn a_user_is_asked_for_three_times_and_no_more() {
     for _ in 0..3 {
         assert_eq!(read::<Reply>(&done.sent[0], SECRET).status, AuthenStatus::GetUser);
         header = header.answer().unwrap().answer().unwrap();
-        let empty = seal(header, &Continue::default(), &Secret::new(SECRET)).unwrap();
+        let empty = encrypt(header, &Continue::default(), &Secret::new(SECRET)).unwrap();
         done = connection.receive(&empty).into();
     }
     assert_eq!(read::<Reply>(&done.sent[0], SECRET).status, AuthenStatus::Fail);
@@ -102,7 +102,7 @@ fn a_wrong_password_fails_with_every_method() {
             assert_eq!(talk.outcome, fail(), "{method:?} {password}");
             assert_eq!(
                 (talk.log[0].kind, talk.log[0].outcome),
-                (Kind::Authentication, Outcome::Fail)
+                (LogKind::Authentication, LogOutcome::Fail)
             );
             assert!(!talk.lines().concat().contains("indig"), "no password is written down");
         }
@@ -134,7 +134,7 @@ fn a_chap_challenge_is_hashed_as_rfc_1994_says() {
 fn a_short_chap_challenge_is_refused_by_both_ends() {
     let short = Method::Chap { id: 7, challenge: vec![0; 7] };
     let mut session = LoginSession::new(login("violet", "indigo", short), SessionId(1), &options());
-    assert_eq!(session.first(), Err(Trouble::Challenge(7)));
+    assert_eq!(session.first(), Err(ClientError::Challenge(7)));
 
     // md5(b"\x07" + b"indigo" + b"seven b") would be right; the challenge is too short.
     for data in [[&b"\x07seven b"[..], &[0; 16]].concat(), vec![7; 16], vec![]] {
@@ -188,7 +188,7 @@ fn a_login_type_with_the_wrong_minor_version_is_an_error() {
     ] {
         let done = start_with(kind, minor, b"indigo".to_vec());
         assert_eq!(read::<Reply>(&done.sent[0], SECRET).status, AuthenStatus::Error, "{kind:?}");
-        assert_eq!(done.log[0].outcome, Outcome::Error);
+        assert_eq!(done.log[0].outcome, LogOutcome::Error);
     }
 }
 
@@ -200,10 +200,10 @@ fn a_client_that_gives_up_gets_no_reply() {
     assert_eq!(connection.receive(&start).len(), 1);
     let header = whole(&start).header.answer().unwrap().answer().unwrap();
     let abort = Continue { data: b"enough".to_vec(), flags: 1, ..Continue::default() };
-    let abort = seal(header, &abort, &Secret::new(SECRET)).unwrap();
+    let abort = encrypt(header, &abort, &Secret::new(SECRET)).unwrap();
     let done = Done::from(connection.receive(&abort));
     assert!(done.sent.is_empty() && done.closed);
-    assert_eq!(done.log[0].outcome, Outcome::Abandoned);
+    assert_eq!(done.log[0].outcome, LogOutcome::Abandoned);
     assert_eq!(done.log[0].user.as_deref(), Some("violet"));
     assert!(done.log[0].detail.ends_with("enough"));
 }
@@ -215,7 +215,7 @@ fn asked(
     status: AuthenStatus,
 ) -> (Continue, bool) {
     *header = header.answer().unwrap();
-    let reply = seal(*header, &Reply::new(status, "?"), &Secret::new(SECRET)).unwrap();
+    let reply = encrypt(*header, &Reply::new(status, "?"), &Secret::new(SECRET)).unwrap();
     *header = header.answer().unwrap();
     let step = session.receive(whole(&reply)).unwrap();
     let failed = matches!(step.outcome, Some(LoginOutcome::Fail { .. }));
@@ -271,7 +271,7 @@ fn a_client_reads_every_final_status_as_the_rfc_says() {
     ] {
         let mut session = ascii("violet", "indigo");
         let header = whole(&session.first().unwrap()).header.answer().unwrap();
-        let reply = seal(header, &Reply::new(status, "why"), &Secret::new(SECRET)).unwrap();
+        let reply = encrypt(header, &Reply::new(status, "why"), &Secret::new(SECRET)).unwrap();
         let step = session.receive(whole(&reply)).unwrap();
         assert_eq!(step.outcome.unwrap().to_string(), shown);
         assert_eq!(step.send, None);
@@ -281,5 +281,5 @@ fn a_client_reads_every_final_status_as_the_rfc_says() {
 #[test]
 fn a_field_that_is_too_long_is_not_sent() {
     let mut session = ascii(&"v".repeat(256), "indigo");
-    assert!(matches!(session.first(), Err(Trouble::Request(_))));
+    assert!(matches!(session.first(), Err(ClientError::Request(_))));
 }

@@ -13,10 +13,10 @@ mod shared;
 use ipnet::IpNet;
 use labsim_aaa::Secret;
 use labsim_aaa::tacacs::body::Body;
-use labsim_aaa::tacacs::client::{Login, LoginSession, Method, Options, Session, Trouble};
+use labsim_aaa::tacacs::client::{ClientError, Login, LoginSession, Method, Options, Session};
 use labsim_aaa::tacacs::header::{Header, MinorVersion, Sequence, SessionId};
 use labsim_aaa::tacacs::log::LogEntry;
-use labsim_aaa::tacacs::packet::{Inbox, Sealed, seal};
+use labsim_aaa::tacacs::packet::{EncryptedPacket, PacketReader, encrypt};
 use labsim_aaa::tacacs::server::{Action, Connection, Server};
 use labsim_aaa::tacacs::{ProtocolError, codes::PacketType};
 use std::collections::BTreeMap;
@@ -61,17 +61,17 @@ fn first_header(kind: PacketType, minor: MinorVersion) -> Header {
 
 /// A first packet with the right secret.
 fn packet<B: Body>(minor: MinorVersion, body: &B) -> Vec<u8> {
-    seal(first_header(B::TYPE, minor), body, &Secret::new(SECRET)).unwrap()
+    encrypt(first_header(B::TYPE, minor), body, &Secret::new(SECRET)).unwrap()
 }
 
-fn whole(mut bytes: &[u8]) -> Sealed {
-    let packet = Inbox::default().take(&mut bytes).unwrap().unwrap();
+fn whole(mut bytes: &[u8]) -> EncryptedPacket {
+    let packet = PacketReader::default().next_packet(&mut bytes).unwrap().unwrap();
     assert!(bytes.is_empty(), "more than one packet");
     packet
 }
 
 fn read<B: Body>(bytes: &[u8], secret: &str) -> B {
-    whole(bytes).open(&Secret::new(secret)).unwrap().read().unwrap()
+    whole(bytes).decrypt(&Secret::new(secret)).unwrap().decode().unwrap()
 }
 
 /// What the server did, sorted by kind.
@@ -104,7 +104,7 @@ impl From<Vec<Action>> for Done {
 /// What a whole session was.
 #[derive(Debug)]
 struct Talk<O> {
-    outcome: Result<O, Trouble>,
+    outcome: Result<O, ClientError>,
     packets: Vec<Vec<u8>>,
     log: Vec<LogEntry>,
     closed: bool,
@@ -123,8 +123,12 @@ impl<O> Talk<O> {
 /// Runs a client's session on a server's connection until one of them has nothing to say.
 fn talk<P: Session>(mut session: P, connection: &mut Connection<'_>) -> Talk<P::Outcome> {
     let mut to_server = session.first().unwrap();
-    let mut talk =
-        Talk { outcome: Err(Trouble::Closed), packets: Vec::new(), log: Vec::new(), closed: false };
+    let mut talk = Talk {
+        outcome: Err(ClientError::Closed),
+        packets: Vec::new(),
+        log: Vec::new(),
+        closed: false,
+    };
     loop {
         let done = Done::from(connection.receive(&to_server));
         talk.packets.push(to_server);
@@ -134,8 +138,8 @@ fn talk<P: Session>(mut session: P, connection: &mut Connection<'_>) -> Talk<P::
         assert_eq!(done.sent.len(), 1, "one answer a packet");
         talk.packets.push(reply.clone());
         match session.receive(whole(reply)) {
-            Err(trouble) => {
-                talk.outcome = Err(trouble);
+            Err(error) => {
+                talk.outcome = Err(error);
                 return talk;
             }
             Ok(step) => {

@@ -23,7 +23,7 @@ fn a_server_that_asks_for_the_user_has_answered() {
 fn an_answer_that_cannot_be_read_is_none() {
     let server = server();
     let talk = talk(probe("other"), &mut connect(&server));
-    assert!(matches!(talk.outcome, Err(Trouble::Unreadable(_))), "{talk:?}");
+    assert!(matches!(talk.outcome, Err(ClientError::Unreadable(_))), "{talk:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,7 +31,7 @@ async fn silence_and_a_closed_connection_are_told_apart() {
     let (near, _far) = duplex(4096);
     let options = Options { deadline: Duration::from_secs(1), ..options() };
     let outcome = client::Connection::new(near, options.clone()).probe().await;
-    assert_eq!(outcome, ProbeOutcome::Trouble(Trouble::Timeout(Duration::from_secs(1))));
+    assert_eq!(outcome, ProbeOutcome::NoResult(ClientError::Timeout(Duration::from_secs(1))));
     let (near, far) = duplex(4096);
     let server = server();
     let stranger = "10.0.0.1:1".parse().unwrap();
@@ -39,5 +39,5 @@ async fn silence_and_a_closed_connection_are_told_apart() {
     let serving = serve_connection(far, stranger, local(), &server, &mut log);
     let mut connection = client::Connection::new(near, options);
     let (outcome, _) = tokio::join!(connection.probe(), serving);
-    assert_eq!(outcome, ProbeOutcome::Trouble(Trouble::Closed));
+    assert_eq!(outcome, ProbeOutcome::NoResult(ClientError::Closed));
 }

@@ -2,11 +2,11 @@
 
 use super::*;
 use labsim_aaa::tacacs::authentication::Reply;
-use labsim_aaa::tacacs::authorization::Origin;
-use labsim_aaa::tacacs::client::{AuthorizationSession, Authorize, LoginOutcome};
-use labsim_aaa::tacacs::codes::AuthenStatus;
+use labsim_aaa::tacacs::authorization::{self, Origin};
+use labsim_aaa::tacacs::client::LoginOutcome;
+use labsim_aaa::tacacs::codes::{AuthenStatus, AuthorStatus};
 use labsim_aaa::tacacs::header::FLAG_SINGLE_CONNECT;
-use labsim_aaa::tacacs::log::Outcome;
+use labsim_aaa::tacacs::log::LogOutcome;
 use labsim_aaa::tacacs::server::MAX_SESSIONS;
 
 fn offering() -> Options {
@@ -27,14 +27,17 @@ fn sessions_follow_each_other_on_a_connection_that_is_agreed_to_be_shared() {
     assert_eq!(flags, [true, true, false, false], "the first two packets agree on it");
     assert!(!first.closed && connection.is_idle());
 
-    let question = Authorize { origin: Origin::of("violet"), arguments: Vec::new() };
-    let second =
-        talk(AuthorizationSession::new(question, SessionId(2), &offering()), &mut connection);
-    assert!(second.outcome.is_ok() && !second.closed);
+    let request = authorization::Request { origin: Origin::of("violet"), arguments: Vec::new() };
+    let header = first_header(PacketType::Authorization, MinorVersion::Default);
+    let header = Header { session: SessionId(2), ..header };
+    let request = encrypt(header, &request, &Secret::new(SECRET)).unwrap();
+    let second = Done::from(connection.receive(&request));
+    let reply: authorization::Reply = read(&second.sent[0], SECRET);
+    assert!(reply.status == AuthorStatus::PassAdd && !second.closed);
     // The number of a session that is over may come again.
     let third = talk(session(1), &mut connection);
     assert!(matches!(third.outcome, Ok(LoginOutcome::Pass { .. })));
-    assert!(Done::from(connection.ended()).log.is_empty());
+    assert!(Done::from(connection.handle_eof()).log.is_empty());
 }
 
 #[test]
@@ -74,8 +77,12 @@ fn a_second_session_that_was_not_agreed_on_is_refused() {
     let done = Done::from(connection.receive(&other.first().unwrap()));
     assert_eq!(done.reason, Some(ProtocolError::SecondSession));
     assert!(done.sent.is_empty());
-    let outcomes: Vec<Outcome> = done.log.iter().map(|entry| entry.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Closed, Outcome::Abandoned], "the open login is written down");
+    let outcomes: Vec<LogOutcome> = done.log.iter().map(|entry| entry.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [LogOutcome::Closed, LogOutcome::Abandoned],
+        "the open login is written down"
+    );
 }
 
 #[test]

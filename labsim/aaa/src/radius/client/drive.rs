@@ -1,6 +1,6 @@
 //! Runs a client's session over a socket: sends when it is time, and takes whatever comes.
 
-use super::{Outcome, Session, Step, Trouble};
+use super::{ClientError, RequestOutcome, Session, Step};
 use crate::radius::datagram::Datagrams;
 use crate::radius::packet::MAX_LEN;
 use std::io;
@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// Runs a session to its end. [`Session::attempts`] and [`Session::dropped`] tell afterwards what
 /// happened on the way.
-pub async fn run(datagrams: &mut impl Datagrams, session: &mut Session) -> Outcome {
+pub async fn run(datagrams: &mut impl Datagrams, session: &mut Session) -> RequestOutcome {
     let started = Instant::now();
     let mut buffer = [0; MAX_LEN];
     loop {
@@ -16,7 +16,7 @@ pub async fn run(datagrams: &mut impl Datagrams, session: &mut Session) -> Outco
             Step::Send => {
                 let sent = datagrams.send_to(session.request(), session.server()).await;
                 if let Err(error) = sent {
-                    return trouble(&error);
+                    return io_error(&error);
                 }
             }
             Step::Wait(until) => {
@@ -28,7 +28,7 @@ pub async fn run(datagrams: &mut impl Datagrams, session: &mut Session) -> Outco
                             return outcome;
                         }
                     }
-                    Ok(Err(error)) => return trouble(&error),
+                    Ok(Err(error)) => return io_error(&error),
                     Err(_) => {}
                 }
             }
@@ -37,6 +37,6 @@ pub async fn run(datagrams: &mut impl Datagrams, session: &mut Session) -> Outco
     }
 }
 
-fn trouble(error: &io::Error) -> Outcome {
-    Trouble::Io(error.to_string()).into()
+fn io_error(error: &io::Error) -> RequestOutcome {
+    ClientError::Io(error.to_string()).into()
 }

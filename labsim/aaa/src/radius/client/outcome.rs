@@ -1,4 +1,4 @@
-//! How a session ended, as the client knows it, and which replies it dropped on the way.
+//! How a session ended for the client, and which replies it dropped.
 
 use crate::log::OneLine;
 use crate::radius::error::EncodeError;
@@ -6,9 +6,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use thiserror::Error;
 
-/// Why a reply was dropped without a word (RFC 2865, section 3).
+/// Why a reply was silently dropped (RFC 2865, section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
+pub enum DropReason {
     /// It came from another address or port than the request went to.
     WrongSource,
     /// It is no RADIUS packet.
@@ -25,7 +25,7 @@ pub enum Reason {
     WrongAuthenticator,
 }
 
-impl Reason {
+impl DropReason {
     /// Its name, such as `wrong-source`: for counters and expectations.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -40,7 +40,7 @@ impl Reason {
         }
     }
 
-    fn because(self) -> &'static str {
+    fn explanation(self) -> &'static str {
         match self {
             Self::WrongSource => "the request went to another address",
             Self::Malformed => "it is not RADIUS",
@@ -60,17 +60,17 @@ impl Reason {
 }
 
 /// The reason's name.
-impl fmt::Display for Reason {
+impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-/// Replies that were dropped for one reason and came from one address.
+/// ReplySocket that were dropped for one reason and came from one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dropped {
+pub struct DroppedReplies {
     /// Why.
-    pub reason: Reason,
+    pub reason: DropReason,
     /// Where they came from.
     pub from: SocketAddr,
     /// How many there were.
@@ -79,20 +79,20 @@ pub struct Dropped {
 
 /// A sentence's part, such as `a reply from 10.1.1.51:1812 was dropped (wrong-source: the request
 /// went to another address)`.
-impl fmt::Display for Dropped {
+impl fmt::Display for DroppedReplies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { reason, from, count } = self;
         match count {
             1 => write!(f, "a reply from {from} was dropped")?,
             _ => write!(f, "{count} replies from {from} were dropped")?,
         }
-        write!(f, " ({reason}: {})", reason.because())
+        write!(f, " ({reason}: {})", reason.explanation())
     }
 }
 
-/// Why a session never got to a result.
+/// Why a session has no result from the server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Trouble {
+pub enum ClientError {
     /// What is to be sent does not fit the protocol.
     #[error("the request cannot be sent: {0}")]
     Request(#[from] EncodeError),
@@ -109,7 +109,7 @@ pub enum Trouble {
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// Access-Accept: the user may.
     Accept {
         /// Its Reply-Message, mostly empty.
@@ -121,39 +121,39 @@ pub enum Outcome {
         /// Its Reply-Message, mostly empty.
         message: String,
     },
-    /// Accounting-Response: the record is written down.
+    /// Accounting-Response: the server recorded it.
     AccountingOk,
     /// The server answered Status-Server: it is alive.
     StatusOk,
-    /// No reply that counts.
+    /// No valid reply.
     Timeout {
         /// Where the request went.
         server: SocketAddr,
         /// How often it was sent.
         attempts: u32,
-        /// Replies that did not count, in order of reason and address.
-        dropped: Vec<Dropped>,
+        /// Invalid replies, in order of reason and address.
+        dropped: Vec<DroppedReplies>,
     },
-    /// No result.
-    Trouble(Trouble),
+    /// The session failed before a reply.
+    NoResult(ClientError),
 }
 
-impl From<Trouble> for Outcome {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<ClientError> for RequestOutcome {
+    fn from(error: ClientError) -> Self {
+        Self::NoResult(error)
     }
 }
 
-/// One line: `ACCEPT`, `REJECT: no such user`, `no answer from ...`, or the trouble's sentence.
-impl fmt::Display for Outcome {
+/// One line: `ACCEPT`, `REJECT: no such user`, `no answer from ...`, or the error's sentence.
+impl fmt::Display for RequestOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = |f: &mut fmt::Formatter<'_>, status, message: &str| {
+        let show = |f: &mut fmt::Formatter<'_>, status, message: &str| {
             f.write_str(status)?;
             if message.is_empty() { Ok(()) } else { write!(f, ": {}", OneLine(message)) }
         };
         match self {
-            Self::Accept { message } => said(f, "ACCEPT", message),
-            Self::Reject { message } => said(f, "REJECT", message),
+            Self::Accept { message } => show(f, "ACCEPT", message),
+            Self::Reject { message } => show(f, "REJECT", message),
             Self::AccountingOk => f.write_str("RECORDED"),
             Self::StatusOk => f.write_str("ALIVE"),
             Self::Timeout { server, attempts, dropped } => {
@@ -164,7 +164,7 @@ impl fmt::Display for Outcome {
                 }
                 dropped.iter().try_for_each(|dropped| write!(f, "; {dropped}"))
             }
-            Self::Trouble(trouble) => trouble.fmt(f),
+            Self::NoResult(error) => error.fmt(f),
         }
     }
 }
@@ -176,26 +176,26 @@ mod tests {
     #[test]
     fn a_timeout_says_what_came_and_why_it_did_not_count() {
         let dropped = vec![
-            Dropped {
-                reason: Reason::WrongSource,
+            DroppedReplies {
+                reason: DropReason::WrongSource,
                 from: "10.1.1.51:1812".parse().unwrap(),
                 count: 3,
             },
-            Dropped {
-                reason: Reason::Malformed,
+            DroppedReplies {
+                reason: DropReason::Malformed,
                 from: "172.16.4.99:1812".parse().unwrap(),
                 count: 1,
             },
         ];
         let server = "172.16.4.99:1812".parse().unwrap();
         assert_eq!(
-            Outcome::Timeout { server, attempts: 3, dropped }.to_string(),
+            RequestOutcome::Timeout { server, attempts: 3, dropped }.to_string(),
             "no answer from 172.16.4.99:1812, the request was sent 3 times; 3 replies from \
              10.1.1.51:1812 were dropped (wrong-source: the request went to another address); a \
              reply from 172.16.4.99:1812 was dropped (malformed: it is not RADIUS)"
         );
         assert_eq!(
-            Outcome::Timeout { server, attempts: 1, dropped: Vec::new() }.to_string(),
+            RequestOutcome::Timeout { server, attempts: 1, dropped: Vec::new() }.to_string(),
             "no answer from 172.16.4.99:1812, the request was sent once"
         );
     }
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn an_outcome_stays_one_line_whatever_the_server_says() {
         let message = "no\nway".to_owned();
-        assert_eq!(Outcome::Reject { message }.to_string(), "REJECT: no\\nway");
-        assert_eq!(Outcome::Accept { message: String::new() }.to_string(), "ACCEPT");
+        assert_eq!(RequestOutcome::Reject { message }.to_string(), "REJECT: no\\nway");
+        assert_eq!(RequestOutcome::Accept { message: String::new() }.to_string(), "ACCEPT");
     }
 }

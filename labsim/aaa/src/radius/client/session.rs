@@ -1,14 +1,15 @@
-//! One request and its reply as a pure machine: what to send and when, and which reply counts.
+//! One request and its reply as a pure machine: what to send and when, and which reply is valid.
 
 use super::{
-    Account, Dropped, Login, Method, Number, Options, Outcome, Reason, Retransmission, Trouble,
+    AccountingRequest, ClientError, DropReason, DroppedReplies, Login, Method, Options, RequestId,
+    RequestOutcome, Retransmission,
 };
 use crate::Secret;
 use crate::chap;
 use crate::radius::attribute::{Attribute, AttributeType, MAX_VALUE};
 use crate::radius::authenticator::{self, MessageAuthenticator};
 use crate::radius::code::{Code, Service};
-use crate::radius::packet::{Authenticator, Packet, framed};
+use crate::radius::packet::{Authenticator, Packet, packet_bytes};
 use crate::radius::password;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ pub enum Step {
     /// Waits for a datagram until that time, and asks again.
     Wait(Duration),
     /// Nothing: the session is over.
-    End(Outcome),
+    End(RequestOutcome),
 }
 
 /// A request under way. Times are counted from any fixed moment, the same for all calls.
@@ -43,13 +44,13 @@ pub struct Session {
     sent: u32,
     /// From the first transmission on.
     times: Option<Times>,
-    dropped: BTreeMap<(Reason, SocketAddr), u64>,
-    outcome: Option<Outcome>,
+    dropped: BTreeMap<(DropReason, SocketAddr), u64>,
+    outcome: Option<RequestOutcome>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Times {
-    /// When the session ends, come what may.
+    /// When the session ends in any case.
     end: Duration,
     /// When the next transmission is due, or the end.
     next: Duration,
@@ -58,20 +59,20 @@ struct Times {
 }
 
 impl Session {
-    /// A login. The number has to be a new one for every login.
+    /// A login. Every login needs a new `number`.
     ///
     /// # Errors
-    /// [`Trouble`] if the protocol cannot carry the request.
+    /// [`ClientError`] if the protocol cannot carry the request.
     pub fn login(
         login: &Login,
         server: SocketAddr,
-        number: Number,
+        number: RequestId,
         options: &Options,
-    ) -> Result<Self, Trouble> {
-        let Number { authenticator, .. } = number;
+    ) -> Result<Self, ClientError> {
+        let RequestId { authenticator, .. } = number;
         let mut attributes = Vec::new();
         if options.message_authenticator {
-            attributes.push(no_message_authenticator_yet());
+            attributes.push(empty_message_authenticator());
         }
         attributes.push(Attribute::new(AttributeType::USER_NAME, login.user.as_bytes())?);
         match &login.method {
@@ -82,7 +83,7 @@ impl Session {
             Method::Chap { id, challenge } => {
                 let challenge = challenge.as_deref();
                 if let Some(given) = challenge.filter(|c| !(1..=MAX_VALUE).contains(&c.len())) {
-                    return Err(Trouble::Challenge(given.len()));
+                    return Err(ClientError::Challenge(given.len()));
                 }
                 let asked = challenge.unwrap_or(&authenticator.0);
                 let response = chap::response(*id, asked, &login.password);
@@ -98,41 +99,41 @@ impl Session {
         Self::new(Code::AccessRequest, Service::Authentication, attributes, server, number, options)
     }
 
-    /// A record. Of the number only the identifier counts.
+    /// An accounting record. Only the identifier of `number` is used.
     ///
     /// # Errors
-    /// [`Trouble`] if the protocol cannot carry the request.
-    pub fn account(
-        account: &Account,
+    /// [`ClientError`] if the protocol cannot carry the request.
+    pub fn accounting(
+        record: &AccountingRequest,
         server: SocketAddr,
-        number: Number,
+        number: RequestId,
         options: &Options,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, ClientError> {
         let mut attributes = vec![
-            Attribute::integer(AttributeType::ACCT_STATUS_TYPE, account.record.number()),
-            Attribute::new(AttributeType::ACCT_SESSION_ID, account.session.as_bytes())?,
+            Attribute::integer(AttributeType::ACCT_STATUS_TYPE, record.status_type.number()),
+            Attribute::new(AttributeType::ACCT_SESSION_ID, record.session.as_bytes())?,
         ];
-        if !account.user.is_empty() {
-            attributes.push(Attribute::new(AttributeType::USER_NAME, account.user.as_bytes())?);
+        if !record.user.is_empty() {
+            attributes.push(Attribute::new(AttributeType::USER_NAME, record.user.as_bytes())?);
         }
         attributes.push(options.nas.attribute()?);
-        attributes.extend(account.attributes.iter().cloned());
+        attributes.extend(record.attributes.iter().cloned());
         Self::new(Code::AccountingRequest, Service::Accounting, attributes, server, number, options)
     }
 
-    /// The question whether the server is alive, sent once: RFC 5997, section 6, has it not
-    /// retransmitted. Whoever wants to ask again makes a new session with a new number. The time
-    /// to wait is [`Retransmission::first`].
+    /// A Status-Server query, sent once: RFC 5997, section 6, has it not
+    /// retransmitted; a repeated query is a new session with a new number. The time to wait is
+    /// [`Retransmission::first`].
     ///
     /// # Errors
-    /// [`Trouble`] if the protocol cannot carry the request.
+    /// [`ClientError`] if the protocol cannot carry the request.
     pub fn status(
         service: Service,
         server: SocketAddr,
-        number: Number,
+        number: RequestId,
         options: &Options,
-    ) -> Result<Self, Trouble> {
-        let attributes = vec![no_message_authenticator_yet(), options.nas.attribute()?];
+    ) -> Result<Self, ClientError> {
+        let attributes = vec![empty_message_authenticator(), options.nas.attribute()?];
         let session = Self::new(Code::StatusServer, service, attributes, server, number, options)?;
         let retransmission = Retransmission { attempts: 1, ..session.retransmission };
         Ok(Self { retransmission, ..session })
@@ -143,15 +144,15 @@ impl Session {
         service: Service,
         attributes: Vec<Attribute>,
         server: SocketAddr,
-        number: Number,
+        number: RequestId,
         options: &Options,
-    ) -> Result<Self, Trouble> {
-        let Number { identifier, authenticator } = number;
+    ) -> Result<Self, ClientError> {
+        let RequestId { identifier, authenticator } = number;
         let mut request = Packet { code, identifier, authenticator, attributes }.encode()?;
         let authenticator = if code == Code::AccountingRequest {
-            authenticator::seal_accounting_request(&mut request, &options.secret)
+            authenticator::sign_accounting_request(&mut request, &options.secret)
         } else {
-            authenticator::seal_request(&mut request, authenticator, &options.secret);
+            authenticator::sign_request(&mut request, authenticator, &options.secret);
             authenticator
         };
         Ok(Self {
@@ -189,10 +190,10 @@ impl Session {
         self.sent
     }
 
-    /// Replies that did not count so far, in order of reason and address.
+    /// ReplySocket that did not count so far, in order of reason and address.
     #[must_use]
-    pub fn dropped(&self) -> Vec<Dropped> {
-        let entry = |(&(reason, from), &count): (&(Reason, SocketAddr), &u64)| Dropped {
+    pub fn dropped(&self) -> Vec<DroppedReplies> {
+        let entry = |(&(reason, from), &count): (&(DropReason, SocketAddr), &u64)| DroppedReplies {
             reason,
             from,
             count,
@@ -219,16 +220,16 @@ impl Session {
         Step::Send
     }
 
-    fn time_out(&mut self) -> Outcome {
+    fn time_out(&mut self) -> RequestOutcome {
         let (server, attempts) = (self.server, self.sent);
-        let outcome = Outcome::Timeout { server, attempts, dropped: self.dropped() };
+        let outcome = RequestOutcome::Timeout { server, attempts, dropped: self.dropped() };
         self.outcome = Some(outcome.clone());
         outcome
     }
 
     /// Takes a datagram that came from there. `None` if it does not count: then it is dropped, and
     /// the session goes on as if it had not come.
-    pub fn receive(&mut self, datagram: &[u8], from: SocketAddr) -> Option<Outcome> {
+    pub fn receive(&mut self, datagram: &[u8], from: SocketAddr) -> Option<RequestOutcome> {
         let from = canonical(from);
         match self.read(datagram, from) {
             Ok(outcome) => {
@@ -242,7 +243,7 @@ impl Session {
         }
     }
 
-    fn drop_reply(&mut self, reason: Reason, from: SocketAddr) {
+    fn drop_reply(&mut self, reason: DropReason, from: SocketAddr) {
         let known = self.dropped.len();
         match self.dropped.get_mut(&(reason, from)) {
             Some(count) => *count = count.saturating_add(1),
@@ -252,58 +253,62 @@ impl Session {
     }
 
     /// Whether the reply counts, and what it says.
-    fn read(&self, datagram: &[u8], from: SocketAddr) -> Result<Outcome, Reason> {
+    fn read(&self, datagram: &[u8], from: SocketAddr) -> Result<RequestOutcome, DropReason> {
         if from != self.server {
-            return Err(Reason::WrongSource);
+            return Err(DropReason::WrongSource);
         }
-        let bytes = framed(datagram).map_err(|_| Reason::Malformed)?;
-        let reply = Packet::decode(bytes).map_err(|_| Reason::Malformed)?;
+        let bytes = packet_bytes(datagram).map_err(|_| DropReason::Malformed)?;
+        let reply = Packet::decode(bytes).map_err(|_| DropReason::Malformed)?;
         if reply.identifier != self.identifier {
-            return Err(Reason::WrongIdentifier);
+            return Err(DropReason::WrongIdentifier);
         }
-        let outcome = self.outcome_of(&reply).ok_or(Reason::WrongCode)?;
+        let outcome = self.outcome_of(&reply).ok_or(DropReason::WrongCode)?;
         // No RFC says over what an Accounting-Response's would be computed, and implementations
         // differ: there the authenticator alone decides.
         let message = match self.service {
             Service::Authentication => {
-                authenticator::message(bytes, self.authenticator, &self.secret)
+                authenticator::check_message(bytes, self.authenticator, &self.secret)
             }
             Service::Accounting => MessageAuthenticator::Absent,
         };
         // The answer to Status-Server may lack it (RFC 5997, section 6.1, shows one).
         let required = self.require_message_authenticator && self.code == Code::AccessRequest;
         if message == MessageAuthenticator::Absent && required {
-            return Err(Reason::NoMessageAuthenticator);
+            return Err(DropReason::NoMessageAuthenticator);
         }
         let expected = authenticator::response(bytes, self.authenticator, &self.secret);
         if !authenticator::matches(reply.authenticator, expected) {
-            return Err(Reason::WrongAuthenticator);
+            return Err(DropReason::WrongAuthenticator);
         }
         if message == MessageAuthenticator::Wrong {
-            return Err(Reason::WrongMessageAuthenticator);
+            return Err(DropReason::WrongMessageAuthenticator);
         }
         Ok(outcome)
     }
 
-    fn outcome_of(&self, reply: &Packet) -> Option<Outcome> {
+    fn outcome_of(&self, reply: &Packet) -> Option<RequestOutcome> {
         let message = || reply.text(AttributeType::REPLY_MESSAGE);
         match (self.code, reply.code) {
             (Code::AccessRequest, Code::AccessAccept) => {
-                Some(Outcome::Accept { message: message() })
+                Some(RequestOutcome::Accept { message: message() })
             }
             (Code::AccessRequest, Code::AccessReject | Code::AccessChallenge) => {
-                Some(Outcome::Reject { message: message() })
+                Some(RequestOutcome::Reject { message: message() })
             }
-            (Code::AccountingRequest, Code::AccountingResponse) => Some(Outcome::AccountingOk),
-            (Code::StatusServer, code) if code == self.service.alive() => Some(Outcome::StatusOk),
+            (Code::AccountingRequest, Code::AccountingResponse) => {
+                Some(RequestOutcome::AccountingOk)
+            }
+            (Code::StatusServer, code) if code == self.service.status_response() => {
+                Some(RequestOutcome::StatusOk)
+            }
             _ => None,
         }
     }
 }
 
-/// A place for the Message-Authenticator, which is computed when the packet is whole. It stands
-/// first.
-fn no_message_authenticator_yet() -> Attribute {
+/// A placeholder for the Message-Authenticator, which is computed when the packet is complete. It
+/// is the first attribute.
+fn empty_message_authenticator() -> Attribute {
     Attribute::digest(AttributeType::MESSAGE_AUTHENTICATOR, [0; 16])
 }
 

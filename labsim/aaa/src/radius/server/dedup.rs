@@ -1,4 +1,4 @@
-//! Replies that are kept for requests that come again (RFC 5080, section 2.2.2).
+//! The cache of replies for retransmitted requests (RFC 5080, section 2.2.2).
 
 use crate::radius::packet::Authenticator;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub(super) struct Key {
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct CachedReply {
     authenticator: Authenticator,
     reply: Vec<u8>,
     until: Duration,
@@ -23,16 +23,16 @@ struct Kept {
     serial: u64,
 }
 
-/// The kept replies; their number is bounded.
+/// Cached replies; their number is bounded.
 #[derive(Debug, Default)]
-pub(super) struct Replies {
-    kept: BTreeMap<Key, Kept>,
+pub(super) struct ReplyCache {
+    replies: BTreeMap<Key, CachedReply>,
     /// Keys by order of arrival, which is the order in which they run out too.
     order: BTreeMap<u64, Key>,
     serial: u64,
 }
 
-impl Replies {
+impl ReplyCache {
     /// The reply to the same request, if it came before and its time has not run out. A request
     /// that has the key in common, but not the authenticator, is a new one.
     pub(super) fn find(
@@ -41,14 +41,14 @@ impl Replies {
         authenticator: Authenticator,
         now: Duration,
     ) -> Option<&[u8]> {
-        self.forget_old(now);
-        let kept = self.kept.get(key)?;
-        (kept.authenticator == authenticator).then_some(kept.reply.as_slice())
+        self.remove_expired(now);
+        let cached = self.replies.get(key)?;
+        (cached.authenticator == authenticator).then_some(cached.reply.as_slice())
     }
 
-    /// Keeps a reply until then, in place of an older one with that key, and of the oldest of all
-    /// if there are `most` already.
-    pub(super) fn keep(
+    /// Caches a reply `until` a time. It replaces an older reply with that key, and the oldest of
+    /// all if there are `most` already.
+    pub(super) fn insert(
         &mut self,
         key: Key,
         authenticator: Authenticator,
@@ -56,33 +56,33 @@ impl Replies {
         until: Duration,
         most: usize,
     ) {
-        self.forget(&key);
-        while self.kept.len() >= most {
+        self.remove(&key);
+        while self.replies.len() >= most {
             let Some((_, oldest)) = self.order.pop_first() else { break };
-            self.kept.remove(&oldest);
+            self.replies.remove(&oldest);
         }
         if most > 0 {
             let serial = self.serial;
             self.serial = serial.wrapping_add(1);
             self.order.insert(serial, key);
-            self.kept.insert(key, Kept { authenticator, reply, until, serial });
+            self.replies.insert(key, CachedReply { authenticator, reply, until, serial });
         }
     }
 
-    fn forget(&mut self, key: &Key) {
-        if let Some(kept) = self.kept.remove(key) {
-            self.order.remove(&kept.serial);
+    fn remove(&mut self, key: &Key) {
+        if let Some(cached) = self.replies.remove(key) {
+            self.order.remove(&cached.serial);
         }
     }
 
-    fn forget_old(&mut self, now: Duration) {
+    fn remove_expired(&mut self, now: Duration) {
         while let Some((_, oldest)) = self.order.first_key_value() {
             let oldest = *oldest;
-            if self.kept.get(&oldest).is_some_and(|kept| now < kept.until) {
+            if self.replies.get(&oldest).is_some_and(|cached| now < cached.until) {
                 break;
             }
             self.order.pop_first();
-            self.kept.remove(&oldest);
+            self.replies.remove(&oldest);
         }
     }
 }
@@ -105,17 +105,17 @@ mod tests {
 
     #[test]
     fn a_reply_is_kept_until_its_time_runs_out() {
-        let mut replies = Replies::default();
-        replies.keep(key(1), NUMBER, vec![7], at(30), 10);
+        let mut replies = ReplyCache::default();
+        replies.insert(key(1), NUMBER, vec![7], at(30), 10);
         assert_eq!(replies.find(&key(1), NUMBER, at(29)), Some([7].as_slice()));
         assert_eq!(replies.find(&key(1), NUMBER, at(30)), None);
-        assert!(replies.kept.is_empty() && replies.order.is_empty());
+        assert!(replies.replies.is_empty() && replies.order.is_empty());
     }
 
     #[test]
     fn every_part_of_the_key_and_the_authenticator_tell_requests_apart() {
-        let mut replies = Replies::default();
-        replies.keep(key(1), NUMBER, vec![7], at(30), 10);
+        let mut replies = ReplyCache::default();
+        replies.insert(key(1), NUMBER, vec![7], at(30), 10);
         let address: SocketAddr = "192.168.11.201:1025".parse().unwrap();
         assert_eq!(replies.find(&key(2), NUMBER, at(0)), None);
         assert_eq!(replies.find(&key(1), OTHER, at(0)), None);
@@ -126,24 +126,24 @@ mod tests {
 
     #[test]
     fn a_new_request_takes_the_place_of_the_old_one() {
-        let mut replies = Replies::default();
-        replies.keep(key(1), NUMBER, vec![7], at(30), 10);
-        replies.keep(key(1), OTHER, vec![8], at(31), 10);
+        let mut replies = ReplyCache::default();
+        replies.insert(key(1), NUMBER, vec![7], at(30), 10);
+        replies.insert(key(1), OTHER, vec![8], at(31), 10);
         assert_eq!(replies.find(&key(1), NUMBER, at(1)), None);
         assert_eq!(replies.find(&key(1), OTHER, at(1)), Some([8].as_slice()));
-        assert_eq!((replies.kept.len(), replies.order.len()), (1, 1));
+        assert_eq!((replies.replies.len(), replies.order.len()), (1, 1));
     }
 
     #[test]
     fn the_oldest_goes_when_there_are_too_many() {
-        let mut replies = Replies::default();
+        let mut replies = ReplyCache::default();
         for identifier in 0..100 {
-            replies.keep(key(identifier), NUMBER, vec![identifier], at(30), 3);
-            assert!(replies.kept.len() <= 3 && replies.order.len() == replies.kept.len());
+            replies.insert(key(identifier), NUMBER, vec![identifier], at(30), 3);
+            assert!(replies.replies.len() <= 3 && replies.order.len() == replies.replies.len());
         }
         assert_eq!(replies.find(&key(96), NUMBER, at(0)), None);
         assert_eq!(replies.find(&key(97), NUMBER, at(0)), Some([97].as_slice()));
-        replies.keep(key(1), NUMBER, vec![1], at(30), 0);
+        replies.insert(key(1), NUMBER, vec![1], at(30), 0);
         assert_eq!(replies.find(&key(1), NUMBER, at(0)), None);
     }
 }

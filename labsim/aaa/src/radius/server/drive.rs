@@ -1,9 +1,9 @@
 //! Runs one socket of the server: a datagram, its line in the log, its reply.
 
 use super::{Endpoint, Server};
-use crate::log::{LogEntry, Outcome};
+use crate::log::{LogEntry, LogOutcome};
 use crate::radius::code::Service;
-use crate::radius::datagram::{Received, Replies};
+use crate::radius::datagram::{Received, ReplySocket};
 use crate::radius::packet::MAX_LEN;
 use std::io;
 use tokio::time::Instant;
@@ -12,20 +12,22 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplySource {
     /// From the address that the request came to: the VIP under DSR. It is what a server bound to
-    /// 0.0.0.0 does with packet info (`IP_PKTINFO`, ip(7)), and one bound to an address in any case.
+    /// 0.0.0.0 does with packet info (`IP_PKTINFO`, ip(7)), and one bound to an address in any
+    /// case.
     Received,
     /// From the address that the kernel takes: a server bound to 0.0.0.0 without packet info, whose
     /// clients drop its replies under DSR.
     Kernel,
 }
 
-/// Serves one socket until it fails. A line goes to `log` before its reply is sent: whoever has the
-/// reply finds the line. A reply that cannot be sent has a second line, and the server goes on.
+/// Serves one socket until it fails. A line goes to `log` before its reply is sent: once the reply
+/// has arrived, the line is there. A reply that cannot be sent has a second line, and the server
+/// goes on.
 ///
 /// # Errors
 /// The error of receiving.
 pub async fn serve(
-    socket: &mut impl Replies,
+    socket: &mut impl ReplySocket,
     server: &Server,
     service: Service,
     source: ReplySource,
@@ -53,7 +55,7 @@ pub async fn serve(
         };
         if let Err(error) = socket.send(&reply, peer, from).await {
             let detail = format!("the reply could not be sent: {error}");
-            log(LogEntry { outcome: Outcome::Error, detail, ..entry });
+            log(LogEntry { outcome: LogOutcome::Error, detail, ..entry });
         }
     }
 }

@@ -1,15 +1,15 @@
-//! One socket of the server as a pure machine: a datagram in, an answer and a line of the log out.
+//! One socket of the server as a pure machine: a datagram in, an answer and a log line out.
 
-use super::dedup::{Key, Replies};
-use super::request::{Verdict, access, accounting, kind};
+use super::dedup::{Key, ReplyCache};
+use super::request::{Decision, decide_access, decide_accounting, log_kind};
 use super::{Client, Server};
 use crate::Secret;
-use crate::log::{Kind, LogEntry, Outcome};
+use crate::log::{LogEntry, LogKind, LogOutcome};
 use crate::radius::attribute::{Attribute, AttributeType, MAX_VALUE};
 use crate::radius::authenticator::{self, MessageAuthenticator};
 use crate::radius::code::{Code, Service};
 use crate::radius::error::EncodeError;
-use crate::radius::packet::{Authenticator, Packet, framed};
+use crate::radius::packet::{Authenticator, Packet, packet_bytes};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ pub struct Answer {
 pub struct Endpoint<'a> {
     server: &'a Server,
     service: Service,
-    replies: Replies,
+    replies: ReplyCache,
 }
 
 impl<'a> Endpoint<'a> {
     /// A socket for that service.
     #[must_use]
     pub fn new(server: &'a Server, service: Service) -> Self {
-        Self { server, service, replies: Replies::default() }
+        Self { server, service, replies: ReplyCache::default() }
     }
 
     /// Takes a datagram that came from `peer` to `local`, at that time, counted from any fixed
@@ -54,28 +54,29 @@ impl<'a> Endpoint<'a> {
         let canonical =
             |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
         let (peer, local) = (canonical(peer), canonical(local));
-        let entry = |user: Option<&str>, verdict: &Verdict| {
-            let Verdict { kind, outcome, detail, .. } = verdict;
+        let entry = |user: Option<&str>, decision: &Decision| {
+            let Decision { kind, outcome, detail, .. } = decision;
             LogEntry::new(peer, local, *kind, user, *outcome, detail)
         };
         let server = self.server;
-        let Some(client) = server.client(peer.ip()) else {
+        let Some(client) = server.find_client(peer.ip()) else {
             let detail = "the source address is not among the server's clients";
-            let log = entry(None, &Verdict::discard(Kind::Refused, detail));
+            let log = entry(None, &Decision::discard(LogKind::Refused, detail));
             return Answer { reply: None, log };
         };
-        let read = framed(datagram).and_then(|bytes| Ok((bytes, Packet::decode(bytes)?)));
+        let read = packet_bytes(datagram).and_then(|bytes| Ok((bytes, Packet::decode(bytes)?)));
         let (bytes, request) = match read {
             Ok(read) => read,
             Err(error) => {
-                let log = entry(None, &Verdict::discard(Kind::ProtocolError, error.to_string()));
+                let log =
+                    entry(None, &Decision::discard(LogKind::ProtocolError, error.to_string()));
                 return Answer { reply: None, log };
             }
         };
         let user = request.first(AttributeType::USER_NAME).map(Attribute::as_text);
         let key = Key { peer, local, identifier: request.identifier };
-        let (reply, verdict) = self.answer(client, bytes, &request, key, now);
-        Answer { reply, log: entry(user.as_deref(), &verdict) }
+        let (reply, decision) = self.answer(client, bytes, &request, key, now);
+        Answer { reply, log: entry(user.as_deref(), &decision) }
     }
 
     fn answer(
@@ -85,57 +86,57 @@ impl<'a> Endpoint<'a> {
         request: &Packet,
         key: Key,
         now: Duration,
-    ) -> (Option<Vec<u8>>, Verdict) {
+    ) -> (Option<Vec<u8>>, Decision) {
         // Only what is genuine may touch the kept replies (RFC 5080, section 2.2.2).
-        if let Err(verdict) = self.admit(&client.secret, bytes, request) {
-            return (None, verdict);
+        if let Err(decision) = self.admit(&client.secret, bytes, request) {
+            return (None, decision);
         }
         if let Some(reply) = self.replies.find(&key, request.authenticator, now) {
-            let verdict = Verdict {
+            let decision = Decision {
                 reply: None,
-                kind: kind(request.code),
-                outcome: Outcome::Repeated,
+                kind: log_kind(request.code),
+                outcome: LogOutcome::Repeated,
                 detail: "the request came again: its reply was sent again".to_owned(),
             };
-            return (Some(reply.to_vec()), verdict);
+            return (Some(reply.to_vec()), decision);
         }
-        let verdict = match request.code {
-            Code::AccessRequest => access(self.server, &client.secret, request),
-            Code::AccountingRequest => accounting(request),
-            _ => Verdict {
-                reply: Some(self.service.alive()),
-                kind: Kind::Status,
-                outcome: Outcome::Pass,
+        let decision = match request.code {
+            Code::AccessRequest => decide_access(self.server, &client.secret, request),
+            Code::AccountingRequest => decide_accounting(request),
+            _ => Decision {
+                reply: Some(self.service.status_response()),
+                kind: LogKind::Status,
+                outcome: LogOutcome::Pass,
                 detail: format!("{} is alive", self.service),
             },
         };
-        let Some(code) = verdict.reply else { return (None, verdict) };
+        let Some(code) = decision.reply else { return (None, decision) };
         let reply = match reply(code, request, &self.server.reply_message, &client.secret) {
             Ok(reply) => reply,
             // A request of Proxy-States alone leaves the reply no place for more.
             Err(error) => {
                 let detail = format!("there is no reply to this request: {error}");
-                return (None, Verdict::discard(verdict.kind, detail));
+                return (None, Decision::discard(decision.kind, detail));
             }
         };
         // RFC 5997 has Status-Server not sent twice, so that its reply need not be kept.
         if request.code != Code::StatusServer {
             let until = now.saturating_add(self.server.window);
-            let most = self.server.remembered;
-            self.replies.keep(key, request.authenticator, reply.clone(), until, most);
+            let most = self.server.max_cached_replies;
+            self.replies.insert(key, request.authenticator, reply.clone(), until, most);
         }
-        (Some(reply), verdict)
+        (Some(reply), decision)
     }
 
     /// Whether the request is for this service, and genuine as far as it can show it.
-    fn admit(&self, secret: &Secret, bytes: &[u8], request: &Packet) -> Result<(), Verdict> {
-        let kind = kind(request.code);
-        let discard = |detail: &str| Err(Verdict::discard(kind, detail));
+    fn admit(&self, secret: &Secret, bytes: &[u8], request: &Packet) -> Result<(), Decision> {
+        let kind = log_kind(request.code);
+        let discard = |detail: &str| Err(Decision::discard(kind, detail));
         let own = request.authenticator;
         match (request.code, self.service) {
             (Code::AccessRequest, Service::Authentication) => {
                 let eap = request.first(AttributeType::EAP_MESSAGE).is_some();
-                match authenticator::message(bytes, own, secret) {
+                match authenticator::check_message(bytes, own, secret) {
                     MessageAuthenticator::Right => Ok(()),
                     MessageAuthenticator::Wrong => discard(WRONG_MESSAGE_AUTHENTICATOR),
                     MessageAuthenticator::Absent if self.server.require_message_authenticator => {
@@ -150,20 +151,20 @@ impl<'a> Endpoint<'a> {
                 if !authenticator::matches(own, authenticator::accounting_request(bytes, secret)) {
                     return discard(WRONG_AUTHENTICATOR);
                 }
-                match authenticator::message(bytes, Authenticator::default(), secret) {
+                match authenticator::check_message(bytes, Authenticator::default(), secret) {
                     MessageAuthenticator::Wrong => discard(WRONG_MESSAGE_AUTHENTICATOR),
                     _ => Ok(()),
                 }
             }
             // RFC 5997, section 3: it always has one.
-            (Code::StatusServer, _) => match authenticator::message(bytes, own, secret) {
+            (Code::StatusServer, _) => match authenticator::check_message(bytes, own, secret) {
                 MessageAuthenticator::Right => Ok(()),
                 MessageAuthenticator::Wrong => discard(WRONG_MESSAGE_AUTHENTICATOR),
                 MessageAuthenticator::Absent => discard(NO_MESSAGE_AUTHENTICATOR),
             },
             (code, service) => {
                 let detail = format!("a packet {code} has no place on the {service} port");
-                Err(Verdict::discard(Kind::ProtocolError, detail))
+                Err(Decision::discard(LogKind::ProtocolError, detail))
             }
         }
     }
@@ -176,8 +177,8 @@ const WRONG_MESSAGE_AUTHENTICATOR: &str =
 const WRONG_AUTHENTICATOR: &str =
     "the request's authenticator is wrong: the shared secrets differ, most likely";
 
-/// A text in as many Reply-Messages as it takes, cut between characters.
-fn said(mut text: &str) -> Result<Vec<Attribute>, EncodeError> {
+/// Splits a text into as many Reply-Message attributes as it takes, between characters.
+fn reply_messages(mut text: &str) -> Result<Vec<Attribute>, EncodeError> {
     let mut attributes = Vec::new();
     while !text.is_empty() {
         let most = text.len().min(MAX_VALUE);
@@ -204,9 +205,9 @@ fn reply(
     let Packet { identifier, authenticator, .. } = *request;
     let speaks = matches!(code, Code::AccessAccept | Code::AccessReject);
     let message = if speaks { message } else { "" };
-    let attributes = first.into_iter().chain(said(message)?).chain(states).collect();
+    let attributes = first.into_iter().chain(reply_messages(message)?).chain(states).collect();
     let reply = Packet { code, identifier, authenticator, attributes };
     let mut bytes = reply.encode()?;
-    authenticator::seal_reply(&mut bytes, authenticator, secret);
+    authenticator::sign_reply(&mut bytes, authenticator, secret);
     Ok(bytes)
 }

@@ -2,11 +2,10 @@
 //! deadline a session.
 
 use super::{
-    Account, AccountingOutcome, AccountingSession, AuthorizationOutcome, AuthorizationSession,
-    Authorize, End, Finished, Login, LoginOutcome, LoginSession, Options, Session, Trouble,
+    ClientError, ConnectionEnd, Login, LoginOutcome, LoginSession, Options, Session, SessionResult,
 };
 use crate::tacacs::header::{FLAG_SINGLE_CONNECT, SessionId};
-use crate::tacacs::packet::{Inbox, Sealed};
+use crate::tacacs::packet::{EncryptedPacket, PacketReader};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -38,14 +37,14 @@ pub struct Connection<S, F = fn(&mut S, Event)> {
     stream: S,
     options: Options,
     observer: F,
-    inbox: Inbox,
+    reader: PacketReader,
     mode: Mode,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A connection that was just made.
     pub fn new(stream: S, options: Options) -> Self {
-        Self::observed(stream, options, |_, _| ())
+        Self::with_observer(stream, options, |_, _| ())
     }
 }
 
@@ -56,36 +55,19 @@ where
 {
     /// A connection that was just made; `observer` is called after each [`Event`], before the next
     /// read or write.
-    pub fn observed(stream: S, options: Options, observer: F) -> Self {
-        let inbox = Inbox::new(options.max_body);
-        Self { stream, options, observer, inbox, mode: Mode::Fresh }
+    pub fn with_observer(stream: S, options: Options, observer: F) -> Self {
+        let reader = PacketReader::new(options.max_body);
+        Self { stream, options, observer, reader, mode: Mode::Fresh }
     }
 
     /// Logs in.
-    pub async fn login(&mut self, login: Login) -> Finished<LoginOutcome> {
-        self.start(|id, options| LoginSession::new(login, id, options)).await
-    }
-
-    /// Asks for permission.
-    pub async fn authorize(&mut self, question: Authorize) -> Finished<AuthorizationOutcome> {
-        self.start(|id, options| AuthorizationSession::new(question, id, options)).await
-    }
-
-    /// Sends a record.
-    pub async fn account(&mut self, account: Account) -> Finished<AccountingOutcome> {
-        self.start(|id, options| AccountingSession::new(account, id, options)).await
-    }
-
-    async fn start<P: Session>(
-        &mut self,
-        make: impl FnOnce(SessionId, &Options) -> P,
-    ) -> Finished<P::Outcome> {
+    pub async fn login(&mut self, login: Login) -> SessionResult<LoginOutcome> {
         match getrandom::u32() {
             Ok(id) => {
-                let session = make(SessionId(id), &self.options);
+                let session = LoginSession::new(login, SessionId(id), &self.options);
                 self.run(session).await
             }
-            Err(error) => self.broken(Trouble::Random(error.to_string())),
+            Err(error) => self.abort(ClientError::Random(error.to_string())),
         }
     }
 
@@ -93,39 +75,46 @@ where
     ///
     /// Without single-connection mode it waits, after the final reply, until the server closes:
     /// servers close first, and the client's last packets depend on it.
-    pub async fn run<P: Session>(&mut self, mut session: P) -> Finished<P::Outcome> {
+    pub async fn run<P: Session>(&mut self, mut session: P) -> SessionResult<P::Outcome> {
         if self.mode == Mode::UsedUp {
-            return self.broken(Trouble::UsedUp);
+            return self.abort(ClientError::UsedUp);
         }
         let limit = self.options.deadline;
         let deadline = Instant::now() + limit;
         let outcome = match timeout_at(deadline, self.exchange(&mut session)).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(trouble)) => return self.broken(trouble),
-            Err(_) => return self.broken(Trouble::Timeout(limit)),
+            Ok(Err(error)) => return self.abort(error),
+            Err(_) => return self.abort(ClientError::Timeout(limit)),
         };
         if self.mode == Mode::Shared {
-            return Finished { outcome, end: End::Shared };
+            return SessionResult { outcome, end: ConnectionEnd::Shared };
         }
         self.mode = Mode::UsedUp;
-        let closed = timeout_at(deadline, self.closed()).await.is_ok();
-        Finished { outcome, end: if closed { End::ServerClosed } else { End::Open } }
+        let closed = timeout_at(deadline, self.wait_for_close()).await.is_ok();
+        SessionResult {
+            outcome,
+            end: if closed { ConnectionEnd::ServerClosed } else { ConnectionEnd::Open },
+        }
     }
 
     pub(super) const fn options(&self) -> &Options {
         &self.options
     }
 
-    fn broken<O: From<Trouble>>(&mut self, trouble: Trouble) -> Finished<O> {
+    fn abort<O: From<ClientError>>(&mut self, error: ClientError) -> SessionResult<O> {
         self.mode = Mode::UsedUp;
-        let end = if trouble == Trouble::Closed { End::ServerClosed } else { End::Open };
-        Finished { outcome: trouble.into(), end }
+        let end = if error == ClientError::Closed {
+            ConnectionEnd::ServerClosed
+        } else {
+            ConnectionEnd::Open
+        };
+        SessionResult { outcome: error.into(), end }
     }
 
     pub(super) async fn exchange<P: Session>(
         &mut self,
         session: &mut P,
-    ) -> Result<P::Outcome, Trouble> {
+    ) -> Result<P::Outcome, ClientError> {
         let first = session.first()?;
         self.send(&first).await?;
         loop {
@@ -146,26 +135,26 @@ where
         }
     }
 
-    async fn send(&mut self, packet: &[u8]) -> Result<(), Trouble> {
-        self.stream.write_all(packet).await.map_err(trouble)?;
-        self.stream.flush().await.map_err(trouble)?;
+    async fn send(&mut self, packet: &[u8]) -> Result<(), ClientError> {
+        self.stream.write_all(packet).await.map_err(client_error)?;
+        self.stream.flush().await.map_err(client_error)?;
         (self.observer)(&mut self.stream, Event::Sent(packet.len()));
         Ok(())
     }
 
     /// The next packet. What comes behind it in the same read has no place in the protocol (a
     /// server speaks only when asked) and is dropped.
-    async fn receive(&mut self) -> Result<Sealed, Trouble> {
+    async fn receive(&mut self) -> Result<EncryptedPacket, ClientError> {
         let mut buffer = [0; 4096];
         loop {
-            let read = self.stream.read(&mut buffer).await.map_err(trouble)?;
+            let read = self.stream.read(&mut buffer).await.map_err(client_error)?;
             if read == 0 {
                 (self.observer)(&mut self.stream, Event::Closed);
-                return Err(Trouble::Closed);
+                return Err(ClientError::Closed);
             }
             let mut bytes = buffer.get(..read).unwrap_or_default();
-            let packet = self.inbox.take(&mut bytes);
-            if let Some(packet) = packet.map_err(|error| Trouble::Unreadable(error.into()))? {
+            let packet = self.reader.next_packet(&mut bytes);
+            if let Some(packet) = packet.map_err(|error| ClientError::Unreadable(error.into()))? {
                 (self.observer)(&mut self.stream, Event::Received(packet.len()));
                 return Ok(packet);
             }
@@ -173,7 +162,7 @@ where
     }
 
     /// Waits for the server's end of the stream; what comes before it is dropped.
-    async fn closed(&mut self) {
+    async fn wait_for_close(&mut self) {
         let mut buffer = [0; 512];
         while matches!(self.stream.read(&mut buffer).await, Ok(1..)) {}
         (self.observer)(&mut self.stream, Event::Closed);
@@ -181,7 +170,7 @@ where
 }
 
 /// One login on a connection that was just made: pass `&mut stream` and close it afterwards.
-pub async fn login<S>(stream: S, options: &Options, login: &Login) -> Finished<LoginOutcome>
+pub async fn login<S>(stream: S, options: &Options, login: &Login) -> SessionResult<LoginOutcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -189,12 +178,12 @@ where
 }
 
 /// A peer that resets the connection has closed it without an answer.
-fn trouble(error: io::Error) -> Trouble {
+fn client_error(error: io::Error) -> ClientError {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof, WriteZero};
     match error.kind() {
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof | WriteZero => {
-            Trouble::Closed
+            ClientError::Closed
         }
-        _ => Trouble::Io(error.to_string()),
+        _ => ClientError::Io(error.to_string()),
     }
 }

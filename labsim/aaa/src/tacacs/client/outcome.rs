@@ -1,4 +1,4 @@
-//! How a session ended, as the client knows it.
+//! How a session ended for the client.
 
 use crate::log::OneLine;
 use crate::tacacs::error::{EncodeError, ProtocolError};
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Why a session has no result from the server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Trouble {
+pub enum ClientError {
     /// The reply breaks the protocol or cannot be read.
     #[error("the reply is unreadable: {0}")]
     Unreadable(#[from] ProtocolError),
@@ -31,7 +31,10 @@ pub enum Trouble {
     #[error("a CHAP challenge of {0} bytes was given, and servers take 8 to 238")]
     Challenge(usize),
     /// The connection is for one session, and that is over.
-    #[error("the connection is used up: the server did not agree to single-connection mode")]
+    #[error(
+        "the connection has carried its one session: the server did not agree to single-connection \
+         mode"
+    )]
     UsedUp,
     /// No random numbers for a session's number.
     #[error("the system gives no random numbers: {0}")]
@@ -41,67 +44,24 @@ pub enum Trouble {
 /// How a login ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginOutcome {
-    /// The server said PASS.
+    /// The server replied PASS.
     Pass {
         /// Its message, mostly empty.
         message: String,
     },
-    /// The server said FAIL (or RESTART, FOLLOW, or asked again): user or password are wrong, or
+    /// The server replied FAIL (or RESTART, FOLLOW, or asked again): user or password are wrong, or
     /// the server does not offer this way to log in.
     Fail {
         /// Its message.
         message: String,
     },
-    /// The server said ERROR: it could not decide.
+    /// The server replied ERROR: it could not decide.
     Error {
         /// Its message.
         message: String,
     },
-    /// No result.
-    Trouble(Trouble),
-}
-
-/// How a question for permission ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthorizationOutcome {
-    /// Granted.
-    Pass {
-        /// Whether `arguments` replace the request's; else they are added to them.
-        replace: bool,
-        /// The server's arguments.
-        arguments: Vec<String>,
-        /// Its message.
-        message: String,
-    },
-    /// Denied (FAIL or FOLLOW).
-    Fail {
-        /// The server's message.
-        message: String,
-    },
-    /// The server said ERROR: it could not decide.
-    Error {
-        /// Its message.
-        message: String,
-    },
-    /// No result.
-    Trouble(Trouble),
-}
-
-/// How a record ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountingOutcome {
-    /// The server wrote it down.
-    Success {
-        /// Its message.
-        message: String,
-    },
-    /// The server said ERROR (or FOLLOW): it did not write it down.
-    Error {
-        /// Its message.
-        message: String,
-    },
-    /// No result.
-    Trouble(Trouble),
+    /// The session failed before a final reply.
+    NoResult(ClientError),
 }
 
 fn show(f: &mut fmt::Formatter<'_>, status: &str, message: &str) -> fmt::Result {
@@ -109,56 +69,27 @@ fn show(f: &mut fmt::Formatter<'_>, status: &str, message: &str) -> fmt::Result 
     if message.is_empty() { Ok(()) } else { write!(f, ": {}", OneLine(message)) }
 }
 
-/// One line: `PASS`, `FAIL: no such user`, or the trouble's sentence.
+/// One line: `PASS`, `FAIL: no such user`, or the error's sentence.
 impl fmt::Display for LoginOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pass { message } => show(f, "PASS", message),
             Self::Fail { message } => show(f, "FAIL", message),
             Self::Error { message } => show(f, "ERROR", message),
-            Self::Trouble(trouble) => trouble.fmt(f),
+            Self::NoResult(error) => error.fmt(f),
         }
     }
 }
 
-/// One line, as for a login.
-impl fmt::Display for AuthorizationOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pass { message, .. } => show(f, "PASS", message),
-            Self::Fail { message } => show(f, "FAIL", message),
-            Self::Error { message } => show(f, "ERROR", message),
-            Self::Trouble(trouble) => trouble.fmt(f),
-        }
+impl From<ClientError> for LoginOutcome {
+    fn from(error: ClientError) -> Self {
+        Self::NoResult(error)
     }
 }
-
-/// One line, as for a login.
-impl fmt::Display for AccountingOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Success { message } => show(f, "SUCCESS", message),
-            Self::Error { message } => show(f, "ERROR", message),
-            Self::Trouble(trouble) => trouble.fmt(f),
-        }
-    }
-}
-
-macro_rules! trouble {
-    ($($outcome:ident)+) => {$(
-        impl From<Trouble> for $outcome {
-            fn from(trouble: Trouble) -> Self {
-                Self::Trouble(trouble)
-            }
-        }
-    )+};
-}
-
-trouble!(LoginOutcome AuthorizationOutcome AccountingOutcome);
 
 /// What became of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum ConnectionEnd {
     /// The server closed it, and the client saw that.
     ServerClosed,
     /// Single-connection mode is agreed: it is ready for the next session.
@@ -169,9 +100,9 @@ pub enum End {
 
 /// A session's outcome, and what became of the connection. Closing is left to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finished<O> {
+pub struct SessionResult<O> {
     /// How the session ended.
     pub outcome: O,
     /// What became of the connection.
-    pub end: End,
+    pub end: ConnectionEnd,
 }

@@ -1,33 +1,33 @@
-//! Asks whether a server answers at all, without a user: what monitors do.
+//! A health check without a user: whether a server answers at all.
 
-use super::session::Line;
-use super::{Connection, Event, Options, Session, Step, Trouble};
+use super::session::SessionState;
+use super::{ClientError, Connection, Event, Options, Session, Step};
 use crate::Secret;
 use crate::tacacs::authentication::{Reply, Start};
 use crate::tacacs::codes::{
     Action, AuthenService, AuthenStatus, AuthenType, PRIVILEGE_USER, PacketType,
 };
 use crate::tacacs::header::{MinorVersion, SessionId};
-use crate::tacacs::packet::Sealed;
+use crate::tacacs::packet::EncryptedPacket;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-/// The beginning of an ASCII login that names nobody, and the first reply to it.
+/// The START of an ASCII login without a user, and the first reply to it.
 #[derive(Debug)]
-pub struct ProbeSession(Line);
+pub struct ProbeSession(SessionState);
 
-/// What the first reply was.
+/// The first reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeOutcome {
-    /// A reply that is right in every way but perhaps in what it says.
+    /// A valid reply, with any status.
     Answered(AuthenStatus),
-    /// None that could be read.
-    Trouble(Trouble),
+    /// No readable reply.
+    NoResult(ClientError),
 }
 
-impl From<Trouble> for ProbeOutcome {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<ClientError> for ProbeOutcome {
+    fn from(error: ClientError) -> Self {
+        Self::NoResult(error)
     }
 }
 
@@ -35,14 +35,14 @@ impl ProbeSession {
     /// A session of that number, which must be random (RFC 8907, section 4.1).
     #[must_use]
     pub fn new(id: SessionId, options: &Options) -> Self {
-        Self(Line::new(PacketType::Authentication, MinorVersion::Default, id, options))
+        Self(SessionState::new(PacketType::Authentication, MinorVersion::Default, id, options))
     }
 }
 
 impl Session for ProbeSession {
     type Outcome = ProbeOutcome;
 
-    fn first(&mut self) -> Result<Vec<u8>, Trouble> {
+    fn first(&mut self) -> Result<Vec<u8>, ClientError> {
         self.0.first(&Start {
             action: Action::Login,
             privilege: PRIVILEGE_USER,
@@ -55,7 +55,7 @@ impl Session for ProbeSession {
         })
     }
 
-    fn receive(&mut self, packet: Sealed) -> Result<Step<ProbeOutcome>, Trouble> {
+    fn receive(&mut self, packet: EncryptedPacket) -> Result<Step<ProbeOutcome>, ClientError> {
         let (_, reply) = self.0.read::<Reply>(packet)?;
         Ok(Step { send: None, outcome: Some(ProbeOutcome::Answered(reply.status)) })
     }
@@ -66,18 +66,17 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     F: FnMut(&mut S, Event),
 {
-    /// Begins a login and ends with the first reply: whoever closes the stream then has given the
-    /// login up.
+    /// Begins a login and ends with the first reply. Closing the stream then abandons the login.
     pub async fn probe(&mut self) -> ProbeOutcome {
         let limit = self.options().deadline;
         let mut session = match getrandom::u32() {
             Ok(id) => ProbeSession::new(SessionId(id), self.options()),
-            Err(error) => return Trouble::Random(error.to_string()).into(),
+            Err(error) => return ClientError::Random(error.to_string()).into(),
         };
         match timeout(limit, self.exchange(&mut session)).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(trouble)) => trouble.into(),
-            Err(_) => Trouble::Timeout(limit).into(),
+            Ok(Err(error)) => error.into(),
+            Err(_) => ClientError::Timeout(limit).into(),
         }
     }
 }

@@ -1,23 +1,18 @@
 //! The client's sessions as pure machines: a first packet, then packets in, packets or an outcome
 //! out.
 
-use super::{
-    Account, AccountingOutcome, AuthorizationOutcome, Authorize, Login, LoginOutcome, Method,
-    Options, Trouble,
-};
+use super::{ClientError, Login, LoginOutcome, Method, Options};
 use crate::Secret;
 use crate::chap;
-use crate::tacacs::accounting;
 use crate::tacacs::authentication::{Continue, Reply, Start};
-use crate::tacacs::authorization;
 use crate::tacacs::body::Body;
 use crate::tacacs::codes::{
-    AcctStatus, Action, AuthenService, AuthenStatus, AuthenType, AuthorStatus, CONTINUE_FLAG_ABORT,
-    PRIVILEGE_USER, PacketType,
+    Action, AuthenService, AuthenStatus, AuthenType, CONTINUE_FLAG_ABORT, PRIVILEGE_USER,
+    PacketType,
 };
 use crate::tacacs::error::ProtocolError;
 use crate::tacacs::header::{FLAG_SINGLE_CONNECT, Header, MinorVersion, Sequence, SessionId};
-use crate::tacacs::packet::{Opened, Sealed, seal};
+use crate::tacacs::packet::{DecryptedPacket, EncryptedPacket, encrypt};
 
 /// What a session does about a packet: sends one, ends, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,29 +36,30 @@ impl<O> Step<O> {
 /// A client's session.
 pub trait Session {
     /// How it ends.
-    type Outcome: From<Trouble>;
+    type Outcome: From<ClientError>;
 
     /// The session's first packet.
     ///
     /// # Errors
-    /// [`Trouble::Request`] if a field is too long for the protocol.
-    fn first(&mut self) -> Result<Vec<u8>, Trouble>;
+    /// [`ClientError::Request`] if a field is too long for the protocol.
+    fn first(&mut self) -> Result<Vec<u8>, ClientError>;
 
     /// Takes the server's next packet.
     ///
     /// # Errors
-    /// [`Trouble::Unreadable`] if it breaks the protocol; the session and its connection are over.
-    fn receive(&mut self, packet: Sealed) -> Result<Step<Self::Outcome>, Trouble>;
+    /// [`ClientError::Unreadable`] if it breaks the protocol; the session and its connection are
+    /// over.
+    fn receive(&mut self, packet: EncryptedPacket) -> Result<Step<Self::Outcome>, ClientError>;
 }
 
 /// What all sessions share: the secret, and the number of the packet that was sent last.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct SessionState {
     secret: Secret,
     sent: Header,
 }
 
-impl Line {
+impl SessionState {
     pub(super) fn new(
         kind: PacketType,
         minor: MinorVersion,
@@ -76,13 +72,16 @@ impl Line {
         Self { secret: options.secret.clone(), sent }
     }
 
-    pub(super) fn first<B: Body>(&self, body: &B) -> Result<Vec<u8>, Trouble> {
-        Ok(seal(self.sent, body, &self.secret)?)
+    pub(super) fn first<B: Body>(&self, body: &B) -> Result<Vec<u8>, ClientError> {
+        Ok(encrypt(self.sent, body, &self.secret)?)
     }
 
     /// Checks that a packet is the answer to the one sent last, and reads it.
-    pub(super) fn read<B: Body>(&self, packet: Sealed) -> Result<(Header, B), ProtocolError> {
-        let packet: Opened = packet.open(&self.secret)?;
+    pub(super) fn read<B: Body>(
+        &self,
+        packet: EncryptedPacket,
+    ) -> Result<(Header, B), ProtocolError> {
+        let packet: DecryptedPacket = packet.decrypt(&self.secret)?;
         let header = packet.header;
         let expected = self.sent.sequence.next()?.get();
         if header.session != self.sent.session {
@@ -97,19 +96,19 @@ impl Line {
         if header.sequence.get() != expected {
             return Err(ProtocolError::Sequence { expected, got: header.sequence.get() });
         }
-        Ok((header, packet.read()?))
+        Ok((header, packet.decode()?))
     }
 
-    fn answer<B: Body>(&mut self, to: Header, body: &B) -> Result<Vec<u8>, Trouble> {
+    fn answer<B: Body>(&mut self, to: Header, body: &B) -> Result<Vec<u8>, ClientError> {
         self.sent = to.answer()?;
-        Ok(seal(self.sent, body, &self.secret)?)
+        Ok(encrypt(self.sent, body, &self.secret)?)
     }
 }
 
 /// A login.
 #[derive(Debug)]
 pub struct LoginSession {
-    line: Line,
+    state: SessionState,
     login: Login,
     user_sent: bool,
     password_sent: bool,
@@ -123,23 +122,23 @@ impl LoginSession {
             Method::Ascii { .. } => MinorVersion::Default,
             Method::Pap | Method::Chap { .. } => MinorVersion::One,
         };
-        let line = Line::new(PacketType::Authentication, minor, id, options);
-        Self { line, login, user_sent: false, password_sent: false }
+        let state = SessionState::new(PacketType::Authentication, minor, id, options);
+        Self { state, login, user_sent: false, password_sent: false }
     }
 
-    fn answer(&mut self, to: Header, text: Secret) -> Result<Step<LoginOutcome>, Trouble> {
+    fn answer(&mut self, to: Header, text: Secret) -> Result<Step<LoginOutcome>, ClientError> {
         let body = Continue { user_message: text, ..Continue::default() };
-        Ok(Step::send(self.line.answer(to, &body)?))
+        Ok(Step::send(self.state.answer(to, &body)?))
     }
 
     /// The server asks for what it has had, or for what the client does not have.
-    fn give_up(&mut self, to: Header, reason: &str) -> Result<Step<LoginOutcome>, Trouble> {
+    fn give_up(&mut self, to: Header, reason: &str) -> Result<Step<LoginOutcome>, ClientError> {
         let body = Continue {
             data: reason.as_bytes().to_vec(),
             flags: CONTINUE_FLAG_ABORT,
             ..Continue::default()
         };
-        let send = Some(self.line.answer(to, &body)?);
+        let send = Some(self.state.answer(to, &body)?);
         Ok(Step { send, outcome: Some(LoginOutcome::Fail { message: reason.to_owned() }) })
     }
 }
@@ -147,7 +146,7 @@ impl LoginSession {
 impl Session for LoginSession {
     type Outcome = LoginOutcome;
 
-    fn first(&mut self) -> Result<Vec<u8>, Trouble> {
+    fn first(&mut self) -> Result<Vec<u8>, ClientError> {
         let login = &self.login;
         let (authen_type, user, data) = match &login.method {
             Method::Ascii { user_in_start: true } => (AuthenType::Ascii, true, Secret::default()),
@@ -155,7 +154,7 @@ impl Session for LoginSession {
             Method::Pap => (AuthenType::Pap, true, login.password.clone()),
             Method::Chap { id, challenge } => {
                 if !(8..=238).contains(&challenge.len()) {
-                    return Err(Trouble::Challenge(challenge.len()));
+                    return Err(ClientError::Challenge(challenge.len()));
                 }
                 let data = chap_data(*id, challenge, &login.password);
                 (AuthenType::Chap, true, Secret::new(data))
@@ -172,11 +171,11 @@ impl Session for LoginSession {
             remote_address: login.remote_address.clone(),
             data,
         };
-        self.line.first(&start)
+        self.state.first(&start)
     }
 
-    fn receive(&mut self, packet: Sealed) -> Result<Step<LoginOutcome>, Trouble> {
-        let (header, reply) = self.line.read::<Reply>(packet)?;
+    fn receive(&mut self, packet: EncryptedPacket) -> Result<Step<LoginOutcome>, ClientError> {
+        let (header, reply) = self.state.read::<Reply>(packet)?;
         let Reply { status, message, .. } = reply;
         let ascii = matches!(self.login.method, Method::Ascii { .. });
         Ok(match status {
@@ -212,80 +211,4 @@ fn chap_data(id: u8, challenge: &[u8], password: &Secret) -> Vec<u8> {
     data.extend_from_slice(challenge);
     data.extend_from_slice(&chap::response(id, challenge, password));
     data
-}
-
-/// A question for permission.
-#[derive(Debug)]
-pub struct AuthorizationSession {
-    line: Line,
-    request: authorization::Request,
-}
-
-impl AuthorizationSession {
-    /// A session of that number, which must be random.
-    #[must_use]
-    pub fn new(question: Authorize, id: SessionId, options: &Options) -> Self {
-        let line = Line::new(PacketType::Authorization, MinorVersion::Default, id, options);
-        let Authorize { origin, arguments } = question;
-        Self { line, request: authorization::Request { origin, arguments } }
-    }
-}
-
-impl Session for AuthorizationSession {
-    type Outcome = AuthorizationOutcome;
-
-    fn first(&mut self) -> Result<Vec<u8>, Trouble> {
-        self.line.first(&self.request)
-    }
-
-    fn receive(&mut self, packet: Sealed) -> Result<Step<AuthorizationOutcome>, Trouble> {
-        let (_, reply) = self.line.read::<authorization::Reply>(packet)?;
-        let authorization::Reply { status, message, arguments, .. } = reply;
-        Ok(Step::end(match status {
-            AuthorStatus::PassAdd => {
-                AuthorizationOutcome::Pass { replace: false, arguments, message }
-            }
-            AuthorStatus::PassReplace => {
-                AuthorizationOutcome::Pass { replace: true, arguments, message }
-            }
-            AuthorStatus::Fail | AuthorStatus::Follow => AuthorizationOutcome::Fail { message },
-            AuthorStatus::Error => AuthorizationOutcome::Error { message },
-            AuthorStatus::Unknown(status) => return Err(ProtocolError::Status(status).into()),
-        }))
-    }
-}
-
-/// A record for the server's books.
-#[derive(Debug)]
-pub struct AccountingSession {
-    line: Line,
-    request: accounting::Request,
-}
-
-impl AccountingSession {
-    /// A session of that number, which must be random.
-    #[must_use]
-    pub fn new(account: Account, id: SessionId, options: &Options) -> Self {
-        let line = Line::new(PacketType::Accounting, MinorVersion::Default, id, options);
-        let Account { record, origin, arguments } = account;
-        Self { line, request: accounting::Request { flags: record.flags(), origin, arguments } }
-    }
-}
-
-impl Session for AccountingSession {
-    type Outcome = AccountingOutcome;
-
-    fn first(&mut self) -> Result<Vec<u8>, Trouble> {
-        self.line.first(&self.request)
-    }
-
-    fn receive(&mut self, packet: Sealed) -> Result<Step<AccountingOutcome>, Trouble> {
-        let (_, reply) = self.line.read::<accounting::Reply>(packet)?;
-        let accounting::Reply { status, message, .. } = reply;
-        Ok(Step::end(match status {
-            AcctStatus::Success => AccountingOutcome::Success { message },
-            AcctStatus::Error | AcctStatus::Follow => AccountingOutcome::Error { message },
-            AcctStatus::Unknown(status) => return Err(ProtocolError::Status(status).into()),
-        }))
-    }
 }

@@ -1,13 +1,15 @@
 //! One connection at the server as a pure machine: which session a packet belongs to, and when
 //! the connection ends.
 
-use super::session::{Answer, Note, Turn, Waiting, abandoned, begin, go_on};
+use super::session::{
+    Answer, AwaitedInput, LogRecord, NextStep, abandoned_login, continue_session, start_session,
+};
 use super::{Client, Server};
-use crate::log::{Kind, LogEntry, Outcome};
+use crate::log::{LogEntry, LogKind, LogOutcome};
 use crate::tacacs::codes::PacketType;
 use crate::tacacs::error::ProtocolError;
 use crate::tacacs::header::{FLAG_SINGLE_CONNECT, Header, Sequence, SessionId};
-use crate::tacacs::packet::{Inbox, Opened, Sealed};
+use crate::tacacs::packet::{DecryptedPacket, EncryptedPacket, PacketReader};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -19,7 +21,7 @@ pub const MAX_SESSIONS: usize = 64;
 pub enum Action {
     /// Sends a whole packet; one write.
     Send(Vec<u8>),
-    /// Writes down.
+    /// Adds an entry to the log.
     Log(LogEntry),
     /// Closes the connection; nothing comes after this. With the error that was the reason, if
     /// there was one.
@@ -46,7 +48,7 @@ enum Mode {
 struct Open {
     /// The number of the packet that is due.
     due: Sequence,
-    waiting: Waiting,
+    waiting: AwaitedInput,
 }
 
 /// One connection, from its first byte to its end.
@@ -56,7 +58,7 @@ pub struct Connection<'a> {
     client: &'a Client,
     peer: SocketAddr,
     local: SocketAddr,
-    inbox: Inbox,
+    reader: PacketReader,
     sessions: BTreeMap<SessionId, Open>,
     mode: Mode,
 }
@@ -65,33 +67,34 @@ impl<'a> Connection<'a> {
     /// A connection that was just accepted from `peer` at the server's own address `local`.
     ///
     /// # Errors
-    /// The entry for the log, if `peer` is not among the server's clients: the connection is to be
-    /// closed at once, without a word.
+    /// The log entry, if `peer` is not among the server's clients: the caller closes the connection
+    /// at once, without a reply.
     pub fn accept(
         server: &'a Server,
         peer: SocketAddr,
         local: SocketAddr,
     ) -> Result<Self, Box<LogEntry>> {
-        let Some(client) = server.client(peer.ip()) else {
+        let Some(client) = server.find_client(peer.ip()) else {
             let detail = "the source address is not among the server's clients";
-            let entry = LogEntry::new(peer, local, Kind::Refused, None, Outcome::Closed, detail);
+            let entry =
+                LogEntry::new(peer, local, LogKind::Refused, None, LogOutcome::Closed, detail);
             return Err(Box::new(entry));
         };
         // What an IPv6 socket shows as ::ffff:a.b.c.d came from the IPv4 address.
         let canonical =
             |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
         let (peer, local) = (canonical(peer), canonical(local));
-        let inbox = Inbox::new(server.max_body);
+        let reader = PacketReader::new(server.max_body);
         let sessions = BTreeMap::new();
-        Ok(Self { server, client, peer, local, inbox, sessions, mode: Mode::Fresh })
+        Ok(Self { server, client, peer, local, reader, sessions, mode: Mode::Fresh })
     }
 
     /// Takes bytes as they came, in pieces of any size. After [`Action::Close`] it takes no more.
     pub fn receive(&mut self, mut bytes: &[u8]) -> Vec<Action> {
         let mut actions = Vec::new();
         while self.mode != Mode::Closed {
-            match self.inbox.take(&mut bytes) {
-                Ok(Some(packet)) => self.packet(packet, &mut actions),
+            match self.reader.next_packet(&mut bytes) {
+                Ok(Some(packet)) => self.handle_packet(packet, &mut actions),
                 Ok(None) => break,
                 Err(error) => self.fail(error.into(), &mut actions),
             }
@@ -100,9 +103,9 @@ impl<'a> Connection<'a> {
     }
 
     /// The client's side of the stream ended.
-    pub fn ended(&mut self) -> Vec<Action> {
+    pub fn handle_eof(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
-        match self.inbox.partial() {
+        match self.reader.buffered() {
             _ if self.mode == Mode::Closed => {}
             0 => self.abandon("the connection ended", &mut actions),
             received => self.fail(ProtocolError::Truncated { received }, &mut actions),
@@ -110,40 +113,40 @@ impl<'a> Connection<'a> {
         actions
     }
 
-    /// The client let its time run out.
-    pub fn expired(&mut self) -> Vec<Action> {
+    /// The client's deadline has passed.
+    pub fn handle_timeout(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.mode != Mode::Closed {
             if self.sessions.is_empty() && !self.is_idle() {
                 let detail = "no whole packet came in time".to_owned();
-                let (kind, outcome) = (Kind::ProtocolError, Outcome::Closed);
-                self.note(Note { kind, user: None, outcome, detail }, &mut actions);
+                let (kind, outcome) = (LogKind::ProtocolError, LogOutcome::Closed);
+                self.log(LogRecord { kind, user: None, outcome, detail }, &mut actions);
             }
             self.abandon("no packet came in time", &mut actions);
         }
         actions
     }
 
-    /// Whether it is a shared connection between two sessions: then silence is no fault.
+    /// Whether this is a shared connection between two sessions: silence is allowed then.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.mode == Mode::Shared && self.sessions.is_empty() && self.inbox.partial() == 0
+        self.mode == Mode::Shared && self.sessions.is_empty() && self.reader.buffered() == 0
     }
 
-    fn packet(&mut self, packet: Sealed, actions: &mut Vec<Action>) {
+    fn handle_packet(&mut self, packet: EncryptedPacket, actions: &mut Vec<Action>) {
         let header = packet.header;
         let result = packet
-            .open(&self.client.secret)
-            .and_then(|packet| Ok((self.admit(&header)?, header.answer()?, packet)));
+            .decrypt(&self.client.secret)
+            .and_then(|packet| Ok((self.find_session(&header)?, header.answer()?, packet)));
         match result {
-            Ok((waiting, answer, packet)) => self.turn(waiting, answer, &packet, actions),
+            Ok((waiting, answer, packet)) => self.advance(waiting, answer, &packet, actions),
             Err(error) => self.fail(error, actions),
         }
     }
 
-    /// Whether the packet has a place here: the first of a new session (`None`), or the one that
-    /// an open session waits for.
-    fn admit(&mut self, header: &Header) -> Result<Option<Waiting>, ProtocolError> {
+    /// Finds the session of a packet: `None` for the first packet of a new session, or the input
+    /// that an open session waits for.
+    fn find_session(&mut self, header: &Header) -> Result<Option<AwaitedInput>, ProtocolError> {
         let got = header.sequence.get();
         if let Some(open) = self.sessions.remove(&header.session) {
             let expected = open.due.get();
@@ -170,11 +173,11 @@ impl<'a> Connection<'a> {
         Ok(None)
     }
 
-    fn turn(
+    fn advance(
         &mut self,
-        waiting: Option<Waiting>,
+        waiting: Option<AwaitedInput>,
         mut answer: Header,
-        packet: &Opened,
+        packet: &DecryptedPacket,
         actions: &mut Vec<Action>,
     ) {
         if self.mode == Mode::Fresh {
@@ -185,31 +188,31 @@ impl<'a> Connection<'a> {
             self.mode = if agreed { Mode::Shared } else { Mode::Single };
         }
         let turn = match waiting {
-            None => begin(self.server, packet),
-            Some(waiting) => go_on(self.server, waiting, packet),
+            None => start_session(self.server, packet),
+            Some(waiting) => continue_session(self.server, waiting, packet),
         };
         let mut reason = None;
         match turn {
-            Ok(Turn::Ask(reply, waiting)) => {
+            Ok(NextStep::Ask(reply, waiting)) => {
                 self.send(answer, &Answer::Authentication(reply), actions);
                 match answer.sequence.next() {
                     Ok(due) => drop(self.sessions.insert(answer.session, Open { due, waiting })),
                     Err(error) => return self.fail(error, actions),
                 }
             }
-            Ok(Turn::End(last, note)) => {
+            Ok(NextStep::End(last, note)) => {
                 if let Some(last) = last {
                     self.send(answer, &last, actions);
                 }
-                self.note(note, actions);
+                self.log(note, actions);
             }
             // Section 4.5: the packet is discarded and ERROR is signalled.
             Err(error) => {
                 let error = ProtocolError::from(error);
                 let text = error.to_string();
                 self.send(answer, &Answer::error(answer.kind, &text), actions);
-                let (kind, outcome) = (Kind::ProtocolError, Outcome::Error);
-                self.note(Note { kind, user: None, outcome, detail: text }, actions);
+                let (kind, outcome) = (LogKind::ProtocolError, LogOutcome::Error);
+                self.log(LogRecord { kind, user: None, outcome, detail: text }, actions);
                 if self.mode == Mode::Shared {
                     self.mode = Mode::Draining;
                 }
@@ -224,22 +227,22 @@ impl<'a> Connection<'a> {
 
     fn send(&mut self, header: Header, answer: &Answer, actions: &mut Vec<Action>) {
         // Every answer is short, so that it always fits.
-        if let Ok(packet) = answer.seal(header, &self.client.secret) {
+        if let Ok(packet) = answer.encrypt(header, &self.client.secret) {
             actions.push(Action::Send(packet));
         }
     }
 
-    fn note(&self, note: Note, actions: &mut Vec<Action>) {
-        let Note { kind, user, outcome, detail } = note;
+    fn log(&self, note: LogRecord, actions: &mut Vec<Action>) {
+        let LogRecord { kind, user, outcome, detail } = note;
         let entry = LogEntry::new(self.peer, self.local, kind, user.as_deref(), outcome, &detail);
         actions.push(Action::Log(entry));
     }
 
-    /// Closes without an answer: whoever breaks the framing cannot be told.
+    /// Closes without an answer: after broken framing no reply can be addressed.
     fn fail(&mut self, error: ProtocolError, actions: &mut Vec<Action>) {
-        let (kind, outcome) = (Kind::ProtocolError, Outcome::Closed);
+        let (kind, outcome) = (LogKind::ProtocolError, LogOutcome::Closed);
         let detail = error.to_string();
-        self.note(Note { kind, user: None, outcome, detail }, actions);
+        self.log(LogRecord { kind, user: None, outcome, detail }, actions);
         self.close("the connection was closed", Some(error), actions);
     }
 
@@ -248,14 +251,14 @@ impl<'a> Connection<'a> {
         self.close(reason, None, actions);
     }
 
-    /// Closes, and writes down the sessions that were open.
+    /// Closes, and logs the sessions that were open.
     fn close(&mut self, reason: &str, error: Option<ProtocolError>, actions: &mut Vec<Action>) {
         for open in std::mem::take(&mut self.sessions).into_values() {
             let user = match open.waiting {
-                Waiting::ForUser { .. } => None,
-                Waiting::ForPassword { user } => Some(user),
+                AwaitedInput::User { .. } => None,
+                AwaitedInput::Password { user } => Some(user),
             };
-            self.note(abandoned(user, reason), actions);
+            self.log(abandoned_login(user, reason), actions);
         }
         self.mode = Mode::Closed;
         actions.push(Action::Close(error));

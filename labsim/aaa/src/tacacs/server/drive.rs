@@ -32,10 +32,10 @@ pub enum Error {
 
 /// Serves one connection that was accepted from `peer` at the server's own address `local`, to its
 /// end. The stream is dropped, which closes it, right after the last reply was written, and before
-/// that reply's entry goes to `log`: whoever waits for the entry waits for `log`, not for the close.
-/// A client that is not known is read from once, and closed without a word.
+/// that reply's entry goes to `log`. An unknown client is read from once, and closed without a
+/// reply.
 ///
-/// A shared connection that stays idle for the server's deadline is closed without a word.
+/// A shared connection that stays idle for the server's deadline is closed without a reply.
 ///
 /// # Errors
 /// [`Error`]; the connection is closed then as well, the cause is in the log if it is the client's,
@@ -63,17 +63,17 @@ where
         }
     };
     let mut entries = Vec::new();
-    let result = converse(&mut stream, &mut connection, server.deadline, &mut entries, log).await;
+    let result = run(&mut stream, &mut connection, server.deadline, &mut entries, log).await;
     drop(stream);
     entries.into_iter().for_each(&mut *log);
     // The machine is at its end unless the stream broke: then sessions may be open.
-    connection.ended().into_iter().filter_map(entry).for_each(log);
+    connection.handle_eof().into_iter().filter_map(entry).for_each(log);
     result
 }
 
-/// Speaks until the connection is to be closed. What is to be written down after closing is left
-/// in `entries`.
-async fn converse<S>(
+/// Runs the connection until it is to be closed. Entries to be logged after closing are left in
+/// `entries`.
+async fn run<S>(
     stream: &mut S,
     connection: &mut Connection<'_>,
     limit: Duration,
@@ -88,12 +88,12 @@ where
     loop {
         let mut silent = false;
         let actions = match timeout_at(deadline, stream.read(&mut buffer)).await {
-            Ok(Ok(0)) => connection.ended(),
+            Ok(Ok(0)) => connection.handle_eof(),
             Ok(Ok(read)) => connection.receive(buffer.get(..read).unwrap_or_default()),
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => {
                 silent = !connection.is_idle();
-                connection.expired()
+                connection.handle_timeout()
             }
         };
         if !actions.is_empty() {
