@@ -11,7 +11,7 @@ pub enum Error {
     #[error("the configuration cannot be used: {}", sentences(.0))]
     Config(Vec<Problem>),
     /// The interface does not exist in this namespace.
-    #[error("there is no interface `{0}` in this network namespace")]
+    #[error("no interface `{0}` in this network namespace")]
     NoInterface(String),
     /// The interface exists but carries nothing.
     #[error("the interface `{interface}` cannot be used: {reason}")]
@@ -24,28 +24,47 @@ pub enum Error {
     /// The interface was deleted while frames were moved.
     #[error("the interface was deleted")]
     InterfaceGone,
-    /// A VIP is the namespace's own, so that what monitors send to it goes nowhere.
+    /// A VIP is an address of the namespace, so that monitors' packets to it never leave.
     #[error(
         "a transparent monitor cannot probe the VIP {0}, which is an address of this network \
-         namespace too: packets to it never leave; take it off, or take `transparent` out"
+         namespace: packets to it never leave; remove the address, or remove `transparent`"
     )]
     VipIsOwn(IpAddr),
-    /// The kernel forwards packets by itself, so each would travel twice or in a circle.
+    /// The host's kernel would handle the forwarder's packets as well, and has nothing that keeps it from
+    /// them.
     #[error(
-        "the kernel of this namespace forwards packets itself ({setting} is 1): packets would \
-         travel twice or in a circle; set {setting} to 0"
+        "{because}, so the kernel has to be kept from the packets that the forwarder takes, and it \
+         refuses the rule at the ingress of `{interface}` that drops its own copies ({source}); load \
+         nf_tables, or grant CAP_NET_ADMIN in this network namespace"
     )]
-    KernelForwards {
-        /// The setting, as a dotted key.
-        setting: String,
+    IngressDropUnsupported {
+        /// What the kernel would do with them, as a clause.
+        because: String,
+        /// The interface's name.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
     },
-    /// The kernel may give its own sockets a port that is to stand in for a client's.
+    /// The same, from a kernel that has what it needs, and refuses the rule for another reason.
+    #[error(
+        "{because}, so the kernel has to be kept from the packets that the forwarder takes, and it \
+         refuses the rule at the ingress of `{interface}` that drops its own copies: {reason}"
+    )]
+    IngressDropRefused {
+        /// What the kernel would do with them, as a clause.
+        because: String,
+        /// The interface's name.
+        interface: String,
+        /// The error's name, and what the kernel said.
+        reason: String,
+    },
+    /// The kernel may give its own sockets a port that source translation uses.
     #[error(
         "snat_ports {first} to {last} overlap the ports that the kernel gives to its own sockets \
          ({setting} is {kernel_first} to {kernel_last}); change one of the two"
     )]
     PortsCollide {
-        /// The lowest port that stands in for clients'.
+        /// The lowest port of the translation.
         first: u16,
         /// The highest.
         last: u16,
@@ -70,6 +89,21 @@ impl Error {
     pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::System { what, source }
+    }
+
+    pub(crate) fn nonblocking(source: io::Error) -> Self {
+        Self::system("a descriptor without blocking (fcntl(2))")(source)
+    }
+
+    pub(crate) fn ignore_outgoing(source: io::Error) -> Self {
+        Self::system("PACKET_IGNORE_OUTGOING (packet(7))")(source)
+    }
+}
+
+impl From<labsim_sys::CallError> for Error {
+    fn from(error: labsim_sys::CallError) -> Self {
+        let labsim_sys::CallError { what, source } = error;
+        Self::System { what: what.to_owned(), source }
     }
 }
 

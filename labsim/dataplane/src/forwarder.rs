@@ -1,29 +1,33 @@
-//! `labsim forwarder`: the engine between a packet ring and whoever gives it orders.
+//! `labsim forwarder`: the engine between a packet ring and the threads that command it.
 
-mod orders;
+mod commands;
 mod path;
-mod told;
+mod routed;
+mod status;
 
-pub use orders::{Handle, MemberId, Orders, Refusal, orders};
-pub use told::{Ready, Snapshot, SocketCounters};
+pub use commands::{Commands, Handle, MemberId, ReconfigureError, commands};
+pub use status::{IngressDrop, Ready, Snapshot, SocketCounters};
 
-use crate::kernel::{Arm, LinkEvents, refuse_kernel_forwarding};
-use crate::{Error, latency};
+use crate::Error;
+use crate::kernel::{Interface, link_notices};
 use labsim_forwarder::{Config, Engine};
-use nix::errno::Errno;
+use labsim_sys::netlink::Notices;
+use labsim_sys::{Errno, sched};
+
+use commands::Command;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
-use orders::Order;
 use path::Path;
 use std::os::fd::AsFd;
 use std::time::Duration;
+use tracing::{debug, info};
 
-/// How frames are moved, as [`Ready`] tells.
+/// How frames are moved, for [`Ready`].
 const DATA_PLANE: &str = "packet-ring";
 
-/// The signals that end a forwarder in order: SIGTERM and SIGINT.
+/// The signals that end a forwarder cleanly: SIGTERM and SIGINT.
 #[derive(Debug)]
 pub struct StopSignals(SignalFd);
 
@@ -44,33 +48,31 @@ impl StopSignals {
     }
 }
 
-/// Runs the forwarder in the calling process's network namespace until a signal, or an order, ends
-/// it; returns what was counted at the end. `ready` is told how frames are moved once they can
-/// flow.
+/// Runs the forwarder in the calling process's network namespace until a signal or a command
+/// ends it; returns the counters at the end. `ready` is called once frames can flow.
 ///
 /// # Errors
 /// [`Error`] says why it cannot start, or go on, and what to do.
 pub fn run(
     config: &Config,
-    orders: &Orders,
+    commands: &Commands,
     stop: &StopSignals,
     ready: impl FnOnce(Ready),
 ) -> Result<Snapshot, Error> {
-    let links = LinkEvents::open()?;
-    let ipv6 = config.virtual_servers.values().any(|server| server.destination.is_ipv6());
-    refuse_kernel_forwarding(&config.interface, ipv6)?;
-    let arm = Arm::read(&config.interface)?;
-    let engine = Engine::new(config, arm.port.clone(), &arm.routes).map_err(Error::Config)?;
-    let mut path = Path::open(arm, engine)?;
-    // Only a matter of latency: a kernel that refuses it changes nothing else.
-    let _ = latency::prefer_short_slices();
-    // Requests for the members' next hops go out before anybody waits for them.
+    let links = link_notices()?;
+    let interface = Interface::read_with(&config.interface, &config.routed_interfaces)?;
+    let engine =
+        Engine::new(config, interface.port.clone(), &interface.routes).map_err(Error::Config)?;
+    let mut path = Path::open(interface, engine)?;
+    prefer_short_slices();
+    // Requests for the members' next hops go out before the first packet needs them.
     path.work();
+    debug!(interface = config.interface, data_plane = DATA_PLANE, "frames can flow");
     ready(Ready { interface: config.interface.clone(), data_plane: DATA_PLANE.to_owned() });
     loop {
-        let woken = wait(&path, &links, orders, stop)?;
+        let woken = wait(&path, &links, commands, stop)?;
         path.work();
-        if woken.stop || (woken.order && obey(orders, &mut path)) {
+        if woken.stop || (woken.command && execute(commands, &mut path)) {
             break;
         }
     }
@@ -78,34 +80,42 @@ pub fn run(
     Ok(path.counters())
 }
 
-/// Does what was ordered; returns whether the end was.
-fn obey(orders: &Orders, path: &mut Path) -> bool {
-    orders.hear();
-    while let Some(order) = orders.next() {
-        // Whoever asked may be gone.
-        match order {
-            Order::Count(answer) => drop(answer.send(path.counters())),
-            Order::Reconfigure(plan, answer) => drop(answer.send(path.reconfigure(*plan))),
-            Order::Probe(probe) => path.probe(&probe),
-            Order::SetDown(state, answer) => drop(answer.send(path.set_down(&state))),
-            Order::Stop => return true,
+/// Executes the commands that are there; returns whether one is to stop.
+fn execute(commands: &Commands, path: &mut Path) -> bool {
+    commands.drain();
+    while let Some(command) = commands.next() {
+        // The thread that asked may have ended.
+        match command {
+            Command::Count(answer) => drop(answer.send(path.counters())),
+            Command::Reconfigure(checked, answer) => drop(answer.send(path.reconfigure(*checked))),
+            Command::Probe(probe) => path.probe(&probe),
+            Command::BeginAnew(answer) => drop(answer.send(path.begin_anew())),
+            Command::SetDown(state, answer) => drop(answer.send(path.set_down(&state))),
+            Command::Stop => return true,
         }
         path.work();
     }
     false
 }
 
+/// Only a matter of latency: a kernel that refuses it changes nothing else.
+pub(crate) fn prefer_short_slices() {
+    if let Err(error) = sched::prefer_short_slices() {
+        info!(%error, "the kernel grants no short time slices (sched_setattr(2)); latency may rise");
+    }
+}
+
 /// What can be done without waiting.
 struct Woken {
-    order: bool,
+    command: bool,
     stop: bool,
 }
 
-/// Waits for a frame, an order, the end, or the engine's next deadline.
+/// Waits for a frame, a command, a signal, or the engine's next deadline.
 fn wait(
     path: &Path,
-    links: &LinkEvents,
-    orders: &Orders,
+    links: &Notices,
+    commands: &Commands,
     stop: &StopSignals,
 ) -> Result<Woken, Error> {
     let timeout = path.time_left().map(|left| {
@@ -114,9 +124,10 @@ fn wait(
     });
     let mut fds = [
         PollFd::new(path.as_fd(), PollFlags::POLLIN),
-        PollFd::new(orders.as_fd(), PollFlags::POLLIN),
+        PollFd::new(commands.as_fd(), PollFlags::POLLIN),
         PollFd::new(stop.0.as_fd(), PollFlags::POLLIN),
         PollFd::new(links.as_fd(), PollFlags::POLLIN),
+        PollFd::new(path.routed().as_fd(), PollFlags::POLLIN),
     ];
     match ppoll(&mut fds, timeout, None) {
         Ok(_) | Err(Errno::EINTR) => {}
@@ -125,11 +136,12 @@ fn wait(
     let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
     let error = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
     let broken = fds[0].revents().is_some_and(|events| events.intersects(error));
-    if broken || ready(&fds[3]) {
+    // Whether a ring of several has a frame or an error is not told.
+    if broken || ready(&fds[3]) || ready(&fds[4]) {
         links.clear();
         path.take_error()?;
     }
-    Ok(Woken { order: ready(&fds[1]), stop: ready(&fds[2]) })
+    Ok(Woken { command: ready(&fds[1]), stop: ready(&fds[2]) })
 }
 
 fn system(what: &'static str) -> impl FnOnce(Errno) -> Error {

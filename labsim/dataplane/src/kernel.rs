@@ -3,72 +3,110 @@
 
 use crate::Error;
 use ipnet::IpNet;
-use labsim_forwarder::{Port, Route};
+use labsim_forwarder::{HostRoute, Port, Route};
+use labsim_sys::Errno;
+use labsim_sys::netlink::{Notices, Socket};
 use labsim_wire::ethernet::Mac;
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType,
 };
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
-    socket,
-};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-
-/// More than the kernel puts into one datagram of a dump.
-const RECEIVE_BYTES: usize = 64 * 1024;
 
 /// An interface that frames can be moved on.
 #[derive(Debug)]
-pub(crate) struct Arm {
+pub(crate) struct Interface {
     pub(crate) name: String,
     pub(crate) index: u32,
     pub(crate) port: Port,
     pub(crate) routes: Vec<Route>,
     /// The addresses of all interfaces of the namespace.
     pub(crate) own: Vec<IpAddr>,
+    /// The others that packets are taken from.
+    pub(crate) routed: Vec<RoutedInterface>,
 }
 
-impl Arm {
-    /// Reads the interface `name` of the calling thread's namespace.
+/// Another interface, where the kernel has the neighbours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RoutedInterface {
+    pub(crate) name: String,
+    pub(crate) index: u32,
+}
+
+impl Interface {
+    /// Reads the interface `name` of the calling thread's namespace, without others.
     pub(crate) fn read(name: &str) -> Result<Self, Error> {
+        Self::read_with(name, &[])
+    }
+
+    /// Reads the interface `name`, and the others that packets are taken from. No packet is longer than
+    /// the least MTU of them all.
+    pub(crate) fn read_with(name: &str, routed: &[String]) -> Result<Self, Error> {
         let system = |what: &'static str| {
             move |errno: Errno| Error::System { what: what.to_owned(), source: errno.into() }
         };
-        let kernel = Kernel::open().map_err(system("a routing socket (rtnetlink(7))"))?;
-        let links = kernel
+        let mut socket = routing_socket()?;
+        let links = socket
             .dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))
             .map_err(system("the list of interfaces"))?;
-        let link = links.into_iter().find_map(|message| match message {
-            RouteNetlinkMessage::NewLink(link) if name_of(&link) == Some(name) => Some(link),
-            _ => None,
-        });
-        let link = link.ok_or_else(|| Error::NoInterface(name.to_owned()))?;
+        let find = |name: &str| {
+            let link = links.iter().find_map(|message| match message {
+                RouteNetlinkMessage::NewLink(link) if name_of(link) == Some(name) => Some(link),
+                _ => None,
+            });
+            link.ok_or_else(|| Error::NoInterface(name.to_owned()))
+        };
+        let link = find(name)?;
         let index = link.header.index;
-        let (mac, mtu) = usable(name, &link)?;
-        let addresses = kernel
+        let (mac, mut mtu) = usable(name, link)?;
+        let mut others = Vec::new();
+        for name in routed {
+            let link = find(name)?;
+            let (_, other_mtu) = usable(name, link)?;
+            mtu = mtu.min(other_mtu);
+            others.push(RoutedInterface { name: name.clone(), index: link.header.index });
+        }
+        let routed = others;
+        let addresses = socket
             .dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()))
             .map_err(system("the list of addresses"))?;
-        let routes = kernel
+        let routes = socket
             .dump(RouteNetlinkMessage::GetRoute(RouteMessage::default()))
             .map_err(system("the list of routes"))?;
-        let own = addresses.iter().filter_map(own_address).map(|address| address.addr()).collect();
-        let addresses = addresses.iter().filter_map(|message| address_on(index, message));
-        let port = Port { mac, mtu, addresses: addresses.collect() };
+        let own: Vec<IpAddr> =
+            addresses.iter().filter_map(own_address).map(|address| address.addr()).collect();
+        let on_port = addresses.iter().filter_map(|message| address_on(index, message));
+        let on_port: Vec<IpNet> = on_port.collect();
+        let is_elsewhere = |address: &&IpAddr| !on_port.iter().any(|net| net.addr() == **address);
+        let elsewhere = own.iter().filter(is_elsewhere).copied().collect();
+        let mut host_routes = Vec::new();
+        for RoutedInterface { index, .. } in &routed {
+            let on_it = addresses.iter().filter_map(|message| address_on(*index, message));
+            let on_it: Vec<IpNet> = on_it.collect();
+            let through = routes.iter().filter_map(|message| route_through(*index, message));
+            host_routes.extend(through.map(|route| host_route(&route, &on_it)));
+        }
+        let port = Port { mac, mtu, addresses: on_port, elsewhere, host_routes };
         let routes = routes.iter().filter_map(|message| route_through(index, message));
-        Ok(Self { name: name.to_owned(), index, port, routes: routes.collect(), own })
+        Ok(Self { name: name.to_owned(), index, port, routes: routes.collect(), own, routed })
     }
 }
 
-/// A kernel that forwards sends every packet to a VIP on, beside the forwarder.
-pub(crate) fn refuse_kernel_forwarding(interface: &str, ipv6: bool) -> Result<(), Error> {
+/// A route through another interface that has these addresses.
+fn host_route(route: &Route, addresses: &[IpNet]) -> HostRoute {
+    let destination = route.destination;
+    let via = route.via.unwrap_or(destination.addr());
+    let is_fit = |own: &&IpNet| own.addr().is_ipv4() == destination.addr().is_ipv4();
+    let near = addresses.iter().find(|own| own.contains(&via));
+    let source = near.or_else(|| addresses.iter().find(is_fit)).map(|own| own.addr());
+    HostRoute { destination, source }
+}
+
+/// The setting that has the kernel forward what comes in on the interface, as a dotted key; `None` if
+/// it forwards nothing.
+pub(crate) fn kernel_forwarding(interface: &str, ipv6: bool) -> Result<Option<String>, Error> {
     let places = [
         ("ipv4", "all", "net.ipv4.ip_forward".to_owned()),
         ("ipv4", interface, format!("net.ipv4.conf.{interface}.forwarding")),
@@ -82,20 +120,20 @@ pub(crate) fn refuse_kernel_forwarding(interface: &str, ipv6: bool) -> Result<()
         let path = format!("/proc/sys/net/{family}/conf/{place}/forwarding");
         match std::fs::read_to_string(&path) {
             Ok(value) if value.trim() == "0" => {}
-            Ok(_) => return Err(Error::KernelForwards { setting }),
-            // The interface's absence is told better by the list of interfaces, and a kernel
+            Ok(_) => return Ok(Some(setting)),
+            // The list of interfaces reports the interface's absence better, and a kernel
             // without IPv6 forwards none of it.
             Err(error)
                 if error.kind() == std::io::ErrorKind::NotFound
                     && (place != "all" || family == "ipv6") => {}
             Err(error) => {
                 return Err(Error::system(format!(
-                    "{path}, which tells whether the kernel forwards by itself"
+                    "{path}, which shows whether the kernel forwards by itself"
                 ))(error));
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn name_of(link: &LinkMessage) -> Option<&str> {
@@ -109,7 +147,7 @@ fn usable(name: &str, link: &LinkMessage) -> Result<(Mac, usize), Error> {
     let refuse =
         |reason: &str| Error::Interface { interface: name.to_owned(), reason: reason.to_owned() };
     if link.header.link_layer_type != LinkLayerType::Ether {
-        return Err(refuse("it is no Ethernet interface"));
+        return Err(refuse("it is not an Ethernet interface"));
     }
     if !link.header.flags.contains(LinkFlags::Up) {
         return Err(refuse("it is down; set it up first"));
@@ -124,7 +162,7 @@ fn usable(name: &str, link: &LinkMessage) -> Result<(Mac, usize), Error> {
     });
     match (mac, mtu) {
         (Some(mac), Some(mtu)) => Ok((mac, mtu.min(65_535))),
-        _ => Err(refuse("the kernel does not tell its link-layer address and MTU")),
+        _ => Err(refuse("the kernel does not report its link-layer address and MTU")),
     }
 }
 
@@ -188,98 +226,32 @@ fn plain(address: &RouteAddress) -> Option<IpAddr> {
     }
 }
 
-/// Tells that something happened to an interface of the namespace. A packet socket tells that its
-/// interface went down, and not that it was deleted after that.
-#[derive(Debug)]
-pub(crate) struct LinkEvents(OwnedFd);
-
-impl LinkEvents {
-    /// Listens from here on.
-    pub(crate) fn open() -> Result<Self, Error> {
-        let open = || -> Result<OwnedFd, Errno> {
-            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let protocol = SockProtocol::NetlinkRoute;
-            let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
-            bind(socket.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK as u32))?;
-            Ok(socket)
-        };
-        open().map(Self).map_err(|errno| {
-            Error::system("a socket for changes of interfaces (rtnetlink(7))")(errno.into())
-        })
-    }
-
-    /// Takes what was told; nothing is lost if it was too much, because only that it was told
-    /// matters.
-    pub(crate) fn clear(&self) {
-        let mut buffer = [0; 4096];
-        while !matches!(
-            recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC),
-            Err(Errno::EAGAIN | Errno::EBADF)
-        ) {}
-    }
+/// A routing socket in the calling thread's namespace.
+pub(crate) fn routing_socket() -> Result<Socket, Error> {
+    Socket::open().map_err(|errno| Error::system("a routing socket (rtnetlink(7))")(errno.into()))
 }
 
-impl AsFd for LinkEvents {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-/// A routing socket of one namespace.
-struct Kernel(OwnedFd);
-
-impl Kernel {
-    fn open() -> Result<Self, Errno> {
-        let flags = SockFlag::SOCK_CLOEXEC;
-        socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute).map(Self)
-    }
-
-    /// Asks for a whole list.
-    fn dump(&self, request: RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, Errno> {
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        send(self.0.as_raw_fd(), &bytes, MsgFlags::empty())?;
-        let mut list = Vec::new();
-        let mut buffer = vec![0; RECEIVE_BYTES];
-        loop {
-            let length = recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
-            let mut rest = buffer.get(..length).unwrap_or_default();
-            while !rest.is_empty() {
-                let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
-                    .map_err(|_| Errno::EBADMSG)?;
-                // Messages begin at multiples of four (netlink(7)).
-                let length = (message.header.length as usize).next_multiple_of(4);
-                rest = rest.get(length..).unwrap_or_default();
-                match message.payload {
-                    NetlinkPayload::InnerMessage(inner) => list.push(inner),
-                    NetlinkPayload::Done(_) => return Ok(list),
-                    NetlinkPayload::Error(error) => {
-                        return Err(Errno::from_raw(-error.raw_code()));
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
+/// Notices of the namespace's interfaces. A packet socket reports that its interface went down, but
+/// not that it was deleted after that.
+pub(crate) fn link_notices() -> Result<Notices, Error> {
+    Notices::open(Notices::LINKS).map_err(|errno| {
+        Error::system("a socket for changes of interfaces (rtnetlink(7))")(errno.into())
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Arm;
+    use super::Interface;
     use crate::Error;
 
     #[test]
     fn an_interface_that_is_not_there_and_one_that_is_no_ethernet_are_refused() {
-        let name = |result: Result<Arm, Error>| match result {
+        let name = |result: Result<Interface, Error>| match result {
             Err(Error::NoInterface(_)) => "absent",
             Err(Error::Interface { .. }) => "unusable",
             _ => "taken",
         };
-        assert_eq!(name(Arm::read("no-such-thing")), "absent");
-        assert_eq!(name(Arm::read("lo")), "unusable");
+        assert_eq!(name(Interface::read("no-such-thing")), "absent");
+        assert_eq!(name(Interface::read("lo")), "unusable");
     }
 }

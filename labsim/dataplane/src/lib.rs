@@ -1,20 +1,17 @@
 //! Moves frames between the kernel and the forwarder, takes packets out of their tunnel where the
-//! kernel cannot, relays frames between the ends of impaired links, and hands packets of monitors to
-//! the forwarder.
+//! kernel cannot, relays frames between the ends of impaired links, and redirects monitors' packets
+//! to the forwarder.
 
 pub mod decapsulate;
-mod diversion;
 mod error;
 pub mod forwarder;
+mod fwmark_redirect;
+mod ingress_drop;
 mod kernel;
-pub mod latency;
-mod netlink;
+mod kernel_rst_filter;
 mod packet;
 pub mod relay;
-mod relief;
-mod silence;
-mod socket;
 
-pub use diversion::Diversion;
 pub use error::Error;
 pub use forwarder::SocketCounters;
+pub use fwmark_redirect::FwmarkRedirect;

@@ -7,16 +7,16 @@
 //! for both.
 //!
 //! - *Times.* A frame is never sent before its time: its delay begins when it is read from the
-//!   socket, which is after it was captured at its sender. It is sent late by what the timer and the
-//!   scheduler take: ppoll(2) with a timer slack of 1 ns (prctl(2)) wakes the thread within some 50
-//!   µs on an idle machine, and after milliseconds on a busy one.
+//!   socket, which is after it was captured at its sender. It is sent late by what the timer and
+//!   the scheduler take: ppoll(2) with a timer slack of 1 ns (prctl(2)) wakes the thread within
+//!   some 50 µs on an idle machine, and after milliseconds on a busy one.
 //! - *Offloads.* Frames travel with the kernel's note about what is left to do to them
 //!   (`PACKET_VNET_HDR`), so half-made checksums stay as they are and one large frame stays one, as
 //!   on a link without a relay. Loss and delay are then of the large frame, as netem's are.
 //! - *Markers* ([`ethertype::MARKER`]), which the captures send across a link to know that it is
-//!   empty, are no traffic: they are never lost, doubled or counted, and arrive when everything has
-//!   that was there before them. Through netem they would not: they wait here until it holds nothing
-//!   and then go round it (`PACKET_QDISC_BYPASS`).
+//!   empty, are not traffic: they are never lost, doubled or counted, and arrive when everything
+//!   has that was there before them. Through netem they would not: they wait here until it holds
+//!   nothing and then go round it (`PACKET_QDISC_BYPASS`).
 //! - *Nothing is lost in silence.* What does not arrive is in [`Counters`].
 //! - VLAN tags that a sender leaves to the device (802.1Q devices in a node) are not carried.
 //!
@@ -25,10 +25,11 @@
 mod direction;
 mod worker;
 
-use crate::packet::ring::VNET_HEADER;
-use crate::{Error, socket};
+use crate::Error;
 use direction::Direction;
 use labsim_impairment::Impairment;
+use labsim_sys::packet::{VNET_HEADER, ignore_outgoing, set_vnet_header};
+use labsim_sys::socket::{set_nonblocking, set_receive_queue};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -80,7 +81,7 @@ pub struct Counters {
     pub duplicated: u64,
     /// Overtook others without a delay.
     pub reordered: u64,
-    /// Dropped by netem, which does not tell chance from a full queue.
+    /// Dropped by netem, which counts chance and a full queue together.
     pub netem_dropped: u64,
     /// Sent on.
     pub sent: u64,
@@ -186,11 +187,11 @@ impl Drop for Relay {
 
 /// Has a packet socket show what comes in, with the kernel's note in front of each frame.
 fn prepare(socket: BorrowedFd<'_>) -> Result<(), Error> {
-    socket::set_nonblocking(socket)?;
-    socket::ignore_outgoing(socket)?;
-    socket::set_option(socket, libc::SOL_PACKET, libc::PACKET_VNET_HDR, &1i32)
-        .map_err(Error::system("PACKET_VNET_HDR (packet(7))"))?;
-    socket::make_room(socket, ROOM);
+    set_nonblocking(socket).map_err(Error::nonblocking)?;
+    ignore_outgoing(socket).map_err(Error::ignore_outgoing)?;
+    set_vnet_header(socket).map_err(Error::system("PACKET_VNET_HDR (packet(7))"))?;
+    // Less room costs dropped frames, which are counted.
+    let _ = set_receive_queue(socket, ROOM);
     Ok(())
 }
 

@@ -6,32 +6,31 @@
 
 mod support;
 
-use labsim_dataplane::decapsulate::{Counters, Decapsulator, Gre, InnerEnd, Protocol};
+use labsim_dataplane::decapsulate::{Counters, Decapsulator, InnerEnd};
+use labsim_model::{GreOptions, GueOptions, TunnelKind};
+use labsim_test_support::{Completion, PATIENCE};
 use labsim_wire::checksum::AddressPair;
-use labsim_wire::{gre, ipv4, ipv6, udp};
+use labsim_wire::{gre, gue, ipv4, ipv6, udp};
 use nix::sys::socket::{MsgFlags, SockaddrStorage, recv, sendto};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
-use std::time::Duration;
-use support::harness::{Ended, Test, run_with_rights};
-use support::namespace::Namespace;
-use support::topology::{decapsulator, open_tun, packet_socket, raw_socket, without_ipv6};
+use support::namespace::{Namespace, acquire_privileges};
+use support::topology::{create_tun, decapsulator, packet_socket, raw_socket, without_ipv6};
 
-/// Longer than anything here takes on a slow machine.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-const TESTS: &[Test] = &[
-    ("every_kind_of_tunnel_ends_behind_a_tun", behind_a_tun),
-    ("every_kind_of_tunnel_ends_behind_a_veth_end", behind_a_veth),
-    ("an_encapsulation_limit_in_front_is_read_over", encapsulation_limit),
-    ("what_is_not_for_an_end_is_refused_and_counted_by_name", refusals),
-    ("a_device_that_is_down_is_answered_with_port_unreachable", device_down),
-    ("without_a_decapsulator_the_kernel_says_so_itself", nobody),
+labsim_test_support::tests![
+    every_kind_of_tunnel_ends_behind_a_tun,
+    every_kind_of_tunnel_ends_behind_a_veth_end,
+    an_encapsulation_limit_in_front_is_read_over,
+    what_is_not_for_an_end_is_refused_and_counted_by_name,
+    what_is_not_gue_around_ip_is_counted_by_name,
+    a_datagram_without_a_checksum_is_taken_over_ipv6,
+    a_device_that_is_down_is_answered_with_port_unreachable,
+    without_a_decapsulator_the_kernel_says_so_itself,
 ];
 
 fn main() -> ExitCode {
-    run_with_rights(TESTS)
+    labsim_test_support::run(acquire_privileges, trials())
 }
 
 /// Who sends tunnel packets, and who takes them.
@@ -72,13 +71,13 @@ impl Lab {
         lab
     }
 
-    fn tun(&self, name: &str, protocol: Protocol) -> std::io::Result<Decapsulator> {
-        let device = self.server.run(|| open_tun(name))?;
+    fn tun(&self, name: &str, protocol: TunnelKind) -> std::io::Result<Decapsulator> {
+        let device = self.server.run(|| create_tun(name))?;
         self.server.up(name);
         Ok(decapsulator(&self.server, protocol, InnerEnd::Tun(device)))
     }
 
-    fn veth(&self, name: &str, protocol: Protocol) -> Decapsulator {
+    fn veth(&self, name: &str, protocol: TunnelKind) -> Decapsulator {
         self.server.veth(name, &self.beyond, "far");
         without_ipv6(&self.beyond, "far");
         self.beyond.up("far");
@@ -91,24 +90,23 @@ impl Lab {
     /// A server at the VIP.
     fn at_vip(&self, ipv4: bool) -> UdpSocket {
         let server = self.server.run(|| UdpSocket::bind((of(VIP, ipv4), 49))).unwrap();
-        server.set_read_timeout(Some(DEADLINE)).unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
         server
     }
 
     fn send(&self, outer_ipv4: bool, packet: &[u8]) {
-        let family = if outer_ipv4 { libc::AF_INET } else { libc::AF_INET6 };
-        let socket = raw_socket(&self.sender, family, libc::IPPROTO_RAW);
+        let socket = raw_socket(&self.sender, outer_ipv4, labsim_sys::socket::PROTOCOL_RAW);
         let to = SockaddrStorage::from(SocketAddr::new(of(SERVER, outer_ipv4), 0));
         sendto(socket.as_raw_fd(), packet, &to, MsgFlags::empty()).unwrap();
     }
 
     /// Where the sender gets ICMP of a family.
     fn icmp(&self, ipv4: bool) -> OwnedFd {
-        let (family, protocol) = match ipv4 {
-            true => (libc::AF_INET, libc::IPPROTO_ICMP),
-            false => (libc::AF_INET6, libc::IPPROTO_ICMPV6),
-        };
-        raw_socket(&self.sender, family, protocol)
+        raw_socket(
+            &self.sender,
+            ipv4,
+            if ipv4 { labsim_wire::protocol::ICMP } else { labsim_wire::protocol::ICMPV6 },
+        )
     }
 }
 
@@ -169,37 +167,56 @@ fn inner(ipv4: bool, class: u8, word: &[u8]) -> Vec<u8> {
 }
 
 fn tunnelled(
-    protocol: Protocol,
+    protocol: TunnelKind,
     inner_ipv4: bool,
     (outer_class, class): (u8, u8),
     word: &[u8],
 ) -> Vec<u8> {
     let mut body = inner(inner_ipv4, class, word);
     let mut number = if inner_ipv4 { 4 } else { 41 };
-    if let Protocol::Gre(options) | Protocol::Ip6gre(options) = protocol {
+    if let TunnelKind::Gre(options) | TunnelKind::Ip6gre(options) = protocol {
         let ethertype = if inner_ipv4 { 0x0800 } else { 0x86dd };
-        let Gre { key, checksum } = options;
+        let GreOptions { key, checksum } = options;
         let header = gre::Header { protocol: ethertype, checksum, key, sequence: None };
         body.splice(0..0, vec![0; header.length()]);
         header.emit(&mut body).unwrap();
         number = 47;
     }
+    if let Some(GueOptions { port, variant }) = protocol.gue() {
+        let header = gue::Header { variant, ipv4: inner_ipv4 };
+        let carried = header.length() + body.len();
+        let udp =
+            udp::Header { source_port: 50_000, destination_port: port, payload_length: carried };
+        body.splice(0..0, vec![0; udp.length() + header.length()]);
+        udp.emit(&mut body).unwrap();
+        header.emit(&mut body[udp.length()..]).unwrap();
+        let outer = protocol.outer_ipv4();
+        if !outer {
+            let addresses = AddressPair::new(of(SENDER, outer), of(SERVER, outer)).unwrap();
+            udp::ViewMut::new(&mut body).unwrap().fill_checksum(&addresses);
+        }
+        number = 17;
+    }
     let outer = protocol.outer_ipv4();
     ip(of(SENDER, outer), of(SERVER, outer), number, outer_class, &body)
 }
 
-const KEYED: Gre = Gre { key: Some(7), checksum: true };
+const KEYED: GreOptions = GreOptions { key: Some(7), checksum: true };
 
 /// Every kind of tunnel, its device's name, and what may be inside.
-const KINDS: [(&str, Protocol, &[bool]); 5] = [
-    ("tunl0", Protocol::Ipip, &[true]),
-    ("sit0", Protocol::Sit, &[false]),
-    ("ip6tnl1", Protocol::Ip6tnl, &[true, false]),
-    ("gre1", Protocol::Gre(KEYED), &[true, false]),
-    ("ip6gre1", Protocol::Ip6gre(KEYED), &[true, false]),
+const KINDS: [(&str, TunnelKind, &[bool]); 9] = [
+    ("tunl0", TunnelKind::Ipip, &[true]),
+    ("sit0", TunnelKind::Sit, &[false]),
+    ("ip6tnl1", TunnelKind::Ip6tnl, &[true, false]),
+    ("gre1", TunnelKind::Gre(KEYED), &[true, false]),
+    ("ip6gre1", TunnelKind::Ip6gre(KEYED), &[true, false]),
+    ("tunl0", TunnelKind::GueIpip(GueOptions { port: 6080, variant: 0 }), &[true]),
+    ("tunl0", TunnelKind::GueIpip(GueOptions { port: 7000, variant: 1 }), &[true]),
+    ("sit0", TunnelKind::GueSit(GueOptions { port: 6080, variant: 1 }), &[false]),
+    ("ip6tnl1", TunnelKind::GueIp6tnl(GueOptions { port: 6080, variant: 0 }), &[true, false]),
 ];
 
-fn arrives(lab: &Lab, decapsulator: Decapsulator, protocol: Protocol, inside: &[bool]) {
+fn arrives(lab: &Lab, decapsulator: Decapsulator, protocol: TunnelKind, inside: &[bool]) {
     let mut bytes = 0;
     for ipv4 in inside {
         let server = lab.at_vip(*ipv4);
@@ -209,7 +226,7 @@ fn arrives(lab: &Lab, decapsulator: Decapsulator, protocol: Protocol, inside: &[
         assert_eq!((&data[..length], from.ip()), (&b"hello"[..], of(CLIENT, *ipv4)));
         bytes += inner(*ipv4, 0, b"hello").len() as u64;
     }
-    decapsulator.drain(DEADLINE).unwrap();
+    decapsulator.drain(PATIENCE).unwrap();
     let mut counters = decapsulator.stop();
     // What a device says by itself when it comes up.
     (counters.tx_dropped, counters.tx_dropped_bytes) = (0, 0);
@@ -217,29 +234,28 @@ fn arrives(lab: &Lab, decapsulator: Decapsulator, protocol: Protocol, inside: &[
     assert_eq!(counters, Counters { rx_packets, rx_bytes: bytes, ..Counters::default() });
 }
 
-fn behind_a_tun() -> Ended {
+fn every_kind_of_tunnel_ends_behind_a_tun() -> Completion {
     for (name, protocol, inside) in KINDS {
         let lab = Lab::build();
         match lab.tun(name, protocol) {
             Ok(decapsulator) => arrives(&lab, decapsulator, protocol, inside),
-            Err(error) => return Ended::Impossible(format!("/dev/net/tun: {error}")),
+            Err(error) => return Completion::ignored_with(format!("/dev/net/tun: {error}")),
         }
     }
-    Ended::Passed
+    Completion::Completed
 }
 
-fn behind_a_veth() -> Ended {
+fn every_kind_of_tunnel_ends_behind_a_veth_end() {
     for (name, protocol, inside) in KINDS {
         let lab = Lab::build();
         let decapsulator = lab.veth(name, protocol);
         arrives(&lab, decapsulator, protocol, inside);
     }
-    Ended::Passed
 }
 
-fn encapsulation_limit() -> Ended {
+fn an_encapsulation_limit_in_front_is_read_over() {
     let lab = Lab::build();
-    let protocol = Protocol::Ip6tnl;
+    let protocol = TunnelKind::Ip6tnl;
     let decapsulator = lab.veth("ip6tnl1", protocol);
     let server = lab.at_vip(false);
     let mut packet = tunnelled(protocol, false, (0, 0), b"limited");
@@ -253,13 +269,12 @@ fn encapsulation_limit() -> Ended {
     let (length, _) = server.recv_from(&mut data).unwrap();
     assert_eq!(&data[..length], b"limited");
     assert_eq!(decapsulator.stop().rx_packets, 1);
-    Ended::Passed
 }
 
 /// Congestion marks, keys, checksums, and what is inside: over IPv6, as over IPv4.
-fn refusals() -> Ended {
+fn what_is_not_for_an_end_is_refused_and_counted_by_name() {
     let lab = Lab::build();
-    let protocol = Protocol::Ip6gre(KEYED);
+    let protocol = TunnelKind::Ip6gre(KEYED);
     let decapsulator = lab.veth("ip6gre1", protocol);
     let icmp = lab.icmp(false);
     lab.send(false, &tunnelled(protocol, false, (3, 0), b"mark"));
@@ -267,15 +282,15 @@ fn refusals() -> Ended {
     let last = wrong.len() - 1;
     wrong[last] ^= 1;
     lab.send(false, &wrong);
-    let plain = Gre { key: Some(7), checksum: false };
-    lab.send(false, &tunnelled(Protocol::Ip6gre(plain), false, (0, 0), b"none"));
-    let mut other = tunnelled(Protocol::Ip6gre(plain), false, (0, 0), b"type");
+    let plain = GreOptions { key: Some(7), checksum: false };
+    lab.send(false, &tunnelled(TunnelKind::Ip6gre(plain), false, (0, 0), b"none"));
+    let mut other = tunnelled(TunnelKind::Ip6gre(plain), false, (0, 0), b"type");
     other[42..44].copy_from_slice(&[0x65, 0x58]);
     lab.send(false, &other);
-    let keyless = Gre { key: Some(8), checksum: true };
-    lab.send(false, &tunnelled(Protocol::Ip6gre(keyless), false, (0, 0), b"key"));
+    let keyless = GreOptions { key: Some(8), checksum: true };
+    lab.send(false, &tunnelled(TunnelKind::Ip6gre(keyless), false, (0, 0), b"key"));
     assert_eq!(port_unreachable(&icmp, false), of(SERVER, false));
-    decapsulator.drain(DEADLINE).unwrap();
+    decapsulator.drain(PATIENCE).unwrap();
     let mut counters = decapsulator.stop();
     (counters.tx_dropped, counters.tx_dropped_bytes) = (0, 0);
     let expected = Counters {
@@ -286,10 +301,69 @@ fn refusals() -> Ended {
         ..Counters::default()
     };
     assert_eq!(counters, expected);
-    Ended::Passed
 }
 
-fn device_down() -> Ended {
+/// The kernel's fou takes it, and other UDP sockets do not.
+fn a_datagram_without_a_checksum_is_taken_over_ipv6() {
+    let lab = Lab::build();
+    let protocol = TunnelKind::GueIp6tnl(GueOptions::default());
+    let decapsulator = lab.veth("ip6tnl1", protocol);
+    let server = lab.at_vip(true);
+    let mut packet = tunnelled(protocol, true, (0, 0), b"unsummed");
+    packet[46..48].fill(0);
+    lab.send(false, &packet);
+    let mut data = [0; 16];
+    let (length, _) = server.recv_from(&mut data).unwrap();
+    assert_eq!(&data[..length], b"unsummed");
+    assert_eq!(decapsulator.stop().rx_packets, 1);
+}
+
+/// Congestion marks, other protocols, the other family, and datagrams of another kind.
+fn what_is_not_gue_around_ip_is_counted_by_name() {
+    let lab = Lab::build();
+    let protocol = TunnelKind::GueIpip(GueOptions::default());
+    let decapsulator = lab.veth("tunl0", protocol);
+    let server = lab.at_vip(true);
+    lab.send(true, &tunnelled(protocol, true, (3, 0), b"mark"));
+    lab.send(true, &tunnelled(protocol, false, (0, 0), b"family"));
+    let start = 20 + 8;
+    for (place, value) in [(1, 6), (0, 0x20), (2, 1), (0, 0x80)] {
+        let mut packet = tunnelled(protocol, true, (0, 0), b"other");
+        packet[start + place] = value;
+        lab.send(true, &packet);
+    }
+    let mut empty = tunnelled(protocol, true, (0, 0), b"");
+    empty.truncate(start + 2);
+    empty[2..4].copy_from_slice(&30_u16.to_be_bytes());
+    empty[24..26].copy_from_slice(&10_u16.to_be_bytes());
+    lab.send(true, &empty);
+    // One with a right checksum is taken as one without, and one with a wrong checksum never comes.
+    let mut summed = tunnelled(protocol, true, (0, 0), b"summed");
+    let addresses = AddressPair::new(of(SENDER, true), of(SERVER, true)).unwrap();
+    udp::ViewMut::new(&mut summed[20..]).unwrap().fill_checksum(&addresses);
+    lab.send(true, &summed);
+    let last = summed.len() - 1;
+    summed[last] ^= 1;
+    lab.send(true, &summed);
+    let mut data = [0; 16];
+    let (length, _) = server.recv_from(&mut data).unwrap();
+    assert_eq!(&data[..length], b"summed");
+    decapsulator.drain(PATIENCE).unwrap();
+    let mut counters = decapsulator.stop();
+    (counters.tx_dropped, counters.tx_dropped_bytes) = (0, 0);
+    let bytes = inner(true, 0, b"summed").len() as u64;
+    let expected = Counters {
+        rx_packets: 1,
+        rx_bytes: bytes,
+        rx_truncated: 1,
+        rx_not_ip: 5,
+        rx_ecn_dropped: 1,
+        ..Counters::default()
+    };
+    assert_eq!(counters, expected);
+}
+
+fn a_device_that_is_down_is_answered_with_port_unreachable() {
     for (name, protocol, inside) in KINDS {
         let lab = Lab::build();
         let decapsulator = lab.veth(name, protocol);
@@ -300,7 +374,6 @@ fn device_down() -> Ended {
         assert_eq!(port_unreachable(&icmp, outer), of(SERVER, outer), "{name}");
         assert_eq!(decapsulator.stop().rx_device_down, 1);
     }
-    Ended::Passed
 }
 
 /// Waits for one, and says whose it is; what is no error is passed over.
@@ -314,7 +387,7 @@ fn first_error(icmp: &OwnedFd, ipv4: bool) -> (u8, u8, IpAddr) {
     let mut fds =
         [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(icmp), nix::poll::PollFlags::POLLIN)];
     loop {
-        let timeout = nix::poll::PollTimeout::try_from(DEADLINE).unwrap();
+        let timeout = nix::poll::PollTimeout::try_from(PATIENCE).unwrap();
         assert_eq!(nix::poll::poll(&mut fds, timeout).unwrap(), 1, "no ICMP error came");
         let mut bytes = [0; 1500];
         let length = recv(icmp.as_raw_fd(), &mut bytes, MsgFlags::empty()).unwrap();
@@ -332,7 +405,7 @@ fn first_error(icmp: &OwnedFd, ipv4: bool) -> (u8, u8, IpAddr) {
     }
 }
 
-fn nobody() -> Ended {
+fn without_a_decapsulator_the_kernel_says_so_itself() {
     for (_, protocol, inside) in KINDS {
         let lab = Lab::build();
         let outer = protocol.outer_ipv4();
@@ -343,5 +416,4 @@ fn nobody() -> Ended {
         let own = if outer { [(3, 2), (3, 3)] } else { [(4, 1), (1, 4)] };
         assert!(own.contains(&(kind, code)), "{protocol:?}: {kind} {code}");
     }
-    Ended::Passed
 }

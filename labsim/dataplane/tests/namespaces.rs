@@ -7,44 +7,43 @@
 mod support;
 
 use labsim_dataplane::decapsulate::{self, Decapsulator};
-use labsim_forwarder::{Outcome, OuterSource};
+use labsim_forwarder::{DeliberateFault, Outcome, OuterSource};
+use labsim_test_support::{Completion, PATIENCE};
 use nix::sys::signal::{Signal, kill};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use support::forwarder::{self, Event, Forwarder};
-use support::harness::{Ended, Test, run_with_rights};
+use support::namespace::acquire_privileges;
 use support::topology::{CLIENT, Topology, VIP, config};
 
-/// Longer than anything here takes on a slow machine.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-const TESTS: &[Test] = &[
-    ("a_connection_goes_through_a_tun_and_straight_back", through_a_tun),
-    ("a_connection_goes_through_a_veth_tunnel_and_straight_back", through_a_veth),
-    ("bulk_data_arrives_whole_with_offloads_on", bulk),
-    ("an_oversize_datagram_is_answered_with_the_mtu_less_the_tunnel_header", oversize),
-    ("an_echo_to_the_vip_is_answered", echo),
-    ("end_of_input_and_sigterm_end_it_with_counters", ends),
-    ("a_namespace_that_forwards_by_itself_is_refused", forwards),
-    ("an_interface_that_is_down_or_absent_is_refused", unusable),
-    ("another_vip_is_taken_while_it_runs_and_the_old_one_is_not", another_vip),
-    ("a_deleted_interface_ends_it_with_an_error", deleted),
-    ("packets_routed_into_the_tunnel_are_dropped_by_name", into_the_tunnel),
-    ("a_veth_tunnel_that_is_down_is_counted_and_one_that_came_up_is_used", veth_down),
+labsim_test_support::tests![
+    a_connection_goes_through_a_tun_and_straight_back,
+    a_connection_goes_through_a_veth_tunnel_and_straight_back,
+    bulk_data_arrives_whole_with_offloads_on,
+    an_oversize_datagram_is_answered_with_the_mtu_less_the_tunnel_header,
+    a_device_refuses_what_is_too_long_where_no_size_is_checked,
+    an_echo_to_the_vip_is_answered,
+    end_of_input_and_sigterm_end_it_with_counters,
+    an_interface_that_is_down_or_absent_is_refused,
+    another_vip_is_taken_while_it_runs_and_the_old_one_is_not,
+    a_deleted_interface_ends_it_with_an_error,
+    packets_routed_into_the_tunnel_are_dropped_by_name,
+    a_veth_tunnel_that_is_down_is_counted_and_one_that_came_up_is_used,
 ];
 
 fn main() -> ExitCode {
     forwarder::become_one();
-    run_with_rights(TESTS)
+    labsim_test_support::run(acquire_privileges, trials())
 }
 
 fn connect(lab: &Topology) -> TcpStream {
-    let stream = lab.client.run(|| TcpStream::connect_timeout(&(VIP, 49).into(), DEADLINE));
+    let stream = lab.client.run(|| TcpStream::connect_timeout(&(VIP, 49).into(), PATIENCE));
     let stream = stream.unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
@@ -77,7 +76,7 @@ fn exchange_through(tunnel: impl FnOnce(&Topology) -> Decapsulator, outer_source
         if forwarded >= 4 && decapsulator.counters().rx_packets == forwarded {
             break forwarded;
         }
-        assert!(start.elapsed() < DEADLINE, "{forwarded}: {:?}", decapsulator.counters());
+        assert!(start.elapsed() < PATIENCE, "{forwarded}: {:?}", decapsulator.counters());
         std::thread::yield_now();
     };
     let (engine, socket) = forwarder.counters();
@@ -96,22 +95,21 @@ fn exchange_through(tunnel: impl FnOnce(&Topology) -> Decapsulator, outer_source
     assert_eq!(counters, expected);
 }
 
-fn through_a_tun() -> Ended {
+fn a_connection_goes_through_a_tun_and_straight_back() -> Completion {
     match Topology::build().tunnel_of_tun() {
         Ok(_) => {
             exchange_through(|lab| lab.tunnel_of_tun().unwrap(), OuterSource::Client);
-            Ended::Passed
+            Completion::Completed
         }
-        Err(error) => Ended::Impossible(format!("/dev/net/tun: {error}")),
+        Err(error) => Completion::ignored_with(format!("/dev/net/tun: {error}")),
     }
 }
 
-fn through_a_veth() -> Ended {
+fn a_connection_goes_through_a_veth_tunnel_and_straight_back() {
     exchange_through(Topology::tunnel_of_veth, OuterSource::Egress);
-    Ended::Passed
 }
 
-fn bulk() -> Ended {
+fn bulk_data_arrives_whole_with_offloads_on() {
     const BYTES: usize = 4 << 20;
     let lab = Topology::build();
     let decapsulator = lab.tunnel_of_veth();
@@ -119,7 +117,7 @@ fn bulk() -> Ended {
     let listener = lab.server.run(|| TcpListener::bind((VIP, 49))).unwrap();
     let mut client = connect(&lab);
     let (mut server, _) = listener.accept().unwrap();
-    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
     let data: Vec<u8> = (0..BYTES).map(|n| (n * 31 / 7) as u8).collect();
     let received = std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
@@ -138,15 +136,14 @@ fn bulk() -> Ended {
     // Frames longer than a slot are kept whole, as far as the kernel has room.
     assert!(socket.segmented > 4 * socket.oversized, "{socket:?}");
     assert_eq!(decapsulator.stop().rx_truncated, 0);
-    Ended::Passed
 }
 
-fn oversize() -> Ended {
+fn an_oversize_datagram_is_answered_with_the_mtu_less_the_tunnel_header() {
     let lab = Topology::build();
     let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
     let socket = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
     socket.connect((VIP, 49)).unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     set_ip_option(&socket, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO);
     // 1453 + 8 + 20 = 1481: one byte more than goes into the tunnel.
     socket.send(&[0; 1453]).unwrap();
@@ -160,49 +157,46 @@ fn oversize() -> Ended {
     socket.send(&[0; 1452]).unwrap();
     let start = Instant::now();
     while forwarder.counters().0.packets(Outcome::Forwarded) == 0 {
-        assert!(start.elapsed() < DEADLINE);
+        assert!(start.elapsed() < PATIENCE);
     }
-    Ended::Passed
+}
+
+fn a_device_refuses_what_is_too_long_where_no_size_is_checked() {
+    let lab = Topology::build();
+    let mut faulty = config(OuterSource::Egress);
+    faulty.balancer.faults.push(DeliberateFault::NoSizeCheck);
+    let mut forwarder = Forwarder::start(&lab.balancer, &faulty);
+    let socket = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    set_ip_option(&socket, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO);
+    socket.connect((VIP, 49)).unwrap();
+    socket.send(&[0; 1472]).unwrap();
+    let start = Instant::now();
+    let (engine, counted) = loop {
+        let counters = forwarder.counters();
+        if counters.1.send_errors > 0 {
+            break counters;
+        }
+        assert!(start.elapsed() < PATIENCE, "{counters:?}");
+    };
+    assert_eq!((counted.sent, counted.send_errors), (1, 1), "its request for the router's address");
+    assert_eq!(engine.answers.icmp_fragmentation_needed, 0);
 }
 
 fn set_ip_option(socket: &UdpSocket, option: i32, value: i32) {
-    use std::os::fd::AsRawFd;
-    let length = size_of::<i32>() as libc::socklen_t;
-    // SAFETY: the value is an int that lives through the call.
-    let result = unsafe {
-        let value = (&raw const value).cast();
-        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, option, value, length)
-    };
-    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    labsim_sys::socket::set_int(socket.as_fd(), libc::IPPROTO_IP, option, value).unwrap();
 }
 
 fn ip_option(socket: &UdpSocket, option: i32) -> i32 {
-    use std::os::fd::AsRawFd;
-    let mut value = 0i32;
-    let mut length = size_of::<i32>() as libc::socklen_t;
-    // SAFETY: the value is an int that lives through the call.
-    let result = unsafe {
-        let value = (&raw mut value).cast();
-        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, option, value, &raw mut length)
-    };
-    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
-    value
+    labsim_sys::socket::get_int(socket.as_fd(), libc::IPPROTO_IP, option).unwrap()
 }
 
-fn echo() -> Ended {
+fn an_echo_to_the_vip_is_answered() {
     use nix::sys::socket::{MsgFlags, SockaddrIn, recv, sendto, setsockopt, sockopt};
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    use std::os::fd::AsRawFd;
     let lab = Topology::build();
     let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
-    let socket = lab.client.run(|| {
-        // SAFETY: a new descriptor, owned by nobody else.
-        unsafe {
-            let fd = libc::socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP);
-            assert!(fd >= 0, "{}", std::io::Error::last_os_error());
-            OwnedFd::from_raw_fd(fd)
-        }
-    });
-    let timeout = nix::sys::time::TimeVal::new(DEADLINE.as_secs() as i64, 0);
+    let socket = support::topology::raw_socket(&lab.client, true, labsim_wire::protocol::ICMP);
+    let timeout = nix::sys::time::TimeVal::new(PATIENCE.as_secs() as i64, 0);
     setsockopt(&socket, sockopt::ReceiveTimeout, &timeout).unwrap();
     let mut request = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1, b'?', b'!', b'?'];
     let sum = labsim_wire::checksum::of(&request);
@@ -223,10 +217,9 @@ fn echo() -> Ended {
     let (engine, _) = forwarder.counters();
     assert_eq!(engine.packets(Outcome::EchoAnswered), 1);
     assert_eq!(engine.packets(Outcome::NoVirtualAddress), 0);
-    Ended::Passed
 }
 
-fn ends() -> Ended {
+fn end_of_input_and_sigterm_end_it_with_counters() {
     let lab = Topology::build();
     let end = |end: &dyn Fn(&mut Forwarder)| {
         let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
@@ -238,7 +231,6 @@ fn ends() -> Ended {
     end(&|forwarder| forwarder.close_input());
     end(&|forwarder| kill(forwarder.process(), Signal::SIGTERM).unwrap());
     end(&|forwarder| kill(forwarder.process(), Signal::SIGINT).unwrap());
-    Ended::Passed
 }
 
 /// Starts a forwarder that must not start, and gives its reason.
@@ -249,19 +241,7 @@ fn refusal(lab: &Topology) -> String {
     forwarder.complaint()
 }
 
-fn forwards() -> Ended {
-    let lab = Topology::build();
-    lab.balancer.sysctl("ipv4/ip_forward", "1");
-    let reason = refusal(&lab);
-    assert!(reason.contains("set net.ipv4.ip_forward to 0"), "{reason}");
-    lab.balancer.sysctl("ipv4/ip_forward", "0");
-    lab.balancer.sysctl("ipv4/conf/eth0/forwarding", "1");
-    let reason = refusal(&lab);
-    assert!(reason.contains("net.ipv4.conf.eth0.forwarding to 0"), "{reason}");
-    Ended::Passed
-}
-
-fn unusable() -> Ended {
+fn an_interface_that_is_down_or_absent_is_refused() {
     let lab = Topology::build();
     lab.balancer.down("eth0");
     let reason = refusal(&lab);
@@ -272,10 +252,9 @@ fn unusable() -> Ended {
     assert!(!forwarder.wait().success());
     let reason = forwarder.complaint();
     assert!(reason.contains("no interface `eth7`"), "{reason}");
-    Ended::Passed
 }
 
-fn deleted() -> Ended {
+fn a_deleted_interface_ends_it_with_an_error() {
     let lab = Topology::build();
     let mut forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
     lab.balancer.down("eth0");
@@ -286,22 +265,21 @@ fn deleted() -> Ended {
     assert!(!forwarder.wait().success());
     let reason = forwarder.complaint();
     assert!(reason.contains("interface was deleted"), "{reason}");
-    Ended::Passed
 }
 
-fn another_vip() -> Ended {
+fn another_vip_is_taken_while_it_runs_and_the_old_one_is_not() {
     const OTHER: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 98);
     let lab = Topology::build();
     let decapsulator = lab.tunnel_of_veth();
     lab.router.route("172.16.4.98/32", "10.9.9.2");
     lab.server.address("lo", "172.16.4.98/32");
     let server = lab.server.run(|| UdpSocket::bind((OTHER, 49))).unwrap();
-    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
     let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
     let mut config = config(OuterSource::Client);
     let mut forwarder = Forwarder::start(&lab.balancer, &config);
-    config.virtual_servers.remove("tcp");
-    config.virtual_servers.get_mut("udp").unwrap().destination = (OTHER, 49).into();
+    config.balancer.virtual_servers.remove("tcp");
+    config.balancer.virtual_servers.get_mut("udp").unwrap().destination = (OTHER, 49).into();
     assert_eq!(forwarder.reconfigure(&config).virtual_servers.changed, 1);
     client.send_to(b"old", (VIP, 49)).unwrap();
     client.send_to(b"new", (OTHER, 49)).unwrap();
@@ -313,37 +291,35 @@ fn another_vip() -> Ended {
     assert_eq!((engine.packets(Outcome::Forwarded), socket.dropped), (1, 0));
     assert_eq!(engine.packets(Outcome::NoVirtualAddress), 0);
     assert_eq!(decapsulator.stop().rx_packets, 1);
-    Ended::Passed
 }
 
-fn into_the_tunnel() -> Ended {
+fn packets_routed_into_the_tunnel_are_dropped_by_name() {
     let lab = Topology::build();
     let decapsulator = lab.tunnel_of_veth();
     let socket = lab.server.run(|| UdpSocket::bind((VIP, 0))).unwrap();
-    bind_to_device(&socket, b"tunl0");
+    labsim_sys::socket::bind_to_device(socket.as_fd(), "tunl0").unwrap();
     let start = Instant::now();
     while decapsulator.counters().tx_dropped == 0 {
-        assert!(start.elapsed() < DEADLINE);
+        assert!(start.elapsed() < PATIENCE);
         let _ = socket.send_to(b"out", (CLIENT, 9));
         std::thread::yield_now();
     }
     let counters = decapsulator.stop();
     assert_eq!((counters.rx_packets, counters.tx_dropped_bytes > 0), (0, true));
-    Ended::Passed
 }
 
-fn veth_down() -> Ended {
+fn a_veth_tunnel_that_is_down_is_counted_and_one_that_came_up_is_used() {
     let lab = Topology::build();
     let decapsulator = lab.tunnel_of_veth();
     lab.server.down("tunl0");
     let server = lab.server.run(|| UdpSocket::bind((VIP, 49))).unwrap();
-    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
     let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
     let _forwarder = Forwarder::start(&lab.balancer, &config(OuterSource::Client));
     client.send_to(b"lost", (VIP, 49)).unwrap();
     let start = Instant::now();
     while decapsulator.counters().rx_device_down == 0 {
-        assert!(start.elapsed() < DEADLINE, "{:?}", decapsulator.counters());
+        assert!(start.elapsed() < PATIENCE, "{:?}", decapsulator.counters());
         std::thread::yield_now();
     }
     lab.server.up("tunl0");
@@ -353,17 +329,4 @@ fn veth_down() -> Ended {
     assert_eq!(&data[..length], b"found");
     let counters = decapsulator.stop();
     assert_eq!((counters.rx_packets, counters.rx_device_down), (1, 1));
-    Ended::Passed
-}
-
-fn bind_to_device(socket: &UdpSocket, name: &[u8]) {
-    use std::os::fd::AsRawFd;
-    let length = name.len() as libc::socklen_t;
-    // SAFETY: the name is readable for the length that is told.
-    let result = unsafe {
-        let name = name.as_ptr().cast();
-        let option = libc::SO_BINDTODEVICE;
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, name, length)
-    };
-    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }

@@ -6,10 +6,12 @@
 
 mod support;
 
-use labsim_dataplane::decapsulate::{Decapsulator, Gre, Protocol};
+use labsim_dataplane::decapsulate::Decapsulator;
 use labsim_forwarder::{
-    Config, Gre as GreProfile, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation,
+    Config, GreOptions, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation,
 };
+use labsim_model::TunnelKind;
+use labsim_test_support::{PATIENCE, wait_for};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, socket};
@@ -17,36 +19,32 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
-use std::time::Duration;
 use support::forwarder::{self, Forwarder};
-use support::harness::{Ended, Test, run_with_rights, wait_for};
-use support::namespace::Namespace;
+use support::namespace::{Namespace, acquire_privileges};
 use support::topology::{CLIENT, Topology, VIP, config};
 
-/// Longer than anything here takes on a slow machine.
-const DEADLINE: Duration = Duration::from_secs(20);
 /// The load balancer's own address, and its member's.
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 2);
 const MEMBER: Ipv4Addr = Ipv4Addr::new(10, 1, 1, 52);
 
-const TESTS: &[Test] = &[
-    ("a_connection_goes_through_gre_and_straight_back", through_gre),
-    ("a_connection_goes_through_gre_with_key_and_checksum", through_gre_with_options),
-    ("gre_packets_with_another_key_are_dropped_by_name", another_key),
-    ("automap_shows_the_server_the_load_balancer_and_the_client_the_vip", automap),
-    ("automap_carries_datagrams_both_ways", automap_datagrams),
-    ("a_forwarder_after_a_killed_one_translates_on", after_a_kill),
-    ("a_snat_address_that_only_the_forwarder_owns_is_answered_for", own_snat_address),
-    ("a_snat_address_beyond_the_subnet_works_where_it_is_routed", routed_snat_address),
-    ("without_snat_the_client_refuses_the_members_own_answer", destination_only),
-    ("translation_begins_and_ends_while_it_runs", translation_comes_and_goes),
-    ("translated_ports_that_the_kernel_gives_away_are_refused", collision),
-    ("snat_under_dsr_brings_the_answers_back_through_the_load_balancer", snat_under_dsr),
+labsim_test_support::tests![
+    a_connection_goes_through_gre_and_straight_back,
+    a_connection_goes_through_gre_with_key_and_checksum,
+    gre_packets_with_another_key_are_dropped_by_name,
+    automap_shows_the_server_the_load_balancer_and_the_client_the_vip,
+    automap_carries_datagrams_both_ways,
+    a_forwarder_after_a_killed_one_translates_on,
+    a_snat_address_that_only_the_forwarder_owns_is_answered_for,
+    a_snat_address_beyond_the_subnet_works_where_it_is_routed,
+    without_snat_the_client_refuses_the_members_own_answer,
+    translation_begins_and_ends_while_it_runs,
+    translated_ports_that_the_kernel_gives_away_are_refused,
+    snat_under_dsr_brings_the_answers_back_through_the_load_balancer,
 ];
 
 fn main() -> ExitCode {
     forwarder::become_one();
-    run_with_rights(TESTS)
+    labsim_test_support::run(acquire_privileges, trials())
 }
 
 /// What both ends of a connection saw of each other.
@@ -60,11 +58,11 @@ struct Seen {
 /// Asks and answers over one connection from the client to the VIP.
 fn exchange(lab: &Topology, listening: Ipv4Addr) -> Seen {
     let listener = lab.server.run(|| TcpListener::bind((listening, 49))).unwrap();
-    let client = lab.client.run(|| TcpStream::connect_timeout(&(VIP, 49).into(), DEADLINE));
+    let client = lab.client.run(|| TcpStream::connect_timeout(&(VIP, 49).into(), PATIENCE));
     let mut client = client.unwrap();
-    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
     let (mut server, seen) = accept(&listener);
-    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(client.peer_addr().unwrap(), (VIP, 49).into());
     client.write_all(b"who am I?").unwrap();
     let mut question = [0; 9];
@@ -102,66 +100,63 @@ fn kernel_kept_quiet(node: &Namespace) {
     assert_eq!(node.counter("Icmp", "OutMsgs"), 0);
 }
 
-fn gre_config(gre: GreProfile) -> Config {
+fn gre_config(gre: GreOptions) -> Config {
     let mut config = config(OuterSource::Egress);
-    config.pools.get_mut("pool").unwrap().profile = Profile::Gre(gre);
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::Gre(gre);
     config
 }
 
 /// Both addresses translated, no tunnel.
 fn snat_config(source: SourceTranslation) -> Config {
     let mut config = config(OuterSource::Egress);
-    config.pools.get_mut("pool").unwrap().profile = Profile::None;
-    for server in config.virtual_servers.values_mut() {
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::None;
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = true;
         server.source_address_translation = source.clone();
     }
     config
 }
 
-fn gre_tunnel(lab: &mut Topology, gre: Gre) -> Decapsulator {
-    lab.protocol = Protocol::Gre(gre);
+fn gre_tunnel(lab: &mut Topology, gre: GreOptions) -> Decapsulator {
+    lab.protocol = TunnelKind::Gre(gre);
     lab.tunnel_of_tun().unwrap_or_else(|_| lab.tunnel_of_veth())
 }
 
 fn exchange_through_gre(key: Option<u32>, checksum: bool) {
     let mut lab = Topology::build();
-    let decapsulator = gre_tunnel(&mut lab, Gre { key, checksum });
-    let mut forwarder = Forwarder::start(&lab.balancer, &gre_config(GreProfile { key, checksum }));
+    let decapsulator = gre_tunnel(&mut lab, GreOptions { key, checksum });
+    let mut forwarder = Forwarder::start(&lab.balancer, &gre_config(GreOptions { key, checksum }));
     let seen = exchange(&lab, VIP);
     assert_eq!(seen.client, seen.from);
     wait_for("end of the exchange", || {
         let forwarded = forwarder.counters().0.packets(Outcome::Forwarded);
-        decapsulator.drain(DEADLINE).unwrap();
+        decapsulator.drain(PATIENCE).unwrap();
         forwarded >= 4 && decapsulator.counters().rx_packets == forwarded
     });
     let (engine, _) = forwarder.counters();
     assert_eq!(engine.packets(Outcome::ForwardedToClient), 0, "the answers go past it");
 }
 
-fn through_gre() -> Ended {
+fn a_connection_goes_through_gre_and_straight_back() {
     exchange_through_gre(None, false);
-    Ended::Passed
 }
 
-fn through_gre_with_options() -> Ended {
+fn a_connection_goes_through_gre_with_key_and_checksum() {
     exchange_through_gre(Some(0x0102_0304), true);
-    Ended::Passed
 }
 
-fn another_key() -> Ended {
+fn gre_packets_with_another_key_are_dropped_by_name() {
     let mut lab = Topology::build();
-    let decapsulator = gre_tunnel(&mut lab, Gre { key: Some(7), checksum: false });
-    let sent = GreProfile { key: Some(8), checksum: false };
+    let decapsulator = gre_tunnel(&mut lab, GreOptions { key: Some(7), checksum: false });
+    let sent = GreOptions { key: Some(8), checksum: false };
     let _forwarder = Forwarder::start(&lab.balancer, &gre_config(sent));
     let socket = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
     socket.send_to(b"hello", (VIP, 49)).unwrap();
     wait_for("dropped packet", || decapsulator.counters().rx_key_mismatch == 1);
     assert_eq!(decapsulator.stop().rx_packets, 0);
-    Ended::Passed
 }
 
-fn automap() -> Ended {
+fn automap_shows_the_server_the_load_balancer_and_the_client_the_vip() {
     let lab = Topology::build();
     let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::Automap));
     let seen = exchange(&lab, MEMBER);
@@ -172,7 +167,6 @@ fn automap() -> Ended {
     assert_eq!(engine.snat.ports_changed, 1);
     assert!(engine.members["pool"]["10.1.1.52:49"].replies.packets >= 3);
     kernel_kept_quiet(&lab.balancer);
-    Ended::Passed
 }
 
 /// One datagram there and one back; who the server saw.
@@ -180,7 +174,7 @@ fn datagrams(lab: &Topology) -> std::net::SocketAddr {
     let server = lab.server.run(|| UdpSocket::bind((MEMBER, 49))).unwrap();
     let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
     for socket in [&server, &client] {
-        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
     }
     client.connect((VIP, 49)).unwrap();
     client.send(b"question").unwrap();
@@ -192,23 +186,22 @@ fn datagrams(lab: &Topology) -> std::net::SocketAddr {
     seen
 }
 
-fn automap_datagrams() -> Ended {
+fn automap_carries_datagrams_both_ways() {
     let lab = Topology::build();
     let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::Automap));
     assert_eq!(datagrams(&lab).ip(), OWN);
     // A member whose port is closed says so: to the client, from the VIP.
     let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
-    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.connect((VIP, 49)).unwrap();
     client.send(b"anybody there?").unwrap();
     let error = client.recv(&mut [0; 1]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{error}");
     assert_eq!(forwarder.counters().0.packets(Outcome::IcmpErrorForwarded), 1);
     kernel_kept_quiet(&lab.balancer);
-    Ended::Passed
 }
 
-fn after_a_kill() -> Ended {
+fn a_forwarder_after_a_killed_one_translates_on() {
     let lab = Topology::build();
     let config = snat_config(SourceTranslation::Automap);
     let mut first = Forwarder::start(&lab.balancer, &config);
@@ -226,7 +219,6 @@ fn after_a_kill() -> Ended {
     assert!(second.wait().success());
     let _third = Forwarder::start(&lab.balancer, &config);
     assert_eq!(exchange(&lab, MEMBER).client.ip(), OWN);
-    Ended::Passed
 }
 
 fn snat_pool_address(address: &str, prepare: impl FnOnce(&Topology)) {
@@ -243,22 +235,20 @@ fn snat_pool_address(address: &str, prepare: impl FnOnce(&Topology)) {
     kernel_kept_quiet(&lab.balancer);
 }
 
-fn own_snat_address() -> Ended {
+fn a_snat_address_that_only_the_forwarder_owns_is_answered_for() {
     snat_pool_address("10.9.9.50", |_| {});
-    Ended::Passed
 }
 
-fn routed_snat_address() -> Ended {
+fn a_snat_address_beyond_the_subnet_works_where_it_is_routed() {
     snat_pool_address("172.16.5.5", |lab| lab.router.route("172.16.5.5/32", "10.9.9.2"));
-    Ended::Passed
 }
 
-fn destination_only() -> Ended {
+fn without_snat_the_client_refuses_the_members_own_answer() {
     let lab = Topology::build();
     let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::None));
     let server = lab.server.run(|| UdpSocket::bind((MEMBER, 49))).unwrap();
     let client = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
-    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
     client.send_to(b"question", (VIP, 49)).unwrap();
     let (_, seen) = server.recv_from(&mut [0; 16]).unwrap();
     assert_eq!(seen, client.local_addr().unwrap(), "the source stays");
@@ -272,7 +262,6 @@ fn destination_only() -> Ended {
     let (engine, _) = forwarder.counters();
     assert!(engine.packets(Outcome::Forwarded) >= 2);
     assert_eq!(engine.packets(Outcome::ForwardedToClient), 0);
-    Ended::Passed
 }
 
 /// A connection to the VIP that nobody waits for.
@@ -284,7 +273,7 @@ fn begin_to_connect() -> OwnedFd {
     client
 }
 
-fn translation_comes_and_goes() -> Ended {
+fn translation_begins_and_ends_while_it_runs() {
     let lab = Topology::build();
     let mut forwarder = Forwarder::start(&lab.balancer, &snat_config(SourceTranslation::None));
     for _ in 0..2 {
@@ -293,10 +282,9 @@ fn translation_comes_and_goes() -> Ended {
         kernel_kept_quiet(&lab.balancer);
         forwarder.reconfigure(&snat_config(SourceTranslation::None));
     }
-    Ended::Passed
 }
 
-fn collision() -> Ended {
+fn translated_ports_that_the_kernel_gives_away_are_refused() {
     let lab = Topology::build();
     lab.balancer.run(|| {
         std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "32768 61000").unwrap();
@@ -310,19 +298,17 @@ fn collision() -> Ended {
     // An address that the kernel does not share has no such worry.
     let snat = SourceTranslation::Snat(vec![Ipv4Addr::new(10, 9, 9, 50).into()]);
     let _runs = Forwarder::start(&lab.balancer, &snat_config(snat));
-    Ended::Passed
 }
 
-fn snat_under_dsr() -> Ended {
+fn snat_under_dsr_brings_the_answers_back_through_the_load_balancer() {
     let lab = Topology::build();
     let _decapsulator = lab.tunnel_of_tun().unwrap_or_else(|_| lab.tunnel_of_veth());
     let mut config = config(OuterSource::Client);
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.source_address_translation = SourceTranslation::Automap;
     }
     let mut forwarder = Forwarder::start(&lab.balancer, &config);
     assert_eq!(exchange(&lab, VIP).client.ip(), OWN);
     assert!(forwarder.counters().0.packets(Outcome::ForwardedToClient) >= 3);
     kernel_kept_quiet(&lab.balancer);
-    Ended::Passed
 }

@@ -1,4 +1,4 @@
-//! What the engine counted, as a snapshot to show and to compare.
+//! Snapshots of the engine's counters.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub struct Counters {
     /// Fragments.
     #[serde(default)]
     pub fragments: FragmentCounters,
-    /// What the forwarder said in its own name.
+    /// Packets that the forwarder originated.
     pub answers: AnswerCounters,
 }
 
@@ -61,7 +61,7 @@ impl Counters {
 pub struct ServerCounters {
     /// Packets taken for it, with their bytes as they came in (inner IP packet).
     #[serde(flatten)]
-    pub taken: Tally,
+    pub received: Tally,
     /// Packets of its members that came back to be translated for clients, likewise.
     #[serde(default)]
     pub replies: Tally,
@@ -88,6 +88,9 @@ pub struct MemberCounters {
     pub down: bool,
     /// Flows that it was chosen for.
     pub flows_opened: u64,
+    /// Of those, flows that a persistence record chose it for.
+    #[serde(default)]
+    pub flows_by_persistence: u64,
     /// Flows at this moment.
     pub flows: u64,
 }
@@ -109,7 +112,7 @@ pub struct FlowCounters {
     pub replaced: u64,
     /// Ended because nothing came for the idle timeout.
     pub timed_out: u64,
-    /// Of those, flows whose client and member were told by RST (reset on timeout).
+    /// Of those, flows whose client and member were sent a RST (reset on timeout).
     #[serde(default)]
     pub reset_on_timeout: u64,
     /// Ended because a SYN was followed by nothing for the handshake timeout.
@@ -133,9 +136,9 @@ pub struct FlowCounters {
 pub struct PersistenceCounters {
     /// Clients that are remembered at this moment.
     pub entries: u64,
-    /// Clients whose member was noted down.
+    /// New persistence entries.
     pub recorded: u64,
-    /// Flows that went to their client's member.
+    /// Flows that went to their client's member, by its record.
     pub hits: u64,
     /// Flows that went to another, because that one took no new flows; it is the client's from then
     /// on.
@@ -149,7 +152,7 @@ pub struct PersistenceCounters {
 /// Source address translation's counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnatCounters {
-    /// Ports that stand in for clients' at this moment.
+    /// SNAT ports in use at this moment.
     pub ports: u64,
     /// Flows that kept their client's port.
     pub ports_kept: u64,
@@ -183,7 +186,7 @@ pub struct FragmentCounters {
     pub waiting: u64,
 }
 
-/// What the forwarder sent in its own name.
+/// Packets that the forwarder originated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerCounters {
     /// ICMP echo replies from a VIP, of either family.
@@ -195,7 +198,8 @@ pub struct AnswerCounters {
     /// ICMPv6 packet too big.
     #[serde(default)]
     pub icmp_packet_too_big: u64,
-    /// ICMP host or network unreachable, ICMPv6 address unreachable or no route: what an error within a tunnel means to the client.
+    /// ICMP host or network unreachable, ICMPv6 address unreachable or no route: what an error
+    /// within a tunnel means to the client.
     #[serde(default)]
     pub icmp_host_unreachable: u64,
     /// ICMP port unreachable, of either family.
@@ -207,10 +211,14 @@ pub struct AnswerCounters {
     /// Neighbour advertisements for a VIP.
     #[serde(default)]
     pub neighbour_advertisement: u64,
-    /// Answers that were owed but kept back by the rate limit.
+    /// Announcements of own addresses: gratuitous ARP requests and unsolicited neighbour
+    /// advertisements.
+    #[serde(default)]
+    pub announcement: u64,
+    /// Answers suppressed by the rate limit.
     pub rate_limited: u64,
-    /// Answers that RFC 1122 3.2.2 and RFC 4443 2.4 forbid: about an ICMP error, a broadcast, a source that is
-    /// no single host.
+    /// Answers that RFC 1122 3.2.2 and RFC 4443 2.4 forbid: about an ICMP error, a broadcast, a
+    /// source that is no single host.
     pub forbidden: u64,
     /// Answers that could not be sent: no route, no neighbour, no room.
     pub unsendable: u64,

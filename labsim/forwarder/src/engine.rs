@@ -1,50 +1,54 @@
 //! The machine: frames and the time go in, frames, outcomes and counters come out.
 
+mod announce;
 mod answer;
 mod arp;
 mod availability;
 mod build;
 mod deliver;
+mod demux;
 mod encapsulate;
 mod expire;
+mod faulty;
 mod fragments;
 mod icmp;
+mod icmp_error;
+mod icmp_messages;
 mod ip;
 mod ipv4;
 mod ipv6;
 mod ndp;
 mod neighbours;
+mod numbering;
 mod prefetch;
 mod probe;
-mod quoted;
 mod reconfigure;
-mod report;
 mod rewrite;
+mod rx_filter;
 mod select;
-mod slots;
 mod snapshot;
-mod sort;
-mod takes;
 mod translate;
 mod transport;
 mod tunnel;
 
-pub use takes::Takes;
+pub use rx_filter::{Kept, RxFilter, Service};
 
 use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
 use crate::flow;
 use crate::fragment;
-use crate::limit::Limit;
 use crate::neighbour::{self, NeighbourId, WaitingQueue};
 use crate::persistence;
 use crate::port::Routes;
+use crate::rate_limit::RateLimit;
 use crate::scheduler::Scheduler;
 use crate::snat;
 use crate::{ActionOnDown, Config, FastL4, Instant, Outcome, Port, Transmit};
+use announce::PendingAnnouncements;
 use availability::Sweep;
 use encapsulate::{Encapsulator, Path};
+use ipv6::is_discovery;
 use labsim_wire::ethernet::{self, ethertype};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -58,7 +62,7 @@ const EXPIRY_BUDGET: usize = 1024;
 /// it writes. [`Self::process`] does not allocate.
 #[derive(Debug)]
 pub struct Engine {
-    /// What is in force.
+    /// The current configuration.
     config: Config,
     port: Port,
     routes: Routes,
@@ -74,34 +78,47 @@ pub struct Engine {
     persistence: persistence::Table,
     snat: snat::Table,
     neighbours: neighbour::Table,
+    /// Own addresses that are still to be announced.
+    unannounced: BTreeMap<IpAddr, PendingAnnouncements>,
     waiting: WaitingQueue,
-    /// First fragments that came.
+    /// First fragments seen.
     fragments: fragment::Table,
-    /// Fragments that came before their first.
-    unled: fragment::Queue,
+    /// Fragments that arrived before the first fragment of their datagram.
+    pending_fragments: fragment::Queue,
     encapsulator: Encapsulator,
+    /// Whether no flow is kept (a deliberate fault).
+    forgets_flows: bool,
     /// The ID of the last packet that the forwarder sent in its own name.
     own_id: u16,
     /// The ID of the last packet whose address was translated and that may be cut.
     translated_id: u16,
-    icmp_limit: Limit,
-    reset_limit: Limit,
-    /// When the first of the ways that turned out narrower is taken for wide again.
-    narrow_until: Option<Instant>,
-    /// Looks for flows of members that went down.
+    icmp_limit: RateLimit,
+    reset_limit: RateLimit,
+    /// When the first learned path MTU expires.
+    pmtu_expires: Option<Instant>,
+    /// The search for flows of members that went down.
     sweep: Option<Sweep>,
     tallies: [Tally; Outcome::COUNT],
     flow_counters: FlowCounters,
     answers: AnswerCounters,
 }
 
-/// Which virtual server takes what.
+/// The VIPs, and the virtual servers by VIP, protocol and port.
 #[derive(Debug)]
 struct Services {
-    /// By VIP; whether those who ask for it, by ARP or by neighbour discovery, are to be answered.
-    vips: HashMap<IpAddr, bool>,
+    vips: HashMap<IpAddr, Vip>,
     /// By VIP, protocol and port; port 0 takes what no other takes.
     servers: HashMap<(IpAddr, u8, u16), u16>,
+}
+
+/// Who answers for a VIP.
+#[derive(Debug, Clone, Copy)]
+struct Vip {
+    /// The host has it on an interface: what no virtual server takes is its kernel's, and so are ARP
+    /// requests, neighbour solicitations and echo requests.
+    is_hosts: bool,
+    /// Whether ARP requests and neighbour solicitations for it are answered here.
+    answers: bool,
 }
 
 impl Services {
@@ -109,9 +126,19 @@ impl Services {
         self.vips.contains_key(&address)
     }
 
-    /// Whether those who ask where that address is are to be told that it is here.
+    /// Whether ARP requests and neighbour solicitations for the address are answered.
     fn answers_for(&self, address: IpAddr) -> bool {
-        self.vips.get(&address).copied().unwrap_or(false)
+        self.vips.get(&address).is_some_and(|vip| vip.answers)
+    }
+
+    /// Whether it is a VIP that the host has on an interface.
+    fn is_hosts(&self, address: IpAddr) -> bool {
+        self.vips.get(&address).is_some_and(|vip| vip.is_hosts)
+    }
+
+    /// Whether a virtual server takes packets of that protocol to the address, whatever their port.
+    fn takes(&self, address: IpAddr, protocol: u8) -> bool {
+        self.servers.keys().any(|(vip, number, _)| (*vip, *number) == (address, protocol))
     }
 
     fn find(&self, address: IpAddr, protocol: u8, port: u16) -> Option<u16> {
@@ -125,22 +152,22 @@ struct Server {
     name: String,
     destination: SocketAddr,
     protocol: u8,
-    /// Since when no configuration has it. What still comes for its flows finds none.
+    /// When it was removed from the configuration. Packets of its flows find no virtual server.
     retired: Option<Instant>,
     pool: u16,
     translate_address: bool,
     translate_port: bool,
     source: Source,
-    /// Whose turn it is among the addresses that stand in for clients.
+    /// The next SNAT address in turn.
     turn: usize,
     fastl4: FastL4,
     counters: ServerCounters,
 }
 
-/// What becomes of a client's address on the way to a member.
+/// How the source address is translated on the way to a member.
 #[derive(Debug)]
 enum Source {
-    /// It stays.
+    /// The client's address is kept.
     Kept,
     /// The member's `automap`.
     Automap,
@@ -154,9 +181,9 @@ struct Pool {
     /// Their numbers; a member's place is its place here.
     members: Vec<u16>,
     scheduler: Scheduler,
-    /// As many changes among neighbours the scheduler was told of; more than there can be once it
-    /// has to be told anew.
-    neighbours_seen: u64,
+    /// The version of the neighbour table that the scheduler has seen; [`select::STALE`] forces an
+    /// update.
+    neighbours_version: u64,
 }
 
 #[derive(Debug)]
@@ -164,8 +191,7 @@ struct Member {
     name: String,
     /// The name of its pool.
     pool: String,
-    /// Where it takes new flows, or since when no configuration has it.
-    home: Result<Home, Instant>,
+    placement: Placement,
     ip: IpAddr,
     port: u16,
     path: Path,
@@ -174,20 +200,24 @@ struct Member {
     automap: Option<u16>,
     /// `None` without a route.
     next_hop: Option<NeighbourId>,
-    /// How long the way's MTU is believed in, if an error told it.
-    narrow_until: Option<Instant>,
-    /// Its monitor finds it down.
+    /// The host has its address: packets are delivered to the host's own kernel as they came.
+    is_hosts: bool,
+    /// When the path MTU that an ICMP error reported expires.
+    pmtu_expires: Option<Instant>,
+    /// Whether its monitor finds it down.
     down: bool,
-    /// What becomes of its flows then.
+    /// What happens to its flows then.
     on_down: ActionOnDown,
     counters: MemberCounters,
 }
 
-/// A member's pool and its place there.
+/// Whether a member is in a pool of the current configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Home {
-    pool: u16,
-    place: u16,
+enum Placement {
+    /// In a pool, by their indexes.
+    InPool { pool: u16, place: u16 },
+    /// Removed from the configuration at that time.
+    Removed { since: Instant },
 }
 
 impl Engine {
@@ -198,7 +228,35 @@ impl Engine {
         self.count(outcome, frame.len());
         // What the packet made due, a request for its next hop above all, goes out with it.
         if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
-            self.ask_neighbours(now, tx);
+            self.send_neighbour_requests(now, tx);
+        }
+        outcome
+    }
+
+    /// Takes in one frame of another interface of the host, where the forwarder has no neighbours: a
+    /// packet that was routed to it.
+    pub fn process_routed(
+        &mut self,
+        now: Instant,
+        frame: &[u8],
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let outcome = match ethernet::View::new(frame) {
+            Err(_) => Outcome::FrameTruncated,
+            Ok(link) => match link.ethertype() {
+                ethertype::IPV4 => {
+                    let to_many = link.destination().is_multicast();
+                    self.ipv4(now, frame.len(), link.payload(), to_many, tx)
+                }
+                ethertype::IPV6 if is_discovery(link.payload()) => Outcome::NdpIgnored,
+                ethertype::IPV6 => self.ipv6(now, frame.len(), &link, tx),
+                ethertype::ARP => Outcome::ArpIgnored,
+                _ => Outcome::EthertypeNotHandled,
+            },
+        };
+        self.count(outcome, frame.len());
+        if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
+            self.send_neighbour_requests(now, tx);
         }
         outcome
     }
@@ -226,15 +284,15 @@ impl Engine {
         }
     }
 
-    /// Does what is due by `now`: asks neighbours, gives up on those that do not answer and on
-    /// first fragments that do not come, forgets flows, clients that persist and narrow ways, ends
-    /// flows of members that went down. Call
-    /// it once at the start and then when [`Self::next_deadline`] has come; earlier and more often
-    /// does no harm.
+    /// Does what is due by `now`: announces addresses, asks neighbours, gives up on those that do not answer and on
+    /// first fragments that do not come, expires flows, persistence entries and path MTUs, ends
+    /// flows of members that went down. Call it once at the start and then when
+    /// [`Self::next_deadline`] has come; earlier and more often does no harm.
     pub fn tick(&mut self, now: Instant, tx: &mut impl Transmit) {
-        self.ask_neighbours(now, tx);
-        self.give_up_fragments(now);
-        self.widen(now);
+        self.announce(now, tx);
+        self.send_neighbour_requests(now, tx);
+        self.expire_fragments(now);
+        self.expire_pmtu(now);
         let mut budget = EXPIRY_BUDGET;
         while let Some((id, why)) = self.flows.next_overdue(now, &mut budget) {
             self.expire(now, id, why, tx);
@@ -251,9 +309,10 @@ impl Engine {
             self.flows.next_deadline(),
             self.persistence.next_deadline(),
             self.neighbours.next_deadline(),
-            self.unled.next_deadline(),
-            self.narrow_until,
+            self.pending_fragments.next_deadline(),
+            self.pmtu_expires,
             self.sweep.as_ref().map(Sweep::due),
+            self.unannounced.values().map(|pending| pending.due).min(),
         ];
         deadlines.into_iter().flatten().min()
     }

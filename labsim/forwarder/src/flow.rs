@@ -7,7 +7,7 @@ mod table;
 mod wheel;
 
 pub(crate) use index::Index;
-pub(crate) use table::{Expired, FlowId, Table};
+pub(crate) use table::{ExpiryReason, FlowId, Table};
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
@@ -73,13 +73,13 @@ impl Key {
     }
 
     /// Source and destination, if they are IPv4's.
-    pub(crate) fn ends(&self) -> Option<(SocketAddrV4, SocketAddrV4)> {
+    pub(crate) fn endpoints_v4(&self) -> Option<(SocketAddrV4, SocketAddrV4)> {
         let source = SocketAddrV4::new(v4(self.source)?, (self.ports >> 16) as u16);
         Some((source, SocketAddrV4::new(v4(self.destination)?, self.ports as u16)))
     }
 
     /// Source and destination.
-    pub(crate) fn sockets(&self) -> (SocketAddr, SocketAddr) {
+    pub(crate) fn endpoints(&self) -> (SocketAddr, SocketAddr) {
         let source = SocketAddr::new(address(self.source), (self.ports >> 16) as u16);
         (source, SocketAddr::new(address(self.destination), self.ports as u16))
     }
@@ -110,7 +110,7 @@ fn number(address: IpAddr) -> [u64; 2] {
     }
 }
 
-/// Hashes keys with a secret, so that nobody can choose packets that all fall on one place.
+/// Hashes keys with a secret, so that a sender cannot choose packets that all collide.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hasher([u64; 2]);
 
@@ -148,8 +148,8 @@ pub(crate) enum Side {
     Server = 2,
 }
 
-/// What was seen of a flow: whose FINs, whether the client acknowledged anything, and whether it sent
-/// a second packet. Under DSR the server's FIN is never seen.
+/// What was seen of a flow: whose FINs, whether the client acknowledged anything, and whether it
+/// sent a second packet. Under DSR the server's FIN is never seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Seen(u8);
 
@@ -207,22 +207,22 @@ pub(crate) struct Flow {
     pub(crate) member: u16,
     pub(crate) state: State,
     pub(crate) seen: Seen,
-    /// Who stands in for the client, if anybody does.
-    pub(crate) stand: Option<Stand>,
+    /// The SNAT binding, if the source is translated.
+    pub(crate) snat: Option<SnatBinding>,
 }
 
-/// Whose address and port a flow's packets carry towards the member, instead of the client's.
+/// The address and port that replace the client's towards the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stand {
+pub(crate) struct SnatBinding {
     /// The number of the address in the table of source addresses.
     pub(crate) address: u16,
     pub(crate) port: NonZeroU16,
 }
 
 /// Where a TCP connection stands, as far as the client's packets tell: under DSR it is all that
-/// anybody sees.
+/// is visible.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Numbers {
+pub(crate) struct SequenceNumbers {
     /// The client's next sequence number.
     pub(crate) client_next: u32,
     /// The server's, if the client has acknowledged anything; see [`Seen::acknowledged`].

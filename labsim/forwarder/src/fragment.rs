@@ -1,5 +1,5 @@
-//! Fragments: only the first of a datagram carries its ports, so the others are told by what all of
-//! them have in common. What is kept is bounded, and no flood can make it grow.
+//! Fragments: only the first of a datagram carries its ports, so the others are matched by the
+//! fields that all of them share. What is kept is bounded, and no flood can make it grow.
 //!
 //! A table remembers first fragments, 64 bytes each; when it is full, a new one takes the oldest
 //! one's place. What comes before its first waits in a queue of a few rooms, and the oldest gives
@@ -10,7 +10,7 @@ mod queue;
 mod table;
 
 pub(crate) use queue::Queue;
-pub(crate) use table::{Datagram, Table};
+pub(crate) use table::{Datagram, Fate, Table};
 
 use crate::flow::Key;
 use std::net::IpAddr;

@@ -2,35 +2,37 @@
 //! out. No socket, no clock, and on a packet's path no lock and no allocation.
 #![forbid(unsafe_code)]
 
-mod config;
+mod checked_config;
 mod counters;
 mod engine;
 mod flow;
 mod fragment;
-mod limit;
 mod neighbour;
-mod outcome;
+mod packet_slots;
 mod persistence;
-mod plan;
 mod port;
-mod rooms;
+mod rate_limit;
 mod scheduler;
 mod snat;
 mod time;
 mod transmit;
+mod tunnel_header;
 
-pub use config::{
-    ActionOnDown, Config, FastL4, Gre, IpProtocol, Limits, LoadBalancingMode, Maglev, MaglevHash,
-    Member, Monitor, MonitorKind, OuterSource, Persistence, Pool, Problem, Profile, Secret,
-    SnatPorts, SourceAddress, SourceTranslation, VirtualServer, Watched,
-};
+pub use checked_config::{Changes, CheckedConfig};
 pub use counters::{
     AnswerCounters, Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters,
     PersistenceCounters, ServerCounters, SnatCounters, Tally,
 };
-pub use engine::{Engine, Takes};
-pub use outcome::Outcome;
-pub use plan::{Changes, Plan};
-pub use port::{Port, Route};
+pub use engine::{Engine, Kept, RxFilter, Service};
+pub use labsim_model::Outcome;
+pub use port::{HostRoute, Port, Route};
 pub use time::Instant;
 pub use transmit::Transmit;
+pub use tunnel_header::TunnelHeader;
+
+pub use labsim_model::{
+    ActionOnDown, AdminState, Announcements, DeliberateFault, FastL4, ForwarderConfig as Config,
+    GreOptions, IpProtocol, KeyPath, Limits, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash,
+    Member, Monitor, MonitorKind, MonitoredMember, OuterSource, Persistence, Pool, Problem,
+    Profile, SnatPorts, SourceAddress, SourceTranslation, TunnelProtocol, VirtualServer,
+};

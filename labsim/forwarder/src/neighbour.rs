@@ -1,12 +1,12 @@
 //! Neighbours: who owns which link-layer address, asked for and refreshed as a host does
-//! (RFC 826; RFC 1122 2.3.2; RFC 4861 7.3). The states are Linux's NUD states (net/core/neighbour.c), with
-//! "stale" being "reachable" whose time is over.
+//! (RFC 826; RFC 1122 2.3.2; RFC 4861 7.3). The states are Linux's NUD states
+//! (net/core/neighbour.c), with "stale" being "reachable" whose time is over.
 
 mod table;
 mod waiting;
 
 pub(crate) use table::{Due, NeighbourId, Resolution, Table};
-pub(crate) use waiting::{AnswerKind, Purpose, Waiting, WaitingQueue};
+pub(crate) use waiting::{AnswerKind, Purpose, QueuedPacket, WaitingQueue};
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which member a client's flows went to, beyond the flows themselves: F5's source address affinity
+//! The member of each client beyond single flows: F5's source address affinity
 //! and IPVS's persistent services.
 //!
 //! An entry lives until nothing refreshed it for the virtual server's timeout. A new flow refreshes
@@ -56,7 +56,7 @@ impl List {
     }
 
     /// The part of an address that counts.
-    fn part(&self, [high, low]: Source) -> Source {
+    fn masked(&self, [high, low]: Source) -> Source {
         let Some(length) = self.rule.and_then(|rule| rule.prefix_length) else {
             return [high, low];
         };
@@ -122,7 +122,7 @@ impl Table {
     pub(crate) fn find(&self, server: u16, source: Source, now: Instant) -> Option<u16> {
         let list = &self.lists[usize::from(server)];
         list.rule?;
-        let entry = self.entry(self.lookup(server, list.part(source))?);
+        let entry = self.entry(self.lookup(server, list.masked(source))?);
         (entry.refreshed.after(list.timeout()) > now).then_some(entry.member)
     }
 
@@ -132,7 +132,7 @@ impl Table {
         if list.rule.is_none() {
             return;
         }
-        let (source, timeout) = (list.part(source), list.timeout());
+        let (source, timeout) = (list.masked(source), list.timeout());
         if let Some(id) = self.lookup(server, source) {
             let entry = *self.entry(id);
             if entry.refreshed.after(timeout) <= now {
@@ -147,7 +147,7 @@ impl Table {
             self.link(id, Entry { member, refreshed: now, ..entry });
             return;
         }
-        let Some(id) = self.take() else { return };
+        let Some(id) = self.allocate() else { return };
         let entry = Entry { source, refreshed: now, next: 0, previous: 0, server, member };
         self.index.insert(self.hash(server, source), id);
         self.link(id, entry);
@@ -185,7 +185,7 @@ impl Table {
     }
 
     /// A place for a new entry.
-    fn take(&mut self) -> Option<u32> {
+    fn allocate(&mut self) -> Option<u32> {
         if self.free == 0 && self.entries.len() < self.capacity {
             // Room for all was reserved at the start.
             let (source, refreshed) = ([0; 2], Instant::ZERO);
@@ -225,7 +225,7 @@ impl Table {
         })
     }
 
-    /// With a secret, so that nobody can choose addresses that all fall on one place.
+    /// With a secret, so that a client cannot choose addresses that all collide.
     fn hash(&self, server: u16, source: Source) -> u32 {
         self.random.hash_one((server, source)) as u32
     }

@@ -14,6 +14,19 @@ pub struct Port {
     pub mtu: usize,
     /// Its addresses with their prefix lengths, host bits kept.
     pub addresses: Vec<IpNet>,
+    /// The addresses of the host's other interfaces, `lo` among them.
+    pub elsewhere: Vec<IpAddr>,
+    /// Where the host's kernel sends packets that the forwarder gives it, by its other interfaces.
+    pub host_routes: Vec<HostRoute>,
+}
+
+/// A route through another interface of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostRoute {
+    /// The destination.
+    pub destination: IpNet,
+    /// The address of that interface that its packets have as their source.
+    pub source: Option<IpAddr>,
 }
 
 impl Port {
@@ -27,6 +40,20 @@ impl Port {
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
         self.addresses.iter().any(|network| network.addr() == address)
+    }
+
+    /// Whether the host has the address, on whatever interface, so that its kernel answers for it.
+    #[must_use]
+    pub fn is_hosts(&self, address: IpAddr) -> bool {
+        self.is_own(address) || self.elsewhere.contains(&address)
+    }
+
+    /// The address to speak from to a destination by that next hop.
+    pub(crate) fn source_by(&self, destination: IpAddr, next_hop: NextHop) -> Option<IpAddr> {
+        match next_hop {
+            NextHop::Neighbour(next_hop) => self.source_for(destination, next_hop),
+            NextHop::Host(source) => source,
+        }
     }
 
     /// The address to speak from to `destination` over `next_hop`, of the destination's family: the
@@ -69,31 +96,55 @@ pub struct Route {
     pub via: Option<IpAddr>,
 }
 
+/// Where a packet goes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextHop {
+    /// To that neighbour on the forwarder's interface.
+    Neighbour(IpAddr),
+    /// To the host's kernel, which sends it on by another interface, with this address of its own.
+    Host(Option<IpAddr>),
+}
+
 /// Routes in the order of their choice: the longest prefix first (RFC 1812 5.2.4.3).
-#[derive(Debug)]
-pub(crate) struct Routes(Vec<Route>);
+#[derive(Debug, Clone)]
+pub(crate) struct Routes(Vec<(IpNet, Via)>);
+
+#[derive(Debug, Clone, Copy)]
+enum Via {
+    Segment,
+    Gateway(IpAddr),
+    Host(Option<IpAddr>),
+}
 
 impl Routes {
     /// The given routes and those that follow from the interface's own prefixes.
     pub(crate) fn new(port: &Port, routes: &[Route]) -> Self {
-        let connected =
-            port.addresses.iter().map(|network| Route { destination: network.trunc(), via: None });
-        let mut all: Vec<Route> = connected.chain(routes.iter().copied()).collect();
+        let connected = port.addresses.iter().map(|network| (network.trunc(), Via::Segment));
+        let given = routes
+            .iter()
+            .map(|route| (route.destination, route.via.map_or(Via::Segment, Via::Gateway)));
+        let elsewhere =
+            port.host_routes.iter().map(|route| (route.destination, Via::Host(route.source)));
+        let mut all: Vec<(IpNet, Via)> = connected.chain(given).chain(elsewhere).collect();
         // Stable: among equals the interface's own prefix, then the caller's order.
-        all.sort_by_key(|route| std::cmp::Reverse(route.destination.prefix_len()));
+        all.sort_by_key(|(destination, _)| std::cmp::Reverse(destination.prefix_len()));
         Self(all)
     }
 
     /// The next hop towards `destination`.
-    pub(crate) fn next_hop(&self, destination: IpAddr) -> Option<IpAddr> {
-        let route = self.0.iter().find(|route| route.destination.contains(&destination))?;
-        Some(route.via.unwrap_or(destination))
+    pub(crate) fn next_hop(&self, destination: IpAddr) -> Option<NextHop> {
+        let (_, via) = self.0.iter().find(|(network, _)| network.contains(&destination))?;
+        Some(match *via {
+            Via::Segment => NextHop::Neighbour(destination),
+            Via::Gateway(gateway) => NextHop::Neighbour(gateway),
+            Via::Host(source) => NextHop::Host(source),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Port, Route, Routes};
+    use super::{HostRoute, NextHop, Port, Route, Routes};
     use labsim_wire::ethernet::Mac;
     use std::net::IpAddr;
 
@@ -108,7 +159,13 @@ mod tests {
     fn port() -> Port {
         let addresses = ["172.16.4.10/24", "10.9.0.1/30", "2001:db8::10/64"];
         let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
-        Port { mac: Mac([2, 0, 0, 0, 0, 9]), mtu: 1500, addresses }
+        Port {
+            mac: Mac([2, 0, 0, 0, 0, 9]),
+            mtu: 1500,
+            addresses,
+            elsewhere: Vec::new(),
+            host_routes: Vec::new(),
+        }
     }
 
     #[test]
@@ -128,9 +185,26 @@ mod tests {
             ("172.16.4.77", "172.16.4.77"),
             ("10.9.0.2", "10.9.0.2"),
         ] {
-            assert_eq!(routes.next_hop(address(destination)), Some(address(next_hop)));
+            let expected = Some(NextHop::Neighbour(address(next_hop)));
+            assert_eq!(routes.next_hop(address(destination)), expected);
         }
         assert_eq!(routes.next_hop(address("2001:db8:1::1")), None);
+    }
+
+    #[test]
+    fn a_route_by_another_interface_is_the_hosts_where_its_prefix_is_the_longest() {
+        let source = Some(address("10.1.1.1"));
+        let destination = "10.1.1.0/24".parse().unwrap();
+        let port = Port { host_routes: vec![HostRoute { destination, source }], ..port() };
+        let table = [route("0.0.0.0/0", Some("172.16.4.1")), route("10.1.1.52/32", None)];
+        let routes = Routes::new(&port, &table);
+        for (destination, next_hop) in [
+            ("10.1.1.51", NextHop::Host(source)),
+            ("10.1.1.52", NextHop::Neighbour(address("10.1.1.52"))),
+            ("10.1.2.51", NextHop::Neighbour(address("172.16.4.1"))),
+        ] {
+            assert_eq!(routes.next_hop(address(destination)), Some(next_hop), "{destination}");
+        }
     }
 
     #[test]

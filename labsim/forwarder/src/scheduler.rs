@@ -1,5 +1,5 @@
-//! Which member of a pool a new flow goes to. Pure: ratios, availability and flows go in, a member
-//! comes out, by its place in the pool.
+//! Which member of a pool a new flow goes to. Pure: ratios, states, availability and flows go in, a
+//! member comes out, by its place in the pool.
 //!
 //! | mode | F5 | IPVS |
 //! |---|---|---|
@@ -10,20 +10,21 @@
 //! | `maglev` | - | `mh`, with `mh-port` and `mh-fallback` |
 //!
 //! Choosing takes O(log n), by Maglev O(1), and allocates nothing. Ratio 0 is a drain in each of
-//! them: flows stay, and no new one comes.
+//! them: flows stay, and no new one comes. So are the states `disabled`, in which a member may still get
+//! those of clients that persistence knows, and `forced_offline`.
 
 mod least_connections;
 mod maglev;
+mod min_tree;
 mod stable_hash;
-mod tournament;
-mod turns;
+mod weighted_round_robin;
 
-use crate::LoadBalancingMode;
 use crate::flow::Key;
+use crate::{AdminState, LoadBalancingMode, Member};
 use least_connections::LeastConnections;
 use maglev::Maglev;
 use std::net::SocketAddr;
-use turns::Turns;
+use weighted_round_robin::WeightedRoundRobin;
 
 /// A pool's scheduler.
 #[derive(Debug)]
@@ -32,13 +33,13 @@ pub(crate) struct Scheduler {
     weighted: bool,
     shares: Vec<Share>,
     /// How many members take new flows.
-    takers: usize,
+    eligible_members: usize,
     algorithm: Algorithm,
 }
 
 #[derive(Debug)]
 enum Algorithm {
-    Turns(Turns),
+    WeightedRoundRobin(WeightedRoundRobin),
     LeastConnections(LeastConnections),
     Maglev(Maglev),
 }
@@ -47,82 +48,96 @@ enum Algorithm {
 struct Share {
     /// The ratio, as far as the mode looks at it.
     weight: u16,
+    state: AdminState,
     available: bool,
 }
 
 impl Share {
-    const fn takes(self) -> bool {
-        self.available && self.weight > 0
+    const fn is_eligible(self) -> bool {
+        self.effective_weight() > 0
+    }
+
+    /// Whether clients that persistence knows may begin flows.
+    const fn takes_known_clients(self) -> bool {
+        self.available && self.weight > 0 && !matches!(self.state, AdminState::ForcedOffline)
+    }
+
+    /// The weight that an operator gives it.
+    const fn configured_weight(self) -> u16 {
+        if matches!(self.state, AdminState::Enabled) { self.weight } else { 0 }
     }
 
     /// The weight that it has at this moment.
-    const fn present(self) -> u16 {
-        if self.available { self.weight } else { 0 }
+    const fn effective_weight(self) -> u16 {
+        if self.available { self.configured_weight() } else { 0 }
     }
 }
 
 impl Scheduler {
-    /// For members with their ratios, all of them available.
-    pub(crate) fn new(mode: LoadBalancingMode, members: &[(SocketAddr, u16)]) -> Self {
+    /// For members with their ratios and states, all of them available.
+    pub(crate) fn new(mode: LoadBalancingMode, members: &[Member]) -> Self {
         let weighted =
             !matches!(mode, LoadBalancingMode::RoundRobin | LoadBalancingMode::LeastConnections);
-        let weight = |ratio: u16| if weighted { ratio } else { ratio.min(1) };
-        let weights: Vec<u16> = members.iter().map(|(_, ratio)| weight(*ratio)).collect();
-        let shares: Vec<Share> =
-            weights.iter().map(|weight| Share { weight: *weight, available: true }).collect();
+        let share = |member: &Member| Share {
+            weight: if weighted { member.ratio } else { member.ratio.min(1) },
+            state: member.state,
+            available: true,
+        };
+        let shares: Vec<Share> = members.iter().map(share).collect();
+        let weights: Vec<u16> = shares.iter().map(|share| share.configured_weight()).collect();
         let algorithm = match mode {
             LoadBalancingMode::RoundRobin | LoadBalancingMode::Ratio => {
-                Algorithm::Turns(Turns::new(&weights))
+                Algorithm::WeightedRoundRobin(WeightedRoundRobin::new(&weights))
             }
             LoadBalancingMode::LeastConnections | LoadBalancingMode::RatioLeastConnections => {
                 Algorithm::LeastConnections(LeastConnections::new(&weights))
             }
             LoadBalancingMode::Maglev(options) => {
-                let addresses: Vec<SocketAddr> = members.iter().map(|(one, _)| *one).collect();
+                let addresses: Vec<SocketAddr> = members.iter().map(|one| one.address).collect();
                 let table = Maglev::new(options.hash, options.table_size, &addresses, &weights);
                 Algorithm::Maglev(table)
             }
         };
-        let takers = shares.iter().filter(|share| share.takes()).count();
-        Self { weighted, shares, takers, algorithm }
+        let eligible_members = shares.iter().filter(|share| share.is_eligible()).count();
+        Self { weighted, shares, eligible_members, algorithm }
     }
 
-    /// The member for a new flow; `None` if nobody takes one.
+    /// The member for a new flow; `None` if no member is eligible.
     pub(crate) fn choose(&self, flow: &Key) -> Option<usize> {
-        if self.takers == 0 {
+        if self.eligible_members == 0 {
             return None;
         }
         match &self.algorithm {
-            Algorithm::Turns(turns) => turns.next(),
+            Algorithm::WeightedRoundRobin(turns) => turns.next(),
             Algorithm::LeastConnections(least) => least.least(),
-            Algorithm::Maglev(table) => {
-                table.choose(flow, |member| self.takes(member.into())).map(usize::from)
-            }
+            Algorithm::Maglev(table) => table
+                .choose(flow, |member| self.shares[usize::from(member)].is_eligible())
+                .map(usize::from),
         }
     }
 
-    /// Whether the member takes new flows.
-    pub(crate) fn takes(&self, member: usize) -> bool {
-        self.shares[member].takes()
+    /// Whether the member takes new flows of clients that persistence knows.
+    pub(crate) fn takes_known_clients(&self, member: usize) -> bool {
+        self.shares[member].takes_known_clients()
     }
 
-    /// A flow of the member began, `in_turn` if it was chosen here.
-    pub(crate) fn began(&mut self, member: usize, in_turn: bool) {
+    /// A flow of the member began, `scheduled` if it was chosen here.
+    pub(crate) fn flow_started(&mut self, member: usize, scheduled: bool) {
         match &mut self.algorithm {
-            Algorithm::Turns(turns) if in_turn => turns.taken(member),
-            Algorithm::LeastConnections(least) => least.began(member),
-            Algorithm::Turns(_) | Algorithm::Maglev(_) => {}
+            Algorithm::WeightedRoundRobin(turns) if scheduled => turns.advance(member),
+            Algorithm::LeastConnections(least) => least.flow_started(member),
+            Algorithm::WeightedRoundRobin(_) | Algorithm::Maglev(_) => {}
         }
     }
 
     /// A flow of the member is over.
-    pub(crate) fn ended(&mut self, member: usize) {
+    pub(crate) fn flow_ended(&mut self, member: usize) {
         if let Algorithm::LeastConnections(least) = &mut self.algorithm {
-            least.ended(member);
+            least.flow_ended(member);
         }
     }
 
-    /// The member has so many flows already, and this scheduler was told of none.
+    /// The member has so many flows already, and this scheduler has counted none of them.
     pub(crate) fn adopt(&mut self, member: usize, flows: u64) {
         if let Algorithm::LeastConnections(least) = &mut self.algorithm {
             least.adopt(member, flows);
@@ -137,25 +152,35 @@ impl Scheduler {
         }
     }
 
-    /// Gives the member another ratio. Maglev's table is made anew, which takes milliseconds.
-    pub(crate) fn set_ratio(&mut self, member: usize, ratio: u16) {
+    /// Gives the member another ratio and state. Maglev's table is made anew, which takes milliseconds.
+    pub(crate) fn set_member(&mut self, member: usize, ratio: u16, state: AdminState) {
         let weight = if self.weighted { ratio } else { ratio.min(1) };
-        if self.shares[member].weight == weight {
+        let before = self.shares[member];
+        if (before.weight, before.state) == (weight, state) {
             return;
         }
-        self.set(member, Share { weight, ..self.shares[member] });
-        if let Algorithm::Maglev(table) = &mut self.algorithm {
-            let weights: Vec<u16> = self.shares.iter().map(|share| share.weight).collect();
+        let share = Share { weight, state, ..before };
+        self.set(member, share);
+        if let Algorithm::Maglev(table) = &mut self.algorithm
+            && before.configured_weight() != share.configured_weight()
+        {
+            let weights: Vec<u16> =
+                self.shares.iter().map(|share| share.configured_weight()).collect();
             table.populate(&weights);
         }
     }
 
     fn set(&mut self, member: usize, share: Share) {
         let before = std::mem::replace(&mut self.shares[member], share);
-        self.takers = self.takers + usize::from(share.takes()) - usize::from(before.takes());
+        self.eligible_members = self.eligible_members + usize::from(share.is_eligible())
+            - usize::from(before.is_eligible());
         match &mut self.algorithm {
-            Algorithm::Turns(turns) => turns.set_weight(member, share.present()),
-            Algorithm::LeastConnections(least) => least.set_weight(member, share.present()),
+            Algorithm::WeightedRoundRobin(turns) => {
+                turns.set_weight(member, share.effective_weight())
+            }
+            Algorithm::LeastConnections(least) => {
+                least.set_weight(member, share.effective_weight())
+            }
             Algorithm::Maglev(_) => {}
         }
     }

@@ -1,5 +1,4 @@
-//! Source address translation: which address and port stand in for a client's, and whose answer
-//! a packet to them is.
+//! Source address translation: allocation of SNAT addresses and ports, and the flows of replies.
 //!
 //! A port is a flow's alone on its address and protocol, whatever the member: what comes back can
 //! never be two flows'. Everything is found in constant time, and nothing is allocated after the
@@ -8,4 +7,4 @@
 mod ports;
 mod table;
 
-pub(crate) use table::{Address, Table};
+pub(crate) use table::{SnatAddress, Table};

@@ -1,4 +1,4 @@
-//! Where the engine writes frames.
+//! The engine's output.
 
 use labsim_wire::EmitError;
 

@@ -7,14 +7,13 @@
 mod support;
 
 use labsim_forwarder::{
-    ActionOnDown, Gre, LoadBalancingMode, Maglev, Outcome, Persistence, Pool, Profile, SnatPorts,
-    SourceAddress, SourceTranslation, Transmit,
+    ActionOnDown, GreOptions, LoadBalancingMode, Maglev, Outcome, Persistence, Pool, Profile,
+    SnatPorts, SourceAddress, SourceTranslation, Transmit,
 };
+use labsim_sys::testing::CountingAllocator;
 use labsim_wire::icmpv6::Message;
 use labsim_wire::{EmitError, icmpv4, ipv4, protocol};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use support::ipv6::{
     CLIENT6, NEAR_VIP6, OUR_IP6, ROUTER_IP6, Tcp6, VIP6, config_of, frame6, header6, icmp6,
@@ -22,26 +21,8 @@ use support::ipv6::{
 };
 use support::*;
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is the system allocator's own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: `place` came from the system allocator with this layout.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 /// One buffer for every frame, as a data plane has it.
 struct Buffer {
@@ -72,23 +53,23 @@ fn no_packet_makes_the_engine_allocate() {
     with_ipv6();
 }
 
-/// Every way through the engine that IPv6 has of its own: tunnels of both families, fragments, errors,
-/// neighbours.
+/// Every way through the engine that IPv6 has of its own: tunnels of both families, fragments,
+/// errors, neighbours.
 fn with_ipv6() {
     for members_v6 in [false, true] {
         let mut config = config_of(true, members_v6);
         config.limits.flows = 200;
-        config.virtual_servers.values_mut().for_each(|server| {
+        config.balancer.virtual_servers.values_mut().for_each(|server| {
             server.fastl4.reset_on_timeout = true;
         });
-        let pool = config.pools.get_mut("pool").unwrap();
-        pool.profile = Profile::Gre(Gre { key: Some(7), checksum: true });
+        let pool = config.balancer.pools.get_mut("pool").unwrap();
+        pool.profile = Profile::Gre(GreOptions { key: Some(7), checksum: true });
         pool.members.truncate(1);
         let frames = ipv6_frames(members_v6);
         let mut bench = Bench::resolved(&config);
         bench.feed(&router_advertises());
         let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = ALLOCATOR.count();
         for (number, (frame, expected)) in frames.iter().enumerate() {
             bench.engine.prefetch([frame.as_slice()].into_iter());
             let outcome = bench.engine.process(bench.now, frame, &mut tx);
@@ -99,7 +80,7 @@ fn with_ipv6() {
             bench.now = bench.now.after(Duration::from_secs(1));
             bench.engine.tick(bench.now, &mut tx);
         }
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+        assert_eq!(ALLOCATOR.count() - before, 0);
         assert!(tx.frames > 500);
         assert_eq!(bench.counters().flows.reset_on_timeout, 50);
     }
@@ -207,14 +188,14 @@ fn fragments_and_errors() {
     frames.push((whole, Outcome::FragmentationNeeded));
     let mut bench = Bench::new(&config);
     let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = ALLOCATOR.count();
     for (frame, expected) in &frames {
         assert_eq!(bench.engine.process(bench.now, frame, &mut tx), *expected);
         bench.now = bench.now.after(Duration::from_micros(50));
     }
     bench.now = bench.now.after(Duration::from_secs(2));
     bench.engine.tick(bench.now, &mut tx);
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(ALLOCATOR.count() - before, 0);
     assert!(tx.frames > 10_000);
 }
 
@@ -234,7 +215,7 @@ fn under_a_flood() {
     })
     .take(20_000)
     .collect();
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = ALLOCATOR.count();
     for frame in established.iter().chain(&flood).chain(&established) {
         bench.engine.prefetch([frame.as_slice()].into_iter());
         assert_eq!(bench.engine.process(bench.now, frame, &mut tx), Outcome::Forwarded);
@@ -243,7 +224,7 @@ fn under_a_flood() {
         bench.now = bench.now.after(Duration::from_secs(1));
         bench.engine.tick(bench.now, &mut tx);
     }
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(ALLOCATOR.count() - before, 0);
     let flows = bench.engine.counters().flows;
     // 1000 once each, and never again.
     assert_eq!((flows.loosely_initiated, flows.timed_out, flows.open), (1000, 1000, 0));
@@ -256,10 +237,10 @@ fn with_translation() {
     let mut config = config();
     config.limits.flows = 1000;
     config.snat_ports = SnatPorts { first: 61_000, last: 61_009 };
-    let pool = config.pools.get_mut("pool").unwrap();
-    pool.profile = Profile::Gre(Gre { key: Some(7), checksum: true });
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
+    pool.profile = Profile::Gre(GreOptions { key: Some(7), checksum: true });
     pool.members.truncate(1);
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = true;
         server.source_address_translation = SourceTranslation::Automap;
     }
@@ -302,12 +283,12 @@ fn with_translation() {
     }
     let mut bench = Bench::new(&config);
     let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = ALLOCATOR.count();
     for (frame, expected) in &frames {
         assert_eq!(bench.engine.process(bench.now, frame, &mut tx), *expected);
         bench.now = bench.now.after(Duration::from_micros(50));
     }
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(ALLOCATOR.count() - before, 0);
     assert!(tx.frames > 300 * 40);
 }
 
@@ -323,9 +304,9 @@ fn in_every_mode() {
         let mut config = config();
         config.limits.flows = 100;
         config.limits.persistence_entries = 20;
-        config.pools.get_mut("pool").unwrap().load_balancing_mode = mode;
+        config.balancer.pools.get_mut("pool").unwrap().load_balancing_mode = mode;
         let rule = SourceAddress { timeout: 1, prefix_length: None };
-        let server = config.virtual_servers.get_mut("tcp").unwrap();
+        let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
         server.persistence = Persistence::SourceAddress(rule);
         let frames: Vec<Vec<u8>> = (0..2000u16)
             .map(|n| {
@@ -339,7 +320,7 @@ fn in_every_mode() {
         let reply = arp_reply();
         let mut bench = Bench::unresolved(&config, &routes());
         let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = ALLOCATOR.count();
         // Nobody answers for all members, and then somebody does.
         for _ in 0..6 {
             bench.engine.tick(bench.now, &mut tx);
@@ -359,7 +340,7 @@ fn in_every_mode() {
         }
         bench.now = bench.now.after(Duration::from_secs(2));
         bench.engine.tick(bench.now, &mut tx);
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{mode:?}");
+        assert_eq!(ALLOCATOR.count() - before, 0, "{mode:?}");
         assert_eq!(forwarded, frames.len(), "{mode:?}");
         let counters = bench.counters();
         assert!(counters.outcomes["no_member_reachable"].packets > 0);
@@ -390,7 +371,7 @@ fn without_translation() {
     let waiting = Tcp { source_port: 9, ..tcp(SYN) }.frame();
     let reply = arp_reply();
     let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = ALLOCATOR.count();
     // Neighbours asked for, packets waiting, everything flushed.
     bench.engine.tick(bench.now, &mut tx);
     for _ in 0..20 {
@@ -404,7 +385,7 @@ fn without_translation() {
             bench.engine.tick(bench.now, &mut tx);
         }
     }
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(ALLOCATOR.count() - before, 0);
     assert!(tx.frames > 4 * 3000);
 }
 
@@ -413,9 +394,10 @@ fn while_members_are_down() {
     for action in [ActionOnDown::Reset, ActionOnDown::Reselect] {
         let mut config = config();
         config.limits.flows = 3000;
-        let pool = config.pools.get_mut("pool").unwrap();
+        let pool = config.balancer.pools.get_mut("pool").unwrap();
         let text = r#"{"members":["10.1.1.51:49"],"monitor":"tcp"}"#;
-        pool.monitor = serde_json::from_str::<Pool>(text).unwrap().monitor;
+        pool.monitor =
+            labsim_yaml::read::<Pool>(&labsim_yaml::Source::new("test", text)).unwrap().monitor;
         pool.action_on_down = action;
         let mut bench = Bench::new(&config);
         let mut frames = Vec::new();
@@ -426,17 +408,17 @@ fn while_members_are_down() {
         let probe = Tcp { source: OUR_IP, ttl: 64, ..tcp(SYN) }.frame();
         let member = address("10.1.1.51:49");
         let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = ALLOCATOR.count();
         // The second time each comes at another moment.
         for (number, frame) in frames.iter().chain(&frames[500..]).enumerate() {
             bench.engine.process(bench.now, frame, &mut tx);
             if number % 500 == 0 {
                 assert!(bench.engine.set_down(bench.now, "pool", member, number % 1000 == 0));
-                bench.engine.probe(bench.now, ("pool", member), &probe[14..], &mut tx);
+                bench.engine.probe(bench.now, "pool", member, &probe[14..], &mut tx);
             }
             bench.engine.tick(bench.now, &mut tx);
         }
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{action:?}");
+        assert_eq!(ALLOCATOR.count() - before, 0, "{action:?}");
         let flows = bench.counters().flows;
         assert!(flows.member_down + flows.reselected > 100, "{flows:?}");
     }

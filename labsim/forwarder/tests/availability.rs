@@ -6,8 +6,8 @@
 mod support;
 
 use labsim_forwarder::{
-    ActionOnDown, Config, LoadBalancingMode, Maglev, Outcome, Persistence, Plan, SourceAddress,
-    SourceTranslation,
+    ActionOnDown, CheckedConfig, Config, LoadBalancingMode, Maglev, Outcome, Persistence,
+    SourceAddress, SourceTranslation,
 };
 use labsim_wire::tcp::Flags;
 use labsim_wire::{ipv4, tcp as segment};
@@ -32,9 +32,12 @@ fn watched(action: ActionOnDown) -> Config {
     let mut config = with_fastl4(config(), |fastl4| fastl4.loose_initiation = false);
     config.limits.flows = 3000;
     config.limits.persistence_entries = 100;
-    let pool = config.pools.get_mut("pool").unwrap();
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
     let text = r#"{"members":["10.1.1.51:49"],"monitor":"tcp"}"#;
-    pool.monitor = serde_json::from_str::<labsim_forwarder::Pool>(text).unwrap().monitor;
+    pool.monitor =
+        labsim_yaml::read::<labsim_forwarder::Pool>(&labsim_yaml::Source::new("test", text))
+            .unwrap()
+            .monitor;
     pool.action_on_down = action;
     config
 }
@@ -65,7 +68,7 @@ fn open(bench: &mut Bench, source_port: u16) -> u8 {
 fn a_member_that_is_down_gets_no_new_flow_in_any_mode_until_it_is_up() {
     for mode in MODES {
         let mut config = watched(ActionOnDown::None);
-        config.pools.get_mut("pool").unwrap().load_balancing_mode = mode;
+        config.balancer.pools.get_mut("pool").unwrap().load_balancing_mode = mode;
         let mut bench = Bench::new(&config);
         set(&mut bench, 52, true);
         let got: Vec<u8> = (1..61).map(|port| open(&mut bench, port)).collect();
@@ -81,10 +84,31 @@ fn a_member_that_is_down_gets_no_new_flow_in_any_mode_until_it_is_up() {
 }
 
 #[test]
+fn what_begins_anew_knows_its_configuration_and_members_that_are_down_alone() {
+    let mut config = watched(ActionOnDown::None);
+    let rule = SourceAddress { timeout: 100, prefix_length: None };
+    config.balancer.virtual_servers.get_mut("tcp").unwrap().persistence =
+        Persistence::SourceAddress(rule);
+    let mut bench = Bench::new(&config);
+    set(&mut bench, 51, true);
+    let member = open(&mut bench, 1);
+    assert_eq!(open(&mut bench, 2), member, "it persists");
+    bench.engine.begin_anew().unwrap();
+    let counters = bench.counters();
+    assert!(
+        counters.members["pool"]["10.1.1.51:49"].down
+            && !counters.members["pool"]["10.1.1.52:49"].down
+    );
+    assert_eq!(bench.feed(&at(1, ACK)), Outcome::NoFlow, "the flow is forgotten");
+    assert_eq!(bench.engine.config(), &config);
+}
+
+#[test]
 fn a_client_that_persists_is_sent_to_another_member_while_its_own_is_down() {
     let mut config = watched(ActionOnDown::None);
     let rule = SourceAddress { timeout: 100, prefix_length: None };
-    config.virtual_servers.get_mut("tcp").unwrap().persistence = Persistence::SourceAddress(rule);
+    config.balancer.virtual_servers.get_mut("tcp").unwrap().persistence =
+        Persistence::SourceAddress(rule);
     let mut bench = Bench::new(&config);
     assert_eq!((open(&mut bench, 1), open(&mut bench, 2)), (51, 51));
     set(&mut bench, 51, true);
@@ -166,7 +190,7 @@ fn with_reset_a_packet_that_comes_before_its_flow_was_looked_for_meets_the_same_
 #[test]
 fn many_flows_end_a_few_at_a_time_and_all_in_the_end() {
     let mut config = watched(ActionOnDown::Reset);
-    config.pools.get_mut("pool").unwrap().members.truncate(1);
+    config.balancer.pools.get_mut("pool").unwrap().members.truncate(1);
     let mut bench = Bench::new(&config);
     for port in 1..=2500 {
         open(&mut bench, port);
@@ -211,11 +235,11 @@ fn with_reselect_the_next_packet_goes_to_another_member_and_the_flow_stays_there
 #[test]
 fn a_translated_flows_answers_go_on_while_its_member_is_down() {
     let mut config = watched(ActionOnDown::Reselect);
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = true;
         server.source_address_translation = SourceTranslation::Automap;
     }
-    config.pools.get_mut("pool").unwrap().profile = labsim_forwarder::Profile::None;
+    config.balancer.pools.get_mut("pool").unwrap().profile = labsim_forwarder::Profile::None;
     config.snat_ports = labsim_forwarder::SnatPorts { first: 60_000, last: 64_999 };
     let mut bench = Bench::new(&config);
     assert_eq!(bench.feed(&at(61_067, SYN)), Outcome::Forwarded);
@@ -232,7 +256,7 @@ fn a_translated_flows_answers_go_on_while_its_member_is_down() {
 }
 
 fn reconfigure(bench: &mut Bench, config: &Config) {
-    bench.engine.reconfigure(bench.now, Plan::new(config.clone()).unwrap()).unwrap();
+    bench.engine.reconfigure(bench.now, CheckedConfig::new(config.clone()).unwrap()).unwrap();
 }
 
 #[test]
@@ -242,13 +266,13 @@ fn another_configuration_keeps_who_is_down_as_long_as_it_is_watched() {
     set(&mut bench, 51, true);
     let down = |bench: &Bench| bench.counters().members["pool"]["10.1.1.51:49"].down;
     let mut other = config.clone();
-    other.pools.get_mut("pool").unwrap().members[0].ratio = 7;
-    other.pools.get_mut("pool").unwrap().members.push(member("10.1.1.54:49"));
+    other.balancer.pools.get_mut("pool").unwrap().members[0].ratio = 7;
+    other.balancer.pools.get_mut("pool").unwrap().members.push(member("10.1.1.54:49"));
     reconfigure(&mut bench, &other);
     assert!(down(&bench));
     let got: Vec<u8> = (1..31).map(|port| open(&mut bench, port)).collect();
     assert!(!got.contains(&51) && got.contains(&54), "{got:?}");
-    other.pools.get_mut("pool").unwrap().monitor = None;
+    other.balancer.pools.get_mut("pool").unwrap().monitor = None;
     reconfigure(&mut bench, &other);
     assert!(!down(&bench));
     reconfigure(&mut bench, &config);
@@ -271,8 +295,8 @@ fn an_action_that_comes_later_is_taken_for_members_that_are_down() {
 fn a_flow_of_ipv6_ends_likewise() {
     let watched = watched(ActionOnDown::Reset);
     let mut config = config6();
-    let pool = config.pools.get_mut("pool").unwrap();
-    pool.monitor.clone_from(&watched.pools["pool"].monitor);
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
+    pool.monitor.clone_from(&watched.balancer.pools["pool"].monitor);
     pool.action_on_down = ActionOnDown::Reset;
     let mut bench = Bench::resolved(&config);
     assert_eq!(bench.feed(&syn6(1)), Outcome::Forwarded);

@@ -96,7 +96,7 @@ const TABLE: [Row; 6] = [
 fn the_documents_six_packets_go_out_as_captured() {
     for outer_source in [OuterSource::Client, OuterSource::Egress] {
         let mut config = config();
-        config.outer_source = outer_source;
+        config.balancer.outer_source = outer_source;
         let mut bench = Bench::new(&config);
         let mut lengths = Vec::new();
         for row in &TABLE {
@@ -113,7 +113,7 @@ fn the_documents_six_packets_go_out_as_captured() {
         let counters = bench.counters();
         assert_eq!(counters.outcomes["forwarded"].packets, 6);
         assert_eq!(counters.outcomes["forwarded"].bytes, 301 + 6 * 14);
-        assert_eq!(counters.virtual_servers["tcp"].taken.bytes, 301);
+        assert_eq!(counters.virtual_servers["tcp"].received.bytes, 301);
         let member = counters.members["pool"]["10.1.1.51:49"];
         assert_eq!((member.sent.packets, member.sent.bytes), (6, 301));
         assert_eq!((member.flows_opened, member.flows), (1, 0));

@@ -1,13 +1,17 @@
 //! Any bytes, taken as a course of events, leave the engine's promises whole: files that
-//! are kept (seeds, and what the fuzzer of `labsim/forwarder/fuzz` finds), and bytes made up here.
+//! are kept (seeds, and what the fuzzer of `labsim/fuzz` finds), and bytes made up here.
 
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
+use labsim_forwarder::DeliberateFault;
 use proptest::prelude::*;
-use support::drive::drive;
+use support::drive::{drive, drive_faulty};
+
+/// Those whose frames are no longer than the link takes.
+const FAULTS: [DeliberateFault; 2] = [DeliberateFault::IcmpByOuter, DeliberateFault::ForgetFlows];
 
 #[test]
 fn every_file_that_is_kept_leaves_the_promises_whole() {
@@ -24,8 +28,8 @@ fn every_file_that_is_kept_leaves_the_promises_whole() {
     }
 }
 
-/// An event: time that passes, bytes as a frame, a member that goes down or comes up, or a frame that
-/// is nearly right.
+/// An event: time that passes, bytes as a frame, a member that goes down or comes up, or a frame
+/// that is nearly right.
 fn event() -> impl Strategy<Value = Vec<u8>> {
     let time = any::<u16>().prop_map(|time| [&[0][..], &(time % 3000).to_be_bytes()].concat());
     let raw = prop::collection::vec(any::<u8>(), 0..120).prop_map(|bytes| {
@@ -57,5 +61,15 @@ proptest! {
         events in prop::collection::vec(event(), 0..60),
     ) {
         drive(&[vec![kind, families], events.concat()].concat());
+    }
+
+    #[test]
+    fn so_does_an_engine_that_is_faulty_on_purpose(
+        kind in any::<u8>(),
+        families in any::<u8>(),
+        events in prop::collection::vec(event(), 0..60),
+        faults in prop::sample::subsequence(&FAULTS[..], 1..=FAULTS.len()),
+    ) {
+        drive_faulty(&[vec![kind, families], events.concat()].concat(), &faults);
     }
 }

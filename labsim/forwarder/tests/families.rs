@@ -1,5 +1,5 @@
-//! IPv4 and IPv6 side by side: what a configuration may say, what an interface needs, and what a data
-//! plane is told.
+//! IPv4 and IPv6 side by side: what a configuration may say, what an interface needs, and what a
+//! data plane is told.
 
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -7,7 +7,7 @@
 mod support;
 
 use labsim_forwarder::{
-    Config, Engine, Gre, Outcome, OuterSource, Persistence, Port, Profile, SourceAddress,
+    Config, Engine, GreOptions, Outcome, OuterSource, Persistence, Port, Profile, SourceAddress,
     SourceTranslation,
 };
 use labsim_wire::icmpv6::Message;
@@ -30,9 +30,9 @@ fn on(config: &Config, port: Port) -> Vec<String> {
 #[test]
 fn any_families_go_together_in_a_tunnel() {
     for (vips_v6, members_v6) in [(false, false), (false, true), (true, false), (true, true)] {
-        for profile in [Profile::Ipip, Profile::Gre(Gre::default())] {
+        for profile in [Profile::Ipip, Profile::Gre(GreOptions::default())] {
             let mut config = config_of(vips_v6, members_v6);
-            config.pools.get_mut("pool").unwrap().profile = profile;
+            config.balancer.pools.get_mut("pool").unwrap().profile = profile;
             assert_eq!(problems(&config), [""; 0]);
             assert_eq!(on(&config, port()), [""; 0]);
         }
@@ -42,87 +42,99 @@ fn any_families_go_together_in_a_tunnel() {
 #[test]
 fn without_a_tunnel_or_with_the_clients_address_outside_there_is_one_family() {
     let mut config = config_of(true, false);
-    config.virtual_servers.retain(|name, _| name == "tcp");
-    config.pools.get_mut("pool").unwrap().members.truncate(1);
-    config.outer_source = OuterSource::Client;
+    config.balancer.virtual_servers.retain(|name, _| name == "tcp");
+    config.balancer.pools.get_mut("pool").unwrap().members.truncate(1);
+    config.balancer.outer_source = OuterSource::Client;
+    assert_eq!(
+        problems(&config),
+        ["pools.pool.members.0.address: tunnel packets to the member 10.1.1.51:49 are IPv4, and \
+             their source would be the client of `tcp`, which is IPv6; write `outer_source: egress` \
+             [address-family]"]
+    );
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::None;
     assert_eq!(
         problems(&config),
         [
-            "virtual_servers.tcp.pool: member 10.1.1.51:49 of `pool` is of another address family than \
-          [2001:db8:4::99]:49, so the client's address cannot be the outer source; set \
-          `outer_source` to `egress`"
+            "pools.pool.members.0.address: the member 10.1.1.51:49 is IPv4, `tcp` is IPv6, and only a \
+             tunnel carries one in the other; write `profile: ipip` or `profile: gre` \
+             [address-family]"
         ]
     );
-    config.pools.get_mut("pool").unwrap().profile = Profile::None;
-    assert_eq!(
-        problems(&config),
-        [
-            "virtual_servers.tcp.pool: member 10.1.1.51:49 of `pool` is of another address family than \
-          [2001:db8:4::99]:49 and the pool has no tunnel profile; give it `ipip` or `gre`"
-        ]
-    );
-    let one_family = Config { outer_source: OuterSource::Client, ..config6() };
+    let one_family = support::with_client_source(config6());
     assert_eq!(problems(&one_family), [""; 0]);
 }
 
 #[test]
 fn ipv6_is_not_translated() {
     let mut config = config6();
-    config.virtual_servers.retain(|name, _| name == "tcp");
-    let pool = config.pools.get_mut("pool").unwrap();
+    config.balancer.virtual_servers.retain(|name, _| name == "tcp");
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
     pool.members =
         ["[2001:db8:1::51]:4949", "[2001:db8:1::52]:49", "[2001:db8:1::53]:0"].map(member).to_vec();
-    let server = config.virtual_servers.get_mut("tcp").unwrap();
+    let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
     server.translate_address = true;
     server.source_address_translation = SourceTranslation::Automap;
     let at = "virtual_servers.tcp";
-    let address = |who: &str| {
-        [
-            format!(
-                "{at}.translate_address: {who} has an IPv6 address, and those are not translated; \
-                 set it to `false`"
-            ),
-            format!(
-                "{at}.source_address_translation: {who} has an IPv6 address, and only IPv4 is \
-                 translated; set it to `none`"
-            ),
-        ]
+    let address = format!(
+        "{at}.translate_address: address translation is for IPv4, and `tcp` is IPv6; remove it \
+         [address-family]"
+    );
+    let source = |who: &str| {
+        format!(
+            "{at}.source_address_translation: source address translation is for IPv4, and {who} is \
+             IPv6; remove it [address-family]"
+        )
     };
     let port = format!(
-        "{at}.translate_port: ports of IPv6 packets are not translated; set it to `false`, or give \
-         member [2001:db8:1::51]:4949 the port 49"
+        "{at}.translate_port: ports of IPv6 packets are not translated; write `translate_port: \
+         false`, or give member [2001:db8:1::51]:4949 the port 49 [address-family]"
     );
-    assert_eq!(problems(&config), [&address("the VIP")[..], &[port]].concat());
-    let mut config = Config { virtual_servers: config_of(false, true).virtual_servers, ..config };
-    config.virtual_servers.retain(|name, _| name == "tcp");
+    assert_eq!(problems(&config), [address, source("`tcp`"), port]);
+    config.balancer.virtual_servers = config_of(false, true).balancer.virtual_servers;
+    config.balancer.virtual_servers.retain(|name, _| name == "tcp");
     assert_eq!(problems(&config), [""; 0], "IPv4's ports are, also in a tunnel over IPv6");
-    let server = config.virtual_servers.get_mut("tcp").unwrap();
+    let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
     server.translate_address = true;
     server.source_address_translation = SourceTranslation::Automap;
-    assert_eq!(problems(&config), address("member [2001:db8:1::51]:4949 of `pool`"));
+    let member = |index: usize| {
+        format!(
+            "pools.pool.members.{index}.address: `tcp` translates addresses, which is for IPv4; write \
+             an IPv4 member [address-family]"
+        )
+    };
+    assert_eq!(
+        problems(&config),
+        [member(0), member(1), member(2), source("member [2001:db8:1::51]:4949 of `pool`")]
+    );
 }
 
 #[test]
 fn addresses_that_ipv6_has_beside_are_refused_with_advice() {
     let mut config = config6();
-    config.virtual_servers.retain(|name, _| name == "tcp");
-    for (address, advice) in [
-        ("[::]:49", "give a unicast address"),
-        ("[::1]:49", "give a unicast address"),
-        ("[ff0e::1]:49", "give a unicast address"),
-        ("[fe80::7]:49", "give a global or unique local address"),
-        ("[::ffff:10.1.1.7]:49", "write it as the IPv4 address that it is, 10.1.1.7"),
-        ("[2001:db8::7%3]:49", "leave its zone %3 away"),
+    config.balancer.virtual_servers.retain(|name, _| name == "tcp");
+    for (address, what) in [
+        ("[::]:49", "the unspecified address"),
+        ("[::1]:49", "a loopback address"),
+        ("[ff0e::1]:49", "a multicast address"),
+        ("[fe80::7]:49", "a link-local address"),
+        ("[::ffff:10.1.1.7]:49", "an IPv4-mapped address"),
+        ("[2001:db8::7%3]:49", "an address with a zone"),
     ] {
         let address = support::address(address);
         let mut vip = config.clone();
-        vip.virtual_servers.get_mut("tcp").unwrap().destination = address;
+        vip.balancer.virtual_servers.get_mut("tcp").unwrap().destination = address;
         let at = "virtual_servers.tcp.destination";
-        let expected = format!("{at}: {} cannot be a VIP; {advice}", address.ip());
+        let expected = format!(
+            "{at}: {} is {what}; write a global unicast address [unusable-address]",
+            address.ip()
+        );
         assert_eq!(problems(&vip), [expected]);
         let mut member = config.clone();
-        member.pools.get_mut("pool").unwrap().members = vec![address.into()];
-        let expected = format!("pools.pool.members: {address} cannot be a member; {advice}");
+        member.balancer.pools.get_mut("pool").unwrap().members = vec![address.into()];
+        let expected = format!(
+            "pools.pool.members.0.address: {} is {what}; write a global unicast address [unusable-address]",
+            address.ip()
+        );
         assert_eq!(problems(&member), [expected]);
     }
 }
@@ -133,9 +145,9 @@ fn the_interface_needs_what_the_families_need() {
         let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
         Port { mtu, addresses, ..port() }
     };
-    let no_v4 = "interface: `eth0` has no IPv4 address; give it one";
-    let no_v6 = "interface: `eth0` has no IPv6 address but for its own link; give it a global or \
-                 unique local one";
+    let no_v4 = "interface: `eth0` has no IPv4 address; add one [interface-unfit]";
+    let no_v6 = "interface: `eth0` has no IPv6 address except link-local ones; add a global or \
+                 unique local address [interface-unfit]";
     let (v4, v6, link) = ("10.9.9.2/24", "2001:db8:9::2/64", "fe80::b/64");
     for (vips_v6, members_v6, addresses, expected) in [
         (true, true, &[v6][..], &[][..]),
@@ -153,11 +165,11 @@ fn the_interface_needs_what_the_families_need() {
     let too_small = |mtu: usize, overhead: usize| {
         format!(
             "interface: its MTU is {mtu}; IPv6 packets of 1280 bytes have to pass (RFC 8200 5), with \
-             up to {overhead} bytes of outer headers: set it to {} or more",
+             up to {overhead} bytes of outer headers: set it to {} or more [interface-unfit]",
             1280 + overhead
         )
     };
-    let gre = Profile::Gre(Gre { key: Some(1), checksum: true });
+    let gre = Profile::Gre(GreOptions { key: Some(1), checksum: true });
     for (vips_v6, members_v6, profile, overhead) in [
         (true, true, Profile::Ipip, 40),
         (true, false, Profile::Ipip, 20),
@@ -167,30 +179,32 @@ fn the_interface_needs_what_the_families_need() {
         (false, true, gre, 0),
     ] {
         let mut config = config_of(vips_v6, members_v6);
-        config.pools.get_mut("pool").unwrap().profile = profile;
+        config.balancer.pools.get_mut("pool").unwrap().profile = profile;
         assert_eq!(on(&config, with(1280 + overhead, &all)), [""; 0]);
         let found = on(&config, with(1279 + overhead, &all));
         assert_eq!(found, [too_small(1279 + overhead, overhead)], "{profile:?}");
     }
     let mut own = config6();
-    own.virtual_servers.get_mut("tcp").unwrap().destination = (OUR_IP6, 49).into();
-    assert!(on(&own, port())[0].contains("2001:db8:9::2 is an address of `eth0` itself"));
+    own.balancer.virtual_servers.get_mut("tcp").unwrap().destination = (OUR_IP6, 49).into();
+    assert_eq!(on(&own, port()), [""; 0], "the host may have the VIP itself");
 }
 
 #[test]
 fn a_data_plane_is_told_of_both_families() {
-    let takes = |config: &Config| Bench::unresolved(config, &routes()).engine.takes();
+    let rx_filter = |config: &Config| Bench::unresolved(config, &routes()).engine.rx_filter();
     let v6: Vec<IpAddr> = vec![VIP6.into(), NEAR_VIP6.into()];
     let ours = [IpAddr::from(OUR_IP), OUR_IP6.into()];
-    let mixed = takes(&config_of(true, false));
-    assert_eq!((&mixed.whole, &mixed.tunnel_sources[..]), (&v6, &ours[..1]));
-    assert_eq!(takes(&config6()).tunnel_sources, ours[1..]);
+    let mixed = rx_filter(&config_of(true, false));
+    assert_eq!((&mixed.owned, &mixed.tunnel_sources[..]), (&v6, &ours[..1]));
+    assert_eq!(rx_filter(&config6()).tunnel_sources, ours[1..]);
     let mut both = config6();
-    both.pools.get_mut("pool").unwrap().members.push(member("10.1.1.51:49"));
-    both.virtual_servers.extend([("v4".to_owned(), config().virtual_servers["tcp"].clone())]);
-    let both = takes(&both);
+    both.balancer.pools.get_mut("pool").unwrap().members.push(member("10.1.1.51:49"));
+    both.balancer
+        .virtual_servers
+        .extend([("v4".to_owned(), config().balancer.virtual_servers["tcp"].clone())]);
+    let both = rx_filter(&both);
     assert_eq!(both.tunnel_sources, ours);
-    assert_eq!(both.whole, [&[IpAddr::from(VIP)][..], &v6].concat());
+    assert_eq!(both.owned, [&[IpAddr::from(VIP)][..], &v6].concat());
 }
 
 #[test]
@@ -198,13 +212,13 @@ fn clients_of_one_prefix_persist_together() {
     let rule = |prefix_length| {
         let rule = SourceAddress { timeout: 180, prefix_length: Some(prefix_length) };
         let mut config = config6();
-        config.virtual_servers.get_mut("tcp").unwrap().persistence =
+        config.balancer.virtual_servers.get_mut("tcp").unwrap().persistence =
             Persistence::SourceAddress(rule);
         config
     };
     let range = |most| {
         let at = "virtual_servers.tcp.persistence.source_address.prefix_length";
-        format!("{at}: {most} is out of range; give 1 to 128 bits")
+        format!("{at}: a prefix of {most} bits; write 1 to 128 [out-of-range]")
     };
     assert_eq!(problems(&rule(128)), [""; 0]);
     assert_eq!(problems(&rule(0)), [range(0)]);
@@ -261,15 +275,22 @@ fn errors_of_both_families_share_a_limit() {
 
 #[test]
 fn another_configuration_brings_ipv6_to_an_engine_at_work() {
-    use labsim_forwarder::Plan;
+    use labsim_forwarder::CheckedConfig;
     let mut bench = Bench::new(&config());
     assert_eq!(bench.feed(&tcp(SYN).frame()), Outcome::Forwarded);
     let mut both = config();
     let v6 = config6();
-    both.virtual_servers.insert("six".to_owned(), v6.virtual_servers["tcp"].clone());
-    both.pools.get_mut("pool").unwrap().members.extend(v6.pools["pool"].members.clone());
+    both.balancer
+        .virtual_servers
+        .insert("six".to_owned(), v6.balancer.virtual_servers["tcp"].clone());
+    both.balancer
+        .pools
+        .get_mut("pool")
+        .unwrap()
+        .members
+        .extend(v6.balancer.pools["pool"].members.clone());
     assert_eq!(bench.feed(&syn6(7)), Outcome::NoVirtualAddress);
-    bench.engine.reconfigure(bench.now, Plan::new(both).unwrap()).unwrap();
+    bench.engine.reconfigure(bench.now, CheckedConfig::new(both).unwrap()).unwrap();
     bench.tick();
     bench.feed(&support::ipv6::router_advertises());
     bench.take();

@@ -356,10 +356,10 @@ fn icmp_errors_are_limited() {
 fn another_member_port_is_written_into_the_packet_and_its_checksum() {
     for (translate_port, expected) in [(true, 4949), (false, 49)] {
         let mut config = config();
-        for server in config.virtual_servers.values_mut() {
+        for server in config.balancer.virtual_servers.values_mut() {
             server.translate_port = translate_port;
         }
-        config.pools.get_mut("pool").unwrap().members = vec![member("10.1.1.51:4949")];
+        config.balancer.pools.get_mut("pool").unwrap().members = vec![member("10.1.1.51:4949")];
         let mut bench = Bench::new(&config);
         assert_eq!(bench.feed(&Tcp { data: 7, ..tcp(SYN) }.frame()), Outcome::Forwarded);
         let sent = bench.take_one();
@@ -381,7 +381,7 @@ fn another_member_port_is_written_into_the_packet_and_its_checksum() {
 #[test]
 fn a_datagram_without_a_checksum_stays_without_one() {
     let mut config = config();
-    config.pools.get_mut("pool").unwrap().members = vec![member("10.1.1.51:4949")];
+    config.balancer.pools.get_mut("pool").unwrap().members = vec![member("10.1.1.51:4949")];
     let mut bench = Bench::new(&config);
     let mut frame = udp(9, 49, b"payload");
     frame[40..42].fill(0);
@@ -393,7 +393,7 @@ fn a_datagram_without_a_checksum_stays_without_one() {
 #[test]
 fn a_pool_without_a_profile_sends_the_packet_as_it_is_to_the_members_next_hop() {
     let mut config = config();
-    config.pools.get_mut("pool").unwrap().profile = Profile::None;
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::None;
     let mut bench = Bench::new(&config);
     let frame = tcp(SYN).frame();
     assert_eq!(bench.feed(&frame), Outcome::Forwarded);
@@ -402,19 +402,6 @@ fn a_pool_without_a_profile_sends_the_packet_as_it_is_to_the_members_next_hop() 
     assert!(inner.checksum_ok());
     assert_eq!((&sent[..6], inner.destination(), inner.ttl()), (&ROUTER.0[..], VIP, 126));
     assert_eq!(inner.payload(), &frame[34..]);
-}
-
-/// A data plane that takes no frame.
-struct Full;
-
-impl labsim_forwarder::Transmit for Full {
-    fn transmit(
-        &mut self,
-        _: usize,
-        _: impl FnOnce(&mut [u8]) -> Result<(), labsim_wire::EmitError>,
-    ) -> bool {
-        false
-    }
 }
 
 #[test]

@@ -5,7 +5,9 @@
 
 mod support;
 
-use labsim_forwarder::{Config, Outcome, Persistence, PersistenceCounters, Route, SourceAddress};
+use labsim_forwarder::{
+    AdminState, Config, Outcome, Persistence, PersistenceCounters, Route, SourceAddress,
+};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use support::*;
@@ -15,7 +17,7 @@ fn persisting() -> Config {
     let mut config = config();
     config.limits.flows = 100;
     for name in ["tcp", "near"] {
-        let server = config.virtual_servers.get_mut(name).unwrap();
+        let server = config.balancer.virtual_servers.get_mut(name).unwrap();
         let rule = SourceAddress { timeout: 10, prefix_length: None };
         server.persistence = Persistence::SourceAddress(rule);
     }
@@ -106,11 +108,49 @@ fn a_client_whose_member_fails_or_is_drained_gets_another_and_stays_there() {
     assert!(bench.counters().neighbours.failed > 0);
     let moved_to = begins_at(&mut bench, 1, 2);
     assert_ne!(moved_to, 51);
-    let drained = address(&format!("10.1.1.{moved_to}:49"));
-    assert!(bench.engine.set_ratio("pool", drained, 0));
+    bench.change_member(moved_to, |member| member.ratio = 0);
     let last = begins_at(&mut bench, 1, 3);
     assert!(last != 51 && last != moved_to);
     assert_eq!(bench.counters().persistence.moved, 2);
+}
+
+#[test]
+fn a_disabled_member_takes_the_clients_that_have_a_record_for_it_and_no_others() {
+    let mut bench = Bench::new(&persisting());
+    assert_eq!([begins_at(&mut bench, 1, 1), begins_at(&mut bench, 2, 1)], [51, 52]);
+    bench.change_member(51, |member| member.state = AdminState::Disabled);
+    assert_eq!(begins_at(&mut bench, 1, 2), 51, "a client with a record");
+    let strangers: Vec<u8> = (10..16).map(|last| begins_at(&mut bench, last, 1)).collect();
+    assert!(!strangers.contains(&51), "{strangers:?}");
+    let counters = bench.counters();
+    let member = counters.members["pool"]["10.1.1.51:49"];
+    assert_eq!((member.flows_opened, member.flows_by_persistence), (2, 1));
+    assert_eq!((counters.persistence.hits, counters.persistence.moved), (1, 0));
+    bench.pass(Duration::from_secs(11));
+    assert_ne!(begins_at(&mut bench, 1, 3), 51, "its record is over");
+}
+
+#[test]
+fn a_member_that_is_forced_offline_takes_no_client_and_its_flows_go_on() {
+    let mut bench = Bench::new(&persisting());
+    assert_eq!(begins_at(&mut bench, 1, 1), 51);
+    bench.change_member(51, |member| member.state = AdminState::ForcedOffline);
+    assert_ne!(begins_at(&mut bench, 1, 2), 51, "not even one with a record");
+    assert_eq!(bench.counters().persistence.moved, 1);
+    let ack = Tcp { source: Ipv4Addr::new(192, 168, 11, 1), source_port: 1, ..tcp(ACK) };
+    assert_eq!(bench.feed(&ack.frame()), Outcome::Forwarded);
+    assert_eq!(tunnelled(&bench.take_one()).0.octets()[3], 51, "a flow that it has");
+}
+
+#[test]
+fn a_drained_member_takes_no_client_in_the_state_disabled_either() {
+    let mut bench = Bench::new(&persisting());
+    assert_eq!(begins_at(&mut bench, 1, 1), 51);
+    bench.change_member(51, |member| {
+        member.state = AdminState::Disabled;
+        member.ratio = 0;
+    });
+    assert_ne!(begins_at(&mut bench, 1, 2), 51);
 }
 
 #[test]
@@ -136,21 +176,22 @@ fn what_cannot_work_is_refused_in_sentences() {
     let rule = |timeout, prefix_length| {
         Persistence::SourceAddress(SourceAddress { timeout, prefix_length })
     };
-    config.virtual_servers.get_mut("tcp").unwrap().persistence = rule(0, Some(33));
-    config.virtual_servers.get_mut("near").unwrap().persistence = rule(604_801, Some(0));
+    config.balancer.virtual_servers.get_mut("tcp").unwrap().persistence = rule(0, Some(33));
+    config.balancer.virtual_servers.get_mut("near").unwrap().persistence = rule(86_401, Some(0));
     config.limits.persistence_entries = 0;
     let problems: Vec<String> = config.check().iter().map(ToString::to_string).collect();
     let at = |server: &str, rest: &str| {
-        format!("virtual_servers.{server}.persistence.source_address.{rest}")
+        format!("virtual_servers.{server}.persistence.source_address.{rest} [out-of-range]")
     };
     assert_eq!(
         problems,
         [
-            "limits.persistence_entries: 0 is out of range; give 1 to 16777216".to_owned(),
-            at("near", "timeout: 604801 s is out of range; give 1 to 604800"),
-            at("near", "prefix_length: 0 is out of range; give 1 to 32 bits"),
-            at("tcp", "timeout: 0 s is out of range; give 1 to 604800"),
-            at("tcp", "prefix_length: 33 is out of range; give 1 to 32 bits"),
+            "limits.persistence_entries: 0 is out of range; write 1 to 16777216 [out-of-range]"
+                .to_owned(),
+            at("near", "timeout: a persistence timeout of 86401 s; write 1 to 86400"),
+            at("near", "prefix_length: a prefix of 0 bits; write 1 to 32"),
+            at("tcp", "timeout: a persistence timeout of 0 s; write 1 to 86400"),
+            at("tcp", "prefix_length: a prefix of 33 bits; write 1 to 32"),
         ]
     );
 }
@@ -165,13 +206,19 @@ fn a_configuration_says_it_by_a_word_or_with_options() {
             Persistence::SourceAddress(SourceAddress { timeout: 7, prefix_length: Some(24) }),
         ),
     ] {
-        let read: Persistence = serde_json::from_str(text).unwrap();
+        let read: Persistence = labsim_yaml::read(&labsim_yaml::Source::new("test", text)).unwrap();
         assert_eq!(read, persistence, "{text}");
         let written = serde_json::to_string(&persistence).unwrap();
-        assert_eq!(serde_json::from_str::<Persistence>(&written).unwrap(), persistence);
+        assert_eq!(
+            labsim_yaml::read::<Persistence>(&labsim_yaml::Source::new("test", written.as_str()))
+                .unwrap(),
+            persistence
+        );
     }
     for (text, named) in [(r#""cookie""#, "cookie"), (r#"{"source_address":{"mask":1}}"#, "mask")] {
-        let error = serde_json::from_str::<Persistence>(text).unwrap_err().to_string();
+        let error = labsim_yaml::read::<Persistence>(&labsim_yaml::Source::new("test", text))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(named), "{text}: {error}");
     }
 }

@@ -14,8 +14,8 @@ use support::*;
 
 fn translating() -> Config {
     let mut config = config();
-    config.pools.get_mut("pool").unwrap().profile = Profile::None;
-    for server in config.virtual_servers.values_mut() {
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::None;
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = true;
         server.source_address_translation = SourceTranslation::Automap;
     }
@@ -57,9 +57,9 @@ proptest! {
         translated in any::<bool>(),
     ) {
         let mut config = if translated { translating() } else { config() };
-        let v6 = ipv6::config_of(true, false).virtual_servers;
+        let v6 = ipv6::config_of(true, false).balancer.virtual_servers;
         if !translated {
-            config.virtual_servers.extend(v6.into_iter().map(|(name, server)| (name + "6", server)));
+            config.balancer.virtual_servers.extend(v6.into_iter().map(|(name, server)| (name + "6", server)));
         }
         let (mut ahead, mut single) = (Bench::new(&config), Bench::new(&config));
         for (batch, seconds) in batches {

@@ -19,7 +19,7 @@ fn syn() -> Tcp {
 
 fn probe(bench: &mut Bench, member: &str, packet: &[u8]) -> Outcome {
     let now = bench.now;
-    bench.engine.probe(now, ("pool", address(member)), packet, &mut bench.sent)
+    bench.engine.probe(now, "pool", address(member), packet, &mut bench.sent)
 }
 
 fn sent(bench: &mut Bench, member: &str) -> Outcome {
@@ -29,7 +29,9 @@ fn sent(bench: &mut Bench, member: &str) -> Outcome {
 #[test]
 fn a_probe_goes_through_the_tunnel_to_the_member_that_it_is_for() {
     for outer_source in [OuterSource::Egress, OuterSource::Client] {
-        let mut bench = Bench::new(&labsim_forwarder::Config { outer_source, ..config() });
+        let mut config = config();
+        config.balancer.outer_source = outer_source;
+        let mut bench = Bench::new(&config);
         for last in [53, 51, 51] {
             assert_eq!(sent(&mut bench, &format!("10.1.1.{last}:49")), Outcome::Forwarded);
             let frame = bench.take_one();
@@ -49,7 +51,7 @@ fn a_probe_goes_through_the_tunnel_to_the_member_that_it_is_for() {
 #[test]
 fn a_probe_meets_what_clients_meet() {
     let mut config = config();
-    config.pools.get_mut("pool").unwrap().members[0] = member("10.1.1.51:4949");
+    config.balancer.pools.get_mut("pool").unwrap().members[0] = member("10.1.1.51:4949");
     let mut bench = Bench::new(&config);
     assert_eq!(sent(&mut bench, "10.1.1.51:4949"), Outcome::Forwarded);
     let frame = bench.take_one();
@@ -59,7 +61,7 @@ fn a_probe_meets_what_clients_meet() {
     assert_eq!(probe(&mut bench, "10.1.1.52:49", &long[14..]), Outcome::FragmentationNeeded);
     let long = Tcp { data: 1450, dont_fragment: false, ..syn() }.frame();
     assert_eq!(probe(&mut bench, "10.1.1.52:49", &long[14..]), Outcome::ForwardedInFragments);
-    config.pools.get_mut("pool").unwrap().profile = Profile::None;
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::None;
     let mut bench = Bench::new(&config);
     assert_eq!(sent(&mut bench, "10.1.1.52:49"), Outcome::Forwarded);
     assert_eq!(bench.take_one()[..6], ROUTER.0, "to the member's next hop");

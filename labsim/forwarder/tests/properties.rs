@@ -5,7 +5,7 @@
 
 mod support;
 
-use labsim_forwarder::{Config, Outcome, OuterSource};
+use labsim_forwarder::{Config, Outcome};
 use labsim_wire::checksum::ChecksumState;
 use labsim_wire::{arp, ethernet, icmpv4, ipv4, protocol, tcp as wire_tcp, udp as wire_udp};
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ fn check_output(frame: &[u8], input: Option<&[u8]>) {
 }
 
 fn client_config() -> Config {
-    Config { outer_source: OuterSource::Client, ..config() }
+    support::with_client_source(config())
 }
 
 /// A TCP packet of any shape to either VIP.
@@ -134,7 +134,7 @@ proptest! {
     #[test]
     fn port_translation_keeps_every_checksum(data in 0..200usize, port in 1..=u16::MAX) {
         let mut config = config();
-        config.pools.get_mut("pool").unwrap().members = vec![SocketAddr::from(([10, 1, 1, 51], port)).into()];
+        config.balancer.pools.get_mut("pool").unwrap().members = vec![SocketAddr::from(([10, 1, 1, 51], port)).into()];
         let mut bench = Bench::new(&config);
         bench.feed(&Tcp { data, ..tcp(SYN) }.frame());
         bench.feed(&udp(9, 49, &vec![3; data]));

@@ -6,12 +6,12 @@
 mod support;
 
 use labsim_forwarder::{
-    Changes, Config, LoadBalancingMode, Maglev, Member, Outcome, Persistence, Plan, Pool, Profile,
-    SourceAddress, SourceTranslation,
+    Changes, CheckedConfig, Config, LoadBalancingMode, Maglev, Member, Outcome, Persistence, Pool,
+    Profile, SourceAddress, SourceTranslation,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use support::*;
 
@@ -24,11 +24,11 @@ fn roomy() -> Config {
 
 /// The pool's members with their ratios.
 fn with(mut config: Config, mode: LoadBalancingMode, members: &[(u8, u16)]) -> Config {
-    let pool = config.pools.get_mut("pool").unwrap();
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
     pool.load_balancing_mode = mode;
     let member = |(last, ratio): &(u8, u16)| Member {
-        address: (Ipv4Addr::new(10, 1, 1, *last), 49).into(),
         ratio: *ratio,
+        ..Member::from(SocketAddr::from((Ipv4Addr::new(10, 1, 1, *last), 49)))
     };
     pool.members = members.iter().map(member).collect();
     config
@@ -39,7 +39,7 @@ fn turns(members: &[(u8, u16)]) -> Config {
 }
 
 fn change(bench: &mut Bench, config: &Config) -> Changes {
-    bench.engine.reconfigure(bench.now, Plan::new(config.clone()).unwrap()).unwrap()
+    bench.engine.reconfigure(bench.now, CheckedConfig::new(config.clone()).unwrap()).unwrap()
 }
 
 /// Feeds a packet that has to be forwarded, and tells to whom it was.
@@ -131,7 +131,7 @@ fn a_client_does_not_persist_with_a_member_that_is_gone_nor_with_who_has_its_num
     let persisting = |members: &[(u8, u16)]| {
         let mut config = turns(members);
         let rule = SourceAddress { timeout: 100, prefix_length: None };
-        config.virtual_servers.get_mut("tcp").unwrap().persistence =
+        config.balancer.virtual_servers.get_mut("tcp").unwrap().persistence =
             Persistence::SourceAddress(rule);
         config
     };
@@ -153,7 +153,7 @@ fn a_virtual_server_that_is_gone_takes_nothing_and_its_clients_are_told() {
     open(&mut bench, 1);
     open(&mut bench, 2);
     let mut without = roomy();
-    without.virtual_servers.remove("tcp");
+    without.balancer.virtual_servers.remove("tcp");
     assert_eq!(change(&mut bench, &without).virtual_servers.removed, 1);
     let packet = Tcp { source_port: 1, ..tcp(ACK) }.frame();
     assert_eq!(bench.feed(&packet), Outcome::NoVirtualServer);
@@ -169,12 +169,12 @@ fn a_virtual_server_that_is_gone_takes_nothing_and_its_clients_are_told() {
 fn another_vip_is_taken_and_one_that_is_gone_is_not() {
     let mut bench = Bench::new(&roomy());
     let mut moved = roomy();
-    moved.virtual_servers.get_mut("tcp").unwrap().destination = address("172.16.4.98:49");
-    moved.virtual_servers.remove("udp");
+    moved.balancer.virtual_servers.get_mut("tcp").unwrap().destination = address("172.16.4.98:49");
+    moved.balancer.virtual_servers.remove("udp");
     change(&mut bench, &moved);
-    let takes = bench.engine.takes().whole;
+    let owned = bench.engine.rx_filter().owned;
     let expected = ["10.9.9.99", "172.16.4.98"].map(|vip| vip.parse::<std::net::IpAddr>().unwrap());
-    assert_eq!(takes, expected);
+    assert_eq!(owned, expected);
     assert_eq!(bench.feed(&tcp(SYN).frame()), Outcome::NoVirtualAddress);
     let there = Tcp { destination: Ipv4Addr::new(172, 16, 4, 98), ..tcp(SYN) }.frame();
     assert_eq!(bench.feed(&there), Outcome::Forwarded);
@@ -184,12 +184,12 @@ fn another_vip_is_taken_and_one_that_is_gone_is_not() {
 fn an_address_that_stands_in_is_kept_until_no_flow_has_a_port_of_it() {
     let snat = |addresses: &[&str]| {
         let mut config = roomy();
-        let server = config.virtual_servers.get_mut("tcp").unwrap();
+        let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
         server.translate_address = true;
         let addresses = addresses.iter().map(|one| one.parse().unwrap()).collect();
         server.source_address_translation = SourceTranslation::Snat(addresses);
-        let plain = Pool { profile: Profile::None, ..config.pools["pool"].clone() };
-        config.pools.insert("pool".to_owned(), plain);
+        let plain = Pool { profile: Profile::None, ..config.balancer.pools["pool"].clone() };
+        config.balancer.pools.insert("pool".to_owned(), plain);
         config
     };
     let source = |frame: &[u8]| {
@@ -200,7 +200,7 @@ fn an_address_that_stands_in_is_kept_until_no_flow_has_a_port_of_it() {
     assert_eq!(bench.feed(&tcp(SYN).frame()), Outcome::Forwarded);
     assert_eq!(source(&bench.take_one()), 7);
     change(&mut bench, &snat(&["10.9.9.8"]));
-    let taken = |bench: &Bench| bench.engine.takes().whole.len();
+    let taken = |bench: &Bench| bench.engine.rx_filter().owned.len();
     assert_eq!(taken(&bench), 4, "two VIPs, the old address, the new");
     assert_eq!(bench.feed(&tcp(RST).frame()), Outcome::Forwarded);
     assert_eq!(source(&bench.take_one()), 7);
@@ -217,28 +217,28 @@ fn what_cannot_be_taken_over_is_refused_whole_with_every_reason() {
     let mut other = turns(&[(51, 1), (52, 7)]);
     other.interface = "eth9".to_owned();
     other.limits.flows = 2000;
-    other.virtual_servers.get_mut("near").unwrap().destination = address("10.9.9.2:49");
-    let plan = Plan::new(other).unwrap();
+    other.balancer.faults.clear();
+    let checked = CheckedConfig::new(other).unwrap();
     let before = bench.counters();
-    let problems = bench.engine.reconfigure(bench.now, plan).unwrap_err();
-    let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
-    assert_eq!(paths, ["interface", "limits", "virtual_servers.near.destination"]);
+    let problems = bench.engine.reconfigure(bench.now, checked).unwrap_err();
+    let paths: Vec<String> = problems.iter().map(|problem| problem.path.to_string()).collect();
+    assert_eq!(paths, ["interface", "limits", "faults"]);
     assert_eq!(bench.engine.config(), &roomy());
     assert_eq!(bench.counters(), before);
     // More next hops than the neighbour table has room for.
     let mut near = roomy();
     let members = (20..30).map(|last| (Ipv4Addr::new(10, 9, 9, last), 49));
-    near.pools.get_mut("pool").unwrap().members =
+    near.balancer.pools.get_mut("pool").unwrap().members =
         members.map(|member| std::net::SocketAddr::from(member).into()).collect();
-    let problems = bench.engine.reconfigure(bench.now, Plan::new(near).unwrap()).unwrap_err();
-    let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+    let problems =
+        bench.engine.reconfigure(bench.now, CheckedConfig::new(near).unwrap()).unwrap_err();
+    let paths: Vec<String> = problems.iter().map(|problem| problem.path.to_string()).collect();
     assert_eq!(paths, ["limits.neighbours"]);
     assert!(bench.engine.next_deadline().unwrap() > bench.now, "nobody is asked");
     goes_to(&mut bench, 1, ACK);
-    assert_eq!(
-        Plan::new(Config { virtual_servers: BTreeMap::new(), ..roomy() }).unwrap_err().len(),
-        1
-    );
+    let mut empty = roomy();
+    empty.balancer.virtual_servers.clear();
+    assert_eq!(CheckedConfig::new(empty).unwrap_err().len(), 1);
 }
 
 #[derive(Debug, Clone)]
@@ -281,17 +281,17 @@ proptest! {
         actions in prop::collection::vec(action(), 1..120),
     ) {
         let mut config = turns(&[(51, 1), (52, 1)]);
-        config.virtual_servers.get_mut("tcp").unwrap().fastl4.idle_timeout = 100_000;
-        let server = config.virtual_servers["tcp"].clone();
+        config.balancer.virtual_servers.get_mut("tcp").unwrap().fastl4.idle_timeout = 86_400;
+        let server = config.balancer.virtual_servers["tcp"].clone();
         let mut bench = Bench::new(&config);
         let mut flows: BTreeMap<u16, u8> = BTreeMap::new();
         let mut opened = 0;
         for action in actions {
-            let serves = config.virtual_servers.contains_key("tcp");
+            let serves = config.balancer.virtual_servers.contains_key("tcp");
             match action {
                 Action::Open(port) if serves && !flows.contains_key(&port) => {
                     let packet = Tcp { source_port: port, ..tcp(SYN) }.frame();
-                    let taking: Vec<u8> = config.pools["pool"].members.iter()
+                    let taking: Vec<u8> = config.balancer.pools["pool"].members.iter()
                         .filter(|member| member.ratio > 0)
                         .map(|member| match member.address.ip() {
                             std::net::IpAddr::V4(ip) => ip.octets()[3],
@@ -334,9 +334,9 @@ proptest! {
                 }
                 Action::Server(there) => {
                     if there {
-                        config.virtual_servers.insert("tcp".to_owned(), server.clone());
+                        config.balancer.virtual_servers.insert("tcp".to_owned(), server.clone());
                     } else {
-                        config.virtual_servers.remove("tcp");
+                        config.balancer.virtual_servers.remove("tcp");
                     }
                     change(&mut bench, &config);
                 }
@@ -353,7 +353,7 @@ proptest! {
             prop_assert!(held <= counters.flows.open);
         }
         for (port, member) in flows {
-            if config.virtual_servers.contains_key("tcp") {
+            if config.balancer.virtual_servers.contains_key("tcp") {
                 prop_assert_eq!(goes_to(&mut bench, port, ACK), member);
             }
         }

@@ -1,12 +1,14 @@
-//! Which member a new flow goes to, in each mode: ratios, flows, hashes, members that fail and
-//! members that are drained.
+//! Which member a new flow goes to, in each mode: ratios, flows, hashes, members that fail, and
+//! members that are drained or switched off.
 
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
-use labsim_forwarder::{Config, LoadBalancingMode, Maglev, MaglevHash, Member, Outcome, Route};
+use labsim_forwarder::{
+    AdminState, Config, LoadBalancingMode, Maglev, MaglevHash, Member, Outcome, Route,
+};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use support::*;
@@ -15,11 +17,11 @@ use support::*;
 fn pool(mode: LoadBalancingMode, ratios: &[u16]) -> Config {
     let mut config = config();
     config.limits.flows = 1000;
-    let pool = config.pools.get_mut("pool").unwrap();
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
     pool.load_balancing_mode = mode;
     let member = |(n, ratio): (usize, &u16)| {
         let address = address(&format!("10.1.1.{}:49", 51 + n));
-        Member { address, ratio: *ratio }
+        Member { ratio: *ratio, ..Member::from(address) }
     };
     pool.members = ratios.iter().enumerate().map(member).collect();
     config
@@ -92,7 +94,7 @@ fn two_load_balancers_agree_whatever_the_order_of_their_members() {
     let config = pool(maglev(MaglevHash::FiveTuple), &[1, 2, 3, 4]);
     let mut one = Bench::new(&config);
     let mut turned = config;
-    turned.pools.get_mut("pool").unwrap().members.reverse();
+    turned.balancer.pools.get_mut("pool").unwrap().members.reverse();
     let mut other = Bench::new(&turned);
     let members = begin(&mut one, 1..900);
     // The other meets the flows in another order, and in their middle.
@@ -187,23 +189,48 @@ fn ratio_0_drains_a_member_in_every_mode() {
     ] {
         let mut bench = Bench::new(&pool(mode, &[1, 1, 1]));
         let before = begin(&mut bench, 1..61);
-        assert!(bench.engine.set_ratio("pool", address("10.1.1.52:49"), 0), "{mode:?}");
+        bench.change_member(52, |member| member.ratio = 0);
         let after = begin(&mut bench, 100..160);
         assert_eq!(counted(&after, 3)[1], 0, "{mode:?}");
         for (port, member) in (1..61).zip(&before) {
             assert_eq!(goes_to(&mut bench, &from(port, ACK)), *member, "{mode:?}: its flows stay");
         }
-        assert!(bench.engine.set_ratio("pool", address("10.1.1.52:49"), 1));
+        bench.change_member(52, |member| member.ratio = 1);
         let again = counted(&begin(&mut bench, 200..260), 3);
         assert!(again[1] > 5, "{mode:?}: {again:?}");
         for last in 51..54 {
-            assert!(bench.engine.set_ratio("pool", address(&format!("10.1.1.{last}:49")), 0));
+            bench.change_member(last, |member| member.ratio = 0);
         }
         assert_eq!(bench.feed(&from(300, SYN)), Outcome::NoMemberReachable, "{mode:?}");
         assert_eq!(bench.take_one()[47], 0x14, "RST and ACK");
         assert_eq!(goes_to(&mut bench, &from(1, ACK)), before[0], "{mode:?}");
-        assert!(!bench.engine.set_ratio("pool", address("10.1.1.52:50"), 1), "no such member");
-        assert!(!bench.engine.set_ratio("pols", address("10.1.1.52:49"), 1), "no such pool");
+    }
+}
+
+#[test]
+fn a_member_that_is_switched_off_is_not_scheduled_in_any_mode() {
+    for mode in [
+        LoadBalancingMode::RoundRobin,
+        LoadBalancingMode::Ratio,
+        LoadBalancingMode::LeastConnections,
+        LoadBalancingMode::RatioLeastConnections,
+        maglev(MaglevHash::FiveTuple),
+    ] {
+        for off in [AdminState::Disabled, AdminState::ForcedOffline] {
+            let mut config = pool(mode, &[1, 1, 1]);
+            config.balancer.pools.get_mut("pool").unwrap().members[1].state = off;
+            let mut bench = Bench::new(&config);
+            let before = counted(&begin(&mut bench, 1..61), 3);
+            assert_eq!(before[1], 0, "{mode:?} {off:?}: from the start");
+            bench.change_member(52, |member| member.state = AdminState::Enabled);
+            let flows = begin(&mut bench, 100..160);
+            assert!(counted(&flows, 3)[1] > 5, "{mode:?}: enabled again");
+            bench.change_member(52, |member| member.state = off);
+            assert_eq!(counted(&begin(&mut bench, 200..260), 3)[1], 0, "{mode:?} {off:?}");
+            for (port, member) in (100..160).zip(&flows) {
+                assert_eq!(goes_to(&mut bench, &from(port, ACK)), *member, "its flows stay");
+            }
+        }
     }
 }
 
@@ -215,7 +242,7 @@ fn a_ratio_that_changes_changes_the_share() {
         maglev(MaglevHash::FiveTuple),
     ] {
         let mut bench = Bench::new(&pool(mode, &[1, 1]));
-        assert!(bench.engine.set_ratio("pool", address("10.1.1.51:49"), 3));
+        bench.change_member(51, |member| member.ratio = 3);
         let shares = counted(&begin(&mut bench, 1..401), 2);
         assert!(shares[0].abs_diff(300) < 40, "{mode:?}: {shares:?}");
     }
@@ -225,10 +252,10 @@ fn a_ratio_that_changes_changes_the_share() {
 fn what_cannot_work_is_refused_in_sentences() {
     let mut config = config();
     let sized = |config: &mut Config, name: &str, table_size| {
-        let mut pool = config.pools["pool"].clone();
+        let mut pool = config.balancer.pools["pool"].clone();
         let hash = MaglevHash::FiveTuple;
         pool.load_balancing_mode = LoadBalancingMode::Maglev(Maglev { hash, table_size });
-        config.pools.insert(name.to_owned(), pool);
+        config.balancer.pools.insert(name.to_owned(), pool);
     };
     sized(&mut config, "a", 65_536);
     sized(&mut config, "b", 1);
@@ -237,15 +264,15 @@ fn what_cannot_work_is_refused_in_sentences() {
     sized(&mut config, "good", 5_000_011);
     let problems: Vec<String> = config.check().iter().map(ToString::to_string).collect();
     let at = |pool: &str, message: &str| {
-        format!("pools.{pool}.load_balancing_mode.maglev.table_size: {message}")
+        format!("pools.{pool}.load_balancing_mode.maglev.table_size: {message} [out-of-range]")
     };
     assert_eq!(
         problems,
         [
-            at("a", "65536 is no prime; give one such as 65537"),
-            at("b", "1 is out of range; give a prime from 2 to 5000011"),
-            at("c", "2 places are too few for 3 members; give a prime of 300 or more"),
-            at("d", "5000012 is out of range; give a prime from 2 to 5000011"),
+            at("a", "65536 is not a prime; write one such as 65537"),
+            at("b", "a table of 1 places; write a prime from 2 to 5000011"),
+            at("c", "2 places are too few for 3 members; write a prime of 300 or more"),
+            at("d", "a table of 5000012 places; write a prime from 2 to 5000011"),
         ]
     );
     for name in [
@@ -256,5 +283,9 @@ fn what_cannot_work_is_refused_in_sentences() {
     }
     let problems: Vec<String> = config.check().iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1, "{problems:#?}");
-    assert!(problems[0].starts_with("pools: more than 100000000 places in all Maglev tables"));
+    assert!(
+        problems[0].starts_with(
+            "pools: 105000231 places in all Maglev tables together; at most 100000000"
+        )
+    );
 }

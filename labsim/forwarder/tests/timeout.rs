@@ -92,8 +92,8 @@ fn a_packet_that_finds_its_flow_over_comes_after_the_reset() {
 #[test]
 fn a_translated_flows_member_is_reset_in_the_name_that_it_knows() {
     let mut config = resetting();
-    config.pools.get_mut("pool").unwrap().profile = Profile::None;
-    for server in config.virtual_servers.values_mut() {
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::None;
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = true;
         server.source_address_translation = SourceTranslation::Automap;
     }

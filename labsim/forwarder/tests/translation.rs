@@ -5,7 +5,9 @@
 
 mod support;
 
-use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation};
+use labsim_forwarder::{
+    Config, GreOptions, Outcome, OuterSource, Profile, SnatPorts, SourceTranslation,
+};
 use labsim_wire::checksum::{AddressPair, ChecksumState};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{icmpv4, ipv4, protocol, tcp as wire_tcp, udp as wire_udp};
@@ -23,10 +25,10 @@ fn end(ip: Ipv4Addr, port: u16) -> SocketAddrV4 {
 /// One member, on port 4900; nothing tunnelled, everything translated as told.
 fn translating(address: bool, source: SourceTranslation) -> Config {
     let mut config = config();
-    let pool = config.pools.get_mut("pool").unwrap();
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
     pool.profile = Profile::None;
     pool.members = vec![SocketAddr::from((MEMBER, 4900)).into()];
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = address;
         server.source_address_translation = source.clone();
     }
@@ -83,7 +85,7 @@ const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
 
 #[test]
 fn every_way_has_its_bytes() {
-    let gre = |key, checksum| Profile::Gre(Gre { key, checksum });
+    let gre = |key, checksum| Profile::Gre(GreOptions { key, checksum });
     let client = "c0a80bc9";
     let [vip, member, own] = ["ac100463", "0a010133", "0a090902"];
     // The client's SYN as it came in: addresses, ports, TCP checksum; then what follows from it.
@@ -154,7 +156,7 @@ fn every_way_has_its_bytes() {
         ),
     ] {
         let mut config = translating(address, source);
-        let pool = config.pools.get_mut("pool").unwrap();
+        let pool = config.balancer.pools.get_mut("pool").unwrap();
         pool.profile = profile;
         pool.members = vec![SocketAddr::from((MEMBER, port)).into()];
         let mut bench = Bench::new(&config);
@@ -200,7 +202,8 @@ fn gre_counts_in_the_mtu_and_in_fragments() {
         [(None, false, 1476), (Some(1), false, 1472), (Some(1), true, 1468)]
     {
         let mut config = config();
-        config.pools.get_mut("pool").unwrap().profile = Profile::Gre(Gre { key, checksum });
+        config.balancer.pools.get_mut("pool").unwrap().profile =
+            Profile::Gre(GreOptions { key, checksum });
         let mut bench = Bench::new(&config);
         let of_length = |length: usize| Tcp { data: length - 40, ..tcp(ACK) };
         assert_eq!(bench.feed(&of_length(room).frame()), Outcome::Forwarded);
@@ -224,8 +227,8 @@ fn gre_counts_in_the_mtu_and_in_fragments() {
 #[test]
 fn a_tunnel_carries_the_translated_packet_and_its_source_may_be_the_translated_one() {
     let mut config = translating(true, SourceTranslation::Automap);
-    config.pools.get_mut("pool").unwrap().profile = Profile::Ipip;
-    config.outer_source = OuterSource::Client;
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::Ipip;
+    config.balancer.outer_source = OuterSource::Client;
     for known in [true, false] {
         let mut bench =
             if known { Bench::new(&config) } else { Bench::unresolved(&config, &routes()) };
@@ -260,7 +263,7 @@ fn both_directions_of_a_translated_connection_are_rewritten() {
     let counters = bench.counters();
     let (server, pool) = (&counters.virtual_servers["tcp"], &counters.members["pool"]);
     let counted = pool["10.1.1.51:4900"];
-    assert_eq!((server.taken.packets, server.replies.packets), (2, 1));
+    assert_eq!((server.received.packets, server.replies.packets), (2, 1));
     assert_eq!((counted.sent.bytes, counted.replies.bytes), (40 + 66, 45));
     assert_eq!((counters.snat.ports, counters.snat.ports_changed), (1, 1));
 }
@@ -444,16 +447,16 @@ fn arp_is_answered_for_an_address_that_the_kernel_does_not_own() {
 }
 
 #[test]
-fn what_the_engine_takes_is_told() {
+fn the_receive_filter_lists_what_the_engine_needs() {
     let addresses = vec![STAND_IN.into(), OUR_IP.into(), VIP.into()];
     let bench = Bench::new(&translating(true, SourceTranslation::Snat(addresses)));
-    let takes = bench.engine.takes();
-    let whole = [NEAR_VIP, STAND_IN, VIP].map(std::net::IpAddr::from);
-    let mut whole = whole.to_vec();
-    whole.sort();
-    assert_eq!(takes.whole, whole);
-    assert_eq!(takes.shared, [IpAddr::from(OUR_IP)]);
-    assert_eq!(takes.ports, SnatPorts::default());
+    let rx_filter = bench.engine.rx_filter();
+    let owned = [NEAR_VIP, STAND_IN, VIP].map(std::net::IpAddr::from);
+    let mut owned = owned.to_vec();
+    owned.sort();
+    assert_eq!(rx_filter.owned, owned);
+    assert_eq!(rx_filter.shared, [IpAddr::from(OUR_IP)]);
+    assert_eq!(rx_filter.ports, SnatPorts::default());
 }
 
 #[test]
@@ -494,7 +497,7 @@ fn a_datagram_whose_translated_checksum_is_zero_carries_all_ones() {
 fn error_about(frame: &[u8], from: Ipv4Addr, cut: bool) -> Vec<u8> {
     let quoted = &frame[14..];
     let quoted = if cut { &quoted[..28] } else { quoted };
-    let to = ipv4::View::new_cut(quoted).unwrap().source();
+    let to = ipv4::View::new_truncated(quoted).unwrap().source();
     let mut message = vec![0; 8];
     message.extend_from_slice(quoted);
     let needed = icmpv4::Message::FragmentationNeeded { mtu: 1400 };
@@ -511,9 +514,9 @@ fn read_error(frame: &[u8]) -> (Ipv4Addr, Ipv4Addr, SocketAddrV4, SocketAddrV4) 
     assert!(message.checksum_ok());
     assert_eq!(message.mtu(), Some(1400));
     let quoted = message.quoted().unwrap();
-    let about = ipv4::View::new_cut(quoted).unwrap();
+    let about = ipv4::View::new_truncated(quoted).unwrap();
     assert!(about.checksum_ok());
-    if !about.is_cut() {
+    if !about.is_truncated() {
         read(quoted);
     }
     let port = |at: usize| u16::from_be_bytes([about.payload()[at], about.payload()[at + 1]]);
@@ -591,7 +594,7 @@ fn an_error_about_nothing_that_is_known_goes_nowhere() {
 #[test]
 fn a_fragmented_translation_has_one_right_checksum() {
     let mut config = translating(true, SourceTranslation::Automap);
-    config.pools.get_mut("pool").unwrap().profile = Profile::Gre(Gre::default());
+    config.balancer.pools.get_mut("pool").unwrap().profile = Profile::Gre(GreOptions::default());
     let mut bench = Bench::new(&config);
     let big = Tcp { data: 1450, dont_fragment: false, ..tcp(SYN) };
     assert_eq!(bench.feed(&big.frame()), Outcome::ForwardedInFragments);

@@ -6,7 +6,7 @@
 
 mod support;
 
-use labsim_forwarder::{Config, Gre, Outcome, Profile, SnatPorts, SourceTranslation};
+use labsim_forwarder::{Config, GreOptions, Outcome, Profile, SnatPorts, SourceTranslation};
 use labsim_wire::checksum::{AddressPair, ChecksumState};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{icmpv4, ipv4, protocol, tcp as wire_tcp, udp as wire_udp};
@@ -18,10 +18,10 @@ use support::*;
 /// A member far away, ports that change, and few of them.
 fn translating(profile: Profile, source: SourceTranslation, address: bool) -> Config {
     let mut config = config();
-    let pool = config.pools.get_mut("pool").unwrap();
+    let pool = config.balancer.pools.get_mut("pool").unwrap();
     pool.profile = profile;
     pool.members = ["10.1.1.51:4900", "10.1.1.52:49"].map(member).to_vec();
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = address;
         server.source_address_translation = source.clone();
     }
@@ -34,7 +34,7 @@ fn any_config() -> impl Strategy<Value = Config> {
         Just(Profile::None),
         Just(Profile::Ipip),
         (any::<Option<u32>>(), any::<bool>())
-            .prop_map(|(key, checksum)| Profile::Gre(Gre { key, checksum })),
+            .prop_map(|(key, checksum)| Profile::Gre(GreOptions { key, checksum })),
     ];
     let source = prop_oneof![
         Just(SourceTranslation::None),
@@ -136,7 +136,7 @@ proptest! {
         let (stand, member, state) = ends(&inner);
         prop_assert_eq!(state, expected);
         prop_assert_eq!(&inner.payload()[inner.payload().len() - data.len()..], &data[..]);
-        if config.virtual_servers["tcp"].source_address_translation == SourceTranslation::None {
+        if config.balancer.virtual_servers["tcp"].source_address_translation == SourceTranslation::None {
             prop_assert_eq!(stand, client);
             return Ok(());
         }
@@ -203,7 +203,7 @@ proptest! {
                 seen.push((inner.protocol(), stand, member));
             }
             let counters = bench.counters();
-            if config.virtual_servers["tcp"].source_address_translation != SourceTranslation::None {
+            if config.balancer.virtual_servers["tcp"].source_address_translation != SourceTranslation::None {
                 prop_assert_eq!(counters.flows.open, counters.snat.ports);
             }
             prop_assert!(counters.flows.open <= 8);

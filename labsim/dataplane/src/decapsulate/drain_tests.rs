@@ -1,6 +1,7 @@
 //! Emptying the queue on request. Datagram sockets stand in for the raw socket and the device.
 
-use super::{Counters, Decapsulator, DrainError, InnerEnd, Protocol};
+use super::{Counters, Decapsulator, DrainError, InnerEnd};
+use labsim_model::TunnelKind;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ fn after_a_drain_everything_that_was_queued_is_counted() {
     let ((sender, outer), (inner, _node)) = (pair(), pair());
     let inner = InnerEnd::Tun(inner.into());
     let decapsulator =
-        Decapsulator::start(Protocol::Ipip, (vec![outer.into()], unused()), inner).unwrap();
+        Decapsulator::start(TunnelKind::Ipip, vec![outer.into()], unused(), inner).unwrap();
     for round in 1..=20 {
         for _ in 0..100 {
             sender.send(&packet()).unwrap();
@@ -53,7 +54,7 @@ fn several_may_wait_at_the_same_time() {
     let ((sender, outer), (inner, _node)) = (pair(), pair());
     let inner = InnerEnd::Tun(inner.into());
     let decapsulator =
-        Decapsulator::start(Protocol::Ipip, (vec![outer.into()], unused()), inner).unwrap();
+        Decapsulator::start(TunnelKind::Ipip, vec![outer.into()], unused(), inner).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -76,7 +77,7 @@ fn one_that_has_ended_says_so() {
     let no_socket = std::fs::File::open("/dev/null").unwrap();
     let inner = InnerEnd::Tun(inner.into());
     let decapsulator =
-        Decapsulator::start(Protocol::Ipip, (vec![no_socket.into()], unused()), inner).unwrap();
+        Decapsulator::start(TunnelKind::Ipip, vec![no_socket.into()], unused(), inner).unwrap();
     assert_eq!(decapsulator.drain(DEADLINE), Err(DrainError::Ended));
     assert_eq!(decapsulator.stop(), Counters::default());
 }

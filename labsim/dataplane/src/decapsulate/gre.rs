@@ -1,6 +1,6 @@
-//! Judging one GRE header, in the order of the kernel's checks: pure, on one packet's bytes.
+//! Checking one GRE header, in the order of the kernel's checks: pure, on one packet's bytes.
 
-use super::protocol::Gre;
+use labsim_model::GreOptions;
 use labsim_wire::ethernet::ethertype;
 use labsim_wire::gre;
 
@@ -20,8 +20,14 @@ pub(super) enum Refusal {
 }
 
 /// The length of the GRE header that `bytes` begin with, and the version of IP inside, if this end
-/// takes the packet.
-pub(super) fn judge(expected: Gre, bytes: &[u8]) -> Result<(usize, u8), Refusal> {
+/// takes the packet, as the kernel's device of these settings does:
+///
+/// - `key` (`ikey`): a packet has to carry it. Without one any packet is taken, whatever key it
+///   carries, as `gre0` takes whatever no other device matches.
+/// - `checksum` (`icsum`): a packet has to carry one; without it a packet must not, because
+///   `ip_tunnel_rcv` drops what differs from the device in this (`rx_crc_errors`). A checksum that
+///   is there and wrong is always refused.
+pub(super) fn judge(expected: GreOptions, bytes: &[u8]) -> Result<(usize, u8), Refusal> {
     let header = gre::View::new(bytes).map_err(|_| Refusal::Malformed)?;
     // gre_parse_header: whatever the device wants, a checksum that is there has to be right.
     if header.checksum_ok() == Some(false) {
@@ -45,7 +51,7 @@ pub(super) fn judge(expected: Gre, bytes: &[u8]) -> Result<(usize, u8), Refusal>
 
 #[cfg(test)]
 mod tests {
-    use super::{Gre, Refusal, judge};
+    use super::{GreOptions, Refusal, judge};
     use labsim_wire::gre::Header;
 
     fn packet(key: Option<u32>, checksum: bool, protocol: u16) -> Vec<u8> {
@@ -72,7 +78,7 @@ mod tests {
             (Some(7), true, Some(9), false, Err(Refusal::Key)),
         ] {
             let sent = packet(sent_key, sent_checksum, 0x0800);
-            assert_eq!(judge(Gre { key, checksum }, &sent), judged, "{key:?} {sent_key:?}");
+            assert_eq!(judge(GreOptions { key, checksum }, &sent), judged, "{key:?} {sent_key:?}");
         }
     }
 
@@ -81,14 +87,14 @@ mod tests {
         let mut bytes = packet(Some(7), true, 0x0800);
         bytes[20] ^= 1;
         for checksum in [false, true] {
-            let expected = Gre { key: Some(8), checksum };
+            let expected = GreOptions { key: Some(8), checksum };
             assert_eq!(judge(expected, &bytes), Err(Refusal::Checksum));
         }
     }
 
     #[test]
     fn other_protocols_versions_and_short_headers_are_refused() {
-        let any = Gre::default();
+        let any = GreOptions::default();
         for protocol in [0x6558, 0x883e, 0x8847] {
             assert_eq!(judge(any, &packet(None, false, protocol)), Err(Refusal::NotIp));
         }

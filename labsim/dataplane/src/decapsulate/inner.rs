@@ -1,15 +1,15 @@
 //! Taking one outer header off: pure, on one packet's bytes.
 
 use super::gre;
-use super::protocol::Protocol;
-use labsim_wire::protocol::IPIP;
-use labsim_wire::{checksum, ipv4, ipv6};
+use labsim_model::TunnelKind;
+use labsim_wire::protocol::{IPIP, UDP};
+use labsim_wire::{Malformed, checksum, gue, ipv4, ipv6, udp};
 use std::ops::Range;
 
 /// Why a packet does not come out of the tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Nothing is inside.
+    /// Nothing is inside, or the outer header's own length is less than a header has.
     Truncated,
     /// The inner packet is not of the family that the header in front says, or of neither.
     NotIp,
@@ -49,17 +49,21 @@ const CE: u8 = 0b11;
 /// The inner header is not judged, and an IPv4 one's checksum is kept in step: the kernel judges it
 /// when the packet comes out of the device, and counts it where it belongs (`IpInHdrErrors`).
 pub(super) fn take_off(
-    protocol: Protocol,
+    protocol: TunnelKind,
     number: u8,
     packet: &mut [u8],
 ) -> Result<Range<usize>, Refusal> {
     let &[first, second, ..] = &*packet else { return Err(Refusal::Truncated) };
     let outer_length =
         if protocol.outer_ipv4() { usize::from(first & 0x0f) * 4 } else { ipv6::HEADER_LEN };
+    if outer_length < ipv4::MIN_HEADER_LEN {
+        return Err(Refusal::Truncated);
+    }
     let outer_tos = traffic_class([first, second]);
     let carried = packet.get(outer_length..).ok_or(Refusal::Truncated)?;
     let (header, version) = match protocol.gre() {
         Some(expected) => gre::judge(expected, carried)?,
+        None if number == UDP => gue(protocol, carried)?,
         None if number == IPIP => (0, 4),
         None => (0, 6),
     };
@@ -87,6 +91,22 @@ pub(super) fn take_off(
         }
     }
     Ok(start..end)
+}
+
+/// The length of the UDP and GUE headers, and the version of IP inside, of either variant.
+fn gue(protocol: TunnelKind, datagram: &[u8]) -> Result<(usize, u8), Refusal> {
+    let payload = datagram.get(udp::HEADER_LEN..).ok_or(Refusal::Truncated)?;
+    let gue = gue::View::new(payload).map_err(|malformed| match malformed {
+        Malformed::Truncated { .. } => Refusal::Truncated,
+        _ => Refusal::NotIp,
+    })?;
+    // The kernel hands it to a device that takes this family.
+    let takes = match gue.header.ipv4 {
+        true => !matches!(protocol, TunnelKind::GueSit(_)),
+        false => protocol.inner_ipv6(),
+    };
+    let version = if gue.header.ipv4 { 4 } else { 6 };
+    takes.then_some((udp::HEADER_LEN + gue.header_length(), version)).ok_or(Refusal::NotIp)
 }
 
 /// IPv4's TOS, or IPv6's traffic class, of a header's first two bytes.
@@ -118,10 +138,10 @@ fn combine_ecn(outer: u8, inner: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::{CE, ECT_0, ECT_1, Refusal, combine_ecn};
-    use crate::decapsulate::{Gre, Protocol};
+    use labsim_model::{GreOptions, TunnelKind};
 
     fn take_off(packet: &mut [u8]) -> Result<std::ops::Range<usize>, Refusal> {
-        super::take_off(Protocol::Ipip, 4, packet)
+        super::take_off(TunnelKind::Ipip, 4, packet)
     }
 
     fn sum(header: &[u8]) -> u16 {
@@ -210,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_gre_header_is_taken_off_with_the_outer_one_and_marks_are_carried_over() {
-        let expected = Gre { key: Some(9), checksum: true };
+        let expected = GreOptions { key: Some(9), checksum: true };
         let header = labsim_wire::gre::Header {
             protocol: 0x0800,
             checksum: true,
@@ -220,12 +240,12 @@ mod tests {
         let mut packet = tunnelled(CE, ECT_0);
         packet.splice(20..20, [0; 12]);
         header.emit(&mut packet[20..]).unwrap();
-        let place = super::take_off(Protocol::Gre(expected), 47, &mut packet).unwrap();
+        let place = super::take_off(TunnelKind::Gre(expected), 47, &mut packet).unwrap();
         assert_eq!(place, 32..56);
         assert_eq!(packet[33] & CE, CE);
         assert_eq!(sum(&packet[32..52]), 0xffff);
-        let other = Gre { key: Some(8), ..expected };
-        assert!(super::take_off(Protocol::Gre(other), 47, &mut packet).is_err());
+        let other = GreOptions { key: Some(8), ..expected };
+        assert!(super::take_off(TunnelKind::Gre(other), 47, &mut packet).is_err());
     }
 
     /// One packet of 24 bytes of payload, as each family inside and outside has it.
@@ -265,9 +285,11 @@ mod tests {
 
     #[test]
     fn marks_are_carried_over_between_the_families() {
-        for (protocol, outer, inner, number) in
-            [(Protocol::Sit, 4, 6, 41), (Protocol::Ip6tnl, 6, 4, 4), (Protocol::Ip6tnl, 6, 6, 41)]
-        {
+        for (protocol, outer, inner, number) in [
+            (TunnelKind::Sit, 4, 6, 41),
+            (TunnelKind::Ip6tnl, 6, 4, 4),
+            (TunnelKind::Ip6tnl, 6, 6, 41),
+        ] {
             let start = if outer == 4 { 20 } else { 40 };
             let mut packet = mixed(outer, inner, 0xb8 | CE, 0x50 | ECT_0);
             let length = packet.len();
@@ -286,15 +308,25 @@ mod tests {
     }
 
     #[test]
+    fn an_outer_header_that_says_it_is_shorter_than_one_is_refused() {
+        for header_words in 0..5 {
+            let mut packet = mixed(4, 4, 0, 0);
+            assert!(take_off(&mut packet).is_ok());
+            packet[0] = 0x40 | header_words;
+            assert_eq!(take_off(&mut packet), Err(Refusal::Truncated));
+        }
+    }
+
+    #[test]
     fn gre_says_which_family_is_inside_whatever_is_outside() {
-        let expected = Gre { key: Some(9), checksum: false };
+        let expected = GreOptions { key: Some(9), checksum: false };
         for (outer, inner, ethertype) in
             [(4, 4, 0x0800), (4, 6, 0x86dd), (6, 4, 0x0800), (6, 6, 0x86dd)]
         {
             let start = if outer == 4 { 20 } else { 40 };
             let protocol = match outer {
-                4 => Protocol::Gre(expected),
-                _ => Protocol::Ip6gre(expected),
+                4 => TunnelKind::Gre(expected),
+                _ => TunnelKind::Ip6gre(expected),
             };
             let with = |ethertype| {
                 let mut packet = mixed(outer, inner, CE, ECT_1);
@@ -326,7 +358,7 @@ mod tests {
         ) {
             let length = packet.len();
             if let Ok(place) = take_off(&mut packet) {
-                assert!(!place.is_empty() && place.end <= length);
+                assert!(place.start >= 20 && !place.is_empty() && place.end <= length);
             }
             // Nearly right, so that what follows the headers is reached as well.
             if packet.len() > 24 {
@@ -334,15 +366,15 @@ mod tests {
                 packet[20..24].copy_from_slice(&head);
                 packet[22..24].copy_from_slice(&[8, 0]);
             }
-            let any = Gre::default();
+            let any = GreOptions::default();
             let protocol = match kind {
-                0 => Protocol::Ipip,
-                1 => Protocol::Sit,
-                2 => Protocol::Ip6tnl,
-                3 => Protocol::Gre(any),
-                _ => Protocol::Ip6gre(any),
+                0 => TunnelKind::Ipip,
+                1 => TunnelKind::Sit,
+                2 => TunnelKind::Ip6tnl,
+                3 => TunnelKind::Gre(any),
+                _ => TunnelKind::Ip6gre(any),
             };
-            for number in protocol.numbers() {
+            for number in protocol.ip_protocols() {
                 if let Ok(place) = super::take_off(protocol, *number, &mut packet) {
                     assert!(place.start >= 20 && !place.is_empty() && place.end <= length);
                 }

@@ -11,7 +11,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Answers at once at most (`XRLIM_BURST_FACTOR`), and the time after which there is one more
-/// (`net.ipv4.icmp_ratelimit`, in milliseconds). The kernel counts so for each host that it answers.
+/// (`net.ipv4.icmp_ratelimit`, in milliseconds). The kernel counts so for each host that it
+/// answers.
 const BURST: u32 = 6;
 const EVERY: Duration = Duration::from_secs(1);
 /// What a namespace's TTL is unless it was set.
@@ -45,7 +46,7 @@ impl Refuser {
         let error = icmpv4::Error {
             source: destination,
             destination: source,
-            ttl: hops(getsockopt(&self.socket, sockopt::Ipv4Ttl)),
+            ttl: ttl_or_default(getsockopt(&self.socket, sockopt::Ipv4Ttl)),
             // The kernel gives one.
             id: 0,
             message: icmpv4::Message::Unreachable { code: icmpv4::unreachable::PORT },
@@ -63,7 +64,7 @@ impl Refuser {
         let error = icmpv6::Error {
             source: destination,
             destination: source,
-            hop_limit: hops(getsockopt(&self.socket, sockopt::Ipv6Ttl)),
+            hop_limit: ttl_or_default(getsockopt(&self.socket, sockopt::Ipv6Ttl)),
             message: icmpv6::Message::Unreachable { code: icmpv6::unreachable::PORT },
         };
         let mut answer = [0; icmpv6::MAX_ERROR_LEN];
@@ -72,7 +73,7 @@ impl Refuser {
     }
 
     fn send(&self, answer: &[u8], to: &dyn SockaddrLike) {
-        // Without a route there is nobody to tell.
+        // Without a route the host cannot be answered.
         let _ = sendto(self.socket.as_raw_fd(), answer, to, MsgFlags::MSG_DONTWAIT);
     }
 
@@ -90,8 +91,8 @@ impl Refuser {
 }
 
 /// The TTL or hop limit of a namespace's own packets.
-fn hops(told: nix::Result<i32>) -> u8 {
-    told.ok().and_then(|hops| u8::try_from(hops).ok()).unwrap_or(TTL)
+fn ttl_or_default(ttl: nix::Result<i32>) -> u8 {
+    ttl.ok().and_then(|ttl| u8::try_from(ttl).ok()).unwrap_or(TTL)
 }
 
 /// Whom an answer is from and for, if there may be one (RFC 1812, section 4.3.2.7).
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_burst_there_is_silence() {
+    fn after_a_burst_no_more_is_sent() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut refuser = Refuser::new(socket.into(), true);
         refuser.since = Instant::now() + Duration::from_secs(3600);

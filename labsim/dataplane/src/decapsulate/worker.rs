@@ -3,10 +3,11 @@
 use super::inner::{Refusal, take_off};
 use super::outer::Outer;
 use super::refuse::Refuser;
-use super::{Counters, InnerEnd, Protocol};
-use crate::{Error, latency, socket};
+use super::{Counters, InnerEnd};
+use crate::Error;
+use labsim_model::TunnelKind;
+use labsim_sys::{Errno, device, packet, socket};
 use labsim_wire::ethernet::ethertype;
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,16 +21,16 @@ const TURN: usize = 64;
 /// More than a device's queue holds (`txqueuelen`, 500 of a TUN).
 const DEVICE_QUEUE: usize = 2048;
 
-/// Where to tell that the queue was emptied.
+/// Where to report that the queue was emptied.
 pub(super) type Drained = SyncSender<()>;
 
-/// What the thread is told: each order comes with a wake.
-pub(super) struct Orders {
+/// Commands to the thread; each comes with a wake.
+pub(super) struct Commands {
     wake: Arc<EventFd>,
     requests: Receiver<Drained>,
 }
 
-impl Orders {
+impl Commands {
     pub(super) fn new(wake: Arc<EventFd>, requests: Receiver<Drained>) -> Self {
         Self { wake, requests }
     }
@@ -37,14 +38,14 @@ impl Orders {
 
 /// Everything that the thread holds.
 pub(super) struct Worker {
-    protocol: Protocol,
+    protocol: TunnelKind,
     outer: Vec<Outer>,
     inner: InnerEnd,
     /// Whether a veth pair's ends were up together at any time. Only until then it is asked for
     /// with each packet: the question takes a lock of the whole kernel's.
     has_been_up: bool,
     refuser: Refuser,
-    orders: Orders,
+    commands: Commands,
     shared: Arc<Mutex<Counters>>,
     counters: Counters,
     buffer: Box<[u8]>,
@@ -60,59 +61,71 @@ enum Turn {
 
 impl Worker {
     pub(super) fn new(
-        protocol: Protocol,
-        (outer, answers): (Vec<OwnedFd>, OwnedFd),
+        protocol: TunnelKind,
+        outer: Vec<OwnedFd>,
+        answers: OwnedFd,
         inner: InnerEnd,
-        orders: Orders,
+        commands: Commands,
         shared: Arc<Mutex<Counters>>,
     ) -> Result<Self, Error> {
-        let numbers = protocol.numbers().iter();
+        let numbers = protocol.ip_protocols().iter();
         let outer = outer
             .into_iter()
             .zip(numbers)
             .map(|(socket, number)| Outer::new(socket, protocol, *number))
             .collect::<Result<_, _>>()?;
         match &inner {
-            InnerEnd::Tun(device) => socket::set_nonblocking(device.as_fd())?,
-            InnerEnd::VethPeer { socket, .. } => {
-                socket::set_nonblocking(socket.as_fd())?;
-                socket::ignore_outgoing(socket.as_fd())?;
+            InnerEnd::Tun(device) => {
+                socket::set_nonblocking(device.as_fd()).map_err(Error::nonblocking)?
+            }
+            InnerEnd::VethPeer { socket: peer, .. } => {
+                socket::set_nonblocking(peer.as_fd()).map_err(Error::nonblocking)?;
+                packet::ignore_outgoing(peer.as_fd()).map_err(Error::ignore_outgoing)?;
             }
         }
         let buffer = vec![0; LARGEST].into_boxed_slice();
         let (refuser, counters) =
             (Refuser::new(answers, protocol.outer_ipv4()), Counters::default());
         let has_been_up = false;
-        Ok(Self { protocol, outer, inner, has_been_up, refuser, orders, shared, counters, buffer })
+        Ok(Self {
+            protocol,
+            outer,
+            inner,
+            has_been_up,
+            refuser,
+            commands,
+            shared,
+            counters,
+            buffer,
+        })
     }
 
     pub(super) fn run(mut self) {
-        // Only a matter of latency: a kernel that refuses it changes nothing else.
-        let _ = latency::prefer_short_slices();
+        crate::forwarder::prefer_short_slices();
         loop {
-            let (ordered, outer, inner) = match self.wait() {
+            let (commanded, outer, inner) = match self.wait() {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
                 Err(_) => break,
             };
-            // Before the queue is read: whoever asked, asked about packets that are in it now.
+            // Before the queue is read: the request is about packets that are in it now.
             let (waiting, stopping) =
-                if ordered { self.take_orders() } else { (Vec::new(), false) };
+                if commanded { self.take_commands() } else { (Vec::new(), false) };
             let mut broken = false;
-            if outer || ordered {
+            if outer || commanded {
                 for place in 0..self.outer.len() {
                     // Who waits, waits for all that is queued, and not for what still comes.
-                    let queued = if ordered { self.outer[place].queued_at_most() } else { 0 };
+                    let queued = if commanded { self.outer[place].queue_bound() } else { 0 };
                     broken |= self.drain(queued.max(TURN), |it| it.take_one(place));
                 }
             }
-            if inner || ordered {
-                let packets = if ordered { DEVICE_QUEUE } else { TURN };
+            if inner || commanded {
+                let packets = if commanded { DEVICE_QUEUE } else { TURN };
                 broken |= self.drain(packets, Self::drop_one);
             }
             self.publish();
             for drained in waiting.iter().filter(|_| !broken) {
-                // Nobody may be waiting any more.
+                // The thread that asked may have given up.
                 let _ = drained.try_send(());
             }
             if stopping || broken {
@@ -123,12 +136,12 @@ impl Worker {
     }
 
     /// Who waits for the queue to be emptied, and whether this is the end.
-    fn take_orders(&self) -> (Vec<Drained>, bool) {
+    fn take_commands(&self) -> (Vec<Drained>, bool) {
         // Woken later than this read, it comes here again.
-        let _ = self.orders.wake.read();
+        let _ = self.commands.wake.read();
         let mut waiting = Vec::new();
         loop {
-            match self.orders.requests.try_recv() {
+            match self.commands.requests.try_recv() {
                 Ok(drained) => waiting.push(drained),
                 Err(TryRecvError::Empty) => return (waiting, false),
                 Err(TryRecvError::Disconnected) => return (waiting, true),
@@ -138,7 +151,7 @@ impl Worker {
 
     fn wait(&self) -> nix::Result<(bool, bool, bool)> {
         let readable = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
-        let wake = self.orders.wake.as_fd();
+        let wake = self.commands.wake.as_fd();
         // The last one stands for a socket that there is not.
         let outer = |place: usize| self.outer.get(place).map_or(wake, Outer::descriptor);
         let mut fds = [wake, self.inner.descriptor(), outer(0), outer(1)].map(readable);
@@ -166,7 +179,7 @@ impl Worker {
             Ok(length) => length,
             Err(Errno::EAGAIN) => return Turn::Empty,
             Err(Errno::EBADF | Errno::ENOTSOCK) => return Turn::Broken,
-            // The error of an earlier packet (ICMP), told once; the next call goes on.
+            // The error of an earlier packet (ICMP), reported once; the next call goes on.
             Err(_) => return Turn::More,
         };
         match take_off(self.protocol, number, &mut self.buffer[..length]) {
@@ -203,7 +216,7 @@ impl Worker {
             InnerEnd::Tun(device) => nix::unistd::write(device, &self.buffer[place]).map(|_| ()),
             InnerEnd::VethPeer { socket, tunnel } => {
                 // A frame for an end that is down is lost without an error.
-                self.has_been_up = self.has_been_up || socket::has_carrier(socket.as_fd())?;
+                self.has_been_up = self.has_been_up || has_carrier(socket)?;
                 if !self.has_been_up {
                     return Err(Errno::ENETDOWN);
                 }
@@ -241,6 +254,14 @@ impl Worker {
             self.counters.rx_queue_dropped = drops;
         }
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = self.counters;
+    }
+}
+
+/// Whether both ends of the veth pair are up that a packet socket is bound to.
+fn has_carrier(socket: &OwnedFd) -> nix::Result<bool> {
+    match packet::bound_interface(socket.as_fd()) {
+        Ok(Some(index)) => device::has_carrier_by_index(socket, index),
+        Ok(None) | Err(_) => Err(Errno::ENODEV),
     }
 }
 

@@ -3,18 +3,25 @@
 //! Two ways that look faster are not taken. A transmit ring hands its own pages to the receiver,
 //! and a veth gives a slot back before the other namespace has read it. `PACKET_QDISC_BYPASS`
 //! passes by the taps too: captures would miss what the forwarder sends.
+//!
+//! A frame to the interface's own link-layer address never leaves: its packet is the host's own kernel's
+//! ([`HostSocket`]).
 
+use super::host::HostSocket;
+use crate::kernel::Interface;
 use crate::{Error, SocketCounters};
 use labsim_forwarder::Transmit;
+use labsim_sys::batch;
 use labsim_wire::EmitError;
+use labsim_wire::ethernet::{self, Mac};
 use nix::poll::{PollFd, PollFlags, poll};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Frames of one system call.
-const FRAMES: usize = 64;
+const FRAMES: usize = batch::MAX_SENT;
 /// How long a full device is waited for before a frame is dropped, in milliseconds.
-const PATIENCE: u8 = 10;
+const FULL_DEVICE_WAIT_MS: u8 = 10;
 
 /// Frames on their way to one interface.
 #[derive(Debug)]
@@ -24,18 +31,41 @@ pub(crate) struct Batch {
     room: usize,
     lengths: [usize; FRAMES],
     queued: usize,
+    own: Mac,
+    host: Option<HostSocket>,
     sent: u64,
+    to_host: u64,
     errors: u64,
 }
 
 impl Batch {
-    /// Opens the sending side of an interface of the calling thread's namespace.
-    pub(crate) fn open(interface: u32, mtu: usize) -> Result<Self, Error> {
+    /// Opens the sending side of an interface of the calling thread's namespace, for packets of up to
+    /// `mtu` bytes.
+    pub(crate) fn open(interface: &Interface, mtu: usize) -> Result<Self, Error> {
         let socket = super::open()?;
-        super::bind(socket.as_fd(), interface, 0)?;
-        let room = mtu + 14;
+        super::bind(socket.as_fd(), interface.index, 0)?;
+        Ok(Self {
+            host: Some(HostSocket::open()?),
+            ..Self::of(socket, interface.port.mac, mtu + 14)
+        })
+    }
+
+    /// Frames of up to `room` bytes from that address, without a way to the host.
+    fn of(socket: OwnedFd, own: Mac, room: usize) -> Self {
         let bytes = vec![0; FRAMES * room].into_boxed_slice();
-        Ok(Self { socket, bytes, room, lengths: [0; FRAMES], queued: 0, sent: 0, errors: 0 })
+        let lengths = [0; FRAMES];
+        Self {
+            socket,
+            bytes,
+            room,
+            lengths,
+            queued: 0,
+            own,
+            host: None,
+            sent: 0,
+            to_host: 0,
+            errors: 0,
+        }
     }
 
     /// Hands everything that is queued to the kernel.
@@ -53,7 +83,7 @@ impl Batch {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && !waited => {
                     let mut writable = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
                     // Whether it was in vain shows with the next attempt.
-                    let _ = poll(&mut writable, PATIENCE);
+                    let _ = poll(&mut writable, FULL_DEVICE_WAIT_MS);
                     waited = true;
                 }
                 // The frame that the kernel does not take: its device is down or full.
@@ -69,35 +99,15 @@ impl Batch {
     /// Adds its counts to what the receiving side counted.
     pub(crate) fn add_to(&self, counters: &mut SocketCounters) {
         counters.sent += self.sent;
+        counters.to_host += self.to_host;
         counters.send_errors += self.errors;
     }
 
     /// One system call for all frames from `first` on; how many were taken.
-    fn send(&mut self, first: usize) -> io::Result<usize> {
-        // SAFETY: all-zero bytes are an iovec and an mmsghdr: null pointers and lengths of 0.
-        let mut vectors: [libc::iovec; FRAMES] = unsafe { std::mem::zeroed() };
-        // SAFETY: as above.
-        let mut messages: [libc::mmsghdr; FRAMES] = unsafe { std::mem::zeroed() };
-        let count = self.queued - first;
-        for index in 0..count {
-            let start = (first + index) * self.room;
-            let frame = &mut self.bytes[start..start + self.lengths[first + index]];
-            vectors[index] =
-                libc::iovec { iov_base: frame.as_mut_ptr().cast(), iov_len: frame.len() };
-            messages[index].msg_hdr.msg_iov = &raw mut vectors[index];
-            messages[index].msg_hdr.msg_iovlen = 1;
-        }
-        // SAFETY: `messages` holds `count` headers whose vectors point into `self.bytes`; both
-        // outlive the call, which only reads the frames.
-        let sent = unsafe {
-            libc::sendmmsg(
-                self.socket.as_raw_fd(),
-                messages.as_mut_ptr(),
-                count as libc::c_uint,
-                libc::MSG_DONTWAIT,
-            )
-        };
-        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    fn send(&self, first: usize) -> io::Result<usize> {
+        let slots = self.bytes.chunks_exact(self.room).zip(self.lengths);
+        let frames = slots.take(self.queued).skip(first);
+        batch::send(self.socket.as_fd(), frames.filter_map(|(slot, length)| slot.get(..length)))
     }
 }
 
@@ -114,19 +124,28 @@ impl Transmit for Batch {
             self.flush();
         }
         let start = self.queued * self.room;
-        let filled = fill(&mut self.bytes[start..start + length]).is_ok();
-        if filled {
-            self.lengths[self.queued] = length;
-            self.queued += 1;
+        let frame = &mut self.bytes[start..start + length];
+        if fill(frame).is_err() {
+            return false;
         }
-        filled
+        if frame.starts_with(&self.own.0) {
+            let packet = frame.get(ethernet::HEADER_LEN..).unwrap_or_default();
+            let taken = self.host.as_ref().is_some_and(|host| host.send(packet));
+            self.to_host += u64::from(taken);
+            self.errors += u64::from(!taken);
+            return taken;
+        }
+        self.lengths[self.queued] = length;
+        self.queued += 1;
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Batch, FRAMES};
+    use super::Batch;
     use labsim_forwarder::Transmit;
+    use labsim_wire::ethernet::Mac;
     use std::os::unix::net::UnixDatagram;
     use std::time::Duration;
 
@@ -135,10 +154,7 @@ mod tests {
         let (near, far) = UnixDatagram::pair().unwrap();
         nix::sys::socket::setsockopt(&near, nix::sys::socket::sockopt::SndBuf, &1).unwrap();
         far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let bytes = vec![0; FRAMES * 16].into_boxed_slice();
-        let socket = near.into();
-        let lengths = [0; FRAMES];
-        (Batch { socket, bytes, room: 16, lengths, queued: 0, sent: 0, errors: 0 }, far)
+        (Batch::of(near.into(), Mac([0xff; 6]), 16), far)
     }
 
     fn write(batch: &mut Batch, number: u8) -> bool {

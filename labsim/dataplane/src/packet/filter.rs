@@ -1,6 +1,6 @@
 //! The kernel's part of the choice: a classic BPF program that lets through only what the
 //! forwarder may care about, so that all other traffic costs it nothing; and one that keeps the
-//! kernel itself from what is the forwarder's alone ([`crate::silence`]).
+//! kernel itself from what is the forwarder's alone ([`crate::kernel_rst_filter`]).
 
 mod instruction;
 mod ipv4;
@@ -9,10 +9,9 @@ mod ipv6;
 #[cfg(test)]
 mod filter_tests;
 
-pub(crate) use instruction::Instruction;
-
-use instruction::{LOAD_HALF, LOAD_WORD, MOST_INSTRUCTIONS, give, load, over, unless, when};
-use labsim_forwarder::Takes;
+use instruction::{LOAD_HALF, LOAD_WORD, give, load, over, unless, when};
+use labsim_forwarder::RxFilter;
+use labsim_sys::filter::{Instruction, MAX_INSTRUCTIONS};
 use labsim_wire::ethernet::{self, ethertype};
 
 /// `SKF_AD_OFF + SKF_AD_PKTTYPE`, `SKF_AD_MARK` and `SKF_AD_VLAN_TAG_PRESENT`.
@@ -33,8 +32,8 @@ const GO_ON: u32 = u32::MAX;
 
 /// ARP, neighbour discovery, and IP that the engine takes; frames to this host, broadcast or
 /// multicast, without a VLAN tag.
-pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
-    let ipv4 = ipv4::program(takes);
+pub(crate) fn program(rx_filter: &RxFilter) -> Vec<Instruction> {
+    let ipv4 = ipv4::program(rx_filter);
     let mut program = vec![
         load(LOAD_WORD, PACKET_TYPE),
         unless(OTHER_HOST),
@@ -51,8 +50,8 @@ pub(crate) fn program(takes: &Takes) -> Vec<Instruction> {
         give(NOTHING),
     ];
     program.extend(ipv4);
-    let room = MOST_INSTRUCTIONS - program.len();
-    program.extend(ipv6::program(takes, room));
+    let room = MAX_INSTRUCTIONS - program.len();
+    program.extend(ipv6::program(rx_filter, room));
     program
 }
 
@@ -64,8 +63,8 @@ pub(crate) fn only_marked(mark: u32) -> Vec<Instruction> {
 /// A program for the traffic control of the interface (cls_bpf): drops TCP and UDP that is for the
 /// shared addresses' translated ports, and says nothing about anything else. `None` if there is no
 /// such address, or if there are too many.
-pub(crate) fn drop_translated(takes: &Takes) -> Option<Vec<Instruction>> {
-    let translated = ipv4::translated(takes, DROP, GO_ON)?;
+pub(crate) fn drop_translated(rx_filter: &RxFilter) -> Option<Vec<Instruction>> {
+    let translated = ipv4::translated(rx_filter, DROP, GO_ON)?;
     let mut program = vec![
         load(LOAD_WORD, VLAN_TAG_PRESENT),
         when(0),

@@ -1,29 +1,18 @@
 //! Multicast groups that neighbours' questions for IPv6 VIPs come to (RFC 4861 4.3): the interface
-//! lets in what somebody has joined for (`PACKET_ADD_MEMBERSHIP`, packet(7)), and the kernel does
+//! lets in what a socket has joined for (`PACKET_ADD_MEMBERSHIP`, packet(7)), and the kernel does
 //! not join for addresses that are not its own.
 
-use crate::{Error, socket};
+use crate::Error;
+use labsim_sys::packet::{join_group, leave_group};
 use labsim_wire::ethernet::Mac;
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::BorrowedFd;
 
 /// The groups that a packet socket has joined; they go with it.
 #[derive(Debug, Default)]
 pub(super) struct Groups(BTreeSet<[u8; 6]>);
-
-/// `struct packet_mreq`.
-#[repr(C)]
-#[derive(Default)]
-struct Membership {
-    interface: i32,
-    kind: u16,
-    length: u16,
-    address: [u8; 8],
-}
-
-// SAFETY: the kernel takes this plain structure of integers.
-unsafe impl socket::Plain for Membership {}
 
 impl Groups {
     /// Joins those of these addresses, and leaves those of former ones.
@@ -35,10 +24,10 @@ impl Groups {
     ) -> Result<(), Error> {
         let groups = of(addresses);
         for left in self.0.difference(&groups) {
-            change(socket, libc::PACKET_DROP_MEMBERSHIP, interface, *left)?;
+            leave_group(socket, interface, *left).map_err(failed(*left))?;
         }
         for joined in groups.difference(&self.0) {
-            change(socket, libc::PACKET_ADD_MEMBERSHIP, interface, *joined)?;
+            join_group(socket, interface, *joined).map_err(failed(*joined))?;
         }
         self.0 = groups;
         Ok(())
@@ -58,20 +47,8 @@ fn of(addresses: &[IpAddr]) -> BTreeSet<[u8; 6]> {
     addresses.iter().filter_map(group).collect()
 }
 
-fn change(
-    socket: BorrowedFd<'_>,
-    option: i32,
-    interface: u32,
-    group: [u8; 6],
-) -> Result<(), Error> {
-    let mut address = [0; 8];
-    address[..6].copy_from_slice(&group);
-    let interface = interface.cast_signed();
-    let membership =
-        Membership { interface, kind: libc::PACKET_MR_MULTICAST as u16, length: 6, address };
-    socket::set_option(socket, libc::SOL_PACKET, option, &membership).map_err(|error| {
-        Error::system(format!("the multicast group {} (packet(7))", Mac(group)))(error)
-    })
+fn failed(group: [u8; 6]) -> impl FnOnce(io::Error) -> Error {
+    Error::system(format!("the multicast group {} (packet(7))", Mac(group)))
 }
 
 #[cfg(test)]

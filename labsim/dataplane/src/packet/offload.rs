@@ -5,7 +5,7 @@
 //! `struct virtio_net_hdr` (linux/virtio_net.h), which `PACKET_VNET_HDR` puts before a frame,
 //! tells what is left to do.
 
-use super::ring::VNET_HEADER;
+use labsim_sys::packet::VNET_HEADER;
 use labsim_wire::checksum::{self, AddressPair};
 use labsim_wire::ethernet::HEADER_LEN as LINK;
 use labsim_wire::tcp::Flags;
@@ -22,6 +22,15 @@ pub(crate) enum Work {
     TcpSegments { payload: usize },
     /// Something that is not known here.
     Unknown,
+}
+
+/// What becomes of checksums that a sender left to hardware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checksums {
+    /// They are completed.
+    Complete,
+    /// They stay half made: the sum of the pseudo-header alone.
+    HalfMade,
 }
 
 const NEEDS_CHECKSUM: u8 = 1;
@@ -57,11 +66,13 @@ pub(crate) fn complete_checksum(frame: &mut [u8], start: usize, offset: usize) -
 
 /// Cuts a TCP frame into segments of `payload` bytes each, as segmentation offload
 /// would (Documentation/networking/segmentation-offloads.rst): IDs and sequence numbers count on,
-/// FIN and PSH are on the last, CWR on the first. Each is written to `room` and handed to `each`.
-/// Returns how many there were; 0 if the frame is no such frame.
+/// FIN and PSH are on the last, CWR on the first. Each is written to `room` and handed to `each`,
+/// with its checksum as `checksums` says. Returns how many there were; 0 if the frame is no such
+/// frame.
 pub(crate) fn segments(
     frame: &[u8],
     payload: usize,
+    checksums: Checksums,
     room: &mut [u8],
     mut each: impl FnMut(&mut [u8]),
 ) -> usize {
@@ -97,7 +108,10 @@ pub(crate) fn segments(
         if !written {
             return count;
         }
-        view.fill_checksum(&addresses);
+        match checksums {
+            Checksums::Complete => view.fill_checksum(&addresses),
+            Checksums::HalfMade => view.leave_checksum(&addresses),
+        }
         each(out);
         count += 1;
     }
@@ -159,7 +173,7 @@ impl<'a> Ip<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Work, complete_checksum, segments, work};
+    use super::{Checksums, Work, complete_checksum, segments, work};
     use labsim_wire::checksum::{AddressPair, ChecksumState};
     use labsim_wire::tcp::Flags;
     use labsim_wire::{ethernet, ipv4, ipv6, protocol, tcp};
@@ -233,7 +247,7 @@ mod tests {
         let mut room = [0; 1514];
         let mut seen: Vec<(usize, u16, u32, u8)> = Vec::new();
         let mut data = Vec::new();
-        let count = segments(&whole, 1000, &mut room, |frame| {
+        let count = segments(&whole, 1000, Checksums::Complete, &mut room, |frame| {
             assert_eq!(state(frame), ChecksumState::Good);
             let ip = ipv4::View::new(&frame[14..]).unwrap();
             let tcp = tcp::View::new(ip.payload()).unwrap();
@@ -250,6 +264,16 @@ mod tests {
         ];
         assert_eq!(seen, expected);
         assert_eq!(data, whole[58..]);
+    }
+
+    #[test]
+    fn the_checksums_of_segments_stay_half_made_where_they_are_not_to_be_completed() {
+        let whole = frame(3001, Flags::ACK);
+        let mut states = Vec::new();
+        segments(&whole, 1000, Checksums::HalfMade, &mut [0; 1514], |segment| {
+            states.push(state(segment));
+        });
+        assert_eq!(states, [ChecksumState::HalfMade; 4]);
     }
 
     #[test]
@@ -275,8 +299,10 @@ mod tests {
         header.emit(&mut over6[14..]).unwrap();
         over6[54..].copy_from_slice(&whole[34..]);
         let (mut room, mut expected, mut seen) = ([0; 1514], Vec::new(), Vec::new());
-        segments(&whole, 1000, &mut room, |frame| expected.push(frame[34..].to_vec()));
-        let count = segments(&over6, 1000, &mut room, |frame| {
+        segments(&whole, 1000, Checksums::Complete, &mut room, |frame| {
+            expected.push(frame[34..].to_vec())
+        });
+        let count = segments(&over6, 1000, Checksums::Complete, &mut room, |frame| {
             let ip = ipv6::View::new(&frame[14..]).unwrap();
             let payload_length = frame.len() - 54;
             assert_eq!(ipv6::Header::parse(&ip), ipv6::Header { payload_length, ..header });
@@ -293,8 +319,9 @@ mod tests {
 
     #[test]
     fn segments_that_do_not_fit_are_not_written() {
-        assert_eq!(segments(&frame(3000, Flags::ACK), 1461, &mut [0; 1514], |_| ()), 0);
-        assert_eq!(segments(&[0; 60], 1000, &mut [0; 1514], |_| ()), 0);
+        let complete = Checksums::Complete;
+        assert_eq!(segments(&frame(3000, Flags::ACK), 1461, complete, &mut [0; 1514], |_| ()), 0);
+        assert_eq!(segments(&[0; 60], 1000, complete, &mut [0; 1514], |_| ()), 0);
     }
 
     #[test]

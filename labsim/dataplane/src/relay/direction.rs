@@ -1,10 +1,11 @@
 //! One direction of a link: read, decided about, sent on.
 
 use super::{Backlog, Counters, Onward};
-use crate::socket;
 use labsim_impairment::{Impairment, Line};
+use labsim_sys::Errno;
+use labsim_sys::packet::set_qdisc_bypass;
+use labsim_sys::socket::receive_drops;
 use labsim_wire::ethernet::ethertype;
-use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -77,7 +78,7 @@ impl Direction {
             let length = match recv(self.from.as_raw_fd(), buffer, flags) {
                 Ok(length) => length,
                 Err(Errno::EINTR) => continue,
-                // A device that went down or was deleted is told once, and is silent then.
+                // A device that went down or was deleted is reported once.
                 Err(Errno::EAGAIN | Errno::ENETDOWN | Errno::EBADF) => return,
                 // A frame for which the kernel has no note.
                 Err(_) => {
@@ -103,12 +104,12 @@ impl Direction {
         }
     }
 
-    /// Sends what is due. `tell` is called before a marker is sent: whoever waits for it then knows
-    /// what was counted before.
-    pub(super) fn send(&mut self, now: u64, mut tell: impl FnMut(&mut Self)) {
+    /// Sends what is due. `publish` is called before a marker is sent, so that
+    /// a reader that waits for the marker finds the counters before it.
+    pub(super) fn send(&mut self, now: u64, mut publish: impl FnMut(&mut Self)) {
         while let Some(frame) = self.line.release(now) {
             if frame.marker {
-                tell(self);
+                publish(self);
                 let _ = nix::unistd::write(&self.to, &frame.bytes);
                 continue;
             }
@@ -120,7 +121,7 @@ impl Direction {
             }
         }
         if self.is_empty_behind_markers() {
-            tell(self);
+            publish(self);
             self.send_round();
         }
     }
@@ -130,7 +131,7 @@ impl Direction {
         self.line.next_release()
     }
 
-    /// Whether markers wait for netem, which only tells when it is asked.
+    /// Whether markers wait for netem, which only answers questions.
     pub(super) fn asks(&self) -> bool {
         self.netem.as_ref().is_some_and(|netem| !netem.markers.is_empty())
     }
@@ -142,9 +143,9 @@ impl Direction {
         {
             netem.dropped = queued.dropped;
         }
-        let unread = socket::receive_drops(self.from.as_fd()).unwrap_or(0);
+        let unread = receive_drops(self.from.as_fd()).unwrap_or(0);
         Counters {
-            taken: line.taken,
+            taken: line.received,
             lost: line.lost,
             queue_full: line.queue_full,
             duplicated: line.duplicated,
@@ -161,7 +162,7 @@ impl Direction {
         let Some(netem) = self.netem.as_mut().filter(|netem| !netem.markers.is_empty()) else {
             return false;
         };
-        // A netem that does not tell is none that holds anything: its device is gone.
+        // A netem that does not answer holds nothing: its device is gone.
         let waiting = (netem.backlog)().map_or(0, |queued| queued.waiting);
         netem.empty = if waiting == 0 { netem.empty + 1 } else { 0 };
         netem.empty >= EMPTY
@@ -172,14 +173,14 @@ impl Direction {
         let Some(netem) = &mut self.netem else { return };
         netem.empty = 0;
         let to = self.to.as_fd();
-        let bypass = |on: i32| {
+        let bypass = |bypass: bool| {
             // A kernel that refuses has no such queue either (Linux 3.14).
-            let _ = socket::set_option(to, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, &on);
+            let _ = set_qdisc_bypass(to, bypass);
         };
-        bypass(1);
+        bypass(true);
         for marker in netem.markers.drain(..) {
             let _ = nix::unistd::write(&self.to, &marker.bytes);
         }
-        bypass(0);
+        bypass(false);
     }
 }

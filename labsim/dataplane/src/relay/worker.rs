@@ -2,9 +2,8 @@
 
 use super::direction::Direction;
 use super::{Counters, Shared};
-use crate::latency;
-use crate::packet::ring::VNET_HEADER;
-use nix::errno::Errno;
+use labsim_sys::Errno;
+use labsim_sys::packet::VNET_HEADER;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
@@ -32,8 +31,8 @@ impl Worker {
     }
 
     pub(super) fn run(mut self) {
-        // Both are only a matter of latency: a kernel that refuses changes nothing else.
-        let _ = latency::prefer_short_slices();
+        crate::forwarder::prefer_short_slices();
+        // Only a matter of latency as well.
         let _ = nix::sys::prctl::set_timerslack(1);
         let mut buffer = vec![0; LARGEST].into_boxed_slice();
         let began = self.began;

@@ -2,7 +2,7 @@
 
 use super::namespace::Namespace;
 use labsim_dataplane::forwarder::{self, Handle, Ready, Snapshot};
-use labsim_forwarder::{Changes, Config, Counters, Plan};
+use labsim_forwarder::{Changes, CheckedConfig, Config, Counters};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
@@ -15,9 +15,9 @@ pub fn become_one() {
     if arguments.next().as_deref() == Some(ROLE) {
         let config: Config = serde_json::from_str(&arguments.next().unwrap()).unwrap();
         let stop = forwarder::StopSignals::take().unwrap();
-        let (handle, orders) = forwarder::orders().unwrap();
-        std::thread::spawn(move || obey_input(&handle));
-        let ended = forwarder::run(&config, &orders, &stop, |ready| say(&Event::Ready(ready)));
+        let (handle, commands) = forwarder::commands().unwrap();
+        std::thread::spawn(move || execute_input(&handle));
+        let ended = forwarder::run(&config, &commands, &stop, |ready| say(&Event::Ready(ready)));
         match &ended {
             Ok(counted) => say(&Event::Counted(counted.clone())),
             Err(error) => eprintln!("{error}"),
@@ -40,7 +40,7 @@ fn say(event: &Event) {
 }
 
 /// A line is `counters`, or another configuration. The end of input ends the forwarder.
-fn obey_input(handle: &Handle) {
+fn execute_input(handle: &Handle) {
     for line in std::io::stdin().lines() {
         let line = line.unwrap();
         if line == "counters" {
@@ -48,8 +48,8 @@ fn obey_input(handle: &Handle) {
             say(&Event::Counted(counted));
             continue;
         }
-        let plan = Plan::new(serde_json::from_str(&line).unwrap()).unwrap();
-        say(&match handle.reconfigure(plan) {
+        let checked = CheckedConfig::new(serde_json::from_str(&line).unwrap()).unwrap();
+        say(&match handle.reconfigure(checked) {
             Ok(changes) => Event::Changed(changes),
             Err(refusal) => Event::Refused(format!("{refusal:?}")),
         });
@@ -108,9 +108,14 @@ impl Forwarder {
     }
 
     pub fn counters(&mut self) -> (Counters, labsim_dataplane::SocketCounters) {
+        let Snapshot { engine, socket, .. } = self.snapshot();
+        (*engine, socket)
+    }
+
+    pub fn snapshot(&mut self) -> Snapshot {
         self.say("counters");
         match self.event() {
-            Some(Event::Counted(Snapshot { engine, socket })) => (*engine, socket),
+            Some(Event::Counted(snapshot)) => snapshot,
             other => panic!("{other:?}"),
         }
     }

@@ -2,7 +2,6 @@
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
 pub mod forwarder;
-pub mod harness;
 pub mod namespace;
 pub mod netlink;
 pub mod topology;

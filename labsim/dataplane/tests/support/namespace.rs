@@ -7,16 +7,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// Gives this process the right to make network namespaces: as it is, or in a user namespace of
 /// its own. The process has one thread.
-pub fn gain_rights() -> io::Result<&'static str> {
+pub fn acquire_privileges() -> io::Result<&'static str> {
     if unshare(CloneFlags::CLONE_NEWNET).is_ok() {
-        return Ok("with the rights that it was started with");
+        return Ok("those of the user");
     }
     let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
     std::fs::write("/proc/self/setgroups", "deny")?;
     std::fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
     std::fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;
-    Ok("in a user namespace")
+    Ok("those of a user namespace")
 }
 
 #[derive(Debug)]

@@ -2,11 +2,9 @@
 
 use super::namespace::Namespace;
 use ipnet::IpNet;
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload,
-};
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use labsim_sys::device;
+use labsim_sys::netlink::{Request, Socket};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
@@ -14,39 +12,16 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use nix::sys::socket::{
-    AddressFamily as Family, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
-};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd};
 
 impl Namespace {
-    fn request(&self, message: RouteNetlinkMessage, flags: u16) {
-        self.run(|| {
-            let protocol = SockProtocol::NetlinkRoute;
-            let socket =
-                socket(Family::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).unwrap();
-            let mut header = NetlinkHeader::default();
-            header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-            let what = format!("{message:?}");
-            let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
-            message.finalize();
-            let mut bytes = vec![0; message.buffer_len()];
-            message.serialize(&mut bytes);
-            send(socket.as_raw_fd(), &bytes, MsgFlags::empty()).unwrap();
-            let mut answer = vec![0; 32 * 1024];
-            let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty()).unwrap();
-            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer[..length]);
-            match answer.unwrap().payload {
-                NetlinkPayload::Error(error) if error.raw_code() != 0 => {
-                    panic!("{}: {what}", error.to_io())
-                }
-                _ => {}
-            }
-        });
+    fn request(&self, request: Request) {
+        let what = format!("{:?}", request.message());
+        let done = self.run(|| Socket::open().unwrap().execute(request));
+        done.unwrap_or_else(|refusal| panic!("{refusal}: {what}"));
     }
 
-    /// A veth pair between this namespace and another.
     pub fn veth(&self, name: &str, other: &Self, other_name: &str) {
         let mut peer = LinkMessage::default();
         peer.attributes = vec![
@@ -61,7 +36,7 @@ impl Namespace {
                 LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
             ]),
         ];
-        self.request(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL);
+        self.request(Request::create(RouteNetlinkMessage::NewLink(link)));
     }
 
     pub fn index(&self, name: &str) -> u32 {
@@ -69,40 +44,25 @@ impl Namespace {
     }
 
     pub fn mac(&self, name: &str) -> [u8; 6] {
-        let mut link = LinkMessage::default();
-        link.header.index = self.index(name);
-        self.run(|| {
-            let protocol = SockProtocol::NetlinkRoute;
-            let socket =
-                socket(Family::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).unwrap();
-            let mut header = NetlinkHeader::default();
-            header.flags = NLM_F_REQUEST;
-            let request = NetlinkPayload::from(RouteNetlinkMessage::GetLink(link));
-            let mut message = NetlinkMessage::new(header, request);
-            message.finalize();
-            let mut bytes = vec![0; message.buffer_len()];
-            message.serialize(&mut bytes);
-            send(socket.as_raw_fd(), &bytes, MsgFlags::empty()).unwrap();
-            let mut answer = vec![0; 32 * 1024];
-            let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty()).unwrap();
-            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer[..length]);
-            let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) =
-                answer.unwrap().payload
-            else {
-                panic!("no link")
-            };
-            let mac = link.attributes.iter().find_map(|attribute| match attribute {
-                LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok(),
-                _ => None,
-            });
-            mac.unwrap()
-        })
+        let index = self.index(name);
+        let links = RouteNetlinkMessage::GetLink(LinkMessage::default());
+        let links = self.run(|| Socket::open().unwrap().dump(links)).unwrap();
+        let mac = links.into_iter().find_map(|link| match link {
+            RouteNetlinkMessage::NewLink(link) if link.header.index == index => {
+                link.attributes.iter().find_map(|attribute| match attribute {
+                    LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok(),
+                    _ => None,
+                })
+            }
+            _ => None,
+        });
+        mac.unwrap()
     }
 
     pub fn delete(&self, name: &str) {
         let mut link = LinkMessage::default();
         link.header.index = self.index(name);
-        self.request(RouteNetlinkMessage::DelLink(link), 0);
+        self.request(Request::new(RouteNetlinkMessage::DelLink(link)));
     }
 
     pub fn up(&self, name: &str) {
@@ -118,7 +78,7 @@ impl Namespace {
         link.header.index = self.index(name);
         link.header.flags = flags;
         link.header.change_mask = mask;
-        self.request(RouteNetlinkMessage::SetLink(link), 0);
+        self.request(Request::new(RouteNetlinkMessage::SetLink(link)));
     }
 
     pub fn address(&self, name: &str, address: &str) {
@@ -132,8 +92,35 @@ impl Namespace {
         message.attributes = vec![
             AddressAttribute::Local(network.addr()),
             AddressAttribute::Address(network.addr()),
+            // Usable at once: otherwise an IPv6 address is tentative until a kernel thread has run.
+            AddressAttribute::Flags(AddressFlags::Nodad),
         ];
-        self.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL);
+        self.request(Request::create(RouteNetlinkMessage::NewAddress(message)));
+        if let IpAddr::V6(address) = network.addr() {
+            self.await_local_route(name, address);
+        }
+    }
+
+    /// A worker of the kernel's gives an IPv6 address of a device that is up its local route, and
+    /// packets that come before are dropped (`addrconf_dad_work` of net/ipv6/addrconf.c).
+    fn await_local_route(&self, name: &str, address: Ipv6Addr) {
+        let route = format!("{:032x} 80 ", address.to_bits());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let is_there = || {
+            let socket = Socket::open().unwrap();
+            let is_up = device::flags_of(&socket, name).unwrap() & libc::IFF_UP != 0;
+            let routes = std::fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
+            // `RTF_LOCAL` is the highest bit of the flags, the last field but one.
+            let is_local = |line: &str| {
+                let flags = line.split_whitespace().nth_back(1).unwrap_or_default();
+                line.starts_with(&route) && flags.starts_with('8')
+            };
+            !is_up || routes.lines().any(is_local)
+        };
+        while !self.run(is_there) {
+            assert!(std::time::Instant::now() < deadline, "no local route to {address}");
+            std::thread::yield_now();
+        }
     }
 
     pub fn route(&self, destination: &str, via: &str) {
@@ -150,7 +137,7 @@ impl Namespace {
             RouteAttribute::Destination(address(network.network())),
             RouteAttribute::Gateway(address(via.parse().unwrap())),
         ];
-        self.request(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL);
+        self.request(Request::create(RouteNetlinkMessage::NewRoute(message)));
     }
 }
 

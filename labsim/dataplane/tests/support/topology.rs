@@ -1,17 +1,18 @@
 //! client - router - load balancer, and a real server behind the router.
 
 use super::namespace::Namespace;
-use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd, Protocol};
+use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd};
 use labsim_forwarder::{
-    Config, FastL4, IpProtocol, Limits, OuterSource, Persistence, Pool, Profile, SnatPorts,
-    SourceTranslation, VirtualServer,
+    Config, FastL4, IpProtocol, Limits, LoadBalancer, OuterSource, Persistence, Pool, Profile,
+    SnatPorts, SourceTranslation, VirtualServer,
 };
-use nix::sys::socket::{AddressFamily, SockFlag, SockType};
+use labsim_model::TunnelKind;
+use labsim_sys::device::{self, TunError};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 pub const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 99);
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 11, 201);
@@ -24,7 +25,7 @@ pub struct Topology {
     /// Holds the far end of a veth that stands for a tunnel.
     pub beyond: Namespace,
     /// What the server's tunnel takes.
-    pub protocol: Protocol,
+    pub protocol: TunnelKind,
 }
 
 impl Topology {
@@ -36,7 +37,7 @@ impl Topology {
             balancer: Namespace::new(),
             server: Namespace::new(),
             beyond: Namespace::new(),
-            protocol: Protocol::Ipip,
+            protocol: TunnelKind::Ipip,
         };
         for (node, name, address, gateway) in [
             (&lab.client, "client", "192.168.11.201/24", "192.168.11.1"),
@@ -67,7 +68,7 @@ impl Topology {
 
     /// `tunl0` as a TUN device, with the server's address; the machine may have none to give.
     pub fn tunnel_of_tun(&self) -> io::Result<Decapsulator> {
-        let device = self.server.run(|| open_tun("tunl0"))?;
+        let device = self.server.run(|| create_tun("tunl0"))?;
         self.finish_tunnel(|| InnerEnd::Tun(device))
     }
 
@@ -92,23 +93,41 @@ impl Topology {
 }
 
 /// A decapsulator on a node.
-pub fn decapsulator(node: &Namespace, protocol: Protocol, inner: InnerEnd) -> Decapsulator {
-    let family = if protocol.outer_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let outer = protocol.numbers().iter().map(|number| raw_socket(node, family, (*number).into()));
-    let sockets = (outer.collect(), raw_socket(node, family, libc::IPPROTO_RAW));
-    Decapsulator::start(protocol, sockets, inner).unwrap()
+pub fn decapsulator(node: &Namespace, protocol: TunnelKind, inner: InnerEnd) -> Decapsulator {
+    let ipv4 = protocol.outer_ipv4();
+    let outer = match protocol.gue() {
+        Some(gue) => {
+            let any = if ipv4 { "0.0.0.0" } else { "::" };
+            vec![node.run(|| std::net::UdpSocket::bind((any, gue.port))).unwrap().into()]
+        }
+        None => {
+            let numbers = protocol.ip_protocols().iter();
+            numbers.map(|number| raw_socket(node, ipv4, *number)).collect()
+        }
+    };
+    let answers = raw_socket(node, ipv4, labsim_sys::socket::PROTOCOL_RAW);
+    Decapsulator::start(protocol, outer, answers, inner).unwrap()
 }
 
-/// A raw socket of a node's.
-pub fn raw_socket(node: &Namespace, family: libc::c_int, protocol: libc::c_int) -> OwnedFd {
-    node.run(|| {
-        // SAFETY: a new descriptor, owned by nobody else.
-        unsafe {
-            let fd = libc::socket(family, libc::SOCK_RAW, protocol);
-            assert!(fd >= 0, "{}", io::Error::last_os_error());
-            OwnedFd::from_raw_fd(fd)
-        }
+/// A blocking raw socket of a node's.
+pub fn raw_socket(node: &Namespace, ipv4: bool, protocol: u8) -> OwnedFd {
+    let socket = node.run(|| labsim_sys::socket::raw(ipv4, protocol)).unwrap();
+    set_blocking(&socket);
+    socket
+}
+
+/// A TUN device in the calling thread's namespace.
+pub fn create_tun(name: &str) -> io::Result<OwnedFd> {
+    device::create_tun(name, 0).map_err(|error| match error {
+        TunError::Open(error) => error,
+        TunError::Create(errno) => errno.into(),
     })
+}
+
+/// Makes reads and writes wait.
+fn set_blocking(descriptor: &OwnedFd) {
+    let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL).unwrap());
+    fcntl(descriptor, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).unwrap();
 }
 
 /// Keeps the kernel from saying anything by itself on an interface.
@@ -121,38 +140,11 @@ pub fn without_ipv6(node: &Namespace, interface: &str) {
     });
 }
 
-/// A TUN device in the calling thread's namespace.
-pub fn open_tun(name: &str) -> io::Result<OwnedFd> {
-    let device = File::options().read(true).write(true).open("/dev/net/tun")?;
-    // SAFETY: all-zero bytes are an ifreq.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, byte) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
-        *place = *byte as libc::c_char;
-    }
-    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
-    // SAFETY: the request is an ifreq that lives through the call.
-    let result = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
-    if result == 0 { Ok(device.into()) } else { Err(io::Error::last_os_error()) }
-}
-
+/// A blocking packet socket for every frame of an interface of the calling thread's namespace.
 pub fn packet_socket(index: u32) -> OwnedFd {
-    let socket = nix::sys::socket::socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        nix::sys::socket::SockProtocol::EthAll,
-    )
-    .unwrap();
-    // SAFETY: all-zero bytes are a sockaddr_ll, which lives through the call.
-    unsafe {
-        let mut address: libc::sockaddr_ll = std::mem::zeroed();
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        address.sll_ifindex = index as i32;
-        let length = size_of_val(&address) as libc::socklen_t;
-        let result = libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length);
-        assert_eq!(result, 0, "{}", io::Error::last_os_error());
-    }
+    let socket = labsim_sys::packet::open().unwrap();
+    labsim_sys::packet::bind(socket.as_fd(), index, labsim_sys::packet::ALL_PROTOCOLS).unwrap();
+    set_blocking(&socket);
     socket
 }
 
@@ -180,12 +172,16 @@ pub fn config(outer_source: OuterSource) -> Config {
     };
     Config {
         interface: "eth0".to_owned(),
-        outer_source,
-        virtual_servers: BTreeMap::from([
-            ("tcp".to_owned(), server(IpProtocol::Tcp)),
-            ("udp".to_owned(), server(IpProtocol::Udp)),
-        ]),
-        pools: BTreeMap::from([("pool".to_owned(), pool)]),
+        routed_interfaces: Vec::new(),
+        balancer: LoadBalancer {
+            outer_source,
+            virtual_servers: BTreeMap::from([
+                ("tcp".to_owned(), server(IpProtocol::Tcp)),
+                ("udp".to_owned(), server(IpProtocol::Udp)),
+            ]),
+            pools: BTreeMap::from([("pool".to_owned(), pool)]),
+            ..LoadBalancer::default()
+        },
         snat_ports: SnatPorts::default(),
         limits: Limits::default(),
     }

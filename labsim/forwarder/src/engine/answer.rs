@@ -1,12 +1,12 @@
-//! What the forwarder says in its own name: through the same routes and neighbours as everything
-//! else, and no more often than is right.
+//! Packets that the forwarder originates, through the same routes and neighbours as all others, and
+//! rate-limited.
 
+use super::icmp_messages::IcmpError;
 use super::ip::{Ip, own_header, own_header6};
-use super::report::Report;
 use super::transport::next_sequence;
-use super::{Engine, Limit};
+use super::{Engine, RateLimit};
 use crate::counters::AnswerCounters;
-use crate::neighbour::{AnswerKind, Resolution, Waiting};
+use crate::neighbour::{AnswerKind, QueuedPacket, Resolution};
 use crate::{Instant, Transmit};
 use labsim_wire::ethernet::{self, ethertype};
 use labsim_wire::tcp::{self, Flags};
@@ -33,7 +33,7 @@ impl AnswerCounters {
 }
 
 impl Engine {
-    /// Sends an IP packet of the forwarder's own, or has it wait for its next hop.
+    /// Sends an IP packet of the forwarder's own, or queues it for its next hop.
     pub(super) fn answer(
         &mut self,
         now: Instant,
@@ -43,8 +43,7 @@ impl Engine {
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
         tx: &mut impl Transmit,
     ) {
-        let next_hop = self.routes.next_hop(to);
-        let neighbour = next_hop.and_then(|next_hop| self.neighbours.find_or_add(next_hop, now));
+        let neighbour = self.neighbour_towards(now, to).ok();
         let Some(neighbour) = neighbour.filter(|_| length <= self.port.mtu) else {
             self.answers.unsendable += 1;
             return;
@@ -63,38 +62,39 @@ impl Engine {
                 self.answers.count(kind, sent);
             }
             Resolution::Wait => {
-                let waits = self.wait(neighbour, Waiting::Answer(kind), length, fill);
+                let waits = self.enqueue(neighbour, QueuedPacket::Answer(kind), length, fill);
                 self.answers.unsendable += u64::from(!waits);
             }
             Resolution::Unreachable => self.answers.unsendable += 1,
         }
     }
 
-    /// Answers a packet with an ICMP error, if one is allowed and owed.
+    /// Answers a packet with an ICMP error, if one is allowed.
     pub(super) fn icmp_error<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
         about: &I,
         source: Option<I::Address>,
-        report: Report,
+        error: IcmpError,
         tx: &mut impl Transmit,
     ) {
-        if !about.may_be_answered() {
+        if !about.may_be_answered_with_error() {
             self.answers.forbidden += 1;
             return;
         }
-        let Some(source) = source.filter(|_| take(&mut self.icmp_limit, now, &mut self.answers))
+        let Some(source) =
+            source.filter(|_| take_token(&mut self.icmp_limit, now, &mut self.answers))
         else {
             return;
         };
         let id = self.next_own_id();
-        let fill = |packet: &mut [u8]| about.emit_error(source, report, id, packet);
-        let kind = report.kind(I::ETHERTYPE);
+        let fill = |packet: &mut [u8]| about.emit_error(source, error, id, packet);
+        let kind = error.kind(I::ETHERTYPE);
         self.answer(now, kind, about.source().into(), about.error_length(), fill, tx);
     }
 
-    /// Answers a TCP segment that nothing here belongs to with a reset (RFC 9293 3.10.7.1), as F5
-    /// does for a packet without a flow and for a port without a virtual server.
+    /// Answers a TCP segment without a flow or virtual server with a reset (RFC 9293 3.10.7.1), as
+    /// F5 does for a packet without a flow and for a port without a virtual server.
     pub(super) fn reset<'a>(
         &mut self,
         now: Instant,
@@ -107,26 +107,26 @@ impl Engine {
             self.answers.forbidden += 1;
             return;
         }
-        if !take(&mut self.reset_limit, now, &mut self.answers) {
+        if !take_token(&mut self.reset_limit, now, &mut self.answers) {
             return;
         }
         let numbers = if flags.contains(Flags::ACK) {
-            (segment.acknowledgement(), None)
+            ResetNumbers { sequence: segment.acknowledgement(), acknowledged: None }
         } else {
-            (0, Some(next_sequence(segment)))
+            ResetNumbers { sequence: 0, acknowledged: Some(next_sequence(segment)) }
         };
         let from = SocketAddr::new(about.destination().into(), segment.destination_port());
         let to = SocketAddr::new(about.source().into(), segment.source_port());
         self.send_reset(now, from, to, numbers, tx);
     }
 
-    /// Sends a reset whose receiver expects that sequence number, and acknowledges the other.
+    /// Sends a reset with these numbers.
     pub(super) fn send_reset(
         &mut self,
         now: Instant,
         from: SocketAddr,
         to: SocketAddr,
-        numbers: (u32, Option<u32>),
+        numbers: ResetNumbers,
         tx: &mut impl Transmit,
     ) {
         let mut room = [0; RESET_LEN];
@@ -143,9 +143,10 @@ impl Engine {
         &mut self,
         from: SocketAddr,
         to: SocketAddr,
-        (sequence, acknowledged): (u32, Option<u32>),
+        numbers: ResetNumbers,
         room: &'a mut [u8; RESET_LEN],
     ) -> &'a [u8] {
+        let ResetNumbers { sequence, acknowledged } = numbers;
         let flags = match acknowledged {
             Some(_) => Flags::RST.with(Flags::ACK),
             None => Flags::RST,
@@ -191,7 +192,16 @@ impl Engine {
     }
 }
 
-fn take(limit: &mut Limit, now: Instant, answers: &mut AnswerCounters) -> bool {
+/// The numbers of a reset.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ResetNumbers {
+    /// The sequence number that its receiver expects.
+    pub(super) sequence: u32,
+    /// What it acknowledges, if anything.
+    pub(super) acknowledged: Option<u32>,
+}
+
+fn take_token(limit: &mut RateLimit, now: Instant, answers: &mut AnswerCounters) -> bool {
     let granted = limit.take(now);
     answers.rate_limited += u64::from(!granted);
     granted

@@ -23,7 +23,7 @@ impl Engine {
         if message.sender_mac == self.port.mac {
             return Outcome::ArpIgnored;
         }
-        if self.port.is_own(sender) || self.owns(message.sender_ip) {
+        if self.port.is_own(sender) || self.is_owned(message.sender_ip) {
             return Outcome::ArpConflict;
         }
         // Only an answer to us proves that the neighbour hears us (RFC 4861 7.3.1 says it for
@@ -33,19 +33,19 @@ impl Engine {
             && self.port.is_own(target);
         let learned = self.neighbours.learn(sender, message.sender_mac, answer, now);
         if let Some(neighbour) = learned {
-            self.send_waiting(neighbour, now, tx);
+            self.flush_queue(neighbour, now, tx);
         }
-        let stands_in = self.stands_in(message.target_ip);
+        let snat_address = self.snat_address(message.target_ip);
         let answers = self.services.answers_for(target)
-            || stands_in.is_some_and(|address| address.answers_arp);
+            || snat_address.is_some_and(|address| address.answers_arp);
         if message.operation == operation::REQUEST && answers {
             return self.answer_arp(&message, tx);
         }
         if learned.is_some() { Outcome::ArpLearned } else { Outcome::ArpIgnored }
     }
 
-    /// Tells who asked that the VIP, or the address that stands in for clients, is here; also to a
-    /// probe, whose sender has no address yet (RFC 5227).
+    /// Answers a request for a VIP or a SNAT address; also a probe, whose sender has no address yet
+    /// (RFC 5227).
     fn answer_arp(&mut self, request: &arp::Packet, tx: &mut impl Transmit) -> Outcome {
         let reply = arp::Packet {
             operation: operation::REPLY,
@@ -65,7 +65,8 @@ impl Engine {
     /// Asks who has that address.
     pub(super) fn send_arp_request(
         &self,
-        (sender_ip, target_ip): (Ipv4Addr, Ipv4Addr),
+        sender_ip: Ipv4Addr,
+        target_ip: Ipv4Addr,
         to: Mac,
         tx: &mut impl Transmit,
     ) -> bool {
@@ -77,6 +78,11 @@ impl Engine {
             target_ip,
         };
         self.send_arp(&request, to, tx)
+    }
+
+    /// Tells everybody where an own address is: ARP's announcement (RFC 5227 2.3).
+    pub(super) fn announce_arp(&self, address: Ipv4Addr, tx: &mut impl Transmit) -> bool {
+        self.send_arp_request(address, address, Mac::BROADCAST, tx)
     }
 
     fn send_arp(&self, message: &arp::Packet, to: Mac, tx: &mut impl Transmit) -> bool {

@@ -7,13 +7,13 @@
 //! | `reset` | ends at once; a TCP client and the member are each sent a RST. A datagram that comes later begins a flow with another member |
 //! | `reselect` | goes to another member with its client's next packet, also without loose initiation |
 //!
-//! Flows that end at once are looked for a few at a time, between turns of packets; a client's packet
-//! that comes before its flow was found meets the same end.
+//! Flows that end at once are looked for a few at a time, between turns of packets; a client's
+//! packet that comes before its flow was found meets the same end.
 
 use super::ip::Ip;
-use super::select::TELL_ANEW;
+use super::select::STALE;
 use super::transport::Packet;
-use super::{Engine, Member};
+use super::{Engine, Member, Placement};
 use crate::flow::{Flow, FlowId};
 use crate::{ActionOnDown, Instant, Transmit};
 use labsim_wire::protocol;
@@ -40,20 +40,20 @@ impl Sweep {
     }
 }
 
-/// What becomes of a client's packet of an open flow.
-pub(super) enum Left {
-    /// It goes on with its flow.
-    Stays,
-    /// Its flow is over, and it is for its sender to know.
-    Over,
-    /// Its flow is forgotten, and it may begin one: also if it is no SYN, where it says so.
-    Anew { loosely: bool },
+/// How a packet of an open flow is handled when its member may be down.
+pub(super) enum FlowDisposition {
+    /// The packet belongs to its flow.
+    Keep,
+    /// The flow has ended; a TCP sender gets a RST.
+    Reset,
+    /// The flow was removed, and the packet may begin a new one; if `loose`, also without a SYN.
+    Reselect { loose: bool },
 }
 
 impl Member {
-    /// What becomes of its flows.
+    /// What happens to its flows now.
     #[inline]
-    const fn leaves(&self) -> ActionOnDown {
+    const fn down_action(&self) -> ActionOnDown {
         if self.down { self.on_down } else { ActionOnDown::None }
     }
 }
@@ -61,16 +61,17 @@ impl Member {
 impl Engine {
     /// A member's monitor finds it down, or up again. Linear in the members, and not in flows.
     ///
-    /// `false` if there is no such member, or nothing watches it.
+    /// `false` if there is no such member, or it has no monitor.
     #[must_use]
     pub fn set_down(&mut self, now: Instant, pool: &str, member: SocketAddr, down: bool) -> bool {
-        let watched = self.config.pools.get(pool).is_some_and(|pool| pool.monitor.is_some());
+        let watched =
+            self.config.balancer.pools.get(pool).is_some_and(|pool| pool.monitor.is_some());
         let Some(number) = self.number_of(pool, member).filter(|_| watched) else { return false };
         let member = &mut self.members[usize::from(number)];
         if member.down != down {
             member.down = down;
-            if let Ok(home) = member.home {
-                self.pools[usize::from(home.pool)].neighbours_seen = TELL_ANEW;
+            if let Placement::InPool { pool, .. } = member.placement {
+                self.pools[usize::from(pool)].neighbours_version = STALE;
             }
             self.begin_sweep(now);
         }
@@ -89,13 +90,13 @@ impl Engine {
 
     /// Looks for flows that end because of their member, from wherever the search is.
     pub(super) fn begin_sweep(&mut self, now: Instant) {
-        if self.members.iter().any(|member| member.leaves() == ActionOnDown::Reset) {
+        if self.members.iter().any(|member| member.down_action() == ActionOnDown::Reset) {
             let next = self.sweep.as_ref().map_or(1, |sweep| sweep.next);
             self.sweep = Some(Sweep { next, left: self.flows.highest(), due: now });
         }
     }
 
-    /// Goes on with that search.
+    /// Continues that search.
     pub(super) fn sweep(&mut self, now: Instant, tx: &mut impl Transmit) {
         let Some(mut sweep) = self.sweep.take() else { return };
         let (mut looks, mut ends) = (LOOKS, ENDS);
@@ -105,7 +106,7 @@ impl Engine {
             let found = self.flows.at(sweep.next);
             sweep.next = sweep.next % self.flows.highest() + 1;
             if let Some(id) = found
-                && self.member_of(self.flows.get(id)).leaves() == ActionOnDown::Reset
+                && self.member_of(self.flows.get(id)).down_action() == ActionOnDown::Reset
             {
                 ends -= 1;
                 self.end(now, id, tx);
@@ -116,7 +117,7 @@ impl Engine {
         }
     }
 
-    /// Ends a flow whose member is down, and tells both ends of a TCP connection.
+    /// Ends a flow whose member is down, and resets both ends of a TCP connection.
     fn end(&mut self, now: Instant, id: FlowId, tx: &mut impl Transmit) {
         let flow = self.flows.get(id);
         if self.flows.key(id).protocol() == protocol::TCP && flow.seen.acknowledged() {
@@ -125,28 +126,28 @@ impl Engine {
         self.forget(id, |counters| &mut counters.member_down);
     }
 
-    /// What a client's packet of this flow meets, by how its member fares.
+    /// How a client's packet of this flow is handled, by the state of its member.
     #[inline]
-    pub(super) fn left_by<'a>(
+    pub(super) fn disposition<'a>(
         &mut self,
         id: FlowId,
         flow: Flow,
         packet: &Packet<'_, impl Ip<'a>>,
-    ) -> Left {
-        match self.member_of(flow).leaves() {
-            ActionOnDown::None => Left::Stays,
+    ) -> FlowDisposition {
+        match self.member_of(flow).down_action() {
+            ActionOnDown::None => FlowDisposition::Keep,
             ActionOnDown::Reset => {
                 self.forget(id, |counters| &mut counters.member_down);
                 let connects = packet.is_syn() || packet.protocol() != protocol::TCP;
-                if connects || packet.is_later() {
-                    Left::Anew { loosely: false }
+                if connects || packet.is_non_first_fragment() {
+                    FlowDisposition::Reselect { loose: false }
                 } else {
-                    Left::Over
+                    FlowDisposition::Reset
                 }
             }
             ActionOnDown::Reselect => {
                 self.forget(id, |counters| &mut counters.reselected);
-                Left::Anew { loosely: true }
+                FlowDisposition::Reselect { loose: true }
             }
         }
     }

@@ -1,21 +1,21 @@
-//! The last step of a packet on its way to a member or back to a client: may it go, and where to.
+//! The last step of a packet to a member or back to a client: TTL, MTU, next hop, transmission.
 
 use super::encapsulate::{Encapsulator, Path};
+use super::icmp_messages::IcmpError;
 use super::ip::{Ip, v4};
-use super::report::Report;
-use super::rewrite::{Ends, Rewrite};
+use super::rewrite::{AddressRewrite, Rewrite};
 use super::transport::Packet;
 use super::{Engine, Member, NeighbourId};
 use crate::counters::Tally;
 use crate::flow::Flow;
-use crate::neighbour::{Purpose, Resolution, Waiting};
+use crate::neighbour::{Purpose, QueuedPacket, Resolution};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::EmitError;
 use labsim_wire::ethernet::Mac;
 use std::net::IpAddr;
 
-/// A packet on its way.
-pub(super) struct Passing<I> {
+/// A packet that is being forwarded.
+pub(super) struct Outgoing<I> {
     pub(super) purpose: Purpose,
     pub(super) packet: I,
     pub(super) rewrite: Rewrite,
@@ -24,8 +24,8 @@ pub(super) struct Passing<I> {
 }
 
 impl Engine {
-    /// What a router owes the sender instead of passing the packet on, if anything. A way takes no
-    /// more than `mtu` bytes of it uncut.
+    /// Answers a packet that cannot be forwarded with an ICMP error: its TTL has expired, or it is
+    /// longer than `mtu` and must not be fragmented. `None` if it can be forwarded.
     #[inline]
     pub(super) fn refuse_undeliverable<'a, I: Ip<'a>>(
         &mut self,
@@ -34,51 +34,73 @@ impl Engine {
         ip: &I,
         tx: &mut impl Transmit,
     ) -> Option<Outcome> {
-        if ip.hops() <= 1 {
+        if ip.ttl() <= 1 {
             let source = self.own_source(ip.source().into());
-            self.icmp_error(now, ip, source.and_then(I::address), Report::TimeExceeded, tx);
+            self.icmp_error(now, ip, source.and_then(I::address), IcmpError::TimeExceeded, tx);
             return Some(Outcome::TtlExceeded);
         }
-        if ip.total_length() > mtu && !ip.may_be_cut() && ip.total_length() > I::LEAST_MTU {
+        if ip.total_length() > mtu && !ip.may_fragment() && ip.total_length() > I::MIN_MTU {
             // From the address that the sender speaks with, a VIP as a rule: the only one that is
             // sure to pass whatever filters stand between them. IPVS and katran do the same.
-            let report = Report::TooLong { mtu: mtu.max(I::LEAST_MTU) };
-            self.icmp_error(now, ip, Some(ip.destination()), report, tx);
+            let error = IcmpError::TooLong { mtu: mtu.max(I::MIN_MTU) };
+            self.icmp_error(now, ip, Some(ip.destination()), error, tx);
             return Some(I::TOO_LONG);
         }
         None
     }
 
-    /// The interface's address on the way to somebody, so that traceroute names the hop (RFC 1812
-    /// 4.3.2.4, RFC 4443 2.2).
-    fn own_source(&self, to: IpAddr) -> Option<IpAddr> {
-        self.port.source_for(to, self.routes.next_hop(to)?)
+    /// The same for a packet to that member. One that the host's kernel gets has arrived.
+    #[inline]
+    pub(super) fn refuse_on_the_way<'a>(
+        &mut self,
+        now: Instant,
+        member: u16,
+        ip: &impl Ip<'a>,
+        tx: &mut impl Transmit,
+    ) -> Option<Outcome> {
+        let member = &self.members[usize::from(member)];
+        if member.is_hosts {
+            return None;
+        }
+        let mtu = self.encapsulator.inner_mtu(&member.path);
+        self.refuse_undeliverable(now, mtu, ip, tx)
     }
 
-    /// What becomes of a client's packet of this flow, to that port, on its way to the member.
+    /// The interface's address on the way to a host, so that traceroute names the hop (RFC 1812
+    /// 4.3.2.4, RFC 4443 2.2).
+    fn own_source(&self, to: IpAddr) -> Option<IpAddr> {
+        self.port.source_by(to, self.routes.next_hop(to)?)
+    }
+
+    /// The rewrite of a client's packet of this flow, to that port, on its way to the member.
     #[inline]
-    pub(super) fn ends_to_member(&self, flow: Flow, port: u16) -> Ends {
-        let ends = self.destination_of(flow.server, flow.member, port);
-        match flow.stand {
-            Some(stand) => ends.with_source(self.snat.as_whom(stand)),
-            None => ends,
+    pub(super) fn rewrite_to_member(&self, flow: Flow, port: u16) -> AddressRewrite {
+        let addresses = self.rewrite_destination(flow.server, flow.member, port);
+        match flow.snat {
+            Some(snat) => addresses.with_source(self.snat.snat_endpoint(snat)),
+            None => addresses,
         }
     }
 
-    /// What the virtual server makes of the destination of a packet to that port.
+    /// The destination that the virtual server writes into a packet to that port.
     #[inline]
-    pub(super) fn destination_of(&self, server: u16, member: u16, port: u16) -> Ends {
+    pub(super) fn rewrite_destination(
+        &self,
+        server: u16,
+        member: u16,
+        port: u16,
+    ) -> AddressRewrite {
         let server = &self.servers[usize::from(server)];
         let member = &self.members[usize::from(member)];
-        Ends {
+        AddressRewrite {
             destination: v4(member.ip).filter(|_| server.translate_address),
             destination_port: Some(member.port)
                 .filter(|to| server.translate_port && *to != 0 && *to != port),
-            ..Ends::default()
+            ..AddressRewrite::default()
         }
     }
 
-    /// Sends a client's packet to its flow's member, or has it wait for the next hop's address.
+    /// Sends a client's packet to its flow's member, or queues it for the next hop's address.
     #[inline]
     pub(super) fn deliver<'a, I: Ip<'a>>(
         &mut self,
@@ -88,34 +110,52 @@ impl Engine {
         tx: &mut impl Transmit,
     ) -> Outcome {
         let length = packet.ip.bytes().len();
-        self.servers[usize::from(flow.server)].counters.taken.add(length);
-        let next_hop = self.members[usize::from(flow.member)].next_hop;
+        self.servers[usize::from(flow.server)].counters.received.add(length);
+        let Member { next_hop, is_hosts, .. } = self.members[usize::from(flow.member)];
         let Some(neighbour) = next_hop else { return Outcome::NoRoute };
-        let ends = self.ends_to_member(flow, packet.ports().1);
-        let passing = Passing {
+        let addresses = self.rewrite_to_member(flow, packet.ports().1);
+        let mut rewrite = self.rewrite_to(addresses, packet);
+        rewrite.decrement_ttl = !is_hosts;
+        let outgoing = Outgoing {
             purpose: Purpose::Request { member: flow.member },
             packet: packet.ip,
-            rewrite: self.rewrite_to(ends, packet),
+            rewrite,
             frame: packet.frame,
         };
-        self.pass(now, neighbour, &passing, tx)
+        match self.transmit_or_queue(now, neighbour, &outgoing, tx) {
+            Outcome::Forwarded if is_hosts => Outcome::DeliveredToHost,
+            outcome => outcome,
+        }
     }
 
-    /// What changes in a packet that gets these ends. Behind one translated address are many
-    /// senders: what may be in fragments gets an identification that is ours alone, so that nobody
-    /// puts fragments of two of them together (RFC 6864 5.3).
+    /// Gives the host's kernel a packet that was kept from it and is its own.
+    pub(super) fn return_to_host<'a>(
+        &mut self,
+        ip: &impl Ip<'a>,
+        tx: &mut impl Transmit,
+    ) -> Outcome {
+        let (own, rewrite) = (self.port.mac, Rewrite::UNCHANGED);
+        match self.encapsulator.send(&Path::Plain, own, ip, &rewrite, tx) {
+            Outcome::TransmitFull => Outcome::TransmitFull,
+            _ => Outcome::LeftToHost,
+        }
+    }
+
+    /// The rewrite of a packet with these addresses. Behind one translated address are many
+    /// senders: packets that may be fragments get our own identification, so that no host
+    /// reassembles fragments of two of them (RFC 6864 5.3).
     pub(super) fn rewrite_to<'a>(
         &mut self,
-        ends: Ends,
+        addresses: AddressRewrite,
         packet: &Packet<'_, impl Ip<'a>>,
     ) -> Rewrite {
-        let apart = packet.ip.is_fragment() || packet.ip.may_be_cut();
-        let id = if apart && ends.readdresses() {
+        let apart = packet.ip.is_fragment() || packet.ip.may_fragment();
+        let id = if apart && addresses.changes_address() {
             Some(packet.id.unwrap_or_else(|| self.next_translated_id()))
         } else {
             None
         };
-        Rewrite { id, ..Rewrite::to(ends) }
+        Rewrite { id, ..Rewrite::to(addresses) }
     }
 
     pub(super) fn next_translated_id(&mut self) -> u16 {
@@ -123,25 +163,25 @@ impl Engine {
         self.translated_id
     }
 
-    /// Sends a packet on, or has it wait for the next hop's address.
+    /// Transmits a packet, or queues it for the next hop's address.
     #[inline]
-    pub(super) fn pass<'a>(
+    pub(super) fn transmit_or_queue<'a>(
         &mut self,
         now: Instant,
         neighbour: NeighbourId,
-        passing: &Passing<impl Ip<'a>>,
+        outgoing: &Outgoing<impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         match self.neighbours.resolve(neighbour, now) {
             Resolution::Ready(mac) => {
                 let Self { encapsulator, members, .. } = self;
-                send_on(encapsulator, members, mac, passing, tx)
+                transmit(encapsulator, members, mac, outgoing, tx)
             }
             Resolution::Wait => {
-                let Passing { purpose, packet, rewrite, frame } = passing;
-                let what = Waiting::Passing { purpose: *purpose, frame: *frame };
+                let Outgoing { purpose, packet, rewrite, frame } = outgoing;
+                let what = QueuedPacket::Forwarded { purpose: *purpose, frame: *frame };
                 let fill = |room: &mut [u8]| rewrite.copy(packet, room);
-                if self.wait(neighbour, what, packet.bytes().len(), fill) {
+                if self.enqueue(neighbour, what, packet.bytes().len(), fill) {
                     Outcome::WaitingForNeighbour
                 } else {
                     Outcome::NeighbourQueueOverflow
@@ -151,26 +191,26 @@ impl Engine {
         }
     }
 
-    /// Puts a packet into a neighbour's queue; what gives its place to it is counted.
-    pub(super) fn wait(
+    /// Queues a packet for a neighbour; a packet that is dropped for it is counted.
+    pub(super) fn enqueue(
         &mut self,
         neighbour: NeighbourId,
-        what: Waiting,
+        what: QueuedPacket,
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
     ) -> bool {
         let Self { waiting, tallies, answers, .. } = self;
         waiting.push(neighbour, what, length, fill, |oldest| match oldest {
-            Waiting::Passing { purpose, frame } => {
-                tally(tallies, purpose, Outcome::NeighbourQueueOverflow, frame);
+            QueuedPacket::Forwarded { purpose, frame } => {
+                count_outcome(tallies, purpose, Outcome::NeighbourQueueOverflow, frame);
             }
-            Waiting::Answer(_) => answers.unsendable += 1,
+            QueuedPacket::Answer(_) => answers.unsendable += 1,
         })
     }
 }
 
 /// Counts what became of a packet that waited. A monitor's probe came in no frame.
-pub(super) fn tally(
+pub(super) fn count_outcome(
     tallies: &mut [Tally; Outcome::COUNT],
     purpose: Purpose,
     outcome: Outcome,
@@ -181,16 +221,16 @@ pub(super) fn tally(
     }
 }
 
-/// Writes the frames of a packet that goes on, and counts it for its member.
+/// Writes the frames of a forwarded packet, and counts it for its member.
 #[inline]
-pub(super) fn send_on<'a>(
+pub(super) fn transmit<'a>(
     encapsulator: &mut Encapsulator,
     members: &mut [Member],
     next_hop: Mac,
-    passing: &Passing<impl Ip<'a>>,
+    outgoing: &Outgoing<impl Ip<'a>>,
     tx: &mut impl Transmit,
 ) -> Outcome {
-    let Passing { purpose, packet, rewrite, .. } = passing;
+    let Outgoing { purpose, packet, rewrite, .. } = outgoing;
     let own_source;
     let path = match *purpose {
         Purpose::Request { member } | Purpose::Probe { member } => {

@@ -3,17 +3,19 @@
 //! Any family goes in a tunnel of any: IP in IP (RFC 2003, RFC 4213, RFC 2473) and GRE (RFC 2784,
 //! RFC 2890, RFC 7676). An outer IPv6 header has the traffic class and the flow label 0, so that
 //! routers which spread flows by the label (RFC 6438) see one flow a member. It has no Tunnel
-//! Encapsulation Limit option (RFC 2473 5.1 and 6.6), which bounds how deep tunnels are nested: what
-//! comes out of a tunnel does not go into one here.
+//! Encapsulation Limit option (RFC 2473 5.1 and 6.6), which bounds how deep tunnels are nested:
+//! what comes out of a tunnel does not go into one here.
 
 mod fragments;
 
 use super::Outcome;
 use super::ip::{Address, Ip, own_header6, v4, v6};
 use super::rewrite::Rewrite;
-use crate::{Gre, OuterSource, Transmit};
+use crate::{OuterSource, Transmit, TunnelHeader, TunnelProtocol};
+use fragments::OuterTunnel;
+use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{self, Mac, ethertype};
-use labsim_wire::{EmitError, gre, ipv4, ipv6, protocol};
+use labsim_wire::{EmitError, ipv4, ipv6};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The outer header's TTL, or hop limit, as F5 sends it.
@@ -22,15 +24,15 @@ const OUTER_TTL: u8 = 255;
 /// How packets reach a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Path {
-    /// As they are.
+    /// Not encapsulated.
     Plain,
     /// In a tunnel.
     Tunnel {
         outer: Outer,
-        kind: Tunnel,
-        /// Bytes of outer headers, from the others once and for all.
+        kind: TunnelProtocol,
+        /// Bytes of outer headers.
         overhead: u8,
-        /// The longest outer packet that the way is known to take.
+        /// The path MTU for outer packets.
         mtu: u16,
     },
 }
@@ -42,7 +44,7 @@ pub(super) enum Outer {
     V6(Endpoints<Ipv6Addr>),
 }
 
-/// Where a tunnel begins and ends.
+/// The endpoints of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Endpoints<A> {
     /// The outer source; `None` takes the inner packet's.
@@ -68,16 +70,16 @@ impl<A: Copy> Endpoints<A> {
 impl Outer {
     pub(super) fn destination(&self) -> IpAddr {
         match self {
-            Self::V4(ends) => ends.destination.into(),
-            Self::V6(ends) => ends.destination.into(),
+            Self::V4(endpoints) => endpoints.destination.into(),
+            Self::V6(endpoints) => endpoints.destination.into(),
         }
     }
 
     /// The outer source, unless it is the inner packet's.
     pub(super) fn source(&self) -> Option<IpAddr> {
         match self {
-            Self::V4(ends) => ends.source.map(IpAddr::V4),
-            Self::V6(ends) => ends.source.map(IpAddr::V6),
+            Self::V4(endpoints) => endpoints.source.map(IpAddr::V4),
+            Self::V6(endpoints) => endpoints.source.map(IpAddr::V6),
         }
     }
 
@@ -89,51 +91,8 @@ impl Outer {
     }
 }
 
-/// What stands between the outer and the inner IP header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tunnel {
-    /// Nothing.
-    Ipip,
-    /// A GRE header.
-    Gre(Gre),
-}
-
-/// The header of these options around a packet of that ethertype.
-const fn gre_header(options: Gre, protocol: u16) -> gre::Header {
-    let Gre { key, checksum } = options;
-    gre::Header { protocol, checksum, key, sequence: None }
-}
-
-impl Tunnel {
-    /// Bytes between the two IP headers.
-    fn length(self) -> usize {
-        match self {
-            Self::Ipip => 0,
-            Self::Gre(options) => gre_header(options, 0).length(),
-        }
-    }
-
-    /// The protocol number in the outer header, around a packet that has that one.
-    const fn protocol(self, inner: u8) -> u8 {
-        match self {
-            Self::Ipip => inner,
-            Self::Gre(_) => protocol::GRE,
-        }
-    }
-
-    /// Writes what stands between the headers around a packet of that ethertype, which is there
-    /// already: a checksum covers it.
-    #[inline]
-    fn emit(self, ethertype: u16, packet: &mut [u8]) -> Result<(), EmitError> {
-        match self {
-            Self::Ipip => Ok(()),
-            Self::Gre(options) => gre_header(options, ethertype).emit(packet),
-        }
-    }
-}
-
 impl Path {
-    /// The MTU of a way that nothing was said about.
+    /// No path MTU is known.
     pub(super) const UNKNOWN_MTU: u16 = u16::MAX;
 
     /// Through a tunnel to `destination`, from the forwarder's address `own`, which is of the same
@@ -142,16 +101,20 @@ impl Path {
         outer_source: OuterSource,
         own: Option<IpAddr>,
         destination: IpAddr,
-        kind: Tunnel,
+        kind: TunnelProtocol,
     ) -> Self {
-        fn ends<A: Copy>(how: OuterSource, own: Option<A>, destination: A) -> Endpoints<A> {
+        fn endpoints<A: Copy>(how: OuterSource, own: Option<A>, destination: A) -> Endpoints<A> {
             Endpoints { source: own.filter(|_| how == OuterSource::Egress), own, destination }
         }
         let outer = match destination {
-            IpAddr::V4(destination) => Outer::V4(ends(outer_source, own.and_then(v4), destination)),
-            IpAddr::V6(destination) => Outer::V6(ends(outer_source, own.and_then(v6), destination)),
+            IpAddr::V4(destination) => {
+                Outer::V4(endpoints(outer_source, own.and_then(v4), destination))
+            }
+            IpAddr::V6(destination) => {
+                Outer::V6(endpoints(outer_source, own.and_then(v6), destination))
+            }
         };
-        let overhead = (outer.header_length() + kind.length()) as u8;
+        let overhead = (outer.header_length() + kind.header_length()) as u8;
         Self::Tunnel { outer, kind, overhead, mtu: Self::UNKNOWN_MTU }
     }
 
@@ -160,8 +123,8 @@ impl Path {
     pub(super) const fn with_own_source(mut self) -> Self {
         if let Self::Tunnel { outer, .. } = &mut self {
             match outer {
-                Outer::V4(ends) => ends.source = ends.own,
-                Outer::V6(ends) => ends.source = ends.own,
+                Outer::V4(endpoints) => endpoints.source = endpoints.own,
+                Outer::V6(endpoints) => endpoints.source = endpoints.own,
             }
         }
         self
@@ -195,7 +158,7 @@ impl Encapsulator {
     /// Whether a packet of `length` bytes can go this way uncut. One that every link has to take
     /// does, if need be in a tunnel packet that is cut (RFC 2473 7.1, RFC 4213 3.2).
     pub(super) fn fits<'a, I: Ip<'a>>(&self, path: &Path, length: usize) -> bool {
-        length <= self.inner_mtu(path) || length <= I::LEAST_MTU
+        length <= self.inner_mtu(path) || length <= I::MIN_MTU
     }
 
     /// The longest outer packet that can go this way uncut.
@@ -212,8 +175,8 @@ impl Encapsulator {
     }
 
     /// Sends `packet` to a member, in fragments if it is too long and may be cut. The caller has
-    /// told the sender of a packet that may not; one that waited while its way became narrower
-    /// ends here.
+    /// notified the sender of a packet that may not; one that waited while its way became narrower
+    /// is dropped here.
     #[inline]
     pub(super) fn send<'a, I: Ip<'a>>(
         &mut self,
@@ -230,14 +193,21 @@ impl Encapsulator {
                     return self.send_fragments(path, next_hop, packet, rewrite, tx);
                 }
                 None if self.fits::<I>(path, length) => {
-                    if let Path::Tunnel { outer: Outer::V6(ends), kind, .. } = path {
-                        return self.send_cut(path, (ends, *kind), next_hop, packet, rewrite, tx);
+                    if let Path::Tunnel { outer: Outer::V6(endpoints), kind, .. } = path {
+                        return self.send_fragmented_outer(
+                            path,
+                            OuterTunnel { endpoints, kind: *kind },
+                            next_hop,
+                            packet,
+                            rewrite,
+                            tx,
+                        );
                     }
                 }
                 _ => return I::TOO_LONG,
             }
         }
-        let client = packet.source_after(&rewrite.ends);
+        let client = packet.source_after(&rewrite.addresses);
         let fill = |inner: &mut [u8]| rewrite.copy(packet, inner);
         if self.frame::<I>(path, next_hop, client, length, fill, tx) {
             Outcome::Forwarded
@@ -259,19 +229,19 @@ impl Encapsulator {
     ) -> bool {
         match path {
             Path::Plain => self.link(I::ETHERTYPE, next_hop, inner_length, fill, tx),
-            Path::Tunnel { outer: Outer::V4(ends), kind, overhead, mtu } => {
+            Path::Tunnel { outer: Outer::V4(endpoints), kind, overhead, mtu } => {
                 // In registers: what is behind a reference is read again after every write.
                 let (kind, overhead) = (*kind, usize::from(*overhead));
                 let length = overhead + inner_length;
                 let outer = ipv4::Header {
-                    source: ends.source_or(client.v4()),
-                    destination: ends.destination,
-                    protocol: kind.protocol(I::TUNNELLED),
+                    source: endpoints.source_or(client.v4()),
+                    destination: endpoints.destination,
+                    protocol: kind.outer_protocol(is_ipv4::<I>()),
                     ttl: OUTER_TTL,
                     tos: 0,
                     id: self.id.wrapping_add(1),
                     // Routers cut one around an IPv6 packet that every way has to take.
-                    dont_fragment: I::ETHERTYPE == ethertype::IPV4 || length <= usize::from(*mtu),
+                    dont_fragment: is_ipv4::<I>() || length <= usize::from(*mtu),
                     more_fragments: false,
                     fragment_offset: 0,
                     options: &[],
@@ -280,7 +250,8 @@ impl Encapsulator {
                 let write = |packet: &mut [u8]| {
                     outer.emit(packet)?;
                     fill(&mut packet[overhead..])?;
-                    kind.emit(I::ETHERTYPE, &mut packet[ipv4::MIN_HEADER_LEN..])
+                    let addresses = AddressPair::V4(outer.source, outer.destination);
+                    kind.emit(&addresses, is_ipv4::<I>(), &mut packet[ipv4::MIN_HEADER_LEN..])
                 };
                 let sent = self.link(ethertype::IPV4, next_hop, length, write, tx);
                 if sent {
@@ -288,16 +259,18 @@ impl Encapsulator {
                 }
                 sent
             }
-            Path::Tunnel { outer: Outer::V6(ends), kind, overhead, .. } => {
+            Path::Tunnel { outer: Outer::V6(endpoints), kind, overhead, .. } => {
                 let (kind, overhead) = (*kind, usize::from(*overhead));
                 let length = overhead + inner_length;
                 let write = |packet: &mut [u8]| {
-                    let source = ends.source_or(client.v6());
-                    let next_header = kind.protocol(I::TUNNELLED);
-                    outer_v6(source, ends.destination, next_header, length - ipv6::HEADER_LEN)
+                    let (source, destination) =
+                        (endpoints.source_or(client.v6()), endpoints.destination);
+                    let next_header = kind.outer_protocol(is_ipv4::<I>());
+                    outer_v6(source, destination, next_header, length - ipv6::HEADER_LEN)
                         .emit(packet)?;
                     fill(&mut packet[overhead..])?;
-                    kind.emit(I::ETHERTYPE, &mut packet[ipv6::HEADER_LEN..])
+                    let addresses = AddressPair::V6(source, destination);
+                    kind.emit(&addresses, is_ipv4::<I>(), &mut packet[ipv6::HEADER_LEN..])
                 };
                 self.link(ethertype::IPV6, next_hop, length, write, tx)
             }
@@ -320,6 +293,11 @@ impl Encapsulator {
             write(&mut frame[ethernet::HEADER_LEN..])
         })
     }
+}
+
+/// Whether it is IPv4 that goes into the tunnel.
+const fn is_ipv4<'a, I: Ip<'a>>() -> bool {
+    I::ETHERTYPE == ethertype::IPV4
 }
 
 /// The outer IPv6 header.

@@ -2,18 +2,18 @@
 //! follow. They are sent on as they are; the server puts them together.
 //!
 //! IPVS and Linux's connection tracking put datagrams together before they choose, which holds
-//! whole datagrams of strangers; katran drops fragments. Here only first fragments are remembered.
+//! whole datagrams of unknown senders; katran drops fragments. Here only first fragments are remembered.
 
 use super::Engine;
-use super::ip::{Ip, Ipv6, Part};
+use super::ip::{FragmentInfo, Ip, Ipv6};
 use super::transport::{Packet, Transport, flags_make_sense};
 use crate::flow::Key;
-use crate::fragment::{self, Datagram};
+use crate::fragment::{self, Datagram, Fate};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::{Malformed, ipv4, protocol, tcp, udp};
 
 impl Engine {
-    /// Handles a fragment to an address that the forwarder speaks for.
+    /// Handles a fragment to one of the forwarder's addresses.
     pub(super) fn fragment<'a>(
         &mut self,
         now: Instant,
@@ -24,7 +24,7 @@ impl Engine {
         if !ip.may_have_ports() {
             return Outcome::FragmentNotHandled;
         }
-        let part = ip.part();
+        let part = ip.fragment_info();
         if !lengths_make_sense(&part) {
             return Outcome::FragmentMalformed;
         }
@@ -36,11 +36,11 @@ impl Engine {
         }
         match self.fragments.find(&key, now) {
             Some(datagram) => self.follow(now, frame, ip, &key, datagram, tx),
-            // The kernel's own traffic, for all that is known.
-            None if self.shares(ip.destination()) => Outcome::NoVirtualAddress,
+            // It may be the kernel's own traffic.
+            None if self.is_shared_snat_address(ip.destination()) => Outcome::NoVirtualAddress,
             None => {
-                let Self { unled, tallies, .. } = self;
-                let waits = unled.push(key, now, frame, ip.bytes(), |oldest| {
+                let Self { pending_fragments, tallies, .. } = self;
+                let waits = pending_fragments.push(key, now, frame, ip.bytes(), |oldest| {
                     tallies[Outcome::FragmentQueueOverflow as usize].add(oldest);
                 });
                 if waits {
@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    /// Sends a first fragment on, and remembers what becomes of those after it.
+    /// Handles a first fragment, and remembers how to handle the following ones.
     fn first_fragment<'a>(
         &mut self,
         now: Instant,
@@ -66,14 +66,14 @@ impl Engine {
             tcp::View::new(payload)
                 .map(|segment| Some(segment).filter(flags_make_sense).map(Transport::Tcp))
         } else {
-            udp::View::new_cut(payload).map(|datagram| Some(Transport::Udp(datagram)))
+            udp::View::new_truncated(payload).map(|datagram| Some(Transport::Udp(datagram)))
         };
         let id = self.next_translated_id();
         // Where it came twice, those between the two are not to be parted from the others.
         let before = self.fragments.find(&key, now);
-        let first_end = ip.part().length as u16;
+        let first_end = ip.fragment_info().length as u16;
         let mut datagram =
-            Datagram { ports: (0, 0), protocol: ip.protocol(), first_end, id, goes_on: false };
+            Datagram { ports: (0, 0), protocol: ip.protocol(), first_end, id, fate: Fate::Refused };
         let outcome = match transport {
             Ok(Some(transport)) => {
                 let mut packet = Packet { ip: *ip, transport, frame, id: Some(id) };
@@ -84,43 +84,45 @@ impl Engine {
                     datagram.id = before.id;
                     packet.id = Some(before.id);
                 }
-                self.carry(now, &packet, tx)
+                self.process_transport(now, &packet, tx)
             }
-            // RFC 1858 3: what is behind the cut would be judged by nobody.
+            // RFC 1858 3: the rest of the header would not be checked.
             Err(Malformed::Truncated { .. }) => Outcome::FragmentTooSmall,
             Ok(None) | Err(_) => Outcome::TransportHeaderMalformed,
         };
-        datagram.goes_on = matches!(
-            outcome,
+        datagram.fate = match outcome {
             Outcome::Forwarded
-                | Outcome::ForwardedInFragments
-                | Outcome::ForwardedToClient
-                | Outcome::WaitingForNeighbour
-        );
+            | Outcome::ForwardedInFragments
+            | Outcome::ForwardedToClient
+            | Outcome::DeliveredToHost
+            | Outcome::WaitingForNeighbour => Fate::Forwarded,
+            Outcome::LeftToHost => Fate::LeftToHost,
+            _ => Fate::Refused,
+        };
         self.fragments.record(key, datagram, now);
         outcome
     }
 
-    /// Sends on what came before its first.
+    /// Handles fragments that arrived before their first fragment.
     fn release_fragments(&mut self, now: Instant, key: &Key, tx: &mut impl Transmit) {
         // Whatever is let go has its first by now: nothing comes back into the queue.
-        let mut unled = std::mem::take(&mut self.unled);
-        while let Some((frame, packet)) = unled.pop(key) {
+        let mut pending_fragments = std::mem::take(&mut self.pending_fragments);
+        while let Some((frame, packet)) = pending_fragments.pop(key) {
             let Some(datagram) = self.fragments.find(key, now) else { continue };
-            let outcome = if let Some(ip) = ipv4::View::whole(packet) {
+            let outcome = if let Some(ip) = ipv4::View::parse(packet) {
                 self.follow(now, frame, &ip, key, datagram, tx)
-            } else if let Some(ip) = Ipv6::whole(packet) {
+            } else if let Some(ip) = Ipv6::parse(packet) {
                 self.follow(now, frame, &ip, key, datagram, tx)
             } else {
-                // What waits was looked at when it came.
+                // Queued packets were parsed when they arrived.
                 Outcome::FragmentMalformed
             };
             self.count(outcome, frame);
         }
-        self.unled = unled;
+        self.pending_fragments = pending_fragments;
     }
 
-    /// Sends a later fragment the way of its first.
+    /// Handles a non-first fragment as its first fragment was.
     fn follow<'a>(
         &mut self,
         now: Instant,
@@ -130,37 +132,40 @@ impl Engine {
         datagram: Datagram,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        if !datagram.goes_on {
-            return Outcome::FragmentRefused;
+        match datagram.fate {
+            Fate::Forwarded => {}
+            Fate::LeftToHost => return self.return_to_host(ip, tx),
+            Fate::Refused => return Outcome::FragmentRefused,
         }
         // RFC 1858 4, RFC 3128: it would put another header over the one that was judged.
-        if ip.part().offset < datagram.first_end {
+        if ip.fragment_info().offset < datagram.first_end {
             self.fragments.stop(key);
             return Outcome::FragmentOverlap;
         }
         let (source, destination) = datagram.ports;
-        let transport = Transport::Later { source, destination, protocol: datagram.protocol };
+        let transport =
+            Transport::NonFirstFragment { source, destination, protocol: datagram.protocol };
         let packet = Packet { ip: *ip, transport, frame, id: Some(datagram.id) };
-        self.carry(now, &packet, tx)
+        self.process_transport(now, &packet, tx)
     }
 
-    /// Lets those go whose first does not come.
-    pub(super) fn give_up_fragments(&mut self, now: Instant) {
-        while let Some(frame) = self.unled.give_up(now) {
+    /// Drops fragments whose first fragment did not arrive in time.
+    pub(super) fn expire_fragments(&mut self, now: Instant) {
+        while let Some(frame) = self.pending_fragments.expire(now) {
             self.count(Outcome::FragmentWithoutFirst, frame);
         }
     }
 }
 
-fn key_of<'a>(ip: &impl Ip<'a>, part: &Part) -> Key {
+fn key_of<'a>(ip: &impl Ip<'a>, part: &FragmentInfo) -> Key {
     let (source, destination) = (ip.source().into(), ip.destination().into());
-    fragment::key(source, destination, part.kin, part.id)
+    fragment::key(source, destination, part.protocol, part.id)
 }
 
 /// Whether a fragment can be part of a datagram: it carries something, in units of eight bytes
 /// unless it is the last, and does not end beyond the longest packet (RFC 791 3.1, RFC 8200 4.5).
-fn lengths_make_sense(part: &Part) -> bool {
-    let Part { offset, more, length, before, .. } = *part;
+fn lengths_make_sense(part: &FragmentInfo) -> bool {
+    let FragmentInfo { offset, more, length, before, .. } = *part;
     let end = usize::from(offset) + length;
     length > 0 && (length.is_multiple_of(8) || !more) && before + end <= usize::from(u16::MAX)
 }

@@ -2,8 +2,8 @@
 //! VIP is answered, as F5's virtual addresses do; errors go on to the end that can use them.
 
 use super::Engine;
-use super::ip::Ip;
-use super::report::Heard;
+use super::icmp_messages::IcmpInput;
+use super::ip::{EchoNumbers, Ip};
 use crate::neighbour::AnswerKind;
 use crate::{Instant, Outcome, Transmit};
 
@@ -15,17 +15,24 @@ impl Engine {
         ip: &I,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let (echo, data) = match ip.heard() {
-            Heard::Malformed => return Outcome::IcmpMalformed,
-            Heard::Useless => return Outcome::IcmpNotHandled,
-            Heard::Error { quoted, meaning } => {
-                let about_tunnel = self.icmp_about_tunnel(now, ip, quoted, meaning, tx);
-                return about_tunnel
+        let (echo, data) = match ip.icmp_input() {
+            IcmpInput::Malformed => return Outcome::IcmpMalformed,
+            IcmpInput::Unusable => return Outcome::IcmpNotHandled,
+            IcmpInput::Error { quoted, action } => {
+                let about_tunnel = self.icmp_about_tunnel(now, ip, quoted, action, tx);
+                let outcome = about_tunnel
                     .unwrap_or_else(|| self.icmp_about_flow(now, frame, ip, quoted, tx));
+                // The host's kernel has it too.
+                let is_hosts = self.services.is_hosts(ip.destination().into());
+                return match outcome {
+                    Outcome::IcmpErrorUnmatched if is_hosts => Outcome::LeftToHost,
+                    outcome => outcome,
+                };
             }
-            _ if !self.owns(ip.destination()) => return Outcome::NoVirtualAddress,
-            Heard::Echo { id, sequence, data } => ((id, sequence), data),
-            Heard::Other => return Outcome::IcmpNotHandled,
+            _ if !self.is_owned(ip.destination()) => return Outcome::NoVirtualAddress,
+            _ if self.services.is_hosts(ip.destination().into()) => return Outcome::LeftToHost,
+            IcmpInput::Echo { id, sequence, data } => (EchoNumbers { id, sequence }, data),
+            IcmpInput::Other => return Outcome::IcmpNotHandled,
         };
         if !self.services.is_vip(ip.destination().into()) {
             return Outcome::IcmpNotHandled;

@@ -7,8 +7,8 @@ mod v6;
 pub(super) use v4::own_header;
 pub(super) use v6::{Ipv6, own_header6};
 
-use super::report::{Heard, Report};
-use super::rewrite::Ends;
+use super::icmp_messages::{IcmpError, IcmpInput};
+use super::rewrite::AddressRewrite;
 use crate::Outcome;
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::{EmitError, ipv4, protocol};
@@ -67,7 +67,7 @@ pub(super) const fn v6(address: IpAddr) -> Option<Ipv6Addr> {
 
 /// Where a fragment belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct FragmentInfo {
     /// In bytes.
     pub(super) offset: u16,
     /// Whether others follow.
@@ -80,30 +80,28 @@ pub(super) struct Part {
     pub(super) id: u32,
     /// Likewise: the protocol with IPv4 (RFC 791 3.2), and nothing more with IPv6, where the next
     /// header may differ (RFC 8200 4.5).
-    pub(super) kin: u8,
+    pub(super) protocol: u8,
 }
 
 /// A packet of one family.
 pub(super) trait Ip<'a>: Copy {
     type Address: Address;
     const ETHERTYPE: u16;
-    /// The protocol number of such packets in another.
-    const TUNNELLED: u8;
     /// The number of its ICMP.
     const ICMP: u8;
-    /// Every link takes so many bytes (RFC 791 3.2, RFC 8200 5).
-    const LEAST_MTU: usize;
-    /// What becomes of one that is too long and may not be cut.
+    /// The minimum MTU of every link (RFC 791 3.2, RFC 8200 5).
+    const MIN_MTU: usize;
+    /// The outcome of a packet that is too long and must not be fragmented.
     const TOO_LONG: Outcome;
 
     /// An address, if it is of this family.
     fn address(address: IpAddr) -> Option<Self::Address>;
-    /// One that is all there.
-    fn whole(bytes: &'a [u8]) -> Option<Self>;
-    /// One that may be cut behind its headers, as an ICMP error quotes it.
-    fn quoted(bytes: &'a [u8]) -> Option<Self>;
+    /// Parses a complete packet.
+    fn parse(bytes: &'a [u8]) -> Option<Self>;
+    /// Parses a packet that may be truncated after its headers, as an ICMP error quotes it.
+    fn parse_truncated(bytes: &'a [u8]) -> Option<Self>;
     fn bytes(&self) -> &'a [u8];
-    /// By its own word.
+    /// The length in the IP header.
     fn total_length(&self) -> usize;
     fn source(&self) -> Self::Address;
     fn destination(&self) -> Self::Address;
@@ -113,32 +111,32 @@ pub(super) trait Ip<'a>: Copy {
     fn protocol(&self) -> u8;
     fn payload(&self) -> &'a [u8];
     /// TTL or hop limit.
-    fn hops(&self) -> u8;
-    /// Whether a router may cut it.
-    fn may_be_cut(&self) -> bool;
+    fn ttl(&self) -> u8;
+    /// Whether a router may fragment it.
+    fn may_fragment(&self) -> bool;
     fn is_fragment(&self) -> bool;
     /// Its place, whether it is a fragment or a whole datagram.
-    fn part(&self) -> Part;
+    fn fragment_info(&self) -> FragmentInfo;
     /// Whether it may be of a datagram that has ports.
     fn may_have_ports(&self) -> bool;
-    /// Copies it to all of `out` with one off its hops.
-    fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError>;
+    /// Copies the packet to all of `out` with its TTL decremented.
+    fn copy_decrementing_ttl(&self, out: &mut [u8]) -> Result<(), EmitError>;
     /// Its source after `ends` were put in.
-    fn source_after(&self, ends: &Ends) -> Self::Address;
+    fn source_after(&self, addresses: &AddressRewrite) -> Self::Address;
     /// Itself, if it is IPv4's: translation and cutting are for IPv4 alone.
     fn v4(&self) -> Option<&ipv4::View<'a>>;
 
     /// The ICMP message in it.
-    fn heard(&self) -> Heard<'a>;
+    fn icmp_input(&self) -> IcmpInput<'a>;
     /// Whether an ICMP error about it is allowed at all.
-    fn may_be_answered(&self) -> bool;
+    fn may_be_answered_with_error(&self) -> bool;
     /// The length of an error about it.
     fn error_length(&self) -> usize;
     /// Writes an error about it, from `source`, to all of `out`.
     fn emit_error(
         &self,
         source: Self::Address,
-        report: Report,
+        error: IcmpError,
         id: u16,
         out: &mut [u8],
     ) -> Result<(), EmitError>;
@@ -148,11 +146,18 @@ pub(super) trait Ip<'a>: Copy {
     /// what it was asked with, in both families.
     fn emit_echo(
         &self,
-        echo: (u16, u16),
+        echo: EchoNumbers,
         data: &[u8],
         id: u16,
         out: &mut [u8],
     ) -> Result<(), EmitError>;
+}
+
+/// What an echo request is recognised by, and its answer repeats.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EchoNumbers {
+    pub(super) id: u16,
+    pub(super) sequence: u16,
 }
 
 const fn has_ports(protocol: u8) -> bool {

@@ -14,7 +14,7 @@ impl Engine {
         to_many: bool,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let ip = match ipv4::View::new_cut(bytes) {
+        let ip = match ipv4::View::new_truncated(bytes) {
             Ok(ip) => ip,
             Err(Malformed::Truncated { .. }) => return Outcome::FrameTruncated,
             Err(Malformed::Length { .. }) => return Outcome::Ipv4LengthMismatch,
@@ -23,7 +23,7 @@ impl Engine {
         if !ip.checksum_ok() {
             return Outcome::Ipv4HeaderChecksum;
         }
-        if ip.is_cut() {
+        if ip.is_truncated() {
             return Outcome::Ipv4LengthMismatch;
         }
         if to_many {
@@ -35,7 +35,7 @@ impl Engine {
         if !ip.options().is_empty() && has_source_route(ip.options()) {
             return Outcome::Ipv4SourceRoute;
         }
-        self.sort(now, frame, &ip, tx)
+        self.demux(now, frame, &ip, tx)
     }
 }
 

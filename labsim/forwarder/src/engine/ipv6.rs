@@ -17,12 +17,12 @@ impl Engine {
         link: &ethernet::View<'_>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let view = match ipv6::View::new_cut(link.payload()) {
+        let view = match ipv6::View::new_truncated(link.payload()) {
             Ok(view) => view,
             Err(Malformed::Truncated { .. }) => return Outcome::FrameTruncated,
             Err(_) => return Outcome::Ipv6HeaderMalformed,
         };
-        if view.is_cut() {
+        if view.is_truncated() {
             return Outcome::Ipv6LengthMismatch;
         }
         if view.next_header() == protocol::ICMPV6 && is_neighbours(view.payload()) {
@@ -35,7 +35,7 @@ impl Engine {
         if is_martian(source) {
             return Outcome::Ipv6SourceMartian;
         }
-        let transport = match judged(&view) {
+        let transport = match check_extensions(&view) {
             Ok(transport) => transport,
             Err(outcome) => return outcome,
         };
@@ -43,8 +43,14 @@ impl Engine {
         if source.is_unicast_link_local() && transport.protocol != protocol::ICMPV6 {
             return Outcome::Ipv6SourceMartian;
         }
-        self.sort(now, frame, &Ipv6 { view, transport }, tx)
+        self.demux(now, frame, &Ipv6 { view, transport }, tx)
     }
+}
+
+/// Whether a packet is of neighbour discovery.
+pub(super) fn is_discovery(packet: &[u8]) -> bool {
+    ipv6::View::new_truncated(packet)
+        .is_ok_and(|view| view.next_header() == protocol::ICMPV6 && is_neighbours(view.payload()))
 }
 
 /// Whether an ICMPv6 message is a neighbour solicitation or advertisement.
@@ -53,18 +59,18 @@ fn is_neighbours(message: &[u8]) -> bool {
     matches!(message.first(), Some(&(NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT)))
 }
 
-/// A source that no single host on a network can have (RFC 4291 2.5 and 2.7): unspecified, loopback,
-/// a group's, and what holds an IPv4 address, mapped or "compatible".
+/// A source that no single host on a network can have (RFC 4291 2.5 and 2.7): unspecified,
+/// loopback, a group's, and what holds an IPv4 address, mapped or "compatible".
 fn is_martian(source: Ipv6Addr) -> bool {
     let [high, middle] = [source.to_bits() >> 64, (source.to_bits() >> 32) & 0xffff_ffff];
     source.is_multicast() || high == 0 && matches!(middle, 0 | 0xffff)
 }
 
 /// Looks at each extension header on the way to the transport, as far as a node may that is not
-/// the destination: routing headers that would lead elsewhere (RFC 5095; RFC 8200 4.4), options that
-/// run over their header, and hop-by-hop options that are not first. Whether an option is known is
-/// the member's to judge (RFC 8200 4.8).
-fn judged<'a>(view: &ipv6::View<'a>) -> Result<Transport<'a>, Outcome> {
+/// the destination: routing headers that would lead elsewhere (RFC 5095; RFC 8200 4.4), options
+/// that run over their header, and hop-by-hop options that are not first. Whether an option is
+/// known is the member's to judge (RFC 8200 4.8).
+fn check_extensions<'a>(view: &ipv6::View<'a>) -> Result<Transport<'a>, Outcome> {
     let mut walk = view.extensions();
     let mut first = true;
     let mut fragments = 0;

@@ -1,4 +1,5 @@
-//! Neighbour discovery (RFC 4861) with IPv6, as ARP with IPv4: learning, answering for VIPs, asking.
+//! Neighbour discovery (RFC 4861) with IPv6, as ARP with IPv4: learning, answering for VIPs,
+//! asking.
 
 use super::Engine;
 use crate::{Instant, Outcome, Transmit};
@@ -23,7 +24,7 @@ impl Engine {
     ) -> Outcome {
         match valid(ip) {
             Some(Message::NeighbourSolicitation { target, source }) => {
-                self.solicited(now, link, ip, (target, source), tx)
+                self.process_solicitation(now, link, ip, target, source, tx)
             }
             Some(Message::NeighbourAdvertisement {
                 target,
@@ -37,31 +38,33 @@ impl Engine {
                     && link.destination() == self.port.mac
                     && self.port.is_own(ip.destination().into());
                 let mac = mac.or(Some(link.source()).filter(|_| answer));
-                self.advertised(now, (target, mac), answer, override_known, tx)
+                self.process_advertisement(now, target, mac, answer, override_known, tx)
             }
             _ => Outcome::NdpMalformed,
         }
     }
 
-    /// Somebody asks for `target`.
-    fn solicited(
+    /// Handles a solicitation for `target`.
+    fn process_solicitation(
         &mut self,
         now: Instant,
         link: &ethernet::View<'_>,
         ip: &ipv6::View<'_>,
-        (target, option): (Ipv6Addr, Option<Mac>),
+        target: Ipv6Addr,
+        option: Option<Mac>,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let sender = ip.source();
         let mac = option.unwrap_or(link.source());
-        if let Some(outcome) = self.disbelieved(sender, mac) {
+        if let Some(outcome) = self.reject_claim(sender, mac) {
             return outcome;
         }
-        // Without the option nothing is told (RFC 4861 7.2.3); `::` is nobody's address.
-        let told = option.filter(|_| !sender.is_unspecified());
-        let learned = told.and_then(|mac| self.neighbours.learn(sender.into(), mac, false, now));
+        // Without the option nothing is learned (RFC 4861 7.2.3); `::` is not an address of a host.
+        let learned_mac = option.filter(|_| !sender.is_unspecified());
+        let learned =
+            learned_mac.and_then(|mac| self.neighbours.learn(sender.into(), mac, false, now));
         if let Some(neighbour) = learned {
-            self.send_waiting(neighbour, now, tx);
+            self.flush_queue(neighbour, now, tx);
         }
         if self.services.answers_for(target.into()) {
             return self.advertise(target, sender, mac, tx);
@@ -69,17 +72,18 @@ impl Engine {
         if learned.is_some() { Outcome::NdpLearned } else { Outcome::NdpIgnored }
     }
 
-    /// Somebody says where `target` is.
-    fn advertised(
+    /// Handles an advertisement of `target`.
+    fn process_advertisement(
         &mut self,
         now: Instant,
-        (target, mac): (Ipv6Addr, Option<Mac>),
+        target: Ipv6Addr,
+        mac: Option<Mac>,
         answer: bool,
         override_known: bool,
         tx: &mut impl Transmit,
     ) -> Outcome {
         let Some(mac) = mac else { return Outcome::NdpIgnored };
-        if let Some(outcome) = self.disbelieved(target, mac) {
+        if let Some(outcome) = self.reject_claim(target, mac) {
             return outcome;
         }
         let target = IpAddr::V6(target);
@@ -90,28 +94,28 @@ impl Engine {
         }
         match self.neighbours.learn(target, mac, answer, now) {
             Some(neighbour) => {
-                self.send_waiting(neighbour, now, tx);
+                self.flush_queue(neighbour, now, tx);
                 Outcome::NdpLearned
             }
             None => Outcome::NdpIgnored,
         }
     }
 
-    /// Why it is not believed that `address` is at `mac`, if it is not.
-    fn disbelieved(&self, address: Ipv6Addr, mac: Mac) -> Option<Outcome> {
+    /// Why the claim that `address` is at `mac` is rejected, if it is.
+    fn reject_claim(&self, address: Ipv6Addr, mac: Mac) -> Option<Outcome> {
         if mac.is_multicast() || mac == Mac::default() {
             Some(Outcome::NdpMalformed)
         } else if mac == self.port.mac {
             Some(Outcome::NdpIgnored)
-        } else if self.port.is_own(address.into()) || self.owns(address) {
+        } else if self.port.is_own(address.into()) || self.is_owned(address) {
             Some(Outcome::NdpConflict)
         } else {
             None
         }
     }
 
-    /// Tells who asked that the VIP is here; a probe, whose sender has no address yet (RFC 4862
-    /// 5.4), together with everybody (RFC 4861 7.2.4).
+    /// Answers a solicitation for a VIP; a probe, whose sender has no address yet (RFC 4862 5.4),
+    /// is answered to all nodes (RFC 4861 7.2.4).
     fn advertise(
         &mut self,
         vip: Ipv6Addr,
@@ -128,12 +132,24 @@ impl Engine {
             solicited,
             override_known: true,
         };
-        if self.send_neighbour_message((vip, to), &message, mac, tx) {
+        if self.send_neighbour_message(vip, to, &message, mac, tx) {
             self.answers.neighbour_advertisement += 1;
             Outcome::NdpAnswered
         } else {
             Outcome::TransmitFull
         }
+    }
+
+    /// Tells everybody where an own address is (RFC 4861 7.2.6).
+    pub(super) fn announce_ndp(&self, address: Ipv6Addr, tx: &mut impl Transmit) -> bool {
+        let message = Message::NeighbourAdvertisement {
+            target: address,
+            link: Some(self.port.mac),
+            router: false,
+            solicited: false,
+            override_known: true,
+        };
+        self.send_neighbour_message(address, ALL_NODES, &message, group(ALL_NODES), tx)
     }
 
     /// Asks where `target` is: those whose addresses end as its does, or itself where it was.
@@ -145,14 +161,15 @@ impl Engine {
         tx: &mut impl Transmit,
     ) -> bool {
         let message = Message::NeighbourSolicitation { target, source: Some(self.port.mac) };
-        let everybody = solicited_node(target);
-        let (to, mac) = known.map_or((everybody, group(everybody)), |mac| (target, mac));
-        self.send_neighbour_message((own, to), &message, mac, tx)
+        let group_address = solicited_node(target);
+        let (to, mac) = known.map_or((group_address, group(group_address)), |mac| (target, mac));
+        self.send_neighbour_message(own, to, &message, mac, tx)
     }
 
     fn send_neighbour_message(
         &self,
-        (source, destination): (Ipv6Addr, Ipv6Addr),
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
         message: &Message,
         to: Mac,
         tx: &mut impl Transmit,
@@ -177,7 +194,7 @@ impl Engine {
     }
 }
 
-/// The message, if it may be believed (RFC 4861 7.1.1 and 7.1.2).
+/// The message, if it is valid (RFC 4861 7.1.1 and 7.1.2).
 fn valid(ip: &ipv6::View<'_>) -> Option<Message> {
     let (source, destination) = (ip.source(), ip.destination());
     let view = icmpv6::View::new(ip.payload()).ok()?;
@@ -202,7 +219,7 @@ fn valid(ip: &ipv6::View<'_>) -> Option<Message> {
     right.then_some(message)
 }
 
-/// The group that everybody is in whose address ends like that (RFC 4291 2.7.1).
+/// The solicited-node multicast address (RFC 4291 2.7.1).
 const fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
     const PREFIX: u128 = 0xff02_0000_0000_0000_0000_0001_ff00_0000;
     Ipv6Addr::from_bits(PREFIX | address.to_bits() & 0x00ff_ffff)

@@ -1,40 +1,56 @@
 //! Neighbours of both families: asked for at their time, and what waits for them.
 
-use super::deliver::{Passing, send_on, tally};
+use super::deliver::{Outgoing, count_outcome, transmit};
 use super::ip::{Ip, Ipv6};
 use super::rewrite::Rewrite;
 use super::{Engine, NeighbourId};
-use crate::neighbour::{Due, Resolution, Waiting};
+use crate::neighbour::{Due, QueuedPacket, Resolution};
+use crate::port::NextHop;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::ipv4;
 use std::net::IpAddr;
 
 impl Engine {
-    /// Asks those that are due, and gives up those that do not answer.
-    pub(super) fn ask_neighbours(&mut self, now: Instant, tx: &mut impl Transmit) {
+    /// The neighbour that packets to an address are sent to, known or to be asked for.
+    pub(super) fn neighbour_towards(
+        &mut self,
+        now: Instant,
+        to: IpAddr,
+    ) -> Result<NeighbourId, Outcome> {
+        match self.routes.next_hop(to) {
+            Some(NextHop::Neighbour(next_hop)) => {
+                self.neighbours.find_or_add(next_hop, now).ok_or(Outcome::NeighbourTableFull)
+            }
+            Some(NextHop::Host(_)) => Ok(NeighbourId::HOST),
+            None => Err(Outcome::NoRoute),
+        }
+    }
+
+    /// Sends requests that are due, and gives up neighbours that do not answer.
+    pub(super) fn send_neighbour_requests(&mut self, now: Instant, tx: &mut impl Transmit) {
         while let Some(due) = self.neighbours.take_due(now) {
             match due {
-                Due::Ask { address, known } => self.ask(address, known, tx),
-                Due::Failed(neighbour) => self.give_up_waiting(neighbour),
+                Due::Ask { address, known } => self.send_neighbour_request(address, known, tx),
+                Due::Failed(neighbour) => self.drop_queue(neighbour),
             }
         }
     }
 
-    /// Asks for a neighbour, from the interface's address that is nearest to it. A request that
-    /// finds no room is repeated with the next one's time.
-    fn ask(&self, target: IpAddr, known: Option<Mac>, tx: &mut impl Transmit) {
+    /// Sends a request for a neighbour, from the nearest address of the interface. A request that
+    /// cannot be queued is repeated at the next due time.
+    fn send_neighbour_request(&self, target: IpAddr, known: Option<Mac>, tx: &mut impl Transmit) {
         let _ = match (self.port.source_for(target, target), target) {
             (Some(IpAddr::V4(own)), IpAddr::V4(target)) => {
-                self.send_arp_request((own, target), known.unwrap_or(Mac::BROADCAST), tx)
+                self.send_arp_request(own, target, known.unwrap_or(Mac::BROADCAST), tx)
             }
             (Some(IpAddr::V6(own)), IpAddr::V6(target)) => self.solicit(own, target, known, tx),
             _ => false,
         };
     }
 
-    /// Sends what waited for a neighbour that is known now, oldest first.
-    pub(super) fn send_waiting(
+    /// Sends packets that waited for a neighbour, oldest first.
+    pub(super) fn flush_queue(
         &mut self,
         neighbour: NeighbourId,
         now: Instant,
@@ -47,21 +63,21 @@ impl Engine {
         let Self { waiting, encapsulator, members, tallies, answers, port, .. } = self;
         while let Some((what, packet)) = waiting.pop(neighbour) {
             match what {
-                Waiting::Passing { purpose, frame } => {
-                    let rewrite = Rewrite::DONE;
-                    let outcome = if let Some(packet) = ipv4::View::whole(packet) {
-                        let passing = Passing { purpose, packet, rewrite, frame };
-                        send_on(encapsulator, members, mac, &passing, tx)
-                    } else if let Some(packet) = Ipv6::whole(packet) {
-                        let passing = Passing { purpose, packet, rewrite, frame };
-                        send_on(encapsulator, members, mac, &passing, tx)
+                QueuedPacket::Forwarded { purpose, frame } => {
+                    let rewrite = Rewrite::UNCHANGED;
+                    let outcome = if let Some(packet) = ipv4::View::parse(packet) {
+                        let outgoing = Outgoing { purpose, packet, rewrite, frame };
+                        transmit(encapsulator, members, mac, &outgoing, tx)
+                    } else if let Some(packet) = Ipv6::parse(packet) {
+                        let outgoing = Outgoing { purpose, packet, rewrite, frame };
+                        transmit(encapsulator, members, mac, &outgoing, tx)
                     } else {
-                        // What waits was looked at when it came.
+                        // Queued packets were parsed when they arrived.
                         Outcome::FrameTruncated
                     };
-                    tally(tallies, purpose, outcome, frame);
+                    count_outcome(tallies, purpose, outcome, frame);
                 }
-                Waiting::Answer(kind) => {
+                QueuedPacket::Answer(kind) => {
                     let link = ethernet::Header {
                         destination: mac,
                         source: port.mac,
@@ -81,14 +97,14 @@ impl Engine {
         }
     }
 
-    /// What waited for a neighbour that does not answer.
-    pub(super) fn give_up_waiting(&mut self, neighbour: NeighbourId) {
+    /// Drops packets that waited for a neighbour that does not answer.
+    pub(super) fn drop_queue(&mut self, neighbour: NeighbourId) {
         while let Some((what, _)) = self.waiting.pop(neighbour) {
             match what {
-                Waiting::Passing { purpose, frame } => {
-                    tally(&mut self.tallies, purpose, Outcome::NeighbourUnreachable, frame);
+                QueuedPacket::Forwarded { purpose, frame } => {
+                    count_outcome(&mut self.tallies, purpose, Outcome::NeighbourUnreachable, frame);
                 }
-                Waiting::Answer(_) => self.answers.unsendable += 1,
+                QueuedPacket::Answer(_) => self.answers.unsendable += 1,
             }
         }
     }

@@ -33,32 +33,34 @@ impl Engine {
         // Loops of nothing but independent reads: the processor begins many before the first ends.
         let mut read = 0;
         for hash in requests {
-            read ^= self.flows.glance(*hash);
+            read ^= self.flows.prefetch(*hash);
         }
         for hash in replies {
-            read ^= self.snat.glance(*hash);
+            read ^= self.snat.prefetch(*hash);
         }
         let requested = requests.iter().filter_map(|hash| self.flows.likely(*hash));
         let replied = replies.iter().filter_map(|hash| self.snat.likely(*hash));
-        requested.for_each(|flow| read ^= self.flows.glance_at(flow));
-        replied.for_each(|flow| read ^= self.flows.glance_at(flow) ^ self.snat.glance_at(flow));
+        requested.for_each(|flow| read ^= self.flows.prefetch_entry(flow));
+        replied.for_each(|flow| {
+            read ^= self.flows.prefetch_entry(flow) ^ self.snat.prefetch_entry(flow)
+        });
         black_box(read);
     }
 
     /// Whether a packet of that key may answer one whose source was translated.
     #[inline]
     fn is_reply(&self, key: &Key) -> bool {
-        let to = || key.ends().map(|(_, to)| *to.ip());
+        let to = || key.endpoints_v4().map(|(_, to)| *to.ip());
         !self.snat.is_empty() && to().is_some_and(|to| self.snat.address(to).is_some())
     }
 }
 
-/// What the frame's flow would be recognised by, from the headers as they claim to be.
+/// The key of the frame's flow, from unchecked headers.
 #[inline(always)]
 fn key(frame: &[u8]) -> Option<Key> {
     let link = ethernet::View::new(frame).ok()?;
     match link.ethertype() {
-        ethertype::IPV4 => key_of(&ipv4::View::quoted(link.payload())?),
+        ethertype::IPV4 => key_of(&ipv4::View::parse_truncated(link.payload())?),
         ethertype::IPV6 => key6(link.payload()),
         _ => None,
     }
@@ -67,7 +69,7 @@ fn key(frame: &[u8]) -> Option<Key> {
 /// Beside IPv4's loop, not in it.
 #[inline(never)]
 fn key6(packet: &[u8]) -> Option<Key> {
-    key_of(&Ipv6::quoted(packet)?)
+    key_of(&Ipv6::parse_truncated(packet)?)
 }
 
 #[inline(always)]

@@ -1,9 +1,9 @@
 //! Packets of monitors: to a given member, the way that clients' packets go to it.
 
 use super::Engine;
-use super::deliver::Passing;
+use super::deliver::Outgoing;
 use super::ip::{Ip, Ipv6};
-use super::rewrite::{Ends, Rewrite};
+use super::rewrite::{AddressRewrite, Rewrite};
 use crate::neighbour::Purpose;
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::{ipv4, protocol, tcp, udp};
@@ -15,48 +15,49 @@ impl Engine {
     /// virtual server would translate to. So what keeps clients from a member keeps a monitor from
     /// it.
     ///
-    /// It belongs to no flow, came in no frame, and is counted nowhere. What becomes of it is told;
+    /// It belongs to no flow, came in no frame, and is counted nowhere. Returns its outcome;
     /// [`Outcome::NoRoute`] too if there is no such member.
     pub fn probe(
         &mut self,
         now: Instant,
-        (pool, member): (&str, SocketAddr),
+        pool: &str,
+        member: SocketAddr,
         packet: &[u8],
         tx: &mut impl Transmit,
     ) -> Outcome {
         let Some(member) = self.number_of(pool, member) else { return Outcome::NoRoute };
-        let outcome = if let Some(packet) = ipv4::View::whole(packet) {
-            self.pass_probe(now, member, packet, tx)
-        } else if let Some(packet) = Ipv6::whole(packet) {
-            self.pass_probe(now, member, packet, tx)
+        let outcome = if let Some(packet) = ipv4::View::parse(packet) {
+            self.transmit_probe(now, member, packet, tx)
+        } else if let Some(packet) = Ipv6::parse(packet) {
+            self.transmit_probe(now, member, packet, tx)
         } else {
             Outcome::FrameTruncated
         };
         if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
-            self.ask_neighbours(now, tx);
+            self.send_neighbour_requests(now, tx);
         }
         outcome
     }
 
-    fn pass_probe<'a>(
+    fn transmit_probe<'a>(
         &mut self,
         now: Instant,
         member: u16,
         packet: impl Ip<'a>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        if packet.hops() <= 1 {
+        if packet.ttl() <= 1 {
             return Outcome::TtlExceeded;
         }
         let next_hop = self.members[usize::from(member)].next_hop;
         let Some(next_hop) = next_hop else { return Outcome::NoRoute };
-        let rewrite = Rewrite::to(self.ends_of_probe(member, &packet));
+        let rewrite = Rewrite::to(self.probe_rewrite(member, &packet));
         let purpose = Purpose::Probe { member };
-        self.pass(now, next_hop, &Passing { purpose, packet, rewrite, frame: 0 }, tx)
+        self.transmit_or_queue(now, next_hop, &Outgoing { purpose, packet, rewrite, frame: 0 }, tx)
     }
 
     /// What its virtual server makes of a client's packet to the same address and port.
-    fn ends_of_probe<'a>(&self, member: u16, packet: &impl Ip<'a>) -> Ends {
+    fn probe_rewrite<'a>(&self, member: u16, packet: &impl Ip<'a>) -> AddressRewrite {
         let payload = packet.payload();
         let port = match packet.protocol() {
             protocol::TCP => tcp::View::new(payload).ok().map(|it| it.destination_port()),
@@ -66,8 +67,8 @@ impl Engine {
         let vip = packet.destination().into();
         let find = |port| Some((self.services.find(vip, packet.protocol(), port)?, port));
         match port.and_then(find) {
-            Some((server, port)) => self.destination_of(server, member, port),
-            None => Ends::default(),
+            Some((server, port)) => self.rewrite_destination(server, member, port),
+            None => AddressRewrite::default(),
         }
     }
 }

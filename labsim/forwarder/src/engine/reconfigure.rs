@@ -1,26 +1,28 @@
-//! Another configuration for an engine at work. What stays goes on as it was: its flows, its
-//! counters, its turn.
+//! Reconfiguration of a running engine. What both configurations have keeps its flows, counters and
+//! scheduler state.
 //!
 //! | what goes | its flows |
 //! |---|---|
-//! | a member, or its ratio becomes 0 | stay with it until they end (F5's default; IPVS would drop their packets until `expire_nodest_conn`) |
+//! | a member, or it is drained, disabled or forced offline | stay with it until they end (F5's default; IPVS would drop their packets until `expire_nodest_conn`) |
 //! | a virtual server | are forgotten with their next packet, which finds no virtual server |
 //! | an address that stands in for clients | keep their ports of it until they end |
 //!
-//! A member is known by its pool's name, address and port, and stays down if it was and is watched still;
-//! and a virtual server by what it takes:
-//! VIP, protocol and port. Whatever comes back before its flows are over has them again.
+//! A member is known by its pool's name, address and port, and stays down if it was and is watched
+//! still; and a virtual server by what it takes: VIP, protocol and port. Whatever comes back before
+//! its flows are over has them again.
 
 use super::build::{check_port, path};
 use super::ip::v4;
-use super::slots::numbers;
-use super::{Engine, Home, Member, Path, Pool, Server, Services, Source};
+use super::numbering::assign_numbers;
+use super::{Engine, Member, Path, Placement, Pool, Server, Services, Source, Vip};
 use crate::counters::{MemberCounters, ServerCounters};
 use crate::neighbour::NeighbourId;
+use crate::port::NextHop;
 use crate::{
-    Changes, Config, Instant, LoadBalancingMode, Persistence, Plan, Problem, SourceTranslation,
-    snat,
+    Changes, CheckedConfig, Config, Instant, KeyPath, LoadBalancingMode, Persistence, Problem,
+    SourceTranslation, snat,
 };
+use labsim_codes::file;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -45,85 +47,105 @@ impl Engine {
     /// longest was done when the plan was made; this is linear in what is configured, and does not
     /// look at flows.
     ///
-    /// The caller then hands over what [`Self::takes`] says, which may be something else.
+    /// The caller then hands over what [`Self::rx_filter`] says, which may be something else.
     ///
     /// # Errors
     /// Every [`Problem`] of the configuration with this engine: what is wrong with it on the
     /// interface, and what cannot change while the engine is at work.
-    pub fn reconfigure(&mut self, now: Instant, plan: Plan) -> Result<Changes, Vec<Problem>> {
-        let mut problems = self.what_cannot_change(&plan.config);
-        check_port(&plan.config, &self.port, &mut problems);
-        let numbers = self.numbers(now, &plan.config, &mut problems);
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        checked: CheckedConfig,
+    ) -> Result<Changes, Vec<Problem>> {
+        let mut problems = self.check_immutable(&checked.config);
+        check_port(&checked.config, &self.port, &self.routes, &mut problems);
+        let numbers = self.allocate_numbers(now, &checked.config, &mut problems);
         if !problems.is_empty() {
-            self.forget_next_hops();
+            self.unpin_next_hops();
             return Err(problems);
         }
-        let Plan { config, schedulers } = plan;
+        let CheckedConfig { config, schedulers } = checked;
         let changes = Changes::between(&self.config, &config);
-        self.set_stand_ins(&config);
+        let answered = self.answered_addresses();
+        self.set_snat_addresses(&config);
         self.set_members(now, &config, &numbers);
         self.set_pools(&config, schedulers, &numbers.members);
         self.set_servers(now, &config, &numbers.servers);
         self.begin_sweep(now);
         self.config = config;
-        self.forget_next_hops();
+        self.announce_later(now, &answered);
+        self.unpin_next_hops();
         Ok(changes)
     }
 
-    /// What is in force.
+    /// The current configuration.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What has tables of its own, which are made at the start.
-    fn what_cannot_change(&self, config: &Config) -> Vec<Problem> {
+    /// Problems with settings that cannot change while the engine runs.
+    fn check_immutable(&self, config: &Config) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut refuse = |key: &str, differs: bool| {
             if differs {
-                let message = "it cannot change while the forwarder runs; start it anew, or leave \
-                               this as it was";
-                problems.push(Problem::new(key, message));
+                let message = "it cannot change while the forwarder runs; restart the forwarder, or \
+                               keep the old value";
+                problems.push(Problem::new(file::NOT_CHANGEABLE, KeyPath::new([key]), message));
             }
         };
         refuse("interface", config.interface != self.config.interface);
+        refuse("routed_interfaces", config.routed_interfaces != self.config.routed_interfaces);
         refuse("snat_ports", config.snat_ports != self.config.snat_ports);
         refuse("limits", config.limits != self.config.limits);
+        refuse("faults", config.balancer.faults != self.config.balancer.faults);
         problems
     }
 
-    /// Finds numbers and next hops for everything, and says what there is no room for.
-    fn numbers(&mut self, now: Instant, config: &Config, problems: &mut Vec<Problem>) -> Numbers {
-        let wanted = config
-            .pools
-            .iter()
-            .flat_map(|(pool, it)| it.members.iter().map(|member| (pool.as_str(), member.address)));
+    /// Allocates numbers and next hops for everything, and reports what does not fit.
+    fn allocate_numbers(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        problems: &mut Vec<Problem>,
+    ) -> Numbers {
+        let wanted =
+            config.balancer.pools.iter().flat_map(|(pool, it)| {
+                it.members.iter().map(|member| (pool.as_str(), member.address))
+            });
         let rest = self.rest();
         let present = self.members.iter().map(|member| {
             let key = (member.pool.as_str(), SocketAddr::from((member.ip, member.port)));
             (key, member.is_free(now, rest))
         });
-        let mut members = numbers(present, wanted).into_iter();
+        let mut members = assign_numbers(present, wanted).into_iter();
         let present = self.servers.iter().zip(0..).map(|(server, number)| {
             let idle = server.counters.flows == 0 && self.persistence.is_empty(number);
             ((server.destination, server.protocol), server.retired.is_some() && idle)
         });
-        let wanted = config.virtual_servers.values();
+        let wanted = config.balancer.virtual_servers.values();
         let wanted = wanted.map(|server| (server.destination, server.ip_protocol.number()));
-        let servers = numbers(present, wanted);
+        let servers = assign_numbers(present, wanted);
         let mut most = servers.iter().copied().max().unwrap_or(0);
         let mut next_hops = Vec::new();
         let mut by_pool = Vec::new();
-        for pool in config.pools.values() {
+        for pool in config.balancer.pools.values() {
             let own: Vec<usize> = members.by_ref().take(pool.members.len()).collect();
             most = own.iter().copied().max().unwrap_or(0).max(most);
             by_pool.push(own.into_iter().map(|number| number as u16).collect());
             let hops = pool.members.iter().map(|member| {
-                let next_hop = self.routes.next_hop(member.address.ip())?;
+                let ip = member.address.ip();
+                if self.port.is_hosts(ip) {
+                    return Some(NeighbourId::HOST);
+                }
+                let NextHop::Neighbour(next_hop) = self.routes.next_hop(ip)? else {
+                    return Some(NeighbourId::HOST);
+                };
                 let pinned = self.neighbours.pin(next_hop);
                 if pinned.is_none() {
                     let few = format!("{} are too few for the members", config.limits.neighbours);
-                    let problem = Problem::new("limits.neighbours", few);
+                    let problem =
+                        Problem::new(file::TOO_MANY, KeyPath::new(["limits", "neighbours"]), few);
                     if !problems.contains(&problem) {
                         problems.push(problem);
                     }
@@ -137,34 +159,36 @@ impl Engine {
                 "more than {MOST_NUMBERS} members or virtual servers with those that were taken \
                  out and still have flows; wait until these are over"
             );
-            problems.push(Problem::new("pools", many));
+            problems.push(Problem::new(file::TOO_MANY, KeyPath::new(["pools"]), many));
         }
         let servers = servers.into_iter().map(|number| number as u16).collect();
         Numbers { members: by_pool, servers, next_hops }
     }
 
-    /// How long the number of a member that was taken out may still be found where nobody counts:
-    /// with clients that persist and with packets that wait.
+    /// How long the number of a removed member may still be referenced by persistence entries and
+    /// queued packets.
     fn rest(&self) -> Duration {
         self.longest_memory.max(LONGEST_WAIT)
     }
 
-    /// Next hops of no member are neighbours like any other.
-    fn forget_next_hops(&mut self) {
+    /// Unpins neighbours that are no longer next hops of members.
+    fn unpin_next_hops(&mut self) {
         let held = self.members.iter().filter_map(|member| member.next_hop);
         self.neighbours.keep_pinned(held);
     }
 
-    /// The addresses that stand in for clients.
-    fn set_stand_ins(&mut self, config: &Config) {
+    /// Updates the SNAT addresses.
+    fn set_snat_addresses(&mut self, config: &Config) {
         let mut addresses: Vec<Ipv4Addr> = Vec::new();
-        for server in config.virtual_servers.values() {
+        for server in config.balancer.virtual_servers.values() {
             match &server.source_address_translation {
                 SourceTranslation::None => {}
                 SourceTranslation::Automap => {
-                    let members = config.pools.get(&server.pool).map(|pool| &pool.members);
+                    let members = config.balancer.pools.get(&server.pool).map(|pool| &pool.members);
                     let members = members.into_iter().flatten();
-                    addresses.extend(members.filter_map(|one| self.own_towards(one.address.ip())));
+                    addresses.extend(
+                        members.filter_map(|one| self.own_address_towards(one.address.ip())),
+                    );
                 }
                 SourceTranslation::Snat(list) => {
                     addresses.extend(list.iter().copied().filter_map(v4))
@@ -176,24 +200,26 @@ impl Engine {
         let address = |ip: Ipv4Addr| {
             let shared = self.port.is_own(ip.into());
             let answers_arp = !shared && self.port.is_connected(ip.into());
-            snat::Address { ip, shared, answers_arp }
+            snat::SnatAddress { ip, shared, answers_arp }
         };
         let addresses = addresses.into_iter().map(address).collect();
         self.snat.set_addresses(addresses, config.limits.flows as usize);
     }
 
     /// The interface's own address on the way to a member.
-    fn own_towards(&self, member: IpAddr) -> Option<Ipv4Addr> {
-        v4(self.port.source_for(member, self.routes.next_hop(member)?)?)
+    fn own_address_towards(&self, member: IpAddr) -> Option<Ipv4Addr> {
+        v4(self.port.source_by(member, self.routes.next_hop(member)?)?)
     }
 
     fn set_members(&mut self, now: Instant, config: &Config, numbers: &Numbers) {
         for member in &mut self.members {
-            member.home = Err(member.home.err().unwrap_or(now));
+            if let Placement::InPool { .. } = member.placement {
+                member.placement = Placement::Removed { since: now };
+            }
         }
-        let pools = config.pools.iter().zip(&numbers.members).zip(&numbers.next_hops);
+        let pools = config.balancer.pools.iter().zip(&numbers.members).zip(&numbers.next_hops);
         for (place_of_pool, (((name, pool), numbers), next_hops)) in pools.enumerate() {
-            let automapped = config.virtual_servers.values().any(|server| {
+            let automapped = config.balancer.virtual_servers.values().any(|server| {
                 server.pool == *name
                     && server.source_address_translation == SourceTranslation::Automap
             });
@@ -201,27 +227,39 @@ impl Engine {
             for (place, ((member, number), neighbour)) in members.enumerate() {
                 let address = &member.address;
                 let ip = address.ip();
-                let own = Some(ip).filter(|_| automapped).and_then(|ip| self.own_towards(ip));
+                let own =
+                    Some(ip).filter(|_| automapped).and_then(|ip| self.own_address_towards(ip));
                 let next_hop = self.routes.next_hop(ip);
+                let is_hosts = self.port.is_hosts(ip);
                 let new = Member {
                     name: address.to_string(),
                     pool: name.clone(),
-                    home: Ok(Home { pool: place_of_pool as u16, place: place as u16 }),
+                    placement: Placement::InPool {
+                        pool: place_of_pool as u16,
+                        place: place as u16,
+                    },
                     ip,
                     port: address.port(),
                     automap: own.and_then(|own| self.snat.number(own)),
-                    path: path(config.outer_source, pool.profile, address, next_hop, &self.port),
+                    path: path(
+                        config.balancer.outer_source,
+                        pool.profile_of(member),
+                        address,
+                        next_hop,
+                        &self.port,
+                    ),
+                    is_hosts,
                     next_hop: *neighbour,
-                    narrow_until: None,
+                    pmtu_expires: None,
                     down: false,
                     on_down: pool.on_down(),
                     counters: MemberCounters::default(),
                 };
-                put(&mut self.members, *number, new, |old, new| {
+                insert_at(&mut self.members, *number, new, |old, new| {
                     if (&old.pool, old.ip, old.port) == (&new.pool, new.ip, new.port) {
                         new.counters = old.counters;
                         new.down = old.down && pool.monitor.is_some();
-                        new.stay_narrow(old);
+                        new.keep_pmtu(old);
                     }
                 });
             }
@@ -243,10 +281,11 @@ impl Engine {
         let old = std::mem::take(&mut self.pools).into_iter();
         let mut old: HashMap<String, Pool> = old.map(|pool| (pool.name.clone(), pool)).collect();
         for (((name, pool), mut scheduler), members) in
-            config.pools.iter().zip(schedulers).zip(numbers)
+            config.balancer.pools.iter().zip(schedulers).zip(numbers)
         {
             let mode = pool.load_balancing_mode;
-            let before = self.config.pools.get(name).map(|before| before.load_balancing_mode);
+            let before =
+                self.config.balancer.pools.get(name).map(|before| before.load_balancing_mode);
             let same = old.remove(name).filter(|old| {
                 // What Maglev chooses depends on nothing that was before.
                 let timeless = matches!(mode, LoadBalancingMode::Maglev(_));
@@ -255,7 +294,7 @@ impl Engine {
             if let Some(same) = same {
                 scheduler = same.scheduler;
                 for (place, member) in pool.members.iter().enumerate() {
-                    scheduler.set_ratio(place, member.ratio);
+                    scheduler.set_member(place, member.ratio, member.state);
                 }
             } else {
                 for (place, member) in members.iter().enumerate() {
@@ -263,9 +302,9 @@ impl Engine {
                     scheduler.adopt(place, flows);
                 }
             }
-            let neighbours_seen = super::select::TELL_ANEW;
+            let neighbours_version = super::select::STALE;
             let members = members.clone();
-            self.pools.push(Pool { name: name.clone(), members, scheduler, neighbours_seen });
+            self.pools.push(Pool { name: name.clone(), members, scheduler, neighbours_version });
         }
     }
 
@@ -274,11 +313,13 @@ impl Engine {
             server.retired = server.retired.or(Some(now));
         }
         let mut services = Services { vips: HashMap::new(), servers: HashMap::new() };
-        for ((name, server), number) in config.virtual_servers.iter().zip(numbers) {
+        for ((name, server), number) in config.balancer.virtual_servers.iter().zip(numbers) {
             let (vip, protocol) = (server.destination.ip(), server.ip_protocol.number());
-            services.vips.insert(vip, self.port.is_connected(vip));
+            let is_hosts = self.port.is_hosts(vip);
+            let answers = self.port.is_connected(vip) && !is_hosts;
+            services.vips.insert(vip, Vip { is_hosts, answers });
             services.servers.insert((vip, protocol, server.destination.port()), *number);
-            let pool = config.pools.keys().position(|pool| *pool == server.pool);
+            let pool = config.balancer.pools.keys().position(|pool| *pool == server.pool);
             let new = Server {
                 name: name.clone(),
                 destination: server.destination,
@@ -292,7 +333,7 @@ impl Engine {
                 fastl4: server.fastl4,
                 counters: ServerCounters::default(),
             };
-            put(&mut self.servers, *number, new, |old, new| {
+            insert_at(&mut self.servers, *number, new, |old, new| {
                 if (old.destination, old.protocol) == (new.destination, new.protocol) {
                     new.counters = old.counters;
                 }
@@ -302,7 +343,7 @@ impl Engine {
         let idle = self.servers.iter().map(|server| server.fastl4.idle_timeout);
         self.flows.set_idle(idle.map(|seconds| Duration::from_secs(seconds.into())).collect());
         let mut rules = vec![Persistence::None; self.servers.len()];
-        for (server, number) in config.virtual_servers.values().zip(numbers) {
+        for (server, number) in config.balancer.virtual_servers.values().zip(numbers) {
             rules[usize::from(*number)] = server.persistence;
             if let Persistence::SourceAddress(rule) = server.persistence {
                 let timeout = Duration::from_secs(rule.timeout.into());
@@ -326,24 +367,25 @@ impl Engine {
 }
 
 impl Member {
-    /// The way through its tunnel is as narrow as it turned out before.
-    fn stay_narrow(&mut self, before: &Self) {
+    /// Keeps the learned path MTU of its tunnel.
+    fn keep_pmtu(&mut self, before: &Self) {
         if let (Path::Tunnel { mtu, .. }, Path::Tunnel { mtu: known, .. }) =
             (&mut self.path, before.path)
         {
             *mtu = known;
-            self.narrow_until = before.narrow_until;
+            self.pmtu_expires = before.pmtu_expires;
         }
     }
 
     /// Whether nothing holds its number any more.
     fn is_free(&self, now: Instant, rest: Duration) -> bool {
-        self.counters.flows == 0 && self.home.is_err_and(|since| since.after(rest) <= now)
+        let Placement::Removed { since } = self.placement else { return false };
+        self.counters.flows == 0 && since.after(rest) <= now
     }
 }
 
-/// Puts something at its number, which is there or the next.
-fn put<T>(list: &mut Vec<T>, number: u16, mut new: T, take_over: impl FnOnce(&T, &mut T)) {
+/// Stores an item at its number, which is in use or the next.
+fn insert_at<T>(list: &mut Vec<T>, number: u16, mut new: T, take_over: impl FnOnce(&T, &mut T)) {
     match list.get_mut(usize::from(number)) {
         Some(old) => {
             take_over(old, &mut new);

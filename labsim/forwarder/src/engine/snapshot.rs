@@ -34,7 +34,7 @@ impl Engine {
                 waiting: self.waiting.len() as u64,
                 ..self.neighbours.counters
             },
-            fragments: FragmentCounters { waiting: self.unled.len() as u64 },
+            fragments: FragmentCounters { waiting: self.pending_fragments.len() as u64 },
             answers: self.answers,
         }
     }

@@ -1,12 +1,12 @@
 //! TCP and UDP packets: which flow and which virtual server they belong to, and how flows begin
 //! and end under fastL4's rules.
 
-use super::availability::Left;
+use super::availability::FlowDisposition;
+use super::icmp_messages::IcmpError;
 use super::ip::Ip;
-use super::report::Report;
 use super::{Engine, select};
 use crate::counters::FlowCounters;
-use crate::flow::{Flow, FlowId, Key, Numbers, Seen, Side, State};
+use crate::flow::{Flow, FlowId, Key, Seen, SequenceNumbers, Side, State};
 use crate::{Instant, Outcome, Transmit};
 use labsim_wire::checksum::ChecksumState;
 use labsim_wire::tcp::{self, Flags};
@@ -27,7 +27,7 @@ pub(super) enum Transport<'a> {
     Tcp(tcp::View<'a>),
     Udp(udp::View<'a>),
     /// Ports and protocol of a later fragment, as its first had them.
-    Later {
+    NonFirstFragment {
         source: u16,
         destination: u16,
         protocol: u8,
@@ -41,7 +41,7 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
         match &self.transport {
             Transport::Tcp(segment) => (segment.source_port(), segment.destination_port()),
             Transport::Udp(datagram) => (datagram.source_port(), datagram.destination_port()),
-            Transport::Later { source, destination, .. } => (*source, *destination),
+            Transport::NonFirstFragment { source, destination, .. } => (*source, *destination),
         }
     }
 
@@ -51,20 +51,20 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
         match &self.transport {
             Transport::Tcp(_) => protocol::TCP,
             Transport::Udp(_) => protocol::UDP,
-            Transport::Later { protocol, .. } => *protocol,
+            Transport::NonFirstFragment { protocol, .. } => *protocol,
         }
     }
 
     /// Whether it is a fragment that is not the first.
-    pub(super) const fn is_later(&self) -> bool {
-        matches!(self.transport, Transport::Later { .. })
+    pub(super) const fn is_non_first_fragment(&self) -> bool {
+        matches!(self.transport, Transport::NonFirstFragment { .. })
     }
 
     /// TCP's control bits; none for UDP and for later fragments.
     fn flags(&self) -> Flags {
         match &self.transport {
             Transport::Tcp(segment) => segment.flags(),
-            Transport::Udp(_) | Transport::Later { .. } => Flags(0),
+            Transport::Udp(_) | Transport::NonFirstFragment { .. } => Flags(0),
         }
     }
 
@@ -82,12 +82,12 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
         Some((next_sequence(segment), acknowledged))
     }
 
-    /// Whether the forwarder may believe it enough to answer it.
+    /// Whether the checksum is valid, so that the packet may be answered.
     fn checksum_ok(&self) -> bool {
         let state = match &self.transport {
             Transport::Tcp(segment) => segment.checksum_state(&self.ip.addresses()),
             Transport::Udp(datagram) => datagram.checksum_state(&self.ip.addresses()),
-            Transport::Later { .. } => ChecksumState::Unknown,
+            Transport::NonFirstFragment { .. } => ChecksumState::Unknown,
         };
         matches!(state, ChecksumState::Good | ChecksumState::Absent)
     }
@@ -107,17 +107,17 @@ impl Engine {
             udp::View::new(ip.payload()).ok().map(Transport::Udp)
         };
         let Some(transport) = transport else {
-            return if self.owns(ip.destination()) {
+            return if self.is_owned(ip.destination()) {
                 Outcome::TransportHeaderMalformed
             } else {
                 Outcome::NoVirtualAddress
             };
         };
-        self.carry(now, &Packet { ip: *ip, transport, frame, id: None }, tx)
+        self.process_transport(now, &Packet { ip: *ip, transport, frame, id: None }, tx)
     }
 
-    /// Sends a packet the way of its flow, or begins one.
-    pub(super) fn carry<'a>(
+    /// Handles a packet by its flow, or begins one.
+    pub(super) fn process_transport<'a>(
         &mut self,
         now: Instant,
         packet: &Packet<'_, impl Ip<'a>>,
@@ -129,12 +129,12 @@ impl Engine {
         let key = Key::new(ip.source().into(), vip, from, to, packet.protocol());
         let mut may_be_loose = false;
         if !self.snat.is_empty()
-            && self.stands_in(ip.destination()).is_some()
+            && self.snat_address(ip.destination()).is_some()
             && let Some(id) = self.snat.find(&key)
         {
             match self.flows.overdue(id, now) {
                 Some(why) => self.expire(now, id, why, tx),
-                None if self.is_taken_out(self.flows.get(id)) => {
+                None if self.is_server_removed(self.flows.get(id)) => {
                     self.forget(id, |counters| &mut counters.taken_out);
                 }
                 None => return self.reply(now, id, packet, tx),
@@ -144,32 +144,34 @@ impl Engine {
             let flow = self.flows.get(id);
             if let Some(why) = self.flows.overdue(id, now) {
                 self.expire(now, id, why, tx);
-            } else if self.is_taken_out(flow) {
+            } else if self.is_server_removed(flow) {
                 self.forget(id, |counters| &mut counters.taken_out);
             } else if flow.state == State::Closing && packet.is_syn() {
                 self.forget(id, |counters| &mut counters.replaced);
             } else {
-                match self.left_by(id, flow, packet) {
-                    Left::Stays => return self.continue_flow(now, id, flow, packet, tx),
-                    Left::Over => {
+                match self.disposition(id, flow, packet) {
+                    FlowDisposition::Keep => return self.continue_flow(now, id, flow, packet, tx),
+                    FlowDisposition::Reset => {
                         return self.refuse_with_reset(now, Outcome::MemberDown, packet, tx);
                     }
-                    Left::Anew { loosely } => may_be_loose = loosely,
+                    FlowDisposition::Reselect { loose } => may_be_loose = loose,
                 }
             }
         }
-        if packet.is_later() {
+        if packet.is_non_first_fragment() && !self.forgets_flows {
             return Outcome::FragmentRefused;
         }
         if !self.services.is_vip(vip) {
-            return match self.stands_in(ip.destination()) {
+            return match self.snat_address(ip.destination()) {
                 Some(_) => self.refuse_stray(now, packet, tx),
                 None => Outcome::NoVirtualAddress,
             };
         }
         match self.services.find(vip, packet.protocol(), to) {
-            Some(server) => self.begin_flow(now, (server, may_be_loose), &key, packet, tx),
-            None => self.refuse_unserved(now, packet, tx),
+            Some(server) if self.forgets_flows => self.forward_anew(now, server, &key, packet, tx),
+            Some(server) => self.begin_flow(now, server, may_be_loose, &key, packet, tx),
+            None if self.services.is_hosts(vip) => Outcome::LeftToHost,
+            None => self.refuse_without_server(now, packet, tx),
         }
     }
 
@@ -182,19 +184,18 @@ impl Engine {
         packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let mtu = self.encapsulator.inner_mtu(&self.members[usize::from(flow.member)].path);
-        if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
+        if let Some(outcome) = self.refuse_on_the_way(now, flow.member, &packet.ip, tx) {
             return outcome;
         }
         let outcome = self.deliver(now, flow, packet, tx);
-        self.note(now, id, flow, packet, Side::Client);
+        self.update_flow(now, id, flow, packet, Side::Client);
         outcome
     }
 
-    /// What a packet of `side` that went on says about its flow: fastL4's rules. Where both
+    /// Updates a flow from a forwarded packet of `side`, by fastL4's rules. Where both
     /// directions are seen, the flow ends with both sides' FINs even without loose close.
     #[inline]
-    pub(super) fn note<'a>(
+    pub(super) fn update_flow<'a>(
         &mut self,
         now: Instant,
         id: FlowId,
@@ -212,8 +213,8 @@ impl Engine {
         {
             self.flows.advance(id, next, acknowledged);
         }
-        if side == Side::Client && !flow.seen.second_packet() && !packet.is_later() {
-            self.flows.note_second_packet(id);
+        if side == Side::Client && !flow.seen.second_packet() && !packet.is_non_first_fragment() {
+            self.flows.set_second_packet(id);
         }
         let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
         if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both_fins() || loose_close) {
@@ -221,7 +222,7 @@ impl Engine {
         } else if flow.state == State::Opening
             && side == Side::Client
             && !packet.is_syn()
-            && !packet.is_later()
+            && !packet.is_non_first_fragment()
         {
             self.flows.set_state(id, State::Open, now);
         } else {
@@ -233,7 +234,8 @@ impl Engine {
     fn begin_flow<'a>(
         &mut self,
         now: Instant,
-        (server, may_be_loose): (u16, bool),
+        server: u16,
+        may_be_loose: bool,
         key: &Key,
         packet: &Packet<'_, impl Ip<'a>>,
         tx: &mut impl Transmit,
@@ -253,8 +255,7 @@ impl Engine {
             Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
         };
         let member = choice.member;
-        let mtu = self.encapsulator.inner_mtu(&self.members[usize::from(member)].path);
-        if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
+        if let Some(outcome) = self.refuse_on_the_way(now, member, &packet.ip, tx) {
             return outcome;
         }
         let state = if is_tcp && !loosely {
@@ -269,8 +270,8 @@ impl Engine {
             self.flow_counters.evicted += 1;
             self.count_forgotten(id, oldest);
         }
-        let stand = match self.choose_stand(server, member, packet) {
-            Ok(stand) => stand,
+        let snat = match self.allocate_snat(server, member, packet) {
+            Ok(snat) => snat,
             Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
         };
         let (client_next, acknowledged) = packet.numbers().unwrap_or_default();
@@ -281,24 +282,25 @@ impl Engine {
         if acknowledged.is_some() {
             seen = seen.with_acknowledgement();
         }
-        let numbers = Numbers { client_next, server_next: acknowledged.unwrap_or_default() };
-        let flow = Flow { server, member, state, seen, stand };
+        let numbers =
+            SequenceNumbers { client_next, server_next: acknowledged.unwrap_or_default() };
+        let flow = Flow { server, member, state, seen, snat };
         let Some(id) = self.flows.insert(*key, flow, numbers, now) else {
             return Outcome::FlowTableFull;
         };
-        if let Some((stand, from)) = stand.zip(self.member_end(server, member, packet)) {
-            self.snat.bind(id, stand, from, packet.protocol());
+        if let Some((snat, from)) = snat.zip(self.translated_destination(server, member, packet)) {
+            self.snat.bind(id, snat, from, packet.protocol());
         }
-        self.began(now, server, choice, key);
+        self.flow_started(now, server, choice, key);
         self.flow_counters.opened += 1;
         self.flow_counters.loosely_initiated += u64::from(loosely && !may_be_loose);
         self.deliver(now, flow, packet, tx)
     }
 
-    /// A VIP without a virtual server for this protocol and port: F5 rejects it, and a host says
-    /// that nobody listens (RFC 1122 3.2.2.1). A fragment's checksum cannot be judged, so it is not
+    /// A VIP without a virtual server for this protocol and port: F5 rejects it, and a host reports
+    /// a closed port (RFC 1122 3.2.2.1). A fragment's checksum cannot be judged, so it is not
     /// answered.
-    fn refuse_unserved<'a>(
+    fn refuse_without_server<'a>(
         &mut self,
         now: Instant,
         packet: &Packet<'_, impl Ip<'a>>,
@@ -314,11 +316,11 @@ impl Engine {
             return Outcome::TransportChecksum;
         }
         let vip = Some(packet.ip.destination());
-        self.icmp_error(now, &packet.ip, vip, Report::PortUnreachable, tx);
+        self.icmp_error(now, &packet.ip, vip, IcmpError::PortUnreachable, tx);
         Outcome::NoVirtualServer
     }
 
-    /// Tells a TCP client that it is not served; UDP and fragments are dropped.
+    /// Answers TCP with a RST; UDP and fragments are dropped.
     pub(super) fn refuse_with_reset<'a>(
         &mut self,
         now: Instant,
@@ -337,11 +339,11 @@ impl Engine {
         outcome
     }
 
-    /// Whether no configuration has the flow's virtual server any more.
+    /// Whether the flow's virtual server was removed.
     ///
-    /// A member that was taken out keeps its flows; what becomes of those of one that is down is for
-    /// [`Self::left_by`] to say.
-    fn is_taken_out(&self, flow: Flow) -> bool {
+    /// A member that was taken out keeps its flows; what becomes of those of one that is down is
+    /// for [`Self::disposition`] to say.
+    fn is_server_removed(&self, flow: Flow) -> bool {
         self.servers[usize::from(flow.server)].retired.is_some()
     }
 
@@ -358,7 +360,7 @@ impl Engine {
     fn count_forgotten(&mut self, id: FlowId, flow: Flow) {
         self.snat.release(id);
         let Self { servers, pools, members, .. } = self;
-        select::ended(servers, pools, members, flow);
+        select::flow_ended(servers, pools, members, flow);
     }
 }
 

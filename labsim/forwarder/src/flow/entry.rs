@@ -1,6 +1,6 @@
 //! What the flow table keeps of a flow, on one cache line.
 
-use super::{Flow, Key, Numbers, Seen, Stand, State};
+use super::{Flow, Key, Seen, SequenceNumbers, SnatBinding, State};
 use crate::Instant;
 
 #[derive(Debug)]
@@ -10,9 +10,9 @@ pub(super) struct Entry {
     source: [u64; 2],
     destination: [u64; 2],
     pub(super) last_seen: Instant,
-    pub(super) numbers: Numbers,
+    pub(super) numbers: SequenceNumbers,
     ports: u32,
-    pub(super) stand: Option<Stand>,
+    pub(super) snat: Option<SnatBinding>,
     pub(super) server: u16,
     pub(super) member: u16,
     protocol: u8,
@@ -21,9 +21,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(key: Key, flow: Flow, numbers: Numbers, now: Instant) -> Self {
+    pub(super) fn new(key: Key, flow: Flow, numbers: SequenceNumbers, now: Instant) -> Self {
         let Key { source, destination, ports, protocol } = key;
-        let Flow { server, member, state, seen, stand } = flow;
+        let Flow { server, member, state, seen, snat } = flow;
         let last_seen = now;
         Self {
             source,
@@ -31,7 +31,7 @@ impl Entry {
             last_seen,
             numbers,
             ports,
-            stand,
+            snat,
             server,
             member,
             protocol,
@@ -48,7 +48,7 @@ impl Entry {
 
     #[inline]
     pub(super) const fn flow(&self) -> Flow {
-        let Self { server, member, state, seen, stand, .. } = *self;
-        Flow { server, member, state, seen, stand }
+        let Self { server, member, state, seen, snat, .. } = *self;
+        Flow { server, member, state, seen, snat }
     }
 }

@@ -17,7 +17,7 @@ impl Index {
 
     /// The number under `hash` that `is_it` recognises.
     pub(crate) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut at = self.home(hash);
+        let mut at = self.home_cell(hash);
         loop {
             let cell = self.cells[at];
             if cell == 0 {
@@ -26,13 +26,13 @@ impl Index {
             if (cell >> 32) as u32 == hash && is_it(cell as u32) {
                 return Some(cell as u32);
             }
-            at = self.following(at);
+            at = self.next_cell(at);
         }
     }
 
-    /// Reads where the search for `hash` begins, and means nothing.
-    pub(crate) fn glance(&self, hash: u32) -> u64 {
-        self.cells[self.home(hash)]
+    /// Touches the memory where the search for `hash` begins.
+    pub(crate) fn prefetch(&self, hash: u32) -> u64 {
+        self.cells[self.home_cell(hash)]
     }
 
     /// The first number under `hash`, which may be another's.
@@ -42,28 +42,28 @@ impl Index {
 
     /// Adds a number from 1, of which there are never more than the capacity.
     pub(crate) fn insert(&mut self, hash: u32, number: u32) {
-        let mut at = self.home(hash);
+        let mut at = self.home_cell(hash);
         while self.cells[at] != 0 {
-            at = self.following(at);
+            at = self.next_cell(at);
         }
         self.cells[at] = u64::from(hash) << 32 | u64::from(number);
     }
 
     /// Takes a number out, and moves back those behind it that would no longer be found.
     pub(crate) fn remove(&mut self, hash: u32, number: u32) {
-        let mut hole = self.home(hash);
+        let mut hole = self.home_cell(hash);
         while self.cells[hole] as u32 != number {
-            hole = self.following(hole);
+            hole = self.next_cell(hole);
         }
         let mask = self.cells.len() - 1;
         let mut at = hole;
         loop {
-            at = self.following(at);
+            at = self.next_cell(at);
             let cell = self.cells[at];
             if cell == 0 {
                 break;
             }
-            let from_home = at.wrapping_sub(self.home((cell >> 32) as u32)) & mask;
+            let from_home = at.wrapping_sub(self.home_cell((cell >> 32) as u32)) & mask;
             if from_home >= at.wrapping_sub(hole) & mask {
                 self.cells[hole] = cell;
                 hole = at;
@@ -72,11 +72,11 @@ impl Index {
         self.cells[hole] = 0;
     }
 
-    fn home(&self, hash: u32) -> usize {
+    fn home_cell(&self, hash: u32) -> usize {
         hash as usize & (self.cells.len() - 1)
     }
 
-    fn following(&self, at: usize) -> usize {
+    fn next_cell(&self, at: usize) -> usize {
         (at + 1) & (self.cells.len() - 1)
     }
 }

@@ -16,7 +16,7 @@
 use super::entry::Entry;
 use super::wheel::Wheel;
 use super::{
-    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Numbers, Seen, Side, State,
+    CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Seen, SequenceNumbers, Side, State,
 };
 use crate::Instant;
 use std::time::Duration;
@@ -46,7 +46,7 @@ const FREE: u16 = u16::MAX - 1;
 
 /// Why a flow was forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expired {
+pub(crate) enum ExpiryReason {
     /// Nothing came after the SYN.
     Handshake,
     /// Nothing came for the idle timeout.
@@ -84,7 +84,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table for `capacity` flows, of virtual servers that [`Self::set_idle`] tells of.
+    /// A table for `capacity` flows, of virtual servers that [`Self::set_idle`] adds.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             hasher: Hasher::new(),
@@ -119,9 +119,9 @@ impl Table {
         self.index.find(hash, |id| self.entry(id).key() == *key).map(FlowId)
     }
 
-    /// Reads where the search for `hash` begins, and means nothing.
-    pub(crate) fn glance(&self, hash: u32) -> u64 {
-        self.index.glance(hash)
+    /// Touches the memory where the search for `hash` begins.
+    pub(crate) fn prefetch(&self, hash: u32) -> u64 {
+        self.index.prefetch(hash)
     }
 
     /// The flow that the search for `hash` most likely ends at.
@@ -129,8 +129,8 @@ impl Table {
         self.index.likely(hash).map(FlowId)
     }
 
-    /// Reads something of the flow, and means nothing.
-    pub(crate) fn glance_at(&self, id: FlowId) -> u64 {
+    /// Touches the memory of the flow.
+    pub(crate) fn prefetch_entry(&self, id: FlowId) -> u64 {
         self.entry(id.0).last_seen.as_nanos()
     }
 
@@ -160,7 +160,7 @@ impl Table {
     }
 
     /// Why the flow should have been forgotten by `now`, if it should.
-    pub(crate) fn overdue(&self, id: FlowId, now: Instant) -> Option<Expired> {
+    pub(crate) fn overdue(&self, id: FlowId, now: Instant) -> Option<ExpiryReason> {
         let entry = self.entry(id.0);
         (self.deadline(entry) <= now).then(|| reason(entry.state))
     }
@@ -186,7 +186,7 @@ impl Table {
     }
 
     /// Where the flow's connection stands.
-    pub(crate) fn numbers(&self, id: FlowId) -> Numbers {
+    pub(crate) fn numbers(&self, id: FlowId) -> SequenceNumbers {
         self.entry(id.0).numbers
     }
 
@@ -207,7 +207,7 @@ impl Table {
     }
 
     /// The client has sent a second packet.
-    pub(crate) fn note_second_packet(&mut self, id: FlowId) {
+    pub(crate) fn set_second_packet(&mut self, id: FlowId) {
         let seen = &mut self.entry_mut(id.0).seen;
         *seen = seen.with_second_packet();
     }
@@ -244,7 +244,7 @@ impl Table {
         &mut self,
         key: Key,
         flow: Flow,
-        numbers: Numbers,
+        numbers: SequenceNumbers,
         now: Instant,
     ) -> Option<FlowId> {
         if self.is_full() {
@@ -290,7 +290,7 @@ impl Table {
         &mut self,
         now: Instant,
         budget: &mut usize,
-    ) -> Option<(FlowId, Expired)> {
+    ) -> Option<(FlowId, ExpiryReason)> {
         while *budget > 0 {
             let oldest = FlowId(self.queue_head);
             if oldest.0 != 0
@@ -398,11 +398,11 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn reason(state: State) -> Expired {
+fn reason(state: State) -> ExpiryReason {
     match state {
-        State::Opening => Expired::Handshake,
-        State::Open => Expired::Idle,
-        State::Closing => Expired::Closed,
+        State::Opening => ExpiryReason::Handshake,
+        State::Open => ExpiryReason::Idle,
+        State::Closing => ExpiryReason::Closed,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The flow table against a plain map, and its timeouts on a virtual clock.
 
-use super::{Entry, Expired, Table};
+use super::{Entry, ExpiryReason, Table};
 use crate::Instant;
-use crate::flow::{Flow, FlowId, Key, Numbers, Seen, State};
+use crate::flow::{Flow, FlowId, Key, Seen, SequenceNumbers, State};
 use proptest::prelude::{Strategy, any, prop, proptest};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn key(number: u32) -> Key {
 }
 
 fn flow(state: State) -> Flow {
-    Flow { server: 0, member: 0, state, seen: Seen::default(), stand: None }
+    Flow { server: 0, member: 0, state, seen: Seen::default(), snat: None }
 }
 
 fn established() -> Flow {
@@ -33,10 +33,10 @@ fn table(capacity: usize) -> Table {
 }
 
 fn insert(table: &mut Table, key: Key, flow: Flow, now: Instant) -> Option<FlowId> {
-    table.insert(key, flow, Numbers::default(), now)
+    table.insert(key, flow, SequenceNumbers::default(), now)
 }
 
-fn expire(table: &mut Table, now: Instant) -> Vec<Expired> {
+fn expire(table: &mut Table, now: Instant) -> Vec<ExpiryReason> {
     let mut gone = Vec::new();
     while let Some((id, why)) = table.next_overdue(now, &mut usize::MAX.clone()) {
         table.remove(id);
@@ -53,9 +53,9 @@ fn an_entry_fills_one_cache_line() {
 #[test]
 fn each_state_has_its_own_timeout() {
     for (state, seconds, reason) in [
-        (State::Opening, 5, Expired::Handshake),
-        (State::Open, 300, Expired::Idle),
-        (State::Closing, 5, Expired::Closed),
+        (State::Opening, 5, ExpiryReason::Handshake),
+        (State::Open, 300, ExpiryReason::Idle),
+        (State::Closing, 5, ExpiryReason::Closed),
     ] {
         let mut table = table(4);
         assert!(insert(&mut table, key(1), flow(state), at(1000)).is_some());
@@ -81,7 +81,7 @@ fn a_packet_puts_the_idle_timeout_off() {
         assert_eq!(expire(&mut table, at(second)), []);
     }
     assert_eq!(expire(&mut table, at(5199)), []);
-    assert_eq!(expire(&mut table, at(5202)), [Expired::Idle]);
+    assert_eq!(expire(&mut table, at(5202)), [ExpiryReason::Idle]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_repeated_syn_does_not_keep_a_half_open_flow_alive() {
     assert!(insert(&mut table, key(1), flow(State::Opening), at(0)).is_some());
     let id = table.find(&key(1)).unwrap();
     table.touch(id, at(4));
-    assert_eq!(expire(&mut table, at(5)), [Expired::Handshake]);
+    assert_eq!(expire(&mut table, at(5)), [ExpiryReason::Handshake]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_full_table_gives_up_half_open_flows_and_never_established_ones() {
     assert!(insert(&mut table, key(5), established(), at(1)).is_some());
     assert!(table.evict().is_none());
     assert!(insert(&mut table, key(6), flow(State::Open), at(1)).is_none());
-    assert_eq!(expire(&mut table, at(400)), [Expired::Idle; 3]);
+    assert_eq!(expire(&mut table, at(400)), [ExpiryReason::Idle; 3]);
 }
 
 #[test]

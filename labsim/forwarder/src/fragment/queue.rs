@@ -1,9 +1,9 @@
-//! Fragments that came before their first.
+//! Fragments that arrived before the first fragment of their datagram.
 
 use super::WAITING_TIME;
 use crate::Instant;
 use crate::flow::Key;
-use crate::rooms::Rooms;
+use crate::packet_slots::PacketSlots;
 
 /// What is known of one.
 #[derive(Debug)]
@@ -16,20 +16,20 @@ struct Fragment {
 
 /// None at all by default.
 #[derive(Debug, Default)]
-pub(crate) struct Queue(Rooms<Fragment>);
+pub(crate) struct Queue(PacketSlots<Fragment>);
 
 impl Queue {
-    /// `rooms` packets of up to `room_length` bytes.
-    pub(crate) fn new(rooms: usize, room_length: usize) -> Self {
-        Self(Rooms::new(rooms, room_length))
+    /// `slots` packets of up to `slot_length` bytes.
+    pub(crate) fn new(slots: usize, slot_length: usize) -> Self {
+        Self(PacketSlots::new(slots, slot_length))
     }
 
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Has a packet wait. The oldest of all gives its place if there is no other: the length of its
-    /// frame is told to `overflow`. Returns whether the packet waits: it cannot if it is too long.
+    /// Has a packet wait. The oldest of all gives its place if there is no other: `overflow` gets the
+    /// length of its frame. Returns whether the packet waits: it cannot if it is too long.
     pub(crate) fn push(
         &mut self,
         key: Key,
@@ -38,19 +38,19 @@ impl Queue {
         packet: &[u8],
         overflow: impl FnOnce(usize),
     ) -> bool {
-        let Self(rooms) = self;
-        let index = rooms.free().or_else(|| rooms.oldest(|_| true));
-        let Some(index) = index.filter(|_| rooms.takes(packet.len())) else { return false };
-        if let Some((oldest, _)) = rooms.take(index) {
+        let Self(slots) = self;
+        let index = slots.free().or_else(|| slots.oldest(|_| true));
+        let Some(index) = index.filter(|_| slots.fits(packet.len())) else { return false };
+        if let Some((oldest, _)) = slots.take(index) {
             overflow(oldest.frame);
         }
-        rooms.put(index, Fragment { key, came: now, frame }, packet.len(), |room| {
-            room.copy_from_slice(packet);
+        slots.put(index, Fragment { key, came: now, frame }, packet.len(), |slot| {
+            slot.copy_from_slice(packet);
             Ok(())
         })
     }
 
-    /// The oldest packet of that datagram with the length of its frame; it leaves its room.
+    /// The oldest packet of that datagram with the length of its frame; it leaves its slot.
     pub(crate) fn pop(&mut self, key: &Key) -> Option<(usize, &[u8])> {
         let index = self.0.oldest(|fragment| fragment.key == *key)?;
         let (fragment, packet) = self.0.take(index)?;
@@ -58,7 +58,7 @@ impl Queue {
     }
 
     /// Lets one packet go that has waited for too long; tells the length of its frame.
-    pub(crate) fn give_up(&mut self, now: Instant) -> Option<usize> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<usize> {
         let index = self.0.oldest(|fragment| fragment.came.after(WAITING_TIME) <= now)?;
         self.0.take(index).map(|(fragment, _)| fragment.frame)
     }

@@ -14,8 +14,19 @@ pub(crate) struct Datagram {
     pub(crate) first_end: u16,
     /// The identification that all fragments get where an address is translated.
     pub(crate) id: u16,
-    /// Whether those after it go on as it did.
-    pub(crate) goes_on: bool,
+    /// What became of it, and of those after it.
+    pub(crate) fate: Fate,
+}
+
+/// What becomes of a datagram's fragments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Those after the first go on as it did.
+    Forwarded,
+    /// The host's kernel has the first, and gets those after it, which the data plane keeps from it
+    /// because they have no ports.
+    LeftToHost,
+    Refused,
 }
 
 #[derive(Debug)]
@@ -73,10 +84,10 @@ impl Table {
         self.index.insert(self.hasher.hash(&key), place as u32 + 1);
     }
 
-    /// Nothing more of the datagram goes on.
+    /// Drops further fragments of the datagram.
     pub(crate) fn stop(&mut self, key: &Key) {
         if let Some(place) = self.place(key) {
-            self.entries[place].datagram.goes_on = false;
+            self.entries[place].datagram.fate = Fate::Refused;
         }
     }
 
@@ -89,7 +100,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::super::{DATAGRAM_TIME, key};
-    use super::{Datagram, Entry, Table};
+    use super::{Datagram, Entry, Fate, Table};
     use crate::Instant;
     use crate::flow::Key;
     use std::net::Ipv4Addr;
@@ -101,7 +112,7 @@ mod tests {
     }
 
     fn datagram(port: u16) -> Datagram {
-        Datagram { ports: (port, 49), protocol: 17, first_end: 1480, id: 0, goes_on: true }
+        Datagram { ports: (port, 49), protocol: 17, first_end: 1480, id: 0, fate: Fate::Forwarded }
     }
 
     #[test]
@@ -142,6 +153,6 @@ mod tests {
         assert_eq!(table.find(&key_of(2), end), None);
         assert!(table.find(&key_of(2), Instant::from_nanos(end.as_nanos() - 1)).is_some());
         table.stop(&key_of(3));
-        assert!(!table.find(&key_of(3), now).unwrap().goes_on);
+        assert_eq!(table.find(&key_of(3), now).unwrap().fate, Fate::Refused);
     }
 }

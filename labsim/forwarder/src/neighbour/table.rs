@@ -11,6 +11,12 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NeighbourId(u32);
 
+impl NeighbourId {
+    /// The host itself, which is always there: its kernel gets what is sent to the interface's own
+    /// link-layer address.
+    pub(crate) const HOST: Self = Self(u32::MAX);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Asked for, not known yet.
@@ -53,9 +59,10 @@ pub(crate) enum Resolution {
 pub(crate) enum Due {
     /// Send a request.
     Ask {
-        /// Whose address is asked for.
+        /// The address to resolve.
         address: IpAddr,
-        /// Where it is believed to be, and alone is to be asked; `None` asks everybody.
+        /// Where it is believed to be, and alone is to be asked; `None` asks by broadcast or
+        /// multicast.
         known: Option<Mac>,
     },
     /// Give up what waits for it.
@@ -64,6 +71,8 @@ pub(crate) enum Due {
 
 #[derive(Debug)]
 pub(crate) struct Table {
+    /// The interface's own link-layer address.
+    own: Mac,
     entries: Vec<Entry>,
     by_address: HashMap<IpAddr, u32>,
     capacity: usize,
@@ -74,8 +83,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, own: Mac) -> Self {
         Self {
+            own,
             entries: Vec::with_capacity(capacity),
             // Twice the room, so that the map never grows, whatever is replaced in it.
             by_address: HashMap::with_capacity(capacity * 2),
@@ -105,12 +115,12 @@ impl Table {
     /// Only these are members' next hops from here on.
     pub(crate) fn keep_pinned(&mut self, pinned: impl Iterator<Item = NeighbourId>) {
         let mut keep = vec![false; self.entries.len()];
-        pinned.for_each(|id| keep[id.0 as usize] = true);
+        let asked = pinned.filter(|id| *id != NeighbourId::HOST);
+        asked.for_each(|id| keep[id.0 as usize] = true);
         for (entry, keep) in self.entries.iter_mut().zip(keep) {
             if entry.pinned && !keep {
                 entry.pinned = false;
-                // Nobody waits for one that was never asked, or that failed: the next packet to it
-                // asks it.
+                // One that was never asked, or that failed, is asked by the next packet to it.
                 if entry.asked == 0 && entry.state == State::Incomplete {
                     entry.state = State::Failed;
                 }
@@ -134,6 +144,9 @@ impl Table {
 
     /// Whether packets to it are refused at this moment.
     pub(crate) fn is_failed(&self, id: NeighbourId) -> bool {
+        if id == NeighbourId::HOST {
+            return false;
+        }
         let entry = self.entry(id);
         entry.state == State::Failed && entry.pinned
     }
@@ -145,6 +158,9 @@ impl Table {
 
     /// Where a packet to this neighbour goes. May make a request due now.
     pub(crate) fn resolve(&mut self, id: NeighbourId, now: Instant) -> Resolution {
+        if id == NeighbourId::HOST {
+            return Resolution::Ready(self.own);
+        }
         let entry = self.entry_mut(id);
         entry.used = now;
         match entry.state {
@@ -172,8 +188,8 @@ impl Table {
         known.then_some(entry.mac)
     }
 
-    /// A neighbour's message told `mac` for `address`; `answer` if it answers a request of ours, which
-    /// alone proves that the neighbour hears us. Returns the neighbour if it is known.
+    /// A neighbour's message announced `mac` for `address`; `answer` if it answers a request of
+    /// ours, which alone proves that the neighbour hears us. Returns the neighbour if it is known.
     pub(crate) fn learn(
         &mut self,
         address: IpAddr,
@@ -253,7 +269,7 @@ impl Table {
             index
         };
         self.by_address.insert(address, index as u32);
-        self.note_due(now);
+        self.schedule(now);
         Some(NeighbourId(index as u32))
     }
 
@@ -271,10 +287,10 @@ impl Table {
         entry.state = state;
         entry.asked = 0;
         entry.due = Some(now);
-        self.note_due(now);
+        self.schedule(now);
     }
 
-    fn note_due(&mut self, due: Instant) {
+    fn schedule(&mut self, due: Instant) {
         self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
     }
 

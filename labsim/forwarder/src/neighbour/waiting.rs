@@ -1,14 +1,14 @@
 //! Packets that wait for a neighbour's answer.
 
 use super::{NeighbourId, WAITING_PER_NEIGHBOUR};
-use crate::rooms::Rooms;
+use crate::packet_slots::PacketSlots;
 use labsim_wire::EmitError;
 
-/// What a waiting packet is.
+/// A packet in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waiting {
+pub(crate) enum QueuedPacket {
     /// A packet that came in, ready but for its encapsulation.
-    Passing {
+    Forwarded {
         /// Why it goes on.
         purpose: Purpose,
         /// Length of the frame that it came in, for its outcome's counter.
@@ -40,7 +40,7 @@ pub(crate) enum Purpose {
     },
 }
 
-/// What the forwarder says in its own name, for its counter.
+/// Packets of the forwarder's own, by counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnswerKind {
     EchoReply,
@@ -52,14 +52,14 @@ pub(crate) enum AnswerKind {
     Reset,
 }
 
-/// What waits, and for whom.
+/// Queued packets by neighbour.
 #[derive(Debug)]
-pub(crate) struct WaitingQueue(Rooms<(NeighbourId, Waiting)>);
+pub(crate) struct WaitingQueue(PacketSlots<(NeighbourId, QueuedPacket)>);
 
 impl WaitingQueue {
-    /// `rooms` packets of up to `room_length` bytes.
-    pub(crate) fn new(rooms: usize, room_length: usize) -> Self {
-        Self(Rooms::new(rooms, room_length))
+    /// `slots` packets of up to `slot_length` bytes.
+    pub(crate) fn new(slots: usize, slot_length: usize) -> Self {
+        Self(PacketSlots::new(slots, slot_length))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -67,32 +67,32 @@ impl WaitingQueue {
     }
 
     /// Has a packet of `length` bytes wait for `neighbour`. Where the neighbour's share or all
-    /// rooms are taken, its own oldest packet gives its place and is told to `overflow`. Returns
-    /// whether the packet waits: it cannot if all rooms are others', or if it is too long.
+    /// slots are taken, its own oldest packet gives its place and goes to `overflow`. Returns
+    /// whether the packet waits: it cannot if all slots are others', or if it is too long.
     pub(crate) fn push(
         &mut self,
         neighbour: NeighbourId,
-        what: Waiting,
+        what: QueuedPacket,
         length: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
-        overflow: impl FnOnce(Waiting),
+        overflow: impl FnOnce(QueuedPacket),
     ) -> bool {
-        let Self(rooms) = self;
-        let share = rooms.iter().filter(|(whose, _)| *whose == neighbour).count();
-        let index = match rooms.free() {
-            _ if !rooms.takes(length) => None,
+        let Self(slots) = self;
+        let share = slots.iter().filter(|(whose, _)| *whose == neighbour).count();
+        let index = match slots.free() {
+            _ if !slots.fits(length) => None,
             Some(index) if share < WAITING_PER_NEIGHBOUR => Some(index),
-            _ => rooms.oldest(|(whose, _)| *whose == neighbour),
+            _ => slots.oldest(|(whose, _)| *whose == neighbour),
         };
         let Some(index) = index else { return false };
-        if let Some(((_, oldest), _)) = rooms.take(index) {
+        if let Some(((_, oldest), _)) = slots.take(index) {
             overflow(oldest);
         }
-        rooms.put(index, (neighbour, what), length, fill)
+        slots.put(index, (neighbour, what), length, fill)
     }
 
-    /// The oldest packet for `neighbour`, which leaves its room.
-    pub(crate) fn pop(&mut self, neighbour: NeighbourId) -> Option<(Waiting, &[u8])> {
+    /// The oldest packet for `neighbour`, which leaves its slot.
+    pub(crate) fn pop(&mut self, neighbour: NeighbourId) -> Option<(QueuedPacket, &[u8])> {
         let index = self.0.oldest(|(whose, _)| *whose == neighbour)?;
         let ((_, what), packet) = self.0.take(index)?;
         Some((what, packet))

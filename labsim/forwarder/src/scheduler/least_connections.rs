@@ -4,78 +4,78 @@
 //! weight 3 gets the first three flows' worth. Among equals it is the one that was chosen longest
 //! ago: an idle pool's members take turns, instead of the first having all.
 
-use super::tournament::Tournament;
+use super::min_tree::MinTree;
 
-/// Who has least. Weight 0 takes nothing.
+/// The least loaded member. Entries of weight 0 are skipped.
 #[derive(Debug)]
 pub(super) struct LeastConnections {
-    players: Vec<Player>,
-    order: Tournament,
+    entries: Vec<Entry>,
+    order: MinTree,
     /// Flows that began so far.
     began: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Player {
+struct Entry {
     weight: u16,
     flows: u32,
     /// The number of the last flow that it got.
     last: u64,
 }
 
-fn comes_first(players: &[Player], one: usize, other: usize) -> bool {
-    let (a, b) = (&players[one], &players[other]);
+fn precedes(entries: &[Entry], one: usize, other: usize) -> bool {
+    let (a, b) = (&entries[one], &entries[other]);
     if a.weight == 0 || b.weight == 0 {
         return (a.weight == 0, one) < (b.weight == 0, other);
     }
-    let cross = |one: &Player, by: &Player| (u64::from(one.flows) + 1) * u64::from(by.weight);
+    let cross = |one: &Entry, by: &Entry| (u64::from(one.flows) + 1) * u64::from(by.weight);
     (cross(a, b), a.last, one) < (cross(b, a), b.last, other)
 }
 
 impl LeastConnections {
-    /// Nobody has a flow.
+    /// A scheduler without flows.
     pub(super) fn new(weights: &[u16]) -> Self {
-        let players: Vec<Player> =
-            weights.iter().map(|weight| Player { weight: *weight, flows: 0, last: 0 }).collect();
-        let order = Tournament::new(players.len(), |one, other| comes_first(&players, one, other));
-        Self { players, order, began: 0 }
+        let entries: Vec<Entry> =
+            weights.iter().map(|weight| Entry { weight: *weight, flows: 0, last: 0 }).collect();
+        let order = MinTree::new(entries.len(), |one, other| precedes(&entries, one, other));
+        Self { entries, order, began: 0 }
     }
 
-    /// Who has least.
+    /// The least loaded member.
     pub(super) fn least(&self) -> Option<usize> {
-        self.order.winner().filter(|member| self.players[*member].weight > 0)
+        self.order.min().filter(|member| self.entries[*member].weight > 0)
     }
 
     /// A flow of the member began.
-    pub(super) fn began(&mut self, member: usize) {
+    pub(super) fn flow_started(&mut self, member: usize) {
         self.began += 1;
-        let player = &mut self.players[member];
-        player.flows += 1;
-        player.last = self.began;
-        self.replay(member);
+        let entry = &mut self.entries[member];
+        entry.flows += 1;
+        entry.last = self.began;
+        self.update(member);
     }
 
     /// The member has so many flows that began before.
     pub(super) fn adopt(&mut self, member: usize, flows: u64) {
-        self.players[member].flows += flows as u32;
-        self.replay(member);
+        self.entries[member].flows += flows as u32;
+        self.update(member);
     }
 
     /// A flow of the member is over.
-    pub(super) fn ended(&mut self, member: usize) {
-        self.players[member].flows -= 1;
-        self.replay(member);
+    pub(super) fn flow_ended(&mut self, member: usize) {
+        self.entries[member].flows -= 1;
+        self.update(member);
     }
 
     /// Gives a member another weight. Its flows stay.
     pub(super) fn set_weight(&mut self, member: usize, weight: u16) {
-        self.players[member].weight = weight;
-        self.replay(member);
+        self.entries[member].weight = weight;
+        self.update(member);
     }
 
-    fn replay(&mut self, member: usize) {
-        let Self { players, order, .. } = self;
-        order.replay(member, |one, other| comes_first(players, one, other));
+    fn update(&mut self, member: usize) {
+        let Self { entries, order, .. } = self;
+        order.update(member, |one, other| precedes(entries, one, other));
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
         let mut chosen = Vec::new();
         for _ in 0..count {
             let Some(member) = least.least() else { break };
-            least.began(member);
+            least.flow_started(member);
             chosen.push(member);
         }
         chosen
@@ -97,14 +97,14 @@ mod tests {
     fn who_has_least_is_next_and_equals_take_turns() {
         let mut least = LeastConnections::new(&[1, 1, 1]);
         assert_eq!(begin(&mut least, 4), [0, 1, 2, 0]);
-        least.ended(2);
+        least.flow_ended(2);
         assert_eq!(begin(&mut least, 1), [2], "it has none, and the others do");
         // An idle pool: each flow ends before the next begins.
         let mut idle = LeastConnections::new(&[1, 1, 1]);
         let mut chosen = Vec::new();
         for _ in 0..5 {
             chosen.extend(begin(&mut idle, 1));
-            idle.ended(chosen[chosen.len() - 1]);
+            idle.flow_ended(chosen[chosen.len() - 1]);
         }
         assert_eq!(chosen, [0, 1, 2, 0, 1]);
     }
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(begin(&mut least, 3), [1, 1, 1]);
         least.set_weight(1, 0);
         assert_eq!(least.least(), None);
-        least.ended(0);
+        least.flow_ended(0);
         least.set_weight(0, 1);
         assert_eq!(begin(&mut least, 3), [0, 0, 0], "it has one, and the other five");
     }

@@ -1,11 +1,12 @@
 //! Maglev's consistent hashing (Eisenbud et al., NSDI 2016, section 3.4): a table that says for
 //! each hash which member it is, and that hardly changes when members come and go.
 //!
-//! Each member goes through the table's places in an order of its own, and all fill it in turn, each
-//! with the first place of its order that is free. Weights say whose turn it is, as in katran and
-//! Envoy: a member of weight w has w turns while one of weight 1 has one, spread evenly. Its first
-//! comes after half of its distance, where those wait for the whole, so that shares are rounded to
-//! the nearest and not down. (IPVS's mh gives a member all its turns of a round in a row.)
+//! Each member goes through the table's places in an order of its own, and all fill it in turn,
+//! each with the first place of its order that is free. Weights say whose turn it is, as in katran
+//! and Envoy: a member of weight w has w turns while one of weight 1 has one, spread evenly. Its
+//! first comes after half of its distance, where those wait for the whole, so that shares are
+//! rounded to the nearest and not down. (IPVS's mh gives a member all its turns of a round in a
+//! row.)
 
 use super::stable_hash::{Kind, hash, step};
 use crate::MaglevHash;
@@ -76,7 +77,7 @@ impl Maglev {
 
     /// The member at the flow's place, if it `takes` the flow. One whose member does not is hashed
     /// anew (IPVS's `mh-fallback`), so that such a member's flows spread over all others, and none
-    /// of theirs moves. `None` if nobody takes it.
+    /// of theirs moves. `None` if no member takes it.
     pub(super) fn choose(&self, flow: &Key, takes: impl Fn(u16) -> bool) -> Option<u16> {
         let [high, low] = flow.source();
         let mut hash = match self.by {

@@ -20,7 +20,7 @@ fn flow(number: u32) -> Key {
 }
 
 /// Places of each member.
-fn shares(table: &Maglev) -> Vec<usize> {
+fn is_shared_snat_address(table: &Maglev) -> Vec<usize> {
     let mut shares = vec![0; table.orders.len()];
     table.table.iter().for_each(|member| shares[usize::from(*member)] += 1);
     shares
@@ -47,7 +47,7 @@ fn the_papers_example_comes_out_place_by_place() {
 #[test]
 fn every_member_has_its_share_of_the_places() {
     for count in [1, 2, 3, 10, 100, 1000] {
-        let shares = shares(&maglev(&addresses(count), &vec![1; count]));
+        let shares = is_shared_snat_address(&maglev(&addresses(count), &vec![1; count]));
         // All take a place a round, so nobody is more than one ahead.
         let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
         assert!(most - least <= 1, "{count} members: {least} to {most} places");
@@ -56,7 +56,7 @@ fn every_member_has_its_share_of_the_places() {
 
 #[test]
 fn shares_follow_the_weights_and_weight_0_has_none() {
-    let shares = shares(&maglev(&addresses(5), &[3, 2, 1, 0, 65_535]));
+    let shares = is_shared_snat_address(&maglev(&addresses(5), &[3, 2, 1, 0, 65_535]));
     let all = 65_541;
     for (share, weight) in shares.iter().zip([3, 2, 1, 0, 65_535]) {
         assert!(share.abs_diff(SIZE as usize * weight / all) <= 1, "{shares:?}");
@@ -156,7 +156,7 @@ proptest! {
         prop_assume!(all > 0);
         let members = addresses(weights.len());
         let table = Maglev::new(MaglevHash::FiveTuple, 1021, &members, &weights);
-        for (share, weight) in shares(&table).iter().zip(&weights) {
+        for (share, weight) in is_shared_snat_address(&table).iter().zip(&weights) {
             let due = 1021 * usize::from(*weight) / all;
             prop_assert!(share.abs_diff(due) <= 2, "{} places, {} due", share, due);
         }

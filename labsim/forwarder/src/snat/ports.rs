@@ -1,5 +1,6 @@
 //! The free ports of one address and protocol, in the order in which they were given back: a
-//! port rests as long as it can before the next client gets it (RFC 6191's reason, and TIME-WAIT's).
+//! port rests as long as it can before the next client gets it (RFC 6191's reason, and
+//! TIME-WAIT's).
 
 use crate::SnatPorts;
 
@@ -30,13 +31,13 @@ impl Ports {
     }
 
     /// Takes this one, if it is of the range and free.
-    pub(super) fn take_this(&mut self, port: u16) -> bool {
+    pub(super) fn take_exact(&mut self, port: u16) -> bool {
         let free = self.link(port).filter(|link| self.next[usize::from(*link)] != *link);
         free.map(|link| self.unlink(link)).is_some()
     }
 
     /// Gives a taken port back.
-    pub(super) fn give_back(&mut self, port: u16) {
+    pub(super) fn release(&mut self, port: u16) {
         let taken = self.link(port).filter(|link| self.next[usize::from(*link)] == *link);
         let Some(link) = taken else { return };
         let last = self.previous[0];
@@ -74,7 +75,7 @@ mod tests {
             assert_eq!(ports.take(), Some(port));
         }
         assert_eq!(ports.take(), None);
-        ports.give_back(u16::MAX);
+        ports.release(u16::MAX);
         assert_eq!(ports.take(), Some(u16::MAX));
     }
 
@@ -90,11 +91,11 @@ mod tests {
                     0 => assert_eq!(ports.take(), free.pop_front()),
                     1 => {
                         let place = free.iter().position(|free| *free == port);
-                        assert_eq!(ports.take_this(port), place.is_some());
+                        assert_eq!(ports.take_exact(port), place.is_some());
                         place.map(|place| free.remove(place));
                     }
                     _ => {
-                        ports.give_back(port);
+                        ports.release(port);
                         if (100..=105).contains(&port) && !free.contains(&port) {
                             free.push_back(port);
                         }

@@ -13,8 +13,8 @@ use super::{
     arp_reply, arp_request, config, frame, header_of, resum, routes, tcp, udp,
 };
 use labsim_forwarder::{
-    ActionOnDown, Config, Gre, Monitor, MonitorKind, Outcome, OuterSource, Profile, SnatPorts,
-    SourceTranslation,
+    ActionOnDown, Config, DeliberateFault, GreOptions, Monitor, MonitorKind, Outcome, OuterSource,
+    Profile, SnatPorts, SourceTranslation,
 };
 use labsim_wire::{icmpv4, ipv4, protocol};
 use std::net::Ipv4Addr;
@@ -46,9 +46,24 @@ impl<'a> Bytes<'a> {
 /// # Panics
 /// If the engine breaks a promise.
 pub fn drive(bytes: &[u8]) {
+    drive_faulty(bytes, &[]);
+}
+
+/// The same with an engine that is faulty on purpose, as far as its configuration allows it.
+///
+/// # Panics
+/// If the engine breaks a promise.
+pub fn drive_faulty(bytes: &[u8], faults: &[DeliberateFault]) {
     let mut bytes = Bytes(bytes);
     let (kind, families) = (bytes.byte(), bytes.byte());
-    let mut bench = Bench::unresolved(&config_of(kind, families), &routes());
+    let mut config = config_of(kind, families);
+    for fault in faults {
+        config.balancer.faults.push(*fault);
+        if !config.check().is_empty() {
+            config.balancer.faults.pop();
+        }
+    }
+    let mut bench = Bench::unresolved(&config, &routes());
     let mut fed = 0;
     bench.tick();
     if kind & 1 == 0 {
@@ -110,7 +125,7 @@ pub fn drive(bytes: &[u8]) {
 
 /// A member goes down or comes up, and a monitor's packet is for it.
 fn monitor(bench: &mut Bench, what: u8) {
-    let members = &bench.engine.config().pools["pool"].members;
+    let members = &bench.engine.config().balancer.pools["pool"].members;
     let member = members.get(usize::from(what & 3));
     let member = member.map_or(address("10.1.1.59:49"), |member| member.address);
     let known = bench.engine.set_down(bench.now, "pool", member, what & 4 == 0);
@@ -119,7 +134,7 @@ fn monitor(bench: &mut Bench, what: u8) {
     let probe = Tcp { source: OUR_IP, ttl: 64, dont_fragment: what & 32 == 0, data, ..tcp(SYN) };
     if what & 8 == 0 {
         let packet = &probe.frame()[14..];
-        bench.engine.probe(bench.now, ("pool", member), packet, &mut bench.sent);
+        bench.engine.probe(bench.now, "pool", member, packet, &mut bench.sent);
     }
 }
 
@@ -133,8 +148,8 @@ fn config_of(kind: u8, families: u8) -> Config {
     let profile = match kind >> 1 & 3 {
         0 => Profile::Ipip,
         1 => Profile::None,
-        2 => Profile::Gre(Gre::default()),
-        _ => Profile::Gre(Gre { key: Some(7), checksum: true }),
+        2 => Profile::Gre(GreOptions::default()),
+        _ => Profile::Gre(GreOptions { key: Some(7), checksum: true }),
     };
     let monitor = Monitor {
         kind: MonitorKind::Tcp,
@@ -146,24 +161,24 @@ fn config_of(kind: u8, families: u8) -> Config {
         port: None,
         secret: None,
     };
-    for pool in config.pools.values_mut() {
+    for pool in config.balancer.pools.values_mut() {
         pool.profile = profile;
         pool.monitor = Some(monitor.clone());
         pool.action_on_down = [ActionOnDown::None, ActionOnDown::Reset, ActionOnDown::Reselect]
             [usize::from(kind % 3)];
     }
     if families & 5 == 5 {
-        let v4 = config_of(0, 0).virtual_servers.into_iter();
-        config.virtual_servers.extend(v4.map(|(name, server)| (name + "4", server)));
+        let v4 = config_of(0, 0).balancer.virtual_servers.into_iter();
+        config.balancer.virtual_servers.extend(v4.map(|(name, server)| (name + "4", server)));
     }
     let one_family = matches!(families & 7, 0 | 3 | 4);
     if !one_family && profile == Profile::None {
-        config.pools.values_mut().for_each(|pool| pool.profile = Profile::Ipip);
+        config.balancer.pools.values_mut().for_each(|pool| pool.profile = Profile::Ipip);
     }
     if kind & 8 != 0 && one_family {
-        config.outer_source = OuterSource::Client;
+        config.balancer.outer_source = OuterSource::Client;
     }
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.fastl4.loose_initiation = kind & 128 == 0;
         server.fastl4.reset_on_timeout = families & 8 != 0;
     }
@@ -172,7 +187,7 @@ fn config_of(kind: u8, families: u8) -> Config {
 
 fn translating(kind: u8, mut config: Config) -> Config {
     config.snat_ports = SnatPorts { first: 61_000, last: 61_003 };
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = kind & 16 != 0;
         server.source_address_translation = match kind >> 5 & 3 {
             0 | 1 => SourceTranslation::None,

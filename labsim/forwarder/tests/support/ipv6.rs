@@ -24,7 +24,7 @@ pub const NEAR_VIP6: Ipv6Addr = ip(9, 0x99);
 pub fn config_of(vips_v6: bool, members_v6: bool) -> Config {
     let mut config = config();
     if vips_v6 {
-        for server in config.virtual_servers.values_mut() {
+        for server in config.balancer.virtual_servers.values_mut() {
             let near = server.destination.ip() != IpAddr::V4(super::VIP);
             let vip = if near { NEAR_VIP6 } else { VIP6 };
             server.destination = SocketAddr::from((vip, 49));
@@ -32,7 +32,7 @@ pub fn config_of(vips_v6: bool, members_v6: bool) -> Config {
     }
     if members_v6 {
         let members = [51, 52, 53].map(|host| member(&format!("[2001:db8:1::{host}]:49")));
-        config.pools.values_mut().for_each(|pool| pool.members = members.to_vec());
+        config.balancer.pools.values_mut().for_each(|pool| pool.members = members.to_vec());
     }
     config
 }

@@ -7,9 +7,11 @@ pub mod judge;
 pub mod shapes6;
 
 use labsim_forwarder::{
-    Config, Counters, Engine, FastL4, Instant, IpProtocol, Limits, Member, Outcome, OuterSource,
-    Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation, VirtualServer,
+    Announcements, CheckedConfig, Config, Counters, DeliberateFault, Engine, FastL4, Instant,
+    IpProtocol, Limits, LoadBalancer, Member, Outcome, OuterSource, Persistence, Pool, Port,
+    Profile, Route, SnatPorts, SourceTranslation, Transmit, VirtualServer,
 };
+use labsim_wire::EmitError;
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::tcp::Flags;
@@ -55,35 +57,47 @@ pub fn config() -> Config {
     };
     Config {
         interface: "eth0".to_owned(),
-        outer_source: OuterSource::Egress,
-        virtual_servers: BTreeMap::from([
-            ("tcp".to_owned(), server("172.16.4.99:49", IpProtocol::Tcp)),
-            ("udp".to_owned(), server("172.16.4.99:49", IpProtocol::Udp)),
-            ("near".to_owned(), server("10.9.9.99:49", IpProtocol::Tcp)),
-        ]),
-        pools: BTreeMap::from([(
-            "pool".to_owned(),
-            Pool {
-                profile: Profile::Ipip,
-                members: ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"].map(member).to_vec(),
-                ..Pool::default()
-            },
-        )]),
+        routed_interfaces: Vec::new(),
+        balancer: LoadBalancer {
+            outer_source: OuterSource::Egress,
+            virtual_servers: BTreeMap::from([
+                ("tcp".to_owned(), server("172.16.4.99:49", IpProtocol::Tcp)),
+                ("udp".to_owned(), server("172.16.4.99:49", IpProtocol::Udp)),
+                ("near".to_owned(), server("10.9.9.99:49", IpProtocol::Tcp)),
+            ]),
+            pools: BTreeMap::from([(
+                "pool".to_owned(),
+                Pool {
+                    profile: Profile::Ipip,
+                    members: ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"].map(member).to_vec(),
+                    ..Pool::default()
+                },
+            )]),
+            announcements: Announcements::default(),
+            // Other tests are about other frames; those of `announce` are without it.
+            faults: vec![DeliberateFault::NoGratuitousArp],
+        },
         snat_ports: SnatPorts::default(),
         limits: Limits { flows: 8, neighbours: 4, waiting_packets: 8, persistence_entries: 4 },
     }
 }
 
+/// With the client's address as the source of tunnel packets.
+pub fn with_client_source(mut config: Config) -> Config {
+    config.balancer.outer_source = OuterSource::Client;
+    config
+}
+
 /// Changes every virtual server's fastL4 profile.
 pub fn with_fastl4(mut config: Config, change: impl Fn(&mut FastL4)) -> Config {
-    config.virtual_servers.values_mut().for_each(|server| change(&mut server.fastl4));
+    config.balancer.virtual_servers.values_mut().for_each(|server| change(&mut server.fastl4));
     config
 }
 
 pub fn port() -> Port {
     let addresses = ["10.9.9.2/24", "2001:db8:9::2/64", "fe80::b/64"];
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
-    Port { mac: US, mtu: 1500, addresses }
+    Port { mac: US, mtu: 1500, addresses, elsewhere: Vec::new(), host_routes: Vec::new() }
 }
 
 /// The default routes through the router.
@@ -146,6 +160,15 @@ impl Bench {
         let mut sent = self.take();
         assert_eq!(sent.len(), 1, "{sent:02x?}");
         sent.remove(0)
+    }
+
+    /// Changes members of the pool `pool`, each named by its address's last octet, while packets flow.
+    pub fn change_member(&mut self, last: u8, change: impl Fn(&mut Member)) {
+        let mut config = self.engine.config().clone();
+        let members = &mut config.balancer.pools.get_mut("pool").unwrap().members;
+        let is_it = |member: &&mut Member| member.address == address(&format!("10.1.1.{last}:49"));
+        change(members.iter_mut().find(is_it).unwrap());
+        self.engine.reconfigure(self.now, CheckedConfig::new(config).unwrap()).unwrap();
     }
 
     pub fn counters(&self) -> Counters {
@@ -321,4 +344,13 @@ pub fn tunnelled(frame: &[u8]) -> (Ipv4Addr, ipv4::View<'_>) {
 pub fn hex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap() as u8;
     text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+/// A data plane that takes no frame.
+pub struct Full;
+
+impl Transmit for Full {
+    fn transmit(&mut self, _: usize, _: impl FnOnce(&mut [u8]) -> Result<(), EmitError>) -> bool {
+        false
+    }
 }

@@ -3,7 +3,7 @@
 use crate::packet::{Ip, ip, with};
 use crate::support::{CLIENT, OUR_IP, VIP, config};
 use crate::{Row, row};
-use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile, SourceTranslation};
+use labsim_forwarder::{Config, GreOptions, Outcome, Profile, SourceTranslation};
 use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) const RS1: Ipv4Addr = Ipv4Addr::new(10, 1, 1, 51);
@@ -24,14 +24,14 @@ pub(crate) fn datagram(length: usize) -> Ip {
 /// Every pool with that profile.
 pub(crate) fn with_profile(profile: Profile) -> Config {
     let mut config = config();
-    config.pools.values_mut().for_each(|pool| pool.profile = profile);
+    config.balancer.pools.values_mut().for_each(|pool| pool.profile = profile);
     config
 }
 
 /// SNAT and DNAT without a tunnel: members see the forwarder's own address.
 pub(crate) fn translating() -> Config {
     let mut config = with_profile(Profile::None);
-    for server in config.virtual_servers.values_mut() {
+    for server in config.balancer.virtual_servers.values_mut() {
         server.translate_address = true;
         server.source_address_translation = SourceTranslation::Automap;
     }
@@ -49,10 +49,11 @@ fn gre(inner: &Ip, id: u16) -> Ip {
 }
 
 pub(crate) fn rows() -> Vec<Row> {
-    let keyed = with_profile(Profile::Gre(Gre { key: Some(7), checksum: true }));
+    let keyed = with_profile(Profile::Gre(GreOptions { key: Some(7), checksum: true }));
     let mut other_port = config();
-    other_port.pools.get_mut("pool").unwrap().members = vec![SocketAddr::from((RS1, 4949)).into()];
-    let client_source = Config { outer_source: OuterSource::Client, ..config() };
+    other_port.balancer.pools.get_mut("pool").unwrap().members =
+        vec![SocketAddr::from((RS1, 4949)).into()];
+    let client_source = crate::support::with_client_source(config());
     let router_alert: &[u8] = &[148, 4, 0, 0];
     let with_options = syn().options(router_alert);
     let big = datagram(1465);

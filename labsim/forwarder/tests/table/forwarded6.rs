@@ -6,7 +6,7 @@ use crate::packet6::{Ip6, ip6, over_v4, over_v6};
 use crate::support::ipv6::{CLIENT6, VIP6, config_of, config6};
 use crate::support::member;
 use crate::{Row, row};
-use labsim_forwarder::{Config, Gre, LoadBalancingMode, Maglev, Outcome, OuterSource, Profile};
+use labsim_forwarder::{Config, GreOptions, LoadBalancingMode, Maglev, Outcome, Profile};
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ pub(crate) fn datagram6(length: usize) -> Ip6 {
 }
 
 pub(crate) fn with(config: Config, profile: Profile) -> Config {
-    let pools = with_profile(profile).pools;
+    let pools = with_profile(profile).balancer.pools;
     let mut config = config;
-    for (name, pool) in &mut config.pools {
+    for (name, pool) in &mut config.balancer.pools {
         pool.profile = pools[name].profile;
     }
     config
@@ -58,7 +58,7 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 fn in_ip() -> Vec<Row> {
-    let client_source = Config { outer_source: OuterSource::Client, ..config6() };
+    let client_source = crate::support::with_client_source(config6());
     // Destination options: padding of four bytes.
     let options = syn6().behind(60, &[1, 4, 0, 0, 0, 0]);
     // Segments left 0, of a type that is not 0.
@@ -112,19 +112,19 @@ fn in_ip() -> Vec<Row> {
 fn mixed() -> Config {
     let mut config = config_of(true, false);
     let members = ["[2001:db8:1::51]:49", "10.1.1.51:49"].map(member).to_vec();
-    config.pools.get_mut("pool").unwrap().members = members;
+    config.balancer.pools.get_mut("pool").unwrap().members = members;
     config
 }
 
 fn other_port() -> Config {
     let mut config = config_of(false, true);
-    config.pools.get_mut("pool").unwrap().members = vec![member("[2001:db8:1::51]:4949")];
+    config.balancer.pools.get_mut("pool").unwrap().members = vec![member("[2001:db8:1::51]:4949")];
     config
 }
 
 fn in_gre() -> Vec<Row> {
-    let options = Profile::Gre(Gre { key: Some(7), checksum: true });
-    let plain = Profile::Gre(Gre::default());
+    let options = Profile::Gre(GreOptions { key: Some(7), checksum: true });
+    let plain = Profile::Gre(GreOptions::default());
     let (v4, v6) = (syn().hop().bytes(), syn6().hop().bytes());
     vec![
         row("IPv6 in GRE over IPv6", syn6().comes(), Outcome::Forwarded)
@@ -161,7 +161,8 @@ fn chosen() -> Vec<Row> {
     let ack = ip6(CLIENT6, VIP6, 127).tcp(PORTS, |tcp| tcp.ack = true);
     let mut maglev = config6();
     let options = Maglev { table_size: 7, ..Maglev::default() };
-    maglev.pools.get_mut("pool").unwrap().load_balancing_mode = LoadBalancingMode::Maglev(options);
+    maglev.balancer.pools.get_mut("pool").unwrap().load_balancing_mode =
+        LoadBalancingMode::Maglev(options);
     let told = |source, ports, numbers: (u32, u32)| {
         ip6(source, if source == VIP6 { CLIENT6 } else { VIP6 }, 64).label(0).tcp(ports, |tcp| {
             (tcp.rst, tcp.ack, tcp.window_size) = (true, true, 0);
@@ -213,8 +214,9 @@ const MAGLEVS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x53);
 fn both_vips() -> Config {
     let mut config = config_of(false, false);
     let v6 = config_of(true, false);
-    let servers = v6.virtual_servers.into_iter().map(|(name, server)| (name + "6", server));
-    config.virtual_servers.extend(servers);
+    let servers =
+        v6.balancer.virtual_servers.into_iter().map(|(name, server)| (name + "6", server));
+    config.balancer.virtual_servers.extend(servers);
     config
 }
 

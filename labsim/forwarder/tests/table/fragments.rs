@@ -191,7 +191,7 @@ fn translated() -> Vec<Row> {
     let answer = ip(RS1, OUR_IP, 63).id(0x77).udp((49, 61_000), &[9; 1992]);
     let back = ip(VIP, CLIENT, 62).id(2).udp((49, 40_000), &[9; 1992]);
     let mut tunnelled = translating();
-    tunnelled.pools = config().pools;
+    tunnelled.balancer.pools = config().balancer.pools;
     let (big, long) = (datagram(1465), datagram(2952));
     let stands_in = |length: usize| {
         let data: Vec<u8> = (0..length).map(|at| at as u8).collect();

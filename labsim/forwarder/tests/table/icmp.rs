@@ -5,7 +5,7 @@ use crate::forwarded::{RS1, RS2, datagram, syn, translating, with_profile};
 use crate::packet::{Ip, ip, with};
 use crate::support::{CLIENT, OUR_IP, VIP, config};
 use crate::{Row, row};
-use labsim_forwarder::{Config, Outcome, OuterSource, Profile};
+use labsim_forwarder::{Outcome, Profile};
 use std::net::Ipv4Addr;
 
 /// A router on the way to the client.
@@ -28,7 +28,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let to_udp = ip(VIP, CLIENT, 63).df().udp((49, 40_000), &[3; 700]);
     let to_nobody = ip(VIP, CLIENT, 63).df().tcp((49, 40_009), |tcp| tcp.ack = true);
     let mut narrow = translating();
-    narrow.pools = config().pools;
+    narrow.balancer.pools = config().balancer.pools;
     let echo = ip(CLIENT, VIP, 127).tos(0x48).icmp((8, 0), [0x12, 0x34, 0, 1], b"twelve bytes");
     let aged = ip(HOP, VIP, 1).icmp((3, 4), [0; 4], &answer().bytes()[..28]);
     // What the router says about a packet to the member: the client knows it otherwise.
@@ -57,7 +57,7 @@ pub(crate) fn rows() -> Vec<Row> {
             error(VIP, &answer(), 548).comes(),
             Outcome::IcmpErrorForwarded,
         )
-        .on(Config { outer_source: OuterSource::Client, ..config() })
+        .on(crate::support::with_client_source(config()))
         .after([syn().comes()])
         .goes_out([error(VIP, &answer(), 548).hop().ipip(RS1, 2).goes()]),
         row(

@@ -4,7 +4,7 @@ use crate::forwarded6::{RS6, RS6_2, datagram6, syn6, with};
 use crate::packet6::{Ip6, ip6, over_v4, over_v6};
 use crate::support::ipv6::{CLIENT6, OUR_IP6, VIP6, config_of, config6};
 use crate::{Row, row};
-use labsim_forwarder::{Config, Outcome, OuterSource, Profile};
+use labsim_forwarder::{Outcome, Profile};
 use std::net::Ipv6Addr;
 
 /// A router on the way to the client.
@@ -87,7 +87,7 @@ fn errors() -> Vec<Row> {
             too_big(&answer(), 60).comes(),
             Outcome::IcmpErrorForwarded,
         )
-        .on(Config { outer_source: OuterSource::Client, ..config6() })
+        .on(crate::support::with_client_source(config6()))
         .after([syn6().comes()])
         .goes_out([in_v6(&too_big(&answer(), 60), RS6)]),
         row("about a datagram too", too_big(&to_udp, 48).comes(), Outcome::IcmpErrorForwarded)

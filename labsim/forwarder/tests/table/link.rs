@@ -66,7 +66,8 @@ fn of_packets_that_wait() -> Vec<Row> {
     let unresolved = |row: Row| Row { resolved: false, ..row };
     let three_seconds = Duration::from_secs(3);
     let mut beside = config();
-    beside.pools.get_mut("pool").unwrap().members = vec![SocketAddr::from((MEMBER, 49)).into()];
+    beside.balancer.pools.get_mut("pool").unwrap().members =
+        vec![SocketAddr::from((MEMBER, 49)).into()];
     // There is room for the member and for nobody else.
     let small = Config { limits: Limits { neighbours: 1, ..beside.limits }, ..beside.clone() };
     vec![
@@ -134,7 +135,8 @@ fn translated_answer() -> Vec<u8> {
 
 fn translating(config: Config) -> Config {
     let translating = crate::forwarded::translating();
-    let mut config = Config { virtual_servers: translating.virtual_servers, ..config };
-    config.pools.values_mut().for_each(|pool| pool.profile = Profile::None);
+    let mut config = config;
+    config.balancer.virtual_servers = translating.balancer.virtual_servers;
+    config.balancer.pools.values_mut().for_each(|pool| pool.profile = Profile::None);
     config
 }

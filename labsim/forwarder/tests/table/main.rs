@@ -8,6 +8,7 @@
 mod support;
 
 mod checks;
+mod faulty;
 mod forwarded;
 mod forwarded6;
 mod fragments;
@@ -23,11 +24,10 @@ mod refused6;
 mod tunnel;
 mod tunnel6;
 
-use labsim_forwarder::{Config, Outcome, Route, Transmit};
-use labsim_wire::EmitError;
+use labsim_forwarder::{Config, Outcome, Route};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use support::Bench;
+use support::{Bench, Full};
 
 /// One row.
 struct Row {
@@ -145,13 +145,4 @@ fn tallies(bench: &Bench) -> BTreeMap<String, u64> {
 fn text(frame: &[u8]) -> Vec<String> {
     let hex = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect();
     frame.chunks(16).map(hex).collect()
-}
-
-/// A data plane that takes no frame.
-struct Full;
-
-impl Transmit for Full {
-    fn transmit(&mut self, _: usize, _: impl FnOnce(&mut [u8]) -> Result<(), EmitError>) -> bool {
-        false
-    }
 }

@@ -1,5 +1,5 @@
-//! IPv6 packets for the table, written by an independent encoder (etherparse), and tunnel packets of
-//! either family around either.
+//! IPv6 packets for the table, written by an independent encoder (etherparse), and tunnel packets
+//! of either family around either.
 
 use crate::packet::{framed, ip, tcp_header};
 use crate::support::ipv6::OUR_IP6;

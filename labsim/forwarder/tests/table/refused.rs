@@ -142,9 +142,12 @@ fn without_a_place() -> Vec<Row> {
     one_port.snat_ports = SnatPorts { first: 61_000, last: 61_000 };
     let second = ip(CLIENT, VIP, 127).df().tcp((40_001, 49), |tcp| tcp.syn = true);
     let mut watched = config();
-    let pool = watched.pools.get_mut("pool").unwrap();
+    let pool = watched.balancer.pools.get_mut("pool").unwrap();
     let text = r#"{"members":["10.1.1.51:49"],"monitor":"tcp","action_on_down":"reset"}"#;
-    *pool = Pool { members: pool.members.clone(), ..serde_json::from_str(text).unwrap() };
+    *pool = Pool {
+        members: pool.members.clone(),
+        ..labsim_yaml::read(&labsim_yaml::Source::new("test", text)).unwrap()
+    };
     let spoke = ip(CLIENT, VIP, 127).df().tcp(PORTS, |tcp| {
         (tcp.ack, tcp.acknowledgment_number) = (true, 77);
     });

@@ -5,12 +5,17 @@ use crate::fragments::error;
 use crate::packet::{Ip, ip};
 use crate::support::{CLIENT, OUR_IP, ROUTER, VIP, arp_reply, config, our_request};
 use crate::{Row, row};
-use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile};
+use etherparse::UdpHeader;
+use labsim_forwarder::{Config, GreOptions, Outcome, Profile};
+use labsim_model::GueOptions;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// A router within the tunnel.
 const HOP: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
+
+/// The UDP source port of [`long`]'s flow in GUE.
+const FLOW_PORT: u16 = 0xc597;
 
 /// What that router says about a packet.
 fn within(kind: (u8, u8), rest: [u8; 4], about: &Ip, quoted: usize) -> Ip {
@@ -40,12 +45,43 @@ fn mtus() -> Vec<Row> {
     let lesson = too_long(1000, &sent, 548);
     let again = |mtu: u16| vec![long().comes(), too_long(mtu, &sent, 28).comes()];
     let fits = ip(CLIENT, VIP, 127).df().tcp_with(PORTS, |tcp| tcp.ack = true, &[5; 940]);
-    let gre = with_profile(Profile::Gre(Gre::default()));
+    let gre = with_profile(Profile::Gre(GreOptions::default()));
     let in_gre = {
         let inner = [&[0, 0, 8, 0], &long().hop().bytes()[..]].concat();
         ip(OUR_IP, RS1, 255).id(1).df().carrying(47, inner)
     };
+    // UDP to port 6080 without a checksum from the flow's port; GUE's protocol, 4.
+    let in_gue = |port: u16| {
+        let udp = UdpHeader { source_port: 0, destination_port: port, length: 1212, checksum: 0 };
+        let [_, _, rest @ ..] = udp.to_bytes();
+        let inner = [&FLOW_PORT.to_be_bytes(), &rest[..], &[0, 4, 0, 0], &long().hop().bytes()];
+        ip(OUR_IP, RS1, 255).id(1).df().carrying(17, inner.concat())
+    };
+    let gue = || with_profile(Profile::Gue(GueOptions::default()));
     vec![
+        row("GUE", long().comes(), Outcome::Forwarded).on(gue()).goes_out([in_gue(6080).goes()]),
+        row(
+            "less UDP's header and GUE's too",
+            too_long(1000, &in_gue(6080), 548).comes(),
+            Outcome::TunnelMtuLearned,
+        )
+        .on(gue())
+        .after([long().comes()])
+        .goes_out([needs_fragments(968, &long().hop().bytes()[..516]).goes()]),
+        row(
+            "a quote of UDP's header teaches",
+            too_long(1000, &in_gue(6080), 28).comes(),
+            Outcome::TunnelMtuLearned,
+        )
+        .on(gue())
+        .after([long().comes()]),
+        row(
+            "another UDP port is not the tunnel's",
+            too_long(1000, &in_gue(6081), 548).comes(),
+            Outcome::IcmpErrorUnmatched,
+        )
+        .on(gue())
+        .after([long().comes()]),
         row(
             "a narrow way within a tunnel, told to the client",
             lesson.comes(),
@@ -135,11 +171,11 @@ fn other_errors() -> Vec<Row> {
     let about = |kind| within(kind, [0; 4], &sent, 548);
     let told = |code| error((3, code), VIP, [0; 4], &syn().hop().bytes());
     let mut translated = translating();
-    translated.pools = config().pools;
+    translated.balancer.pools = config().balancer.pools;
     let stranger = ip(OUR_IP, Ipv4Addr::new(10, 1, 1, 77), 255).df().carrying(4, syn().bytes());
     let by_gre = ip(OUR_IP, RS1, 255).df().carrying(47, syn().bytes());
     let unknown = datagram(1).hop().ipip(RS1, 1);
-    let client_source = Config { outer_source: OuterSource::Client, ..config() };
+    let client_source = crate::support::with_client_source(config());
     let row_after =
         |name, frame: Ip, outcome| row(name, frame.comes(), outcome).after([syn().comes()]);
     vec![
@@ -211,6 +247,6 @@ fn needs_fragments(mtu: u16, about: &[u8]) -> Ip {
 /// One member, whom every flow goes to.
 fn alone() -> Config {
     let mut config = config();
-    config.pools.values_mut().for_each(|pool| pool.members.truncate(1));
+    config.balancer.pools.values_mut().for_each(|pool| pool.members.truncate(1));
     config
 }

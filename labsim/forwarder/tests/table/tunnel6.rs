@@ -7,13 +7,18 @@ use crate::packet6::{Ip6, ip6, over_v6};
 use crate::support::ipv6::{CLIENT6, OUR_IP6, VIP6, config_of, config6, router_advertises};
 use crate::support::{CLIENT, OUR_IP, ROUTER, VIP, arp_reply};
 use crate::{Row, row};
-use labsim_forwarder::{Config, Gre, Outcome, OuterSource, Profile};
+use etherparse::UdpHeader;
+use labsim_forwarder::{Config, GreOptions, Outcome, Profile};
+use labsim_model::GueOptions;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// Routers within the tunnel.
 const HOP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x88, 0, 0, 0, 0, 1);
 const HOP: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
+
+/// The UDP source port of the flow of [`least6`] in GUE.
+const FLOW_PORT: u16 = 0xed80;
 
 /// What the IPv6 router says about a tunnel packet.
 fn within(kind: (u8, u8), rest: [u8; 4], about: &Ip6, quoted: usize) -> Ip6 {
@@ -78,7 +83,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 /// One member, whom every flow goes to.
 fn alone(mut config: Config) -> Config {
-    config.pools.values_mut().for_each(|pool| pool.members.truncate(1));
+    config.balancer.pools.values_mut().for_each(|pool| pool.members.truncate(1));
     config
 }
 
@@ -95,7 +100,7 @@ fn narrow() -> Vec<Row> {
             .after([long6().comes()])
             .goes_out([told_too_big(1360, &long6().hop().bytes()[..1192])]),
         row("less GRE's header too", too_big(1400, &in_gre, 1232).comes(), learned)
-            .on(with(config6(), Profile::Gre(Gre::default())))
+            .on(with(config6(), Profile::Gre(GreOptions::default())))
             .after([long6().comes()])
             .goes_out([told_too_big(1356, &long6().hop().bytes()[..1188])]),
         row("never below what every link takes", too_big(1290, &sent, 1232).comes(), learned)
@@ -180,12 +185,21 @@ fn cut() -> Vec<Row> {
     let sent = over_v6(RS6, 41, long6().hop().bytes());
     let lesson = vec![long6().comes(), too_big(1280, &sent, 48).comes()];
     let whole = over_v6(RS6, 41, least6().hop().bytes());
-    let gre = Profile::Gre(Gre { key: None, checksum: true });
+    let gre = Profile::Gre(GreOptions { key: None, checksum: true });
     let sent_in_gre = over_v6(RS6, 47, bare(0x86dd, &long6().hop().bytes()));
     let mut in_gre = [&[0x80, 0, 0x86, 0xdd, 0, 0, 0, 0], &least6().hop().bytes()[..]].concat();
     let sum = etherparse::checksum::Sum16BitWords::new().add_slice(&in_gre).ones_complement();
     in_gre[4..6].copy_from_slice(&sum.to_ne_bytes());
     let in_gre = over_v6(RS6, 47, in_gre);
+    let gue = |inner: Vec<u8>| {
+        let (from, to) = (OUR_IP6.octets(), RS6.octets());
+        let header = UdpHeader::without_ipv4_checksum(FLOW_PORT, 7000, inner.len()).unwrap();
+        let checksum = header.calc_checksum_ipv6_raw(from, to, &inner).unwrap();
+        let header = UdpHeader { checksum, ..header };
+        over_v6(RS6, 17, [&header.to_bytes()[..], &inner].concat())
+    };
+    let sent_in_gue = gue(long6().hop().bytes());
+    let in_gue = gue(least6().hop().bytes());
     vec![
         row("the tunnel packet is cut", least6().comes(), Outcome::ForwardedInFragments)
             .on(alone(config6()))
@@ -210,6 +224,10 @@ fn cut() -> Vec<Row> {
         .on(alone(config6()))
         .after(lesson.into_iter().chain([least6().comes()]))
         .goes_out([whole.part(0..1232, 2).goes(), whole.part(1232..1280, 2).goes()]),
+        row("UDP's checksum is that of the whole", least6().comes(), Outcome::ForwardedInFragments)
+            .on(alone(with(config6(), Profile::Gue(GueOptions { port: 7000, variant: 1 }))))
+            .after([long6().comes(), too_big(1280, &sent_in_gue, 48).comes()])
+            .goes_out([in_gue.part(0..1232, 1).goes(), in_gue.part(1232..1288, 1).goes()]),
         row("GRE's checksum is that of the whole", least6().comes(), Outcome::ForwardedInFragments)
             .on(alone(with(config6(), gre)))
             .after([long6().comes(), too_big(1280, &sent_in_gre, 48).comes()])
@@ -281,7 +299,7 @@ fn others() -> Vec<Row> {
         after("told to another than its source", to_vip.comes(), Outcome::IcmpErrorUnmatched)
             .on(config6()),
         after("of another source than ours", about((1, 3)), Outcome::IcmpErrorUnmatched)
-            .on(Config { outer_source: OuterSource::Client, ..config6() }),
+            .on(crate::support::with_client_source(config6())),
         row(
             "to an IPv4 client, in its words",
             within((1, 3), [0; 4], &sent_v4, 1232).comes(),

@@ -42,7 +42,7 @@ fn result(program: &[Instruction], frame: &[u8], packet_type: u32, vlan: u32) ->
             }
             (JUMP, value) => at += value as usize,
             (RETURN, value) => return value,
-            other => panic!("{other:?} is no instruction of ours"),
+            other => panic!("{other:?} is not a known instruction"),
         }
     }
 }
@@ -51,9 +51,10 @@ fn passes(program: &[Instruction], frame: &[u8], packet_type: u32, vlan: u32) ->
     result(program, frame, packet_type, vlan) != 0
 }
 
-fn takes(whole: &[[u8; 4]], shared: &[[u8; 4]]) -> Takes {
-    Takes {
-        whole: whole.iter().map(|address| IpAddr::from(*address)).collect(),
+fn rx_filter(whole: &[[u8; 4]], shared: &[[u8; 4]]) -> RxFilter {
+    RxFilter {
+        owned: whole.iter().map(|address| IpAddr::from(*address)).collect(),
+        kept_from_host: Vec::new(),
         shared: shared.iter().map(|address| IpAddr::from(*address)).collect(),
         tunnel_sources: Vec::new(),
         ports: SnatPorts::default(),
@@ -83,7 +84,7 @@ fn packet(destination: [u8; 4], protocol: u8, words: [u16; 2], options: u8) -> V
 
 #[test]
 fn only_arp_and_packets_to_the_vips_pass() {
-    let program = program(&takes(&[[172, 16, 4, 99], [172, 16, 4, 100]], &[]));
+    let program = program(&rx_filter(&[[172, 16, 4, 99], [172, 16, 4, 100]], &[]));
     assert!(passes(&program, &ipv4([172, 16, 4, 99]), 0, 0));
     assert!(passes(&program, &ipv4([172, 16, 4, 100]), 0, 0));
     assert!(!passes(&program, &ipv4([172, 16, 4, 101]), 0, 0));
@@ -97,7 +98,7 @@ fn only_arp_and_packets_to_the_vips_pass() {
 
 #[test]
 fn frames_for_others_and_tagged_frames_do_not_pass() {
-    let program = program(&takes(&[[172, 16, 4, 99]], &[]));
+    let program = program(&rx_filter(&[[172, 16, 4, 99]], &[]));
     assert!(!passes(&program, &ipv4([172, 16, 4, 99]), OTHER_HOST, 0));
     assert!(!passes(&program, &ipv4([172, 16, 4, 99]), 0, 1));
     assert!(!passes(&program, &ipv4([172, 16, 4, 99])[..33], 0, 0));
@@ -106,9 +107,9 @@ fn frames_for_others_and_tagged_frames_do_not_pass() {
 #[test]
 fn of_a_shared_address_only_translated_ports_and_icmp_errors_pass() {
     const OWN: [u8; 4] = [10, 9, 9, 2];
-    let takes = takes(&[[172, 16, 4, 99]], &[[10, 9, 9, 7], OWN, [10, 9, 9, 8]]);
-    let ring = program(&takes);
-    let silence = drop_translated(&takes).unwrap();
+    let rx_filter = rx_filter(&[[172, 16, 4, 99]], &[[10, 9, 9, 7], OWN, [10, 9, 9, 8]]);
+    let ring = program(&rx_filter);
+    let silence = drop_translated(&rx_filter).unwrap();
     for (protocol, words, passed, dropped) in [
         (6, [49, 60_999], false, false),
         (6, [49, 61_000], true, true),
@@ -153,8 +154,8 @@ fn of_a_tunnels_source_only_icmp_errors_pass() {
     const OWN: [u8; 4] = [10, 9, 9, 2];
     for shared in [&[][..], &[[10, 9, 9, 7]], &[OWN]] {
         let tunnel_sources = vec![[10, 9, 9, 6].into(), OWN.into()];
-        let takes = Takes { tunnel_sources, ..takes(&[[172, 16, 4, 99]], shared) };
-        let ring = program(&takes);
+        let rx_filter = RxFilter { tunnel_sources, ..rx_filter(&[[172, 16, 4, 99]], shared) };
+        let ring = program(&rx_filter);
         for (protocol, words, passed) in [
             (1, [0x0300, 0], true),
             (1, [0x0b00, 0], true),
@@ -177,16 +178,16 @@ fn of_a_tunnels_source_only_icmp_errors_pass() {
 
 #[test]
 fn without_a_shared_address_nothing_is_dropped() {
-    assert_eq!(drop_translated(&takes(&[[1, 2, 3, 4]], &[])), None);
+    assert_eq!(drop_translated(&rx_filter(&[[1, 2, 3, 4]], &[])), None);
 }
 
 #[test]
 fn more_addresses_than_a_program_can_hold_let_all_ipv4_pass() {
     let many: Vec<[u8; 4]> = (0..5000u32).map(u32::to_be_bytes).collect();
-    let program = program(&takes(&many, &[]));
+    let program = program(&rx_filter(&many, &[]));
     assert!(program.len() < 4096);
     assert!(passes(&program, &ipv4([1, 2, 3, 4]), 0, 0));
-    let program = super::program(&takes(&many[..1900], &many[2000..2200]));
+    let program = super::program(&rx_filter(&many[..1900], &many[2000..2200]));
     assert!(program.len() < 4096);
     assert!(!passes(&program, &ipv4([1, 2, 3, 4]), 0, 0));
     assert!(passes(&program, &packet(many[2000], 6, [0, 61_000], 0), 0, 0));
@@ -207,18 +208,18 @@ fn ipv6(destination: Ipv6Addr, next_header: u8, kind: u8) -> Vec<u8> {
     frame
 }
 
-fn takes6(whole: &[Ipv6Addr], tunnel_sources: &[Ipv6Addr]) -> Takes {
+fn rx_filter6(whole: &[Ipv6Addr], tunnel_sources: &[Ipv6Addr]) -> RxFilter {
     let ip = |address: &Ipv6Addr| IpAddr::from(*address);
-    let mut takes = takes(&[[172, 16, 4, 99]], &[]);
-    takes.whole.extend(whole.iter().map(ip));
-    takes.tunnel_sources.extend(tunnel_sources.iter().map(ip));
-    takes
+    let mut rx_filter = rx_filter(&[[172, 16, 4, 99]], &[]);
+    rx_filter.owned.extend(whole.iter().map(ip));
+    rx_filter.tunnel_sources.extend(tunnel_sources.iter().map(ip));
+    rx_filter
 }
 
 #[test]
 fn of_ipv6_only_packets_to_the_vips_neighbour_discovery_and_tunnel_errors_pass() {
     let other = |index: u32| Ipv6Addr::from_bits(VIP6.to_bits() ^ 1 << (32 * index));
-    let program = program(&takes6(&[other(0), VIP6], &[other(1), OWN6]));
+    let program = program(&rx_filter6(&[other(0), VIP6], &[other(1), OWN6]));
     for next_header in [0, 6, 17, 44, 58, 60] {
         assert!(passes(&program, &ipv6(VIP6, next_header, 128), 0, 0), "{next_header}");
         assert!(!passes(&program, &ipv6(VIP6, next_header, 128), OTHER_HOST, 0));
@@ -252,7 +253,7 @@ fn of_ipv6_only_packets_to_the_vips_neighbour_discovery_and_tunnel_errors_pass()
 
 #[test]
 fn without_an_address_of_ipv6_nothing_of_it_passes() {
-    let program = program(&takes(&[[172, 16, 4, 99]], &[]));
+    let program = program(&rx_filter(&[[172, 16, 4, 99]], &[]));
     assert!(!passes(&program, &ipv6(VIP6, 58, 135), 2, 0));
     assert!(!passes(&program, &ipv6(VIP6, 6, 0), 0, 0));
 }
@@ -261,7 +262,7 @@ fn without_an_address_of_ipv6_nothing_of_it_passes() {
 fn more_addresses_of_ipv6_than_there_is_room_for_let_all_of_it_pass() {
     let many: Vec<Ipv6Addr> = (0..460).map(|bits| Ipv6Addr::from_bits(bits << 7)).collect();
     for (count, sorted) in [(400, true), (460, false)] {
-        let program = program(&takes6(&many[..count], &[]));
+        let program = program(&rx_filter6(&many[..count], &[]));
         assert!(program.len() < 4096);
         assert!(passes(&program, &ipv6(many[count - 1], 6, 0), 0, 0));
         assert_eq!(passes(&program, &ipv6(VIP6, 6, 0), 0, 0), !sorted, "{count}");

@@ -1,18 +1,7 @@
 //! Classic BPF (Documentation/networking/filter.rst): the instructions that the filters are made
 //! of.
 
-/// One instruction, as `struct sock_filter` (linux/filter.h) has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct Instruction {
-    pub(crate) code: u16,
-    pub(crate) jump_true: u8,
-    pub(crate) jump_false: u8,
-    pub(crate) value: u32,
-}
-
-/// `BPF_MAXINSNS`.
-pub(super) const MOST_INSTRUCTIONS: usize = 4096;
+use labsim_sys::filter::Instruction;
 
 pub(super) const LOAD_WORD: u16 = 0x20;
 pub(super) const LOAD_HALF: u16 = 0x28;

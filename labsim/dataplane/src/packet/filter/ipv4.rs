@@ -2,12 +2,12 @@
 //! interface's own.
 
 use super::instruction::{
-    Instruction, JUMP_ANY_BIT, JUMP_EQUAL, JUMP_GREATER, JUMP_GREATER_OR_EQUAL, LOAD_BYTE,
-    LOAD_BYTE_AFTER, LOAD_HALF, LOAD_HALF_AFTER, LOAD_HEADER_LENGTH, LOAD_WORD, give, jump, load,
-    over, unless,
+    JUMP_ANY_BIT, JUMP_EQUAL, JUMP_GREATER, JUMP_GREATER_OR_EQUAL, LOAD_BYTE, LOAD_BYTE_AFTER,
+    LOAD_HALF, LOAD_HALF_AFTER, LOAD_HEADER_LENGTH, LOAD_WORD, give, jump, load, over, unless,
 };
 use super::{NOTHING, PACKET, WHOLE};
-use labsim_forwarder::{SnatPorts, Takes};
+use labsim_forwarder::{RxFilter, SnatPorts};
+use labsim_sys::filter::Instruction;
 use labsim_wire::protocol;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -21,9 +21,9 @@ const MOST_VIPS: usize = 1_900;
 const MOST_OWN: usize = 200;
 
 /// What the engine takes, of an IPv4 packet; ends with a result.
-pub(super) fn program(takes: &Takes) -> Vec<Instruction> {
+pub(super) fn program(rx_filter: &RxFilter) -> Vec<Instruction> {
     let [vips, shared, tunnels] =
-        [&takes.whole, &takes.shared, &takes.tunnel_sources].map(|all| of_ipv4(all));
+        [&rx_filter.owned, &rx_filter.shared, &rx_filter.tunnel_sources].map(|all| of_ipv4(all));
     if vips.len() > MOST_VIPS || shared.len().max(tunnels.len()) > MOST_OWN {
         return vec![give(WHOLE)];
     }
@@ -32,21 +32,21 @@ pub(super) fn program(takes: &Takes) -> Vec<Instruction> {
         program.push(unless(vip.to_bits()));
         program.push(give(WHOLE));
     }
-    own(&mut program, &shared, Taken::Translated(takes.ports), (WHOLE, NOTHING));
-    own(&mut program, &tunnels, Taken::Errors, (WHOLE, NOTHING));
+    own(&mut program, &shared, Taken::Translated(rx_filter.ports), WHOLE, NOTHING);
+    own(&mut program, &tunnels, Taken::Errors, WHOLE, NOTHING);
     program.push(give(NOTHING));
     program
 }
 
 /// Gives `hit` for TCP and UDP to the shared addresses' translated ports, and goes on behind it
 /// with everything else; `None` if there is no such address, or if there are too many.
-pub(super) fn translated(takes: &Takes, hit: u32, miss: u32) -> Option<Vec<Instruction>> {
-    let shared = of_ipv4(&takes.shared);
+pub(super) fn translated(rx_filter: &RxFilter, hit: u32, miss: u32) -> Option<Vec<Instruction>> {
+    let shared = of_ipv4(&rx_filter.shared);
     if shared.is_empty() || shared.len() > MOST_OWN {
         return None;
     }
     let mut program = vec![load(LOAD_WORD, DESTINATION)];
-    own(&mut program, &shared, Taken::Ports(takes.ports), (hit, miss));
+    own(&mut program, &shared, Taken::Ports(rx_filter.ports), hit, miss);
     Some(program)
 }
 
@@ -71,12 +71,7 @@ enum Taken {
 
 /// With the destination address loaded: gives `hit` for what is the forwarder's on these addresses,
 /// and `miss` for everything else to them. What is to other addresses goes on behind it.
-fn own(
-    program: &mut Vec<Instruction>,
-    addresses: &[Ipv4Addr],
-    taken: Taken,
-    (hit, miss): (u32, u32),
-) {
+fn own(program: &mut Vec<Instruction>, addresses: &[Ipv4Addr], taken: Taken, hit: u32, miss: u32) {
     const HIT: u8 = 17;
     const MISS: u8 = 16;
     let (ports, errors, later) = match taken {

@@ -1,11 +1,11 @@
 //! IPv6: packets to VIPs, neighbour discovery, and errors about tunnel packets.
 
 use super::instruction::{
-    Instruction, JUMP_EQUAL, JUMP_GREATER, LOAD_BYTE, LOAD_WORD, MOST_INSTRUCTIONS, give, jump,
-    load, unless,
+    JUMP_EQUAL, JUMP_GREATER, LOAD_BYTE, LOAD_WORD, give, jump, load, unless,
 };
 use super::{NOTHING, PACKET, WHOLE};
-use labsim_forwarder::Takes;
+use labsim_forwarder::RxFilter;
+use labsim_sys::filter::{Instruction, MAX_INSTRUCTIONS};
 use labsim_wire::protocol;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -21,8 +21,8 @@ const SOLICITATION: u32 = 135;
 const ADVERTISEMENT: u32 = 136;
 
 /// What the engine takes, of an IPv6 packet, in at most so many instructions; ends with a result.
-pub(super) fn program(takes: &Takes, room: usize) -> Vec<Instruction> {
-    let [vips, tunnels] = [&takes.whole, &takes.tunnel_sources].map(|all| of_ipv6(all));
+pub(super) fn program(rx_filter: &RxFilter, room: usize) -> Vec<Instruction> {
+    let [vips, tunnels] = [&rx_filter.owned, &rx_filter.tunnel_sources].map(|all| of_ipv6(all));
     if vips.is_empty() && tunnels.is_empty() {
         return vec![give(NOTHING)];
     }
@@ -51,7 +51,7 @@ pub(super) fn program(takes: &Takes, room: usize) -> Vec<Instruction> {
     }
     program.push(give(NOTHING));
     // With more addresses than there is room for, the engine sorts out itself.
-    if program.len() > room.min(MOST_INSTRUCTIONS) { vec![give(WHOLE)] } else { program }
+    if program.len() > room.min(MAX_INSTRUCTIONS) { vec![give(WHOLE)] } else { program }
 }
 
 /// Goes on with `then` for packets to that address, and behind it with others. The last word is

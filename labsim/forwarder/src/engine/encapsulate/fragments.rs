@@ -1,10 +1,11 @@
 //! Packets that are longer than their way: an IPv4 packet is cut before it is encapsulated, and a
 //! tunnel packet over IPv6 after.
 
-use super::{Encapsulator, Endpoints, Path, Tunnel, outer_v6};
+use super::{Encapsulator, Endpoints, Path, is_ipv4, outer_v6};
 use crate::engine::ip::{Address, Ip};
 use crate::engine::rewrite::Rewrite;
-use crate::{Outcome, Transmit};
+use crate::{Outcome, Transmit, TunnelHeader, TunnelProtocol};
+use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{Mac, ethertype};
 use labsim_wire::ipv6::extension;
 use labsim_wire::{ipv4, ipv6};
@@ -33,7 +34,7 @@ impl Encapsulator {
         options.copy_from_slice(packet.options());
         // At least 48: the port's MTU is 128 or more.
         let most = (self.inner_mtu(path) - packet.header_length()) / 8 * 8;
-        let client = rewrite.ends.source.unwrap_or(packet.source());
+        let client = rewrite.addresses.source.unwrap_or(packet.source());
         let mut offset = 0;
         while offset < payload.len() {
             let part = &payload[offset..payload.len().min(offset + most)];
@@ -68,37 +69,39 @@ impl Encapsulator {
 
     /// Encapsulates a packet that every link has to take, and cuts the tunnel packet, whose way
     /// takes less (RFC 2473 7.1 b): the member puts it together before decapsulation.
-    pub(super) fn send_cut<'a, I: Ip<'a>>(
+    pub(super) fn send_fragmented_outer<'a, I: Ip<'a>>(
         &mut self,
         path: &Path,
-        (ends, kind): (&Endpoints<Ipv6Addr>, Tunnel),
+        outer: OuterTunnel<'_>,
         next_hop: Mac,
         packet: &I,
         rewrite: &Rewrite,
         tx: &mut impl Transmit,
     ) -> Outcome {
+        let OuterTunnel { endpoints, kind } = outer;
         let start = path.overhead() - ipv6::HEADER_LEN;
         let mut room = [0; MOST];
         let Some(whole) = room.get_mut(..start + packet.bytes().len()) else { return I::TOO_LONG };
+        let client = packet.source_after(&rewrite.addresses);
+        let source = endpoints.source_or(client.v6());
+        let addresses = AddressPair::V6(source, endpoints.destination);
         let written = rewrite.copy(packet, &mut whole[start..]);
-        if written.and_then(|()| kind.emit(I::ETHERTYPE, whole)).is_err() {
+        if written.and_then(|()| kind.emit(&addresses, is_ipv4::<I>(), whole)).is_err() {
             return I::TOO_LONG;
         }
         let most = (self.outer_mtu(path) - ipv6::HEADER_LEN - FRAGMENT_LEN) / 8 * 8;
         self.fragment_id = self.fragment_id.wrapping_add(1);
         let id = self.fragment_id.to_be_bytes();
-        let client = packet.source_after(&rewrite.ends);
-        let source = ends.source_or(client.v6());
         for (part, number) in whole.chunks(most).zip(0..) {
             let offset = number * most;
             let more = offset + part.len() < whole.len();
             let place = (offset as u16 | u16::from(more)).to_be_bytes();
             let length = FRAGMENT_LEN + part.len();
-            let outer = outer_v6(source, ends.destination, extension::FRAGMENT, length);
+            let outer = outer_v6(source, endpoints.destination, extension::FRAGMENT, length);
             let write = |packet: &mut [u8]| {
                 outer.emit(packet)?;
                 let (header, rest) = packet[ipv6::HEADER_LEN..].split_at_mut(FRAGMENT_LEN);
-                header[..2].copy_from_slice(&[kind.protocol(I::TUNNELLED), 0]);
+                header[..2].copy_from_slice(&[kind.outer_protocol(is_ipv4::<I>()), 0]);
                 header[2..4].copy_from_slice(&place);
                 header[4..].copy_from_slice(&id);
                 rest.copy_from_slice(part);
@@ -112,6 +115,13 @@ impl Encapsulator {
         }
         Outcome::ForwardedInFragments
     }
+}
+
+/// An IPv6 tunnel, whose packets are cut.
+#[derive(Clone, Copy)]
+pub(super) struct OuterTunnel<'a> {
+    pub(super) endpoints: &'a Endpoints<Ipv6Addr>,
+    pub(super) kind: TunnelProtocol,
 }
 
 /// Turns options that only the first fragment carries (copied flag 0, RFC 791 3.1) into "no

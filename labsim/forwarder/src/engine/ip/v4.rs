@@ -1,9 +1,9 @@
 //! IPv4 packets as the engine sees them.
 
-use super::{Ip, OWN_TTL, Part, has_ports};
+use super::{EchoNumbers, FragmentInfo, Ip, OWN_TTL, has_ports};
 use crate::Outcome;
-use crate::engine::report::{Heard, Report};
-use crate::engine::rewrite::Ends;
+use crate::engine::icmp_messages::{IcmpError, IcmpInput};
+use crate::engine::rewrite::AddressRewrite;
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::ethertype;
 use labsim_wire::{EmitError, icmpv4, ipv4, protocol};
@@ -12,22 +12,21 @@ use std::net::{IpAddr, Ipv4Addr};
 impl<'a> Ip<'a> for ipv4::View<'a> {
     type Address = Ipv4Addr;
     const ETHERTYPE: u16 = ethertype::IPV4;
-    const TUNNELLED: u8 = protocol::IPIP;
     const ICMP: u8 = protocol::ICMP;
-    const LEAST_MTU: usize = 68;
+    const MIN_MTU: usize = 68;
     const TOO_LONG: Outcome = Outcome::FragmentationNeeded;
 
     fn address(address: IpAddr) -> Option<Ipv4Addr> {
         super::v4(address)
     }
 
-    fn whole(bytes: &'a [u8]) -> Option<Self> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
         Self::new(bytes).ok()
     }
 
     #[inline]
-    fn quoted(bytes: &'a [u8]) -> Option<Self> {
-        Self::new_cut(bytes).ok()
+    fn parse_truncated(bytes: &'a [u8]) -> Option<Self> {
+        Self::new_truncated(bytes).ok()
     }
 
     #[inline]
@@ -66,12 +65,12 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
     }
 
     #[inline]
-    fn hops(&self) -> u8 {
+    fn ttl(&self) -> u8 {
         self.ttl()
     }
 
     #[inline]
-    fn may_be_cut(&self) -> bool {
+    fn may_fragment(&self) -> bool {
         !self.dont_fragment()
     }
 
@@ -80,14 +79,14 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
         self.is_fragment()
     }
 
-    fn part(&self) -> Part {
-        Part {
+    fn fragment_info(&self) -> FragmentInfo {
+        FragmentInfo {
             offset: self.fragment_offset(),
             more: self.more_fragments(),
             length: self.payload().len(),
             before: self.header_length(),
             id: self.id().into(),
-            kin: self.protocol(),
+            protocol: self.protocol(),
         }
     }
 
@@ -96,13 +95,13 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
     }
 
     #[inline]
-    fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError> {
-        self.copy_one_hop_on(out)
+    fn copy_decrementing_ttl(&self, out: &mut [u8]) -> Result<(), EmitError> {
+        self.copy_decrementing_ttl(out)
     }
 
     #[inline]
-    fn source_after(&self, ends: &Ends) -> Ipv4Addr {
-        ends.source.unwrap_or(self.source())
+    fn source_after(&self, addresses: &AddressRewrite) -> Ipv4Addr {
+        addresses.source.unwrap_or(self.source())
     }
 
     #[inline]
@@ -110,11 +109,11 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
         Some(self)
     }
 
-    fn heard(&self) -> Heard<'a> {
-        Heard::v4(self.payload())
+    fn icmp_input(&self) -> IcmpInput<'a> {
+        IcmpInput::v4(self.payload())
     }
 
-    fn may_be_answered(&self) -> bool {
+    fn may_be_answered_with_error(&self) -> bool {
         icmpv4::may_answer(self)
     }
 
@@ -126,11 +125,11 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
     fn emit_error(
         &self,
         source: Ipv4Addr,
-        report: Report,
+        error: IcmpError,
         id: u16,
         out: &mut [u8],
     ) -> Result<(), EmitError> {
-        let (destination, message) = (self.source(), report.v4());
+        let (destination, message) = (self.source(), error.v4());
         let error = icmpv4::Error { source, destination, ttl: OWN_TTL, id, message };
         error.emit(self.bytes(), out).map(|_| ())
     }
@@ -141,7 +140,7 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
 
     fn emit_echo(
         &self,
-        (echo, sequence): (u16, u16),
+        echo: EchoNumbers,
         data: &[u8],
         id: u16,
         out: &mut [u8],
@@ -152,7 +151,7 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
         ipv4::Header { tos: self.tos(), ..header }.emit(out)?;
         let message = &mut out[ipv4::MIN_HEADER_LEN..];
         message[icmpv4::HEADER_LEN..].copy_from_slice(data);
-        icmpv4::Message::EchoReply { id: echo, sequence }.emit(message)
+        icmpv4::Message::EchoReply { id: echo.id, sequence: echo.sequence }.emit(message)
     }
 }
 

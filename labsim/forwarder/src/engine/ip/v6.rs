@@ -1,9 +1,9 @@
 //! IPv6 packets as the engine sees them.
 
-use super::{Ip, OWN_TTL, Part, has_ports};
+use super::{EchoNumbers, FragmentInfo, Ip, OWN_TTL, has_ports};
 use crate::Outcome;
-use crate::engine::report::{Heard, Report};
-use crate::engine::rewrite::Ends;
+use crate::engine::icmp_messages::{IcmpError, IcmpInput};
+use crate::engine::rewrite::AddressRewrite;
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::ethertype;
 use labsim_wire::ipv6::{self, extension};
@@ -20,22 +20,21 @@ pub(in crate::engine) struct Ipv6<'a> {
 impl<'a> Ip<'a> for Ipv6<'a> {
     type Address = Ipv6Addr;
     const ETHERTYPE: u16 = ethertype::IPV6;
-    const TUNNELLED: u8 = protocol::IPV6;
     const ICMP: u8 = protocol::ICMPV6;
-    const LEAST_MTU: usize = 1280;
+    const MIN_MTU: usize = 1280;
     const TOO_LONG: Outcome = Outcome::PacketTooBig;
 
     fn address(address: IpAddr) -> Option<Ipv6Addr> {
         super::v6(address)
     }
 
-    fn whole(bytes: &'a [u8]) -> Option<Self> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
         let view = ipv6::View::new(bytes).ok()?;
         Some(Self { view, transport: view.transport().ok()? })
     }
 
-    fn quoted(bytes: &'a [u8]) -> Option<Self> {
-        let view = ipv6::View::new_cut(bytes).ok()?;
+    fn parse_truncated(bytes: &'a [u8]) -> Option<Self> {
+        let view = ipv6::View::new_truncated(bytes).ok()?;
         Some(Self { view, transport: view.transport().ok()? })
     }
 
@@ -75,12 +74,12 @@ impl<'a> Ip<'a> for Ipv6<'a> {
     }
 
     #[inline]
-    fn hops(&self) -> u8 {
+    fn ttl(&self) -> u8 {
         self.view.hop_limit()
     }
 
     #[inline]
-    fn may_be_cut(&self) -> bool {
+    fn may_fragment(&self) -> bool {
         false
     }
 
@@ -90,19 +89,19 @@ impl<'a> Ip<'a> for Ipv6<'a> {
         self.transport.fragment.is_some_and(|fragment| fragment.more || fragment.offset != 0)
     }
 
-    fn part(&self) -> Part {
+    fn fragment_info(&self) -> FragmentInfo {
         let whole = ipv6::Fragment { offset: 0, more: false, id: 0, length: self.payload().len() };
         let ipv6::Fragment { offset, more, id, length } = self.transport.fragment.unwrap_or(whole);
         // The longest payload is 65535 bytes, and the fragment header goes.
         let before = self.view.payload().len().saturating_sub(length + 8);
-        Part { offset, more, length, before, id, kin: extension::FRAGMENT }
+        FragmentInfo { offset, more, length, before, id, protocol: extension::FRAGMENT }
     }
 
-    /// Before the transport of a later fragment's datagram may be more headers, which only the first
-    /// has.
+    /// Before the transport of a later fragment's datagram may be more headers, which only the
+    /// first has.
     fn may_have_ports(&self) -> bool {
         use extension::{AUTHENTICATION, DESTINATION_OPTIONS, HIP, MOBILITY, ROUTING, SHIM6};
-        let later = self.part().offset != 0;
+        let later = self.fragment_info().offset != 0;
         match self.protocol() {
             AUTHENTICATION | DESTINATION_OPTIONS | HIP | MOBILITY | ROUTING | SHIM6 => later,
             protocol => has_ports(protocol),
@@ -110,12 +109,12 @@ impl<'a> Ip<'a> for Ipv6<'a> {
     }
 
     #[inline]
-    fn copy_one_hop_on(&self, out: &mut [u8]) -> Result<(), EmitError> {
-        self.view.copy_one_hop_on(out)
+    fn copy_decrementing_ttl(&self, out: &mut [u8]) -> Result<(), EmitError> {
+        self.view.copy_decrementing_ttl(out)
     }
 
     #[inline]
-    fn source_after(&self, _: &Ends) -> Ipv6Addr {
+    fn source_after(&self, _: &AddressRewrite) -> Ipv6Addr {
         self.source()
     }
 
@@ -124,12 +123,12 @@ impl<'a> Ip<'a> for Ipv6<'a> {
         None
     }
 
-    fn heard(&self) -> Heard<'a> {
+    fn icmp_input(&self) -> IcmpInput<'a> {
         let (source, destination) = (self.source(), self.destination());
-        Heard::v6(self.payload(), |message| message.checksum_ok(source, destination))
+        IcmpInput::v6(self.payload(), |message| message.checksum_ok(source, destination))
     }
 
-    fn may_be_answered(&self) -> bool {
+    fn may_be_answered_with_error(&self) -> bool {
         icmpv6::may_answer(&self.view)
     }
 
@@ -141,11 +140,11 @@ impl<'a> Ip<'a> for Ipv6<'a> {
     fn emit_error(
         &self,
         source: Ipv6Addr,
-        report: Report,
+        error: IcmpError,
         _: u16,
         out: &mut [u8],
     ) -> Result<(), EmitError> {
-        let (destination, message) = (self.source(), report.v6());
+        let (destination, message) = (self.source(), error.v6());
         let error = icmpv6::Error { source, destination, hop_limit: OWN_TTL, message };
         error.emit(self.bytes(), out).map(|_| ())
     }
@@ -156,7 +155,7 @@ impl<'a> Ip<'a> for Ipv6<'a> {
 
     fn emit_echo(
         &self,
-        (id, sequence): (u16, u16),
+        EchoNumbers { id, sequence }: EchoNumbers,
         data: &[u8],
         _: u16,
         out: &mut [u8],
