@@ -8,12 +8,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A name in the network namespace (`@labsim-forwarder`), which is gone with the process that has it
-/// and leaves nothing behind; or a file.
+/// An abstract name in the network namespace (`@labsim-forwarder`), which ends with its process; or
+/// a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// An abstract name (unix(7)). Every process of the network namespace can reach it, so the
-    /// peer's user is asked for (`SO_PEERCRED`).
+    /// peer's user is checked (`SO_PEERCRED`).
     Name(OsString),
     /// A file with mode 0600.
     File(PathBuf),
@@ -37,7 +37,7 @@ impl From<OsString> for Address {
 }
 
 impl Address {
-    /// As the kernel wants it.
+    /// The kernel's form of the address.
     pub(crate) fn to_socket(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Name(name) => SocketAddr::from_abstract_name(name.as_bytes()),

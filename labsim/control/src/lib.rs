@@ -1,14 +1,15 @@
-//! Operates a forwarder while packets flow: requests and answers, a line of JSON each, over the
-//! standard streams of whoever started it and over a Unix socket; metrics over HTTP.
+//! Operates a running forwarder: requests and answers, one line of JSON each, over the standard
+//! streams and over a Unix socket; metrics over HTTP.
 //!
-//! Everything here runs on threads of its own. The forwarder's thread sees nothing of a client but
-//! an order between two turns of packets ([`labsim_dataplane::forwarder::Handle`]), so a slow or
-//! hostile one cannot hold packets up. Clients are few, lines and waits are bounded.
+//! Everything here runs on threads of its own. The forwarder's thread only receives commands
+//! between batches of packets ([`labsim_dataplane::forwarder::Handle`]), so a slow or hostile
+//! client cannot delay packets. The number of clients, lines and waits are bounded.
 
 #![forbid(unsafe_code)]
 
 mod address;
 mod client;
+mod connections;
 mod edit;
 mod http;
 mod line;
@@ -21,7 +22,7 @@ mod service;
 pub use address::Address;
 pub use client::{AskError, ask};
 pub use listener::{BindError, Listener, SocketFile};
-pub use metrics::{CONTENT_TYPE, Exposed, metrics};
+pub use metrics::{CONTENT_TYPE, MetricsSource, metrics};
 pub use operator::{ConfigFile, Operator};
-pub use protocol::{Answer, LONGEST_LINE, MemberName, MemberRatio, Request, Status};
-pub use service::{Hangups, serve_listener, serve_metrics, serve_stream};
+pub use protocol::{Answer, LONGEST_LINE, MemberName, MemberSettings, NewMember, Request, Status};
+pub use service::{SighupListener, serve_listener, serve_metrics, serve_stream};

@@ -3,18 +3,18 @@
 use crate::protocol::{Answer, LONGEST_LINE, Request};
 use std::io::{self, BufRead, Read, Write};
 
-/// What a stream brought.
+/// The next line of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// A request.
     Request(Request),
-    /// A line that is none, and why.
-    Nonsense(String),
-    /// The stream is at its end.
+    /// A line that is not a request, and why.
+    Malformed(String),
+    /// The end of the stream.
     End,
 }
 
-/// Reads one request. A line without its end is none.
+/// Reads one request. A line without a line feed is not a request.
 pub(crate) fn read(stream: &mut impl BufRead) -> io::Result<Line> {
     let mut line = Vec::new();
     loop {
@@ -22,8 +22,8 @@ pub(crate) fn read(stream: &mut impl BufRead) -> io::Result<Line> {
         stream.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
         if line.pop() != Some(b'\n') {
             let long = line.len() as u64 + 1 >= LONGEST_LINE;
-            let end = Line::Nonsense(format!("a line of more than {LONGEST_LINE} bytes"));
-            // What would follow is the middle of something.
+            let end = Line::Malformed(format!("a line of more than {LONGEST_LINE} bytes"));
+            // The rest of the line must not be read as a request.
             return Ok(if long { end } else { Line::End });
         }
         if !line.trim_ascii().is_empty() {
@@ -32,11 +32,11 @@ pub(crate) fn read(stream: &mut impl BufRead) -> io::Result<Line> {
     }
     Ok(match serde_json::from_slice(&line) {
         Ok(request) => Line::Request(request),
-        Err(error) => Line::Nonsense(format!("no request: {error}")),
+        Err(error) => Line::Malformed(format!("not a valid request: {error}")),
     })
 }
 
-/// Writes one answer, whole and at once.
+/// Writes one answer with a single write.
 pub(crate) fn write(stream: &mut impl Write, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
@@ -54,7 +54,7 @@ mod tests {
     fn every_line_is_one_request_and_the_end_is_told() {
         let mut input: &[u8] = b"\"counters\"\r\n\n  \n\"colours\"\n{\"reload\":null}\n\"status\"";
         assert_eq!(read(&mut input).unwrap(), Line::Request(Request::Counters));
-        let Line::Nonsense(why) = read(&mut input).unwrap() else { panic!("no nonsense") };
+        let Line::Malformed(why) = read(&mut input).unwrap() else { panic!("a request") };
         assert!(why.contains("colours"), "{why}");
         assert_eq!(read(&mut input).unwrap(), Line::Request(Request::Reload));
         assert_eq!(read(&mut input).unwrap(), Line::End, "a line without its end is none");
@@ -72,7 +72,7 @@ mod tests {
         }
         let mut endless = std::io::BufReader::new(Endless(0));
         assert!(
-            matches!(read(&mut endless).unwrap(), Line::Nonsense(why) if why.contains("more than"))
+            matches!(read(&mut endless).unwrap(), Line::Malformed(why) if why.contains("more than"))
         );
         assert!(endless.get_ref().0 < 2 * LONGEST_LINE);
     }
@@ -81,12 +81,12 @@ mod tests {
     fn nesting_without_end_is_no_request() {
         let mut input = vec![b'['; 100_000];
         input.push(b'\n');
-        assert!(matches!(read(&mut input.as_slice()).unwrap(), Line::Nonsense(_)));
+        assert!(matches!(read(&mut input.as_slice()).unwrap(), Line::Malformed(_)));
     }
 
     proptest! {
         #[test]
-        fn whatever_comes_is_a_request_nonsense_or_the_end(
+        fn any_input_is_a_request_malformed_or_the_end(
             input in prop::collection::vec(any::<u8>(), 0..300),
         ) {
             let mut input = input.as_slice();

@@ -1,32 +1,36 @@
-//! The listening end of a control socket: made, guarded, taken away.
+//! The listening end of a control socket: binding, access, removal.
 
 use crate::Address;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileTypeExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+
+/// Temporary names that are tried in the folder of a socket file.
+const TEMPORARY_NAMES: u32 = 64;
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Somebody has it.
+    /// Another process listens at the address.
     #[error(
-        "the control socket {0} is another process's, a forwarder of this network namespace \
-         perhaps; give another with `--control @NAME` or `--control PATH`"
+        "the control socket {0} is in use, for example by a forwarder in this network namespace; \
+         choose another with `--control @NAME` or `--control PATH`"
     )]
-    Taken(Address),
-    /// Something else of that name is there.
-    #[error("{0} is there and no socket; give another path with `--control PATH`")]
-    NoSocket(Address),
-    /// The kernel refused it.
-    #[error("the control socket {address} cannot be made: {source}")]
+    InUse(Address),
+    /// The path names something else.
+    #[error("{0} exists and is not a socket; choose another path with `--control PATH`")]
+    NotASocket(Address),
+    /// The kernel refused the socket.
+    #[error("cannot create the control socket {address}: {source}")]
     System {
-        /// Where.
+        /// The address.
         address: Address,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
 }
@@ -35,57 +39,73 @@ pub enum BindError {
 #[derive(Debug)]
 pub struct Listener(UnixListener);
 
-/// Its file, if it has one: taken away when this is dropped.
+/// The file of a control socket, if it has one. Dropping this removes the file, unless another
+/// file has taken its name.
 #[derive(Debug)]
-pub struct SocketFile(Option<PathBuf>);
+pub struct SocketFile(Option<OwnedFile>);
+
+#[derive(Debug)]
+struct OwnedFile {
+    path: PathBuf,
+    id: FileId,
+}
+
+/// Device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId(u64, u64);
 
 impl Listener {
-    /// Listens at an address. A file is the owner's alone; one that a killed forwarder left behind
-    /// is replaced. Call it while the process has one thread: the mode of new files is the
-    /// process's (umask(2)).
+    /// Listens at an address. A file has mode 0600 and replaces the socket of a killed forwarder.
+    /// The path has to be about ten bytes shorter than `sun_path` (unix(7)), for a temporary name
+    /// in the same folder. Call this while the process has one thread: the mode of new files is
+    /// the process's (umask(2)).
     ///
     /// # Errors
-    /// Why not, and what to do.
+    /// The reason, and the remedy.
     pub fn bind(address: &Address) -> Result<(Self, SocketFile), BindError> {
         let system = |source| BindError::System { address: address.clone(), source };
-        let to = address.to_socket().map_err(system)?;
-        let bind = || {
-            let before = umask(Mode::from_bits_truncate(0o177));
-            let socket = UnixListener::bind_addr(&to);
-            umask(before);
-            socket
-        };
-        let taken = |error: &io::Error| error.kind() == ErrorKind::AddrInUse;
-        match (bind(), address) {
-            (Ok(socket), Address::Name(_)) => Ok((Self(socket), SocketFile(None))),
-            (Ok(socket), Address::File(path)) => Ok((Self(socket), SocketFile::at(path))),
-            (Err(error), Address::File(path)) if taken(&error) => {
-                remove_left_behind(address, path)?;
-                let socket = bind().map_err(system)?;
-                Ok((Self(socket), SocketFile::at(path)))
+        match address {
+            Address::Name(_) => match bind_private(&address.to_socket().map_err(system)?) {
+                Ok(socket) => Ok((Self(socket), SocketFile(None))),
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                    Err(BindError::InUse(address.clone()))
+                }
+                Err(error) => Err(system(error)),
+            },
+            Address::File(path) => {
+                let (socket, temporary) = bind_temporary(path).map_err(system)?;
+                let id = FileId::of(&temporary).map_err(system)?;
+                let named = give_name(address, &temporary, path);
+                // The name stays with the same socket; a failure leaves nothing behind.
+                let removed = fs::remove_file(&temporary);
+                named?;
+                removed.map_err(system)?;
+                let file = OwnedFile { path: path.clone(), id };
+                Ok((Self(socket), SocketFile(Some(file))))
             }
-            (Err(error), _) if taken(&error) => Err(BindError::Taken(address.clone())),
-            (Err(error), _) => Err(system(error)),
         }
     }
 
-    /// The next client; `None` for one whose user has no right: the own user and root have.
+    /// The next client; `None` for one of another user. The own user and root are allowed.
     pub(crate) fn accept(&self) -> io::Result<Option<UnixStream>> {
         let (stream, _) = self.0.accept()?;
         Ok(is_trusted(&stream).then_some(stream))
     }
 }
 
-impl SocketFile {
-    fn at(path: &Path) -> Self {
-        Self(Some(path.to_owned()))
+impl FileId {
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(Self(metadata.dev(), metadata.ino()))
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Some(file) = &self.0 {
-            let _ = std::fs::remove_file(file);
+        if let Some(OwnedFile { path, id }) = &self.0
+            && FileId::of(path).is_ok_and(|present| present == *id)
+        {
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -96,53 +116,75 @@ pub(crate) fn is_trusted(stream: &UnixStream) -> bool {
     peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
 }
 
-/// Removes a socket that nobody listens at.
-fn remove_left_behind(address: &Address, path: &Path) -> Result<(), BindError> {
+/// Binds a socket whose file only its owner can use.
+fn bind_private(address: &SocketAddr) -> io::Result<UnixListener> {
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let socket = UnixListener::bind_addr(address);
+    umask(before);
+    socket
+}
+
+/// Binds a socket under a temporary name in the folder of `path`.
+fn bind_temporary(path: &Path) -> io::Result<(UnixListener, PathBuf)> {
+    let process = std::process::id();
+    for number in 0..TEMPORARY_NAMES {
+        let temporary = path.with_file_name(format!(".lb{process}.{number}"));
+        match bind_private(&SocketAddr::from_pathname(&temporary)?) {
+            Ok(socket) => return Ok((socket, temporary)),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("no temporary name is free in its folder"))
+}
+
+/// Gives the socket at `temporary` its final name, in one step that never replaces a file: link(2)
+/// fails if the name exists. Only the socket of a killed forwarder is moved away before.
+fn give_name(address: &Address, temporary: &Path, path: &Path) -> Result<(), BindError> {
     let system = |source| BindError::System { address: address.clone(), source };
-    if !std::fs::symlink_metadata(path).map_err(system)?.file_type().is_socket() {
-        return Err(BindError::NoSocket(address.clone()));
+    let link = || match fs::hard_link(temporary, path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(system(error)),
+    };
+    if link()? {
+        return Ok(());
+    }
+    let stale = find_stale(address, path)?;
+    remove_stale(temporary, path, stale).map_err(system)?;
+    if link()? { Ok(()) } else { Err(BindError::InUse(address.clone())) }
+}
+
+/// The socket at `path`, if no process listens there.
+fn find_stale(address: &Address, path: &Path) -> Result<FileId, BindError> {
+    let system = |source| BindError::System { address: address.clone(), source };
+    let id = FileId::of(path).map_err(system)?;
+    if !fs::symlink_metadata(path).map_err(system)?.file_type().is_socket() {
+        return Err(BindError::NotASocket(address.clone()));
     }
     match UnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(system)
-        }
-        _ => Err(BindError::Taken(address.clone())),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(id),
+        _ => Err(BindError::InUse(address.clone())),
     }
+}
+
+/// Removes the file at `path` if it is still the stale one. Moving it away first makes the check
+/// and the removal concern the same file; another file goes back to its name.
+fn remove_stale(temporary: &Path, path: &Path, stale: FileId) -> io::Result<()> {
+    let mut aside = temporary.as_os_str().to_owned();
+    aside.push("s");
+    let aside = PathBuf::from(aside);
+    match fs::rename(path, &aside) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    }
+    if FileId::of(&aside)? != stale {
+        // Does not replace a third file, which is in use then.
+        let _ = fs::hard_link(&aside, path);
+    }
+    fs::remove_file(&aside)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{BindError, Listener};
-    use crate::Address;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    #[test]
-    fn a_file_is_the_owners_alone_replaces_one_left_behind_and_goes_with_the_listener() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("control");
-        let address = Address::File(path.clone());
-        let first = Listener::bind(&address).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(matches!(Listener::bind(&address), Err(BindError::Taken(_))));
-        // As a killed process leaves it.
-        let left = std::os::unix::net::UnixListener::bind(folder.path().join("left")).unwrap();
-        drop(left);
-        let left = Address::File(folder.path().join("left"));
-        drop(Listener::bind(&left).unwrap());
-        drop(first);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        std::fs::write(&path, "text").unwrap();
-        assert!(matches!(Listener::bind(&address), Err(BindError::NoSocket(_))));
-    }
-
-    #[test]
-    fn a_name_has_one_owner_in_its_namespace_and_leaves_nothing() {
-        let name = format!("@labsim-control-test-{}", std::process::id());
-        let address = Address::from(std::ffi::OsString::from(name.clone()));
-        let first = Listener::bind(&address).unwrap();
-        let error = Listener::bind(&address).unwrap_err().to_string();
-        assert!(error.contains(&name) && error.contains("--control"), "{error}");
-        drop(first);
-        Listener::bind(&address).unwrap();
-    }
-}
+#[path = "listener_tests.rs"]
+mod tests;

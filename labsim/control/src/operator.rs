@@ -1,166 +1,178 @@
-//! Answers requests: the one place where a running forwarder's configuration changes.
+//! Handles requests: the only place where a running forwarder's configuration changes.
 
 use crate::edit;
-use crate::metrics::{Exposed, metrics};
+use crate::metrics::{MetricsSource, metrics};
 use crate::protocol::{Answer, Request, Status};
-use labsim_dataplane::forwarder::{Handle, Refusal};
-use labsim_forwarder::{Config, Plan, Problem};
+use labsim_dataplane::forwarder::{Handle, ReconfigureError};
+use labsim_forwarder::{Changes, CheckedConfig, Config, Problem};
 use labsim_monitor::Monitors;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The file that the configuration came from.
 pub struct ConfigFile {
-    /// Its name, for sentences.
+    /// The file's name, for messages.
     pub name: String,
-    /// Reads it again; every mistake of it with its place, if there are any.
+    /// Reads the file again; all of its errors with their places, if there are any.
     pub read: Box<dyn Fn() -> Result<Config, Vec<String>> + Send + Sync>,
 }
 
-/// Operates one forwarder. Threads share it; one change is made at a time.
+/// Operates one forwarder. Threads share it; changes are serialised.
 pub struct Operator {
     handle: Handle,
     monitors: Monitors,
     file: ConfigFile,
-    present: Mutex<Present>,
+    current: Mutex<Current>,
 }
 
-struct Present {
+struct Current {
     config: Config,
-    taken: u64,
+    applied: u64,
     refused: u64,
 }
 
 impl Operator {
-    /// For a forwarder that was started with that configuration, out of that file, and its monitors.
+    /// An operator of a forwarder that was started with `config`, read from `file`.
     #[must_use]
     pub fn new(handle: Handle, monitors: Monitors, config: Config, file: ConfigFile) -> Self {
-        let present = Mutex::new(Present { config, taken: 0, refused: 0 });
-        Self { handle, monitors, file, present }
+        let current = Mutex::new(Current { config, applied: 0, refused: 0 });
+        Self { handle, monitors, file, current }
     }
 
-    /// Answers.
+    /// Handles a request.
     #[must_use]
-    pub fn answer(&self, request: &Request) -> Answer {
+    pub fn handle(&self, request: &Request) -> Answer {
         match request {
-            Request::Counters => self.counted(Answer::Counters),
+            Request::Counters => self.with_snapshot(Answer::Counters),
             Request::Status => {
-                let config = self.present().config.clone().without_secrets();
+                let config = self.current().config.clone().without_secrets();
                 let health = self.monitors.health();
-                self.counted(|counted| Answer::Status(Box::new(Status { config, health, counted })))
+                self.with_snapshot(|counted| {
+                    Answer::Status(Box::new(Status { config, health, counted }))
+                })
             }
             Request::Metrics => match self.metrics() {
                 Some(text) => Answer::Metrics(text),
-                None => gone(),
+                None => forwarder_ended(),
             },
             Request::Health => Answer::Health(self.monitors.health()),
             Request::StopMonitors => Answer::MonitorsStopped(self.monitors.stop()),
+            Request::PauseMonitors => Answer::MonitorsStopped(self.monitors.pause()),
+            Request::ResumeMonitors => {
+                self.monitors.resume(&self.current().config);
+                Answer::MonitorsResumed
+            }
+            Request::BeginAnew => match self.handle.begin_anew() {
+                true => Answer::Changed(Changes::default()),
+                false => forwarder_ended(),
+            },
             Request::Reload => self.reload(),
-            Request::Configure(config) => self.change(|present| {
-                *present = (**config).clone();
+            Request::Configure(config) => self.edit(|current| {
+                *current = (**config).clone();
                 Ok(())
             }),
-            Request::AddMember(what) => self.change(|config| edit::add(config, what)),
-            Request::SetMember(what) => self.change(|config| edit::set(config, what)),
-            Request::RemoveMember(what) => self.change(|config| edit::remove(config, what)),
+            Request::AddMember(what) => self.edit(|config| edit::add(config, what)),
+            Request::SetMember(what) => self.edit(|config| edit::set(config, what)),
+            Request::RemoveMember(what) => self.edit(|config| edit::remove(config, what)),
         }
     }
 
-    /// Reads the file again and takes it over.
+    /// Reads the file again and applies it.
     #[must_use]
     pub fn reload(&self) -> Answer {
-        let mut present = self.present();
+        let mut current = self.current();
         let result = (self.file.read)().and_then(|config| {
             let named = |sentences: Vec<String>| {
                 let name = &self.file.name;
                 sentences.iter().map(|sentence| format!("{name}: {sentence}")).collect()
             };
-            self.take_over(&mut present.config, config).map_err(named)
+            self.apply(&mut current.config, config).map_err(named)
         });
-        counted_result(&mut present, result)
+        record_result(&mut current, result)
     }
 
     /// The metrics; `None` if the forwarder has ended.
     #[must_use]
     pub fn metrics(&self) -> Option<String> {
         let counted = self.handle.count()?;
-        let present = self.present();
-        let Present { config, taken, refused } = &*present;
-        let (health, taken, refused) = (&self.monitors.health(), *taken, *refused);
-        Some(metrics(&Exposed { config, counted: &counted, health, taken, refused }))
+        let current = self.current();
+        let Current { config, applied, refused } = &*current;
+        let (health, applied, refused) = (&self.monitors.health(), *applied, *refused);
+        Some(metrics(&MetricsSource { config, counted: &counted, health, applied, refused }))
     }
 
-    /// Watches the members of the configuration that the forwarder was started with, once it runs.
-    pub fn watch(&self) {
-        self.monitors.configure(&self.present().config);
+    /// Starts the monitors of the current configuration; call it once the forwarder runs.
+    pub fn start_monitors(&self) {
+        self.monitors.configure(&self.current().config);
     }
 
-    /// Ends the monitors, and takes away what they had made of the kernel, once the forwarder has
-    /// ended.
-    pub fn end(&self) {
+    /// Stops the monitors and removes their kernel objects; call it once the forwarder has ended.
+    pub fn stop_monitors(&self) {
         let _ = self.monitors.stop();
     }
 
-    /// Ends the forwarder.
+    /// Stops the forwarder.
     pub fn stop(&self) {
         self.handle.stop();
     }
 
-    fn change(&self, edit: impl FnOnce(&mut Config) -> Result<(), String>) -> Answer {
-        let mut present = self.present();
-        let mut config = present.config.clone();
-        let result = edit(&mut config).map_err(|reason| vec![reason]);
-        let result = result.and_then(|()| self.take_over(&mut present.config, config));
-        counted_result(&mut present, result)
+    fn edit(&self, change: impl FnOnce(&mut Config) -> Result<(), String>) -> Answer {
+        let mut current = self.current();
+        let mut config = current.config.clone();
+        let result = change(&mut config).map_err(|reason| vec![reason]);
+        let result = result.and_then(|()| self.apply(&mut current.config, config));
+        record_result(&mut current, result)
     }
 
-    fn take_over(&self, present: &mut Config, config: Config) -> Result<Answer, Vec<String>> {
+    fn apply(&self, current: &mut Config, config: Config) -> Result<Answer, Vec<String>> {
         let sentences =
             |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
-        // What takes long is made here, beside the forwarder.
-        let plan = Plan::new(config.clone()).map_err(sentences)?;
+        // The slow part runs on this thread, not on the forwarder's.
+        let checked = CheckedConfig::new(config.clone()).map_err(sentences)?;
         self.monitors.prepare(&config).map_err(|error| vec![error.to_string()])?;
-        match self.handle.reconfigure(plan) {
+        match self.handle.reconfigure(checked) {
             Ok(changes) => {
                 self.monitors.configure(&config);
-                *present = config;
+                *current = config;
+                tracing::info!(?changes, "configuration applied");
                 Ok(Answer::Changed(changes))
             }
-            Err(Refusal::Problems(problems)) => Err(sentences(problems)),
-            Err(refusal @ Refusal::Kernel(_)) => {
+            Err(ReconfigureError::Problems(problems)) => Err(sentences(problems)),
+            Err(refusal @ ReconfigureError::Kernel(_)) => {
                 self.monitors.configure(&config);
-                *present = config;
+                *current = config;
                 Err(vec![refusal.to_string()])
             }
-            Err(refusal @ Refusal::Gone) => Err(vec![refusal.to_string()]),
+            Err(refusal @ ReconfigureError::Gone) => Err(vec![refusal.to_string()]),
         }
     }
 
-    fn counted(
+    fn with_snapshot(
         &self,
         answer: impl FnOnce(labsim_dataplane::forwarder::Snapshot) -> Answer,
     ) -> Answer {
-        self.handle.count().map_or_else(gone, answer)
+        self.handle.count().map_or_else(forwarder_ended, answer)
     }
 
-    fn present(&self) -> MutexGuard<'_, Present> {
-        // A panic of another thread leaves a configuration that was in force.
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Current> {
+        // After a panic of another thread it is still a configuration that was applied.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn counted_result(present: &mut Present, result: Result<Answer, Vec<String>>) -> Answer {
+fn record_result(current: &mut Current, result: Result<Answer, Vec<String>>) -> Answer {
     match result {
         Ok(answer) => {
-            present.taken += 1;
+            current.applied += 1;
             answer
         }
         Err(reasons) => {
-            present.refused += 1;
+            current.refused += 1;
+            tracing::warn!(reasons = reasons.join("; "), "configuration refused");
             Answer::Refused(reasons)
         }
     }
 }
 
-fn gone() -> Answer {
+fn forwarder_ended() -> Answer {
     Answer::refused("the forwarder has ended")
 }

@@ -1,38 +1,46 @@
-//! What can be asked of a running forwarder, and what it answers: JSON, a line each.
+//! Requests to a running forwarder and its answers: one line of JSON each.
 
 use labsim_dataplane::forwarder::{Ready, Snapshot};
 use labsim_forwarder::{Changes, Config};
-use labsim_monitor::{HealthByPool, Origins};
+use labsim_model::{AdminState, ProbeSources, Profile};
+use labsim_monitor::HealthByPool;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// The longest line that is read, in bytes: a configuration with as many members as there can be.
 pub const LONGEST_LINE: u64 = 8 << 20;
 
-/// A request: `"status"`, `{"set_member": {"pool": "p", "member": "10.1.1.51:49", "ratio": 0}}`.
+/// A request: `"status"`, `{"set_member": {"pool": "p", "member": "10.1.1.51:49", "state": "disabled"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Tell what was counted. The answer comes after everything that reached the forwarder before
-    /// the question has been dealt with.
+    /// The counters. The answer comes after everything that reached the forwarder before the
+    /// request has been processed.
     Counters,
-    /// Tell the configuration that is in force, and what was counted.
+    /// The current configuration, the health of monitored members, and the counters.
     Status,
-    /// Tell the metrics as OpenMetrics text.
+    /// The metrics as OpenMetrics text.
     Metrics,
-    /// Tell how each watched member fares.
+    /// The health of each monitored member.
     Health,
-    /// End all probes for good, and tell where they came from. Members stay as they were found.
+    /// End all probes for good, and return their sources. Members keep their state.
     StopMonitors,
-    /// Read the configuration file again and take it over.
+    /// End all probes until [`Self::ResumeMonitors`], and return the sources of those since shortly
+    /// before the last pause. Members keep their state.
+    PauseMonitors,
+    /// Probe again.
+    ResumeMonitors,
+    /// Forget flows, clients that persist, neighbours and counters. Members keep their state.
+    BeginAnew,
+    /// Read the configuration file again and apply it.
     Reload,
-    /// Take this configuration over.
+    /// Apply this configuration.
     Configure(Box<Config>),
     /// Add a member to a pool.
-    AddMember(MemberRatio),
-    /// Give a member another ratio; 0 drains it.
-    SetMember(MemberRatio),
-    /// Take a member out of a pool. Its flows stay with it until they end.
+    AddMember(NewMember),
+    /// Give a member another ratio, another state, or both.
+    SetMember(MemberSettings),
+    /// Remove a member from a pool. Its flows stay with it until they end.
     RemoveMember(MemberName),
 }
 
@@ -46,46 +54,73 @@ pub struct MemberName {
     pub member: SocketAddr,
 }
 
-/// A member of a pool with its ratio.
+/// A new member of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MemberRatio {
+pub struct NewMember {
     /// The pool.
     pub pool: String,
     /// Address and port.
     pub member: SocketAddr,
     /// Its share of new flows.
     pub ratio: u16,
+    /// How packets reach it, if not as the pool says.
+    #[serde(default)]
+    pub profile: Option<Profile>,
+    /// Which new flows it takes.
+    #[serde(default)]
+    pub state: AdminState,
+}
+
+/// A member of a pool and what changes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberSettings {
+    /// The pool.
+    pub pool: String,
+    /// Address and port.
+    pub member: SocketAddr,
+    /// Its share of new flows; 0 drains it.
+    #[serde(default)]
+    pub ratio: Option<u16>,
+    /// Which new flows it takes.
+    #[serde(default)]
+    pub state: Option<AdminState>,
 }
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Frames can flow: the first line on the standard output, without being asked for.
+    /// The forwarder is ready: the first line on the standard output, without a request.
     Ready(Ready),
-    /// What was counted; without being asked for at the end.
+    /// The counters; also written at the end, without a request.
     Counters(Snapshot),
-    /// What is in force.
+    /// The status.
     Status(Box<Status>),
-    /// The metrics.
+    /// The metrics as OpenMetrics text.
     Metrics(String),
-    /// How each watched member fares.
+    /// The health of each monitored member.
     Health(HealthByPool),
-    /// Nothing is probed any more: where probes came from.
-    MonitorsStopped(Origins),
-    /// It was done: what has changed.
+    /// All probes have ended: their sources.
+    MonitorsStopped(ProbeSources),
+    /// Members are probed again.
+    MonitorsResumed,
+    /// The configuration was applied: what has changed.
     Changed(Changes),
-    /// It was not done, and nothing has changed: every reason, in sentences.
+    /// The request was refused, and nothing has changed: every reason, in sentences.
     Refused(Vec<String>),
+    /// The forwarder cannot start, as this kernel lacks what it needs: a sentence. Instead of
+    /// [`Self::Ready`].
+    Unsupported(String),
 }
 
-/// What is in force, and what was counted.
+/// The current configuration, health and counters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The configuration, without its secrets.
     pub config: Config,
-    /// How each watched member fares.
+    /// The health of each monitored member.
     #[serde(default)]
     pub health: HealthByPool,
     /// The counters.
@@ -93,7 +128,7 @@ pub struct Status {
 }
 
 impl Answer {
-    /// One reason.
+    /// A refusal with one reason.
     pub(crate) fn refused(reason: impl Into<String>) -> Self {
         Self::Refused(vec![reason.into()])
     }

@@ -1,5 +1,6 @@
-//! The threads that wait for requests: one a stream, and a few for clients that come.
+//! The threads that wait for requests: one for each stream, and a few for clients of sockets.
 
+use crate::connections::{ConnectionLimit, Connections, MAX_CLIENTS};
 use crate::line::{self, Line};
 use crate::protocol::Answer;
 use crate::{Listener, Operator, http};
@@ -8,159 +9,225 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Clients of a socket at a time.
-const CLIENTS: usize = 8;
-/// How long a client may say nothing, or take nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// After the kernel refused to hand over a client: it has no descriptor left, for one.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long a client may stay silent, or take to receive an answer.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause after an error of accept(2): the process has no descriptor left, for example.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// At most one warning about errors of accept(2) in this time.
+const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// SIGHUP, which is taken from here on.
+/// Waits for SIGHUP, which it blocks.
 #[derive(Debug)]
-pub struct Hangups(SigSet);
+pub struct SighupListener(SigSet);
 
-impl Hangups {
-    /// Call it while the process has one thread: it blocks the signal in order to wait for it.
+impl SighupListener {
+    /// Blocks the signal in order to wait for it. Call this while the process has one thread.
     ///
     /// # Errors
-    /// The kernel's refusal.
-    pub fn take() -> io::Result<Self> {
+    /// The kernel's error.
+    pub fn block() -> io::Result<Self> {
         let mut signals = SigSet::empty();
         signals.add(Signal::SIGHUP);
         signals.thread_block()?;
         Ok(Self(signals))
     }
 
-    /// Does `work` each time it comes.
+    /// Runs `work` on a thread of its own each time the signal arrives.
     ///
     /// # Errors
-    /// There is no thread for it.
-    pub fn each(self, mut work: impl FnMut() + Send + 'static) -> io::Result<()> {
-        thread("hangup", move || {
+    /// The kernel refuses a thread.
+    pub fn on_signal(self, mut work: impl FnMut() + Send + 'static) -> io::Result<()> {
+        spawn("sighup", move || {
             while self.0.wait().is_ok() {
+                tracing::info!("SIGHUP received");
                 work();
             }
         })
     }
 }
 
-/// Answers the requests that a stream brings, and ends the forwarder when it ends.
+/// Serves the requests of a stream, and stops the forwarder at the stream's end.
 ///
 /// # Errors
-/// There is no thread for it.
+/// The kernel refuses a thread.
 pub fn serve_stream(
     operator: Arc<Operator>,
     input: impl io::Read + Send + 'static,
     mut output: impl Write + Send + 'static,
 ) -> io::Result<()> {
-    thread("requests", move || {
-        let _ = converse(&operator, &mut BufReader::new(input), &mut output);
+    spawn("requests", move || {
+        let result = serve_requests(&operator, &mut BufReader::new(input), &mut output);
+        if let Err(error) = result {
+            tracing::warn!(%error, "the stream of requests failed; the forwarder stops");
+        }
         operator.stop();
     })
 }
 
-/// Answers the clients of a control socket.
+/// Serves the clients of a control socket.
 ///
 /// # Errors
-/// There is no thread for it.
+/// The kernel refuses a thread.
 pub fn serve_listener(operator: Arc<Operator>, listener: Listener) -> io::Result<()> {
-    let room = Room::default();
-    thread("control", move || {
+    let limit = ConnectionLimit::default();
+    let mut errors = AcceptErrors::new("control");
+    spawn("control", move || {
         loop {
-            match listener.accept() {
-                Ok(Some(client)) => {
-                    let Some(place) = room.enter() else {
-                        let many = format!("{CLIENTS} clients are connected; try again");
-                        let _ = client.set_write_timeout(Some(PAUSE));
-                        let _ = line::write(&mut &client, &Answer::refused(many));
-                        continue;
-                    };
-                    let operator = Arc::clone(&operator);
-                    // Without a thread the client is sent away.
-                    let _ = thread("client", move || {
-                        let _ = one_client(&operator, &client);
-                        drop(place);
-                    });
+            let client = match listener.accept() {
+                Ok(Some(client)) => client,
+                Ok(None) => {
+                    tracing::warn!("a client of another user was rejected");
+                    continue;
                 }
-                // Neither its own nor root's.
-                Ok(None) => {}
-                Err(_) => std::thread::sleep(PAUSE),
+                Err(error) => {
+                    errors.report(&error);
+                    continue;
+                }
+            };
+            let Some(permit) = limit.acquire() else {
+                tracing::warn!(clients = MAX_CLIENTS, "a client was rejected: too many clients");
+                let many = format!("{MAX_CLIENTS} clients are connected; try again");
+                let _ = client.set_write_timeout(Some(ACCEPT_RETRY_DELAY));
+                let _ = line::write(&mut &client, &Answer::refused(many));
+                continue;
+            };
+            let operator = Arc::clone(&operator);
+            let started = spawn("client", move || {
+                if let Err(error) = serve_client(&operator, &client) {
+                    tracing::debug!(%error, "a client's connection failed");
+                }
+                drop(permit);
+            });
+            if let Err(error) = started {
+                errors.report(&error);
             }
         }
     })
 }
 
-/// Answers `GET /metrics`.
+/// Serves `GET /metrics` over HTTP.
 ///
 /// # Errors
-/// There is no thread for it.
+/// The kernel refuses a thread.
 pub fn serve_metrics(operator: Arc<Operator>, listener: TcpListener) -> io::Result<()> {
-    let room = Room::default();
-    thread("metrics", move || {
+    serve_http(listener, move || operator.metrics())
+}
+
+/// Serves `GET /metrics` with this text; `None` answers 503.
+fn serve_http(
+    listener: TcpListener,
+    metrics: impl Fn() -> Option<String> + Send + Sync + 'static,
+) -> io::Result<()> {
+    let connections = Connections::default();
+    let metrics = Arc::new(metrics);
+    let mut errors = AcceptErrors::new("metrics");
+    spawn("metrics", move || {
         loop {
-            let Ok((client, _)) = listener.accept() else {
-                std::thread::sleep(PAUSE);
-                continue;
+            let client = match listener.accept() {
+                Ok((client, _)) => connections.admit(client),
+                Err(error) => {
+                    errors.report(&error);
+                    continue;
+                }
             };
-            // One too many is sent away by closing.
-            let Some(place) = room.enter() else { continue };
-            let operator = Arc::clone(&operator);
-            let _ = thread("scrape", move || {
-                let _ = http::answer(&client, || operator.metrics());
-                drop(place);
+            let metrics = Arc::clone(&metrics);
+            let started = spawn("scrape", move || {
+                if let Err(error) = http::serve(client.stream(), || metrics()) {
+                    tracing::debug!(%error, "a scrape failed");
+                }
             });
+            if let Err(error) = started {
+                errors.report(&error);
+            }
         }
     })
 }
 
-fn one_client(operator: &Operator, client: &UnixStream) -> io::Result<()> {
-    client.set_read_timeout(Some(PATIENCE))?;
-    client.set_write_timeout(Some(PATIENCE))?;
-    converse(operator, &mut BufReader::new(client), &mut &*client)
+fn serve_client(operator: &Operator, client: &UnixStream) -> io::Result<()> {
+    client.set_read_timeout(Some(CLIENT_TIMEOUT))?;
+    client.set_write_timeout(Some(CLIENT_TIMEOUT))?;
+    serve_requests(operator, &mut BufReader::new(client), &mut &*client)
 }
 
-/// Until the stream ends, or brings what cannot be followed.
-fn converse(
+/// Serves requests until the stream ends.
+fn serve_requests(
     operator: &Operator,
     input: &mut impl BufRead,
     output: &mut impl Write,
 ) -> io::Result<()> {
     loop {
         let answer = match line::read(input)? {
-            Line::Request(request) => operator.answer(&request),
-            Line::Nonsense(why) => Answer::refused(why),
+            Line::Request(request) => operator.handle(&request),
+            Line::Malformed(reason) => Answer::refused(reason),
             Line::End => return Ok(()),
         };
         line::write(output, &answer)?;
     }
 }
 
-/// How many may still come.
-#[derive(Debug, Clone, Default)]
-struct Room(Arc<AtomicUsize>);
+/// Errors of accepting clients: a bounded number of warnings, and a pause after each error.
+struct AcceptErrors {
+    listener: &'static str,
+    warned: Option<Instant>,
+    suppressed: u64,
+}
 
-/// Somebody's place; dropping it makes room.
-struct Place(Room);
+impl AcceptErrors {
+    const fn new(listener: &'static str) -> Self {
+        Self { listener, warned: None, suppressed: 0 }
+    }
 
-impl Room {
-    fn enter(&self) -> Option<Place> {
-        let enter = |taken: usize| (taken < CLIENTS).then_some(taken + 1);
-        let entered = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter);
-        entered.is_ok().then(|| Place(self.clone()))
+    fn report(&mut self, error: &io::Error) {
+        let Self { listener, warned, suppressed } = self;
+        if warned.is_none_or(|before| before.elapsed() >= ACCEPT_WARNING_INTERVAL) {
+            tracing::warn!(listener, %error, suppressed, "cannot accept a client");
+            (*warned, *suppressed) = (Some(Instant::now()), 0);
+        } else {
+            *suppressed += 1;
+        }
+        std::thread::sleep(ACCEPT_RETRY_DELAY);
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Starts a thread that nobody waits for: it ends with the process.
-fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// Starts a detached thread, which ends with the process.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Builder::new().name(name.to_owned()).spawn(work).map(|_: JoinHandle<()>| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::serve_http;
+    use crate::connections::MAX_CLIENTS;
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn slow_clients_do_not_keep_a_scrape_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        serve_http(listener, || Some("# EOF\n".to_owned())).unwrap();
+        let slow = || {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(b"GET /metrics").unwrap();
+            client
+        };
+        let mut clients: Vec<TcpStream> = (0..3 * MAX_CLIENTS).map(|_| slow()).collect();
+        let started = Instant::now();
+        for _ in 0..3 {
+            let mut scrape = TcpStream::connect(address).unwrap();
+            scrape.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+            let mut text = String::new();
+            scrape.read_to_string(&mut text).unwrap();
+            assert!(text.ends_with("\r\n\r\n# EOF\n"), "{text}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        // The oldest was closed without an answer.
+        let mut rest = Vec::new();
+        let _ = clients[0].read_to_end(&mut rest);
+        assert!(rest.is_empty(), "{rest:?}");
+    }
 }

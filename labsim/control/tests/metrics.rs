@@ -3,7 +3,7 @@
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use labsim_control::{Exposed, metrics};
+use labsim_control::{MetricsSource, metrics};
 use labsim_dataplane::SocketCounters;
 use labsim_dataplane::forwarder::Snapshot;
 use labsim_forwarder::{Config, Counters, MemberCounters, ServerCounters, Tally};
@@ -14,13 +14,14 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn config(pool: &str) -> Config {
-    let mut config: Config = serde_json::from_str(
+    let mut config: Config = labsim_yaml::read(&labsim_yaml::Source::new(
+        "test",
         r#"{"interface": "eth0", "virtual_servers": {},
             "pools": {"p": {"members": [{"address": "10.1.1.51:49", "ratio": 3}]}}}"#,
-    )
+    ))
     .unwrap();
-    let members = config.pools.remove("p").unwrap();
-    config.pools.insert(pool.to_owned(), members);
+    let members = config.balancer.pools.remove("p").unwrap();
+    config.balancer.pools.insert(pool.to_owned(), members);
     config
 }
 
@@ -29,7 +30,8 @@ fn counted(server: &str, pool: &str) -> Snapshot {
     let mut engine = Counters::default();
     engine.outcomes.insert("forwarded".to_owned(), tally(12));
     engine.outcomes.insert("no_flow".to_owned(), tally(3));
-    let one = ServerCounters { taken: tally(7), flows_opened: 2, flows: 1, ..Default::default() };
+    let one =
+        ServerCounters { received: tally(7), flows_opened: 2, flows: 1, ..Default::default() };
     engine.virtual_servers.insert(server.to_owned(), one);
     let one =
         MemberCounters { sent: tally(u64::MAX / 1000), reachable: true, ..Default::default() };
@@ -40,6 +42,7 @@ fn counted(server: &str, pool: &str) -> Snapshot {
     engine.fragments.waiting = 6;
     engine.answers.icmp_host_unreachable = 8;
     Snapshot {
+        ingress_drop: labsim_dataplane::forwarder::IngressDrop::Waiting,
         engine: Box::new(engine),
         socket: SocketCounters { dropped: 5, ..Default::default() },
     }
@@ -55,9 +58,9 @@ fn exposed<'a>(
     config: &'a Config,
     counted: &'a Snapshot,
     health: &'a HealthByPool,
-    (taken, refused): (u64, u64),
-) -> Exposed<'a> {
-    Exposed { config, counted, health, taken, refused }
+    (applied, refused): (u64, u64),
+) -> MetricsSource<'a> {
+    MetricsSource { config, counted, health, applied, refused }
 }
 
 /// All samples by family, and by labels in the order of their names.

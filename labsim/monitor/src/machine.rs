@@ -1,5 +1,5 @@
-//! One member's monitor as a pure machine: when the next probe is due, and what a result means. Times
-//! are counted from any fixed moment.
+//! One member's monitor as a pure state machine: when the next probe is due, and the state after
+//! each result. Times are counted from any fixed moment.
 
 use crate::State;
 use labsim_forwarder::Monitor;
@@ -12,8 +12,8 @@ pub struct Machine {
     rise: u16,
     fall: u16,
     state: State,
-    /// Results in a row that speak against the state.
-    against: u16,
+    /// Results in a row that contradict the state.
+    contrary_results: u16,
     due: Duration,
 }
 
@@ -22,7 +22,7 @@ impl Machine {
     #[must_use]
     pub fn new(monitor: &Monitor, first: Duration, state: State) -> Self {
         let Monitor { interval, rise, fall, .. } = *monitor;
-        Self { interval, rise, fall, state, against: 0, due: first }
+        Self { interval, rise, fall, state, contrary_results: 0, due: first }
     }
 
     /// When the next probe begins.
@@ -31,15 +31,15 @@ impl Machine {
         self.due
     }
 
-    /// How the member fares.
+    /// The member's state.
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
     }
 
-    /// A probe has begun. The next is due an interval after this one was, so that probes of many
-    /// members stay spread; what could not be kept up with is left out.
-    pub fn began(&mut self, now: Duration) {
+    /// A probe has started. The next is due one interval after this one was due, so that probes of
+    /// many members stay spread; probes whose time has passed are skipped.
+    pub fn probe_started(&mut self, now: Duration) {
         self.due += self.interval;
         if self.due <= now {
             let late = now - self.due;
@@ -49,22 +49,22 @@ impl Machine {
         }
     }
 
-    /// A probe has ended; returns the member's state if it is another now.
-    pub fn ended(&mut self, passed: bool) -> Option<State> {
+    /// A probe has finished; returns the member's state if it changed.
+    pub fn probe_finished(&mut self, passed: bool) -> Option<State> {
         let needed = match (self.state, passed) {
             (State::Up, true) | (State::Down, false) => {
-                self.against = 0;
+                self.contrary_results = 0;
                 return None;
             }
             (State::Checking, _) => 1,
             (State::Up, false) => self.fall,
             (State::Down, true) => self.rise,
         };
-        self.against += 1;
-        if self.against < needed {
+        self.contrary_results += 1;
+        if self.contrary_results < needed {
             return None;
         }
-        self.against = 0;
+        self.contrary_results = 0;
         self.state = if passed { State::Up } else { State::Down };
         Some(self.state)
     }
@@ -81,7 +81,10 @@ mod tests {
         let text = format!(
             r#"{{"members":[],"monitor":{{"tcp":{{"interval":5,"rise":{rise},"fall":{fall}}}}}}}"#
         );
-        serde_json::from_str::<Pool>(&text).unwrap().monitor.unwrap()
+        labsim_yaml::read::<Pool>(&labsim_yaml::Source::new("test", text.as_str()))
+            .unwrap()
+            .monitor
+            .unwrap()
     }
 
     fn machine(rise: u16, fall: u16, state: State) -> Machine {
@@ -92,8 +95,8 @@ mod tests {
     fn course(mut machine: Machine, results: &str) -> Vec<State> {
         let course = results.chars().map(|result| {
             let before = machine.state();
-            let told = machine.ended(result == '+');
-            assert_eq!(told, Some(machine.state()).filter(|state| *state != before));
+            let change = machine.probe_finished(result == '+');
+            assert_eq!(change, Some(machine.state()).filter(|state| *state != before));
             machine.state()
         });
         course.collect()
@@ -117,13 +120,13 @@ mod tests {
     fn a_silent_member_is_down_as_long_after_its_last_answer_as_f5s_timeout_says() {
         let mut machine = machine(1, 3, Up);
         let answered = machine.due();
-        machine.began(answered);
-        assert_eq!(machine.ended(true), None);
+        machine.probe_started(answered);
+        assert_eq!(machine.probe_finished(true), None);
         let timeout = monitor(1, 3).timeout;
         let down = loop {
             let began = machine.due();
-            machine.began(began);
-            if machine.ended(false) == Some(Down) {
+            machine.probe_started(began);
+            if machine.probe_finished(false) == Some(Down) {
                 break began + timeout;
             }
         };
@@ -137,7 +140,7 @@ mod tests {
         let mut due = Vec::new();
         for late in [0, 1, 4, 5, 13, 0] {
             let now = machine.due() + seconds(late);
-            machine.began(now);
+            machine.probe_started(now);
             due.push(machine.due().as_secs());
             assert!(machine.due() > now);
         }

@@ -1,11 +1,11 @@
-//! The monitors of one forwarder: a thread beside its own, and what it is told.
+//! The monitors of one forwarder: their thread and its commands.
 
-use crate::board::{Board, HealthByPool, State};
-use crate::origin::Origins;
-use crate::watch::{Job, Watch};
+use crate::health_table::{HealthByPool, HealthTable, State};
+use crate::tasks::{MonitorTasks, MonitoredMember};
 use labsim_dataplane::forwarder::{Handle, MemberId};
-use labsim_dataplane::{Diversion, Error};
+use labsim_dataplane::{Error, FwmarkRedirect};
 use labsim_forwarder::Config;
+use labsim_model::ProbeSources;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,145 +15,192 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-/// A member went down, or is up.
+/// A change of a member's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Which.
+pub struct StateChange {
+    /// The member.
     pub member: MemberId,
-    /// What it is now.
+    /// Its new state.
     pub state: State,
-    /// How the last probe ended.
+    /// The result of the last probe, in a sentence.
     pub reason: String,
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for StateChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { member: MemberId { pool, member }, state, reason } = self;
-        write!(f, "member {member} of {pool} is {}: {reason}", state.word())
+        write!(f, "member {member} of {pool} is {}: {reason}", state.name())
     }
 }
 
-/// What the thread is told.
+/// A command to the thread.
 enum Command {
-    Divert(Diversion),
+    Redirect(FwmarkRedirect),
     Configure(Config),
-    Stop(mpsc::Sender<Origins>),
+    Pause(mpsc::Sender<ProbeSources>),
+    Resume(Config),
+    Stop(mpsc::Sender<ProbeSources>),
 }
 
-/// Monitors at work. They end with the process, or when this is dropped.
+/// Running monitors. They end with the process, or when this is dropped.
 #[derive(Debug)]
 pub struct Monitors {
     commands: UnboundedSender<Command>,
-    board: Board,
-    /// Whether packets are diverted.
-    diverts: Mutex<bool>,
+    health: HealthTable,
+    /// Whether packets are redirected.
+    redirects: Mutex<bool>,
 }
 
 impl Monitors {
-    /// Starts the thread, which watches nobody until [`Self::configure`]. `tell` hears of every change.
+    /// Starts the thread, which monitors no member until [`Self::configure`]. `on_change` is called
+    /// for every change of state.
     ///
     /// # Errors
     /// The kernel refuses a thread or an event queue.
-    pub fn start(handle: Handle, tell: impl Fn(&Change) + Send + 'static) -> Result<Self, Error> {
+    pub fn start(
+        handle: Handle,
+        on_change: impl Fn(&StateChange) + Send + 'static,
+    ) -> Result<Self, Error> {
         let failed =
             |what: &'static str| move |source| Error::System { what: what.to_owned(), source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(failed("the monitors' event queue (epoll(7))"))?;
-        let board = Board::default();
+        let health = HealthTable::default();
         let (commands, to_do) = unbounded_channel();
-        let watch = (handle, board.clone(), Box::new(tell));
+        let table = health.clone();
         std::thread::Builder::new()
             .name("monitors".to_owned())
             .spawn(move || {
-                let (handle, board, tell) = watch;
-                let watch = Watch::new(handle, board, tell);
-                LocalSet::new().block_on(&runtime, obey(watch, to_do));
+                let tasks = MonitorTasks::new(handle, table, Box::new(on_change));
+                LocalSet::new().block_on(&runtime, run_commands(tasks, to_do));
             })
             .map_err(failed("a thread for monitors"))?;
-        Ok(Self { commands, board, diverts: Mutex::new(false) })
+        Ok(Self { commands, health, redirects: Mutex::new(false) })
     }
 
-    /// Makes what a configuration's monitors need of the kernel. Nothing changes for those at work.
+    /// Creates what a configuration's monitors need of the kernel. Running monitors do not change.
     ///
     /// # Errors
     /// What is missing, and the remedy.
     pub fn prepare(&self, config: &Config) -> Result<(), Error> {
-        let watched = config.watched().into_iter().filter(|watched| watched.monitor.transparent);
+        let watched = config
+            .balancer
+            .monitored_members()
+            .into_iter()
+            .filter(|watched| watched.monitor.transparent);
         let vips: BTreeSet<IpAddr> =
             watched.flat_map(|watched| watched.targets).map(|target| target.ip()).collect();
         if vips.is_empty() {
             return Ok(());
         }
-        Diversion::refuse_own(&config.interface, vips)?;
-        let mut diverts = self.diverts.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*diverts {
-            self.give(Command::Divert(Diversion::open(&config.interface)?));
-            *diverts = true;
+        FwmarkRedirect::refuse_own(&config.interface, vips)?;
+        let mut redirects = self.redirects.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*redirects {
+            self.send(Command::Redirect(FwmarkRedirect::open(&config.interface)?));
+            *redirects = true;
         }
         Ok(())
     }
 
-    /// Watches the members of this configuration, which is in force, from here on.
+    /// Monitors the members of this configuration, which the forwarder already uses.
     pub fn configure(&self, config: &Config) {
         raise_descriptors();
-        self.give(Command::Configure(config.clone()));
+        self.send(Command::Configure(config.clone()));
     }
 
-    /// How each watched member fares.
+    /// The health of each monitored member.
     #[must_use]
     pub fn health(&self) -> HealthByPool {
-        self.board.health()
+        self.health.health()
     }
 
-    /// Ends all probes for good, members stay as they were found. Returns where probes came from,
-    /// once nothing of them is on its way in this process any more.
+    /// Ends all probes for good; members keep their state. Returns the sources of all probes, once
+    /// this process has sent the last of their packets.
     #[must_use]
-    pub fn stop(&self) -> Origins {
+    pub fn stop(&self) -> ProbeSources {
+        self.ask(Command::Stop)
+    }
+
+    /// Ends all probes until [`Self::resume`]; members keep their state. Returns the sources of the
+    /// probes since shortly before the last pause, once this process has sent the last of their packets.
+    #[must_use]
+    pub fn pause(&self) -> ProbeSources {
+        self.ask(Command::Pause)
+    }
+
+    /// Probes the members of this configuration again. Has no effect unless paused.
+    pub fn resume(&self, config: &Config) {
+        self.send(Command::Resume(config.clone()));
+    }
+
+    fn ask(&self, command: impl FnOnce(mpsc::Sender<ProbeSources>) -> Command) -> ProbeSources {
         let (answer, answered) = mpsc::channel();
-        self.give(Command::Stop(answer));
+        self.send(command(answer));
         answered.recv().unwrap_or_default()
     }
 
-    fn give(&self, command: Command) {
+    fn send(&self, command: Command) {
         // The thread lives as long as this.
         let _ = self.commands.send(command);
     }
 }
 
-async fn obey(mut watch: Watch, mut commands: UnboundedReceiver<Command>) {
-    let mut origins = None;
+/// Whether members are probed.
+enum Probing {
+    Running,
+    Paused,
+    Stopped(ProbeSources),
+}
+
+async fn run_commands(mut tasks: MonitorTasks, mut commands: UnboundedReceiver<Command>) {
+    let mut probing = Probing::Running;
     while let Some(command) = commands.recv().await {
-        match command {
-            // Without an event queue for it every transparent probe fails, and says so.
-            Command::Divert(diversion) => drop(watch.divert(diversion)),
-            Command::Configure(config) if origins.is_none() => watch.configure(jobs(&config)),
-            Command::Configure(_) => {}
-            Command::Stop(answer) => {
-                if origins.is_none() {
-                    origins = Some(watch.stop().await);
+        match (command, &probing) {
+            (Command::Redirect(redirect), _) => {
+                if let Err(error) = tasks.redirect(redirect) {
+                    tracing::warn!(%error, "transparent probes will fail: packets cannot be redirected");
                 }
-                // Whoever asked may be gone.
-                let _ = answer.send(origins.clone().unwrap_or_default());
+            }
+            (Command::Configure(config), Probing::Running)
+            | (Command::Resume(config), Probing::Paused) => {
+                probing = Probing::Running;
+                tasks.configure(monitored_members(&config));
+            }
+            (Command::Configure(_) | Command::Resume(_), _) => {}
+            // The caller of these may have given up.
+            (Command::Stop(answer) | Command::Pause(answer), Probing::Stopped(sources)) => {
+                let _ = answer.send(sources.clone());
+            }
+            (Command::Pause(answer), _) => {
+                let _ = answer.send(tasks.pause().await);
+                probing = Probing::Paused;
+            }
+            (Command::Stop(answer), _) => {
+                let sources = tasks.stop().await;
+                let _ = answer.send(sources.clone());
+                probing = Probing::Stopped(sources);
             }
         }
     }
 }
 
-fn jobs(config: &Config) -> Vec<Job> {
-    let jobs = config.watched().into_iter().map(|watched| Job {
-        member: Rc::new(MemberId { pool: watched.pool.to_owned(), member: watched.member }),
+fn monitored_members(config: &Config) -> Vec<MonitoredMember> {
+    let members = config.balancer.monitored_members().into_iter().map(|watched| MonitoredMember {
+        id: Rc::new(MemberId { pool: watched.pool.to_owned(), member: watched.member }),
         monitor: watched.monitor.clone(),
         targets: watched.targets,
     });
-    jobs.collect()
+    members.collect()
 }
 
-/// As many descriptors as the process may have: each probe under way takes one.
+/// Raises the limit of descriptors as far as allowed: each running probe takes one.
 fn raise_descriptors() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
-        // With fewer, probes beyond them fail and say so.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        // With a lower limit, probes beyond it fail with a message.
+        if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+            tracing::warn!(%error, soft, hard, "cannot raise the limit of open files");
+        }
     }
 }

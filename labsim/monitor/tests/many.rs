@@ -30,10 +30,11 @@ fn a_thousand_members_are_watched_by_one_thread_and_spread_over_the_interval() {
         members.join(","),
         INTERVAL.as_millis()
     );
-    let config: Config = serde_json::from_str(&text).unwrap();
+    let config: Config =
+        labsim_yaml::read(&labsim_yaml::Source::new("test", text.as_str())).unwrap();
     std::thread::spawn(move || while listening.accept().is_ok() {});
-    let (handle, orders) = forwarder::orders().unwrap();
-    drop(orders);
+    let (handle, commands) = forwarder::commands().unwrap();
+    drop(commands);
     let (sender, changes) = channel();
     let before = threads();
     let monitors = Monitors::start(handle, move |_| {

@@ -1,12 +1,12 @@
 //! Monitors on loopback, against sockets that answer, refuse and keep silent. Nobody takes their
-//! orders here: what the forwarder does is its own tests' matter.
+//! commands here: what the forwarder does is its own tests' matter.
 
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use labsim_dataplane::forwarder;
 use labsim_forwarder::Config;
-use labsim_monitor::{Change, Health, Monitors, State};
+use labsim_monitor::{Health, Monitors, State, StateChange};
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -23,20 +23,20 @@ fn config(members: &[SocketAddr], monitor: &str) -> Config {
         r#"{{"interface":"lo","virtual_servers":{{}},
             "pools":{{"p":{{"members":[{members}],"monitor":{monitor}}}}}}}"#
     );
-    serde_json::from_str(&text).unwrap()
+    labsim_yaml::read(&labsim_yaml::Source::new("test", text.as_str())).unwrap()
 }
 
 struct Watched {
     monitors: Monitors,
-    changes: Receiver<Change>,
+    changes: Receiver<StateChange>,
 }
 
 impl Watched {
     fn start(config: &Config) -> Self {
-        let (handle, orders) = forwarder::orders().unwrap();
-        drop(orders);
+        let (handle, commands) = forwarder::commands().unwrap();
+        drop(commands);
         let (sender, changes) = channel();
-        let tell = move |change: &Change| drop(sender.send(change.clone()));
+        let tell = move |change: &StateChange| drop(sender.send(change.clone()));
         let monitors = Monitors::start(handle, tell).unwrap();
         monitors.prepare(config).unwrap();
         monitors.configure(config);
@@ -83,7 +83,7 @@ fn a_member_that_stops_listening_goes_down_and_comes_up_again() {
     drop(listening);
     let (state, told) = watched.next();
     assert_eq!(state, State::Down);
-    assert!(told.contains("is down") && told.contains("nobody listens (refused)"), "{told}");
+    assert!(told.contains("is down") && told.contains("connection refused"), "{told}");
     let health = watched.health(member).unwrap();
     assert_eq!(health.state, State::Down);
     assert!(health.failed >= 2 && health.probes > health.failed, "{health:?}");
@@ -189,15 +189,15 @@ fn after_the_stop_nothing_is_probed_and_origins_are_told() {
     let watched = Watched::start(&config(&[member], r#"{"tcp":{"interval":"10ms"}}"#));
     let (_, first) = listening.accept().unwrap();
     watched.probed(member);
-    let origins = watched.monitors.stop();
-    assert!(origins.tcp.contains(&first.port()), "{origins:?}");
-    assert_eq!(origins.addresses, BTreeSet::from([first.ip()]));
-    assert!(origins.udp.is_empty() && origins.icmp.is_empty());
+    let sources = watched.monitors.stop();
+    assert!(sources.tcp.contains(&first.port()), "{sources:?}");
+    assert_eq!(sources.addresses, BTreeSet::from([first.ip()]));
+    assert!(sources.udp.is_empty() && sources.icmp.is_empty());
     let health = watched.health(member).unwrap();
     assert_eq!(health.state, State::Up, "it stays as it was found");
     listening.set_nonblocking(true).unwrap();
     while listening.accept().is_ok() {}
     watched.monitors.configure(&config(&[member], r#"{"tcp":{"interval":"11ms"}}"#));
-    assert_eq!(watched.monitors.stop(), origins, "and nothing begins anew");
+    assert_eq!(watched.monitors.stop(), sources, "and nothing begins anew");
     assert!(listening.accept().is_err());
 }

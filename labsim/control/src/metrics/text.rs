@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-/// What a family is.
+/// The type of a metric family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Only rises.
+    /// A count that only rises.
     Counter,
-    /// Only rises, and counts bytes: its name ends with the unit.
+    /// A count of bytes: the name ends with the unit.
     ByteCounter,
-    /// Rises and falls.
+    /// A value that rises and falls.
     Gauge,
 }
 
-/// A text in the making.
+/// Metrics text under construction.
 #[derive(Debug)]
 pub(super) struct Text {
     prefix: &'static str,
@@ -29,7 +29,8 @@ impl Text {
     /// Adds a family with its samples, each with labels as [`label`] writes them, or with none.
     pub(super) fn family(
         &mut self,
-        (name, kind): (&str, Kind),
+        name: &str,
+        kind: Kind,
         help: &str,
         samples: impl IntoIterator<Item = (String, u64)>,
     ) {
@@ -43,7 +44,7 @@ impl Text {
         if kind == Kind::ByteCounter {
             let _ = writeln!(text, "# UNIT {prefix}{name} bytes");
         }
-        let _ = writeln!(text, "# HELP {prefix}{name} {}", escaped(help));
+        let _ = writeln!(text, "# HELP {prefix}{name} {}", escape(help));
         for (labels, value) in samples {
             let _ = match labels.as_str() {
                 "" => writeln!(text, "{prefix}{name}{suffix} {value}"),
@@ -52,7 +53,7 @@ impl Text {
         }
     }
 
-    /// The whole text.
+    /// The complete text.
     pub(super) fn finish(mut self) -> String {
         self.text.push_str("# EOF\n");
         self.text
@@ -61,11 +62,11 @@ impl Text {
 
 /// `name="value"`
 pub(super) fn label(name: &str, value: &str) -> String {
-    format!("{name}=\"{}\"", escaped(value))
+    format!("{name}=\"{}\"", escape(value))
 }
 
 /// Backslash, line feed and double quote are written with a backslash.
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -83,11 +84,11 @@ mod tests {
     use super::{Kind, Text, label};
 
     #[test]
-    fn a_family_is_metadata_and_samples_and_the_end_is_said() {
+    fn a_family_is_metadata_and_samples_and_the_end_is_marked() {
         let mut text = Text::new("x_");
-        text.family(("a", Kind::Counter), "Says \"a\".", [(String::new(), 1)]);
-        text.family(("b_bytes", Kind::ByteCounter), "B.", [(label("l", "v\\\n\""), 2)]);
-        text.family(("c", Kind::Gauge), "C.", []);
+        text.family("a", Kind::Counter, "Says \"a\".", [(String::new(), 1)]);
+        text.family("b_bytes", Kind::ByteCounter, "B.", [(label("l", "v\\\n\""), 2)]);
+        text.family("c", Kind::Gauge, "C.", []);
         let expected = "# TYPE x_a counter\n# HELP x_a Says \\\"a\\\".\nx_a_total 1\n\
             # TYPE x_b_bytes counter\n# UNIT x_b_bytes bytes\n# HELP x_b_bytes B.\n\
             x_b_bytes_total{l=\"v\\\\\\n\\\"\"} 2\n\

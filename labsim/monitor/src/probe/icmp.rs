@@ -1,7 +1,7 @@
 //! ICMP echo (RFC 792), over a raw socket (raw(7)), which needs CAP_NET_RAW in the namespace.
 
-use super::{Asking, Failure};
-use crate::readiness::register;
+use super::{Failure, ProbeTarget};
+use labsim_sys::async_fd::register;
 use labsim_wire::{checksum, icmpv4, ipv4, protocol};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, bind, connect, recv,
@@ -15,23 +15,23 @@ use tokio::io::unix::AsyncFd;
 
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
-/// Each probe has an identifier of its own: by it its answer is known, and its member.
+/// Each probe has its own identifier, which identifies its reply and its member.
 static IDENTIFIER: AtomicU16 = AtomicU16::new(0);
 
-pub(super) async fn ask(asking: &Asking<'_>) -> Result<String, Failure> {
-    let (IpAddr::V4(from), IpAddr::V4(to)) = (asking.from.ip(), asking.target.ip()) else {
-        return Err(Failure::Wrong("ICMPv6 echo is not supported yet".to_owned()));
+pub(super) async fn ask(target: &ProbeTarget<'_>) -> Result<String, Failure> {
+    let (IpAddr::V4(from), IpAddr::V4(to)) = (target.from.ip(), target.address.ip()) else {
+        return Err(Failure::InvalidReply("ICMPv6 echo is not supported yet".to_owned()));
     };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Icmp)
         .map_err(io::Error::from)?;
-    asking.mark(&socket)?;
+    target.mark(&socket)?;
     let address = |ip| SockaddrIn::from(SocketAddrV4::new(ip, 0));
     bind(socket.as_raw_fd(), &address(from)).map_err(io::Error::from)?;
-    // From here on it gets what comes from there only.
+    // The socket receives packets of the target only.
     connect(socket.as_raw_fd(), &address(to)).map_err(io::Error::from)?;
     let identifier = IDENTIFIER.fetch_add(1, Ordering::Relaxed);
-    asking.note(protocol::ICMP, SocketAddr::new(asking.from.ip(), identifier));
+    target.register(protocol::ICMP, SocketAddr::new(target.from.ip(), identifier));
     let [high, low] = identifier.to_be_bytes();
     let mut request = [ECHO_REQUEST, 0, 0, 0, high, low, 0, 1];
     let sum = checksum::of(&request).to_be_bytes();

@@ -1,18 +1,19 @@
-//! RADIUS: Status-Server (RFC 5997), which every server that has it answers with Access-Accept, and
-//! on its accounting port (1813) with Accounting-Response. A question is never sent twice (section 6):
-//! the next probe is the next question.
+//! RADIUS: Status-Server (RFC 5997), which is answered with Access-Accept, and on the accounting
+//! port (1813) with Accounting-Response. A request is never retransmitted (section 6): the next
+//! probe is the next request.
 
-use super::{Asking, Failure};
-use labsim_aaa::Secret;
+use super::{Failure, ProbeTarget};
 use labsim_aaa::radius::Service;
-use labsim_aaa::radius::client::{Number, Options, Outcome, Retransmission, Session, run};
+use labsim_aaa::radius::client::{
+    Options, RequestId, RequestOutcome, Retransmission, Session, run,
+};
 use labsim_aaa::radius::datagram::Datagrams;
 use labsim_wire::protocol;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::UdpSocket;
 
-/// A connected socket: its kernel tells of a port that nobody listens on.
+/// A connected socket: the kernel reports a closed port as an error.
 struct Connected(UdpSocket, SocketAddr);
 
 impl Datagrams for Connected {
@@ -25,25 +26,25 @@ impl Datagrams for Connected {
     }
 }
 
-pub(super) async fn ask(asking: &Asking<'_>) -> Result<String, Failure> {
-    let wrong = |what: String| Failure::Wrong(what);
-    let socket = UdpSocket::bind(asking.from).await?;
-    asking.mark(&socket)?;
-    asking.note(protocol::UDP, socket.local_addr()?);
-    socket.connect(asking.target).await?;
-    let secret = asking.job.monitor.secret.as_ref().map_or("", |secret| secret.expose());
-    let limit = asking.limit;
+pub(super) async fn ask(target: &ProbeTarget<'_>) -> Result<String, Failure> {
+    let invalid = |what: String| Failure::InvalidReply(what);
+    let socket = UdpSocket::bind(target.from).await?;
+    target.mark(&socket)?;
+    target.register(protocol::UDP, socket.local_addr()?);
+    socket.connect(target.address).await?;
+    let secret = target.member.monitor.secret.clone().unwrap_or_default();
+    let limit = target.limit;
     let once = Retransmission { first: limit, longest: limit, attempts: 1, total: limit };
-    let options = Options { retransmission: once, ..Options::new(Secret::new(secret)) };
-    let service = match asking.target.port() {
+    let options = Options { retransmission: once, ..Options::new(secret) };
+    let service = match target.address.port() {
         port if port == Service::Accounting.port() => Service::Accounting,
         _ => Service::Authentication,
     };
-    let number = Number::random().map_err(|trouble| wrong(trouble.to_string()))?;
-    let session = Session::status(service, asking.target, number, &options);
-    let mut session = session.map_err(|trouble| wrong(trouble.to_string()))?;
-    match run(&mut Connected(socket, asking.target), &mut session).await {
-        Outcome::StatusOk => Ok("the server answered Status-Server".to_owned()),
-        other => Err(wrong(other.to_string())),
+    let number = RequestId::random().map_err(|error| invalid(error.to_string()))?;
+    let session = Session::status(service, target.address, number, &options);
+    let mut session = session.map_err(|error| invalid(error.to_string()))?;
+    match run(&mut Connected(socket, target.address), &mut session).await {
+        RequestOutcome::StatusOk => Ok("the server answered Status-Server".to_owned()),
+        other => Err(invalid(other.to_string())),
     }
 }

@@ -1,20 +1,19 @@
-//! TACACS+: the beginning of an ASCII login that names nobody (RFC 8907 5.4.2.1). Any reply that the
-//! secret deciphers is an answer but ERROR, by which a server says that it cannot do its work.
+//! TACACS+: the START of an ASCII login without a user (RFC 8907 5.4.2.1). Every reply that the
+//! secret decrypts passes, except ERROR, by which a server reports that it cannot serve.
 
-use super::{Asking, Failure, tcp};
-use labsim_aaa::Secret;
+use super::{Failure, ProbeTarget, tcp};
 use labsim_aaa::tacacs::client::{Connection, Options, ProbeOutcome};
 use labsim_aaa::tacacs::codes::AuthenStatus;
 
-pub(super) async fn ask(asking: &Asking<'_>) -> Result<String, Failure> {
-    let mut stream = tcp::connect(asking).await?;
-    let secret = asking.job.monitor.secret.as_ref().map_or("", |secret| secret.expose());
-    let options = Options { deadline: asking.limit, ..Options::new(Secret::new(secret)) };
+pub(super) async fn ask(target: &ProbeTarget<'_>) -> Result<String, Failure> {
+    let mut stream = tcp::connect(target).await?;
+    let secret = target.member.monitor.secret.clone().unwrap_or_default();
+    let options = Options { deadline: target.limit, ..Options::new(secret) };
     match Connection::new(&mut stream, options).probe().await {
         ProbeOutcome::Answered(AuthenStatus::Error) => {
-            Err(Failure::Wrong("the server answered ERROR".to_owned()))
+            Err(Failure::InvalidReply("the server answered ERROR".to_owned()))
         }
         ProbeOutcome::Answered(status) => Ok(format!("the server answered {status:?}")),
-        ProbeOutcome::Trouble(trouble) => Err(Failure::Wrong(trouble.to_string())),
+        ProbeOutcome::NoResult(error) => Err(Failure::InvalidReply(error.to_string())),
     }
 }

@@ -1,4 +1,4 @@
-//! How each watched member fares, for whoever asks.
+//! The health of each monitored member.
 
 use labsim_dataplane::forwarder::MemberId;
 use serde::{Deserialize, Serialize};
@@ -6,22 +6,22 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// What a member's monitor has found.
+/// The state of a monitored member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Nothing yet: it gets new flows until its first probe has ended.
+    /// No probe has ended yet; the member gets new flows.
     Checking,
-    /// It answers.
+    /// Probes pass.
     Up,
-    /// It does not: it gets no new flow.
+    /// Probes fail; the member gets no new flow.
     Down,
 }
 
 impl State {
-    /// Its name.
+    /// The state's name: `checking`, `up` or `down`.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Checking => "checking",
             Self::Up => "up",
@@ -30,32 +30,31 @@ impl State {
     }
 }
 
-/// A watched member.
+/// The health of a monitored member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// What was found. The forwarder acts on it already.
+    /// The state, which the forwarder has already applied.
     pub state: State,
-    /// Since when, in milliseconds since 1970.
+    /// The time of the last change of state, in milliseconds since 1970.
     pub since_ms: u64,
-    /// How its last probe ended, in a sentence; empty before.
+    /// The result of the last probe, in a sentence; empty before the first result.
     pub reason: String,
-    /// Probes that have ended.
+    /// Completed probes.
     pub probes: u64,
-    /// Of those, probes that failed.
+    /// Completed probes that failed.
     pub failed: u64,
 }
 
-/// By the pool's name, then by the member's `address:port`. A member that nothing watches is not
-/// there.
+/// By the pool's name, then by the member's `address:port`. Unmonitored members are absent.
 pub type HealthByPool = BTreeMap<String, BTreeMap<String, Health>>;
 
-/// All watched members.
+/// All monitored members.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Board(Arc<Mutex<BTreeMap<MemberId, Health>>>);
+pub(crate) struct HealthTable(Arc<Mutex<BTreeMap<MemberId, Health>>>);
 
-impl Board {
-    /// Keeps these members, and adds those that are new.
-    pub(crate) fn watch(&self, members: impl Iterator<Item = MemberId>) {
+impl HealthTable {
+    /// Keeps the entries of these members, adds new members, and drops all others.
+    pub(crate) fn set_members(&self, members: impl Iterator<Item = MemberId>) {
         let mut all = self.all();
         let mut before = std::mem::take(&mut *all);
         all.extend(members.map(|member| {
@@ -64,13 +63,13 @@ impl Board {
         }));
     }
 
-    /// A member's state, [`State::Checking`] of one that is new.
+    /// A member's state; [`State::Checking`] for a new one.
     pub(crate) fn state(&self, member: &MemberId) -> State {
         self.all().get(member).map_or(State::Checking, |health| health.state)
     }
 
-    /// A probe of the member has ended, and its state is this now.
-    pub(crate) fn note(&self, member: &MemberId, state: State, passed: bool, reason: String) {
+    /// Records the result of a probe and the member's state after it.
+    pub(crate) fn record(&self, member: &MemberId, state: State, passed: bool, reason: String) {
         if let Some(health) = self.all().get_mut(member) {
             if health.state != state {
                 (health.state, health.since_ms) = (state, now_ms());
@@ -81,7 +80,7 @@ impl Board {
         }
     }
 
-    /// Everything.
+    /// The health of all members.
     pub(crate) fn health(&self) -> HealthByPool {
         let mut by_pool = HealthByPool::new();
         for (MemberId { pool, member }, health) in &*self.all() {
@@ -92,7 +91,7 @@ impl Board {
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<MemberId, Health>> {
-        // Every change leaves it whole.
+        // Every change leaves the table consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
