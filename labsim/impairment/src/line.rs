@@ -31,8 +31,8 @@ pub struct Line<F> {
 /// What became of frames. Markers are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Went in.
-    pub taken: u64,
+    /// Frames received by the line.
+    pub received: u64,
     /// Lost by chance, copies among them.
     pub lost: u64,
     /// Lost because too many waited.
@@ -55,7 +55,7 @@ struct Waiting<F> {
 }
 
 impl<F: Clone> Line<F> {
-    /// A line on which nothing is.
+    /// An empty line.
     #[must_use]
     pub fn new(impairment: Impairment) -> Self {
         let stream = |purpose| Random::new(impairment.seed, purpose);
@@ -79,7 +79,7 @@ impl<F: Clone> Line<F> {
     /// whether it overtakes, and else when it comes out. The copy goes through the same after it,
     /// and is not doubled again.
     pub fn take(&mut self, frame: F, length: usize, now: u64) {
-        self.counters.taken += 1;
+        self.counters.received += 1;
         let doubled = draw(self.impairment.duplicate, &mut self.duplicate);
         if doubled {
             self.counters.duplicated += 1;
@@ -88,9 +88,9 @@ impl<F: Clone> Line<F> {
         self.admit(frame, length, now);
     }
 
-    /// Takes a frame that is for whoever watches the link, and not part of its traffic: it is
-    /// neither lost nor doubled nor counted, takes no room and no random number, and comes out
-    /// when everything has that is on the line now.
+    /// Takes a marker, which is for observers of the link and not part of its traffic: it is
+    /// neither lost nor doubled nor counted, uses no queue space and no random number, and comes
+    /// out after all frames that are on the line now.
     pub fn take_marker(&mut self, frame: F, now: u64) {
         let latest = self.waiting.iter().map(|Reverse(it)| it.release).max();
         let release = latest.map_or(now, |latest| latest.max(now));
@@ -121,8 +121,8 @@ impl<F: Clone> Line<F> {
         self.frames
     }
 
-    /// What became of frames up to now. `taken + duplicated` is `lost + queue_full + released` and
-    /// what waits.
+    /// What became of frames up to now. `received + duplicated` is `lost + queue_full + released`
+    /// and what waits.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters

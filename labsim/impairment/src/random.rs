@@ -1,6 +1,6 @@
 //! Random numbers that are the same in every run: splitmix64 (Steele, Lea, Flood 2014).
 //!
-//! Written here and not taken from a library, because a seed in somebody's file has to mean the
+//! Written here and not taken from a library, because a seed in a scenario file has to select the
 //! same frames in every version of labsim.
 
 /// A stream of random numbers.

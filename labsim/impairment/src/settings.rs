@@ -1,6 +1,6 @@
 //! What a direction of a link is to do to frames.
 
-/// Frames that a line holds unless something else is said: netem's default (`limit`, tc-netem(8)).
+/// Frames that a line holds by default: netem's default (`limit`, tc-netem(8)).
 pub const QUEUE_FRAMES: usize = 1000;
 /// Bytes of frames that a line holds at most. netem has no such bound.
 pub const QUEUE_BYTES: usize = 32 << 20;

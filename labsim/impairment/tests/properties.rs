@@ -96,10 +96,10 @@ proptest! {
         prop_assert_eq!(markers.len(), sent);
         prop_assert!(markers.is_sorted());
         let counted = line.counters();
-        prop_assert_eq!(counted.taken as usize, course.len() - sent);
+        prop_assert_eq!(counted.received as usize, course.len() - sent);
         prop_assert_eq!(counted.released as usize, copies.values().sum::<usize>());
         prop_assert_eq!(
-            counted.taken + counted.duplicated,
+            counted.received + counted.duplicated,
             counted.lost + counted.queue_full + counted.released
         );
         prop_assert_eq!(line.waiting(), 0);

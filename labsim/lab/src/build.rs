@@ -1,7 +1,7 @@
 //! From a plan to a running lab, on the entry thread.
 
-mod cables;
 mod ipv6;
+mod links;
 mod node;
 mod relay;
 mod tunnel;
@@ -11,13 +11,15 @@ pub use relay::{Netem, Relay, RelayEnd};
 pub(crate) use tunnel::Tunnel;
 pub use tunnel::TunnelEnd;
 
-use crate::enter::{Entrance, Namespace};
 use crate::error::BuildError;
-use crate::netlink::{Batch, Netlink, Refusal, Request};
-use crate::plan::{Plan, Sysctl};
+use crate::netlink::request;
+use crate::netns::WorkerContext;
+use crate::open_files::allow_open_files;
+use crate::plan::{LabPlan, Sysctl};
 use crate::sysctl::Baseline;
-use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use labsim_sys::Errno;
+use labsim_sys::netlink::{Batch, Refusal, Socket};
+use labsim_sys::netns::Namespace;
 use std::fmt::Display;
 
 /// What was built, by descriptor.
@@ -25,7 +27,7 @@ use std::fmt::Display;
 pub(crate) struct Built {
     pub(crate) nodes: Vec<BuiltNode>,
     /// The bridges' namespace.
-    pub(crate) fabric: Option<Namespace>,
+    pub(crate) switch_ns: Option<Namespace>,
     /// The inner ends of impaired links.
     pub(crate) relays: Vec<Relay>,
 }
@@ -39,9 +41,9 @@ pub(crate) struct BuiltNode {
 }
 
 /// A namespace while it is being furnished.
-struct Site {
+struct NodeBuilder {
     namespace: Namespace,
-    netlink: Netlink,
+    netlink: Socket,
     /// Whether this kernel runs IPv6.
     ipv6: bool,
 }
@@ -50,79 +52,98 @@ struct Site {
 const IPV6_LEAST_MTU: u32 = 1280;
 
 /// Builds all of it, or leaves nothing.
-pub(crate) fn build(plan: &Plan, entrance: &mut Entrance) -> Result<Built, BuildError> {
+pub(crate) fn build(plan: &LabPlan, context: &mut WorkerContext) -> Result<Built, BuildError> {
     // A namespace and a socket each, and what the process itself and its captures need.
-    let relays = plan.cables.iter().filter(|cable| cable.relay.is_some()).count();
+    let relays = plan.links.iter().filter(|link| link.relay.is_some()).count();
     allow_open_files(3 * plan.nodes.len() as u64 + 4 * relays as u64 + 256);
     let mut baseline = None;
-    let mut sites = Vec::with_capacity(plan.nodes.len());
+    let mut builders = Vec::with_capacity(plan.nodes.len());
     for node in &plan.nodes {
-        sites.push(open_site(
+        builders.push(create_netns(
             &node.name,
             node.forward,
             &node.early_sysctls,
-            entrance,
+            context,
             &mut baseline,
         )?);
     }
-    let mut fabric = match plan.needs_fabric() {
-        true => Some(open_site(&"the fabric", false, &[], entrance, &mut baseline)?),
+    let mut switch_ns = match plan.needs_switch_ns() {
+        true => Some(create_netns(&"the switch namespace", false, &[], context, &mut baseline)?),
         false => None,
     };
-    if let Some(fabric) = &mut fabric {
-        make_bridges(plan, fabric)?;
+    if let Some(switch_ns) = &mut switch_ns {
+        make_bridges(plan, switch_ns)?;
     }
-    cables::make(plan, &mut sites, fabric.as_mut())?;
-    let relays = relay::open(plan, fabric.as_mut(), entrance)?;
-    let mut nodes = Vec::with_capacity(sites.len());
-    for (node, site) in plan.nodes.iter().zip(sites) {
-        nodes.push(node::furnish(node, site, fabric.as_mut(), entrance)?);
+    links::make(plan, &mut builders, switch_ns.as_mut())?;
+    let relays = relay::open(plan, switch_ns.as_mut(), context)?;
+    let mut nodes = Vec::with_capacity(builders.len());
+    for (node, builder) in plan.nodes.iter().zip(builders) {
+        nodes.push(node::configure_node(node, builder, switch_ns.as_mut(), context)?);
     }
     for (node, built) in plan.nodes.iter().zip(&nodes) {
-        ipv6::await_addresses(node, built, entrance)?;
+        ipv6::await_addresses(node, built, context)?;
     }
-    Ok(Built { nodes, fabric: fabric.map(|site| site.namespace), relays })
+    // After everything that the kernel asks its neighbours while it is set up.
+    for (node, built) in plan.nodes.iter().zip(&nodes).filter(|(node, _)| !node.filters.is_empty())
+    {
+        let name = node.name.as_str();
+        let refused = |source| BuildError::Namespace { node: name.to_owned(), source };
+        context.enter(&built.namespace).map_err(refused)?;
+        node.filters
+            .iter()
+            .filter(|filter| filter.present)
+            .try_for_each(|filter| filter.apply(&node.name))?;
+    }
+    Ok(Built { nodes, switch_ns: switch_ns.map(|builder| builder.namespace), relays })
 }
 
 /// Makes a namespace whose settings are the kernel's defaults and the node's early ones.
-fn open_site(
+fn create_netns(
     name: &dyn Display,
     forward: bool,
     early: &[Sysctl],
-    entrance: &mut Entrance,
+    context: &mut WorkerContext,
     baseline: &mut Option<Baseline>,
-) -> Result<Site, BuildError> {
-    let namespace = entrance
+) -> Result<NodeBuilder, BuildError> {
+    let namespace = context
         .create()
         .map_err(|source| BuildError::Namespace { node: name.to_string(), source })?;
-    let netlink = Netlink::open().map_err(|errno| BuildError::Process {
+    let netlink = Socket::open().map_err(|errno| BuildError::Process {
         what: "a netlink socket cannot be opened",
         source: errno.into(),
     })?;
-    let in_node = |source| BuildError::Sysctl { node: name.to_string(), source };
     let baseline = baseline.get_or_insert_with(Baseline::read);
+    let in_node = |source| BuildError::Sysctl { place: None, node: name.to_string(), source };
     baseline.set(forward).map_err(in_node)?;
-    early.iter().try_for_each(Sysctl::set).map_err(in_node)?;
-    Ok(Site { namespace, netlink, ipv6: baseline.ipv6() })
+    set_sysctls(name, early)?;
+    Ok(NodeBuilder { namespace, netlink, ipv6: baseline.ipv6() })
 }
 
-fn make_bridges(plan: &Plan, fabric: &mut Site) -> Result<(), BuildError> {
+/// Sets them in the namespace of the calling thread, which is the named node's.
+pub(crate) fn set_sysctls(node: &dyn Display, sysctls: &[Sysctl]) -> Result<(), BuildError> {
+    sysctls.iter().try_for_each(|sysctl| {
+        let (place, node) = (sysctl.place.clone().map(Box::new), node.to_string());
+        sysctl.set().map_err(|source| BuildError::Sysctl { place, node, source })
+    })
+}
+
+fn make_bridges(plan: &LabPlan, switch_ns: &mut NodeBuilder) -> Result<(), BuildError> {
     let mut batch = Batch::default();
     for bridge in &plan.bridges {
-        batch.push(Request::bridge(bridge), bridge);
-        if fabric.ipv6 && bridge.mtu >= IPV6_LEAST_MTU {
-            batch.push(Request::no_own_ipv6(bridge.index), bridge);
+        batch.push(request::bridge(bridge), bridge);
+        if switch_ns.ipv6 && bridge.mtu >= IPV6_LEAST_MTU {
+            batch.push(request::disable_autoconf(bridge.index), bridge);
         }
-        batch.push(Request::set_up(bridge.index, None), bridge);
+        batch.push(request::set_up(bridge.index, None), bridge);
     }
     batch
-        .send(&mut fabric.netlink)
-        .map_err(|refusal| refused(refusal, |bridge| format!("bridge {}", bridge.name)))
+        .send(&mut switch_ns.netlink)
+        .map_err(|refusal| refused(refusal, |bridge| format!("the bridge of {}", bridge.segment)))
 }
 
-fn enter(name: &str, site: &Site, entrance: &mut Entrance) -> Result<(), BuildError> {
-    entrance
-        .enter(&site.namespace)
+fn enter(name: &str, builder: &NodeBuilder, context: &mut WorkerContext) -> Result<(), BuildError> {
+    context
+        .enter(&builder.namespace)
         .map_err(|source| BuildError::Namespace { node: name.to_owned(), source })
 }
 
@@ -132,19 +153,9 @@ fn refused<T>(mut refusal: Refusal<T>, words: impl Fn(T) -> String) -> BuildErro
     refusal_error(&refusal, operation)
 }
 
-fn refusal_error<T>(refusal: &Refusal<T>, operation: String) -> BuildError {
+pub(crate) fn refusal_error<T>(refusal: &Refusal<T>, operation: String) -> BuildError {
     match refusal.errno {
         Errno::EPERM => BuildError::Capability { operation, capability: "CAP_NET_ADMIN" },
         _ => BuildError::Refused { operation, reason: refusal.to_string() },
-    }
-}
-
-/// Raises the soft limit of open files, as far as the hard one allows, if it is below `wanted`.
-/// Where that is too little, the descriptor that is one too many says so.
-fn allow_open_files(wanted: u64) {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < wanted
-    {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard);
     }
 }

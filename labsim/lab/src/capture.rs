@@ -11,15 +11,16 @@ mod points;
 mod reader;
 mod receive;
 
-pub(crate) use close::Closers;
+pub(crate) use close::DeferredClose;
 pub use frames::{Captured, Frame, Point};
 pub use marker::{Marked, MarkerKind};
+pub(crate) use receive::open_bound;
 
 use crate::lab::Lab;
 use labsim_scenario::model::{InterfaceName, NodeName};
+use labsim_sys::Errno;
 use labsim_wire::ethernet::Mac;
 use marker::Marker;
-use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use points::Layout;
 use reader::{Reader, Tap};
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
+use tracing::debug;
 
 /// How much is kept of all frames together, in bytes; what does not fit counts as dropped.
 const ARENA_BYTES: usize = 256 << 20;
@@ -45,7 +47,7 @@ pub struct Capture {
     reader: Option<JoinHandle<Result<reader::Read, io::Error>>>,
     round: AtomicU32,
     links: Mutex<Links>,
-    closers: Arc<Closers>,
+    deferred_close: Arc<DeferredClose>,
 }
 
 /// Which links can be flushed.
@@ -59,7 +61,7 @@ struct Links {
     far: Vec<Option<Mac>>,
 }
 
-/// Why there is no capture, or none any more.
+/// Why a capture cannot start, or has failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// Packet sockets are not for this process.
@@ -90,7 +92,7 @@ pub enum CaptureError {
     Reader(#[from] io::Error),
 }
 
-/// What the reader tells while it reads.
+/// The reader's progress while it reads.
 #[derive(Debug, Default)]
 struct Progress {
     state: Mutex<State>,
@@ -138,8 +140,9 @@ impl Capture {
         let mut senders = Vec::new();
         for (position, node) in lab.nodes().enumerate() {
             let failed = |source: io::Error| socket_error(node.name(), source);
-            let made = node.run(|| Ok((receive::open()?, receive::open_sender()?)));
+            let made = node.run_passive(|| Ok((receive::open()?, labsim_sys::packet::open()?)));
             let (socket, sender) = made.and_then(|made| made).map_err(failed)?;
+            debug!(node = %node.name(), "capture sockets opened");
             taps.push(Tap { node: position, socket });
             senders.push(sender);
         }
@@ -148,12 +151,21 @@ impl Capture {
         let stop = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         let stop = Arc::new(stop.map_err(io::Error::from)?);
         let reader = Reader::new(taps, &layout, Arc::clone(&progress), Arc::clone(&stop))?;
-        let closers = Arc::clone(lab.closers());
+        let deferred_close = Arc::clone(lab.deferred_close());
         let handle =
             std::thread::Builder::new().name("lab-capture".into()).spawn(move || reader.run())?;
         let round = AtomicU32::new(0);
         let links = Mutex::new(Links::of(&layout, BTreeSet::new()));
-        Ok(Self { layout, senders, progress, stop, reader: Some(handle), round, links, closers })
+        Ok(Self {
+            layout,
+            senders,
+            progress,
+            stop,
+            reader: Some(handle),
+            round,
+            links,
+            deferred_close,
+        })
     }
 
     /// An interface of a node is about to be set down: it, and the other end of its link if that is
@@ -177,6 +189,15 @@ impl Capture {
         self.send_and_wait(Some(MarkerKind::End), &links, ending, deadline)?;
         *links = then;
         Ok(())
+    }
+
+    /// An interface of a node was down before the capture began: no marker is sent there.
+    pub fn was_down(&self, node: &NodeName, interface: &InterfaceName) {
+        let mut links = self.links();
+        let Some(point) = self.layout.find(node, interface) else { return };
+        let mut down = std::mem::take(&mut links.down);
+        down.insert(point);
+        *links = Links::of(&self.layout, down);
     }
 
     /// An interface of a node was set up again.
@@ -204,7 +225,8 @@ impl Capture {
     /// seen its own, or the deadline has passed. The marker's time is the point's proof of life.
     ///
     /// # Errors
-    /// The reader has failed. A point whose marker was not seen is no error: the result names it.
+    /// The reader has failed. A point whose marker was not seen is not an error: the result names
+    /// it.
     pub fn mark(&self, kind: MarkerKind, deadline: Instant) -> Result<Marked, CaptureError> {
         let links = self.links();
         self.send_and_wait(Some(kind), &links, 0..self.points(), deadline)
@@ -301,7 +323,7 @@ impl Capture {
             sockets.append(&mut read.sockets);
             read
         });
-        self.closers.close(sockets);
+        self.deferred_close.close(sockets);
         Some(read)
     }
 }
@@ -315,13 +337,6 @@ impl Drop for Capture {
 /// Opens what a capture needs in the calling thread's namespace, and closes it.
 pub(crate) fn try_packet_socket() -> io::Result<()> {
     receive::open().map(drop)
-}
-
-/// Opens a packet socket for every frame of one device of the calling thread's namespace.
-pub(crate) fn bind_to_device(index: u32) -> io::Result<OwnedFd> {
-    let socket = receive::open_sender()?;
-    receive::bind(&socket, index)?;
-    Ok(socket)
 }
 
 fn socket_error(node: &NodeName, source: io::Error) -> CaptureError {

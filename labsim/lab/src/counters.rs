@@ -1,7 +1,7 @@
 //! What a node's kernel has counted, under the names that nstat(8) prints.
 
 use crate::lab::Node;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, io};
 
 /// Counters of one namespace by name: `IpInUnknownProtos`, `TcpInCsumErrors`,
@@ -55,13 +55,99 @@ impl InterfaceCounters {
     }
 }
 
+/// What a node's kernel had counted at one moment, as its files have it. Most of it never changes and
+/// is never looked at, so that it is read into numbers only where it is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CounterText {
+    snmp: String,
+    netstat: String,
+    snmp6: String,
+    devices: String,
+}
+
+impl CounterText {
+    /// In the calling thread's namespace; the same as before if no device, `lo` among them, has
+    /// sent or received anything since.
+    fn read(before: Option<&Self>) -> io::Result<Self> {
+        // `/proc/net` is the main thread's view; this thread is the one in the namespace.
+        let read = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}"));
+        // First: what comes in meanwhile is seen by the next reading.
+        let devices = read("dev")?;
+        if let Some(before) = before.filter(|before| before.devices == devices) {
+            return Ok(before.clone());
+        }
+        Ok(Self {
+            snmp: read("snmp")?,
+            netstat: read("netstat")?,
+            // A kernel without IPv6 has no such file.
+            snmp6: read("snmp6").unwrap_or_default(),
+            devices,
+        })
+    }
+
+    /// All protocol counters.
+    #[must_use]
+    pub fn protocols(&self) -> Counters {
+        let of_ipv4 = parse_counters(&self.snmp).chain(parse_counters(&self.netstat));
+        of_ipv4.chain(parse_each(&self.snmp6)).collect()
+    }
+
+    /// The names of all protocol counters.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        self.protocols().into_keys().collect()
+    }
+
+    /// By how much protocol counters have risen since; those that have not are left out.
+    #[must_use]
+    pub fn risen_since(&self, before: &Self) -> Counters {
+        let mut risen = Counters::new();
+        for (was, now) in [(&before.snmp, &self.snmp), (&before.netstat, &self.netstat)] {
+            if was != now {
+                add_risen(was, now, &mut risen);
+            }
+        }
+        if before.snmp6 != self.snmp6 {
+            let was: Counters = parse_each(&before.snmp6).collect();
+            risen.extend(parse_each(&self.snmp6).filter_map(|(name, now)| {
+                let rise = now.saturating_sub(was.get(&name).copied().unwrap_or_default());
+                (rise > 0).then_some((name, rise))
+            }));
+        }
+        risen
+    }
+
+    /// The counters of each interface, by name.
+    pub fn interfaces(&self) -> impl Iterator<Item = (&str, InterfaceCounters)> {
+        self.devices.lines().filter_map(parse_interface)
+    }
+}
+
 impl Node {
+    /// The protocols' and the interfaces' counters up to now.
+    ///
+    /// # Errors
+    /// The files cannot be read.
+    pub fn counter_text(&self) -> io::Result<CounterText> {
+        self.run_passive(|| CounterText::read(None))?
+    }
+
+    /// The same, after an earlier reading. A node in which nothing was started that sends by itself
+    /// counts nothing as long as its devices do not, and is read in a fraction of the time.
+    ///
+    /// # Errors
+    /// The files cannot be read.
+    pub fn counter_text_since(&self, before: Option<&CounterText>) -> io::Result<CounterText> {
+        let before = before.filter(|_| !self.initiates());
+        self.run_passive(|| CounterText::read(before))?
+    }
+
     /// The protocol counters of `/proc/net/snmp`, `/proc/net/netstat` and `/proc/net/snmp6`.
     ///
     /// # Errors
     /// The files cannot be read.
     pub fn counters(&self) -> io::Result<Counters> {
-        self.run(of_this_namespace)?
+        Ok(self.counter_text()?.protocols())
     }
 
     /// The counters of each interface, by name.
@@ -69,20 +155,14 @@ impl Node {
     /// # Errors
     /// The file cannot be read.
     pub fn interface_counters(&self) -> io::Result<BTreeMap<String, InterfaceCounters>> {
-        let text = self.run(|| fs::read_to_string("/proc/thread-self/net/dev"))??;
-        Ok(text.lines().filter_map(parse_interface).collect())
+        let text = self.counter_text()?;
+        Ok(text.interfaces().map(|(name, its)| (name.to_owned(), its)).collect())
     }
 }
 
 /// The protocol counters of the calling thread's namespace.
 pub(crate) fn of_this_namespace() -> io::Result<Counters> {
-    // `/proc/net` is the main thread's view; this thread is the one in the namespace.
-    let snmp = fs::read_to_string("/proc/thread-self/net/snmp")?;
-    let netstat = fs::read_to_string("/proc/thread-self/net/netstat")?;
-    // A kernel without IPv6 has none.
-    let snmp6 = fs::read_to_string("/proc/thread-self/net/snmp6").unwrap_or_default();
-    let of_ipv4 = parse_counters(&snmp).chain(parse_counters(&netstat));
-    Ok(of_ipv4.chain(parse_each(&snmp6)).collect())
+    Ok(CounterText::read(None)?.protocols())
 }
 
 /// A counter a line: `Ip6InReceives    42`.
@@ -93,23 +173,48 @@ fn parse_each(text: &str) -> impl Iterator<Item = (String, u64)> {
     })
 }
 
-/// Pairs of lines: `Ip: Forwarding DefaultTTL ...` and `Ip: 1 64 ...`. Values that are no counters
-/// (`TcpMaxConn` is -1) are left out.
-fn parse_counters(text: &str) -> impl Iterator<Item = (String, u64)> {
-    let lines: Vec<_> = text.lines().filter_map(|line| line.split_once(':')).collect();
-    let pairs = lines.chunks_exact(2).map(|pair| (pair[0], pair[1]));
-    let same = pairs.filter(|((names, _), (values, _))| names == values);
-    same.flat_map(|((group, names), (_, values))| {
-        names
-            .split_whitespace()
-            .zip(values.split_whitespace())
-            .filter_map(move |(name, value)| Some((format!("{group}{name}"), value.parse().ok()?)))
-    })
-    .collect::<Vec<_>>()
-    .into_iter()
+/// A section's name, its counters' names, and their values.
+type Section<'a> = (&'a str, (&'a str, &'a str));
+
+/// Pairs of lines: `Ip: Forwarding DefaultTTL ...` and `Ip: 1 64 ...`.
+fn sections(text: &str) -> impl Iterator<Item = Section<'_>> {
+    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+    std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
+        .filter(|((names, _), (values, _))| names == values)
+        .map(|((section, names), (_, values))| (section, (names, values)))
 }
 
-fn parse_interface(line: &str) -> Option<(String, InterfaceCounters)> {
+/// A section's counters. Values that are not counters (`TcpMaxConn` is -1) are left out.
+fn columns<'a>((names, values): (&'a str, &'a str)) -> impl Iterator<Item = (&'a str, u64)> {
+    let columns = names.split_whitespace().zip(values.split_whitespace());
+    columns.filter_map(|(name, value)| Some((name, value.parse().ok()?)))
+}
+
+fn parse_counters(text: &str) -> impl Iterator<Item = (String, u64)> {
+    sections(text).flat_map(|(section, lines)| {
+        columns(lines).map(move |(name, value)| (format!("{section}{name}"), value))
+    })
+}
+
+/// Adds the counters that have risen. A section may come later than others (`IcmpMsg`).
+fn add_risen(before: &str, after: &str, risen: &mut Counters) {
+    let was: BTreeMap<_, _> = sections(before).collect();
+    for (section, now) in sections(after) {
+        let was = was.get(section).copied();
+        if was == Some(now) {
+            continue;
+        }
+        let was: BTreeMap<_, _> = was.into_iter().flat_map(columns).collect();
+        for (name, now) in columns(now) {
+            let rise = now.saturating_sub(was.get(name).copied().unwrap_or_default());
+            if rise > 0 {
+                risen.insert(format!("{section}{name}"), rise);
+            }
+        }
+    }
+}
+
+fn parse_interface(line: &str) -> Option<(&str, InterfaceCounters)> {
     let (name, values) = line.split_once(':')?;
     let values: Vec<u64> =
         values.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
@@ -131,7 +236,7 @@ fn parse_interface(line: &str) -> Option<(String, InterfaceCounters)> {
         tx_errors,
         tx_dropped,
     };
-    Some((name.trim().to_owned(), counters))
+    Some((name.trim(), counters))
 }
 
 #[cfg(test)]
@@ -151,6 +256,32 @@ mod tests {
             ("TcpInSegs", 7),
         ];
         assert!(counters.iter().map(|(name, value)| (name.as_str(), *value)).eq(expected));
+    }
+
+    #[test]
+    fn what_rose_is_found_and_a_section_may_be_new() {
+        let text = |snmp: &str, netstat: &str, snmp6: &str| CounterText {
+            snmp: snmp.to_owned(),
+            netstat: netstat.to_owned(),
+            snmp6: snmp6.to_owned(),
+            devices: String::new(),
+        };
+        let before = text(
+            "Ip: InReceives InAddrErrors\nIp: 5 1\nTcp: MaxConn InSegs\nTcp: -1 7\n",
+            "TcpExt: SyncookiesSent\nTcpExt: 3\n",
+            "Ip6InReceives   4\nIp6OutRequests  4\n",
+        );
+        let after = text(
+            "Ip: InReceives InAddrErrors\nIp: 7 1\nIcmpMsg: InType3\nIcmpMsg: 2\n\
+             Tcp: MaxConn InSegs\nTcp: -1 7\n",
+            "TcpExt: SyncookiesSent\nTcpExt: 3\n",
+            "Ip6InReceives   4\nIp6OutRequests  5\n",
+        );
+        let risen = after.risen_since(&before);
+        let expected = [("IcmpMsgInType3", 2), ("Ip6OutRequests", 1), ("IpInReceives", 2)];
+        assert!(risen.iter().map(|(name, rise)| (name.as_str(), *rise)).eq(expected), "{risen:?}");
+        assert_eq!(after.risen_since(&after), Counters::new());
+        assert_eq!(before.risen_since(&CounterText::default()).len(), 6);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong while a lab is built, each in a sentence with the remedy.
 
 use crate::sysctl::SysctlError;
+use labsim_scenario::model::Place;
 use nix::errno::Errno;
 use std::io;
 
@@ -8,7 +9,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// No network namespace could be made.
-    #[error("no network namespace can be made for {node}: {source}{}", rights_hint(.source))]
+    #[error("cannot create a network namespace for {node}: {source}{}", rights_hint(.source))]
     Namespace {
         /// For which node.
         node: String,
@@ -36,15 +37,17 @@ pub enum BuildError {
         capability: &'static str,
     },
     /// A setting is not as it was wanted.
-    #[error("{node}: {source}")]
+    #[error("{}{node}: {source}", prefix(.place.as_deref()))]
     Sysctl {
+        /// Its place in the file, if a file has it.
+        place: Option<Box<Place>>,
         /// In which node.
         node: String,
         /// Which, and why.
         source: SysctlError,
     },
-    /// There is no TUN device to be had, and the plan needs one.
-    #[error("{node}: no TUN device {name}: {reason}; {remedy}")]
+    /// The plan needs a TUN device, and none can be created.
+    #[error("{node}: cannot create the TUN device {name}: {reason}; {remedy}")]
     Tun {
         /// In which node.
         node: String,
@@ -57,7 +60,7 @@ pub enum BuildError {
     },
     /// The kernel has no such tunnel, and the plan demands it.
     #[error(
-        "{node}: this kernel has no {module} module; load it with `modprobe {module}`, or use \
+        "{node}: the kernel has no {module} module; load it with `modprobe {module}`, or use \
          the userspace tunnel"
     )]
     NoKernelTunnel {
@@ -66,10 +69,23 @@ pub enum BuildError {
         /// The module.
         module: &'static str,
     },
+    /// The kernel has no packet filter, or lacks a part of it.
+    #[error(
+        "{node}: the kernel has no nftables for {what} ({reason}); load it with `modprobe -a \
+         nf_tables nft_ct nft_reject_inet`, or use a kernel with CONFIG_NF_TABLES_INET"
+    )]
+    NoFilter {
+        /// In which node.
+        node: String,
+        /// Such as ``the rule `ct state invalid drop` ``.
+        what: String,
+        /// What the kernel said.
+        reason: String,
+    },
     /// netem was set, and is not what was set.
     #[error(
-        "netem does not do what it was told about what {sender} sends ({}); use labsim's own \
-         relay: `--impairments relay`",
+        "netem does not apply the impairment of frames from {sender} ({}); use labsim's own relay: \
+         `--impairments relay`",
         .differences.join("; ")
     )]
     NotAsSet {
@@ -79,7 +95,7 @@ pub enum BuildError {
         differences: Vec<String>,
     },
     /// A link that is up at both ends has no carrier.
-    #[error("{interface} is up and has no carrier")]
+    #[error("{interface} is up but has no carrier")]
     NoCarrier {
         /// `node:interface`.
         interface: String,
@@ -92,6 +108,11 @@ pub enum BuildError {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+/// A place before a message about it.
+fn prefix(place: Option<&Place>) -> String {
+    place.map(|place| format!("{place}: ")).unwrap_or_default()
 }
 
 fn rights_hint(source: &io::Error) -> &'static str {

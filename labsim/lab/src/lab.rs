@@ -1,23 +1,26 @@
 //! A running lab: its nodes, by file descriptor only.
 
 use crate::build::{self, Relay, Tunnel, TunnelEnd};
-use crate::capture::Closers;
-use crate::enter::{Entry, Namespace};
+use crate::capture::DeferredClose;
 use crate::error::BuildError;
-use crate::plan::{Cable, NodePlan, Plan, TunnelPlan};
+use crate::filter::FilterState;
+use crate::netns::NetnsWorker;
+use crate::plan::{LabPlan, NodePlan, TunnelPlan, VethLink};
 use crate::process::Children;
 use labsim_scenario::model::{InterfaceName, NodeName};
+use labsim_sys::netns::Namespace;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU16;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A running lab. Dropping it kills its processes and lets go of its namespaces.
 #[derive(Debug)]
 pub struct Lab {
     nodes: Vec<Node>,
-    cables: Vec<Cable>,
+    links: Vec<VethLink>,
     /// The bridges' namespace lives as long as it is open.
-    fabric: Option<Namespace>,
+    switch_ns: Option<Namespace>,
     relays: Vec<Relay>,
     shared: Arc<Shared>,
 }
@@ -25,9 +28,9 @@ pub struct Lab {
 /// What all nodes of a lab share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    entry: Entry,
+    worker: NetnsWorker,
     children: Children,
-    closers: Arc<Closers>,
+    deferred_close: Arc<DeferredClose>,
 }
 
 /// A node of a running lab.
@@ -36,23 +39,29 @@ pub struct Node {
     plan: NodePlan,
     namespace: Namespace,
     tunnels: Vec<Tunnel>,
+    filters: Mutex<Vec<FilterState>>,
     /// How many TCP sockets clients were given.
     pub(crate) clients: AtomicU16,
+    /// Whether something was started in it that may send by itself.
+    initiates: AtomicBool,
     shared: Arc<Shared>,
 }
 
 impl Lab {
-    /// Builds what the plan says. When it returns, links are up and frames go through; on an
+    /// Builds the plan. When it returns, links are up and frames go through; on an
     /// impaired link, as soon as [`Self::take_relays`]'s are relayed between.
     ///
     /// # Errors
     /// The first thing that failed, in words; whatever had been built is undone.
-    pub fn build(plan: &Plan) -> Result<Self, BuildError> {
+    pub fn build(plan: &LabPlan) -> Result<Self, BuildError> {
         let thread = |source| BuildError::Process { what: "the lab's thread", source };
-        let entry = Entry::start().map_err(thread)?;
-        let shared =
-            Arc::new(Shared { entry, children: Children::default(), closers: Arc::default() });
-        let built = shared.entry.run(|entrance| build::build(plan, entrance)).map_err(thread)??;
+        let worker = NetnsWorker::start().map_err(thread)?;
+        let shared = Arc::new(Shared {
+            worker,
+            children: Children::default(),
+            deferred_close: Arc::default(),
+        });
+        let built = shared.worker.run(|context| build::build(plan, context)).map_err(thread)??;
         let nodes = plan
             .nodes
             .iter()
@@ -61,12 +70,14 @@ impl Lab {
                 plan: plan.clone(),
                 namespace: built.namespace,
                 tunnels: built.tunnels,
+                filters: Mutex::new(plan.filters.iter().map(FilterState::of).collect()),
                 clients: AtomicU16::new(0),
+                initiates: AtomicBool::new(false),
                 shared: Arc::clone(&shared),
             })
             .collect();
-        let (cables, fabric, relays) = (plan.cables.clone(), built.fabric, built.relays);
-        Ok(Self { nodes, cables, fabric, relays, shared })
+        let (links, switch_ns, relays) = (plan.links.clone(), built.switch_ns, built.relays);
+        Ok(Self { nodes, links, switch_ns, relays, shared })
     }
 
     /// The node of that name.
@@ -88,7 +99,7 @@ impl Lab {
     }
 
     /// Hands out the inner ends of impaired links, in the plan's order. Once only. What is sent
-    /// before somebody relays waits in their sockets.
+    /// before a relay runs waits in their sockets.
     pub fn take_relays(&mut self) -> Vec<Relay> {
         std::mem::take(&mut self.relays)
     }
@@ -107,24 +118,44 @@ impl Node {
         &self.plan
     }
 
-    /// Runs `work` inside the node, on the lab's entry thread, and waits for it. A socket that it
+    /// Runs `work` inside the node, on the lab's worker thread, and waits for it. A socket that it
     /// makes stays the node's wherever it is used afterwards. `work` should be short: all nodes
     /// share the thread.
     ///
     /// # Errors
     /// The namespace cannot be entered.
     pub fn run<'a, T: Send + 'a>(&'a self, work: impl FnOnce() -> T + Send + 'a) -> io::Result<T> {
-        self.shared.entry.run_in(&self.namespace, work)
+        self.initiates.store(true, Ordering::Relaxed);
+        self.run_passive(work)
     }
 }
 
 impl Node {
+    /// As [`Self::run`], for work that sends nothing and leaves nothing behind that sends unless a
+    /// packet comes in.
+    pub(crate) fn run_passive<'a, T: Send + 'a>(
+        &'a self,
+        work: impl FnOnce() -> T + Send + 'a,
+    ) -> io::Result<T> {
+        self.shared.worker.run_in(&self.namespace, work)
+    }
+
+    /// Whether anything in the node may send without having received.
+    pub(crate) fn initiates(&self) -> bool {
+        self.initiates.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn children(&self) -> &Children {
         &self.shared.children
     }
 
     pub(crate) fn namespace(&self) -> &Namespace {
         &self.namespace
+    }
+
+    /// Which of the plan's filters are in, in their order.
+    pub(crate) fn filter_states(&self) -> MutexGuard<'_, Vec<FilterState>> {
+        self.filters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tunnel devices and their numbers as they really are.
@@ -134,13 +165,22 @@ impl Node {
 }
 
 impl Lab {
-    pub(crate) fn cables(&self) -> &[Cable] {
-        &self.cables
+    /// The namespaces of the lab, with their nodes' names; `the switch namespace`, which has the
+    /// bridges, is among them.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
+        let nodes = self.nodes.iter().map(|it| (it.plan.name.as_str(), it.namespace.as_fd()));
+        nodes.chain(
+            self.switch_ns.iter().map(|switch_ns| ("the switch namespace", switch_ns.as_fd())),
+        )
+    }
+
+    pub(crate) fn links(&self) -> &[VethLink] {
+        &self.links
     }
 
     /// The bridges' namespace.
-    pub(crate) fn fabric(&self) -> Option<&Namespace> {
-        self.fabric.as_ref()
+    pub(crate) fn switch_ns(&self) -> Option<&Namespace> {
+        self.switch_ns.as_ref()
     }
 
     /// Runs `work` in a namespace of the lab's.
@@ -149,11 +189,11 @@ impl Lab {
         namespace: &'a Namespace,
         work: impl FnOnce() -> T + Send + 'a,
     ) -> io::Result<T> {
-        self.shared.entry.run_in(namespace, work)
+        self.shared.worker.run_in(namespace, work)
     }
 
-    pub(crate) fn closers(&self) -> &Arc<Closers> {
-        &self.shared.closers
+    pub(crate) fn deferred_close(&self) -> &Arc<DeferredClose> {
+        &self.shared.deferred_close
     }
 }
 
@@ -161,23 +201,7 @@ impl Lab {
     /// Kills the lab's processes, and waits for what closes in the background.
     pub(crate) fn end_processes(&self) {
         self.shared.children.kill();
-        self.shared.closers.wait();
-    }
-
-    /// All namespaces with their nodes' names; what nodes hold beside them is closed.
-    pub(crate) fn take_namespaces(&mut self) -> (Vec<(String, Namespace)>, Arc<Shared>) {
-        // Their sockets hold the fabric.
-        self.relays.clear();
-        let nodes = std::mem::take(&mut self.nodes);
-        let named = nodes.into_iter().map(|node| (node.plan.name.to_string(), node.namespace));
-        let fabric = self.fabric.take().map(|fabric| ("the fabric".to_owned(), fabric));
-        (named.chain(fabric).collect(), Arc::clone(&self.shared))
-    }
-}
-
-impl Shared {
-    pub(crate) fn entry(&self) -> &Entry {
-        &self.entry
+        self.shared.deferred_close.wait();
     }
 }
 

@@ -1,38 +1,46 @@
 //! Network namespaces, links, processes and captures of a running lab.
 //!
-//! [`gain_rights`] first thing in `main`; then a [`Plan`] (pure, printable) becomes a [`Lab`],
-//! which holds everything by file descriptor: dropping it, or killing the process, frees it all.
+//! [`acquire_privileges`] first thing in `main`; then a [`LabPlan`] (pure, printable) becomes a
+//! [`Lab`], which holds everything by file descriptor: dropping it, or killing the process, frees
+//! it all.
 
 mod build;
 mod capture;
+mod change;
 mod counters;
 mod device;
-mod enter;
 mod error;
+mod filter;
+mod forget;
 mod lab;
 mod link;
 mod netlink;
-pub mod packet_info;
+mod netns;
+mod open_files;
 mod plan;
 mod ports;
 pub mod probe;
 mod process;
-mod sockets;
+pub mod sockets;
+mod state;
 mod sysctl;
-mod teardown;
 
 pub use build::{Netem, Relay, RelayEnd, TunnelEnd};
 pub use capture::{Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point};
-pub use counters::{Counters, InterfaceCounters};
-pub use enter::{NamespaceRight, Rights, RightsError, gain_rights};
+pub use counters::{CounterText, Counters, InterfaceCounters};
 pub use error::BuildError;
+pub use filter::FilterPlan;
 pub use lab::{Lab, Node};
+pub use labsim_sys::fork_exec::ClosedBefore;
+pub use labsim_sys::packet_info;
+pub use labsim_sys::socket::{disconnect, segment_size};
 pub use netlink::netem::Queued;
+pub use netns::{PrivilegeError, PrivilegeSource, Privileges, acquire_privileges};
+pub use open_files::allow_open_files;
 pub use plan::{
-    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Plan, RelayPlan, RoutePlan,
-    Scope, Sysctl, TunnelMode, TunnelModes, TunnelPlan,
+    AddressPlan, BridgePlan, InterfacePlan, LabPlan, NodePlan, RelayPlan, RoutePlan, Sysctl,
+    TunnelMode, TunnelModes, TunnelPlan, VethLink, VethLinkEnd,
 };
 pub use ports::Port;
-pub use process::{Child, Private, inherit_text};
+pub use process::{Child, Isolation, RefusedIsolation, Sandboxed, inherit_text};
 pub use sysctl::SysctlError;
-pub use teardown::CloseError;

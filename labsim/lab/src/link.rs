@@ -1,19 +1,20 @@
 //! Links that fail while a lab runs, and come back.
 
 use crate::build::await_addresses_here;
-use crate::device;
-use crate::enter::Namespace;
 use crate::error::BuildError;
 use crate::lab::Lab;
-use crate::netlink::{Batch, Netlink, Refusal, Request};
-use crate::plan::{CableEnd, InterfacePlan, NodePlan};
+use crate::netlink::request;
+use crate::plan::{InterfacePlan, NodePlan, VethLinkEnd};
 use labsim_scenario::model::{InterfaceName, NodeName};
-use nix::errno::Errno;
+use labsim_sys::Errno;
+use labsim_sys::device::has_carrier;
+use labsim_sys::netlink::{Batch, Refusal, Socket};
+use labsim_sys::netns::Namespace;
 use std::io;
 
 impl Lab {
-    /// Sets an interface of a node down or up, as ip-link(8) does. Whoever is at the other end of
-    /// the link sees its carrier go and come; both ends know when this returns. The kernel forgets
+    /// Sets an interface of a node down or up, as ip-link(8) does. The other end of the
+    /// link loses and regains its carrier; both ends know when this returns. The kernel forgets
     /// the routes and IPv6 addresses of an interface that goes down: when it comes up, those of the
     /// plan are put back.
     ///
@@ -49,7 +50,7 @@ impl Lab {
         of_lab.run(work).map_err(entered)??;
         if let Some((namespace, name)) = self.other_end(position, place) {
             // What is asked for is that the kernel has taken note.
-            let asked = self.run_in(namespace, || device::has_carrier(&Netlink::open()?, name));
+            let asked = self.run_in(namespace, || has_carrier(&Socket::open()?, name.as_str()));
             asked.map_err(entered)?.map_err(|errno| failed(errno.into()))?;
         }
         Ok(())
@@ -57,17 +58,17 @@ impl Lab {
 
     /// The other end of an interface's veth pair, and where it is.
     fn other_end(&self, node: usize, interface: usize) -> Option<(&Namespace, &InterfaceName)> {
-        let here = CableEnd::Node { node, interface };
-        let cable = self.cables().iter().find(|cable| cable.ends.contains(&here))?;
-        let [first, second] = &cable.ends;
-        if let Some(relay) = &cable.relay {
+        let here = VethLinkEnd::Node { node, interface };
+        let link = self.links().iter().find(|link| link.ends.contains(&here))?;
+        let [first, second] = &link.ends;
+        if let Some(relay) = &link.relay {
             let [near_first, near_second] = &relay.inner;
             let inner = if *first == here { near_first } else { near_second };
-            return Some((self.fabric()?, &inner.name));
+            return Some((self.switch_ns()?, &inner.name));
         }
         match if *first == here { second } else { first } {
-            CableEnd::Port { port, .. } => Some((self.fabric()?, &port.name)),
-            CableEnd::Node { node, interface } => {
+            VethLinkEnd::Port { port, .. } => Some((self.switch_ns()?, &port.name)),
+            VethLinkEnd::Node { node, interface } => {
                 let node = self.nodes().nth(*node)?;
                 Some((node.namespace(), &node.plan().interfaces.get(*interface)?.name))
             }
@@ -77,24 +78,24 @@ impl Lab {
 
 fn lower(device: &InterfacePlan) -> Result<(), Refusal<()>> {
     let mut batch = Batch::default();
-    batch.push(Request::set_down(device.index, device.mtu), ());
-    batch.send(&mut Netlink::open()?)
+    batch.push(request::set_down(device.index, device.mtu), ());
+    batch.send(&mut Socket::open()?)
 }
 
 fn raise(plan: &NodePlan, device: &InterfacePlan) -> Result<(), Refusal<()>> {
-    let mut netlink = Netlink::open()?;
+    let mut netlink = Socket::open()?;
     let mut batch = Batch::default();
-    batch.push(Request::set_up(device.index, None), ());
+    batch.push(request::set_up(device.index, None), ());
     batch.send(&mut netlink)?;
     // Frames go through from here on, if the other end is up.
-    let _: Result<bool, Errno> = device::has_carrier(&netlink, &device.name);
+    let _: Result<bool, Errno> = has_carrier(&netlink, device.name.as_str());
     let mut batch = Batch::default();
     let addresses = plan.addresses.iter().filter(|it| it.interface == device.name);
     for address in addresses.filter(|it| it.address.addr().is_ipv6()) {
-        batch.push(Request::address(address, device.index), ());
+        batch.push(request::address(address, device.index), ());
     }
-    for route in plan.routes.iter().filter(|it| it.interface == device.name) {
-        batch.push(Request::route(route, device.index), ());
+    for route in plan.routes.iter().filter(|it| it.route.interface == device.name) {
+        batch.push(request::only_route(route, device.index), ());
     }
     batch.send(&mut netlink)
 }

@@ -1,11 +1,15 @@
-//! What will be built, in the order it is built in. Pure: no kernel is asked, nothing is made.
+//! What will be built, in the order of building. Pure: without any kernel call.
 
 mod display;
 mod of_scenario;
 mod relays;
 
+use crate::filter::FilterPlan;
 use ipnet::IpNet;
-use labsim_scenario::model::{Impairment, InterfaceName, NodeName, TunnelKind};
+use labsim_scenario::model::{
+    Impairment, InterfaceName, NodeName, Place, Route, RouteMetrics, Scope, SegmentName, Setting,
+    TunnelKind,
+};
 use std::net::IpAddr;
 
 /// How tunnelled packets come out on a real server.
@@ -15,7 +19,7 @@ pub enum TunnelMode {
     Kernel,
     /// A TUN device of the same name, which a decapsulator in user space feeds.
     Userspace,
-    /// The end of a veth pair of the same name, likewise, where there is no TUN device to be had.
+    /// The end of a veth pair of the same name, likewise, where no TUN device can be created.
     /// Captures show Ethernet frames on it.
     UserspaceVeth,
 }
@@ -23,48 +27,31 @@ pub enum TunnelMode {
 /// How tunnelled packets come out, by the kind of tunnel: a kernel may have one module and lack
 /// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TunnelModes {
-    /// IPv4 in IPv4.
-    pub ipip: TunnelMode,
-    /// IPv6 in IPv4.
-    pub sit: TunnelMode,
-    /// Either in IPv6.
-    pub ip6tnl: TunnelMode,
-    /// GRE over IPv4.
-    pub gre: TunnelMode,
-    /// GRE over IPv6.
-    pub ip6gre: TunnelMode,
-}
+pub struct TunnelModes([TunnelMode; TunnelKind::ALL.len()]);
 
 impl TunnelModes {
     /// The mode of a kind of tunnels.
     #[must_use]
     pub fn of(&self, kind: TunnelKind) -> TunnelMode {
-        match kind {
-            TunnelKind::Ipip => self.ipip,
-            TunnelKind::Sit => self.sit,
-            TunnelKind::Ip6tnl => self.ip6tnl,
-            TunnelKind::Gre(_) => self.gre,
-            TunnelKind::Ip6gre(_) => self.ip6gre,
-        }
+        let mut all = TunnelKind::ALL.iter().zip(self.0);
+        // Every kind is one of them.
+        all.find(|(one, _)| one.is_like(kind)).map_or(TunnelMode::Userspace, |(_, mode)| mode)
     }
 
     /// Has the tunnels of a kind end so.
     pub fn set(&mut self, kind: TunnelKind, mode: TunnelMode) {
-        *match kind {
-            TunnelKind::Ipip => &mut self.ipip,
-            TunnelKind::Sit => &mut self.sit,
-            TunnelKind::Ip6tnl => &mut self.ip6tnl,
-            TunnelKind::Gre(_) => &mut self.gre,
-            TunnelKind::Ip6gre(_) => &mut self.ip6gre,
-        } = mode;
+        for (one, place) in TunnelKind::ALL.iter().zip(&mut self.0) {
+            if one.is_like(kind) {
+                *place = mode;
+            }
+        }
     }
 }
 
 /// The same for all.
 impl From<TunnelMode> for TunnelModes {
     fn from(mode: TunnelMode) -> Self {
-        Self { ipip: mode, sit: mode, ip6tnl: mode, gre: mode, ip6gre: mode }
+        Self([mode; TunnelKind::ALL.len()])
     }
 }
 
@@ -74,15 +61,15 @@ const PER_DEVICE: [&str; 4] =
 
 /// A whole lab. `Display` prints it for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct LabPlan {
     /// The topology's name.
     pub name: String,
     /// One namespace each, in the file's order.
     pub nodes: Vec<NodePlan>,
-    /// The segments' bridges; all live in one hidden namespace, the fabric.
+    /// The segments' bridges; all live in one hidden namespace, the switch namespace.
     pub bridges: Vec<BridgePlan>,
     /// One veth pair each.
-    pub cables: Vec<Cable>,
+    pub links: Vec<VethLink>,
 }
 
 /// One node: a namespace and what is in it.
@@ -105,6 +92,8 @@ pub struct NodePlan {
     pub routes: Vec<RoutePlan>,
     /// Set when every device exists.
     pub late_sysctls: Vec<Sysctl>,
+    /// Packet filters, made last of all.
+    pub filters: Vec<FilterPlan>,
 }
 
 /// A veth end in a node.
@@ -140,12 +129,13 @@ pub struct TunnelPlan {
     /// In bytes: what the kernel's module gives it, 1500 less the outer headers; the greatest for
     /// [`TunnelMode::UserspaceVeth`].
     pub mtu: u32,
-    /// The server's own address. A tunnel of the kernel's that is told from others by nothing else
-    /// ends there only, as there can be one alone that ends everywhere, which is `gre0` or its like.
+    /// The server's own address. A tunnel of the kernel's that nothing else distinguishes from
+    /// others ends there only, as there can be one alone that ends everywhere, which is `gre0` or
+    /// its like.
     pub local: Option<IpAddr>,
     /// Its MAC address, used by [`TunnelMode::UserspaceVeth`] only.
     pub mac: [u8; 6],
-    /// The pair's other end, in the fabric, where the decapsulator is.
+    /// The pair's other end, in the switch namespace, where the decapsulator is.
     pub peer: Option<InterfacePlan>,
 }
 
@@ -162,24 +152,13 @@ pub struct AddressPlan {
     pub label: Option<String>,
 }
 
-/// Where an address is valid (`rtm_scope`, rtnetlink(7)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Everywhere.
-    Global,
-    /// In this host: never chosen as a source for other hosts.
-    Host,
-}
-
 /// A route of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutePlan {
-    /// Where to.
-    pub destination: IpNet,
-    /// The next hop.
-    pub via: IpAddr,
-    /// Out of which interface.
-    pub interface: InterfaceName,
+    /// Packet sizes that it sets.
+    pub metrics: RouteMetrics,
+    /// Where to, and by which next hops.
+    pub route: Route,
 }
 
 /// A setting below `/proc/sys`.
@@ -189,14 +168,18 @@ pub struct Sysctl {
     pub key: String,
     /// As it is written.
     pub value: String,
+    /// Its place in the file; `None` of what labsim itself sets.
+    pub place: Option<Place>,
 }
 
 /// A segment's bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BridgePlan {
-    /// Its name: the segment's.
+    /// The segment.
+    pub segment: SegmentName,
+    /// The device in the switch namespace.
     pub name: InterfaceName,
-    /// Its number in the fabric.
+    /// Its number in the switch namespace.
     pub index: u32,
     /// Its MAC address.
     pub mac: [u8; 6],
@@ -206,20 +189,20 @@ pub struct BridgePlan {
 
 /// A veth pair, or two with a relay between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cable {
+pub struct VethLink {
     /// Where it is plugged in.
-    pub ends: [CableEnd; 2],
+    pub ends: [VethLinkEnd; 2],
     /// Set if frames on it are impaired.
     pub relay: Option<RelayPlan>,
 }
 
-/// What is between the ends of an impaired cable: each end has a pair of its own into the fabric,
-/// and frames are relayed between the inner ends.
+/// What is between the ends of an impaired veth link: each end has a pair of its own into the
+/// switch namespace, and frames are relayed between the inner ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayPlan {
-    /// The other ends of the pairs of [`Cable::ends`], in the fabric.
+    /// The other ends of the pairs of [`VethLink::ends`], in the switch namespace.
     pub inner: [InterfacePlan; 2],
-    /// What becomes of the frames that each of [`Cable::ends`] sends.
+    /// What becomes of the frames that each of [`VethLink::ends`] sends.
     pub impairments: [Option<Impairment>; 2],
     /// Whether the kernel's netem does that, on the inner end that they leave by.
     pub netem: bool,
@@ -227,29 +210,29 @@ pub struct RelayPlan {
 
 /// An end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CableEnd {
-    /// An interface of a node, by position in [`Plan::nodes`] and [`NodePlan::interfaces`].
+pub enum VethLinkEnd {
+    /// An interface of a node, by position in [`LabPlan::nodes`] and [`NodePlan::interfaces`].
     Node {
         /// Position of the node.
         node: usize,
         /// Position of the interface in the node.
         interface: usize,
     },
-    /// A port of a bridge, by position in [`Plan::bridges`].
+    /// A port of a bridge, by position in [`LabPlan::bridges`].
     Port {
         /// Position of the bridge.
         bridge: usize,
-        /// The port as the fabric sees it.
+        /// The port as the switch namespace sees it.
         port: InterfacePlan,
     },
 }
 
 /// Hands out device numbers and locally administered MAC addresses, the same ones in every run
-/// and each only once in a lab. (Where both ends of a veth pair have the same number, the kernel
+/// and each only once in a lab. Devices of the switch namespace are named after their numbers. (Where both ends of a veth pair have the same number, the kernel
 /// takes its time, up to a second, to notice that the link has come up.)
-struct Numbers(u32);
+struct IfIndexAllocator(u32);
 
-impl Numbers {
+impl IfIndexAllocator {
     fn next(&mut self) -> (u32, [u8; 6]) {
         let number = self.0;
         self.0 += 1;
@@ -259,6 +242,17 @@ impl Numbers {
 }
 
 impl Sysctl {
+    /// One that no file has.
+    pub(crate) fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { key: key.into(), value: value.into(), place: None }
+    }
+
+    /// One of a file.
+    pub(crate) fn of_file((key, setting): (&String, &Setting)) -> Self {
+        let Setting { value, place } = setting.clone();
+        Self { key: key.clone(), value, place: Some(place) }
+    }
+
     /// Where it lies below `/proc/sys/`. A device's name keeps its dots.
     #[must_use]
     pub fn path(&self) -> String {
@@ -278,31 +272,19 @@ impl Sysctl {
     }
 }
 
-impl Plan {
+impl LabPlan {
     /// The node of that name.
     #[must_use]
     pub fn node(&self, name: &NodeName) -> Option<&NodePlan> {
         self.nodes.iter().find(|node| node.name == *name)
     }
 
-    /// Whether the plan needs a TUN device, and so `/dev/net/tun`.
+    /// Whether the plan needs the switch namespace, the hidden namespace of bridges and relays.
     #[must_use]
-    pub fn needs_tun(&self) -> bool {
-        self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Userspace)
-    }
-
-    /// Whether the plan needs the kernel's own tunnel modules.
-    #[must_use]
-    pub fn needs_kernel_tunnel(&self) -> bool {
-        self.tunnels().any(|tunnel| tunnel.mode == TunnelMode::Kernel)
-    }
-
-    /// Whether the plan needs the fabric, the hidden namespace of what is no node's.
-    #[must_use]
-    pub fn needs_fabric(&self) -> bool {
+    pub fn needs_switch_ns(&self) -> bool {
         !self.bridges.is_empty()
             || self.tunnels().any(|tunnel| tunnel.peer.is_some())
-            || self.cables.iter().any(|cable| cable.relay.is_some())
+            || self.links.iter().any(|link| link.relay.is_some())
     }
 
     fn tunnels(&self) -> impl Iterator<Item = &TunnelPlan> {

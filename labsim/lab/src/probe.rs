@@ -1,28 +1,34 @@
-//! What this machine can do, tried for real in a throw-away namespace.
+//! What this machine can do, tried in a temporary namespace.
 //!
 //! Nothing is loaded on purpose: a kernel loads the module of a device kind by itself when such a
 //! device is asked for, and that is what a lab would do as well.
 
 use crate::capture::try_packet_socket;
-use crate::device;
-use crate::enter::{Entrance, Entry};
-use crate::netlink::{Batch, Netlink, Request, netem};
+use crate::device::{tun_reason, tun_remedy};
+use crate::error::descriptors_hint;
+use crate::netlink::{netem, request, tunnel};
+use crate::netns::{NetnsWorker, WorkerContext};
 use crate::plan::Sysctl;
 use crate::sysctl::SysctlError;
-use crate::{counters, sockets};
-use labsim_scenario::model::{Impairment, InterfaceName, Percent, TunnelKind};
-use labsim_wire::{EmitError, ipv4, ipv6, protocol};
+use crate::{counters, filter, sockets};
+use labsim_scenario::model::{Impairment, Percent, TunnelKind};
+use labsim_sys::Errno;
+use labsim_sys::device::create_tun;
+use labsim_sys::netlink::{Request, Socket, fou};
+use labsim_wire::{EmitError, ipv4, ipv6};
 use netlink_packet_route::link::InfoKind;
-use nix::errno::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
+use tracing::{debug, info};
 
 /// A probing packet's length: a header of either family, and room for the beginning of one inside.
 const PROBE: usize = 60;
+/// How long a packet over loopback may take on a machine that is badly overloaded.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Something that labs are made of, or could be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
     /// Without them there is no lab.
     NetworkNamespaces,
@@ -36,54 +42,44 @@ pub enum Feature {
     PacketSockets,
     /// A writable `/proc/sys`.
     Sysctls,
-    /// The kernel's own tunnel.
-    KernelIpip,
-    /// The kernel's own tunnel for IPv6 in IPv4.
-    KernelSit,
-    /// The kernel's own tunnel in IPv6.
-    KernelIp6tnl,
-    /// The kernel's own GRE tunnel.
-    KernelGre,
-    /// The kernel's own GRE tunnel over IPv6.
-    KernelIp6gre,
+    /// The kernel's own tunnel of a kind.
+    KernelTunnel(TunnelKind),
     /// Delay and loss by the kernel.
     Netem,
+    /// Packet filters.
+    Nftables,
 }
 
 impl Feature {
     /// All of them, those that every lab needs first.
-    pub const ALL: [Self; 12] = [
-        Self::NetworkNamespaces,
-        Self::Veth,
-        Self::Bridge,
-        Self::PacketSockets,
-        Self::Sysctls,
-        Self::Tun,
-        Self::KernelIpip,
-        Self::KernelSit,
-        Self::KernelIp6tnl,
-        Self::KernelGre,
-        Self::KernelIp6gre,
-        Self::Netem,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let needed = [
+            Self::NetworkNamespaces,
+            Self::Veth,
+            Self::Bridge,
+            Self::PacketSockets,
+            Self::Sysctls,
+            Self::Tun,
+        ];
+        let tunnels = TunnelKind::ALL.map(Self::KernelTunnel);
+        needed.into_iter().chain(tunnels).chain([Self::Netem, Self::Nftables])
+    }
 }
 
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+        let name = match self {
+            Self::KernelTunnel(kind) => return f.pad(&format!("kernel {}", kind.name())),
             Self::NetworkNamespaces => "network namespaces",
             Self::Veth => "veth",
             Self::Bridge => "bridge",
             Self::Tun => "TUN",
             Self::PacketSockets => "packet sockets",
             Self::Sysctls => "sysctls",
-            Self::KernelIpip => "kernel ipip",
-            Self::KernelSit => "kernel sit",
-            Self::KernelIp6tnl => "kernel ip6tnl",
-            Self::KernelGre => "kernel gre",
-            Self::KernelIp6gre => "kernel ip6gre",
             Self::Netem => "netem",
-        })
+            Self::Nftables => "nftables",
+        };
+        f.pad(name)
     }
 }
 
@@ -105,7 +101,7 @@ impl fmt::Display for Missing {
 /// Tries every feature, each in a namespace of its own.
 #[must_use]
 pub fn all() -> Vec<(Feature, Result<(), Missing>)> {
-    Feature::ALL.into_iter().map(|feature| (feature, probe(feature))).collect()
+    Feature::all().map(|feature| (feature, probe(feature))).collect()
 }
 
 /// Tries the kernel's own tunnel of a kind.
@@ -113,16 +109,10 @@ pub fn all() -> Vec<(Feature, Result<(), Missing>)> {
 /// # Errors
 /// Why it is not to be had.
 pub fn kernel_tunnel(kind: TunnelKind) -> Result<(), Missing> {
-    probe(match kind {
-        TunnelKind::Ipip => Feature::KernelIpip,
-        TunnelKind::Sit => Feature::KernelSit,
-        TunnelKind::Ip6tnl => Feature::KernelIp6tnl,
-        TunnelKind::Gre(_) => Feature::KernelGre,
-        TunnelKind::Ip6gre(_) => Feature::KernelIp6gre,
-    })
+    probe(Feature::KernelTunnel(kind))
 }
 
-/// Tries netem, and reads back what it was told.
+/// Tries netem, and reads back what was set.
 ///
 /// # Errors
 /// Why it is not to be had.
@@ -137,48 +127,54 @@ pub fn kernel_netem() -> Result<(), Missing> {
 /// # Errors
 /// What takes them besides.
 pub fn alone_with(kind: TunnelKind) -> Result<(), Missing> {
-    let (number, modules) = match kind {
-        TunnelKind::Ipip => (protocol::IPIP, "ipip sit tunnel4"),
-        TunnelKind::Sit => (protocol::IPV6, "sit tunnel4"),
-        // One module takes both protocols.
-        TunnelKind::Ip6tnl => (protocol::IPV6, "ip6_gre ip6_tunnel tunnel6"),
-        TunnelKind::Gre(_) => (protocol::GRE, "ip_gre gre"),
-        TunnelKind::Ip6gre(_) => (protocol::GRE, "ip6_gre"),
-    };
+    if kind.gue().is_some() {
+        // A port has one socket.
+        return Ok(());
+    }
+    let Some(&number) = kind.ip_protocols().last() else { return Ok(()) };
     let counted = in_a_namespace(|| unknown_to_the_kernel(kind.outer_ipv4(), number))?;
     match counted {
         Ok(true) => Ok(()),
         Ok(false) => Err(Missing {
-            reason: "the kernel's own tunnel modules are loaded, and refuse the packets that \
-                     labsim's decapsulator takes"
+            reason: "the kernel's tunnel modules are loaded, and reject the packets that labsim's \
+                     decapsulator takes"
                 .to_owned(),
             remedy: format!(
                 "let the kernel take them (`--tunnel kernel`), or unload what there is of these: \
-                 `modprobe -r {modules}`"
+                 `modprobe -r {}`",
+                kind.handlers()
             ),
         }),
         Err(error) => Err(Missing {
-            reason: format!("whether the kernel has tunnels of its own cannot be told ({error})"),
+            reason: format!("cannot find out whether the kernel has its own tunnels ({error})"),
             remedy: "report it".to_owned(),
         }),
     }
 }
 
-/// Whether nobody takes a protocol's packets: the kernel says so of one that a namespace sends to
+/// Whether a protocol's packets have no handler: the kernel counts one that a namespace sends to
 /// itself.
 fn unknown_to_the_kernel(ipv4: bool, number: u8) -> io::Result<bool> {
     const LOOPBACK: u32 = 1;
-    request(Request::set_up(LOOPBACK, None))?;
+    execute(request::set_up(LOOPBACK, None))?;
     let mut packet = [0; PROBE];
-    let (to, counter): (IpAddr, _) = match ipv4 {
-        true => (Ipv4Addr::LOCALHOST.into(), "IpInUnknownProtos"),
-        false => (Ipv6Addr::LOCALHOST.into(), "Ip6InUnknownProtos"),
+    let (to, unknown, delivered): (IpAddr, _, _) = match ipv4 {
+        true => (Ipv4Addr::LOCALHOST.into(), "IpInUnknownProtos", "IpInDelivers"),
+        false => (Ipv6Addr::LOCALHOST.into(), "Ip6InUnknownProtos", "Ip6InDelivers"),
     };
     emit_probe(to, number, &mut packet).map_err(io::Error::other)?;
     sockets::send_here(&packet, to)?;
-    // Loopback delivers before it returns.
-    let counters = counters::of_this_namespace()?;
-    Ok(counters.get(counter).is_some_and(|count| *count > 0))
+    // Loopback mostly delivers before the call returns; on a busy machine ksoftirqd does it later.
+    let deadline = Instant::now() + DELIVERY_TIMEOUT;
+    while Instant::now() < deadline {
+        let counters = counters::of_this_namespace()?;
+        let has_risen = |counter| counters.get(counter).is_some_and(|count| *count > 0);
+        if has_risen(unknown) || has_risen(delivered) {
+            return Ok(has_risen(unknown));
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Err(io::Error::from(io::ErrorKind::TimedOut))
 }
 
 /// A packet to itself.
@@ -226,19 +222,27 @@ pub fn tun_device() -> Result<(), Missing> {
 /// # Errors
 /// Why it is not to be had.
 pub fn probe(feature: Feature) -> Result<(), Missing> {
-    in_a_namespace(|| inside(feature))?
+    let result = in_a_namespace(|| inside(feature)).and_then(|inside| inside);
+    match &result {
+        Ok(()) => debug!(%feature, "available"),
+        Err(missing) => info!(%feature, %missing, "not available"),
+    }
+    result
 }
 
 /// Does something in a namespace of its own.
 fn in_a_namespace<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Missing> {
-    let inside = |entrance: &mut Entrance| {
-        let _namespace = entrance.create().map_err(|error| Missing {
-            reason: format!("no network namespace can be made ({error})"),
-            remedy: "run as root, or allow user namespaces".into(),
+    let inside = |context: &mut WorkerContext| {
+        let _namespace = context.create().map_err(|error| Missing {
+            remedy: match descriptors_hint(&error).trim_start_matches("; ") {
+                "" => "run as root, or allow user namespaces".into(),
+                hint => hint.into(),
+            },
+            reason: format!("cannot create a network namespace ({error})"),
         })?;
         Ok(work())
     };
-    Entry::start().and_then(|entry| entry.run(inside)).map_err(|error| Missing {
+    NetnsWorker::start().and_then(|entry| entry.run(inside)).map_err(|error| Missing {
         reason: format!("the probe cannot start ({error})"),
         remedy: "see the limits of this process (`ulimit -a`)".into(),
     })?
@@ -249,12 +253,13 @@ fn inside(feature: Feature) -> Result<(), Missing> {
         Feature::NetworkNamespaces => Ok(()),
         Feature::Veth => device(InfoKind::Veth),
         Feature::Bridge => device(InfoKind::Bridge),
-        Feature::KernelIpip => device(InfoKind::IpIp),
-        Feature::KernelSit => device(InfoKind::SitTun),
-        Feature::KernelIp6tnl => device(InfoKind::Ip6Tnl),
-        Feature::KernelGre => device(InfoKind::GreTun),
-        Feature::KernelIp6gre => device(InfoKind::GreTun6),
+        Feature::KernelTunnel(kind) => kernel_device(kind),
         Feature::Netem => netem(),
+        Feature::Nftables => filter::try_here().map_err(|errno| match errno {
+            // A chain or an expression of an unknown kind; a socket of an unknown protocol.
+            Errno::ENOENT | Errno::EPROTONOSUPPORT => missing_filter(Errno::EOPNOTSUPP),
+            _ => missing_filter(errno),
+        }),
         Feature::Tun => tun(),
         Feature::PacketSockets => try_packet_socket().map_err(|error| {
             let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
@@ -265,19 +270,22 @@ fn inside(feature: Feature) -> Result<(), Missing> {
 }
 
 fn device(kind: InfoKind) -> Result<(), Missing> {
-    let (what, module) = match &kind {
-        InfoKind::GreTun => ("gre tunnels", "ip_gre".to_owned()),
-        InfoKind::IpIp => ("ipip tunnels", "ipip".to_owned()),
-        InfoKind::SitTun => ("sit tunnels", "sit".to_owned()),
-        InfoKind::Ip6Tnl => ("ip6tnl tunnels", "ip6_tunnel".to_owned()),
-        InfoKind::GreTun6 => ("ip6gre tunnels", "ip6_gre".to_owned()),
-        other => ("such devices", other.to_string()),
-    };
-    request(Request::device(kind, "probe", 0)).or_else(|errno| match errno {
-        // The module has put a device of its own into the namespace: it is there.
-        Errno::EEXIST => Ok(()),
-        _ => Err(missing(what, &module, errno)),
-    })
+    let module = kind.to_string();
+    execute(request::device(kind, "probe", 0))
+        .map_err(|errno| missing("such devices", &module, errno))
+}
+
+fn kernel_device(kind: TunnelKind) -> Result<(), Missing> {
+    execute(request::device(tunnel::device_kind(kind), "probe", 0)).or_else(
+        |errno| match errno {
+            // The module has put a device of its own into the namespace: it is there.
+            Errno::EEXIST => Ok(()),
+            _ => Err(missing(&format!("{} tunnels", kind.link_type()), kind.module(), errno)),
+        },
+    )?;
+    let Some(gue) = kind.gue() else { return Ok(()) };
+    fou::add_gue(kind.outer_ipv4(), gue.port)
+        .map_err(|errno| missing("GUE ports (foo over UDP)", "fou", errno))
 }
 
 fn netem() -> Result<(), Missing> {
@@ -299,56 +307,56 @@ fn netem() -> Result<(), Missing> {
         Errno::ENOENT => missing("netem", "sch_netem", Errno::EOPNOTSUPP),
         _ => missing("netem", "sch_netem", errno),
     };
-    request(Request::netem(LOOPBACK, &impairment)).map_err(refused)?;
-    let differences = Netlink::open()
+    execute(netem::request(LOOPBACK, &impairment)).map_err(refused)?;
+    let differences = Socket::open()
         .and_then(|mut netlink| netem::differences(&mut netlink, LOOPBACK, &impairment))
         .map_err(refused)?;
     match differences.is_empty() {
         true => Ok(()),
         false => Err(Missing {
-            reason: format!("netem does not do what it is told ({})", differences.join("; ")),
+            reason: format!("netem does not apply its settings ({})", differences.join("; ")),
             remedy: "use another kernel".into(),
         }),
     }
 }
 
-fn request(request: Request) -> Result<(), Errno> {
-    let mut batch = Batch::default();
-    batch.push(request, ());
-    batch.send(&mut Netlink::open()?).map_err(|refusal| refusal.errno)
+fn execute(request: Request) -> Result<(), Errno> {
+    Socket::open()?.execute(request).map_err(|refusal| refusal.errno)
 }
 
 fn tun() -> Result<(), Missing> {
-    let name = InterfaceName::new("probe")
-        .map_err(|reason| Missing { reason, remedy: "report it".into() })?;
     // Numbers from 2 on are the tunnel modules' own devices'.
-    device::open_tun(&name, 1000)
+    create_tun("probe", 1000)
         .map(drop)
-        .map_err(|error| Missing { reason: error.reason(), remedy: error.remedy() })
+        .map_err(|error| Missing { reason: tun_reason(&error), remedy: tun_remedy(&error) })
 }
 
 fn sysctls() -> Result<(), Missing> {
-    let sysctl = Sysctl { key: "net.ipv4.conf.all.rp_filter".into(), value: "2".into() };
+    let sysctl = Sysctl::new("net.ipv4.conf.all.rp_filter", "2");
     sysctl.set().map_err(|error| match &error {
         SysctlError::ReadOnly { .. } => {
             Missing { reason: "/proc/sys is read-only".into(), remedy: error.remedy() }
         }
         SysctlError::AppArmor { profile, .. } => Missing {
-            reason: format!("AppArmor's profile {profile} forbids to set them"),
+            reason: format!("AppArmor's profile {profile} denies writing them"),
             remedy: error.remedy(),
         },
         _ => Missing { reason: error.to_string(), remedy: error.remedy() },
     })
 }
 
+fn missing_filter(errno: Errno) -> Missing {
+    missing("nftables", "-a nf_tables nft_ct nft_reject_inet", errno)
+}
+
 fn missing(what: &str, module: &str, errno: Errno) -> Missing {
     match errno {
         Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT => Missing {
-            reason: format!("this kernel has no {what}"),
+            reason: format!("the kernel has no {what}"),
             remedy: format!("load the module with `modprobe {module}`"),
         },
         Errno::EPERM | Errno::EACCES => Missing {
-            reason: format!("this process may not make {what} ({})", errno.desc()),
+            reason: format!("this process may not create {what} ({})", errno.desc()),
             remedy: "run as root, or grant CAP_NET_ADMIN and CAP_NET_RAW".into(),
         },
         _ => Missing {

@@ -1,21 +1,23 @@
 //! Child processes in nodes: they start in the node's namespace and end with the lab.
 
-mod private;
+mod sandbox;
 
-pub use private::Private;
+pub use labsim_sys::child::{Isolation, Refused as RefusedIsolation};
+pub use sandbox::Sandboxed;
 
 use crate::lab::Node;
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use labsim_sys::child::{die_with_parent, inherit};
+use labsim_sys::fork_exec;
+use labsim_sys::pidfd::PidFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::{Pid, getpid, getppid};
+use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{self, Write};
 use std::ops::{Deref, DerefMut};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{self, Command};
@@ -30,7 +32,7 @@ impl Node {
     /// The child and its group are killed when the handle or the lab is dropped, and the child by
     /// the kernel when labsim dies in whatever
     /// way (PR_SET_PDEATHSIG(2const)). It has its own process group, so that a terminal's Ctrl-C
-    /// reaches labsim alone, which ends it in good order. Of labsim's descriptors it inherits the
+    /// reaches labsim alone, which ends it cleanly. Of labsim's descriptors it inherits the
     /// standard ones and those of [`inherit_text`].
     ///
     /// # Errors
@@ -41,30 +43,18 @@ impl Node {
     }
 
     fn start(&self, command: &mut Command) -> io::Result<Child> {
-        // The death signal follows the thread that starts the child: the entry thread lives as
+        // The death signal follows the thread that starts the child: the worker thread lives as
         // long as the lab.
-        let process = self.run(|| command.spawn())??;
+        let process = self.run(|| fork_exec::spawn(command))??;
         let tracked = self.children().track(&process)?;
-        Ok(Child { process, tracked, folder: None })
+        Ok(Child { process, tracked, folder: None, refused: Vec::new() })
     }
 }
 
 /// A process group of its own, and an end with labsim's.
 fn bind_to_labsim(command: &mut Command) {
-    let labsim = getpid();
     command.process_group(0);
-    // SAFETY: between fork and exec the closure makes two system calls and touches no memory
-    // of the parent's but the number that it captured.
-    unsafe {
-        command.pre_exec(move || {
-            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-            // Labsim may have died before the line above: then nobody will send the signal.
-            match getppid() == labsim {
-                true => Ok(()),
-                false => Err(Errno::ESRCH.into()),
-            }
-        })
-    };
+    die_with_parent(command);
 }
 
 /// Hands `text` to a child without a file: returns the path under which the child, and only it,
@@ -76,14 +66,7 @@ pub fn inherit_text(command: &mut Command, text: &str) -> io::Result<PathBuf> {
     let memory = memfd_create(c"labsim", MFdFlags::MFD_CLOEXEC)?;
     File::from(memory.try_clone()?).write_all(text.as_bytes())?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
-    // SAFETY: between fork and exec the closure makes one system call on a descriptor that it
-    // owns. Only in the child does the descriptor survive the exec.
-    unsafe {
-        command.pre_exec(move || {
-            fcntl(&memory, FcntlArg::F_SETFD(FdFlag::empty()))?;
-            Ok(())
-        })
-    };
+    inherit(command, memory);
     Ok(path)
 }
 
@@ -93,7 +76,19 @@ pub struct Child {
     process: process::Child,
     tracked: Arc<Tracked>,
     /// Removed after the process.
-    folder: Option<private::Temporary>,
+    folder: Option<sandbox::TemporaryFolder>,
+    refused: Vec<RefusedIsolation>,
+}
+
+impl Child {
+    /// The isolations that [`Node::spawn_sandboxed`] asked for and the kernel refused. Without
+    /// [`Isolation::PrivateFolder`] the process's files lie in a folder of mode 0700 among the
+    /// host's temporary files; without [`Isolation::PidNamespace`] its children that left its
+    /// process group outlive it; without [`Isolation::OwnProc`] it sees the host's processes.
+    #[must_use]
+    pub fn refused_isolation(&self) -> &[RefusedIsolation] {
+        &self.refused
+    }
 }
 
 impl Deref for Child {
@@ -125,17 +120,13 @@ pub(crate) struct Children(Mutex<Vec<Arc<Tracked>>>);
 #[derive(Debug)]
 struct Tracked {
     pid: Pid,
-    descriptor: OwnedFd,
+    descriptor: PidFd,
 }
 
 impl Children {
     fn track(&self, child: &process::Child) -> io::Result<Arc<Tracked>> {
         let pid = Pid::from_raw(child.id().cast_signed());
-        // SAFETY: pidfd_open takes a number and flags; the child is not reaped yet, so it is its.
-        let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
-        let descriptor = i32::try_from(Errno::result(descriptor)?).map_err(io::Error::other)?;
-        // SAFETY: the call returned a new descriptor that nobody else owns.
-        let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        let descriptor = PidFd::open(child.id())?;
         let tracked = Arc::new(Tracked { pid, descriptor });
         let mut children = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         children.retain(|child| child.is_unreaped());
@@ -143,7 +134,7 @@ impl Children {
         Ok(tracked)
     }
 
-    /// Kills and reaps whoever is left.
+    /// Kills and reaps the remaining children.
     pub(crate) fn kill(&self) {
         let children = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         // All at once first: a process may take a while to be gone.
@@ -155,9 +146,9 @@ impl Children {
 impl Tracked {
     fn kill(&self) {
         if self.is_unreaped() {
-            // Nobody has waited for the leader, so the group's number is still its own.
+            // The leader was not waited for, so the group's number is still its own.
             let _ = killpg(self.pid, Signal::SIGKILL);
-            self.signal(Signal::SIGKILL as i32);
+            let _ = self.descriptor.signal(Signal::SIGKILL as i32);
         }
     }
 
@@ -167,25 +158,12 @@ impl Tracked {
         }
         let mut ended = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
         if poll(&mut ended, PollTimeout::from(DEATH_MILLISECONDS)).is_ok_and(|count| count > 0) {
-            // Somebody may have waited for it meanwhile: nothing is left to reap then.
+            // Another thread may have waited for it meanwhile: nothing is left to reap then.
             let _ = waitid(Id::PIDFd(self.descriptor.as_fd()), WaitPidFlag::WEXITED);
         }
     }
 
     fn is_unreaped(&self) -> bool {
-        self.signal(0)
-    }
-
-    fn signal(&self, signal: i32) -> bool {
-        // SAFETY: takes a descriptor that is open, a number, no information and no flags.
-        unsafe {
-            libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                self.descriptor.as_raw_fd(),
-                signal,
-                std::ptr::null::<libc::siginfo_t>(),
-                0,
-            ) == 0
-        }
+        self.descriptor.signal(0).is_ok()
     }
 }

@@ -1,7 +1,9 @@
 //! Sockets of a node, for use on any thread.
 
 use crate::lab::Node;
-use nix::errno::Errno;
+use labsim_scenario::model::TunnelKind;
+use labsim_sys::Errno;
+use labsim_sys::socket::{PROTOCOL_RAW, raw};
 use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage,
     bind, listen, sendto, setsockopt, socket, sockopt,
@@ -32,19 +34,15 @@ impl Node {
     /// # Errors
     /// The address cannot be bound: it is not the node's, or in use.
     pub fn tcp_listener(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        self.run(|| {
-            let socket = bound(address, SockType::Stream)?;
-            listen(&socket, Backlog::new(BACKLOG)?)?;
-            Ok(socket.into())
-        })?
+        self.run_passive(|| tcp_listener(address))?
     }
 
     /// A TCP socket that is not connected, nonblocking, of the family of `to`.
     /// `tokio::net::TcpSocket::from_std_stream` takes it.
     ///
     /// A node's clients have one port after the other, the same in every run: what is chosen by a
-    /// port, such as a member by Maglev's hash, is chosen again. A port that is taken is left to the
-    /// kernel.
+    /// port, such as a member by Maglev's hash, is chosen again. A port that is taken is left to
+    /// the kernel.
     ///
     /// # Errors
     /// The socket cannot be made.
@@ -76,17 +74,28 @@ impl Node {
     /// # Errors
     /// The address cannot be bound: it is not the node's, or in use.
     pub fn udp_socket(&self, address: SocketAddr) -> io::Result<UdpSocket> {
-        self.run(|| Ok(bound(address, SockType::Datagram)?.into()))?
+        self.run(|| udp_socket(address))?
     }
 
-    /// A raw socket that receives every packet of a tunnel's protocol (IPv4: 4, IPv6: 41, GRE: 47)
-    /// for the node, nonblocking (raw(7)): with the outer header if that is IPv4's, without if it
-    /// is IPv6's. While it is open the kernel sends no `protocol unreachable` for them.
+    /// Sockets that receive every packet of a tunnel for the node, nonblocking: GUE's a UDP socket of
+    /// its port; otherwise raw ones that receive every packet of its protocols, one for each of
+    /// [`TunnelKind::ip_protocols`] (raw(7)): with the outer header if that is IPv4's,
+    /// without if it is IPv6's. While they are open the kernel sends no `protocol unreachable` for
+    /// them.
     ///
     /// # Errors
-    /// The socket cannot be made.
-    pub fn tunnel_socket(&self, outer_ipv4: bool, protocol: u8) -> io::Result<OwnedFd> {
-        self.run(|| raw_socket(outer_ipv4, protocol.into()))?
+    /// A socket cannot be made.
+    pub fn tunnel_sockets(&self, kind: TunnelKind) -> io::Result<Vec<OwnedFd>> {
+        if let Some(gue) = kind.gue() {
+            let any: IpAddr = match kind.outer_ipv4() {
+                true => Ipv4Addr::UNSPECIFIED.into(),
+                false => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            let address = SocketAddr::new(any, gue.port);
+            return self.run_passive(|| Ok(vec![bound(address, SockType::Datagram)?]))?;
+        }
+        let protocols = kind.ip_protocols().iter();
+        self.run_passive(|| protocols.map(|protocol| raw(kind.outer_ipv4(), *protocol)).collect())?
     }
 
     /// A raw socket that sends whole packets of a family and receives none, nonblocking (raw(7),
@@ -95,7 +104,7 @@ impl Node {
     /// # Errors
     /// The socket cannot be made.
     pub fn ip_socket(&self, ipv4: bool) -> io::Result<OwnedFd> {
-        self.run(|| raw_socket(ipv4, libc::IPPROTO_RAW))?
+        self.run(|| raw(ipv4, PROTOCOL_RAW))?
     }
 
     /// Sends an IP packet as it is, but for an IPv4 header's checksum, and its identification if
@@ -131,7 +140,7 @@ impl Node {
     /// # Errors
     /// The socket cannot be made.
     pub fn packet_socket(&self) -> io::Result<OwnedFd> {
-        self.run(|| Ok(socket(AddressFamily::Packet, SockType::Raw, FLAGS, None)?))?
+        self.run(labsim_sys::packet::open)?
     }
 }
 
@@ -149,19 +158,28 @@ fn bound(address: SocketAddr, kind: SockType) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// As [`Node::tcp_listener`], in the calling thread's namespace.
+///
+/// # Errors
+/// The address cannot be bound: it is not the host's, or in use.
+pub fn tcp_listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bound(address, SockType::Stream)?;
+    listen(&socket, Backlog::new(BACKLOG)?)?;
+    Ok(socket.into())
+}
+
+/// As [`Node::udp_socket`], in the calling thread's namespace.
+///
+/// # Errors
+/// The address cannot be bound: it is not the host's, or in use.
+pub fn udp_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    Ok(bound(address, SockType::Datagram)?.into())
+}
+
 /// Sends an IP packet from the calling thread's namespace.
 pub(crate) fn send_here(packet: &[u8], to: IpAddr) -> io::Result<()> {
-    let socket = raw_socket(to.is_ipv4(), libc::IPPROTO_RAW)?;
+    let socket = raw(to.is_ipv4(), PROTOCOL_RAW)?;
     let to = SockaddrStorage::from(SocketAddr::new(to, 0));
     sendto(socket.as_raw_fd(), packet, &to, MsgFlags::empty())?;
     Ok(())
-}
-
-fn raw_socket(ipv4: bool, protocol: libc::c_int) -> io::Result<OwnedFd> {
-    let family = if ipv4 { libc::AF_INET } else { libc::AF_INET6 };
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: three plain numbers; nix has no name for this protocol.
-    let descriptor = nix::errno::Errno::result(unsafe { libc::socket(family, kind, protocol) })?;
-    // SAFETY: the call returned a new descriptor that nobody else owns.
-    Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(descriptor) })
 }

@@ -1,12 +1,13 @@
 //! Settings below `/proc/sys`: written, and read back.
 
-use crate::enter::apparmor_profile;
 use crate::error::descriptors_hint;
+use crate::netns::apparmor_profile;
 use crate::plan::Sysctl;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use tracing::debug;
 
 /// What the kernel's text of a setting may take.
 const VALUE_BYTES: usize = 1024;
@@ -15,7 +16,7 @@ const VALUE_BYTES: usize = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum SysctlError {
     /// The kernel, or this namespace, has no such setting.
-    #[error("sysctl {key}: this kernel has none of that name in a network namespace")]
+    #[error("sysctl {key}: unknown to this kernel in a network namespace")]
     Unknown {
         /// Dotted.
         key: String,
@@ -32,7 +33,7 @@ pub enum SysctlError {
         wanted: String,
     },
     /// AppArmor forbids it to processes of this profile, as docker's default one does.
-    #[error("sysctl {key} = {wanted}: AppArmor's profile {profile} forbids it; {UNCONFINED}")]
+    #[error("sysctl {key} = {wanted}: AppArmor's profile {profile} denies it; {UNCONFINED}")]
     AppArmor {
         /// Dotted.
         key: String,
@@ -42,7 +43,7 @@ pub enum SysctlError {
         profile: String,
     },
     /// The kernel refused the value, or the process may not set it.
-    #[error("sysctl {key} = {wanted}: {source}{}", descriptors_hint(.source))]
+    #[error("sysctl {key} = {wanted}: the kernel rejects it: {source}{}", descriptors_hint(.source))]
     Refused {
         /// Dotted.
         key: String,
@@ -51,8 +52,8 @@ pub enum SysctlError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// It was taken without a complaint, and it is another one now.
-    #[error("sysctl {key}: {wanted} was set, and the kernel says {got}")]
+    /// The kernel accepted it and reads back another value.
+    #[error("sysctl {key}: set to {wanted}, but the kernel reads back {got}")]
     Differs {
         /// Dotted.
         key: String,
@@ -70,7 +71,7 @@ const UNCONFINED: &str = "start the container with `--security-opt apparmor=unco
 fn read_only_remedy(profile: Option<String>) -> String {
     match profile {
         Some(profile) => {
-            format!("AppArmor's profile {profile} forbids to make it writable; {UNCONFINED}")
+            format!("AppArmor's profile {profile} denies making it writable; {UNCONFINED}")
         }
         None => "start the container with `--cap-add SYS_ADMIN`, by which labsim makes it \
                  writable for itself alone, or, for a user without rights, with `--security-opt \
@@ -107,7 +108,10 @@ impl Sysctl {
             read_text(&file)
         };
         match set() {
-            Ok(got) if same(&self.value, &got) => Ok(()),
+            Ok(got) if same(&self.value, &got) => {
+                debug!(key, value = wanted, read_back = got.trim(), "sysctl written");
+                Ok(())
+            }
             Ok(got) => Err(SysctlError::Differs { key, wanted, got: got.trim().to_owned() }),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(SysctlError::Unknown { key }),
             Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
@@ -183,7 +187,7 @@ const DEFAULTS: [(&str, &str, &str); 26] = [
 
 impl Baseline {
     /// Reads what the calling thread's namespace, a fresh one, has copied from the host. A setting
-    /// that this kernel does not have is passed over.
+    /// that this kernel does not have is skipped.
     pub(crate) fn read() -> Self {
         let mut differing = Vec::new();
         let rest = [("accept_redirects", "", "1")];
@@ -219,8 +223,8 @@ impl Baseline {
         let on_off = |on| if on { "1" } else { "0" };
         if self.forwards != forward {
             // The kernel goes through all interfaces, and has a router take no redirects.
-            let key = "net.ipv4.ip_forward".to_owned();
-            return Sysctl { key, value: on_off(forward).to_owned() }.set();
+            let key = "net.ipv4.ip_forward";
+            return Sysctl::new(key, on_off(forward)).set();
         }
         if self.accepts_redirects == forward {
             interface("all", "accept_redirects", on_off(!forward)).set()?;
@@ -235,7 +239,7 @@ impl Baseline {
 }
 
 fn interface(folder: &str, setting: &str, value: &str) -> Sysctl {
-    Sysctl { key: format!("net.ipv4.conf.{folder}.{setting}"), value: value.to_owned() }
+    Sysctl::new(format!("net.ipv4.conf.{folder}.{setting}"), value)
 }
 
 fn copied(folder: &str, setting: &str) -> Option<String> {

@@ -1,8 +1,8 @@
 //! IPv6 in a node: switched on where the plan has addresses, and waited for.
 
 use super::BuiltNode;
-use crate::enter::Entrance;
 use crate::error::BuildError;
+use crate::netns::WorkerContext;
 use crate::plan::{NodePlan, Sysctl};
 use std::fs;
 use std::io;
@@ -16,27 +16,25 @@ const LOOK: Duration = Duration::from_micros(200);
 /// IPv6 as a configured host runs it: the addresses of the plan, a link-local one without
 /// duplicate address detection, and no word to or from routers.
 pub(super) fn switch_on(device: &str) -> [Sysctl; 3] {
-    [("accept_ra", "0"), ("accept_dad", "0"), ("addr_gen_mode", "0")].map(|(leaf, value)| Sysctl {
-        key: format!("net.ipv6.conf.{device}.{leaf}"),
-        value: value.to_owned(),
-    })
+    [("accept_ra", "0"), ("accept_dad", "0"), ("addr_gen_mode", "0")]
+        .map(|(leaf, value)| Sysctl::new(format!("net.ipv6.conf.{device}.{leaf}"), value))
 }
 
 /// Returns when a node takes packets for each of its IPv6 addresses.
 ///
 /// The kernel gives an address its local route by a worker, also where nothing is to be detected
 /// (`addrconf_dad_work` of net/ipv6/addrconf.c), and drops what comes before: such as a neighbour's
-/// answer, which is asked for again only after a second. It tells of the address before it has
-/// made the route, so there is nothing to wait for but the route itself.
+/// answer, which is asked for again only after a second. It shows the address before it has
+/// made the route, so the route itself is awaited.
 pub(super) fn await_addresses(
     node: &NodePlan,
     built: &BuiltNode,
-    entrance: &mut Entrance,
+    context: &mut WorkerContext,
 ) -> Result<(), BuildError> {
     if !node.addresses.iter().any(|it| it.address.addr().is_ipv6()) {
         return Ok(());
     }
-    entrance
+    context
         .enter(&built.namespace)
         .map_err(|source| BuildError::Namespace { node: node.name.to_string(), source })?;
     await_addresses_here(node)
@@ -69,7 +67,7 @@ fn failed(source: io::Error) -> BuildError {
 
 /// An address without a route to itself: of `/proc/net/if_inet6` and `/proc/net/ipv6_route`, where
 /// addresses stand as 32 digits and a host's prefix length is 80. Those of devices that are down
-/// are passed over.
+/// are skipped.
 fn unrouted<'a>(addresses: &'a str, routes: &str, down: &[&str]) -> Option<&'a str> {
     let mut own = addresses.lines().filter_map(|line| {
         let mut words = line.split_whitespace();

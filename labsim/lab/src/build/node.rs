@@ -1,11 +1,11 @@
 //! What is inside one node: tunnel device, addresses, routes, late settings.
 
-use super::{BuiltNode, Site, Tunnel, enter, ipv6, refused, tunnel};
-use crate::enter::Entrance;
+use super::{BuiltNode, NodeBuilder, Tunnel, enter, ipv6, refused, set_sysctls, tunnel};
 use crate::error::BuildError;
-use crate::netlink::{Batch, Request};
-use crate::plan::{AddressPlan, NodePlan, RoutePlan, Sysctl, TunnelMode, TunnelPlan};
-use labsim_scenario::model::TunnelKind;
+use crate::netlink::request;
+use crate::netns::WorkerContext;
+use crate::plan::{AddressPlan, NodePlan, RoutePlan, TunnelMode, TunnelPlan};
+use labsim_sys::netlink::Batch;
 
 /// The loopback device's number: the first of every namespace.
 const LOOPBACK: u32 = 1;
@@ -28,7 +28,8 @@ impl Operation<'_> {
             }
             Self::Address(it) => format!("address {} on {node}:{}", it.address, it.interface),
             Self::Route(it) => {
-                format!("route to {} via {} on {node}:{}", it.destination, it.via, it.interface)
+                let (hops, to) = (it.route.describe_next_hops(), &it.route);
+                format!("route to {} via {hops} on {node}:{}", to.destination, to.interface)
             }
         }
     }
@@ -36,38 +37,35 @@ impl Operation<'_> {
 
 /// Finishes a node whose links are up. Devices come first, then addresses and routes, then the
 /// settings that may name a device.
-pub(super) fn furnish(
+pub(super) fn configure_node(
     node: &NodePlan,
-    mut site: Site,
-    mut fabric: Option<&mut Site>,
-    entrance: &mut Entrance,
+    mut builder: NodeBuilder,
+    mut switch_ns: Option<&mut NodeBuilder>,
+    context: &mut WorkerContext,
 ) -> Result<BuiltNode, BuildError> {
     let with_ipv6 = node.interfaces.iter().filter(|it| it.ipv6);
     let settings: Vec<_> = with_ipv6.flat_map(|it| ipv6::switch_on(it.name.as_str())).collect();
     if !settings.is_empty() {
-        enter(node.name.as_str(), &site, entrance)?;
-        set(node, &settings)?;
+        enter(node.name.as_str(), &builder, context)?;
+        set_sysctls(&node.name, &settings)?;
     }
     let mut tunnels = Vec::with_capacity(node.tunnels.len());
     for plan in &node.tunnels {
-        tunnels.push(tunnel::make(node, plan, &mut site, fabric.as_deref_mut(), entrance)?);
+        tunnels.push(tunnel::make(node, plan, &mut builder, switch_ns.as_deref_mut(), context)?);
     }
-    configure(node, &tunnels, &mut site)?;
+    configure(node, &tunnels, &mut builder)?;
     if !node.late_sysctls.is_empty() {
-        enter(node.name.as_str(), &site, entrance)?;
-        set(node, &node.late_sysctls)?;
+        enter(node.name.as_str(), &builder, context)?;
+        set_sysctls(&node.name, &node.late_sysctls)?;
     }
-    Ok(BuiltNode { namespace: site.namespace, tunnels })
+    Ok(BuiltNode { namespace: builder.namespace, tunnels })
 }
 
-fn set(node: &NodePlan, sysctls: &[Sysctl]) -> Result<(), BuildError> {
-    sysctls
-        .iter()
-        .try_for_each(Sysctl::set)
-        .map_err(|source| BuildError::Sysctl { node: node.name.to_string(), source })
-}
-
-fn configure(node: &NodePlan, tunnels: &[Tunnel], site: &mut Site) -> Result<(), BuildError> {
+fn configure(
+    node: &NodePlan,
+    tunnels: &[Tunnel],
+    builder: &mut NodeBuilder,
+) -> Result<(), BuildError> {
     let index_of = |name: &str| {
         let interface = node.interfaces.iter().find(|it| it.name.as_str() == name);
         let mut made = node.tunnels.iter().zip(tunnels);
@@ -79,7 +77,7 @@ fn configure(node: &NodePlan, tunnels: &[Tunnel], site: &mut Site) -> Result<(),
         }
     };
     let mut batch = Batch::default();
-    batch.push(Request::set_up(LOOPBACK, None), Operation::Loopback);
+    batch.push(request::set_up(LOOPBACK, None), Operation::Loopback);
     for (tunnel, &Tunnel { index, .. }) in node.tunnels.iter().zip(tunnels) {
         // Of the kernel's own devices, those that IPv6 comes out of make themselves an address.
         // `gre0` has no IPv6 before it is up: the module gives it its MTU only after it is there
@@ -87,28 +85,28 @@ fn configure(node: &NodePlan, tunnels: &[Tunnel], site: &mut Site) -> Result<(),
         let late = tunnel.name.as_str() == "gre0";
         let quiet = match tunnel.mode {
             TunnelMode::Userspace => true,
-            TunnelMode::Kernel => tunnel.kind != TunnelKind::Ipip && !late,
+            TunnelMode::Kernel => tunnel.kind.inner_ipv6() && !late,
             TunnelMode::UserspaceVeth => false,
         };
-        if site.ipv6 && quiet {
-            batch.push(Request::no_own_ipv6(index), Operation::TunnelUp(tunnel));
+        if builder.ipv6 && quiet {
+            batch.push(request::disable_autoconf(index), Operation::TunnelUp(tunnel));
         }
         let request = match tunnel.up {
-            true => Request::set_up(index, Some(tunnel.mtu)),
-            false => Request::set_down(index, tunnel.mtu),
+            true => request::set_up(index, Some(tunnel.mtu)),
+            false => request::set_down(index, tunnel.mtu),
         };
         batch.push(request, Operation::TunnelUp(tunnel));
     }
     // An interface that the node does not have gets number 0, and so the kernel's refusal.
     for address in &node.addresses {
         let index = index_of(address.interface.as_str()).unwrap_or_default();
-        batch.push(Request::address(address, index), Operation::Address(address));
+        batch.push(request::address(address, index), Operation::Address(address));
     }
     for route in &node.routes {
-        let index = index_of(route.interface.as_str()).unwrap_or_default();
-        batch.push(Request::route(route, index), Operation::Route(route));
+        let index = index_of(route.route.interface.as_str()).unwrap_or_default();
+        batch.push(request::route(route, index), Operation::Route(route));
     }
     batch
-        .send(&mut site.netlink)
+        .send(&mut builder.netlink)
         .map_err(|refusal| refused(refusal, |operation| operation.in_words(node)))
 }

@@ -12,13 +12,15 @@ const MAX_THREADS: usize = 32;
 
 /// The threads that are closing sockets.
 #[derive(Debug, Default)]
-pub(crate) struct Closers(Mutex<Vec<JoinHandle<()>>>);
+pub(crate) struct DeferredClose(Mutex<Vec<JoinHandle<()>>>);
 
-impl Closers {
+impl DeferredClose {
     /// Has `sockets` closed.
     pub(crate) fn close(&self, mut sockets: Vec<OwnedFd>) {
         let share = sockets.len().div_ceil(MAX_THREADS).max(1);
         let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A lab that stays up has many captures.
+        threads.retain(|thread| !thread.is_finished());
         while !sockets.is_empty() {
             let rest = sockets.split_off(share.min(sockets.len()));
             let ours = std::mem::replace(&mut sockets, rest);

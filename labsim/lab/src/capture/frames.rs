@@ -1,4 +1,4 @@
-//! What a capture has brought: points, frames in time's order, and what was lost.
+//! A capture's result: points, frames by time, and how many were dropped.
 
 use super::marker::MarkerKind;
 use labsim_scenario::model::{Direction, InterfaceName, NodeName};
@@ -81,7 +81,7 @@ impl Arena {
         true
     }
 
-    /// Brings the frames into time's order.
+    /// Sorts the frames by time.
     pub(super) fn into_captured(
         mut self,
         points: Vec<Point>,
@@ -93,7 +93,7 @@ impl Arena {
 }
 
 impl Captured {
-    /// All frames in time's order, start and end markers among them.
+    /// All frames by time, start and end markers among them.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
         self.records.iter().map(|record| Frame {
             time_ns: record.time_ns,

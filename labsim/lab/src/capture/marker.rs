@@ -1,9 +1,9 @@
 //! Marker frames: labsim's own, sent to prove that a capture point is alive, and that a link is
 //! empty.
 //!
-//! The first needs no link: the point sees its own marker leave. The second does, and an impaired link
-//! loses, delays and reorders what is on it. Whoever relays there knows markers by their Ethernet type
-//! and lets them out behind everything else, each once (`labsim_dataplane::relay`).
+//! The first needs no link: the point sees its own marker leave. The second does, and an impaired
+//! link loses, delays and reorders what is on it. The relay there knows markers by their Ethernet
+//! type and lets them out behind everything else, each once (`labsim_dataplane::relay`).
 
 use super::points::PointPlan;
 use labsim_wire::decode::LinkType;

@@ -1,7 +1,7 @@
 //! Which interfaces are captured, and what lies at the other end of each one's link.
 
 use crate::lab::Lab;
-use crate::plan::{CableEnd, TunnelMode};
+use crate::plan::{TunnelMode, VethLinkEnd};
 use labsim_scenario::model::{InterfaceName, NodeName};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::Mac;
@@ -77,13 +77,13 @@ impl Layout {
 
     fn connect(&mut self, lab: &Lab, places: &BTreeMap<(usize, usize), usize>) {
         let mut segments: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let place = |end: &CableEnd| match end {
-            CableEnd::Node { node, interface } => places.get(&(*node, *interface)).copied(),
-            CableEnd::Port { .. } => None,
+        let place = |end: &VethLinkEnd| match end {
+            VethLinkEnd::Node { node, interface } => places.get(&(*node, *interface)).copied(),
+            VethLinkEnd::Port { .. } => None,
         };
-        for cable in lab.cables() {
-            match &cable.ends {
-                [CableEnd::Port { bridge, .. }, end] => {
+        for link in lab.links() {
+            match &link.ends {
+                [VethLinkEnd::Port { bridge, .. }, end] => {
                     segments.entry(*bridge).or_default().extend(place(end));
                 }
                 [a, b] => {

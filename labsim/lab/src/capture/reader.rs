@@ -4,15 +4,16 @@ use super::Progress;
 use super::frames::{Arena, Captured, Point, Record};
 use super::marker::{Marker, MarkerKind};
 use super::points::Layout;
-use super::receive::{Buffers, Received, take_drops};
+use super::receive::{network_layer, take_drops};
 use labsim_scenario::model::{Direction, InterfaceName};
+use labsim_sys::batch::{ReceiveBuffers, ReceivedFrame};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::{self, Mac};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 /// The event that ends the thread; the others are places of taps.
@@ -63,7 +64,7 @@ struct PointState {
 
 /// What a batch of frames adds to the progress.
 #[derive(Default)]
-struct News {
+struct ProgressUpdate {
     frames: u64,
     left: Vec<(usize, u32)>,
     arrived: Vec<(usize, u32)>,
@@ -84,7 +85,7 @@ impl Reader {
         Ok(Self { taps, epoll, progress, stop, collected: Collected::new(layout) })
     }
 
-    /// Reads until it is told to stop, and then what is still waiting.
+    /// Reads until it is stopped, and then what is still waiting.
     pub(super) fn run(mut self) -> io::Result<Read> {
         let outcome = self.read();
         let mut state = self.progress.lock();
@@ -103,7 +104,7 @@ impl Reader {
     }
 
     fn read(&mut self) -> io::Result<()> {
-        let mut buffers = Buffers::new();
+        let mut buffers = ReceiveBuffers::default();
         let mut events = [EpollEvent::empty(); 32];
         loop {
             let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
@@ -125,35 +126,35 @@ impl Reader {
         }
     }
 
-    fn drain(&mut self, place: usize, buffers: &mut Buffers) -> io::Result<()> {
+    fn drain(&mut self, place: usize, buffers: &mut ReceiveBuffers) -> io::Result<()> {
         let Some(tap) = self.taps.get(place) else { return Ok(()) };
         let mut more = true;
         while more {
-            let mut news = News::default();
-            more = buffers.receive(&tap.socket, |frame| {
-                self.collected.take(tap.node, &frame, &mut news);
+            let mut update = ProgressUpdate::default();
+            more = buffers.receive(tap.socket.as_fd(), |frame| {
+                self.collected.take(tap.node, &frame, &mut update);
             })?;
-            self.progress.tell(&news);
+            self.progress.apply(&update);
         }
         Ok(())
     }
 }
 
 impl Progress {
-    fn tell(&self, news: &News) {
+    fn apply(&self, update: &ProgressUpdate) {
         let mut state = self.lock();
-        state.frames += news.frames;
-        for (point, round) in &news.left {
+        state.frames += update.frames;
+        for (point, round) in &update.left {
             if let Some(seen) = state.seen.get_mut(*point) {
                 seen.left = seen.left.max(*round);
             }
         }
-        for (point, round) in &news.arrived {
+        for (point, round) in &update.arrived {
             if let Some(seen) = state.seen.get_mut(*point) {
                 seen.arrived = seen.arrived.max(*round);
             }
         }
-        if !(news.left.is_empty() && news.arrived.is_empty()) {
+        if !(update.left.is_empty() && update.arrived.is_empty()) {
             self.changed.notify_all();
         }
     }
@@ -178,27 +179,28 @@ impl Collected {
         Self { arena: Arena::default(), points, by_device, drops: vec![0; layout.nodes.len()] }
     }
 
-    fn take(&mut self, node: usize, frame: &Received<'_>, news: &mut News) {
+    fn take(&mut self, node: usize, frame: &ReceivedFrame<'_>, update: &mut ProgressUpdate) {
         let Some(place) = self.place(node, frame) else { return };
         let Some(point) = self.points.get_mut(place) else { return };
         let frame = match point.link {
-            LinkType::Raw => &frame.network_layer(),
+            LinkType::Raw => &network_layer(*frame),
             LinkType::Ethernet => frame,
         };
+        let direction = if frame.outgoing { Direction::Out } else { Direction::In };
         let marker = Marker::parse(point.link, frame.bytes);
         match marker {
-            None => news.frames += 1,
+            None => update.frames += 1,
             Some(marker) => {
-                if marker.point == place && frame.direction == Direction::Out {
-                    news.left.push((place, marker.round));
+                if marker.point == place && direction == Direction::Out {
+                    update.left.push((place, marker.round));
                     match marker.kind {
                         Some(MarkerKind::Start) => point.started_ns = Some(frame.time_ns),
                         Some(MarkerKind::End) => point.ended_ns = Some(frame.time_ns),
                         None => {}
                     }
                 }
-                if frame.direction == Direction::In && is_for(frame.bytes, point.mac) {
-                    news.arrived.push((marker.point, marker.round));
+                if direction == Direction::In && is_for(frame.bytes, point.mac) {
+                    update.arrived.push((marker.point, marker.round));
                 }
                 if marker.kind.is_none() {
                     return;
@@ -208,7 +210,7 @@ impl Collected {
         let record = Record {
             time_ns: frame.time_ns,
             point: place,
-            direction: frame.direction,
+            direction,
             original_length: frame.original_length,
             marker: marker.and_then(|marker| marker.kind),
             start: 0,
@@ -222,23 +224,20 @@ impl Collected {
     }
 
     /// The frame's point; a device that the plan does not know gets one.
-    fn place(&mut self, node: usize, frame: &Received<'_>) -> Option<usize> {
-        if let Some(place) = self.by_device.get(&(node, frame.index)) {
+    fn place(&mut self, node: usize, frame: &ReceivedFrame<'_>) -> Option<usize> {
+        if let Some(place) = self.by_device.get(&(node, frame.interface)) {
             return Some(*place);
         }
         self.points.push(PointState {
             node,
-            interface: InterfaceName::new(&format!("if{}", frame.index)).ok()?,
-            link: match frame.hardware {
-                libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkType::Ethernet,
-                _ => LinkType::Raw,
-            },
+            interface: InterfaceName::new(&format!("if{}", frame.interface)).ok()?,
+            link: if frame.is_ethernet() { LinkType::Ethernet } else { LinkType::Raw },
             started_ns: None,
             ended_ns: None,
             mac: None,
         });
         let place = self.points.len() - 1;
-        self.by_device.insert((node, frame.index), place);
+        self.by_device.insert((node, frame.interface), place);
         Some(place)
     }
 }

@@ -1,16 +1,17 @@
 //! netem: set on a device, read back, and asked how many frames it holds.
 //!
-//! It sits where a relay sends, in the fabric, and never in a node: there it would tell the node's
-//! own TCP of what it loses, which a link does not (tc-netem(8), "Limitations"), and captures,
-//! which stand behind a device's queue, would not see a frame before its delay.
+//! It sits where a relay sends, in the switch namespace, and never in a node: there it would report
+//! its losses to the node's own TCP, which a link does not (tc-netem(8), "Limitations"), and
+//! captures, which stand behind a device's queue, would not see a frame before its delay.
 //!
 //! A rate is netem's own (`rate`) and not tbf's. netem gives every frame the time that it is sent
 //! for, as a slow line does; tbf lets a bucketful through at once, and is a second discipline to
 //! set and to read back.
 
-use super::{Netlink, Request};
 use labsim_scenario::model::{Impairment, Percent};
-use netlink_packet_core::DefaultNla;
+use labsim_sys::netlink::attribute::{encode, find, plain};
+use labsim_sys::netlink::{Request, Socket};
+
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use nix::errno::Errno;
@@ -30,8 +31,6 @@ const JITTER64: u16 = 11;
 /// `struct tc_netem_qopt`, with which the options begin, and `struct tcmsg`, in bytes.
 const FIXED: usize = 24;
 const HEADER: usize = 20;
-/// What an attribute's kind holds beside two flags (`NLA_TYPE_MASK`, linux/netlink.h).
-const TYPE_MASK: u16 = 0x3fff;
 /// Nanoseconds of a tick, in which old kernels count times (`PSCHED_SHIFT`).
 const TICK: u64 = 64;
 
@@ -62,20 +61,18 @@ pub struct Queued {
     pub dropped: u32,
 }
 
-impl Request {
-    /// netem as a device's root queueing discipline.
-    pub(crate) fn netem(index: u32, impairment: &Impairment) -> Self {
-        let mut message = root_of(index);
-        message.attributes = vec![
-            TcAttribute::Kind("netem".to_owned()),
-            TcAttribute::Other(DefaultNla::new(OPTIONS, Settings::of(impairment).emit())),
-        ];
-        Self::create(RouteNetlinkMessage::NewQueueDiscipline(message))
-    }
+/// netem as a device's root queueing discipline.
+pub(crate) fn request(index: u32, impairment: &Impairment) -> Request {
+    let mut message = root_of(index);
+    message.attributes = vec![
+        TcAttribute::Kind("netem".to_owned()),
+        TcAttribute::Other(plain(OPTIONS, &Settings::of(impairment).emit())),
+    ];
+    Request::create(RouteNetlinkMessage::NewQueueDiscipline(message))
+}
 
-    fn root_queue(index: u32) -> Self {
-        Self { message: RouteNetlinkMessage::GetQueueDiscipline(root_of(index)), flags: 0 }
-    }
+fn root_queue(index: u32) -> Request {
+    Request::new(RouteNetlinkMessage::GetQueueDiscipline(root_of(index)))
 }
 
 fn root_of(index: u32) -> TcMessage {
@@ -87,11 +84,11 @@ fn root_of(index: u32) -> TcMessage {
 
 /// Where netem is not as it was set: a sentence for each setting that differs.
 pub(crate) fn differences(
-    netlink: &mut Netlink,
+    netlink: &mut Socket,
     index: u32,
     impairment: &Impairment,
 ) -> Result<Vec<String>, Errno> {
-    let answer = netlink.ask(Request::root_queue(index))?;
+    let answer = netlink.ask(root_queue(index))?;
     let Some(found) = Settings::parse(&answer) else {
         return Ok(vec!["the device has another queueing discipline".to_owned()]);
     };
@@ -99,8 +96,8 @@ pub(crate) fn differences(
 }
 
 /// What netem holds.
-pub(crate) fn queued(netlink: &mut Netlink, index: u32) -> Result<Queued, Errno> {
-    let answer = netlink.ask(Request::root_queue(index))?;
+pub(crate) fn queued(netlink: &mut Socket, index: u32) -> Result<Queued, Errno> {
+    let answer = netlink.ask(root_queue(index))?;
     parse_queued(&answer).ok_or(Errno::EBADMSG)
 }
 
@@ -125,48 +122,41 @@ impl Settings {
         let ticks = |time: u64| u32::try_from(time / TICK).unwrap_or(u32::MAX);
         let Self { latency, jitter, loss, duplicate, reorder, gap, rate, limit } = self;
         let fixed = [ticks(latency), limit, loss, gap, duplicate, ticks(jitter)];
-        let mut bytes = fixed.map(u32::to_ne_bytes).concat();
-        let mut attribute = |kind: u16, value: &[u8]| {
-            // Values of a few bytes, each a multiple of four.
-            let length = (4 + value.len()) as u16;
-            bytes.extend([length.to_ne_bytes(), kind.to_ne_bytes()].concat());
-            bytes.extend(value);
-        };
-        attribute(LATENCY64, &latency.to_ne_bytes());
-        attribute(JITTER64, &jitter.to_ne_bytes());
+        let mut attributes =
+            vec![plain(LATENCY64, &latency.to_ne_bytes()), plain(JITTER64, &jitter.to_ne_bytes())];
         if reorder > 0 {
-            attribute(REORDER, &[reorder, 0].map(u32::to_ne_bytes).concat());
+            attributes.push(plain(REORDER, &[reorder, 0].map(u32::to_ne_bytes).concat()));
         }
         if rate > 0 {
-            attribute(RATE, &[rate, 0, 0, 0].map(u32::to_ne_bytes).concat());
+            attributes.push(plain(RATE, &[rate, 0, 0, 0].map(u32::to_ne_bytes).concat()));
         }
-        bytes
+        [fixed.map(u32::to_ne_bytes).concat(), encode(&attributes)].concat()
     }
 
-    /// Reads what the kernel tells of a device's netem; `None` if it is none.
+    /// Reads the kernel's description of a device's netem; `None` for another queueing discipline.
     fn parse(message: &[u8]) -> Option<Self> {
-        let kind = attribute(message.get(HEADER..)?, KIND)?;
+        let kind = find(message.get(HEADER..)?, KIND)?;
         if kind.split(|byte| *byte == 0).next()? != b"netem" {
             return None;
         }
-        let options = attribute(message.get(HEADER..)?, OPTIONS)?;
+        let options = find(message.get(HEADER..)?, OPTIONS)?;
         let word = |at: usize| options.get(..FIXED).and_then(|fixed| number(fixed, at));
         let more = options.get(FIXED..)?;
         let long = |kind: u16, at: usize| -> Option<u64> {
-            let exact = attribute(more, kind).and_then(|value| value.get(..8));
+            let exact = find(more, kind).and_then(|value| value.get(..8));
             match exact {
                 Some(value) => Some(u64::from_ne_bytes(value.try_into().ok()?)),
                 None => Some(u64::from(word(at)?) * TICK),
             }
         };
-        let first = |kind: u16| attribute(more, kind).and_then(|value| number(value, 0));
+        let first = |kind: u16| find(more, kind).and_then(|value| number(value, 0));
         let gap = word(3)?;
         Some(Self {
             latency: long(LATENCY64, 0)?,
             jitter: long(JITTER64, 5)?,
             loss: word(2)?,
             duplicate: word(4)?,
-            // Where nothing overtakes, the kernel tells what it would not use.
+            // Where nothing overtakes, the kernel shows a value that it does not use.
             reorder: if gap == 0 { 0 } else { first(REORDER).unwrap_or(u32::MAX) },
             gap,
             rate: first(RATE).unwrap_or(0),
@@ -205,23 +195,10 @@ fn share(percent: Percent) -> u32 {
 }
 
 fn parse_queued(message: &[u8]) -> Option<Queued> {
-    let statistics = attribute(message.get(HEADER..)?, STATISTICS)?;
+    let statistics = find(message.get(HEADER..)?, STATISTICS)?;
     // `struct gnet_stats_queue`: qlen, backlog, drops, ...
-    let queue = attribute(statistics, QUEUE)?;
+    let queue = find(statistics, QUEUE)?;
     Some(Queued { waiting: number(queue, 0)?, dropped: number(queue, 2)? })
-}
-
-/// The value of the first attribute of a kind (netlink(7)).
-fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
-    loop {
-        let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
-        let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
-        let value = attributes.get(4..length)?;
-        if kind & TYPE_MASK == wanted {
-            return Some(value);
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
-    }
 }
 
 /// The `at`-th word.
@@ -327,17 +304,17 @@ mod tests {
     #[test]
     fn a_question_about_a_device_without_netem_is_answered() {
         // Asking needs no rights and changes nothing. A loopback device that is down has a
-        // discipline that the kernel does not tell of.
+        // discipline that the kernel does not show.
         const LOOPBACK: u32 = 1;
-        let mut netlink = Netlink::open().unwrap();
+        let mut netlink = Socket::open().unwrap();
         for _ in 0..2 {
             match differences(&mut netlink, LOOPBACK, &impairment()) {
                 Ok(found) => assert_eq!(found, ["the device has another queueing discipline"]),
                 Err(errno) => assert_eq!(errno, Errno::ENODATA),
             }
         }
-        let nobody = differences(&mut netlink, i32::MAX.cast_unsigned(), &impairment());
-        assert_eq!(nobody, Err(Errno::ENODEV));
+        let absent = differences(&mut netlink, i32::MAX.cast_unsigned(), &impairment());
+        assert_eq!(absent, Err(Errno::ENODEV));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The requests that the kernel's own tunnel devices are made with.
 
-use super::Request;
 use crate::plan::TunnelPlan;
 use labsim_scenario::model::{GreOptions, TunnelKind};
+use labsim_sys::netlink::Request;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     GreIOFlags, InfoData, InfoGre, InfoGre6, InfoIpTunnel, InfoKind, LinkAttribute, LinkInfo,
@@ -10,36 +10,45 @@ use netlink_packet_route::link::{
 };
 use std::net::IpAddr;
 
-impl Request {
-    /// A tunnel device of the kernel's without a remote end; down. One of the name that the module
-    /// itself gives (`tunl0`, `sit0`, `gre0`, `ip6gre0`) is the device that it puts into every
-    /// namespace, which takes what no other tunnel matches.
-    pub(crate) fn tunnel(plan: &TunnelPlan) -> Self {
-        let (kind, data) = match plan.kind {
-            TunnelKind::Ipip => (InfoKind::IpIp, None),
-            TunnelKind::Sit => (InfoKind::SitTun, None),
-            TunnelKind::Ip6tnl => (InfoKind::Ip6Tnl, Some(ip6tnl(plan))),
-            TunnelKind::Gre(options) => (InfoKind::GreTun, Some(gre(plan, options))),
-            TunnelKind::Ip6gre(options) => (InfoKind::GreTun6, Some(ip6gre(plan, options))),
-        };
-        let mut link = LinkMessage::default();
-        link.header.index = plan.index;
-        let kind = std::iter::once(LinkInfo::Kind(kind));
-        link.attributes = vec![
-            LinkAttribute::IfName(plan.name.as_str().to_owned()),
-            LinkAttribute::LinkInfo(kind.chain(data.map(LinkInfo::Data)).collect()),
-        ];
-        Self::create(RouteNetlinkMessage::NewLink(link))
+/// A tunnel device of the kernel's without a remote end; down. One of the name that the module
+/// itself gives (`tunl0`, `sit0`, `gre0`, `ip6gre0`) is the device that it puts into every
+/// namespace, which takes what no other tunnel matches.
+pub(crate) fn request(plan: &TunnelPlan) -> Request {
+    let kind = device_kind(plan.kind);
+    let data = match (&kind, plan.kind.gre()) {
+        (InfoKind::Ip6Tnl, _) => Some(ip6tnl(plan)),
+        (InfoKind::GreTun, Some(options)) => Some(gre(plan, options)),
+        (InfoKind::GreTun6, Some(options)) => Some(ip6gre(plan, options)),
+        _ => None,
+    };
+    let mut link = LinkMessage::default();
+    link.header.index = plan.index;
+    let kind = std::iter::once(LinkInfo::Kind(kind));
+    link.attributes = vec![
+        LinkAttribute::IfName(plan.name.as_str().to_owned()),
+        LinkAttribute::LinkInfo(kind.chain(data.map(LinkInfo::Data)).collect()),
+    ];
+    Request::create(RouteNetlinkMessage::NewLink(link))
+}
+
+/// The kind of device.
+pub(crate) fn device_kind(kind: TunnelKind) -> InfoKind {
+    match kind {
+        TunnelKind::Ipip | TunnelKind::GueIpip(_) => InfoKind::IpIp,
+        TunnelKind::Sit | TunnelKind::GueSit(_) => InfoKind::SitTun,
+        TunnelKind::Ip6tnl | TunnelKind::GueIp6tnl(_) => InfoKind::Ip6Tnl,
+        TunnelKind::Gre(_) => InfoKind::GreTun,
+        TunnelKind::Ip6gre(_) => InfoKind::GreTun6,
     }
 }
 
-/// Both families come out where no protocol is asked for (mode any). The module tells tunnels apart
-/// by their ends alone, and the one without any is its own `ip6tnl0`, which takes nothing.
+/// Both families come out where no protocol is asked for (mode any). The module distinguishes
+/// tunnels by their ends alone, and the one without any is its own `ip6tnl0`, which takes nothing.
 fn ip6tnl(plan: &TunnelPlan) -> InfoData {
     InfoData::IpTunnel(plan.local.map(InfoIpTunnel::Local).into_iter().collect())
 }
 
-/// Whether a GRE tunnel is told from the module's own by nothing but its end
+/// Whether only its end distinguishes a GRE tunnel from the module's own
 /// (`ip_tunnel_find` of net/ipv4/ip_tunnel.c, `ip6gre_tunnel_find` of net/ipv6/ip6_gre.c).
 fn needs_end(plan: &TunnelPlan, options: GreOptions) -> bool {
     let own = plan.kind.usual_device() == plan.name.as_str() && !options.checksum;
@@ -100,12 +109,13 @@ mod tests {
             mac: [0; 6],
             peer: None,
         };
-        let RouteNetlinkMessage::NewLink(link) = Request::tunnel(&plan).message else {
+        let request = request(&plan);
+        let RouteNetlinkMessage::NewLink(link) = request.message() else {
             panic!("no link is made");
         };
         assert_eq!(link.header.index, 101);
-        let info = link.attributes.into_iter().find_map(|attribute| match attribute {
-            LinkAttribute::LinkInfo(info) => Some(info),
+        let info = link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::LinkInfo(info) => Some(info.clone()),
             _ => None,
         });
         info.unwrap()

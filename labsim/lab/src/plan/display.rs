@@ -1,30 +1,31 @@
 //! The plan as text for people.
 
-use super::{CableEnd, NodePlan, Plan, Scope, Sysctl, TunnelMode};
+use super::{LabPlan, NodePlan, Sysctl, TunnelMode, VethLinkEnd};
+use labsim_scenario::model::Scope;
 use std::fmt;
 
-impl fmt::Display for Plan {
+impl fmt::Display for LabPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "lab {}", self.name)?;
         for node in &self.nodes {
             write!(f, "{node}")?;
         }
         for (position, bridge) in self.bridges.iter().enumerate() {
-            writeln!(f, "bridge {} mtu {}", bridge.name, bridge.mtu)?;
-            for cable in &self.cables {
-                let [CableEnd::Port { bridge, .. }, far] = &cable.ends else { continue };
+            writeln!(f, "bridge {} mtu {}", bridge.segment, bridge.mtu)?;
+            for link in &self.links {
+                let [VethLinkEnd::Port { bridge, .. }, far] = &link.ends else { continue };
                 if *bridge == position {
                     writeln!(f, "  port to {}", self.end_name(far))?;
                 }
             }
         }
-        for cable in &self.cables {
-            let [a @ CableEnd::Node { .. }, b] = &cable.ends else { continue };
+        for link in &self.links {
+            let [a @ VethLinkEnd::Node { .. }, b] = &link.ends else { continue };
             writeln!(f, "link {} -- {}", self.end_name(a), self.end_name(b))?;
         }
-        for cable in &self.cables {
-            let Some(relay) = &cable.relay else { continue };
-            for (end, impairment) in cable.ends.iter().zip(&relay.impairments) {
+        for link in &self.links {
+            let Some(relay) = &link.relay else { continue };
+            for (end, impairment) in link.ends.iter().zip(&relay.impairments) {
                 let Some(impairment) = impairment else { continue };
                 let by = if relay.netem { "netem" } else { "the relay" };
                 writeln!(f, "impaired by {by}: from {}: {impairment}", self.end_name(end))?;
@@ -34,20 +35,20 @@ impl fmt::Display for Plan {
     }
 }
 
-impl Plan {
+impl LabPlan {
     /// `node:interface`, or `bridge:port`.
-    pub(crate) fn end_name(&self, end: &CableEnd) -> String {
+    pub(crate) fn end_name(&self, end: &VethLinkEnd) -> String {
         match end {
-            CableEnd::Node { node, interface } => self
+            VethLinkEnd::Node { node, interface } => self
                 .nodes
                 .get(*node)
                 .and_then(|node| Some((node, node.interfaces.get(*interface)?)))
                 .map(|(node, interface)| format!("{}:{}", node.name, interface.name))
                 .unwrap_or_default(),
-            CableEnd::Port { bridge, port } => self
+            VethLinkEnd::Port { bridge, port } => self
                 .bridges
                 .get(*bridge)
-                .map(|bridge| format!("{}:{}", bridge.name, port.name))
+                .map(|bridge| format!("{}:{}", bridge.segment, port.name))
                 .unwrap_or_default(),
         }
     }
@@ -76,8 +77,8 @@ impl fmt::Display for NodePlan {
         }
         for address in &self.addresses {
             write!(f, "  address {} dev {}", address.address, address.interface)?;
-            if address.scope == Scope::Host {
-                f.write_str(" scope host")?;
+            if address.scope != Scope::Global {
+                write!(f, " scope {}", address.scope.name())?;
             }
             if let Some(label) = &address.label {
                 write!(f, " label {label}")?;
@@ -85,11 +86,21 @@ impl fmt::Display for NodePlan {
             writeln!(f)?;
         }
         for route in &self.routes {
-            let (to, via, dev) = (&route.destination, route.via, &route.interface);
-            writeln!(f, "  route {to} via {via} dev {dev}")?;
+            writeln!(f, "  route {}", route.route.arguments(route.metrics))?;
         }
         for sysctl in &self.late_sysctls {
             writeln!(f, "  {sysctl}")?;
+        }
+        for filter in &self.filters {
+            for chain in &filter.chains {
+                let (hook, priority, policy) = (chain.hook, chain.priority, chain.policy);
+                let absent = if filter.present { "" } else { " (absent)" };
+                let name = &filter.name;
+                writeln!(f, "  filter {name} {hook} priority {priority} policy {policy}{absent}")?;
+                for rule in &chain.rules {
+                    writeln!(f, "    {}", rule.text)?;
+                }
+            }
         }
         Ok(())
     }

@@ -1,15 +1,16 @@
-//! From what a file says to what the kernel is told.
+//! From a scenario to the plan of its lab.
 
 use super::{
-    AddressPlan, BridgePlan, Cable, CableEnd, InterfacePlan, NodePlan, Numbers, Plan, RoutePlan,
-    Scope, Sysctl, TunnelMode, TunnelModes, TunnelPlan,
+    AddressPlan, BridgePlan, IfIndexAllocator, InterfacePlan, LabPlan, NodePlan, RoutePlan, Sysctl,
+    TunnelMode, TunnelModes, TunnelPlan, VethLink, VethLinkEnd,
 };
+use crate::filter::FilterPlan;
 use ipnet::IpNet;
 use labsim_scenario::model::{
-    Attachment, Interface, InterfaceName, Node, NodeName, RealServer, Scenario, Topology,
-    TunnelKind,
+    Attachment, Interface, InterfaceName, Node, NodeName, RealServer, RouteMetrics, Scenario,
+    Scope, Topology, TunnelKind,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Interface numbers of the plan begin here. Kernels with tunnel modules put devices of their own
@@ -22,9 +23,9 @@ const ETHERNET_MTU: u32 = 1500;
 /// An encapsulation limit, which its modules for IPv6 outside leave room for (RFC 2473).
 const LIMIT: u32 = 8;
 
-/// A veth pair's greatest (`ETH_MAX_MTU`, linux/if_ether.h). A tunnel's MTU bounds what is sent into
-/// it; a veth end's also what comes out.
-const STAND_IN_MTU: u32 = 65_535;
+/// A veth pair's greatest (`ETH_MAX_MTU`, linux/if_ether.h). A tunnel's MTU bounds what is sent
+/// into it; a veth end's also what comes out.
+const VETH_TUNNEL_MTU: u32 = 65_535;
 
 /// What the kernel's modules give their devices.
 fn tunnel_mtu(kind: TunnelKind) -> u32 {
@@ -32,17 +33,18 @@ fn tunnel_mtu(kind: TunnelKind) -> u32 {
     ETHERNET_MTU - kind.overhead() - limit
 }
 
-impl Plan {
+impl LabPlan {
     /// The plan of a scenario: its topology, and what makes the real servers real servers.
     #[must_use]
     pub fn of(scenario: &Scenario, modes: impl Into<TunnelModes>) -> Self {
-        let mut numbers = Numbers(FIRST_INDEX);
+        let mut numbers = IfIndexAllocator(FIRST_INDEX);
         let (topology, servers) = (&scenario.topology, &scenario.real_servers);
         let mut plan = Self::with_real_servers(topology, servers, modes.into(), &mut numbers);
         plan.split(&scenario.impairments, &mut numbers);
         for node in &mut plan.nodes {
+            node.filters = FilterPlan::of_node(&scenario.filters, &node.name);
             if !node.forward && !scenario.load_balancers.contains_key(&node.name) {
-                hold_back_probes(node);
+                disable_tail_loss_probes(node);
             }
         }
         plan
@@ -52,20 +54,20 @@ impl Plan {
     #[must_use]
     pub fn of_topology(topology: &Topology) -> Self {
         let (none, modes) = (BTreeMap::new(), TunnelMode::Userspace.into());
-        Self::with_real_servers(topology, &none, modes, &mut Numbers(FIRST_INDEX))
+        Self::with_real_servers(topology, &none, modes, &mut IfIndexAllocator(FIRST_INDEX))
     }
 
     fn with_real_servers(
         topology: &Topology,
         real_servers: &BTreeMap<NodeName, RealServer>,
         modes: TunnelModes,
-        numbers: &mut Numbers,
+        numbers: &mut IfIndexAllocator,
     ) -> Self {
         let mut plan = Self {
             name: topology.name.clone(),
             nodes: topology.nodes.iter().map(|node| plan_node(node, numbers)).collect(),
             bridges: Vec::new(),
-            cables: Vec::new(),
+            links: Vec::new(),
         };
         for node in &mut plan.nodes {
             if let Some(real_server) = real_servers.get(&node.name) {
@@ -77,27 +79,24 @@ impl Plan {
     }
 }
 
-/// Keeps a host's TCP from sending tail loss probes (RFC 8985, section 7.2) unless its own settings
-/// speak of them. In a lab they come a few milliseconds after the last segment, and what they would
-/// show is no loss but a machine that was busy with something else.
-fn hold_back_probes(node: &mut NodePlan) {
+/// Keeps a host's TCP from sending tail loss probes (RFC 8985, section 7.2) unless its own
+/// sysctls set them. In a lab they come a few milliseconds after the last segment, and would show a
+/// busy machine, not a loss.
+fn disable_tail_loss_probes(node: &mut NodePlan) {
     let key = "net.ipv4.tcp_early_retrans";
     if !node.early_sysctls.iter().any(|sysctl| sysctl.key == key) {
-        node.early_sysctls.push(Sysctl { key: key.to_owned(), value: "0".to_owned() });
+        node.early_sysctls.push(Sysctl::new(key, "0"));
     }
 }
 
-fn plan_node(node: &Node, numbers: &mut Numbers) -> NodePlan {
+fn plan_node(node: &Node, numbers: &mut IfIndexAllocator) -> NodePlan {
     let interfaces: Vec<_> =
         node.interfaces.iter().map(|interface| plan_interface(interface, numbers)).collect();
     let ipv6 = interfaces.iter().any(|interface| interface.ipv6);
-    let ipv6_forwarding = (ipv6 && node.forward)
-        .then(|| Sysctl { key: "net.ipv6.conf.all.forwarding".to_owned(), value: "1".to_owned() });
-    let (late, early): (Vec<_>, Vec<_>) = node
-        .sysctls
-        .iter()
-        .map(|(key, value)| Sysctl { key: key.clone(), value: value.clone() })
-        .partition(|sysctl| sysctl.device().is_some());
+    let ipv6_forwarding =
+        (ipv6 && node.forward).then(|| Sysctl::new("net.ipv6.conf.all.forwarding", "1"));
+    let (late, early): (Vec<_>, Vec<_>) =
+        node.sysctls.iter().map(Sysctl::of_file).partition(|sysctl| sysctl.device().is_some());
     NodePlan {
         name: node.name.clone(),
         forward: node.forward,
@@ -106,19 +105,16 @@ fn plan_node(node: &Node, numbers: &mut Numbers) -> NodePlan {
         routes: node
             .routes
             .iter()
-            .map(|route| RoutePlan {
-                destination: route.destination,
-                via: route.via,
-                interface: route.interface.clone(),
-            })
+            .map(|route| RoutePlan { metrics: RouteMetrics::default(), route: route.clone() })
             .collect(),
         late_sysctls: late,
         interfaces,
         tunnels: Vec::new(),
+        filters: Vec::new(),
     }
 }
 
-fn plan_interface(interface: &Interface, numbers: &mut Numbers) -> InterfacePlan {
+fn plan_interface(interface: &Interface, numbers: &mut IfIndexAllocator) -> InterfacePlan {
     let (index, mac) = numbers.next();
     InterfacePlan {
         name: interface.name.clone(),
@@ -143,14 +139,14 @@ fn plan_real_server(
     node: &mut NodePlan,
     real_server: &RealServer,
     modes: TunnelModes,
-    numbers: &mut Numbers,
+    numbers: &mut IfIndexAllocator,
 ) {
     for device in &real_server.tunnels {
         let (index, mac) = numbers.next();
         let kind = device.kind;
         let mode = modes.of(kind);
         let (mtu, peer) = match mode {
-            TunnelMode::UserspaceVeth => (STAND_IN_MTU, tunnel_peer(numbers)),
+            TunnelMode::UserspaceVeth => (VETH_TUNNEL_MTU, tunnel_peer(numbers)),
             TunnelMode::Kernel | TunnelMode::Userspace => (tunnel_mtu(kind), None),
         };
         let (name, up, local) = (device.name.clone(), device.up, device.local);
@@ -162,31 +158,27 @@ fn plan_real_server(
             label: None,
         }));
     }
+    node.routes.iter_mut().for_each(|route| route.metrics = real_server.routes);
     node.addresses.extend(real_server.vips.iter().map(|vip| AddressPlan {
         interface: vip.interface.clone(),
         address: IpNet::from(vip.address),
-        scope: Scope::Host,
+        scope: vip.scope,
         label: vip.label.clone().filter(|_| matches!(vip.address, IpAddr::V4(_))),
     }));
     // A device's own settings wait for the device; and all of them come after it, as a person
     // types them.
-    node.late_sysctls.extend(
-        real_server
-            .sysctls
-            .iter()
-            .map(|(key, value)| Sysctl { key: key.clone(), value: value.clone() }),
-    );
+    node.late_sysctls.extend(real_server.sysctls.iter().map(Sysctl::of_file));
 }
 
-/// The far end of a veth pair that stands in for a TUN device.
-fn tunnel_peer(numbers: &mut Numbers) -> Option<InterfacePlan> {
+/// The far end of a veth pair that replaces a TUN device.
+fn tunnel_peer(numbers: &mut IfIndexAllocator) -> Option<InterfacePlan> {
     let (index, mac) = numbers.next();
     let name = InterfaceName::new(&format!("tunnel-{index}")).ok()?;
-    let mtu = STAND_IN_MTU;
+    let mtu = VETH_TUNNEL_MTU;
     Some(InterfacePlan { name, index, mac, mtu, offloads: false, ipv6: false })
 }
 
-fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {
+fn plan_wires(plan: &mut LabPlan, topology: &Topology, numbers: &mut IfIndexAllocator) {
     let places: BTreeMap<Attachment, (usize, usize)> = topology
         .nodes
         .iter()
@@ -201,49 +193,26 @@ fn plan_wires(plan: &mut Plan, topology: &Topology, numbers: &mut Numbers) {
     for link in &topology.links {
         let [a, b] = &link.ends;
         if let (Some(a), Some(b)) = (places.get(a), places.get(b)) {
-            let ends = [*a, *b].map(|(node, interface)| CableEnd::Node { node, interface });
-            plan.cables.push(Cable { ends, relay: None });
+            let ends = [*a, *b].map(|(node, interface)| VethLinkEnd::Node { node, interface });
+            plan.links.push(VethLink { ends, relay: None });
         }
     }
-    let mut ports = Ports::new(topology, plan);
     for segment in &topology.segments {
         let bridge = plan.bridges.len();
         let (index, mac) = numbers.next();
-        let (name, mtu) = (segment.name.clone(), segment.mtu);
-        plan.bridges.push(BridgePlan { name, index, mac, mtu });
+        let Ok(name) = InterfaceName::new(&format!("bridge-{index}")) else { continue };
+        let (segment_name, mtu) = (segment.name.clone(), segment.mtu);
+        plan.bridges.push(BridgePlan { segment: segment_name, name, index, mac, mtu });
         for (node, interface) in segment.ports.iter().filter_map(|port| places.get(port).copied()) {
-            let Some(owner) = plan.nodes.get(node) else { continue };
-            let Some(end) = owner.interfaces.get(interface) else { continue };
+            let end = plan.nodes.get(node).and_then(|owner| owner.interfaces.get(interface));
+            let Some(end) = end else { continue };
             let (index, mac) = numbers.next();
-            let Some(name) = ports.name(&owner.name) else { continue };
+            let Ok(name) = InterfaceName::new(&format!("port-{index}")) else { continue };
             let port = InterfacePlan { name, index, mac, ipv6: false, ..end.clone() };
-            plan.cables.push(Cable {
-                ends: [CableEnd::Port { bridge, port }, CableEnd::Node { node, interface }],
+            plan.links.push(VethLink {
+                ends: [VethLinkEnd::Port { bridge, port }, VethLinkEnd::Node { node, interface }],
                 relay: None,
             });
         }
-    }
-}
-
-/// The names of bridge ports: unique in the fabric.
-struct Ports {
-    taken: BTreeSet<String>,
-}
-
-impl Ports {
-    fn new(topology: &Topology, plan: &Plan) -> Self {
-        let peers = plan.tunnels().filter_map(|tunnel| Some(tunnel.peer.as_ref()?.name.as_str()));
-        let bridges = topology.segments.iter().map(|segment| segment.name.as_str());
-        Self { taken: bridges.chain(["lo"]).chain(peers).map(str::to_owned).collect() }
-    }
-
-    /// The node's name, or a numbered one where that name is taken.
-    fn name(&mut self, node: &NodeName) -> Option<InterfaceName> {
-        let name = std::iter::once(node.as_str().to_owned())
-            .chain((2..).map(|number| format!("p{number}")))
-            .find(|name| !self.taken.contains(name))?;
-        let name = InterfaceName::new(&name).ok()?;
-        self.taken.insert(name.as_str().to_owned());
-        Some(name)
     }
 }

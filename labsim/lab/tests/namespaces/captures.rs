@@ -1,17 +1,16 @@
 //! What captures show, what they prove, and what they do not.
 
-use crate::harness::soon;
 use crate::hosts::{node, udp};
 use crate::shape::{build, device, name, pair, shipped};
-use labsim_lab::{Capture, Captured, Frame, Lab, MarkerKind, Plan};
+use labsim_lab::{Capture, Captured, Frame, Lab, LabPlan, MarkerKind};
 use labsim_scenario::model::Direction;
+use labsim_test_support::soon;
 use labsim_wire::checksum::ChecksumState;
 use labsim_wire::decode::{Decoded, Transport};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
 
-crate::tests![
+labsim_test_support::tests![
     every_point_sees_its_own_markers,
     a_point_that_is_down_is_not_proven_alive,
     silence_on_one_server_is_proven_while_another_is_busy,
@@ -31,14 +30,14 @@ pub(crate) fn start(lab: &Lab) -> Capture {
     capture
 }
 
-fn stop(capture: Capture) -> Captured {
+pub(crate) fn stop(capture: Capture) -> Captured {
     assert_eq!(capture.mark(MarkerKind::End, soon()).unwrap().silent, NONE);
     let captured = capture.stop().unwrap();
     assert!(captured.drops.is_empty(), "{:?}", captured.drops);
     captured
 }
 
-fn frames<'a>(captured: &'a Captured, at: &str, dev: &str) -> Vec<(Frame<'a>, Decoded)> {
+pub(crate) fn frames<'a>(captured: &'a Captured, at: &str, dev: &str) -> Vec<(Frame<'a>, Decoded)> {
     let point = captured.find_point(&name(at), &device(dev)).unwrap();
     let link = captured.points[point].link;
     captured
@@ -92,22 +91,9 @@ fn a_point_that_is_down_is_not_proven_alive() {
     assert_eq!(captured.points[point].started_ns, None);
 }
 
-/// A request about a device (netdevice(7)).
-pub(crate) fn about(name: &str) -> libc::ifreq {
-    // SAFETY: all zeroes are a valid ifreq.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
-    request
-}
-
 fn set_down(name: &str) {
-    let mut request = about(name);
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-    // SAFETY: SIOCSIFFLAGS reads a terminated name and flags; no flag means down.
-    let set = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request) };
-    assert_eq!(set, 0);
+    labsim_sys::device::set_down(&socket, name).unwrap();
 }
 
 fn silence_on_one_server_is_proven_while_another_is_busy() {
@@ -168,7 +154,7 @@ fn ipv6_sends_no_duplicate_address_detection() {
     for (node, address) in topology.nodes.iter_mut().zip(["fd00::1/64", "fd00::2/64"]) {
         node.interfaces[0].addresses.push(address.parse().unwrap());
     }
-    let lab = build(&Plan::of_topology(&topology));
+    let lab = build(&LabPlan::of_topology(&topology));
     let capture = start(&lab);
     let server = udp(node(&lab, "b"), "[fd00::2]:700");
     let client = udp(node(&lab, "a"), "[fd00::1]:0");
@@ -189,7 +175,7 @@ fn ipv6_sends_no_duplicate_address_detection() {
 fn bulk(offloads: bool) -> (u32, Vec<ChecksumState>) {
     let mut topology = pair();
     topology.nodes.iter_mut().for_each(|node| node.interfaces[0].offloads = offloads);
-    let lab = build(&Plan::of_topology(&topology));
+    let lab = build(&LabPlan::of_topology(&topology));
     let capture = start(&lab);
     let listener = node(&lab, "b").tcp_listener("10.0.0.2:700".parse().unwrap()).unwrap();
     listener.set_nonblocking(false).unwrap();

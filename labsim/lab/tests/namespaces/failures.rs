@@ -2,9 +2,9 @@
 
 use crate::helpers::{ask, descriptors};
 use crate::shape::{pair, route, scenario, sysctls, topology, userspace_mode};
-use labsim_lab::{BuildError, Lab, Plan, SysctlError};
+use labsim_lab::{BuildError, Lab, LabPlan, SysctlError};
 
-crate::tests![
+labsim_test_support::tests![
     an_address_twice_is_named_and_undone,
     an_unreachable_next_hop_is_named,
     an_unknown_sysctl_is_named,
@@ -19,7 +19,7 @@ crate::tests![
     too_few_descriptors_are_named_and_undone,
 ];
 
-fn failure(plan: &Plan) -> BuildError {
+fn failure(plan: &LabPlan) -> BuildError {
     Lab::build(plan).map(drop).unwrap_err()
 }
 
@@ -28,7 +28,7 @@ fn an_address_twice_is_named_and_undone() {
     let mut topology = topology();
     let interface = &mut topology.nodes[3].interfaces[0];
     interface.addresses.push(interface.addresses[0]);
-    let error = failure(&Plan::of_topology(&topology));
+    let error = failure(&LabPlan::of_topology(&topology));
     let text = error.to_string();
     assert!(text.starts_with("address 10.1.1.51/24 on rs1:eth0: File exists"), "{text}");
     assert_eq!(descriptors(), before);
@@ -37,7 +37,7 @@ fn an_address_twice_is_named_and_undone() {
 fn an_unreachable_next_hop_is_named() {
     let mut topology = topology();
     topology.nodes[0].routes = vec![route("0.0.0.0/0", "10.9.9.9", "eth0")];
-    let text = failure(&Plan::of_topology(&topology)).to_string();
+    let text = failure(&LabPlan::of_topology(&topology)).to_string();
     let expected = "route to 0.0.0.0/0 via 10.9.9.9 on client:eth0: Network is unreachable";
     assert!(text.starts_with(expected), "{text}");
 }
@@ -45,9 +45,9 @@ fn an_unreachable_next_hop_is_named() {
 fn sysctl_failure(key: &str, value: &str) -> SysctlError {
     let mut topology = pair();
     topology.nodes[1].sysctls = sysctls(&[(key, value)]);
-    match failure(&Plan::of_topology(&topology)) {
-        BuildError::Sysctl { node, source } => {
-            assert_eq!(node, "b");
+    match failure(&LabPlan::of_topology(&topology)) {
+        BuildError::Sysctl { place, node, source } => {
+            assert_eq!((node.as_str(), place.map(|it| it.line)), ("b", Some(3)));
             source
         }
         other => panic!("{other}"),
@@ -71,7 +71,7 @@ fn a_sysctl_that_the_kernel_changes_is_named() {
     let error = sysctl_failure("net.ipv4.ip_default_ttl", "0100");
     assert_eq!(
         error.to_string(),
-        "sysctl net.ipv4.ip_default_ttl: 0100 was set, and the kernel says 64"
+        "sysctl net.ipv4.ip_default_ttl: set to 0100, but the kernel reads back 64"
     );
 }
 
@@ -109,5 +109,5 @@ fn a_missing_capability_is_named() {
 fn too_few_descriptors_are_named_and_undone() {
     let text = ask("few descriptors");
     assert!(text.contains("ulimit -n"), "{text}");
-    drop(Lab::build(&Plan::of(&scenario(), userspace_mode())).unwrap());
+    drop(Lab::build(&LabPlan::of(&scenario(), userspace_mode())).unwrap());
 }

@@ -1,19 +1,19 @@
 //! IPv6 in nodes and through their tunnel devices.
 
-use crate::harness::soon;
 use crate::hosts::{node, udp};
 use crate::shape::{build, device, name, pair, scenario, userspace_mode};
-use labsim_lab::{BuildError, Capture, Lab, MarkerKind, Plan, TunnelEnd, TunnelMode, probe};
+use labsim_lab::{BuildError, Capture, Lab, LabPlan, MarkerKind, TunnelEnd, TunnelMode, probe};
 use labsim_scenario::model::{
-    GreOptions, InterfaceName, Scenario, Topology, TunnelDevice, TunnelKind, VipAddress,
+    GreOptions, InterfaceName, Scenario, Scope, Topology, TunnelDevice, TunnelKind, VipAddress,
 };
+use labsim_test_support::soon;
 use labsim_wire::{ipv6, protocol, udp};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-crate::tests![
+labsim_test_support::tests![
     an_ipv6_packet_behind_any_device_reaches_the_vip,
     a_veth_end_takes_ipv6_as_the_tun_device_does,
     the_kernels_tunnels_for_ipv6_are_made_or_their_absence_is_named,
@@ -45,7 +45,12 @@ fn with(kinds: &[TunnelKind]) -> Scenario {
     }
     let server = scenario.real_servers.get_mut(&name("rs1")).unwrap();
     server.sysctls.remove("net.ipv4.conf.tunl0.rp_filter");
-    let lo = VipAddress { address: VIP.parse().unwrap(), interface: device("lo"), label: None };
+    let lo = VipAddress {
+        address: VIP.parse().unwrap(),
+        interface: device("lo"),
+        label: None,
+        scope: Scope::Host,
+    };
     server.vips.push(lo);
     let local = |kind: TunnelKind| if kind.outer_ipv4() { "10.1.1.51" } else { OWN };
     let tunnel = |kind: &TunnelKind| TunnelDevice {
@@ -99,7 +104,7 @@ fn write_behind(end: TunnelEnd) {
 
 fn reaches_the_vip(mode: TunnelMode) {
     let kinds = KINDS.map(|(kind, _)| kind);
-    let mut lab = build(&Plan::of(&with(&kinds), mode));
+    let mut lab = build(&LabPlan::of(&with(&kinds), mode));
     for kind in kinds {
         let end = lab.take_tunnel(&name("rs1"), &usual(kind)).unwrap();
         assert!(lab.take_tunnel(&name("rs1"), &usual(kind)).is_none());
@@ -129,7 +134,7 @@ fn a_veth_end_takes_ipv6_as_the_tun_device_does() {
 
 fn the_kernels_tunnels_for_ipv6_are_made_or_their_absence_is_named() {
     for (kind, remedy) in KINDS {
-        let built = Lab::build(&Plan::of(&with(&[kind]), TunnelMode::Kernel));
+        let built = Lab::build(&LabPlan::of(&with(&[kind]), TunnelMode::Kernel));
         match (probe::kernel_tunnel(kind), built) {
             (Ok(()), Ok(lab)) => {
                 let devices = node(&lab, "rs1").interface_counters().unwrap();
@@ -147,7 +152,7 @@ fn the_kernels_tunnels_for_ipv6_are_made_or_their_absence_is_named() {
 /// The kernel's modules for IPv6 outside leave 8 bytes for an encapsulation limit too.
 fn a_device_leaves_room_for_its_headers() {
     let key = TunnelKind::Ip6gre(GreOptions { key: Some(7), checksum: true });
-    let plan = Plan::of(&with(&[KINDS[0].0, KINDS[1].0, KINDS[2].0, key]), TunnelMode::Kernel);
+    let plan = LabPlan::of(&with(&[KINDS[0].0, KINDS[1].0, KINDS[2].0, key]), TunnelMode::Kernel);
     let tunnels = &plan.node(&name("rs1")).unwrap().tunnels;
     let mtus: Vec<_> = tunnels.iter().map(|it| (it.name.as_str(), it.mtu)).collect();
     assert_eq!(mtus, [("sit0", 1480), ("ip6tnl1", 1452), ("ip6gre0", 1448), ("ip6gre1", 1440)]);
@@ -169,7 +174,7 @@ fn addresses_of_a_fresh_lab_answer_at_once() {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    drop(build(&Plan::of_topology(&pair())));
+                    drop(build(&LabPlan::of_topology(&pair())));
                 }
             });
         }
@@ -182,7 +187,7 @@ fn addresses_of_a_fresh_lab_answer_at_once() {
 
 /// An address of a fresh lab without a route to itself.
 fn unanswering(topology: &Topology) -> Option<String> {
-    let lab = build(&Plan::of_topology(topology));
+    let lab = build(&LabPlan::of_topology(topology));
     lab.nodes().find_map(|it| {
         let read = |file: &str| {
             let path = format!("/proc/thread-self/net/{file}");
@@ -205,7 +210,7 @@ fn a_device_that_is_down_is_not_waited_for() {
     let server = scenario.real_servers.get_mut(&name("rs1")).unwrap();
     server.tunnels[0].up = false;
     server.vips.last_mut().unwrap().interface = device("sit0");
-    let lab = build(&Plan::of(&scenario, userspace_mode()));
+    let lab = build(&LabPlan::of(&scenario, userspace_mode()));
     let read = || std::fs::read_to_string("/proc/thread-self/net/if_inet6");
     let addresses = node(&lab, "rs1").run(read).unwrap().unwrap();
     assert!(addresses.lines().any(|line| line.ends_with("sit0")), "{addresses}");

@@ -1,7 +1,7 @@
 //! Roles that the test program plays as a process of its own: each begins with a single thread.
 
 use crate::shape::{build, host, name, pair, scenario, topology};
-use labsim_lab::{Lab, Plan, RightsError, gain_rights};
+use labsim_lab::{Lab, LabPlan, PrivilegeError, acquire_privileges};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use std::io::Write;
@@ -47,8 +47,8 @@ pub(crate) fn be(role: &str) -> ExitCode {
 
 /// Builds a lab, starts a child in it, says its number, and waits to be killed.
 fn sleeper() -> String {
-    gain_rights().unwrap();
-    let lab = build(&Plan::of_topology(&pair()));
+    acquire_privileges().unwrap();
+    let lab = build(&LabPlan::of_topology(&pair()));
     let mut command = Command::new("sleep");
     command.arg("60").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = lab.node(&name("a")).unwrap().spawn(&mut command).unwrap();
@@ -71,15 +71,15 @@ fn rights_of_an_ordinary_user() -> String {
         // A change of user hides /proc/self from the new one, until the next exec.
         nix::sys::prctl::set_dumpable(true).unwrap();
     }
-    let rights = gain_rights().unwrap();
-    drop(build(&Plan::of_topology(&pair())));
+    let rights = acquire_privileges().unwrap();
+    drop(build(&LabPlan::of_topology(&pair())));
     rights.to_string()
 }
 
 /// As in a container that was given no more than CAP_SYS_ADMIN: root keeps what is asked for to map
 /// everybody. Says who is known before and after.
 fn root_without_the_networks_capabilities() -> String {
-    gain_rights().unwrap();
+    acquire_privileges().unwrap();
     drop_capabilities_but(1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SETFCAP);
     let known = || {
         ["uid_map", "gid_map"].map(|map| {
@@ -89,7 +89,7 @@ fn root_without_the_networks_capabilities() -> String {
         })
     };
     let before = known();
-    let rights = gain_rights().unwrap();
+    let rights = acquire_privileges().unwrap();
     assert_eq!(known(), before);
     rights.to_string()
 }
@@ -99,25 +99,25 @@ fn rights_without_user_namespaces() -> String {
     // The limit of this new namespace alone (namespaces(7)).
     std::fs::write("/proc/sys/user/max_user_namespaces", "0").unwrap();
     drop_capabilities();
-    match gain_rights() {
-        Err(error @ RightsError::UserNamespaceLimit { .. }) => error.to_string(),
+    match acquire_privileges() {
+        Err(error @ PrivilegeError::UserNamespaceLimit { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }
 
 fn build_with_read_only_sysctls() -> String {
-    gain_rights().unwrap();
+    acquire_privileges().unwrap();
     make_sysctls_read_only();
-    Lab::build(&Plan::of_topology(&pair())).unwrap_err().to_string()
+    Lab::build(&LabPlan::of_topology(&pair())).unwrap_err().to_string()
 }
 
 /// As a container's engine leaves them, with the right to make them writable.
 fn build_after_reopening_sysctls() -> String {
-    gain_rights().unwrap();
+    acquire_privileges().unwrap();
     make_sysctls_read_only();
     let mut neighbour = Command::new("sleep").arg("60").spawn().unwrap();
-    let rights = gain_rights().unwrap();
-    drop(build(&Plan::of_topology(&pair())));
+    let rights = acquire_privileges().unwrap();
+    drop(build(&LabPlan::of_topology(&pair())));
     let seen_by = |process: u32| {
         let mounts = std::fs::read_to_string(format!("/proc/{process}/mountinfo")).unwrap();
         let last = mounts.lines().rfind(|line| line.contains(" /proc/sys ")).unwrap();
@@ -141,15 +141,15 @@ fn make_sysctls_read_only() {
 }
 
 fn build_without_capability() -> String {
-    gain_rights().unwrap();
+    acquire_privileges().unwrap();
     drop_capabilities();
-    Lab::build(&Plan::of(&scenario(), labsim_lab::TunnelMode::UserspaceVeth))
+    Lab::build(&LabPlan::of(&scenario(), labsim_lab::TunnelMode::UserspaceVeth))
         .unwrap_err()
         .to_string()
 }
 
 fn build_with_few_descriptors() -> String {
-    gain_rights().unwrap();
+    acquire_privileges().unwrap();
     let limit = nix::sys::resource::Resource::RLIMIT_NOFILE;
     nix::sys::resource::setrlimit(limit, 24, 24).unwrap();
     let mut big = topology();
@@ -161,7 +161,7 @@ fn build_with_few_descriptors() -> String {
         node.routes.clear();
     });
     let before = descriptors();
-    let error = Lab::build(&Plan::of_topology(&big)).unwrap_err();
+    let error = Lab::build(&LabPlan::of_topology(&big)).unwrap_err();
     assert_eq!(descriptors(), before);
     error.to_string()
 }
@@ -189,14 +189,5 @@ fn drop_capabilities() {
 
 /// Gives up every capability (capset(2)) but some of the first 32.
 fn drop_capabilities_but(kept: u32) {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: i32,
-    }
-    let header = Header { version: 0x2008_0522, pid: 0 };
-    let masks = [kept, kept, 0, 0, 0, 0];
-    // SAFETY: version 3 takes two triples of 32-bit masks; both outlive the call.
-    let set = unsafe { libc::syscall(libc::SYS_capset, &raw const header, masks.as_ptr()) };
-    assert_eq!(set, 0);
+    labsim_sys::testing::keep_capabilities(kept).unwrap();
 }

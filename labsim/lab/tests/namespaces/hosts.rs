@@ -1,14 +1,16 @@
 //! What nodes are: connected, configured as asked, and like the kernel's defaults elsewhere.
 
-use crate::harness::PATIENCE;
-use crate::shape::{build, device, name, pair, scenario, shipped, sysctls, userspace_mode};
-use labsim_lab::{Lab, Node, Plan};
+use crate::shape::{build, device, name, pair, route, scenario, shipped, sysctls, userspace_mode};
+use labsim_lab::{Lab, LabPlan, Node};
+use labsim_scenario::model::{Route, RouteMetrics};
+use labsim_test_support::PATIENCE;
 use std::collections::BTreeSet;
 use std::fs::read_to_string;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 
-crate::tests![
+labsim_test_support::tests![
+    the_kernels_route_has_all_next_hops_of_the_plans,
     udp_crosses_the_router_at_once,
     tcp_crosses_the_router_at_once,
     every_interface_is_in_its_node_and_no_other,
@@ -16,6 +18,7 @@ crate::tests![
     fresh_nodes_have_the_kernels_defaults,
     hosts_send_no_tail_loss_probes_unless_they_are_told_to,
     addresses_have_scope_and_label,
+    routes_say_of_packet_sizes_what_the_server_says,
     ipv6_works_at_once_where_it_is_wanted,
     no_device_makes_an_ipv6_address_by_itself,
     counters_count_from_zero,
@@ -47,8 +50,66 @@ fn hosts_send_no_tail_loss_probes_unless_they_are_told_to() {
     let client = &mut scenario.topology.nodes[0];
     assert_eq!(client.name.as_str(), "client");
     client.sysctls = sysctls(&[("net.ipv4.tcp_early_retrans", "3")]);
-    let lab = build(&Plan::of(&scenario, userspace_mode()));
+    let lab = build(&LabPlan::of(&scenario, userspace_mode()));
     assert_eq!((probes(&lab, "client").as_str(), probes(&lab, "rs2").as_str()), ("3", "0"));
+}
+
+fn routes_say_of_packet_sizes_what_the_server_says() {
+    use netlink_packet_route::RouteNetlinkMessage;
+    use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteMetric};
+    let mut scenario = scenario();
+    let server = scenario.real_servers.get_mut(&name("rs1")).unwrap();
+    server.routes = RouteMetrics { mtu: Some(1480), advmss: Some(1400) };
+    let lab = build(&LabPlan::of(&scenario, userspace_mode()));
+    let metrics = |of: &str| {
+        let all = || {
+            let question = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+            labsim_sys::netlink::Socket::open().unwrap().dump(question).unwrap()
+        };
+        let all = node(&lab, of).run(all).unwrap().into_iter().filter_map(|it| match it {
+            RouteNetlinkMessage::NewRoute(route) => Some(route),
+            _ => None,
+        });
+        let of_default = |it: &RouteMessage| it.header.destination_prefix_length == 0;
+        let attributes = all.filter(of_default).flat_map(|route| route.attributes);
+        let metrics = attributes.filter_map(|it| match it {
+            RouteAttribute::Metrics(metrics) => Some(metrics),
+            _ => None,
+        });
+        metrics.flatten().collect::<Vec<_>>()
+    };
+    let mut found = metrics("rs1");
+    found.retain(|it| !matches!(it, RouteMetric::Other(_)));
+    assert_eq!(found, [RouteMetric::Mtu(1480), RouteMetric::Advmss(1400)]);
+    assert_eq!(metrics("rs2"), []);
+}
+
+fn the_kernels_route_has_all_next_hops_of_the_plans() {
+    use netlink_packet_route::RouteNetlinkMessage;
+    use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
+    let mut topology = pair();
+    let hops = ["10.0.0.2", "10.0.0.3"];
+    let via = hops.map(|hop| hop.parse().unwrap()).to_vec();
+    topology.nodes[0].routes = vec![Route { via, ..route("10.7.0.0/24", hops[0], "eth0") }];
+    let lab = build(&LabPlan::of_topology(&topology));
+    let all = || {
+        let question = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+        labsim_sys::netlink::Socket::open().unwrap().dump(question).unwrap()
+    };
+    let all = node(&lab, "a").run(all).unwrap();
+    let attributes = all.into_iter().filter_map(|it| match it {
+        RouteNetlinkMessage::NewRoute(route) => Some(route.attributes),
+        _ => None,
+    });
+    let found = attributes.flatten().filter_map(|it| match it {
+        RouteAttribute::MultiPath(hops) => Some(hops),
+        _ => None,
+    });
+    let gateways = found.flatten().flat_map(|hop| hop.attributes).filter_map(|it| match it {
+        RouteAttribute::Gateway(RouteAddress::Inet(address)) => Some(address.to_string()),
+        _ => None,
+    });
+    assert_eq!(gateways.collect::<Vec<_>>(), hops);
 }
 
 fn udp_crosses_the_router_at_once() {
@@ -102,7 +163,7 @@ fn sysctls_are_set() {
     let mut scenario = scenario();
     scenario.topology.nodes[0].sysctls =
         sysctls(&[("net.ipv4.conf.eth0.arp_notify", "1"), ("net.ipv4.tcp_syn_retries", "3")]);
-    let lab = build(&Plan::of(&scenario, userspace_mode()));
+    let lab = build(&LabPlan::of(&scenario, userspace_mode()));
     for (text, path, value) in [
         ("client", "conf/eth0/arp_notify", "1"),
         ("client", "tcp_syn_retries", "3"),
@@ -121,7 +182,7 @@ fn sysctls_are_set() {
 }
 
 fn fresh_nodes_have_the_kernels_defaults() {
-    let lab = build(&Plan::of_topology(&pair()));
+    let lab = build(&LabPlan::of_topology(&pair()));
     for device in ["all", "default", "lo", "eth0"] {
         for (setting, value) in [
             ("rp_filter", "0"),
@@ -166,7 +227,7 @@ fn ipv6_works_at_once_where_it_is_wanted() {
     for (node, address) in topology.nodes.iter_mut().zip(["fd00::1/64", "fd00::2/64"]) {
         node.interfaces[0].addresses.push(address.parse().unwrap());
     }
-    let lab = build(&Plan::of_topology(&topology));
+    let lab = build(&LabPlan::of_topology(&topology));
     let server = udp(node(&lab, "b"), "[fd00::2]:700");
     let client = udp(node(&lab, "a"), "[fd00::1]:0");
     client.send_to(b"six", "[fd00::2]:700").unwrap();
@@ -183,7 +244,7 @@ fn no_device_makes_an_ipv6_address_by_itself() {
 }
 
 fn counters_count_from_zero() {
-    let lab = build(&Plan::of_topology(&pair()));
+    let lab = build(&LabPlan::of_topology(&pair()));
     let (a, b) = (node(&lab, "a"), node(&lab, "b"));
     assert_eq!(b.counters().unwrap()["UdpNoPorts"], 0);
     let client = udp(a, "0.0.0.0:0");
@@ -200,8 +261,8 @@ fn counters_count_from_zero() {
 }
 
 fn the_plan_is_the_same_twice_and_shows_what_is_built() {
-    let plan = Plan::of(&scenario(), userspace_mode());
-    assert_eq!(plan, Plan::of(&scenario(), userspace_mode()));
+    let plan = LabPlan::of(&scenario(), userspace_mode());
+    assert_eq!(plan, LabPlan::of(&scenario(), userspace_mode()));
     let text = plan.to_string();
     for line in [
         "node rs2",

@@ -1,14 +1,15 @@
 //! Nothing of a lab is left, and nothing of the host's changes.
 
-use crate::harness::soon;
 use crate::helpers::descriptors;
 use crate::hosts::{node, udp};
 use crate::shape::shipped;
-use labsim_lab::{Capture, CloseError, MarkerKind};
+use crate::teardown::{CloseError, close_and_wait};
+use labsim_lab::{Capture, MarkerKind};
+use labsim_test_support::soon;
 use std::fs::{read_link, read_to_string};
 use std::time::Instant;
 
-crate::tests![
+labsim_test_support::tests![
     no_descriptor_is_left,
     no_thread_is_left,
     the_hosts_own_namespace_stays_as_it_is,
@@ -83,14 +84,14 @@ fn the_kernel_lets_go_of_everything() {
         let capture = Capture::start(&lab).unwrap();
         capture.mark(MarkerKind::Start, soon()).unwrap();
         drop(capture);
-        lab.close_and_wait(soon()).unwrap();
+        close_and_wait(lab, soon()).unwrap();
     }
 }
 
 fn a_namespace_that_is_still_held_is_named() {
     let lab = shipped();
     let held = udp(node(&lab, "rs2"), "0.0.0.0:0");
-    let ended = lab.close_and_wait(Instant::now() + std::time::Duration::from_millis(500));
+    let ended = close_and_wait(lab, Instant::now() + std::time::Duration::from_millis(500));
     match ended {
         Err(CloseError::StillThere { nodes }) => {
             assert!(nodes.contains(&"rs2".to_owned()), "{nodes:?}");

@@ -1,14 +1,13 @@
 //! Links that fail and come back while a lab runs.
 
-use crate::captures::{NONE, about, start};
-use crate::harness::{PATIENCE, soon};
+use crate::captures::{NONE, start};
 use crate::hosts::{node, udp};
 use crate::shape::{build, device, name, pair, route, scenario, shipped, userspace_mode};
-use labsim_lab::{Lab, MarkerKind, Plan};
-use std::os::fd::AsRawFd;
+use labsim_lab::{Lab, LabPlan, MarkerKind};
+use labsim_test_support::{PATIENCE, soon};
 use std::time::Instant;
 
-crate::tests![
+labsim_test_support::tests![
     a_link_that_fails_carries_nothing_and_one_that_is_back_carries_at_once,
     both_ends_of_a_link_know_that_it_failed,
     routes_and_addresses_of_both_families_come_back,
@@ -24,14 +23,8 @@ fn set(lab: &Lab, of: &str, interface: &str, up: bool) {
 /// Whether the kernel has a device up and with a carrier (`IFF_RUNNING`, netdevice(7)).
 fn runs(lab: &Lab, of: &str, interface: &str) -> bool {
     let flags = || {
-        let mut request = about(interface);
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-        let command = libc::SIOCGIFFLAGS as _;
-        // SAFETY: SIOCGIFFLAGS reads a terminated name and writes the flags into the request.
-        let got = unsafe { libc::ioctl(socket.as_raw_fd(), command, &raw mut request) };
-        assert_eq!(got, 0);
-        // SAFETY: a call that succeeded has filled this member.
-        i32::from(unsafe { request.ifr_ifru.ifru_flags })
+        labsim_sys::device::flags_of(&socket, interface).unwrap()
     };
     node(lab, of).run(flags).unwrap() & libc::IFF_RUNNING != 0
 }
@@ -78,7 +71,7 @@ fn routes_and_addresses_of_both_families_come_back() {
     let mut scenario = scenario();
     scenario.real_servers.clear();
     scenario.topology = topology;
-    let lab = build(&Plan::of(&scenario, userspace_mode()));
+    let lab = build(&LabPlan::of(&scenario, userspace_mode()));
     set(&lab, "a", "eth0", false);
     let client = || node(&lab, "a").udp_socket("[::]:0".parse().unwrap()).unwrap();
     let routed = |to: &str| client().connect(to).is_ok();

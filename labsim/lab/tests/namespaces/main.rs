@@ -5,9 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod captures;
+mod changes;
 mod failures;
 mod families;
-mod harness;
+mod filters;
 mod helpers;
 mod hosts;
 mod leftovers;
@@ -15,42 +16,29 @@ mod links;
 mod processes;
 mod relays;
 mod shape;
+mod states;
+mod teardown;
 mod tunnels;
 
-use harness::{Test, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if let Some(helper) = helpers::wanted() {
         return helpers::be(&helper);
     }
-    let rights = match labsim_lab::gain_rights() {
-        Ok(rights) => rights,
-        Err(error) => {
-            eprintln!("no lab can be built here: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    println!("rights: {rights:?}");
-    let tests: Vec<Test> = [
-        hosts::TESTS,
-        tunnels::TESTS,
-        families::TESTS,
-        captures::TESTS,
-        links::TESTS,
-        processes::TESTS,
-        relays::TESTS,
-        failures::TESTS,
-        leftovers::TESTS,
-    ]
-    .concat();
-    run(&tests)
-}
-
-/// A list of tests by their functions' names.
-#[macro_export]
-macro_rules! tests {
-    ($($name:ident),+ $(,)?) => {
-        pub(crate) const TESTS: &[$crate::harness::Test] = &[$((stringify!($name), $name)),+];
-    };
+    let trials = [
+        hosts::trials(),
+        tunnels::trials(),
+        families::trials(),
+        filters::trials(),
+        captures::trials(),
+        changes::trials(),
+        links::trials(),
+        processes::trials(),
+        relays::trials(),
+        states::trials(),
+        failures::trials(),
+        leftovers::trials(),
+    ];
+    labsim_test_support::run(labsim_lab::acquire_privileges, trials.into_iter().flatten().collect())
 }

@@ -1,23 +1,28 @@
 //! Processes in nodes: where they run, what they inherit, and when they end.
 
-use crate::harness::soon;
 use crate::helpers;
 use crate::hosts::node;
 use crate::shape::{build, pair, shipped};
-use labsim_lab::{Child, Plan, inherit_text};
+use labsim_lab::{Child, Isolation, Lab, LabPlan, Sandboxed, inherit_text};
+use labsim_sys::testing::forbid_call;
+use labsim_test_support::soon;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgid};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-crate::tests![
+labsim_test_support::tests![
     a_child_runs_in_its_node,
     a_child_reads_the_text_that_it_inherits_and_inherits_nothing_else,
     a_child_has_its_own_process_group,
     children_end_with_their_handle_and_with_the_lab,
     a_grandchild_in_the_group_ends_too,
     a_child_dies_when_labsim_is_killed,
+    a_sandbox_that_the_kernel_grants_refuses_nothing,
+    a_refused_pid_namespace_and_a_refused_folder_are_named,
+    a_refused_proc_is_named_and_the_process_starts,
+    a_program_that_does_not_exist_is_an_error_and_not_a_refused_sandbox,
 ];
 
 fn output(mut child: Child) -> String {
@@ -85,7 +90,7 @@ fn children_end_with_their_handle_and_with_the_lab() {
 }
 
 fn a_grandchild_in_the_group_ends_too() {
-    let lab = build(&Plan::of_topology(&pair()));
+    let lab = build(&LabPlan::of_topology(&pair()));
     let mut command = Command::new("sh");
     command.arg("-c").arg("sleep 60 & echo $!; wait").stdout(Stdio::piped());
     let mut child = node(&lab, "a").spawn(&mut command).unwrap();
@@ -106,4 +111,68 @@ fn a_child_dies_when_labsim_is_killed() {
     kill(Pid::from_raw(labsim.id().cast_signed()), Signal::SIGKILL).unwrap();
     labsim.wait().unwrap();
     gone(child);
+}
+
+/// Starts a shell in a sandbox; it prints its folder and the file that it finds there.
+fn sandboxed(lab: &Lab) -> Child {
+    let prepare = |_: &str| {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg("pwd; cat greeting").stdin(Stdio::null()).stdout(Stdio::piped());
+        let files = [("greeting".into(), "hello".to_owned())].into();
+        Sandboxed { command, files }
+    };
+    node(lab, "client").spawn_sandboxed(prepare).unwrap()
+}
+
+fn refused(child: &Child) -> Vec<Isolation> {
+    child.refused_isolation().iter().map(|refused| refused.isolation).collect()
+}
+
+/// Has a system call fail on the thread that starts the lab's processes, and in them.
+fn forbid(lab: &Lab, number: i64, argument: Option<(usize, u32)>) {
+    node(lab, "client").run(|| forbid_call(number, argument)).unwrap().unwrap();
+}
+
+fn a_sandbox_that_the_kernel_grants_refuses_nothing() {
+    let lab = shipped();
+    let child = sandboxed(&lab);
+    assert_eq!(refused(&child), []);
+    assert_eq!(output(child), "/dev/shm/labsim\nhello");
+}
+
+fn a_refused_pid_namespace_and_a_refused_folder_are_named() {
+    let lab = shipped();
+    forbid(&lab, libc::SYS_unshare, None);
+    let child = sandboxed(&lab);
+    assert_eq!(refused(&child), [Isolation::PidNamespace, Isolation::PrivateFolder]);
+    let text = child.refused_isolation()[1].to_string();
+    assert_eq!(text, "private folder: Operation not permitted");
+    let (folder, greeting) = {
+        let text = output(child);
+        let (folder, greeting) = text.split_once('\n').unwrap();
+        (folder.to_owned(), greeting.to_owned())
+    };
+    assert_eq!(greeting, "hello");
+    assert!(folder.starts_with(std::env::temp_dir().to_str().unwrap()), "{folder}");
+    assert!(!std::path::Path::new(&folder).exists(), "the folder goes with the handle");
+}
+
+fn a_refused_proc_is_named_and_the_process_starts() {
+    /// `MS_NOSUID | MS_NODEV | MS_NOEXEC`, as for no other mount of a sandbox; the fourth argument.
+    const PROC_FLAGS: (usize, u32) = (3, 2 | 4 | 8);
+    let lab = shipped();
+    forbid(&lab, libc::SYS_mount, Some(PROC_FLAGS));
+    let child = sandboxed(&lab);
+    assert_eq!(refused(&child), [Isolation::OwnProc]);
+    assert_eq!(output(child), "/dev/shm/labsim\nhello");
+}
+
+fn a_program_that_does_not_exist_is_an_error_and_not_a_refused_sandbox() {
+    let lab = shipped();
+    let prepare = |_: &str| Sandboxed {
+        command: Command::new("/no-such-program-of-this-host"),
+        files: [].into(),
+    };
+    let error = node(&lab, "client").spawn_sandboxed(prepare).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }

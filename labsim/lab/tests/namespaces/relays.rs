@@ -1,20 +1,20 @@
 //! Impaired links: two pairs with sockets between, and nothing goes through by itself.
 
-use crate::harness::soon;
 use crate::hosts::{node, udp};
 use crate::shape::{at, build, pair, scenario, userspace_mode};
-use labsim_lab::{Capture, Lab, Plan, Queued, Relay, probe};
+use labsim_lab::{Capture, Lab, LabPlan, Queued, Relay, probe};
 use labsim_scenario::model::{Impairment, Percent, Scenario};
+use labsim_test_support::soon;
 use nix::poll::{PollFd, PollFlags, poll};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-crate::tests![
+labsim_test_support::tests![
     an_impaired_link_is_two_pairs_and_somebody_has_to_relay,
     the_port_of_a_segment_is_split_as_well,
     a_lab_without_impairments_has_no_relays,
-    netem_is_read_back_or_its_absence_is_told,
+    netem_is_read_back_or_its_absence_is_named,
 ];
 
 fn impairment() -> Impairment {
@@ -30,13 +30,13 @@ fn impairment() -> Impairment {
     }
 }
 
-fn impaired(mut scenario: Scenario, node: &str, interface: &str) -> Plan {
+fn impaired(mut scenario: Scenario, node: &str, interface: &str) -> LabPlan {
     scenario.impairments.insert(at(node, interface), impairment());
-    Plan::of(&scenario, userspace_mode())
+    LabPlan::of(&scenario, userspace_mode())
 }
 
 /// Two hosts on one link; what the first sends is impaired.
-fn impaired_pair() -> Plan {
+fn impaired_pair() -> LabPlan {
     let mut scenario = scenario();
     scenario.topology = pair();
     scenario.real_servers.clear();
@@ -79,8 +79,8 @@ impl Drop for Relaying {
 
 fn pass(from: &OwnedFd, to: &OwnedFd) {
     let mut frame = [0; 2000];
-    // What is sent out of a socket is seen by it as well; a frame with an inner end's own address is
-    // never one of those.
+    // What is sent out of a socket is seen by it as well; a frame with an inner end's own address
+    // is never one of those.
     while let Ok((length, kind)) = receive(from, &mut frame) {
         if kind != libc::PACKET_OUTGOING {
             nix::unistd::write(to, &frame[..length]).unwrap();
@@ -136,11 +136,11 @@ fn the_port_of_a_segment_is_split_as_well() {
 }
 
 fn a_lab_without_impairments_has_no_relays() {
-    let mut lab = build(&Plan::of(&scenario(), userspace_mode()));
+    let mut lab = build(&LabPlan::of(&scenario(), userspace_mode()));
     assert!(lab.take_relays().is_empty());
 }
 
-fn netem_is_read_back_or_its_absence_is_told() {
+fn netem_is_read_back_or_its_absence_is_named() {
     let built = Lab::build(&impaired_pair().with_netem());
     match probe::kernel_netem() {
         Ok(()) => {
@@ -152,7 +152,7 @@ fn netem_is_read_back_or_its_absence_is_told() {
         Err(missing) => {
             assert!(missing.remedy.contains("modprobe sch_netem"), "{missing}");
             let error = built.unwrap_err().to_string();
-            assert!(error.starts_with("netem behind a:eth0: "), "{error}");
+            assert!(error.starts_with("netem for frames from a:eth0: "), "{error}");
         }
     }
 }

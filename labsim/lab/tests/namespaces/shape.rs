@@ -1,11 +1,12 @@
 //! The shipped lab's shape, made in code: client, router, load balancer, three servers.
 
-use labsim_lab::{Lab, Plan, TunnelMode, probe};
+use labsim_lab::{Lab, LabPlan, TunnelMode, probe};
 use labsim_scenario::model::{
-    Attachment, Interface, InterfaceName, Link, Node, NodeName, RealServer, Route, Scenario,
-    ScenarioName, Segment, Topology, TunnelDevice, TunnelKind, VipAddress,
+    Attachment, Interface, InterfaceName, Link, Node, NodeName, Place, RealServer, Route,
+    RouteMetrics, Scenario, ScenarioName, Scope, Segment, SegmentName, Setting, Topology,
+    TunnelDevice, TunnelKind, VipAddress,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const VIP: &str = "172.16.4.99";
 
@@ -24,13 +25,14 @@ fn interface(text: &str, address: &str) -> Interface {
 
 pub(crate) fn route(to: &str, via: &str, out: &str) -> Route {
     let (destination, via) = (to.parse().unwrap(), via.parse().unwrap());
-    Route { destination, via, interface: device(out) }
+    Route { destination, via: vec![via], interface: device(out) }
 }
 
 pub(crate) fn host(text: &str, address: &str, gateway: &str) -> Node {
     Node {
         name: name(text),
         forward: false,
+        at: None,
         interfaces: vec![interface("eth0", address)],
         routes: vec![route("0.0.0.0/0", gateway, "eth0")],
         sysctls: BTreeMap::new(),
@@ -45,6 +47,7 @@ pub(crate) fn topology() -> Topology {
     let router = Node {
         name: name("router"),
         forward: true,
+        at: None,
         interfaces: vec![
             interface("client", "192.168.11.1/24"),
             interface("lb", "172.16.3.1/24"),
@@ -68,7 +71,7 @@ pub(crate) fn topology() -> Topology {
             Link { ends: [at("router", "lb"), at("lb", "eth0")] },
         ],
         segments: vec![Segment {
-            name: device("servers"),
+            name: SegmentName::new("servers").unwrap(),
             ports: vec![
                 at("router", "servers"),
                 at("rs1", "eth0"),
@@ -80,12 +83,15 @@ pub(crate) fn topology() -> Topology {
     }
 }
 
-pub(crate) fn sysctls(of: &[(&str, &str)]) -> BTreeMap<String, String> {
-    of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+pub(crate) fn sysctls(of: &[(&str, &str)]) -> BTreeMap<String, Setting> {
+    let place = Place { file: "x.yaml".to_owned(), line: 3 };
+    let setting = |value: &str| Setting { value: value.to_owned(), place: place.clone() };
+    of.iter().map(|(key, value)| ((*key).to_owned(), setting(value))).collect()
 }
 
 pub(crate) fn real_server(address: &str) -> RealServer {
     RealServer {
+        group: Some("servers".to_owned()),
         tunnels: vec![TunnelDevice {
             up: true,
             kind: TunnelKind::Ipip,
@@ -93,10 +99,12 @@ pub(crate) fn real_server(address: &str) -> RealServer {
             address: Some(address.parse().unwrap()),
             local: Some(address.parse().unwrap()),
         }],
+        routes: RouteMetrics::default(),
         vips: vec![VipAddress {
             address: VIP.parse().unwrap(),
             interface: device("lo"),
             label: Some("lo:0".into()),
+            scope: Scope::Host,
         }],
         sysctls: sysctls(&[
             ("net.ipv4.conf.all.arp_announce", "2"),
@@ -111,6 +119,7 @@ pub(crate) fn scenario() -> Scenario {
     let servers = [("rs1", "10.1.1.51"), ("rs2", "10.1.1.52"), ("rs3", "10.1.1.53")];
     Scenario {
         name: ScenarioName::new("shape").unwrap(),
+        tags: BTreeSet::new(),
         topology: topology(),
         load_balancers: BTreeMap::new(),
         real_servers: servers
@@ -119,6 +128,8 @@ pub(crate) fn scenario() -> Scenario {
             .collect(),
         tacacs_servers: BTreeMap::new(),
         radius_servers: BTreeMap::new(),
+        services: BTreeMap::new(),
+        filters: Vec::new(),
         impairments: BTreeMap::new(),
         processes: Vec::new(),
         steps: Vec::new(),
@@ -134,12 +145,12 @@ pub(crate) fn userspace_mode() -> TunnelMode {
     }
 }
 
-pub(crate) fn build(plan: &Plan) -> Lab {
+pub(crate) fn build(plan: &LabPlan) -> Lab {
     Lab::build(plan).unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub(crate) fn shipped() -> Lab {
-    build(&Plan::of(&scenario(), userspace_mode()))
+    build(&LabPlan::of(&scenario(), userspace_mode()))
 }
 
 /// Two hosts on one link, without a router.

@@ -1,19 +1,19 @@
 //! Tunnel devices: packets written behind them come out in the node.
 
-use crate::harness::soon;
 use crate::hosts::{node, udp};
 use crate::shape::{VIP, build, device, name, scenario, shipped};
 use labsim_lab::{
-    BuildError, Capture, Lab, MarkerKind, Plan, TunnelEnd, TunnelMode, TunnelModes, probe,
+    BuildError, Capture, Lab, LabPlan, MarkerKind, TunnelEnd, TunnelMode, TunnelModes, probe,
 };
 use labsim_scenario::model::{Direction, GreOptions, Scenario, TunnelKind};
+use labsim_test_support::soon;
 use labsim_wire::checksum;
 use std::fs::File;
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd};
 
-crate::tests![
+labsim_test_support::tests![
     a_packet_behind_the_tunnel_reaches_the_vip,
     a_tunnel_without_an_address_drops_everything_under_a_loose_filter,
     a_veth_end_does_what_the_tun_device_does,
@@ -100,14 +100,14 @@ fn a_packet_behind_the_tunnel_reaches_the_vip() {
 }
 
 fn a_veth_end_does_what_the_tun_device_does() {
-    reaches_the_vip(build(&Plan::of(&scenario(), TunnelMode::UserspaceVeth)));
+    reaches_the_vip(build(&LabPlan::of(&scenario(), TunnelMode::UserspaceVeth)));
 }
 
 fn a_tunnel_without_an_address_drops_everything_under_a_loose_filter() {
     let mut scenario = scenario();
     let server = scenario.real_servers.get_mut(&name("rs1")).unwrap();
     server.tunnels[0].address = None;
-    let mut lab = build(&Plan::of(&scenario, crate::shape::userspace_mode()));
+    let mut lab = build(&LabPlan::of(&scenario, crate::shape::userspace_mode()));
     let end = lab.take_tunnel(&name("rs1"), &device("tunl0")).unwrap();
     let rs1 = node(&lab, "rs1");
     let server = rs1.udp_socket(format!("{VIP}:700").parse().unwrap()).unwrap();
@@ -120,7 +120,7 @@ fn a_tunnel_without_an_address_drops_everything_under_a_loose_filter() {
 }
 
 fn the_tun_device_is_made_or_its_absence_is_named() {
-    let built = Lab::build(&Plan::of(&scenario(), TunnelMode::Userspace));
+    let built = Lab::build(&LabPlan::of(&scenario(), TunnelMode::Userspace));
     match (probe::tun_device(), built) {
         (Ok(()), Ok(mut lab)) => {
             let end = lab.take_tunnel(&name("rs1"), &device("tunl0"));
@@ -136,7 +136,7 @@ fn the_tun_device_is_made_or_its_absence_is_named() {
 }
 
 fn the_kernels_tunnel_is_made_or_its_absence_is_named() {
-    let built = Lab::build(&Plan::of(&scenario(), TunnelMode::Kernel));
+    let built = Lab::build(&LabPlan::of(&scenario(), TunnelMode::Kernel));
     match (probe::kernel_tunnel(TunnelKind::Ipip), built) {
         (Ok(()), Ok(lab)) => {
             let devices = node(&lab, "rs1").interface_counters().unwrap();
@@ -166,7 +166,7 @@ fn gre_scenario() -> Scenario {
 }
 
 fn the_kernels_gre_tunnels_are_made_or_their_absence_is_named() {
-    let built = Lab::build(&Plan::of(&gre_scenario(), TunnelMode::Kernel));
+    let built = Lab::build(&LabPlan::of(&gre_scenario(), TunnelMode::Kernel));
     match (probe::kernel_tunnel(TunnelKind::Gre(GreOptions::default())), built) {
         (Ok(()), Ok(lab)) => {
             for (server, tunnel) in [("rs1", "gre0"), ("rs2", "gre1"), ("rs3", "gre1")] {
@@ -184,13 +184,14 @@ fn the_kernels_gre_tunnels_are_made_or_their_absence_is_named() {
 
 fn a_gre_device_leaves_room_for_its_header() {
     let mode = crate::shape::userspace_mode();
-    let modes = TunnelModes { gre: mode, ..TunnelModes::from(TunnelMode::Kernel) };
-    let mut lab = build(&Plan::of(&gre_scenario(), modes));
+    let mut modes = TunnelModes::from(TunnelMode::Kernel);
+    modes.set(TunnelKind::Gre(GreOptions::default()), mode);
+    let mut lab = build(&LabPlan::of(&gre_scenario(), modes));
     for (server, tunnel, mtu) in
         [("rs1", "gre0", 1476), ("rs2", "gre1", 1472), ("rs3", "gre1", 1472)]
     {
         for planned in [TunnelMode::Kernel, TunnelMode::Userspace] {
-            let plan = Plan::of(&gre_scenario(), TunnelModes::from(planned));
+            let plan = LabPlan::of(&gre_scenario(), TunnelModes::from(planned));
             let tunnel = &plan.node(&name(server)).unwrap().tunnels[0];
             assert_eq!(tunnel.mtu, mtu, "{server}");
         }
@@ -204,7 +205,7 @@ fn a_gre_device_leaves_room_for_its_header() {
 /// A tunnel's MTU bounds what is sent into it, and a veth end's also what comes out.
 fn a_veth_end_that_stands_in_takes_the_longest_packets() {
     let modes = TunnelModes::from(TunnelMode::UserspaceVeth);
-    let lab = build(&Plan::of(&gre_scenario(), modes));
+    let lab = build(&LabPlan::of(&gre_scenario(), modes));
     for (server, tunnel) in [("rs1", "gre0"), ("rs2", "gre1"), ("rs3", "gre1")] {
         let listed = node(&lab, server).run(|| mtu_of(tunnel)).unwrap();
         assert_eq!(listed.as_deref(), Some("65535"), "{server}:{tunnel}");
@@ -214,25 +215,18 @@ fn a_veth_end_that_stands_in_takes_the_longest_packets() {
 /// By `SIOCGIFMTU` (netdevice(7)): `/sys` shows the namespace that it was mounted in.
 fn mtu_of(name: &str) -> Option<String> {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-    // SAFETY: all zeroes are a valid ifreq.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
-    // SAFETY: the call reads the terminated name and writes the MTU into the request.
-    let found = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU as _, &raw mut request) };
-    // SAFETY: a call that succeeded has filled this member.
-    (found == 0).then(|| unsafe { request.ifr_ifru.ifru_mtu }.to_string())
+    Some(labsim_sys::device::mtu_of(&socket, name).ok()?.to_string())
 }
 
 fn a_tunnels_socket_receives_its_protocol_alone() {
     let lab = shipped();
     let rs1 = node(&lab, "rs1");
-    let gre = rs1.tunnel_socket(true, 47).unwrap();
-    let ipip = rs1.tunnel_socket(true, 4).unwrap();
+    let socket = |node: &labsim_lab::Node, kind| node.tunnel_sockets(kind).unwrap().remove(0);
+    let gre = socket(rs1, TunnelKind::Gre(GreOptions::default()));
+    let ipip = socket(rs1, TunnelKind::Ipip);
     let router = node(&lab, "router");
     // The kernel puts the header in front: what is sent is the payload (raw(7)).
-    let sender = router.tunnel_socket(true, 4).unwrap();
+    let sender = socket(router, TunnelKind::Ipip);
     let to: nix::sys::socket::SockaddrIn = "10.1.1.51:0".parse().unwrap();
     let flags = nix::sys::socket::MsgFlags::empty();
     nix::sys::socket::sendto(sender.as_raw_fd(), b"inner", &to, flags).unwrap();

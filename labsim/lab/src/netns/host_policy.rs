@@ -1,11 +1,11 @@
-//! What a machine shows of the rules that it has for namespaces.
+//! The host's rules for namespaces: sysctls, seccomp, AppArmor.
 
 use std::fs::read_to_string;
 
-/// What is read after a refusal, to tell which rule it was. Empty where the kernel has no such
+/// Read after a refusal, to find the rule that caused it. Empty where the kernel has no such
 /// setting.
 #[derive(Debug, Default)]
-pub(crate) struct Signs {
+pub(crate) struct HostPolicy {
     /// `user.max_user_namespaces`.
     pub(crate) max_user_namespaces: String,
     /// `user.max_net_namespaces`.
@@ -18,7 +18,7 @@ pub(crate) struct Signs {
     pub(crate) filtered: bool,
 }
 
-impl Signs {
+impl HostPolicy {
     pub(crate) fn read() -> Self {
         Self {
             max_user_namespaces: setting("user/max_user_namespaces"),

@@ -1,13 +1,13 @@
 //! Why this machine refuses namespaces, and what helps.
 
-use super::signs::Signs;
+use super::host_policy::HostPolicy;
 use super::{Refused, Stage};
-use nix::errno::Errno;
+use labsim_sys::Errno;
 use std::io;
 
-/// Rights that this process could not get. Each says what is missing and what helps.
+/// Privileges that this process does not have. Each says what is missing and what helps.
 #[derive(Debug, thiserror::Error)]
-pub enum RightsError {
+pub enum PrivilegeError {
     /// Ubuntu's AppArmor rule takes the capabilities away inside user namespaces.
     #[error(
         "AppArmor takes the rights from user namespaces here \
@@ -35,15 +35,15 @@ pub enum RightsError {
     },
     /// Debian's switch is off.
     #[error(
-        "user namespaces are for root only here (kernel.unprivileged_userns_clone = 0): run as \
+        "only root may create user namespaces here (kernel.unprivileged_userns_clone = 0): run as \
          root, or allow them with `sysctl -w kernel.unprivileged_userns_clone=1`"
     )]
     UserNamespacesOff,
-    /// A system call filter forbids it, as docker's default one does to whoever was not given
+    /// A system call filter forbids it, as docker's default one does to a process without
     /// CAP_SYS_ADMIN (seccomp(2)).
     #[error(
         "{capability} is missing, and a system call filter (seccomp) forbids the user namespace \
-         that could stand in for it: start the container with `--cap-add {}`, or, for a user \
+         that could replace it: start the container with `--cap-add {}`, or, for a user \
          without rights, with `--security-opt seccomp=unconfined`; in a unit of systemd, set \
          `RestrictNamespaces=no`",
         option(.capability)
@@ -62,7 +62,7 @@ pub enum RightsError {
     /// (user_namespaces(7), since Linux 5.12).
     #[error(
         "{capability} is missing, and CAP_SETFCAP, with which root could make a user namespace \
-         that stands in for it: grant one of them to this process (in a container: `--cap-add \
+         that replaces it: grant one of them to this process (in a container: `--cap-add \
          {}`, or `--cap-add SETFCAP`)",
         option(.capability)
     )]
@@ -101,15 +101,19 @@ fn option(capability: &str) -> &str {
 }
 
 /// unshare(CLONE_NEWUSER) failed, after a network namespace had been refused as `first` says.
-pub(super) fn no_user_namespace(errno: Errno, first: &Refused, signs: &Signs) -> RightsError {
+pub(super) fn no_user_namespace(
+    errno: Errno,
+    first: &Refused,
+    policy: &HostPolicy,
+) -> PrivilegeError {
     match errno {
         Errno::ENOSPC | Errno::EUSERS => {
-            RightsError::UserNamespaceLimit { limit: signs.max_user_namespaces.clone() }
+            PrivilegeError::UserNamespaceLimit { limit: policy.max_user_namespaces.clone() }
         }
-        Errno::EINVAL | Errno::ENOSYS => RightsError::NoUserNamespaces,
-        _ if signs.unprivileged_userns_clone == "0" => RightsError::UserNamespacesOff,
-        _ if signs.apparmor_restricts == "1" => RightsError::AppArmor,
-        _ if signs.filtered => RightsError::Filtered { capability: first.capability() },
+        Errno::EINVAL | Errno::ENOSYS => PrivilegeError::NoUserNamespaces,
+        _ if policy.unprivileged_userns_clone == "0" => PrivilegeError::UserNamespacesOff,
+        _ if policy.apparmor_restricts == "1" => PrivilegeError::AppArmor,
+        _ if policy.filtered => PrivilegeError::Filtered { capability: first.capability() },
         _ => first.missing(),
     }
 }
@@ -120,26 +124,26 @@ pub(super) fn no_identity_map(
     source: io::Error,
     first: &Refused,
     was_root: bool,
-    signs: &Signs,
-) -> RightsError {
+    policy: &HostPolicy,
+) -> PrivilegeError {
     match source.kind() {
-        _ if signs.apparmor_restricts == "1" => RightsError::AppArmor,
+        _ if policy.apparmor_restricts == "1" => PrivilegeError::AppArmor,
         io::ErrorKind::PermissionDenied if was_root => {
-            RightsError::NoStandIn { capability: first.capability() }
+            PrivilegeError::NoStandIn { capability: first.capability() }
         }
-        _ => RightsError::Map { file, source },
+        _ => PrivilegeError::Map { file, source },
     }
 }
 
 /// A user namespace was made, and it does not help.
-pub(super) fn powerless_user_namespace(refused: &Refused, signs: &Signs) -> RightsError {
+pub(super) fn powerless_user_namespace(refused: &Refused, policy: &HostPolicy) -> PrivilegeError {
     match refused.errno {
         Errno::ENOSPC => {
-            RightsError::NetworkNamespaceLimit { limit: signs.max_net_namespaces.clone() }
+            PrivilegeError::NetworkNamespaceLimit { limit: policy.max_net_namespaces.clone() }
         }
-        _ if signs.apparmor_restricts == "1" => RightsError::AppArmor,
-        _ if refused.stage == Stage::Namespace && signs.filtered => {
-            RightsError::Filtered { capability: refused.capability() }
+        _ if policy.apparmor_restricts == "1" => PrivilegeError::AppArmor,
+        _ if refused.stage == Stage::Namespace && policy.filtered => {
+            PrivilegeError::Filtered { capability: refused.capability() }
         }
         _ => refused.missing(),
     }
@@ -156,8 +160,8 @@ impl Refused {
         }
     }
 
-    fn missing(&self) -> RightsError {
-        RightsError::Capability { capability: self.capability(), source: self.errno.into() }
+    fn missing(&self) -> PrivilegeError {
+        PrivilegeError::Capability { capability: self.capability(), source: self.errno.into() }
     }
 }
 
@@ -167,7 +171,7 @@ mod tests {
 
     const FIRST: Refused = Refused { stage: Stage::Namespace, errno: Errno::EPERM };
 
-    fn says(error: &RightsError, parts: &[&str]) {
+    fn says(error: &PrivilegeError, parts: &[&str]) {
         let text = error.to_string();
         for part in parts {
             assert!(text.contains(part), "nothing says `{part}`: {text}");
@@ -178,38 +182,38 @@ mod tests {
     /// or whatever is done in it.
     #[test]
     fn apparmors_rule_is_named_wherever_it_bites() {
-        let signs = Signs { apparmor_restricts: "1".into(), ..Signs::default() };
+        let policy = HostPolicy { apparmor_restricts: "1".into(), ..HostPolicy::default() };
         let parts = ["kernel.apparmor_restrict_unprivileged_userns = 1", "run as root"];
-        says(&no_user_namespace(Errno::EACCES, &FIRST, &signs), &parts);
+        says(&no_user_namespace(Errno::EACCES, &FIRST, &policy), &parts);
         let map = |was_root| {
             let refused = io::Error::from(Errno::EPERM);
-            no_identity_map("/proc/self/uid_map", refused, &FIRST, was_root, &signs)
+            no_identity_map("/proc/self/uid_map", refused, &FIRST, was_root, &policy)
         };
         says(&map(false), &parts);
         says(&map(true), &parts);
-        says(&powerless_user_namespace(&FIRST, &signs), &parts);
-        let off = Signs { apparmor_restricts: "0".into(), ..Signs::default() };
+        says(&powerless_user_namespace(&FIRST, &policy), &parts);
+        let off = HostPolicy { apparmor_restricts: "0".into(), ..HostPolicy::default() };
         says(&no_user_namespace(Errno::EACCES, &FIRST, &off), &["CAP_SYS_ADMIN is missing"]);
     }
 
     #[test]
     fn debians_switch_is_named() {
-        let signs = Signs { unprivileged_userns_clone: "0".into(), ..Signs::default() };
-        let error = no_user_namespace(Errno::EPERM, &FIRST, &signs);
+        let policy = HostPolicy { unprivileged_userns_clone: "0".into(), ..HostPolicy::default() };
+        let error = no_user_namespace(Errno::EPERM, &FIRST, &policy);
         says(&error, &["kernel.unprivileged_userns_clone = 0", "sysctl -w"]);
     }
 
     #[test]
     fn a_limit_is_named_with_its_value() {
-        let signs = Signs { max_user_namespaces: "0".into(), ..Signs::default() };
-        let error = no_user_namespace(Errno::ENOSPC, &FIRST, &signs);
+        let policy = HostPolicy { max_user_namespaces: "0".into(), ..HostPolicy::default() };
+        let error = no_user_namespace(Errno::ENOSPC, &FIRST, &policy);
         says(&error, &["user.max_user_namespaces = 0", "sysctl -w user.max_user_namespaces"]);
     }
 
     #[test]
     fn a_filter_is_named_with_the_option_that_lifts_it() {
-        let signs = Signs { filtered: true, ..Signs::default() };
-        let error = no_user_namespace(Errno::EPERM, &FIRST, &signs);
+        let policy = HostPolicy { filtered: true, ..HostPolicy::default() };
+        let error = no_user_namespace(Errno::EPERM, &FIRST, &policy);
         says(&error, &["seccomp", "`--cap-add SYS_ADMIN`", "RestrictNamespaces=no"]);
     }
 
@@ -222,8 +226,8 @@ mod tests {
         ] {
             let first = Refused { stage, errno: Errno::EPERM };
             let refused = io::Error::from(Errno::EPERM);
-            let signs = Signs::default();
-            let error = no_identity_map("/proc/self/uid_map", refused, &first, true, &signs);
+            let policy = HostPolicy::default();
+            let error = no_identity_map("/proc/self/uid_map", refused, &first, true, &policy);
             says(&error, &[&format!("CAP_{option} is missing"), &format!("`--cap-add {option}`")]);
         }
     }
