@@ -4,26 +4,27 @@
 //! shows. They hold as much as can be read, so that [`crate::resolve`] sees a whole file and can
 //! report everything that is wrong with it at once.
 
+mod changes;
+mod exchanges;
+mod exercise;
 mod expectation;
+mod filters;
 mod forms;
 mod impairments;
-mod lenient;
-mod load_balancer;
-mod monitor;
 mod packet;
 mod processes;
 mod scenario;
 mod servers;
 mod steps;
-mod structure;
 mod topology;
 
+pub(crate) use changes::*;
+pub(crate) use exchanges::*;
+pub(crate) use exercise::*;
 pub(crate) use expectation::*;
-pub(crate) use forms::{Items, Scalar, Table, Texts};
+pub(crate) use filters::*;
+pub(crate) use forms::*;
 pub(crate) use impairments::*;
-pub(crate) use lenient::{Losses, Read, read};
-pub(crate) use load_balancer::*;
-pub(crate) use monitor::*;
 pub(crate) use packet::*;
 pub(crate) use processes::*;
 pub(crate) use scenario::*;

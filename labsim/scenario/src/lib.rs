@@ -2,16 +2,24 @@
 //!
 //! What leaves this crate is a [`model::Scenario`] that cannot be wrong: every name in it
 //! resolves, every address fits its subnet, every expectation names a step and a capture point
-//! that exist. A file that is wrong gives every one of its mistakes with its place instead.
+//! that exist. A file that is wrong gives every one of its errors with its place instead.
 
 #![forbid(unsafe_code)]
 
+mod exercise;
 mod file;
+mod input;
 mod load;
 pub mod model;
+mod recognize;
 mod resolve;
 mod schema;
 mod text;
 
-pub use load::{Loaded, Validated, kind, load, load_topology, validate};
+pub use exercise::LoadedExercise;
+pub use input::Input;
+pub use load::{
+    Loaded, Opened, Validated, kind, load, load_changed, load_topology, merged,
+    merged_without_secrets, validate,
+};
 pub use schema::{Kind, schema};

@@ -1,12 +1,17 @@
 //! Opens and reads files, and hands out what is valid as a whole.
 
-use crate::file::{self, ScenarioFile, Table, TopologyFile};
-use crate::model::{Scenario, ScenarioName, Topology};
-use crate::resolve::{self, Report, Resolved, Surroundings};
+use crate::Input;
+use crate::file::{ScenarioFile, TopologyFile};
+use crate::model::{Exercise, Scenario, ScenarioName, Topology};
+use crate::recognize;
+use crate::resolve::{self, Report, Resolved, TopologyContext};
 use crate::schema::Kind;
-use labsim_yaml::{Document, Mistake, Mistakes, Span};
-use serde::de::IgnoredAny;
-use std::path::Path;
+use labsim_codes::file;
+use labsim_yaml::{Diagnostic, Diagnostics, Document, Partial, Source, Span};
+use std::path::{Path, PathBuf};
+
+/// What messages call a change that is no file.
+const CHANGE: &str = "the change";
 
 /// A valid scenario, and what is to be said of it all the same.
 #[derive(Debug, Clone)]
@@ -14,8 +19,10 @@ pub struct Loaded {
     /// What the file means.
     pub scenario: Scenario,
     /// What is allowed and cannot work, as real configurations have it, each with its place.
-    /// Shown like mistakes, and no reason not to run the scenario: it may be there to show this.
-    pub warnings: Mistakes,
+    /// Shown like errors, and no reason not to run the scenario: it may be there to show this.
+    pub warnings: Diagnostics,
+    /// The file as [`merged_without_secrets`].
+    pub configuration: String,
 }
 
 /// What a valid file is.
@@ -24,135 +31,269 @@ pub struct Validated {
     /// Of which format.
     pub kind: Kind,
     /// As of [`Loaded::warnings`]; a topology has none.
-    pub warnings: Mistakes,
+    pub warnings: Diagnostics,
+}
+
+/// A file that was opened and parsed, and in which nothing has been checked.
+#[derive(Debug)]
+pub struct Opened {
+    document: Document,
+    path: PathBuf,
+}
+
+impl Opened {
+    /// Opens a file and those that it extends.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is no text.
+    pub fn open<'a>(input: impl Into<Input<'a>>) -> Result<Self, Diagnostics> {
+        let input = input.into();
+        Ok(Self { document: input.open()?, path: input.path() })
+    }
+
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which format it seems to be of; nothing if it is some other YAML, which folders may hold too:
+    /// it has neither the line with one of labsim's schemas nor one of their top-level keys. What
+    /// cannot be parsed at all is taken for a scenario, so that its errors are reported.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        let foreign = recognize::is_foreign(&self.document);
+        (!foreign).then(|| document_kind(&self.document))
+    }
+
+    /// As the function [`load`].
+    ///
+    /// # Errors
+    /// The errors of the file and of its topology, each with its place.
+    pub fn load(&self) -> Result<Loaded, Diagnostics> {
+        scenario(&self.document, &self.path)
+    }
+
+    /// As the function [`validate`].
+    ///
+    /// # Errors
+    /// The errors of the file, and of the topology that a scenario names, each with its place.
+    pub fn validate(&self) -> Result<Validated, Diagnostics> {
+        match document_kind(&self.document) {
+            Kind::Exercise => {
+                let warnings = self.load_exercise()?.healthy.warnings;
+                Ok(Validated { kind: Kind::Exercise, warnings })
+            }
+            _ => validate_document(&self.document, &self.path),
+        }
+    }
 }
 
 /// Reads a scenario file and the topology file that it names.
 ///
 /// # Errors
-/// The mistakes of both files, each with its place.
-pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
-    scenario(&Document::open(path)?, path)
+/// The errors of both files, each with its place.
+pub fn load<'a>(input: impl Into<Input<'a>>) -> Result<Loaded, Diagnostics> {
+    let input = input.into();
+    scenario(&input.open()?, &input.path())
+}
+
+/// Reads a scenario file with a change laid over it, as a file that extends it would be read. The
+/// scenario keeps the file's name.
+///
+/// # Errors
+/// The errors of the change, of the files and of what they hold together, each with its place.
+pub fn load_changed<'a>(input: impl Into<Input<'a>>, change: &str) -> Result<Loaded, Diagnostics> {
+    let input = input.into();
+    let document = input.open()?.with_overlay(change_source(change));
+    scenario(&document, &input.path())
+}
+
+/// A change as the text that it is.
+pub(crate) fn change_source(change: &str) -> Source {
+    Source::new(CHANGE, change)
 }
 
 /// Reads a topology file.
 ///
 /// # Errors
-/// The mistakes of the file, each with its place.
-pub fn load_topology(path: &Path) -> Result<Topology, Mistakes> {
-    let read = topology(&Document::open(path)?, path);
+/// The errors of the file, each with its place.
+pub fn load_topology<'a>(input: impl Into<Input<'a>>) -> Result<Topology, Diagnostics> {
+    let input = input.into();
+    valid_topology(&input.open()?, &input.path())
+}
+
+fn valid_topology(document: &Document, path: &Path) -> Result<Topology, Diagnostics> {
+    let read = topology(document, path);
     match read.resolved {
-        Some(resolved) if read.mistakes.is_empty() => Ok(resolved.topology),
-        _ => Err(read.mistakes),
+        Some(resolved) if read.diagnostics.is_empty() => Ok(resolved.topology),
+        _ => Err(read.diagnostics),
     }
 }
 
 /// Reads a file of either format, and says which it is.
 ///
 /// # Errors
-/// The mistakes of the file, and of the topology that a scenario names, each with its place.
-pub fn validate(path: &Path) -> Result<Validated, Mistakes> {
-    match kind(path)? {
-        Kind::Topology => load_topology(path)
-            .map(|_| Validated { kind: Kind::Topology, warnings: Mistakes::new() }),
-        Kind::Scenario => {
-            load(path).map(|loaded| Validated { kind: Kind::Scenario, warnings: loaded.warnings })
-        }
-    }
+/// The errors of the file, and of the topology that a scenario names, each with its place.
+pub fn validate<'a>(input: impl Into<Input<'a>>) -> Result<Validated, Diagnostics> {
+    Opened::open(input)?.validate()
+}
+
+fn validate_document(document: &Document, path: &Path) -> Result<Validated, Diagnostics> {
+    let kind = document_kind(document);
+    let warnings = match kind {
+        Kind::Topology => valid_topology(document, path).map(|_| Diagnostics::new())?,
+        Kind::Scenario | Kind::Exercise => scenario(document, path)?.warnings,
+    };
+    Ok(Validated { kind, warnings })
+}
+
+/// A valid scenario or topology file as YAML, merged with the files that it extends. Comments name the
+/// file that each part comes from. The text can take the file's place.
+///
+/// # Errors
+/// Those of [`validate`].
+pub fn merged<'a>(input: impl Into<Input<'a>>) -> Result<String, Diagnostics> {
+    merged_without(input, &[])
+}
+
+/// Entries whose values are secrets, or may hold some: those of servers, of logins and of programs.
+const SECRETS: [&str; 6] = ["secret", "password", "users", "command", "environment", "files"];
+
+/// As [`merged`], with `***` in place of every secret: servers' secrets, passwords, and what programs are
+/// given. It shows what was run, and cannot take the file's place.
+///
+/// # Errors
+/// Those of [`validate`].
+pub fn merged_without_secrets<'a>(input: impl Into<Input<'a>>) -> Result<String, Diagnostics> {
+    merged_without(input, &SECRETS)
+}
+
+fn merged_without<'a>(input: impl Into<Input<'a>>, hidden: &[&str]) -> Result<String, Diagnostics> {
+    let input = input.into();
+    let document = input.open()?;
+    validate_document(&document, &input.path())?;
+    Ok(yaml_without(&document, hidden))
+}
+
+fn yaml_without(document: &Document, hidden: &[&str]) -> String {
+    let yaml = document.to_yaml_without(&["topology"], hidden).unwrap_or_default();
+    let files: Vec<&str> = document.sources().map(Source::name).collect();
+    format!("# {}\n{yaml}", files.join(", extends "))
 }
 
 /// Which format a file seems to be of, before anything in it is checked.
 ///
 /// # Errors
 /// Why it cannot be opened, or read at all.
-pub fn kind(path: &Path) -> Result<Kind, Mistakes> {
-    let document = Document::open(path)?;
-    Ok(if is_topology(&document) { Kind::Topology } else { Kind::Scenario })
+pub fn kind<'a>(input: impl Into<Input<'a>>) -> Result<Kind, Diagnostics> {
+    Ok(document_kind(&input.into().open()?))
+}
+
+fn document_kind(document: &Document) -> Kind {
+    if is_topology(document) {
+        Kind::Topology
+    } else if document.keys().any(|key| key == resolve::EXERCISE) {
+        Kind::Exercise
+    } else {
+        Kind::Scenario
+    }
 }
 
 /// Whether a file looks like a topology: it declares nodes and names no topology.
 fn is_topology(document: &Document) -> bool {
-    document.read::<Table<IgnoredAny>>().map_or_else(
-        |_| {
-            let lines = || document.sources().flat_map(|source| source.text().lines());
-            let begins = |key: &str| lines().any(|line| line.starts_with(key));
-            begins("nodes:") && !begins("topology:")
-        },
-        |keys| {
-            let has = |name: &str| keys.iter().any(|(key, _)| key.value == name);
-            has("nodes") && !has("topology")
-        },
-    )
+    let has = |name: &str| document.keys().any(|key| key == name);
+    if document.keys().next().is_some() {
+        return has("nodes") && !has("topology");
+    }
+    // A file that is not YAML is recognized by its lines.
+    let lines = || document.sources().flat_map(|source| source.text().lines());
+    let begins = |key: &str| lines().any(|line| line.starts_with(key));
+    begins("nodes:") && !begins("topology:")
 }
 
 /// A topology file, as far as it could be read and resolved.
 struct TopologyRead {
     resolved: Option<Resolved>,
-    mistakes: Mistakes,
+    diagnostics: Diagnostics,
     /// Whether parts of the file could not be read at all.
     lacks_some: bool,
 }
 
 fn topology(document: &Document, path: &Path) -> TopologyRead {
-    let file::Read { value, mut mistakes, losses } = file::read::<TopologyFile>(document);
-    let lacks_some = value.is_none() || !losses.is_empty();
-    let losses = (!mistakes.is_empty()).then_some(losses);
+    let Partial { value, mut diagnostics, omitted } = document.read_partial::<TopologyFile>();
+    let lacks_some = value.is_none() || !omitted.is_empty();
     let resolved = value.map(|file| {
-        let mut report = Report::new(document, losses);
+        let mut report = Report::new(document, &diagnostics, omitted);
         let resolved = resolve::topology(&file, &stem(path), &mut report);
-        mistakes.extend(report.into_parts().0);
+        diagnostics.extend(report.into_parts().0);
         resolved
     });
-    TopologyRead { resolved, mistakes, lacks_some }
+    TopologyRead { resolved, diagnostics, lacks_some }
 }
 
-fn scenario(document: &Document, path: &Path) -> Result<Loaded, Mistakes> {
-    let file::Read { value, mut mistakes, losses } = file::read::<ScenarioFile>(document);
-    if !mistakes.is_empty() && is_topology(document) {
+fn scenario(document: &Document, path: &Path) -> Result<Loaded, Diagnostics> {
+    scenario_and_exercise(document, path).map(|(loaded, _)| loaded)
+}
+
+/// A scenario, and what makes it an exercise if something does. The changes that an exercise holds are
+/// not looked into.
+pub(crate) fn scenario_and_exercise(
+    document: &Document,
+    path: &Path,
+) -> Result<(Loaded, Option<Exercise>), Diagnostics> {
+    let Partial { value, mut diagnostics, omitted } = document.read_partial::<ScenarioFile>();
+    if !diagnostics.is_empty() && is_topology(document) {
         let message = "this is a topology file; name a scenario, which names its topology itself";
-        return Err(Mistake::of_file(document.source().name(), message).into());
+        return Err(Diagnostic::of_file(document.source().name(), file::WRONG_TYPE, message).into());
     }
-    let Some(file) = value else { return Err(mistakes) };
-    let mut report = Report::new(document, (!mistakes.is_empty()).then_some(losses));
+    let Some(file) = value else { return Err(diagnostics) };
+    let mut report = Report::new(document, &diagnostics, omitted);
     let named = &file.topology;
     // The default place is that of a value that is missing, and was said to be.
     let read = match (named.span != Span::default()).then(|| document.open_beside(named)) {
         None => None,
         Some(Ok(opened)) => Some(topology(&opened, Path::new(named.as_str()))),
         Some(Err(found)) => {
-            mistakes.extend(found);
+            diagnostics.extend(found);
             None
         }
     };
-    let surroundings = match &read {
-        None => Surroundings { resolved: None, knows_names: false, knows_addresses: false },
-        Some(read) => Surroundings {
+    let context = match &read {
+        None => TopologyContext { resolved: None, knows_names: false, knows_addresses: false },
+        Some(read) => TopologyContext {
             resolved: read.resolved.as_ref(),
             knows_names: !read.lacks_some
                 && read.resolved.as_ref().is_some_and(|resolved| !resolved.lacks_some),
-            knows_addresses: read.resolved.is_some() && read.mistakes.is_empty(),
+            knows_addresses: read.resolved.is_some() && read.diagnostics.is_empty(),
         },
     };
-    let resolved = resolve::scenario(&file, &surroundings, &mut report);
+    let mut resolved = resolve::scenario(&file, &context, &mut report);
+    let exercise = resolved.take_exercise();
     let (found, warnings) = report.into_parts();
-    mistakes.extend(found);
+    diagnostics.extend(found);
     let name = ScenarioName::new(&stem(path));
     if let Err(message) = &name {
-        mistakes.push(Mistake::of_file(
+        diagnostics.push(Diagnostic::of_file(
             document.source().name(),
+            file::INVALID_VALUE,
             format!("{message}; rename the file"),
         ));
     }
     let topology = read.and_then(|read| {
-        mistakes.extend(read.mistakes);
+        diagnostics.extend(read.diagnostics);
         read.resolved
     });
     match (name, topology) {
-        (Ok(name), Some(topology)) if mistakes.is_empty() => {
+        (Ok(name), Some(topology)) if diagnostics.is_empty() => {
             let scenario = resolved.into_scenario(name, topology.topology);
-            Ok(Loaded { scenario, warnings: warnings.into_iter().collect() })
+            let configuration = yaml_without(document, &SECRETS);
+            let warnings = warnings.into_iter().collect();
+            Ok((Loaded { scenario, warnings, configuration }, exercise))
         }
-        _ => Err(mistakes),
+        _ => Err(diagnostics),
     }
 }
 

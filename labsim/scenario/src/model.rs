@@ -1,48 +1,73 @@
 //! What a valid file means. Nothing here knows YAML or positions in a file.
 
+mod change;
+mod exchange;
+mod exercise;
 mod expectation;
+pub mod filter;
 mod impairment;
-mod load_balancer;
 mod matching;
-mod monitor;
+mod members;
 mod names;
 mod packet;
+mod place;
 mod process;
 mod real_server;
+mod requests;
+mod setting;
 mod steps;
+mod tag;
 mod topology;
 mod tunnel;
 
+pub use change::{NodeChange, RouteTarget};
+pub use exchange::{
+    DnsQuery, Exchange, ExchangeForm, HttpGet, LoginClose, ServerKind, ServerRequests, TacacsLogin,
+    TcpExchange, UdpExchange,
+};
+pub use exercise::{Exercise, LearningGoal, Misconception, NamedCause, Tempting};
 pub use expectation::{
-    CapturePoint, Check, Count, Crossing, DEVICE_COUNTERS, DelayBounds, Direction, Expectation,
-    FrameMatch, IcmpMatch, OuterMatch, Passage, Place, PointNode,
+    CapturePoint, Check, Count, DEVICE_COUNTERS, DelayBounds, Expectation, FrameMatch, IcmpMatch,
+    OuterMatch, PathCheck, PathPoint, PointNode,
 };
 pub use impairment::{Impairment, Percent};
-pub use load_balancer::{
-    Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev,
-    MaglevHash, Member, OuterSource, Pool, SourceAddressPersistence, SourceTranslation,
-    VirtualServer,
-};
 pub use matching::{AddressMatch, TcpFlags};
-pub use monitor::{ActionOnDown, Monitor, MonitorKind};
-pub use names::{InterfaceName, NodeName, ProcessName, ScenarioName, Secret, StepName};
-pub use packet::{MadeHeader, MadePacket};
-pub use process::{FOLDER, Process, Program, Readiness, Run};
-pub use real_server::{RadiusServer, RealServer, TacacsServer, VipAddress};
-pub use steps::{
-    AccountingRecord, LoginClose, LoginMethod, LoginResult, MemberChange, MemberFate, MemberState,
-    RadiusQuestion, RadiusRequest, Step, StepAction, TacacsLogin,
+pub use members::{MemberChange, MemberState, MemberUpdate, settings_text};
+pub use names::{
+    FilterName, InterfaceName, NodeName, ProcessName, ScenarioName, SegmentName, StepName,
 };
+pub use packet::{CraftedHeader, CraftedPacket, IpOption};
+pub use place::Place;
+pub use process::{FOLDER, Process, ProcessStart, Program, Readiness, Run};
+pub use real_server::{
+    Listen, RadiusServer, RealServer, RouteMetrics, Scope, Service, ServiceForm, TacacsServer,
+    VipAddress,
+};
+pub use requests::{
+    AccountingRecord, LoginMethod, LoginResult, RadiusQuestion, RadiusRequest, TcpTransfer,
+};
+pub use setting::Setting;
+pub use steps::{Step, StepAction};
+pub use tag::Tag;
 pub use topology::{Attachment, Interface, Link, Node, Route, Segment, Topology};
-pub use tunnel::{TunnelDevice, TunnelKind, TunnelProtocol};
+pub use tunnel::TunnelDevice;
 
-use std::collections::BTreeMap;
+pub use labsim_model::{
+    ActionOnDown, AdminState, Close, Direction, FastL4, GreOptions, GueOptions, IpProtocol,
+    LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind, OuterSource,
+    Payload, Persistence, Pool, Profile, RecordType, Secret, SourceAddress, SourceTranslation,
+    TcpForm, TunnelKind, TunnelProtocol, UdpForm, VirtualServer,
+};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One scenario file and the topology that it names, valid as a whole.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// The file's name without its ending; names the folder of its results.
     pub name: ScenarioName,
+    /// The words to select it by; at most 16.
+    pub tags: BTreeSet<Tag>,
     /// Nodes, links, segments, routes, sysctls.
     pub topology: Topology,
     /// The load balancers, by the node that each runs in.
@@ -53,6 +78,10 @@ pub struct Scenario {
     pub tacacs_servers: BTreeMap<NodeName, TacacsServer>,
     /// The RADIUS servers, by the node that each runs in.
     pub radius_servers: BTreeMap<NodeName, RadiusServer>,
+    /// The servers of other services, by the node that they run in.
+    pub services: BTreeMap<NodeName, Vec<Service>>,
+    /// Packet filters of nodes, in the file's order.
+    pub filters: Vec<filter::Filter>,
     /// What links do to frames, by the interface that sends them. Never `lo`.
     pub impairments: BTreeMap<Attachment, Impairment>,
     /// Programs of the user's that run beside the steps, in the order in which they are started.
@@ -61,4 +90,13 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// What must have been observed, in the file's order.
     pub expectations: Vec<Expectation>,
+}
+
+impl Scenario {
+    /// The nodes with built-in servers.
+    #[must_use]
+    pub fn serving_nodes(&self) -> BTreeSet<&NodeName> {
+        let aaa = self.tacacs_servers.keys().chain(self.radius_servers.keys());
+        aaa.chain(self.services.keys()).collect()
+    }
 }

@@ -1,143 +1,193 @@
-//! From what is written to what is meant: names resolved, every mistake collected with its place.
+//! From what is written to what is meant: names resolved, every error collected with its place.
 //!
-//! Nothing here stops at a mistake. What is wrong is left out, the rest is resolved as far as it
-//! can be, and whoever asked gets the result only if there was no mistake at all.
+//! Nothing here stops at an error. What is wrong is left out, the rest is resolved as far as it
+//! can be, and the caller gets the result only if there was no error at all.
 
 mod address;
 mod context;
 mod exchange;
+mod exercise;
 mod expectations;
-mod families;
-mod forwarders;
+mod filters;
 mod frames;
 mod impairments;
-mod links;
 mod load_balancers;
 mod lookup;
-mod members;
-mod monitors;
 mod mtu;
-mod packet;
-mod passage;
-mod persistence;
-mod pools;
+mod path;
 mod processes;
 mod quantity;
-mod radius;
 mod radius_servers;
 mod real_servers;
 mod routes;
 mod rows;
-mod running;
 mod scenario;
 mod servers;
-mod snat;
+mod services;
 mod steps;
 mod subnets;
 mod sysctls;
-mod tacacs_login;
 mod tacacs_servers;
+mod tags;
 mod topology;
 mod tunnels;
-mod virtual_servers;
 mod wiring;
 
-pub(crate) use scenario::{Surroundings, scenario};
+pub(crate) use exercise::TEMPTING;
+pub(crate) use scenario::{TopologyContext, scenario};
 pub(crate) use topology::{Resolved, topology};
 
-use crate::file::Losses;
 use crate::model::Place;
 use crate::text::{counted, is_plain};
-use labsim_yaml::{Document, Located, Mistake, Span};
+use labsim_codes::{Code, file};
+use labsim_model::{KeyPath, Problem};
+use labsim_yaml::{Diagnostic, Diagnostics, Document, Located, Omitted, Span};
+use std::collections::HashSet;
 
-/// Most mistakes that are collected; more than that help nobody.
+/// The key that makes a scenario an exercise.
+pub(crate) const EXERCISE: &str = "exercise";
+/// Most errors that are collected.
 const MOST: usize = 200;
 
-/// The mistakes of one file, and of those that it extends.
+/// The errors of one file, and of those that it extends.
 pub(crate) struct Report<'s> {
     document: &'s Document,
-    mistakes: Vec<Mistake>,
+    diagnostics: Vec<Diagnostic>,
     /// What is allowed, and cannot work.
-    warnings: Vec<Mistake>,
-    /// What could not be read of a file that has mistakes in its shape; `None` for one that has
+    warnings: Vec<Diagnostic>,
+    /// What could not be read of a file that has errors in its shape; `None` for one that has
     /// none.
-    losses: Option<Losses>,
+    omitted: Option<Omitted>,
+    /// Lines and columns of the errors in its shape.
+    unread: HashSet<(usize, usize)>,
 }
 
 impl<'s> Report<'s> {
     /// None so far.
-    pub(crate) fn new(document: &'s Document, losses: Option<Losses>) -> Self {
-        Self { document, mistakes: Vec::new(), warnings: Vec::new(), losses }
-    }
-
-    /// Adds one.
-    pub(crate) fn at(&mut self, span: Span, message: impl Into<String>) {
-        // In a file with mistakes in its shape, values at the default place are made up.
-        let is_made_up = self.losses.is_some() && span == Span::default();
-        if !is_made_up && self.mistakes.len() < MOST {
-            self.mistakes.push(self.document.mistake(span, message));
+    pub(crate) fn new(document: &'s Document, unread: &Diagnostics, omitted: Omitted) -> Self {
+        Self {
+            document,
+            diagnostics: Vec::new(),
+            warnings: Vec::new(),
+            omitted: (!unread.is_empty()).then_some(omitted),
+            unread: unread.iter().map(|one| (one.line, one.column)).collect(),
         }
     }
 
+    /// Adds one.
+    pub(crate) fn at(&mut self, span: Span, code: Code, message: impl Into<String>) {
+        // In a file with errors in its shape, values at the default place are made up.
+        let is_made_up = self.omitted.is_some() && span == Span::default();
+        if !is_made_up && self.diagnostics.len() < MOST {
+            self.diagnostics.push(self.document.diagnostic(span, code, message));
+        }
+    }
+
+    /// Adds what a check of the model found in the part of the file that stands at `root`: unless
+    /// the value could not be read, which is an error already.
+    pub(crate) fn problem(&mut self, root: &[&str], problem: Problem) {
+        let Problem { path, message, code, missing } = problem;
+        let span = self.span_of(root, &path);
+        let may_be_lost = match missing.as_deref() {
+            Some("") => self.lacks_some(),
+            Some(name) => self.may_be_lost(name),
+            None => false,
+        };
+        if !may_be_lost && !self.unread.contains(&(span.line(), span.column())) {
+            self.at(span, code, message);
+        }
+    }
+
+    /// Adds one, unless its place has an error already.
+    pub(crate) fn first_at(&mut self, span: Span, code: Code, message: impl Into<String>) {
+        let place = (span.line(), span.column());
+        let is_of_place = |one: &Diagnostic| (one.line, one.column) == place;
+        if !self.unread.contains(&place) && !self.diagnostics.iter().any(is_of_place) {
+            self.at(span, code, message);
+        }
+    }
+
+    /// The place of a value of the part of the file that stands at `root`.
+    pub(crate) fn span_of(&self, root: &[&str], path: &KeyPath) -> Span {
+        let keys = root.iter().copied().chain(path.keys().iter().map(String::as_str));
+        self.document.span_of(&keys.collect::<Vec<_>>())
+    }
+
     /// Adds a warning: about what may be meant so, because it is to be shown that it cannot work.
-    pub(crate) fn warn(&mut self, span: Span, message: impl Into<String>) {
+    pub(crate) fn warn(&mut self, span: Span, code: Code, message: impl Into<String>) {
         if self.warnings.len() < MOST {
-            self.warnings.push(self.document.mistake(span, message));
+            self.warnings.push(self.document.diagnostic(span, code, message));
         }
     }
 
     /// Adds one that says that there is no `name`, which is written as a key: unless it may only
     /// not have been read.
     pub(crate) fn absent(&mut self, span: Span, name: &str, message: impl Into<String>) {
-        let may_be_lost = self.losses.as_ref().is_some_and(|losses| {
-            losses.keys.contains(name)
-                || losses.others
-                    && self.mistakes.len() < MOST
-                    && self.document.sources().any(|source| is_key(source.text(), name))
-        });
-        if !may_be_lost {
-            self.at(span, message);
+        if !self.may_be_lost(name) {
+            self.at(span, file::UNKNOWN_NAME, message);
         }
+    }
+
+    fn may_be_lost(&self, name: &str) -> bool {
+        self.omitted.as_ref().is_some_and(|omitted| {
+            omitted.keys.contains(name)
+                || omitted.others
+                    && self.diagnostics.len() < MOST
+                    && self.document.sources().any(|source| is_key(source.text(), name))
+        })
     }
 
     /// Adds one that says that `text` is nowhere mentioned, with the same caution.
     pub(crate) fn unmentioned(&mut self, span: Span, text: &str, message: impl Into<String>) {
         let may_be_lost = self.lacks_some()
-            && self.mistakes.len() < MOST
+            && self.diagnostics.len() < MOST
             && self.document.sources().any(|source| source.text().contains(text));
         if !may_be_lost {
-            self.at(span, message);
+            self.at(span, file::UNLINKED_INTERFACE, message);
         }
     }
 
     /// Adds one that follows from something not being there: unless anything was left out.
     pub(crate) fn empty(&mut self, span: Span, message: impl Into<String>) {
         if !self.lacks_some() {
-            self.at(span, message);
+            self.at(span, file::MISSING_VALUE, message);
         }
     }
 
     /// Whether something was left out of the file that was read.
     pub(crate) fn lacks_some(&self) -> bool {
-        self.losses.as_ref().is_some_and(|losses| !losses.is_empty())
+        self.omitted.as_ref().is_some_and(|omitted| !omitted.is_empty())
+    }
+
+    /// Whether all of the file's values could be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.omitted.is_none()
     }
 
     /// Adds what `checked` complains about, and passes on what it approves of.
     pub(crate) fn take<T>(&mut self, span: Span, checked: Result<T, String>) -> Option<T> {
-        match checked {
-            Ok(value) => Some(value),
-            Err(message) => {
-                self.at(span, message);
-                None
-            }
-        }
+        self.take_as(span, file::INVALID_VALUE, checked)
+    }
+
+    /// The same, with the code of the complaint.
+    pub(crate) fn take_as<T>(
+        &mut self,
+        span: Span,
+        code: Code,
+        checked: Result<T, String>,
+    ) -> Option<T> {
+        checked.map_err(|message| self.at(span, code, message)).ok()
     }
 
     /// Complains about more than `limit` of something; the limits keep a file from asking for
     /// unbounded work.
     pub(crate) fn limit(&mut self, span: Span, number: usize, limit: usize, what: &str) -> bool {
         if number > limit {
-            self.at(span, format!("{}; at most {limit} are allowed", counted(number, what)));
+            self.at(
+                span,
+                file::TOO_MANY,
+                format!("{}; at most {limit} are allowed", counted(number, what)),
+            );
         }
         number <= limit
     }
@@ -153,7 +203,7 @@ impl<'s> Report<'s> {
         } else {
             return true;
         };
-        self.at(text.span, message);
+        self.at(text.span, file::INVALID_VALUE, message);
         false
     }
 
@@ -173,9 +223,9 @@ impl<'s> Report<'s> {
         }
     }
 
-    /// All mistakes, and all warnings.
-    pub(crate) fn into_parts(self) -> (Vec<Mistake>, Vec<Mistake>) {
-        (self.mistakes, self.warnings)
+    /// All errors, and all warnings.
+    pub(crate) fn into_parts(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+        (self.diagnostics, self.warnings)
     }
 }
 

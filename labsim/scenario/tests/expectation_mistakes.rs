@@ -1,4 +1,4 @@
-//! Every mistake that an expectation can have, with its exact place and sentence.
+//! Every error that an expectation can have, with its exact place and sentence.
 
 mod common;
 
@@ -10,12 +10,12 @@ type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 const CASES: &[Case<'_>] = &[
     (
         &[("{result: pass}", "{step: logn, result: pass}")],
-        &["case.yaml:20:25: there is no step `logn`; `steps` has `login`"],
+        &["case.yaml:20:25: unknown step `logn`; `steps` has `login`"],
     ),
     (&[("{result: pass}", "{result: passed}")], &["case.yaml:20:27: expected …"]),
     (
         &[("{result: pass}", "{result: timeout, source: 172.16.4.99}")],
-        &["case.yaml:20:44: without an answer there is no source to check; leave it out"],
+        &["case.yaml:20:44: `timeout` has no answer with a source; leave `source` out"],
     ),
     (
         &[(
@@ -23,8 +23,8 @@ const CASES: &[Case<'_>] = &[
             "steps:\n  other: {tacacs_login: {from: client, to: 172.16.4.99:49, user: u, password: p}}\n",
         )],
         &[
-            "case.yaml:21:18: say which step: `step` is one of `other` and `login`",
-            "case.yaml:22:20: say which step: `step` is one of `other` and `login`",
+            "case.yaml:21:18: the step is ambiguous; set `step` to one of `other` and `login`",
+            "case.yaml:22:20: the step is ambiguous; set `step` to one of `other` and `login`",
         ],
     ),
     (
@@ -33,13 +33,37 @@ const CASES: &[Case<'_>] = &[
             "{answer: {result: pass}, answered_by: {node: rs1}, pass",
         )],
         &[
-            "case.yaml:20:3: this expectation checks 2 things; keep one of `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `kernel`, `frames`, `exchange` or `passage`",
+            "case.yaml:20:3: this expectation has 2 checks; keep one of `answer`, `server_saw`, `answered_by`, `distribution`, `diagnosis`, `forwarder`, `kernel`, `filter`, `frames`, `exchange` or `path`",
         ],
     ),
     (
         &[("{answer: {result: pass}, pass", "{pass")],
         &[
-            "case.yaml:20:3: this expectation checks nothing; add `answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `kernel`, `frames`, `exchange` or `passage`",
+            "case.yaml:20:3: this expectation has no check; add `answer`, `server_saw`, `answered_by`, `distribution`, `diagnosis`, `forwarder`, `kernel`, `filter`, `frames`, `exchange` or `path`",
+        ],
+    ),
+    (
+        &[("{answer: {result: pass}", "{diagnosis: {step: logn, cause: vip-mising, node: rs7}")],
+        &[
+            "case.yaml:20:28: unknown step `logn`; `steps` has `login`",
+            "case.yaml:20:41: unknown cause `vip-mising`; did you mean `vip-missing`? `labsim help codes` lists all",
+            "case.yaml:20:59: unknown node `rs7`; the topology has …",
+        ],
+    ),
+    (
+        &[("{answer: {result: pass}", "{diagnosis: {cause: unknown-key}")],
+        &["case.yaml:20:29: unknown cause `unknown-key`; `labsim help codes` lists all"],
+    ),
+    (
+        &[
+            ("{answer: {result: pass}", "{diagnosis: {step: unplug, cause: link-down}"),
+            (
+                "steps:\n",
+                "steps:\n  unplug: {set_link: {node: rs1, interface: eth0, state: down}}\n",
+            ),
+        ],
+        &[
+            "case.yaml:21:28: the step `unplug` sends no request to a server, runs no program and waits for nothing; those that do are `login`",
         ],
     ),
     (
@@ -48,8 +72,8 @@ const CASES: &[Case<'_>] = &[
             "{kernel: {node: rs1, counter: in_addr_errors, count: {at_least: 0}}",
         )],
         &[
-            "case.yaml:20:39: `in_addr_errors` is no counter of a kernel; write it as nstat(8) does, such as `IpInAddrErrors`, or name the `device` that it is of",
-            "case.yaml:20:73: it is always 0 or more; write at least 1",
+            "case.yaml:20:39: `in_addr_errors` is not a valid kernel counter; write it as nstat(8) does, such as `IpInAddrErrors`, or name the `device` that it is of",
+            "case.yaml:20:73: every count is at least 0; write at least 1",
         ],
     ),
     (
@@ -86,7 +110,7 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb, match: {}, count: 1}")],
-        &["case.yaml:20:23: `lb` is no `node:interface`; write it such as `lb:eth0`"],
+        &["case.yaml:20:23: `lb` is not a valid `node:interface`; write it such as `lb:eth0`"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth1, match: {}, count: 1}")],
@@ -102,19 +126,19 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: -1}")],
-        &["case.yaml:20:50: expected …"],
+        &["case.yaml:20:50: `-1` is out of range; write a whole number from 0…"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: {at_least: 0}}")],
-        &["case.yaml:20:61: it is always 0 or more; write at least 1"],
+        &["case.yaml:20:61: every count is at least 0; write at least 1"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {}, count: 10000000}")],
-        &["case.yaml:20:50: 10000000 frames; at most 1000000 can be asked for"],
+        &["case.yaml:20:50: a count of 10000000; at most 1000000 are allowed"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, step: login, match: {}, count: 1}")],
-        &["case.yaml:20:38: `step` says whose `real_server` is meant; leave it out here"],
+        &["case.yaml:20:38: `step` has an effect only with `real_server`; leave it out"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {ttl: 256}, count: 1}")],
@@ -123,7 +147,7 @@ const CASES: &[Case<'_>] = &[
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {flags: SA}, count: 1}")],
         &[
-            "case.yaml:20:47: `A` is no TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, `P.`, `F.` or `R.`",
+            "case.yaml:20:47: `A` is not a valid TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, `P.`, `F.` or `R.`",
         ],
     ),
     (
@@ -136,7 +160,7 @@ const CASES: &[Case<'_>] = &[
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {protocol: tcb}, count: 1}")],
         &[
-            "case.yaml:20:50: `tcb` is no IP protocol; write a number up to 255, or one of tcp, udp, icmp, icmpv6, ipip, ipv6, gre",
+            "case.yaml:20:50: `tcb` is not a valid IP protocol; write a number up to 255, or one of tcp, udp, icmp, icmpv6, ipip, ipv6, gre",
         ],
     ),
     (
@@ -148,7 +172,7 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {source: []}, count: 1}")],
-        &["case.yaml:20:48: no address could match an empty list; write one"],
+        &["case.yaml:20:48: an empty list matches no address; write one"],
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {length: 19}, count: 1}")],
@@ -156,7 +180,9 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("{answer: {result: pass}", "{frames: {at: lb:eth0, match: {outer: no}, count: 1}")],
-        &["case.yaml:20:47: `no` is no outer header; write its fields or `none`"],
+        &[
+            "case.yaml:20:47: expected `none`, or a map with keys such as `source`, `destination` and `protocol`, found the text `no`",
+        ],
     ),
     (
         &[(
@@ -183,38 +209,40 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("frames: talk", "frames: tulk")],
-        &["case.yaml:21:46: there is no conversation `tulk`; `conversations` has `talk`"],
+        &["case.yaml:21:46: unknown conversation `tulk`; `conversations` has `talk`"],
     ),
     (
         &[("frames: talk", "frames: []")],
         &[
-            "case.yaml:21:20: this exchange has no frame; say that none passes by `frames` with `count: 0`",
+            "case.yaml:21:20: this exchange has no frame; to expect none, write `frames` with `count: 0`",
         ],
     ),
     (
         &[("frames: talk", "frames: [clint S]")],
         &[
-            "case.yaml:21:47: `clint` does not say who sends: `client` or `server`, or `in` or `out`; write a row such as `client S seq 0 payload 0`",
+            "case.yaml:21:47: `clint` is not a sender; a sender is `client` or `server`, or `in` or `out`; write a row such as `client S seq 0 payload 0`",
         ],
     ),
     (
         &[("client S seq 0", "client S sqe 0")],
         &[
-            "case.yaml:18:10: `sqe` is nothing that a row can say; it says TCP flags, then `seq`, `ack`, `payload`, `length` and `ttl`",
+            "case.yaml:18:10: `sqe` is not a field of a row; a row has TCP flags, then `seq`, `ack`, `payload`, `length` and `ttl`",
         ],
     ),
     (
         &[("frames: talk", "frames: talk, server: {direction: in}")],
-        &["case.yaml:21:72: write `direction` beside `at`; here it follows from who sends"],
+        &["case.yaml:21:72: write `direction` beside `at`; here it follows from the sender"],
     ),
     (
         &[("frames: talk", "frames: talk, server: nothing")],
-        &["case.yaml:21:60: `nothing` are no header fields; write them, or `none`"],
+        &[
+            "case.yaml:21:60: expected `none`, or a map with keys such as `direction`, `source` and `destination`, found the text `nothing`",
+        ],
     ),
     (
         &[("frames: talk", "frames: talk, client: none, server: none")],
         &[
-            "case.yaml:21:20: this exchange has no frame; say that none passes by `frames` with `count: 0`",
+            "case.yaml:21:20: this exchange has no frame; to expect none, write `frames` with `count: 0`",
         ],
     ),
     (
@@ -224,7 +252,7 @@ const CASES: &[Case<'_>] = &[
     (
         &[("at: client:eth0, frames: talk", "at: lb:eth0, frames: talk")],
         &[
-            "case.yaml:21:25: frames pass `lb:eth0` on their way in and on their way out; say which are meant: `direction: in` or `direction: out`",
+            "case.yaml:21:25: frames pass `lb:eth0` both in and out; write `direction: in` or `direction: out`",
         ],
     ),
     (
@@ -253,25 +281,23 @@ const CASES: &[Case<'_>] = &[
             ("user: u, ", "user: u, secret: s, "),
             ("at: client:eth0", "at: real_server:eth0"),
         ],
-        &[
-            "case.yaml:21:25: no server can have answered; add one to `tacacs_servers` or `radius_servers`",
-        ],
+        &["case.yaml:21:25: the scenario has no such server; add one to `tacacs_servers`"],
     ),
     (
         &[(
             "{answer: {result: pass}",
             "{frames: {at: lb:eth0, match: {length: 52, outer: {length: 72, overhead: 20}}, count: 1}",
         )],
-        &["case.yaml:20:82: `overhead` and `length` say the same thing; keep one"],
+        &["case.yaml:20:82: `overhead` and `length` both set the length; keep one"],
     ),
 ];
 
 #[test]
-fn each_mistake_is_reported_at_its_place() {
+fn each_error_is_reported_at_its_place() {
     let mut wrong = Vec::new();
     for (changes, expected) in CASES {
         let files = Files::new(TOPOLOGY, &changed(SCENARIO, changes));
-        let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
+        let found = files.load().err().map(|diagnostics| shown(&diagnostics)).unwrap_or_default();
         if !is_as_expected(&found, expected) {
             wrong.push(format!("{changes:?}\nexpected {expected:#?}\nfound {found:#?}"));
         }

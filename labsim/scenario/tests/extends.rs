@@ -1,12 +1,14 @@
-//! Scenarios that extend others: what is merged, and where mistakes are shown.
+//! Scenarios that extend others: what is merged, and where errors are shown.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 
 use common::{SCENARIO, TOPOLOGY, changed, shown};
-use labsim_scenario::model::{Check, LoginResult, NodeName, Scenario, StepAction, TunnelKind};
-use labsim_yaml::Mistakes;
+use labsim_scenario::model::{
+    Check, ExchangeForm, LoginResult, NodeName, Scenario, StepAction, TunnelKind,
+};
+use labsim_yaml::Diagnostics;
 use std::fs;
 
 /// The small lab's scenario as a part, with names to change things by.
@@ -22,7 +24,7 @@ fn part() -> String {
 }
 
 /// Loads `over`, which extends the part.
-fn load(over: &str, part: &str) -> Result<Scenario, (Mistakes, String)> {
+fn load(over: &str, part: &str) -> Result<Scenario, (Diagnostics, String)> {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("cases/parts")).unwrap();
     fs::write(folder.path().join("lab.yaml"), TOPOLOGY).unwrap();
@@ -30,17 +32,17 @@ fn load(over: &str, part: &str) -> Result<Scenario, (Mistakes, String)> {
     let path = folder.path().join("cases/case.yaml");
     fs::write(&path, format!("extends: parts/part.yaml\n{over}")).unwrap();
     let loaded = labsim_scenario::load(&path).map(|loaded| loaded.scenario);
-    loaded.map_err(|mistakes| (mistakes, folder.path().display().to_string()))
+    loaded.map_err(|diagnostics| (diagnostics, folder.path().display().to_string()))
 }
 
 fn loaded(over: &str) -> Scenario {
-    load(over, &part()).unwrap_or_else(|(mistakes, _)| panic!("{mistakes}"))
+    load(over, &part()).unwrap_or_else(|(diagnostics, _)| panic!("{diagnostics}"))
 }
 
-fn mistakes(over: &str, part: &str) -> Vec<String> {
-    let (mistakes, folder) = load(over, part).unwrap_err();
+fn diagnostics(over: &str, part: &str) -> Vec<String> {
+    let (diagnostics, folder) = load(over, part).unwrap_err();
     // The names are those of the files, and nothing else of the path.
-    shown(&mistakes).iter().map(|one| one.replace(&format!("{folder}/cases/"), "")).collect()
+    shown(&diagnostics).iter().map(|one| one.replace(&format!("{folder}/cases/"), "")).collect()
 }
 
 #[test]
@@ -56,8 +58,9 @@ fn an_extending_file_says_only_what_is_special_about_it() {
     let tunnel = &rs1.tunnels[0];
     assert!(matches!(tunnel.kind, TunnelKind::Gre(_)) && tunnel.name.as_str() == "gre0");
     assert!(rs1.sysctls.is_empty());
-    let StepAction::TacacsLogin(login) = &scenario.steps[0].action else { panic!() };
-    assert_eq!((login.timeout.as_millis(), login.user.as_str()), (500, "u"));
+    let StepAction::Exchange(exchange) = &scenario.steps[0].action else { panic!() };
+    let ExchangeForm::TacacsLogin(login) = &exchange.form else { panic!() };
+    assert_eq!((exchange.timeout.as_millis(), login.user.as_str()), (500, "u"));
     assert_eq!(scenario.expectations.len(), 1);
     assert!(matches!(
         scenario.expectations[0].check,
@@ -85,10 +88,10 @@ fn an_expectation_knows_the_file_that_it_stands_in() {
 }
 
 #[test]
-fn mistakes_are_shown_in_the_files_that_they_stand_in() {
+fn errors_are_shown_in_the_files_that_they_stand_in() {
     let part = changed(&part(), &[("10.1.1.52:49]", "10.1.1.54:49]"), ("user: u, ", "")]);
     assert_eq!(
-        mistakes(
+        diagnostics(
             "load_balancers: {lb: {pools: {q: {members: [10.1.1.55:49]}}}}\n\
              real_servers: {again: {nodes: rs1}}\nexpect: {x: null}\n",
             &part
@@ -115,7 +118,7 @@ fn a_part_may_lack_what_the_extending_file_says() {
     let without = without.replace("steps:\n", "");
     assert!(load(over, &without).is_ok_and(|scenario| scenario.steps.len() == 1));
     assert_eq!(
-        mistakes("", &without),
+        diagnostics("", &without),
         [
             "case.yaml:1:1: the key `steps` is missing here; add it",
             "case.yaml:1:1: the key `topology` is missing here; add it",
@@ -135,4 +138,33 @@ fn a_topology_may_extend_another_one() {
     assert_eq!((topology.name.as_str(), topology.nodes.len()), ("more", 6));
     let kind = labsim_scenario::validate(&path).map(|valid| valid.kind);
     assert_eq!(kind, Ok(labsim_scenario::Kind::Topology));
+}
+
+#[test]
+fn a_change_in_memory_is_laid_over_a_file_and_keeps_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("cases/parts")).unwrap();
+    fs::write(folder.path().join("lab.yaml"), TOPOLOGY).unwrap();
+    fs::write(folder.path().join("cases/parts/part.yaml"), part()).unwrap();
+    let path = folder.path().join("cases/case.yaml");
+    fs::write(&path, "extends: parts/part.yaml\nreal_servers: {all: {vip: 172.16.4.99}}\n")
+        .unwrap();
+    let change =
+        "real_servers: {all: {vip: 172.16.4.98}}\nsteps: {login: {tacacs_login: {timeout: 0.5}}}";
+    let scenario = labsim_scenario::load_changed(&path, change).unwrap().scenario;
+    assert_eq!(scenario.name.as_str(), "case");
+    let rs1 = &scenario.real_servers[&NodeName::new("rs1").unwrap()];
+    assert_eq!(rs1.vips[0].address.to_string(), "172.16.4.98");
+    assert_eq!(rs1.group.as_deref(), Some("all"));
+    let StepAction::Exchange(login) = &scenario.steps[0].action else { panic!() };
+    assert_eq!(login.timeout.as_millis(), 500);
+    // What is wrong in it has its place in it.
+    for (change, expected) in [
+        ("real_servers: {all: {vips: 1}}", "the change:1:22: "),
+        ("impairments: {rs1:eth0: null}", "the change:1:"),
+        ("a: [", "the change:"),
+    ] {
+        let diagnostics = labsim_scenario::load_changed(&path, change).unwrap_err().to_string();
+        assert!(diagnostics.contains(expected), "{diagnostics}");
+    }
 }

@@ -54,7 +54,7 @@ expect:
 
 fn devices(node: &str, changes: &[(&str, &str)]) -> Vec<String> {
     let files = Files::new(TOPOLOGY, &changed(SCENARIO, changes));
-    let scenario = files.load().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let scenario = files.load().unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
     let server = &scenario.real_servers[&NodeName::new(node).unwrap()];
     let shown = |address: Option<std::net::IpAddr>| {
         address.map_or_else(|| "-".to_owned(), |address| address.to_string())
@@ -120,7 +120,7 @@ fn a_made_up_packet_is_of_either_family_inside_and_outside() {
     let step = "\nsteps:\n  packet: {send_packet: {from: lb, source: 2001:db8:11::201, destination: 2001:db8:4::99, \
                 destination_port: 7, outer: {mode: gre, source: 172.16.0.10, destination: 10.1.1.51, dont_fragment: true}}}\n";
     let files = Files::new(TOPOLOGY, &changed(SCENARIO, &[("\nsteps:\n", step)]));
-    let scenario = files.load().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let scenario = files.load().unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
     let StepAction::SendPacket(packet) = &scenario.steps[0].action else { panic!("no packet") };
     let (_, outer) = packet.outer.unwrap();
     assert!(packet.header.source.is_ipv6() && outer.source.is_ipv4() && outer.dont_fragment);
@@ -135,9 +135,9 @@ const CASES: &[Case<'_>] = &[
         &[],
         &[("outer_source: egress", "outer_source: client")],
         &[
-            "case.yaml:9:36: tunnel packets to the member 10.1.1.51:49 are IPv4, and their source is to be the client of `vs6`, which is IPv6; write `outer_source: egress`",
-            "case.yaml:9:50: tunnel packets to the member [2001:db8:1::51]:49 are IPv6, and their source is to be the client of `vs4`, which is IPv4; write `outer_source: egress`",
-            "case.yaml:9:73: tunnel packets to the member [2001:db8:1::52]:49 are IPv6, and their source is to be the client of `vs4`, which is IPv4; write `outer_source: egress`",
+            "case.yaml:9:36: tunnel packets to the member 10.1.1.51:49 are IPv4, and their source would be the client of `vs6`, which is IPv6; write `outer_source: egress`",
+            "case.yaml:9:50: tunnel packets to the member [2001:db8:1::51]:49 are IPv6, and their source would be the client of `vs4`, which is IPv4; write `outer_source: egress`",
+            "case.yaml:9:73: tunnel packets to the member [2001:db8:1::52]:49 are IPv6, and their source would be the client of `vs4`, which is IPv4; write `outer_source: egress`",
         ],
     ),
     (
@@ -160,8 +160,8 @@ const CASES: &[Case<'_>] = &[
             ("profile: ipip, ", ""),
         ],
         &[
-            "case.yaml:7:32: address translation is for IPv4, and `vs6` is IPv6; take it out",
-            "case.yaml:7:66: source address translation is for IPv4, and `vs6` is IPv6; take it out",
+            "case.yaml:7:32: address translation is for IPv4, and `vs6` is IPv6; remove it",
+            "case.yaml:7:66: source address translation is for IPv4, and `vs6` is IPv6; remove it",
             "case.yaml:9:35: `vs4` translates addresses, which is for IPv4; write an IPv4 member",
             "case.yaml:9:58: `vs4` translates addresses, which is for IPv4; write an IPv4 member",
         ],
@@ -207,6 +207,13 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[],
+        &[("tunnel: ipip", "tunnel: gue"), SETTINGS],
+        &[
+            "case.yaml:11:13: IPv4 and IPv6 cannot share a UDP port of `rs1` (`tunl0` and `sit0`); use GUE for the VIPs of one family",
+        ],
+    ),
+    (
+        &[],
         &[("net.ipv4.conf.ip6tnl1.rp_filter", "net.ipv4.conf.tunl0.rp_filter")],
         &[
             "case.yaml:14:15: `net.ipv4.conf.tunl0.rp_filter`: one of these nodes has no interface `tunl0`; name one that all of them have",
@@ -248,11 +255,11 @@ const CASES: &[Case<'_>] = &[
 ];
 
 #[test]
-fn each_mistake_is_reported_at_its_place() {
+fn each_error_is_reported_at_its_place() {
     let mut wrong = Vec::new();
     for (topology, scenario, expected) in CASES {
         let files = Files::new(&changed(TOPOLOGY, topology), &changed(SCENARIO, scenario));
-        let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
+        let found = files.load().err().map(|diagnostics| shown(&diagnostics)).unwrap_or_default();
         if !is_as_expected(&found, expected) {
             wrong.push(format!(
                 "{topology:?} {scenario:?}\nexpected {expected:#?}\nfound {found:#?}"

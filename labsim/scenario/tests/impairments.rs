@@ -1,4 +1,4 @@
-//! What a file says about impaired links, what it means, and every mistake in it.
+//! What a file says about impaired links, what it means, and every error in it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -6,7 +6,7 @@ mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
 use labsim_scenario::model::{
-    Check, Count, DelayBounds, Direction, Impairment, Passage, Percent, Scenario,
+    Check, Count, DelayBounds, Direction, Impairment, PathCheck, Percent, Scenario,
 };
 use std::time::Duration;
 
@@ -78,26 +78,26 @@ fn a_file_that_extends_another_changes_one_end_and_takes_out_another() {
 }
 
 #[test]
-fn a_passage_is_read() {
+fn a_path_check_is_read() {
     let text = changed(
         SCENARIO,
         &[(
             "{answer: {result: pass}",
-            "{passage: {from: \"client:eth0 out\", to: \"rs1:tunl0 in\", match: {protocol: tcp}, \
-             delay: {at_least: 20ms, at_most: 1s}, lost: 0, duplicated: {at_least: 1}, \
-             overtaken: {at_least: 1, at_most: 5}}",
+            "{path: {from: \"client:eth0 out\", to: \"rs1:tunl0 in\", match: {protocol: tcp}, \
+             delay: {at_least: 20ms, at_most: 1s}, lost: 0, duplicates: {at_least: 1}, \
+             reordered: {at_least: 1, at_most: 5}}",
         )],
     );
     let scenario = Files::new(TOPOLOGY, &text).load().unwrap();
-    let Check::Passage(passage) = &scenario.expectations[0].check else { panic!() };
-    let Passage { from, to, matching, delay, lost, duplicated, overtaken } = &**passage;
+    let Check::Path(path_check) = &scenario.expectations[0].check else { panic!() };
+    let PathCheck { from, to, matching, delay, lost, duplicates, reordered } = &**path_check;
     assert_eq!((from.node.as_str(), from.direction), ("client", Direction::Out));
     assert_eq!((to.interface.as_str(), to.direction), ("tunl0", Direction::In));
     assert_eq!(matching.protocol, Some(6));
     let bounds = DelayBounds { at_least: Some(20 * MS), at_most: Some(1000 * MS) };
     assert_eq!(*delay, Some(bounds));
-    assert_eq!((*lost, *duplicated), (Some(Count::Exactly(0)), Some(Count::AtLeast(1))));
-    assert_eq!(*overtaken, Some(Count::Between(1, 5)));
+    assert_eq!((*lost, *duplicates), (Some(Count::Exactly(0)), Some(Count::AtLeast(1))));
+    assert_eq!(*reordered, Some(Count::Between(1, 5)));
 }
 
 /// What stands at an end, and what is said of it.
@@ -106,12 +106,11 @@ type Case<'a> = (&'a str, &'a [&'a str]);
 const CASES: &[Case<'_>] = &[
     (
         "client: {delay: 1ms}",
-        &["case.yaml:16:3: `client` is no `node:interface`; write it such as `client:eth0`"],
+        &[
+            "case.yaml:16:3: `client` is not a valid `node:interface`; write it such as `client:eth0`",
+        ],
     ),
-    (
-        "nobody:eth0: {delay: 1ms}",
-        &["case.yaml:16:3: there is no node `nobody`; the topology has …"],
-    ),
+    ("nobody:eth0: {delay: 1ms}", &["case.yaml:16:3: unknown node `nobody`; the topology has …"]),
     (
         "client:eth1: {delay: 1ms}",
         &["case.yaml:16:3: `client` has no link at `eth1`; it has `eth0`"],
@@ -120,11 +119,11 @@ const CASES: &[Case<'_>] = &[
     ("client:lo: {delay: 1ms}", &["case.yaml:16:3: `client` has no link at `lo`; it has `eth0`"]),
     (
         "client:eth0: {}",
-        &["case.yaml:16:16: this impairs nothing; add a `delay`, a `loss` or a `rate`"],
+        &["case.yaml:16:16: this has no effect; add a `delay`, a `loss` or a `rate`"],
     ),
     (
         "client:eth0: {delay: 20}",
-        &["case.yaml:16:24: `20` is no time; write one such as `20ms`, in `us`, `ms` or `s`"],
+        &["case.yaml:16:24: `20` is not a time; write one such as `20ms`, in `us`, `ms` or `s`"],
     ),
     ("client:eth0: {delays: 20ms}", &["case.yaml:16:17: unknown key `delays`…"]),
     (
@@ -141,7 +140,7 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         "client:eth0: {jitter: 5ms}",
-        &["case.yaml:16:25: jitter is about a delay; add `delay`, at least as long"],
+        &["case.yaml:16:25: `jitter` needs a `delay` that is at least as long; add one"],
     ),
     (
         "client:eth0: {delay: 5ms, jitter: 6ms}",
@@ -149,23 +148,20 @@ const CASES: &[Case<'_>] = &[
             "case.yaml:16:37: a jitter of 6ms about a delay of 5ms: no frame arrives before it is sent; write at most the delay",
         ],
     ),
-    ("client:eth0: {loss: 10}", &["case.yaml:16:23: `10` is no share; write one such as `10%`"]),
     (
-        "client:eth0: {loss: 101%}",
-        &["case.yaml:16:23: `101%` is more than all frames; write 0% to 100%"],
+        "client:eth0: {loss: 10}",
+        &["case.yaml:16:23: `10` is not a valid percentage; write one such as `10%`"],
     ),
+    ("client:eth0: {loss: 101%}", &["case.yaml:16:23: `101%` is above 100%; write 0% to 100%"]),
     (
         "client:eth0: {duplicate: -1%}",
-        &["case.yaml:16:28: `-1%` is no share; write one such as `10%`"],
+        &["case.yaml:16:28: `-1%` is not a valid percentage; write one such as `10%`"],
     ),
-    (
-        "client:eth0: {reorder: 25%}",
-        &["case.yaml:16:26: nothing can be overtaken without a `delay`; add one"],
-    ),
+    ("client:eth0: {reorder: 25%}", &["case.yaml:16:26: `reorder` needs a `delay`; add one"]),
     (
         "client:eth0: {rate: 1mb}",
         &[
-            "case.yaml:16:23: `1mb` is no rate; write one such as `1mbit`, in `bit`, `kbit`, `mbit` or `gbit` a second",
+            "case.yaml:16:23: `1mb` is not a valid rate; write one such as `1mbit`, in `bit`, `kbit`, `mbit` or `gbit` a second",
         ],
     ),
     (
@@ -193,15 +189,15 @@ const CASES: &[Case<'_>] = &[
     (
         "client:eth0: {delay: soon, jitter: 5ms, loss: 200%, reorder: 5%, rate: 0bit}",
         &[
-            "case.yaml:16:24: `soon` is no time…",
-            "case.yaml:16:49: `200%` is more than all frames…",
+            "case.yaml:16:24: `soon` is not a time…",
+            "case.yaml:16:49: `200%` is above 100%…",
             "case.yaml:16:74: a rate of 0 bit/s…",
         ],
     ),
 ];
 
 #[test]
-fn each_mistake_at_an_end_is_reported_at_its_place() {
+fn each_error_at_an_end_is_reported_at_its_place() {
     for (line, expected) in CASES {
         let found = Files::new(TOPOLOGY, &with(&format!("  {line}\n"))).load();
         let found = shown(&found.expect_err(line));
@@ -212,71 +208,71 @@ fn each_mistake_at_an_end_is_reported_at_its_place() {
     }
 }
 
-const PASSAGES: &[Case<'_>] = &[
+const PATH_CHECKS: &[Case<'_>] = &[
     (
         "{from: client:eth0, to: router:client in, lost: 0}",
         &[
-            "case.yaml:20:26: `client:eth0` does not say where and which way; write it such as `client:eth0 out`",
+            "case.yaml:20:23: `client:eth0` is not an interface with a direction; write such as `client:eth0 out`",
         ],
     ),
     (
         "{from: client:eth0 out, to: router in, lost: 0}",
-        &["case.yaml:20:47: `router` is no `node:interface`; write it such as `lb:eth0`"],
+        &["case.yaml:20:44: `router` is not a valid `node:interface`; write it such as `lb:eth0`"],
     ),
     (
         "{from: client:eth0 out, to: router:wan in, lost: 0}",
-        &["case.yaml:20:47: `router` has no interface `wan`; it has …"],
+        &["case.yaml:20:44: `router` has no interface `wan`; it has …"],
     ),
     (
         "{from: client:eth0 out, to: real_server:eth0 in, lost: 0}",
-        &["case.yaml:20:47: `real_server` may be another server each time; name a node"],
+        &["case.yaml:20:44: `real_server` is not one fixed node; name a node"],
     ),
     (
         "{from: client:eth0 out, to: client:eth0 out, lost: 0}",
-        &["case.yaml:20:47: packets go from one place to another; name two"],
+        &["case.yaml:20:44: `from` and `to` are the same; name two different ones"],
     ),
     (
         "{from: client:eth0 out, to: router:client in}",
         &[
-            "case.yaml:20:19: nothing is said about these packets; add `delay`, `lost`, `duplicated` or `overtaken`",
+            "case.yaml:20:16: this check has no bounds; add `delay`, `lost`, `duplicates` or `reordered`",
         ],
     ),
     (
         "{from: client:eth0 out, to: router:client in, lost: {}}",
-        &["case.yaml:20:71: any number is right; add `at_least` or `at_most`"],
+        &["case.yaml:20:68: this accepts every number; add `at_least` or `at_most`"],
     ),
     (
         "{from: client:eth0 out, to: router:client in, lost: {at_least: 3, at_most: 2}}",
-        &["case.yaml:20:82: nothing is at least 3 and at most 2; swap them"],
+        &["case.yaml:20:79: `at_least` 3 is above `at_most` 2; swap them"],
     ),
     (
         "{from: client:eth0 out, to: router:client in, delay: {}}",
-        &["case.yaml:20:72: any time is right; add `at_least` or `at_most`"],
+        &["case.yaml:20:69: this accepts every time; add `at_least` or `at_most`"],
     ),
     (
         "{from: client:eth0 out, to: router:client in, delay: {at_least: 0ms}}",
-        &["case.yaml:20:83: everything takes 0 or more; write a time above it"],
+        &["case.yaml:20:80: every delay is at least 0; write a longer time"],
     ),
     (
         "{from: client:eth0 out, to: router:client in, delay: {at_least: 2s, at_most: 1s}}",
-        &["case.yaml:20:83: nothing takes at least 2s and at most 1s; swap them"],
+        &["case.yaml:20:80: `at_least` 2s is above `at_most` 1s; swap them"],
     ),
     (
         "{from: client:eth0 out, to: router:client in, match: {direction: in}, lost: 0}",
-        &["case.yaml:20:84: `from` says the direction; leave it out here"],
+        &["case.yaml:20:81: `from` sets the direction; leave it out here"],
     ),
 ];
 
 #[test]
-fn each_mistake_of_a_passage_is_reported_at_its_place() {
-    for (passage, expected) in PASSAGES {
-        let check = format!("{{passage: {passage}");
+fn each_error_of_a_path_check_is_reported_at_its_place() {
+    for (path_check, expected) in PATH_CHECKS {
+        let check = format!("{{path: {path_check}");
         let text = changed(SCENARIO, &[("{answer: {result: pass}", &check)]);
         let found = Files::new(TOPOLOGY, &text).load();
-        let found = shown(&found.expect_err(passage));
+        let found = shown(&found.expect_err(path_check));
         assert!(
             is_as_expected(&found, expected),
-            "{passage}\nexpected {expected:#?}\nfound {found:#?}"
+            "{path_check}\nexpected {expected:#?}\nfound {found:#?}"
         );
     }
 }

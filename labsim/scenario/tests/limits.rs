@@ -7,8 +7,8 @@ mod common;
 use common::{Files, SCENARIO, TOPOLOGY, changed, shown};
 
 fn last_words(topology: &str, scenario: &str) -> String {
-    let mistakes = Files::new(topology, scenario).load().unwrap_err();
-    shown(&mistakes).join("\n")
+    let diagnostics = Files::new(topology, scenario).load().unwrap_err();
+    shown(&diagnostics).join("\n")
 }
 
 #[test]
@@ -41,12 +41,12 @@ fn rows_are_counted_over_all_exchanges() {
 }
 
 #[test]
-fn mistakes_are_counted_too() {
+fn errors_are_counted_too() {
     let rows = "nobody . seq 1, ".repeat(1000);
-    let mistakes = Files::new(TOPOLOGY, &changed(SCENARIO, &[("client S seq 0, ", &rows)]))
+    let diagnostics = Files::new(TOPOLOGY, &changed(SCENARIO, &[("client S seq 0, ", &rows)]))
         .load()
         .unwrap_err();
-    assert_eq!(mistakes.len(), 200);
+    assert_eq!(diagnostics.len(), 200);
 }
 
 #[test]

@@ -158,18 +158,18 @@ proptest! {
             fs::write(folder.path().join(name), text)?;
         }
         let path = folder.path().join(name);
-        let mistakes = match labsim_scenario::load(&path) {
+        let diagnostics = match labsim_scenario::load(&path) {
             Ok(loaded) => loaded.warnings,
-            Err(mistakes) => {
-                prop_assert!(!mistakes.is_empty());
-                mistakes
+            Err(diagnostics) => {
+                prop_assert!(!diagnostics.is_empty());
+                diagnostics
             }
         };
-        for mistake in &mistakes {
-            prop_assert!(!mistake.message.contains(char::is_control), "{mistake:?}");
-            let text = fs::read(&mistake.file)?;
+        for diagnostic in &diagnostics {
+            prop_assert!(!diagnostic.message.contains(char::is_control), "{diagnostic:?}");
+            let text = fs::read(&diagnostic.file)?;
             let lines = String::from_utf8_lossy(&text).split(['\n', '\r']).count();
-            prop_assert!(mistake.line <= lines, "{mistake}");
+            prop_assert!(diagnostic.line <= lines, "{diagnostic}");
         }
     }
 }

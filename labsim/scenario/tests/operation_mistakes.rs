@@ -1,9 +1,9 @@
-//! Every mistake of steps that operate what runs: members, servers, logins in the background.
+//! Every error of steps that operate what runs: members, servers, logins in the background.
 
 mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
-use labsim_scenario::model::{MemberFate, StepAction};
+use labsim_scenario::model::{MemberChange, StepAction};
 
 /// What is changed in the valid scenario, and what is then said of it.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
@@ -32,7 +32,7 @@ const CASES: &[Case<'_>] = &[
     (&[], &[]),
     (
         &[("background: true", "background: true, pause: true")],
-        &["case.yaml:16:94: a login that pauses waits anyway; leave `background` out"],
+        &["case.yaml:16:94: `pause` and `background` exclude each other; leave `background` out"],
     ),
     (
         &[("  end: {finish: {login: login}}\n", "")],
@@ -58,9 +58,13 @@ const CASES: &[Case<'_>] = &[
         ],
         &[
             "case.yaml:17:72: a ratio of 65536; write 0 to 65535",
-            "case.yaml:18:31: `rs1` is no load balancer; `load_balancers` has `lb`",
+            "case.yaml:18:31: `rs1` is not a load balancer; `load_balancers` has `lb`",
             "case.yaml:19:48: 10.1.1.51:49 is a member at this step already; use `set_member`",
         ],
+    ),
+    (
+        &[("10.1.1.51:49, ratio: 0}}", "10.1.1.51:49}}")],
+        &["case.yaml:17:51: nothing is set; write `ratio`, `state` or both"],
     ),
     (
         &[("drain: {set_member: {node: lb, pool: p", "drain: {set_member: {node: lb, pool: q")],
@@ -72,7 +76,7 @@ const CASES: &[Case<'_>] = &[
             "drain: {remove_member: {node: lb, pool: p, member: 10.1.1.52:49}}",
         )],
         &[
-            "case.yaml:18:52: 10.1.1.51:49 is the pool's last member at this step, and it has one at least; drain it, by `set_member` with `ratio: 0`",
+            "case.yaml:18:52: 10.1.1.51:49 is the pool's last member at this step; drain it by `set_member` with `ratio: 0`",
             "case.yaml:19:48: 10.1.1.51:49 is a member at this step already; use `set_member`",
         ],
     ),
@@ -98,16 +102,18 @@ const CASES: &[Case<'_>] = &[
             ("in: {add_member", "in: {set_member"),
             ("10.1.1.51:49}}\n  stop", "10.1.1.51:49, ratio: 2}}\n  stop"),
         ],
-        &["case.yaml:19:48: 10.1.1.51:49 is no member at this step; the pool has `10.1.1.52:49`"],
+        &[
+            "case.yaml:19:48: 10.1.1.51:49 is not a member at this step; the pool has `10.1.1.52:49`",
+        ],
     ),
     (
         &[("  in: {add_member", "  kill: {kill_forwarder: {node: lb}}\n  in: {add_member")],
-        &["case.yaml:20:27: `lb`'s forwarder was killed, and takes no orders; start it first"],
+        &["case.yaml:20:27: `lb`'s forwarder was killed, and accepts no changes; start it first"],
     ),
     (
         &[("stop: {stop_server: {node: rs1", "stop: {stop_server: {node: client")],
         &[
-            "case.yaml:20:30: no built-in server runs on `client`; those of `tacacs_servers` and `radius_servers` are on `rs1` and `rs2`",
+            "case.yaml:20:30: no built-in server runs on `client`; those of `tacacs_servers`, `radius_servers`, `tcp_servers` and `udp_servers` are on `rs1` and `rs2`",
             "case.yaml:21:32: `rs1`'s servers run already; stop them first, by `stop_server`",
         ],
     ),
@@ -117,7 +123,7 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("interface: eth0, state: down", "interface: eth7, state: off")],
-        &["case.yaml:22:58: expected one of `down` or `up`, found `off`"],
+        &["case.yaml:22:58: expected `down` or `up`, found `off`"],
     ),
     (
         &[(
@@ -138,11 +144,11 @@ const CASES: &[Case<'_>] = &[
 ];
 
 #[test]
-fn each_mistake_is_reported_at_its_place() {
+fn each_error_is_reported_at_its_place() {
     let mut wrong = Vec::new();
     for (changes, expected) in CASES {
         let files = Files::new(TOPOLOGY, &changed(&scenario(), changes));
-        let found = files.load().err().map(|mistakes| shown(&mistakes)).unwrap_or_default();
+        let found = files.load().err().map(|diagnostics| shown(&diagnostics)).unwrap_or_default();
         if !is_as_expected(&found, expected) {
             wrong.push(format!("{changes:?}\nexpected {expected:#?}\nfound {found:#?}"));
         }
@@ -169,7 +175,7 @@ fn a_load_balancer_that_is_started_again_has_the_members_of_its_file() {
         StepAction::ChangeMember(change) => Some(change.to),
         _ => None,
     });
-    let expected =
-        [MemberFate::Set { ratio: 0 }, MemberFate::Removed, MemberFate::Set { ratio: 3 }];
+    let set = |ratio| MemberChange::Set { ratio: Some(ratio), state: None };
+    let expected = [set(0), MemberChange::Removed, set(3)];
     assert_eq!(fates.collect::<Vec<_>>(), expected);
 }

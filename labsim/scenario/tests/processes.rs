@@ -1,4 +1,4 @@
-//! `processes` and the step `run`: what they mean, and every mistake that they can have.
+//! `processes` and the step `run`: what they mean, and every error that they can have.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -29,7 +29,7 @@ fn scenario(changes: &[(&str, &str)]) -> String {
     changed(SCENARIO, &changes)
 }
 
-fn mistakes(text: &str) -> Vec<String> {
+fn diagnostics(text: &str) -> Vec<String> {
     Files::new(TOPOLOGY, text).load().err().map(|found| shown(&found)).unwrap_or_default()
 }
 
@@ -39,15 +39,15 @@ fn processes_and_a_step_that_runs_a_program_are_read() {
     let [one, two] = lab.processes.as_slice() else { panic!("{:?}", lab.processes) };
     assert_eq!((one.name.as_str(), one.nodes.len()), ("one", 2));
     assert_eq!(one.program.path, "serve");
-    let arguments: Vec<_> = one.program.arguments.iter().map(|one| one.expose()).collect();
+    let arguments: Vec<_> = one.program.arguments.iter().map(|one| one.expose_text()).collect();
     assert_eq!(arguments, ["-p", "1812"]);
     assert_eq!((one.ready.clone(), one.timeout), (Readiness::Udp(1812), Duration::from_secs(10)));
     assert_eq!(two.ready, Readiness::Line("up".to_owned()));
-    assert_eq!(two.program.files[Path::new("a/b")].expose(), "text");
+    assert_eq!(two.program.files[Path::new("a/b")].expose_text(), "text");
 
     let StepAction::Run(run) = &lab.steps[0].action else { panic!("{:?}", lab.steps) };
     assert_eq!((run.node.as_str(), run.exit, run.timeout), ("client", 3, Duration::from_secs(2)));
-    assert_eq!(run.program.environment["KEY"].expose(), "1");
+    assert_eq!(run.program.environment["KEY"].expose_text(), "1");
     let check = &lab.expectations[0].check;
     let passes = LoginResult::Pass;
     assert!(
@@ -93,12 +93,12 @@ fn the_only_step_with_an_end_need_not_be_named() {
 }
 
 #[test]
-fn every_mistake_is_told_with_its_place() {
+fn every_error_is_told_with_its_place() {
     let cases: &[(&str, &str, &[&str])] = &[
         (
             "node: client, command: [\"",
             "node: nobody, command: [\"",
-            &["case.yaml:17:15: there is no node `nobody`…"],
+            &["case.yaml:17:15: unknown node `nobody`…"],
         ),
         (
             "nodes: [rs1, rs2]",
@@ -108,7 +108,7 @@ fn every_mistake_is_told_with_its_place() {
         (
             "nodes: [rs1, rs2], ",
             "",
-            &["case.yaml:16:3: this process runs nowhere; add `node`, or `nodes`"],
+            &["case.yaml:16:3: this process has no node; add `node`, or `nodes`"],
         ),
         (
             "nodes: [rs1, rs2]",
@@ -120,21 +120,25 @@ fn every_mistake_is_told_with_its_place() {
             "[]",
             &["case.yaml:16:37: an empty command; write the program, then its arguments"],
         ),
-        ("[serve,", "[\"\",", &["case.yaml:16:38: `` is no program; write its name, or its path"]),
+        (
+            "[serve,",
+            "[\"\",",
+            &["case.yaml:16:38: `` is not a valid program; write its name, or its path"],
+        ),
         (
             "[serve,",
             "[bin/serve,",
-            &["case.yaml:16:38: `bin/serve` would be sought in a folder that nobody named…"],
+            &["case.yaml:16:38: `bin/serve` is a relative path; write a name…"],
         ),
         (
             "{dir}/a/b",
             "{dir}/a/c",
-            &["case.yaml:17:33: `{dir}/a/c` is none of its `files`; add it there"],
+            &["case.yaml:17:33: `{dir}/a/c` is not in `files`; add it there"],
         ),
         (
             "[ask, secret]",
             "[ask, \"a\\0\"]",
-            &["case.yaml:19:44: this argument holds a NUL; no program can be handed one"],
+            &["case.yaml:19:44: this argument contains a NUL byte; remove it"],
         ),
         (
             "{KEY: 1}",
@@ -149,14 +153,12 @@ fn every_mistake_is_told_with_its_place() {
         (
             "{port: 1812, protocol: udp}",
             "{port: 0}",
-            &["case.yaml:16:70: there is no port 0; write one from 1 to 65535"],
+            &["case.yaml:16:70: port 0 does not exist; write 1 to 65535"],
         ),
         (
             "{port: 1812, protocol: udp}",
             "{}",
-            &[
-                "case.yaml:16:63: nothing says when it is ready; write one of `port`, `line` and `exit`",
-            ],
+            &["case.yaml:16:63: `ready` is empty; write one of `port`, `line` and `exit`"],
         ),
         (
             "{line: up}",
@@ -168,14 +170,18 @@ fn every_mistake_is_told_with_its_place() {
             "{line: up, protocol: tcp}",
             &["case.yaml:17:95: a `protocol` without a `port`; add the port"],
         ),
-        ("{line: up}", "{exit: false}", &["case.yaml:17:81: `exit` is `true`, or is not there"]),
+        (
+            "{line: up}",
+            "{exit: false}",
+            &["case.yaml:17:81: `exit` accepts only `true`; leave it out otherwise"],
+        ),
         ("exit: 3", "exit: 256", &["case.yaml:19:82: …"]),
         ("timeout: 2", "timeout: 0", &["case.yaml:19:94: a timeout of 0 s; write 0.05 to 3600"]),
         ("  two:", "  ask:", &["case.yaml:17:3: a step is named `ask` too; rename one"]),
         ("  two:", "  a/b:", &["case.yaml:17:3: the process name `a/b` may hold…"]),
     ];
     for (from, to, expected) in cases {
-        let found = mistakes(&scenario(&[(from, to)]));
+        let found = diagnostics(&scenario(&[(from, to)]));
         assert!(is_as_expected(&found, expected), "{to}: {found:#?}");
     }
 }
@@ -184,14 +190,17 @@ fn every_mistake_is_told_with_its_place() {
 fn no_file_leaves_the_private_folder() {
     for path in ["/etc/x", "..", "a/../b", "../x", "./a", "a//b", "a/", ".", "a/./b"] {
         let found =
-            mistakes(&scenario(&[("files: {a/b", &format!("files: {{a/b: x, \"{path}\""))]));
+            diagnostics(&scenario(&[("files: {a/b", &format!("files: {{a/b: x, \"{path}\""))]));
         assert_eq!(found.len(), 1, "{path}: {found:#?}");
         assert!(found[0].contains("does not stay in the private folder"), "{path}: {found:#?}");
     }
     for path in ["", "a\\nb", "a\\0b", &"x".repeat(256)] {
         let found =
-            mistakes(&scenario(&[("files: {a/b", &format!("files: {{a/b: x, \"{path}\""))]));
-        assert!(found.iter().any(|one| one.contains("is no file's name")), "{path}: {found:#?}");
+            diagnostics(&scenario(&[("files: {a/b", &format!("files: {{a/b: x, \"{path}\""))]));
+        assert!(
+            found.iter().any(|one| one.contains("is not a valid file name")),
+            "{path}: {found:#?}"
+        );
     }
 }
 
@@ -223,7 +232,7 @@ fn everything_is_bounded() {
         ),
     ] {
         let to = (0..32).fold(to, |to, n| to.replacen("oneN", &format!("one{n}"), 1));
-        let found = mistakes(&scenario(&[(from, &to)]));
+        let found = diagnostics(&scenario(&[(from, &to)]));
         assert!(found.len() == 1 && found[0].contains(why), "{why}: {found:#?}");
     }
 }
@@ -232,10 +241,13 @@ fn everything_is_bounded() {
 fn a_program_has_an_end_and_no_answer_on_the_wire() {
     let with = |check: &str| {
         let asked = "answer: {step: ask, result: pass}";
-        mistakes(&changed(&scenario(&[]), &[(asked, check)]))
+        diagnostics(&changed(&scenario(&[]), &[(asked, check)]))
     };
     let found = with("answer: {step: ask, result: pass, source: 172.16.4.99}");
-    assert!(found.len() == 1 && found[0].contains("a program's end has no source"), "{found:#?}");
+    assert!(
+        found.len() == 1 && found[0].contains("the end of a program or a transfer has no `source`"),
+        "{found:#?}"
+    );
     let found = with("server_saw: {step: ask, client: 192.168.11.201}");
-    assert!(found.len() == 1 && found[0].contains("the step `ask` asks no server"), "{found:#?}");
+    assert!(found.len() == 1 && found[0].contains("the step `ask` sends no request"), "{found:#?}");
 }

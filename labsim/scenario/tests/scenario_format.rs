@@ -6,14 +6,14 @@ mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed};
 use labsim_scenario::model::{
-    Check, Count, Direction, Encapsulation, FrameMatch, GreOptions, LoadBalancingMode, LoginMethod,
-    Maglev, MaglevHash, NodeName, OuterSource, PointNode, RadiusQuestion, RealServer, Scenario,
-    SourceTranslation, StepAction, TunnelKind,
+    Check, Count, Direction, ExchangeForm, FrameMatch, GreOptions, LoadBalancingMode, LoginMethod,
+    Maglev, MaglevHash, NodeName, OuterSource, Persistence, PointNode, Profile, RadiusQuestion,
+    RealServer, Scenario, SourceAddress, SourceTranslation, StepAction, TunnelKind,
 };
 
 fn scenario(changes: &[(&str, &str)]) -> Scenario {
     let files = Files::new(TOPOLOGY, &changed(SCENARIO, changes));
-    files.load().unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    files.load().unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
 fn server<'a>(scenario: &'a Scenario, name: &str) -> &'a RealServer {
@@ -34,14 +34,15 @@ fn defaults_are_those_of_the_formats_description() {
     let lab = scenario(&[]);
     let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
     assert_eq!(balancer.outer_source, OuterSource::Client);
-    let server = &balancer.virtual_servers[0];
+    let server = balancer.virtual_servers.values().next().unwrap();
     assert!(!server.translate_address && server.translate_port);
     assert!(!server.fastl4.loose_initiation && !server.fastl4.loose_close);
-    assert_eq!(server.fastl4.idle_timeout.as_secs(), 300);
+    assert_eq!(server.fastl4.idle_timeout, 300);
     assert!(server.fastl4.reset_on_timeout);
-    assert_eq!(balancer.pools[0].encapsulation, Encapsulation::Ipip);
-    let StepAction::TacacsLogin(login) = &lab.steps[0].action else { panic!() };
-    assert_eq!(login.secret.expose(), "s");
+    assert_eq!(balancer.pools.values().next().unwrap().profile, Profile::Ipip);
+    let StepAction::Exchange(exchange) = &lab.steps[0].action else { panic!() };
+    let ExchangeForm::TacacsLogin(login) = &exchange.form else { panic!() };
+    assert_eq!(login.secret.expose_text(), "s");
     assert_eq!(lab.tacacs_servers.len(), 2);
     assert!(lab.tacacs_servers.values().all(|server| server.port == 49));
 }
@@ -51,8 +52,8 @@ fn flows_are_shared_in_turn_unless_it_is_said() {
     let pool = |text: &str| {
         let lab = scenario(&[("profile: ipip, members: [10.1.1.51:49, 10.1.1.52:49]", text)]);
         let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
-        let ratios: Vec<u16> = balancer.pools[0].members.iter().map(|one| one.ratio).collect();
-        (balancer.pools[0].load_balancing_mode, ratios)
+        let pool = balancer.pools.values().next().unwrap();
+        (pool.load_balancing_mode, pool.members.iter().map(|one| one.ratio).collect::<Vec<_>>())
     };
     let maglev = |hash, table_size| LoadBalancingMode::Maglev(Maglev { hash, table_size });
     let usual = maglev(MaglevHash::FiveTuple, 65_537);
@@ -82,15 +83,16 @@ fn clients_persist_if_it_is_said() {
     let persistence = |text: &str| {
         let lab = scenario(&[("pool: p}", &format!("pool: p{text}}}"))]);
         let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
-        balancer.virtual_servers[0]
-            .persistence
-            .map(|one| (one.timeout.as_secs(), one.prefix_length))
+        balancer.virtual_servers.values().next().unwrap().persistence
     };
-    assert_eq!(persistence(""), None);
-    assert_eq!(persistence(", persistence: none"), None);
-    assert_eq!(persistence(", persistence: source_address"), Some((180, None)));
+    let source_address = |timeout, prefix_length| {
+        Persistence::SourceAddress(SourceAddress { timeout, prefix_length })
+    };
+    assert_eq!(persistence(""), Persistence::None);
+    assert_eq!(persistence(", persistence: none"), Persistence::None);
+    assert_eq!(persistence(", persistence: source_address"), source_address(180, None));
     let options = ", persistence: {source_address: {timeout: 7, prefix_length: 24}}";
-    assert_eq!(persistence(options), Some((7, Some(24))));
+    assert_eq!(persistence(options), source_address(7, Some(24)));
 }
 
 #[test]
@@ -238,11 +240,11 @@ fn a_gre_tunnel_has_a_device_of_its_own_if_it_has_options() {
 fn a_pool_has_one_of_three_profiles() {
     let profile = |profile: &str| {
         let lab = scenario(&[("profile: ipip", profile)]);
-        lab.load_balancers.first_key_value().unwrap().1.pools[0].encapsulation
+        lab.load_balancers.first_key_value().unwrap().1.pools.values().next().unwrap().profile
     };
-    let gre = |key, checksum| Encapsulation::Gre(GreOptions { key, checksum });
-    assert_eq!(profile("profile: none"), Encapsulation::None);
-    assert_eq!(profile("profile: ipip"), Encapsulation::Ipip);
+    let gre = |key, checksum| Profile::Gre(GreOptions { key, checksum });
+    assert_eq!(profile("profile: none"), Profile::None);
+    assert_eq!(profile("profile: ipip"), Profile::Ipip);
     assert_eq!(profile("profile: gre"), gre(None, false));
     assert_eq!(profile("profile: {gre: {key: 9, checksum: true}}"), gre(Some(9), true));
 }
@@ -252,14 +254,14 @@ fn sources_are_translated_in_three_ways() {
     let translation = |words: &str| {
         let lab = scenario(&[("pool: p}", &format!("pool: p, translate_address: true{words}}}"))]);
         let (_, balancer) = lab.load_balancers.first_key_value().unwrap();
-        assert!(balancer.virtual_servers[0].translate_address);
-        balancer.virtual_servers[0].source_translation.clone()
+        assert!(balancer.virtual_servers.values().next().unwrap().translate_address);
+        balancer.virtual_servers.values().next().unwrap().source_address_translation.clone()
     };
     assert_eq!(translation(""), SourceTranslation::None);
     assert_eq!(translation(", source_address_translation: automap"), SourceTranslation::Automap);
     assert_eq!(
         translation(", source_address_translation: {snat: [172.16.0.99]}"),
-        SourceTranslation::Pool(vec!["172.16.0.99".parse().unwrap()])
+        SourceTranslation::Snat(vec!["172.16.0.99".parse().unwrap()])
     );
 }
 
@@ -278,7 +280,10 @@ fn a_radius_server_and_its_requests_have_the_protocols_defaults() {
     assert_eq!((server.authentication_port, server.accounting_port), (1812, 1813));
     assert!(server.packet_info && !server.require_message_authenticator);
     let StepAction::Radius(request) = &lab.steps[0].action else { panic!() };
-    assert_eq!((request.timeout.as_secs(), request.tries, request.secret.expose()), (1, 3, "r"));
+    assert_eq!(
+        (request.timeout.as_secs(), request.max_transmissions, request.secret.expose_text()),
+        (1, 3, "r".into())
+    );
     assert!(matches!(
         request.question,
         RadiusQuestion::Login { method: LoginMethod::Pap, message_authenticator: true, .. }
@@ -288,13 +293,13 @@ fn a_radius_server_and_its_requests_have_the_protocols_defaults() {
 #[test]
 fn one_step_may_log_in_often_from_several_nodes() {
     let lab = scenario(&[
-        ("from: client,", "from: [client, router], times: 50, at_once: 10, timeout: 1.5,"),
+        ("from: client,", "from: [client, router], times: 50, concurrency: 10, timeout: 1.5,"),
         ("  seen: {exchange: {at: client:eth0, frames: talk}, pass: yes, fail: no}\n", ""),
-        ("{answer: {result: pass}", "{spread: {nodes: [rs1, rs2], at_least: 50}"),
+        ("{answer: {result: pass}", "{distribution: {nodes: [rs1, rs2], at_least: 50}"),
     ]);
-    let StepAction::TacacsLogin(login) = &lab.steps[0].action else { panic!() };
-    assert_eq!((login.from.len(), login.times, login.at_once), (2, 50, 10));
+    let StepAction::Exchange(login) = &lab.steps[0].action else { panic!() };
+    assert_eq!((login.from.len(), login.times, login.concurrency), (2, 50, 10));
     assert_eq!((login.timeout.as_millis(), login.pause), (1500, false));
-    let Check::Spread { nodes, at_least, .. } = &lab.expectations[0].check else { panic!() };
+    let Check::Distribution { nodes, at_least, .. } = &lab.expectations[0].check else { panic!() };
     assert_eq!((nodes.len(), *at_least), (2, 50));
 }

@@ -1,7 +1,11 @@
 //! The JSON Schemas in `schema/` are those of the formats, and the shipped files name them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod plain;
+
 use labsim_scenario::{Kind, schema};
+use labsim_yaml::Source;
 use std::path::Path;
 
 fn is_in_step(kind: Kind, name: &str) {
@@ -49,6 +53,10 @@ fn shipped_files_name_their_schema() {
         ("topologies", "topology", ".."),
         ("scenarios", "scenario", ".."),
         ("scenarios/parts", "scenario", "../.."),
+        ("scenarios/faults", "scenario", "../.."),
+        ("scenarios/faults/parts", "scenario", "../../.."),
+        ("scenarios/exercises", "scenario", "../.."),
+        ("scenarios/exercises/parts", "scenario", "../../.."),
     ] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
@@ -61,5 +69,53 @@ fn shipped_files_name_their_schema() {
             );
             assert!(text.starts_with(&line), "{}", path.display());
         }
+    }
+}
+
+#[test]
+fn every_shipped_file_is_valid_by_its_schema() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = 0;
+    for (folder, kind) in [
+        ("topologies", Kind::Topology),
+        ("topologies/ipv6", Kind::Topology),
+        ("scenarios", Kind::Scenario),
+        ("scenarios/parts", Kind::Scenario),
+        ("scenarios/ipv6", Kind::Scenario),
+        ("scenarios/faults", Kind::Scenario),
+        ("scenarios/faults/parts", Kind::Scenario),
+        ("scenarios/exercises", Kind::Exercise),
+        ("scenarios/exercises/parts", Kind::Scenario),
+    ] {
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
+        let schema = serde_json::from_str(&schema(kind)).unwrap();
+        let validator = jsonschema::draft7::new(&schema).unwrap();
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            if path.extension().is_none_or(|ending| ending != "yaml") {
+                continue;
+            }
+            let errors: Vec<String> = validator
+                .iter_errors(&plain::read(&Source::open(&path).unwrap()))
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 60, "{files} files");
+}
+
+#[test]
+fn a_wrong_file_is_not_valid_by_its_schema() {
+    let schema = serde_json::from_str(&schema(Kind::Scenario)).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    for (json, is_valid) in [
+        (r#"{"topology": "x.yaml", "real_servers": null}"#, true),
+        (r#"{"topologies": "x.yaml"}"#, false),
+        (r#"{"steps": {"s": {"resume": {"login": 5}}}}"#, false),
+        (r#"{"steps": {"s": {"tacacs_login": {"at_once": 5}}}}"#, false),
+        (r#"{"steps": {"s": {"tacacs_login": {"concurrency": 5}}}}"#, true),
+    ] {
+        assert_eq!(validator.is_valid(&serde_json::from_str(json).unwrap()), is_valid, "{json}");
     }
 }

@@ -7,12 +7,13 @@ use labsim_scenario::model::{
     Check, Direction, Expectation, FrameMatch, LoginResult, OuterSource, PointNode, Scenario,
 };
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 fn tacacs_ipip() -> Scenario {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     load(&root.join("scenarios/tacacs-ipip.yaml"))
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
         .scenario
 }
 
@@ -56,7 +57,7 @@ fn rows(frames: &[FrameMatch]) -> Vec<Row<String>> {
 
 use Direction::{In, Out};
 
-const FOLDERS: [&str; 3] = ["scenarios", "scenarios/ipv6", "scenarios/tunnels"];
+const FOLDERS: [&str; 4] = ["scenarios", "scenarios/faults", "scenarios/ipv6", "scenarios/tunnels"];
 
 #[test]
 fn the_client_is_shown_the_documents_eleven_frames() {
@@ -166,11 +167,11 @@ fn the_lab_is_the_documents() {
     let router = &scenario.topology.nodes[1];
     assert!(router.forward);
     assert_eq!(router.routes[0].destination.to_string(), "172.16.4.99/32");
-    assert_eq!(router.routes[0].via.to_string(), "172.16.0.10");
+    assert_eq!(router.routes[0].via, [IpAddr::from([172, 16, 0, 10])]);
 
     let (_, balancer) = scenario.load_balancers.first_key_value().unwrap();
     assert_eq!(balancer.outer_source, OuterSource::Client);
-    assert!(balancer.virtual_servers[0].fastl4.loose_initiation);
+    assert!(balancer.virtual_servers.values().next().unwrap().fastl4.loose_initiation);
     let own: Vec<String> = scenario
         .real_servers
         .values()
@@ -180,8 +181,11 @@ fn the_lab_is_the_documents() {
     for server in scenario.real_servers.values() {
         assert_eq!(server.tunnels[0].name.as_str(), "tunl0");
         assert_eq!(server.vips[0].label.as_deref(), Some("lo:0"));
-        let settings: Vec<(&str, &str)> =
-            server.sysctls.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let settings: Vec<(&str, &str)> = server
+            .sysctls
+            .iter()
+            .map(|(key, setting)| (key.as_str(), setting.value.as_str()))
+            .collect();
         assert_eq!(
             settings,
             [
@@ -201,7 +205,8 @@ fn every_shipped_topology_loads() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ending| ending == "yaml") {
-            labsim_scenario::load_topology(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+            labsim_scenario::load_topology(&path)
+                .unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
             loaded += 1;
         }
     }
@@ -217,15 +222,27 @@ fn files(folder: &str) -> BTreeMap<String, PathBuf> {
 }
 
 #[test]
-fn every_shipped_scenario_loads_and_one_is_warned_of() {
+fn every_shipped_scenario_loads_and_only_faults_on_purpose_are_warned_of() {
     let mut warned = Vec::new();
     for (name, path) in FOLDERS.into_iter().flat_map(files) {
-        let loaded = load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        if !loaded.warnings.is_empty() {
-            warned.push(name);
+        let loaded = load(&path).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+        assert!(!loaded.scenario.tags.is_empty(), "{name} has no tag to select it by");
+        // Whatever a lesson about a fault does wrong is on purpose.
+        if !path.parent().unwrap().ends_with("faults") {
+            let codes = loaded.warnings.iter().map(|warning| warning.code.name());
+            warned.extend(codes.map(|code| (name.clone(), code)));
         }
     }
-    assert_eq!(warned, ["port-translation"]);
+    let expected = [
+        ("forget-flows", "deliberate-fault"),
+        ("icmp-by-outer", "deliberate-fault"),
+        ("no-size-check", "deliberate-fault"),
+        ("port-translation", "dsr-broken"),
+        ("raw-checksums", "deliberate-fault"),
+        ("takeover-unannounced", "deliberate-fault"),
+        ("takeover-unannounced-ipv6", "deliberate-fault"),
+    ];
+    assert!(warned.iter().map(|(name, code)| (name.as_str(), *code)).eq(expected), "{warned:?}");
 }
 
 #[test]
@@ -257,8 +274,8 @@ fn the_documents_whole_story_is_there() {
 
 #[test]
 fn a_shipped_file_is_a_lesson_of_less_than_60_lines() {
-    let own = ["scenarios", "scenarios/ipv6", "scenarios/tunnels"];
-    let folders = own.iter().flat_map(|folder| [(*folder).to_owned(), format!("{folder}/parts")]);
+    let folders =
+        FOLDERS.iter().flat_map(|folder| [(*folder).to_owned(), format!("{folder}/parts")]);
     for (name, path) in folders.flat_map(|folder| files(&folder)) {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.lines().count() < 60, "{name}");
@@ -267,9 +284,32 @@ fn a_shipped_file_is_a_lesson_of_less_than_60_lines() {
     }
 }
 
+/// What `ci/faults` relies on.
+#[test]
+fn a_lesson_about_a_fault_marks_it_and_expects_its_diagnosis() {
+    for (name, path) in files("scenarios/faults") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.lines().count() < 40, "{name}");
+        assert!(text.lines().any(|line| line.ends_with(" # the fault")), "{name}");
+        let comment = text.lines().skip(1).take_while(|line| line.starts_with('#'));
+        let comment: String = comment.map(|line| line.trim_start_matches('#')).collect();
+        assert!(comment.contains("In the field: ") && comment.contains("The fix: "), "{name}");
+        let scenario = load(&path).unwrap().scenario;
+        let checks = scenario.expectations.iter().map(|expectation| &expectation.check);
+        assert!(checks.into_iter().any(|it| matches!(it, Check::Diagnosis { .. })), "{name}");
+        let runs = |step: &labsim_scenario::model::Step| {
+            matches!(step.action, labsim_scenario::model::StepAction::Run(_))
+        };
+        assert!(scenario.processes.is_empty() && !scenario.steps.iter().any(runs), "{name}");
+        for tag in ["fault", "diagnosis"] {
+            assert!(scenario.tags.iter().any(|it| it.as_str() == tag), "{name}");
+        }
+    }
+}
+
 #[test]
 fn every_part_is_used() {
-    for folder in ["scenarios", "scenarios/ipv6", "scenarios/tunnels"] {
+    for folder in FOLDERS {
         let parts = format!("{folder}/parts");
         let texts: Vec<String> = files(folder)
             .values()

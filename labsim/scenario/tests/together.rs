@@ -1,11 +1,11 @@
-//! Mistakes of many kinds, in both files, reported at once.
+//! Diagnostics of many kinds, in both files, reported at once.
 
 mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
 
 #[test]
-fn ten_different_mistakes_are_reported_together() {
+fn ten_different_errors_are_reported_together() {
     let topology = changed(
         TOPOLOGY,
         &[
@@ -36,14 +36,14 @@ fn ten_different_mistakes_are_reported_together() {
         "case.yaml:2:1: unknown key `folder`…",
         "case.yaml:3:1: …",
         "case.yaml:7:47: there is no pool `q`; `pools` has `p`",
-        "case.yaml:20:10: `X` is no TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, \
+        "case.yaml:20:10: `X` is not a valid TCP flag; write them as tcpdump does, such as `S`, `S.`, `.`, \
          `P.`, `F.` or `R.`",
         "case.yaml:22:27: expected …",
         "lab.yaml:2:12: unknown key `colour`…",
         "lab.yaml:4:14: expected …",
         "lab.yaml:6:27: the next hop 172.17.0.10 is unreachable…",
         "lab.yaml:9:28: 10.1.1.51 is the address of `rs1:eth0` already (line 8); give each its own",
-        "lab.yaml:13:18: there is no node `ghost`…",
+        "lab.yaml:13:18: unknown node `ghost`…",
         "lab.yaml:15:31: `rs1:eth0` is linked twice, first in line 13; …",
     ];
     assert!(is_as_expected(&found, &expected), "{found:#?}");
@@ -62,7 +62,7 @@ fn a_topology_is_told_from_a_scenario() {
 }
 
 #[test]
-fn a_file_that_is_no_mapping_is_one_mistake() {
+fn a_file_that_is_no_mapping_is_one_error() {
     for (text, why) in [
         ("", "the file is empty"),
         ("# nothing\n", "only comments"),

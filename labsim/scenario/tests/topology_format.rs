@@ -10,7 +10,7 @@ use labsim_scenario::model::{Node, NodeName, Topology};
 
 fn topology(changes: &[(&str, &str)]) -> Topology {
     let files = Files::new(&changed(TOPOLOGY, changes), SCENARIO);
-    load_topology(&files.path("lab.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    load_topology(&files.path("lab.yaml")).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
 fn node<'a>(topology: &'a Topology, name: &str) -> &'a Node {
@@ -21,7 +21,7 @@ fn node<'a>(topology: &'a Topology, name: &str) -> &'a Node {
 fn routes(topology: &Topology, name: &str) -> Vec<String> {
     let routes = node(topology, name).routes.iter();
     let shown = |route: &labsim_scenario::model::Route| {
-        format!("{} via {} dev {}", route.destination, route.via, route.interface)
+        route.arguments(labsim_scenario::model::RouteMetrics::default())
     };
     routes.map(shown).collect()
 }
@@ -32,6 +32,24 @@ fn a_hosts_default_route_is_its_only_router() {
     assert_eq!(routes(&lab, "client"), ["0.0.0.0/0 via 192.168.11.1 dev eth0"]);
     assert_eq!(routes(&lab, "rs2"), ["0.0.0.0/0 via 10.1.1.1 dev eth0"]);
     assert_eq!(routes(&lab, "router"), ["172.16.4.99/32 via 172.16.0.10 dev lb"]);
+}
+
+#[test]
+fn a_route_may_have_several_next_hops_and_a_default_route_several_of_each_family() {
+    let lab = topology(&[
+        (
+            "  rs1: {",
+            "  rs1: {routes: {default: [10.1.1.1, 10.1.1.52], 192.0.2.0/24: [10.1.1.52, 10.1.1.1]}, ",
+        ),
+        ("10.1.1.52/24", "[10.1.1.52/24, \"2001:db8:1::52/64\"]"),
+    ]);
+    assert_eq!(
+        routes(&lab, "rs1"),
+        [
+            "0.0.0.0/0 nexthop via 10.1.1.1 dev eth0 nexthop via 10.1.1.52 dev eth0",
+            "192.0.2.0/24 nexthop via 10.1.1.52 dev eth0 nexthop via 10.1.1.1 dev eth0"
+        ]
+    );
 }
 
 #[test]
@@ -118,8 +136,8 @@ fn sysctl_values_are_kept_as_they_are_written() {
         "  client: {sysctls: {net.ipv4.tcp_timestamps: 0, net.ipv4.tcp_rmem: 4096 87380 6291456}, ",
     )]);
     let settings = &node(&lab, "client").sysctls;
-    assert_eq!(settings["net.ipv4.tcp_timestamps"], "0");
-    assert_eq!(settings["net.ipv4.tcp_rmem"], "4096 87380 6291456");
+    assert_eq!(settings["net.ipv4.tcp_timestamps"].value, "0");
+    assert_eq!(settings["net.ipv4.tcp_rmem"].value, "4096 87380 6291456");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
 
 fn warnings(changes: &[(&str, &str)]) -> Vec<String> {
     let loaded = Files::new(TOPOLOGY, &changed(SCENARIO, changes)).loaded();
-    loaded.map_or_else(|mistakes| shown(&mistakes), |loaded| shown(&loaded.warnings))
+    loaded.map_or_else(|diagnostics| shown(&diagnostics), |loaded| shown(&loaded.warnings))
 }
 
 /// What is changed in the valid scenario, and what is then warned of.
@@ -43,7 +43,9 @@ const CASES: &[Case<'_>] = &[
     ),
     (
         &[("pool: p}", "pool: p, source_address_translation: automap}")],
-        &["case.yaml:5:78: `vs` translates the source address and leaves the destination…"],
+        &[
+            "case.yaml:5:78: `vs` translates the source address and leaves the destination (Direct Server Return): the servers take the load balancer for their client, and every answer returns through it…",
+        ],
     ),
     (&[("pool: p}", "pool: p, source_address_translation: none}")], &[]),
     (

@@ -1,172 +1,166 @@
 //! A scenario file's `steps` as they are written.
 
+use super::changes::{RawSetAddress, RawSetFilter, RawSetRoute, RawSetSysctls};
+use super::exchanges::{RawDnsQuery, RawHttpGet, RawTcpExchange, RawUdpExchange};
 use super::forms::Texts;
-use super::lenient::or_default;
-use super::packet::SendPacketFields;
-use super::processes::RunFields;
-use labsim_yaml::Located;
+use super::packet::RawCraftedPacket;
+use super::processes::RawRun;
+use crate::model::{AccountingRecord, AdminState, LoginClose, LoginMethod, MemberState, Profile};
+use labsim_yaml::{FromYaml, Located};
 use schemars::JsonSchema;
-use serde::Deserialize;
 
 /// What a step does.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum StepForm {
-    /// TACACS+ logins.
-    TacacsLogin(Box<TacacsLoginFields>),
-    /// Goes on with a login that paused, to its end.
-    Resume(ResumeFields),
-    /// Waits until the logins of a step in the background are over.
-    Finish(FinishFields),
-    /// A RADIUS Access-Request (RFC 2865).
-    RadiusLogin(Box<RadiusLoginFields>),
-    /// A RADIUS Accounting-Request (RFC 2866).
-    RadiusAccounting(Box<RadiusAccountingFields>),
-    /// A RADIUS Status-Server request (RFC 5997).
-    RadiusStatus(Box<RadiusStatusFields>),
-    /// Runs a program in a node, to its end. Like `processes`, it makes the file code: the program
-    /// runs with labsim's rights.
-    Run(Box<RunFields>),
-    /// Sends a made-up packet from a node.
-    SendPacket(Box<SendPacketFields>),
-    /// Kills a load balancer's forwarder: its flows are forgotten.
-    KillForwarder(ForwarderFields),
-    /// Starts a load balancer's forwarder again, and waits until it takes packets.
-    StartForwarder(ForwarderFields),
-    /// Waits until a counter of a load balancer's forwarder has risen so far.
-    AwaitCounter(AwaitCounterFields),
+pub(crate) enum RawStep {
+    /// Runs TACACS+ logins (RFC 8907).
+    TacacsLogin(Box<RawTacacsLogin>),
+    /// Sends bytes over TCP connections, and checks what comes back.
+    TcpExchange(Box<RawTcpExchange>),
+    /// Sends datagrams over UDP, and checks what comes back.
+    UdpExchange(Box<RawUdpExchange>),
+    /// Sends HTTP/1.1 GET requests (RFC 9112).
+    HttpGet(Box<RawHttpGet>),
+    /// Asks a DNS server for a name's addresses (RFC 1035).
+    DnsQuery(Box<RawDnsQuery>),
+    /// Continues a paused login or exchange to its end.
+    Resume(RawResume),
+    /// Waits until the logins or exchanges of a background step have ended.
+    Finish(RawFinish),
+    /// Sends a RADIUS Access-Request (RFC 2865).
+    RadiusLogin(Box<RawRadiusLogin>),
+    /// Sends a RADIUS Accounting-Request (RFC 2866).
+    RadiusAccounting(Box<RawRadiusAccounting>),
+    /// Sends a RADIUS Status-Server request (RFC 5997).
+    RadiusStatus(Box<RawRadiusRequest>),
+    /// Runs a program in a node until it exits, with labsim's privileges.
+    Run(Box<RawRun>),
+    /// Sends a crafted UDP packet from a node.
+    SendPacket(Box<RawCraftedPacket>),
+    /// Moves bytes both ways over one TCP connection. The server's end is labsim's own.
+    TcpTransfer(Box<RawTcpTransfer>),
+    /// Kills a load balancer's forwarder, which loses its flow table.
+    KillForwarder(RawForwarderNode),
+    /// Starts a load balancer's forwarder again and waits until it forwards packets.
+    StartForwarder(RawForwarderNode),
+    /// Waits until a counter of a load balancer's forwarder reaches a value.
+    AwaitCounter(RawAwaitCounter),
     /// Adds a member to a pool of a running load balancer.
-    AddMember(AddMemberFields),
-    /// Gives a member another ratio: its share of new flows. With 0 it is drained: it keeps its
-    /// flows and gets no other.
-    SetMember(SetMemberFields),
-    /// Takes a member out of a pool of a running load balancer. Its flows stay with it until they
+    AddMember(RawAddMember),
+    /// Sets a pool member's ratio, its state, or both. With `ratio: 0` or `state: forced_offline` it keeps
+    /// its flows and gets no new ones; with `state: disabled` it also keeps the clients that have a
+    /// persistence record for it.
+    SetMember(RawSetMember),
+    /// Removes a member from a pool of a running load balancer; its flows stay with it until they
     /// end.
-    RemoveMember(RemoveMemberFields),
-    /// Waits until a member's monitor has found it up, or down.
-    AwaitMember(AwaitMemberFields),
-    /// Stops the built-in servers of a node, as if they had crashed: nobody listens there any more,
-    /// and connections break off unless they are kept.
-    StopServer(StopServerFields),
+    RemoveMember(RawRemoveMember),
+    /// Waits until a member's monitor reports it up or down.
+    AwaitMember(RawAwaitMember),
+    /// Stops the built-in servers of a node, as a crash does.
+    StopServer(RawStopServer),
     /// Starts the built-in servers of a node again.
-    StartServer(ServerFields),
-    /// Sets an interface of a node down or up: whoever is at the other end of the link sees its
-    /// carrier go and come.
-    SetLink(SetLinkFields),
+    StartServer(RawServerNode),
+    /// Sets an interface of a node down or up; the other end of the link loses or regains its
+    /// carrier.
+    SetLink(RawSetLink),
+    /// Sets or removes a route of a node.
+    SetRoute(RawSetRoute),
+    /// Writes kernel settings of a node.
+    SetSysctls(RawSetSysctls),
+    /// Adds an address to a node, or removes it.
+    SetAddress(RawSetAddress),
+    /// Puts a packet filter of `filters` in, or takes it out. What its rules have counted stays.
+    SetFilter(RawSetFilter),
 }
 
-/// TACACS+ logins.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+impl RawStep {
+    /// Whether the following steps do not wait for it.
+    pub(crate) fn is_in_background(&self) -> bool {
+        let written = match self {
+            Self::TacacsLogin(fields) => fields.background,
+            Self::TcpExchange(fields) => fields.exchange.background,
+            Self::UdpExchange(fields) => fields.exchange.background,
+            Self::HttpGet(fields) => fields.exchange.background,
+            Self::DnsQuery(fields) => fields.exchange.background,
+            _ => None,
+        };
+        written.is_some_and(|background| background.value)
+    }
+}
+
+/// Runs TACACS+ logins (RFC 8907).
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TacacsLoginFields {
+#[yaml(renamed(at_once = "concurrency"))]
+pub(crate) struct RawTacacsLogin {
     /// The client's node, or a list of several.
     pub(crate) from: Located<Texts>,
-    /// How often each client logs in; once by default.
-    #[serde(default, deserialize_with = "or_default")]
+    /// Logins per client; 1 by default.
     pub(crate) times: Option<Located<u32>>,
-    /// How many logins are under way at a time; 1 by default.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) at_once: Option<Located<u32>>,
+    /// Concurrent logins; 1 by default.
+    pub(crate) concurrency: Option<Located<u32>>,
     /// Address and port that it connects to.
     pub(crate) to: Located<String>,
-    /// How the password travels: `ascii` (asked for, the default), `pap` or `chap`.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) method: LoginMethodWord,
+    /// How the password is sent: `ascii` (on the server's prompt, the default), `pap` or `chap`.
+    #[serde(default)]
+    pub(crate) method: LoginMethod,
     /// The user.
     pub(crate) user: Located<String>,
     /// The password.
     pub(crate) password: Located<String>,
-    /// The client's secret; the servers' unless it is said.
-    #[serde(default, deserialize_with = "or_default")]
+    /// The client's secret; the servers' secret by default.
     pub(crate) secret: Option<Located<String>>,
-    /// Seconds that a login may take; 5 by default.
-    #[serde(default, deserialize_with = "or_default")]
+    /// Timeout of a login in seconds; 5 by default.
     pub(crate) timeout: Option<Located<f64>>,
-    /// Whether it stops when the server has asked for the password, until a `resume` step.
-    #[serde(default, deserialize_with = "or_default")]
+    /// Whether the login pauses at the server's password prompt, until a `resume` step.
     pub(crate) pause: Option<Located<bool>>,
     /// How the client ends its connection once the server has closed: `reset` (with RST, the
     /// default) or `fin`.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) close: LoginCloseWord,
-    /// Whether the steps that follow do not wait for it, until a `finish` step.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default)]
+    pub(crate) close: LoginClose,
+    /// Whether the following steps run without waiting for it, until a `finish` step.
     pub(crate) background: Option<Located<bool>>,
 }
 
-/// How a client ends its connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum LoginCloseWord {
-    /// At once, with RST.
-    #[default]
-    Reset,
-    /// In order, with FIN.
-    Fin,
-}
-
-/// A login's method.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum LoginMethodWord {
-    /// The server asks for the password.
-    #[default]
-    Ascii,
-    /// The password travels with the start.
-    Pap,
-    /// A challenge's digest travels with the start.
-    Chap,
-}
-
-/// Goes on with a login that paused.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// Continues a paused login or exchange.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ResumeFields {
-    /// The name of an earlier login step with `pause: true`.
+pub(crate) struct RawResume {
+    /// The name of an earlier step with `pause: true`.
     pub(crate) login: Located<String>,
 }
 
-/// Waits for logins in the background.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// Waits for logins or exchanges in the background.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct FinishFields {
-    /// The name of an earlier login step with `background: true`.
+pub(crate) struct RawFinish {
+    /// The name of an earlier step with `background: true`.
     pub(crate) login: Located<String>,
 }
 
 /// A RADIUS Access-Request.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RadiusLoginFields {
-    /// The client's node.
-    pub(crate) from: Located<String>,
-    /// Address and port that it is sent to.
-    pub(crate) to: Located<String>,
-    /// How the password travels: `pap` (hidden by the secret, the default) or `chap`.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) method: RadiusMethodWord,
+#[yaml(renamed(tries = "max_transmissions"))]
+pub(crate) struct RawRadiusLogin {
+    /// What all requests have.
+    #[serde(flatten)]
+    pub(crate) request: RawRadiusRequest,
+    /// How the password is sent: `pap` (hidden by the secret, the default) or `chap`.
+    #[serde(default)]
+    pub(crate) method: RadiusMethod,
     /// The user.
     pub(crate) user: Located<String>,
     /// The password.
     pub(crate) password: Located<String>,
-    /// The client's secret; the servers' unless it is said.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) secret: Option<Located<String>>,
     /// Whether it carries a Message-Authenticator; `true` by default.
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) message_authenticator: Option<bool>,
-    /// Seconds until the request is sent again, unchanged; 1 by default.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) timeout: Option<Located<f64>>,
-    /// How often it is sent at most; 3 times by default.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) tries: Option<Located<u32>>,
 }
 
 /// An Access-Request's method.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromYaml, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum RadiusMethodWord {
+pub(crate) enum RadiusMethod {
     /// User-Password, hidden by the secret.
     #[default]
     Pap,
@@ -175,90 +169,92 @@ pub(crate) enum RadiusMethodWord {
 }
 
 /// A RADIUS Accounting-Request.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RadiusAccountingFields {
-    /// The client's node.
-    pub(crate) from: Located<String>,
-    /// Address and port that it is sent to.
-    pub(crate) to: Located<String>,
+#[yaml(renamed(
+    record = "acct_status_type",
+    session = "acct_session_id",
+    tries = "max_transmissions"
+))]
+pub(crate) struct RawRadiusAccounting {
+    /// What all requests have.
+    #[serde(flatten)]
+    pub(crate) request: RawRadiusRequest,
     /// Acct-Status-Type: `start` or `stop`.
-    pub(crate) record: AccountingRecordWord,
+    pub(crate) acct_status_type: AccountingRecord,
     /// The user.
     pub(crate) user: Located<String>,
     /// Acct-Session-Id.
-    pub(crate) session: Located<String>,
-    /// What a server's Access-Accept would have had it carry along (Class): up to 2024 bytes. A long
-    /// one makes a long request.
-    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) acct_session_id: Located<String>,
+    /// Class, as a server's Access-Accept would set it (RFC 2865, section 5.25): up to 2024 bytes.
     pub(crate) class: Option<Located<String>>,
-    /// The client's secret; the servers' unless it is said.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) secret: Option<Located<String>>,
-    /// Seconds until the request is sent again, unchanged; 1 by default.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) timeout: Option<Located<f64>>,
-    /// How often it is sent at most; 3 times by default.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) tries: Option<Located<u32>>,
 }
 
-/// What an accounting record says.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AccountingRecordWord {
-    /// A session begins.
-    Start,
-    /// A session is over.
-    Stop,
-}
-
-/// A RADIUS Status-Server request.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// What all RADIUS requests have; a Status-Server request has nothing else.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RadiusStatusFields {
+#[yaml(renamed(tries = "max_transmissions"))]
+pub(crate) struct RawRadiusRequest {
     /// The client's node.
     pub(crate) from: Located<String>,
     /// Address and port that it is sent to.
     pub(crate) to: Located<String>,
-    /// The client's secret; the servers' unless it is said.
-    #[serde(default, deserialize_with = "or_default")]
+    /// The client's secret; the servers' secret by default.
     pub(crate) secret: Option<Located<String>>,
-    /// Seconds until the request is sent again, unchanged; 1 by default.
-    #[serde(default, deserialize_with = "or_default")]
+    /// Retransmission interval in seconds; 1 by default.
     pub(crate) timeout: Option<Located<f64>>,
-    /// How often it is sent at most; 3 times by default.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) tries: Option<Located<u32>>,
+    /// Maximum number of transmissions; 3 by default.
+    pub(crate) max_transmissions: Option<Located<u32>>,
+}
+
+/// Bytes over one TCP connection. The step's nodes listen while it goes on. It passes when all bytes have
+/// arrived at both ends; how many did, the MSS of both ends and the time are in its result.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTcpTransfer {
+    /// The client's node.
+    pub(crate) from: Located<String>,
+    /// Address and port that it connects to.
+    pub(crate) to: Located<String>,
+    /// The nodes that listen at that port: a name or a list. By default the real servers that hold
+    /// the address as their VIP, or the node that has it.
+    pub(crate) servers: Option<Located<Texts>>,
+    /// The port that they listen at; by default that of `to`.
+    pub(crate) server_port: Option<Located<u16>>,
+    /// Bytes from the client to the server, from 0 to 4194304; 100000 by default.
+    pub(crate) send: Option<Located<u32>>,
+    /// Bytes from the server to the client, likewise.
+    pub(crate) receive: Option<Located<u32>>,
+    /// Timeout in seconds; 10 by default.
+    pub(crate) timeout: Option<Located<f64>>,
 }
 
 /// A load balancer.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ForwarderFields {
+pub(crate) struct RawForwarderNode {
     /// Its node.
     pub(crate) node: Located<String>,
 }
 
 /// A counter to wait for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AwaitCounterFields {
+pub(crate) struct RawAwaitCounter {
     /// The load balancer's node.
     pub(crate) node: Located<String>,
     /// The counter: an outcome such as `no_flow`, or one such as `flows.timed_out`.
     pub(crate) counter: Located<String>,
-    /// The value that it must have at least.
+    /// Least value to wait for.
     pub(crate) at_least: Located<u64>,
-    /// Seconds to wait at most; 5 by default.
-    #[serde(default, deserialize_with = "or_default")]
+    /// Timeout in seconds; 5 by default.
     pub(crate) timeout: Option<Located<f64>>,
 }
 
 /// A new member.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AddMemberFields {
+pub(crate) struct RawAddMember {
     /// The load balancer's node.
     pub(crate) node: Located<String>,
     /// The pool.
@@ -266,28 +262,36 @@ pub(crate) struct AddMemberFields {
     /// Address and port: `10.1.1.51:49`.
     pub(crate) member: Located<String>,
     /// Its share of new flows; 1 by default.
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) ratio: Option<Located<u64>>,
+    /// How packets reach it: `none`, `ipip`, `gre`, `gue`, or a map with options; the pool's profile by
+    /// default.
+    pub(crate) profile: Option<Profile>,
+    /// Which new flows it takes: `enabled` (the default), `disabled` or `forced_offline`.
+    #[serde(default)]
+    pub(crate) state: AdminState,
 }
 
-/// A member's new ratio.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// A member's new settings: `ratio`, `state`, or both.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SetMemberFields {
+pub(crate) struct RawSetMember {
     /// The load balancer's node.
     pub(crate) node: Located<String>,
     /// The pool.
     pub(crate) pool: Located<String>,
     /// Address and port: `10.1.1.51:49`.
     pub(crate) member: Located<String>,
-    /// Its share of new flows.
-    pub(crate) ratio: Located<u64>,
+    /// Its share of new flows; as before by default.
+    pub(crate) ratio: Option<Located<u64>>,
+    /// Which new flows it takes: `enabled`, `disabled` (those of clients that have a persistence record
+    /// for it) or `forced_offline` (none); as before by default.
+    pub(crate) state: Option<AdminState>,
 }
 
 /// A member that goes.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RemoveMemberFields {
+pub(crate) struct RawRemoveMember {
     /// The load balancer's node.
     pub(crate) node: Located<String>,
     /// The pool.
@@ -297,80 +301,70 @@ pub(crate) struct RemoveMemberFields {
 }
 
 /// A member to wait for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AwaitMemberFields {
+pub(crate) struct RawAwaitMember {
     /// The load balancer's node.
     pub(crate) node: Located<String>,
     /// The pool, which has a monitor.
     pub(crate) pool: Located<String>,
     /// Address and port: `10.1.1.51:49`.
     pub(crate) member: Located<String>,
-    /// What its monitor has to find: `up` or `down`.
-    pub(crate) state: MemberStateWord,
-    /// Seconds to wait at most; 5 by default.
-    #[serde(default, deserialize_with = "or_default")]
+    /// The state to wait for: `up` or `down`.
+    pub(crate) state: MemberState,
+    /// Timeout in seconds; 5 by default.
     pub(crate) timeout: Option<Located<f64>>,
 }
 
-/// What a monitor finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum MemberStateWord {
-    /// It answers.
-    Up,
-    /// It does not.
-    Down,
-}
-
 /// Built-in servers that stop.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StopServerFields {
+pub(crate) struct RawStopServer {
     /// The node.
     pub(crate) node: Located<String>,
-    /// What becomes of connections: `break` (the default), or `keep`: they are served to their end.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) connections: ConnectionsWord,
+    /// Open connections: `break` (the default) ends them, `keep` serves them to their end.
+    #[serde(default)]
+    pub(crate) connections: ServerConnections,
 }
 
-/// What becomes of a stopped server's connections.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// How a stopped server treats its open connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromYaml, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ConnectionsWord {
-    /// They break off.
+pub(crate) enum ServerConnections {
+    /// They end.
     #[default]
     Break,
-    /// They go on.
+    /// They are served to their end.
     Keep,
 }
 
 /// A node with built-in servers.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ServerFields {
+pub(crate) struct RawServerNode {
     /// The node.
     pub(crate) node: Located<String>,
 }
 
-/// An interface that goes down or comes up.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// An interface to set down or up.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SetLinkFields {
+pub(crate) struct RawSetLink {
     /// The node.
     pub(crate) node: Located<String>,
     /// Its interface.
     pub(crate) interface: Located<String>,
     /// `down` or `up`.
-    pub(crate) state: Located<LinkStateWord>,
+    pub(crate) state: Located<InterfaceState>,
 }
 
-/// What becomes of an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+/// State of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromYaml, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum LinkStateWord {
-    /// Nothing goes out or comes in. Its routes are gone.
+pub(crate) enum InterfaceState {
+    /// It sends and receives nothing, and its routes are removed.
     Down,
-    /// As before, routes included.
+    /// It is up again, with the file's routes and IPv6 addresses: what a step changed of them before is
+    /// undone.
     Up,
 }

@@ -1,91 +1,78 @@
 //! A topology file as it is written.
 
-use super::forms::{Items, Scalar, Table, Texts, forms};
-use super::lenient::{or_default, or_empty};
-use labsim_yaml::Located;
+use super::forms::Texts;
+use labsim_yaml::{FromYaml, Located, Scalar, Table, short_forms};
 use schemars::JsonSchema;
-use serde::Deserialize;
 
 /// A topology: nodes, and how they are wired. Each node is a network namespace.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "labsim topology")]
 pub(crate) struct TopologyFile {
     /// Another file, named from this file's folder, that this one is laid over: mappings key by key,
     /// everything else as a whole, and `null` takes a key out.
-    #[serde(default, deserialize_with = "or_default")]
     #[expect(dead_code, reason = "followed before the file is read")]
     pub(crate) extends: Option<Located<String>>,
-    /// The nodes by name (at most 15 bytes).
-    pub(crate) nodes: Table<Located<NodeFields>>,
+    /// The nodes by name (at most 63 bytes).
+    pub(crate) nodes: Table<Located<RawNode>>,
     /// Cables: `["client:eth0", "router:client"]` each, or a map with `endpoints`.
-    #[serde(default, deserialize_with = "or_empty")]
-    pub(crate) links: Items<Located<LinkForm>>,
+    #[serde(default)]
+    pub(crate) links: Vec<Located<RawLink>>,
     /// Switches by name: a list of what is plugged in, or a map with `endpoints`.
-    #[serde(default, deserialize_with = "or_empty")]
-    pub(crate) segments: Table<Located<LinkForm>>,
+    #[serde(default)]
+    pub(crate) segments: Table<Located<RawLink>>,
 }
 
 /// A host or a router.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NodeFields {
+pub(crate) struct RawNode {
     /// `true` makes it a router: its kernel forwards IPv4 and IPv6 between its interfaces.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default)]
     pub(crate) forward: bool,
     /// Its interfaces by name, `lo` not among them. Each is linked exactly once.
-    #[serde(default, deserialize_with = "or_empty")]
-    pub(crate) interfaces: Table<Located<InterfaceForm>>,
-    /// Routes: a destination (address, prefix or `default`) and its next hop. A host with one
+    #[serde(default)]
+    pub(crate) interfaces: Table<Located<RawInterface>>,
+    /// Routes: a destination (address, prefix or `default`) and its next hop, or a list of several
+    /// that share the flows (ECMP) by a hash of addresses, or with
+    /// `net.ipv4.fib_multipath_hash_policy: 1` (`net.ipv6.` likewise) of ports too. A host with one
     /// router on its subnets needs none: its default route is inferred. `default: none` keeps it
     /// from having one.
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(default)]
     pub(crate) routes: Table<Located<Texts>>,
     /// Kernel settings by dotted name, all of them below `net.`.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default)]
     pub(crate) sysctls: Table<Located<Scalar>>,
+    /// Where pictures show it: `[column, row]`, from 0 at the left and from 0 at the top, each at most 99.
+    /// Columns and rows without a node take no space; a node without `at` stands where the wiring puts it.
+    #[schemars(extend("minItems" = 2, "maxItems" = 2))]
+    pub(crate) at: Option<Located<Vec<u32>>>,
 }
 
-forms! {
-    /// An interface's addresses, or a map where there is more to say.
-    InterfaceForm = "an address with its prefix length, a list of such, or a map with `addresses`" {
-        text: "An address with its prefix length, such as 10.1.1.51/24 or 2001:db8::51/64.";
-        list: Located<String>;
-        map: InterfaceFields;
-    }
-}
-
-/// An interface with more than addresses.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// An interface: its addresses, or a map where it has more than these.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct InterfaceFields {
-    /// Its addresses with their prefix lengths.
-    #[serde(default, deserialize_with = "or_empty")]
+#[yaml(short = "addresses")]
+#[schemars(transform = short_forms::<Self>)]
+pub(crate) struct RawInterface {
+    /// Its addresses with their prefix lengths, such as `10.1.1.51/24` or `2001:db8::51/64`.
     pub(crate) addresses: Option<Located<Texts>>,
-    /// The largest IP packet in bytes; the link's unless it is said here.
-    #[serde(default, deserialize_with = "or_default")]
+    /// The largest IP packet in bytes; by default the link's.
     pub(crate) mtu: Option<Located<u32>>,
 }
 
-forms! {
-    /// What a link or a segment connects, or a map where there is more to say.
-    LinkForm = "a list of `node:interface`, or a map with `endpoints`" {
-        list: Located<String>;
-        map: LinkFields;
-    }
-}
-
-/// A link or a segment with settings.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// What a link or a segment connects, or a map where it has settings.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct LinkFields {
+#[yaml(short = "endpoints")]
+#[schemars(transform = short_forms::<Self>)]
+pub(crate) struct RawLink {
     /// What it connects: `node:interface` each.
-    pub(crate) endpoints: Items<Located<String>>,
-    /// The largest IP packet in bytes on all of its interfaces: 1500 unless it is said.
-    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) endpoints: Vec<Located<String>>,
+    /// The largest IP packet in bytes on all of its interfaces; 1500 by default.
     pub(crate) mtu: Option<Located<u32>>,
     /// Whether checksum and segmentation offloads stay on. They are off unless this is `true`:
     /// with them a capture shows half-made checksums and frames above the MTU.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default)]
     pub(crate) offloads: bool,
 }

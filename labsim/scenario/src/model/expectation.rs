@@ -1,6 +1,10 @@
 //! What must have been observed.
 
-use super::{AddressMatch, InterfaceName, LoginResult, NodeName, StepName, TcpFlags};
+use super::{
+    AddressMatch, Direction, FilterName, InterfaceName, LoginResult, NodeName, Place, StepName,
+    TcpFlags,
+};
+use labsim_codes::Code;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,23 +13,14 @@ use std::time::Duration;
 pub struct Expectation {
     /// Unique in the scenario: the key in the file.
     pub name: String,
-    /// Said when it holds.
+    /// Message if the check passes.
     pub pass: String,
-    /// Said when it does not.
+    /// Message if the check fails.
     pub fail: String,
-    /// Where it stands.
+    /// Its place in the file.
     pub place: Place,
     /// What is checked.
     pub check: Check,
-}
-
-/// A place in a file, for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file as it was named.
-    pub file: String,
-    /// From 1.
-    pub line: usize,
 }
 
 /// What is checked.
@@ -57,13 +52,22 @@ pub enum Check {
     },
     /// Which real servers answered a step's logins, and how many each: every login exactly one,
     /// with all of its packets.
-    Spread {
+    Distribution {
         /// A login step.
         step: StepName,
         /// The servers; no other may have answered.
         nodes: Vec<NodeName>,
         /// How many logins each of them must have answered at least.
         at_least: u64,
+    },
+    /// The first cause that the diagnosis of a step shows. The step may fail for this cause.
+    Diagnosis {
+        /// A step that sends requests to a server, runs a program, or waits for something.
+        step: StepName,
+        /// One of [`labsim_codes::cause`].
+        cause: Code,
+        /// The node that it is at, if that matters.
+        node: Option<NodeName>,
     },
     /// A counter of a forwarder at the end.
     Forwarder {
@@ -85,6 +89,15 @@ pub enum Check {
         /// What it must be.
         count: Count,
     },
+    /// Packets that a filter dropped.
+    Filter {
+        /// The filter.
+        filter: FilterName,
+        /// One of its nodes; all of them together without it.
+        node: Option<NodeName>,
+        /// How many, rejected ones among them.
+        dropped: Count,
+    },
     /// Frames of one kind at one point, counted.
     Frames {
         /// Where.
@@ -105,33 +118,33 @@ pub enum Check {
         /// One a frame.
         frames: Vec<FrameMatch>,
     },
-    /// What became of packets between two points.
-    Passage(Box<Passage>),
+    /// Delay, loss, duplicates and reordering of packets between two points.
+    Path(Box<PathCheck>),
 }
 
-/// What became of packets that passed one point on their way to another. At least one of the last
-/// four is said.
+/// Delay, loss, duplicates and reordering of packets from one point to another. At least one of the
+/// last four is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passage {
-    /// Where they passed first.
-    pub from: Crossing,
-    /// Where they were to pass next.
-    pub to: Crossing,
-    /// Which of those that passed first.
+pub struct PathCheck {
+    /// The first point.
+    pub from: PathPoint,
+    /// The second point.
+    pub to: PathPoint,
+    /// Filter for packets at the first point.
     pub matching: FrameMatch,
-    /// How long each one that arrived took.
+    /// Delay of each packet that arrived.
     pub delay: Option<DelayBounds>,
-    /// How many never arrived.
+    /// Number of packets that never arrived.
     pub lost: Option<Count>,
-    /// How many arrived more often than they were sent.
-    pub duplicated: Option<Count>,
-    /// How many arrived after one that had been sent later.
-    pub overtaken: Option<Count>,
+    /// Number of additional copies that arrived.
+    pub duplicates: Option<Count>,
+    /// Number of packets that arrived after one that was sent later.
+    pub reordered: Option<Count>,
 }
 
 /// A named interface, and the way in which frames pass it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Crossing {
+pub struct PathPoint {
     /// The node.
     pub node: NodeName,
     /// Its interface, `lo` and tunnel devices among them.
@@ -181,15 +194,6 @@ pub enum PointNode {
     RealServerOf(StepName),
 }
 
-/// Seen from the node whose interface it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Received by the node.
-    In,
-    /// Sent by the node.
-    Out,
-}
-
 /// How many frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
@@ -226,8 +230,8 @@ impl std::fmt::Display for Count {
     }
 }
 
-/// A frame's header fields; `None` matches anything. Without a word about a layer, the field is
-/// the innermost IP packet's.
+/// A frame's header fields; `None` matches anything. Fields outside of `outer` are the innermost IP
+/// packet's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FrameMatch {
     /// In or out at the capture point.

@@ -30,7 +30,7 @@ pub struct Impairment {
 pub struct Percent(u32);
 
 impl Percent {
-    /// The least that can be said, in millionths: 0.0001%.
+    /// The least value, in millionths: 0.0001%.
     const OF_PERCENT: u32 = 10_000;
 
     /// So many of a million frames; `None` if that is more than all.
@@ -66,7 +66,7 @@ impl fmt::Display for Impairment {
         let share = |name: &str, share: Percent| {
             (share > Percent::default()).then(|| format!("{name} {share}"))
         };
-        let said: Vec<String> = [
+        let parts: Vec<String> = [
             time("delay", self.delay),
             time("jitter", self.jitter),
             share("loss", self.loss),
@@ -77,8 +77,8 @@ impl fmt::Display for Impairment {
         .into_iter()
         .flatten()
         .collect();
-        f.write_str(if said.is_empty() { "nothing" } else { "" })?;
-        f.write_str(&said.join(", "))
+        f.write_str(if parts.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&parts.join(", "))
     }
 }
 

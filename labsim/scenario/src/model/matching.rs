@@ -10,7 +10,7 @@ use std::net::IpAddr;
 pub struct AddressMatch(Vec<IpNet>);
 
 impl AddressMatch {
-    /// A set of prefixes; `None` if there is none, since nothing could match it.
+    /// A set of prefixes; `None` for an empty one, which nothing matches.
     #[must_use]
     pub fn new(prefixes: Vec<IpNet>) -> Option<Self> {
         (!prefixes.is_empty()).then_some(Self(prefixes))
@@ -72,7 +72,7 @@ impl TcpFlags {
     /// Reads flags as tcpdump(1) prints them: `S`, `S.`, `.`, `P.`, `FP.`, `R.`, `none`; in any order.
     ///
     /// # Errors
-    /// A sentence that says what is wrong and what would be right.
+    /// What is wrong, and the remedy.
     pub fn parse(text: &str) -> Result<Self, String> {
         const HINT: &str = "write them as tcpdump does, such as `S`, `S.`, `.`, `P.`, `F.` or `R.`";
         if text == "none" {
@@ -84,10 +84,10 @@ impl TcpFlags {
         let mut byte = 0;
         for letter in text.chars() {
             let Some(&(_, bit)) = LETTERS.iter().find(|(known, _)| *known == letter) else {
-                return Err(format!("`{}` is no TCP flag; {HINT}", letter.escape_debug()));
+                return Err(format!("`{}` is not a valid TCP flag; {HINT}", letter.escape_debug()));
             };
             if byte & bit != 0 {
-                return Err(format!("the TCP flag `{letter}` stands there twice; {HINT}"));
+                return Err(format!("the TCP flag `{letter}` is given twice; {HINT}"));
             }
             byte |= bit;
         }
@@ -125,7 +125,10 @@ mod tests {
 
     #[test]
     fn unknown_and_doubled_flags_are_refused() {
-        assert!(TcpFlags::parse("SA").is_err_and(|text| text.starts_with("`A` is no TCP flag")));
+        assert!(
+            TcpFlags::parse("SA")
+                .is_err_and(|text| text.starts_with("`A` is not a valid TCP flag"))
+        );
         assert!(TcpFlags::parse("SS").is_err_and(|text| text.contains("twice")));
         assert!(TcpFlags::parse("").is_err());
     }

@@ -1,4 +1,4 @@
-//! Names and secrets that cannot be malformed.
+//! Names that cannot be malformed.
 
 use crate::text::quoted;
 use std::fmt;
@@ -13,7 +13,7 @@ macro_rules! name {
             /// Checks a name.
             ///
             /// # Errors
-            /// A sentence that says what is wrong with it and what would be right.
+            /// What is wrong with it, and the remedy.
             pub fn new(text: &str) -> Result<Self, String> {
                 check($what, text, $max)?;
                 Ok(Self(text.to_owned()))
@@ -35,13 +35,19 @@ macro_rules! name {
 }
 
 name!(
-    /// A node: 1 to 15 bytes of letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
+    /// A node: 1 to 63 bytes of letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
     ///
-    /// Bridge ports and router interfaces are named after nodes, and Linux holds an interface's
-    /// name in 16 bytes with its terminator (`IFNAMSIZ`, netdevice(7)).
+    /// A label of a host name has as many (RFC 1035, section 2.3.4). No device is named after a
+    /// node, and so the kernel's limit for devices is none for nodes.
     NodeName,
-    15,
+    63,
     "node name"
+);
+name!(
+    /// A segment: 1 to 63 bytes, as a node's name.
+    SegmentName,
+    63,
+    "segment name"
 );
 name!(
     /// A network interface: 1 to 15 bytes (`IFNAMSIZ` less the terminator, netdevice(7)).
@@ -67,6 +73,12 @@ name!(
     60,
     "process name"
 );
+name!(
+    /// A packet filter of a scenario: the name of its table.
+    FilterName,
+    60,
+    "filter name"
+);
 
 fn check(what: &str, text: &str, max: usize) -> Result<(), String> {
     let first_ok = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
@@ -84,29 +96,5 @@ fn check(what: &str, text: &str, max: usize) -> Result<(), String> {
         ))
     } else {
         Ok(())
-    }
-}
-
-/// A shared secret or a password: never printed, not by `Debug` either.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `text` from being printed.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The secret itself, for the protocol that needs it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
     }
 }

@@ -1,6 +1,8 @@
 //! Programs of the user's, which run in nodes with labsim's rights.
 
 use super::{NodeName, ProcessName, Secret};
+use labsim_yaml::FromYaml;
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +23,20 @@ pub struct Process {
     pub ready: Readiness,
     /// How long that may take; 10 s by default.
     pub timeout: Duration,
+    /// When it is started.
+    pub start: ProcessStart,
+}
+
+/// When a process is started, always before the steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromYaml, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum ProcessStart {
+    /// Before the built-in servers and the load balancers.
+    First,
+    /// When they run.
+    #[default]
+    Last,
 }
 
 /// A program that a step runs to its end.
@@ -50,16 +66,17 @@ pub struct Program {
     /// Files of its private folder, which is its working directory: relative paths without `.` and
     /// `..`, none of which is the folder of another.
     pub files: BTreeMap<PathBuf, Secret>,
-    /// The Debian package that it comes in, for whoever lacks it.
+    /// The Debian package of the program: where it is missing, the scenario is skipped. Without it a
+    /// missing program is an error.
     pub package: Option<String>,
 }
 
 /// When a process is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// Somebody in the node has that TCP port open.
+    /// A socket in the node listens on that TCP port.
     Tcp(u16),
-    /// Somebody in the node has that UDP port open.
+    /// A socket in the node is bound to that UDP port.
     Udp(u16),
     /// It has printed a line that holds this.
     Line(String),

@@ -1,6 +1,9 @@
 //! What a scenario does.
 
-use super::{Attachment, MadePacket, NodeName, Run, Secret, StepName};
+use super::{
+    Attachment, CraftedPacket, Exchange, MemberState, MemberUpdate, NodeChange, NodeName, Place,
+    RadiusRequest, Run, ServerKind, ServerRequests, StepName, TcpTransfer,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +12,8 @@ use std::time::Duration;
 pub struct Step {
     /// Unique in the scenario.
     pub name: StepName,
+    /// Its place in the file.
+    pub place: Place,
     /// What it does.
     pub action: StepAction,
 }
@@ -16,46 +21,48 @@ pub struct Step {
 /// What a step can do.
 #[derive(Debug, Clone)]
 pub enum StepAction {
-    /// TACACS+ logins.
-    TacacsLogin(TacacsLogin),
-    /// Goes on with a TACACS+ login that paused, to its end.
+    /// Exchanges with a server: logins among them.
+    Exchange(Box<Exchange>),
+    /// Continues a paused exchange to its end.
     Resume {
-        /// A login step before this one, with `pause`.
+        /// A step before this one, with `pause`.
         login: StepName,
     },
-    /// Waits until the logins of a step in the background are over.
+    /// Waits until the exchanges of a background step have ended.
     Finish {
-        /// A login step before this one, with `background`.
+        /// A step before this one, with `background`.
         login: StepName,
     },
     /// A RADIUS request.
     Radius(RadiusRequest),
     /// Runs a program to its end.
     Run(Box<Run>),
-    /// Sends a made-up packet, and waits until nothing is on its way any more.
-    SendPacket(Box<MadePacket>),
-    /// Kills the forwarder of a load balancer: its flows are forgotten.
+    /// Sends a crafted packet, and waits until no packet is in flight.
+    SendPacket(Box<CraftedPacket>),
+    /// Moves bytes over a TCP connection.
+    TcpTransfer(Box<TcpTransfer>),
+    /// Kills the forwarder of a load balancer, which loses its flow table.
     KillForwarder {
         /// The load balancer.
         node: NodeName,
     },
-    /// Starts the forwarder of a load balancer again, and waits until it takes packets.
+    /// Starts the forwarder of a load balancer again and waits until it forwards packets.
     StartForwarder {
         /// The load balancer.
         node: NodeName,
     },
-    /// Waits until a counter of a forwarder has risen so far.
+    /// Waits until a counter of a forwarder reaches a value.
     AwaitCounter {
         /// The load balancer.
         node: NodeName,
         /// Its name as the forwarder shows it: an outcome (`no_flow`) or `flows.timed_out`.
         counter: String,
-        /// The value that it must have at least.
+        /// Least value to wait for.
         at_least: u64,
         /// How long to wait.
         timeout: Duration,
     },
-    /// Waits until a member's monitor has found it so.
+    /// Waits until a member's monitor reports a state.
     AwaitMember {
         /// The load balancer.
         node: NodeName,
@@ -69,7 +76,7 @@ pub enum StepAction {
         timeout: Duration,
     },
     /// Changes a member of a running load balancer's pool.
-    ChangeMember(MemberChange),
+    ChangeMember(MemberUpdate),
     /// Stops the built-in servers of a node.
     StopServer {
         /// The node.
@@ -89,191 +96,88 @@ pub enum StepAction {
         /// Whether it comes up.
         up: bool,
     },
+    /// Changes a node, and waits until no packet is in flight before.
+    ChangeNode(Box<NodeChange>),
 }
 
-/// What a monitor finds of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberState {
-    /// It answers.
-    Up,
-    /// It does not.
-    Down,
-}
-
-impl MemberState {
-    /// The word of a scenario file.
+impl StepAction {
+    /// What it asks of servers; `None` of a step that asks none, and so has no answer.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub fn server_requests(&self) -> Option<ServerRequests<'_>> {
         match self {
-            Self::Up => "up",
-            Self::Down => "down",
+            Self::Exchange(exchange) => Some(ServerRequests {
+                from: &exchange.from,
+                number: exchange.number(),
+                kind: exchange.kind(),
+                noun: exchange.noun(),
+            }),
+            Self::Radius(request) => Some(ServerRequests {
+                from: std::slice::from_ref(&request.from),
+                number: 1,
+                kind: ServerKind::Radius,
+                noun: request.noun(),
+            }),
+            _ => None,
         }
     }
-}
 
-/// A change of a pool's member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberChange {
-    /// The load balancer.
-    pub node: NodeName,
-    /// The pool.
-    pub pool: String,
-    /// Address and port.
-    pub member: SocketAddr,
-    /// What becomes of it.
-    pub to: MemberFate,
-}
-
-/// What becomes of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberFate {
-    /// It is new.
-    Added {
-        /// Its share of new flows.
-        ratio: u16,
-    },
-    /// It gets another ratio.
-    Set {
-        /// Its share of new flows; 0 drains it.
-        ratio: u16,
-    },
-    /// It is taken out.
-    Removed,
-}
-
-/// Logins through a virtual server, or straight to a server.
-#[derive(Debug, Clone)]
-pub struct TacacsLogin {
-    /// The clients' nodes; at least one, mostly one.
-    pub from: Vec<NodeName>,
-    /// How often each client logs in; 1 by default.
-    pub times: u32,
-    /// How many logins are under way at a time; 1 by default.
-    pub at_once: u32,
-    /// Where it connects to.
-    pub to: SocketAddr,
-    /// The client's shared secret; the servers' own unless the step says otherwise.
-    pub secret: Secret,
-    /// How the password travels.
-    pub method: LoginMethod,
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: Secret,
-    /// How long one login may take; 5 s by default.
-    pub timeout: Duration,
-    /// Whether it stops when the server has asked for the password, until a step resumes it.
-    /// ASCII logins from one client, once, only.
-    pub pause: bool,
-    /// How the client ends its connection.
-    pub close: LoginClose,
-    /// Whether the steps that follow do not wait for it, until a step finishes it.
-    pub background: bool,
-}
-
-/// How a client ends its connection once the server has closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginClose {
-    /// At once, with RST.
-    Reset,
-    /// In order, with FIN.
-    Fin,
-}
-
-/// A RADIUS request and how it is repeated.
-#[derive(Debug, Clone)]
-pub struct RadiusRequest {
-    /// The client's node.
-    pub from: NodeName,
-    /// Where it is sent to.
-    pub to: SocketAddr,
-    /// The client's shared secret; the servers' own unless the step says otherwise.
-    pub secret: Secret,
-    /// What is asked.
-    pub question: RadiusQuestion,
-    /// How long to wait before the request is sent again, unchanged; 1 s by default.
-    pub timeout: Duration,
-    /// How often it is sent at most; 3 by default.
-    pub tries: u32,
-}
-
-/// What a RADIUS request asks.
-#[derive(Debug, Clone)]
-pub enum RadiusQuestion {
-    /// Access-Request.
-    Login {
-        /// [`LoginMethod::Pap`] or [`LoginMethod::Chap`].
-        method: LoginMethod,
-        /// The user.
-        user: String,
-        /// The password.
-        password: Secret,
-        /// Whether it carries a Message-Authenticator; true by default.
-        message_authenticator: bool,
-    },
-    /// Accounting-Request.
-    Accounting {
-        /// Start or stop.
-        record: AccountingRecord,
-        /// The user.
-        user: String,
-        /// Acct-Session-Id.
-        session: String,
-        /// What its Class attributes hold; empty for none.
-        class: String,
-    },
-    /// Status-Server (RFC 5997).
-    Status,
-}
-
-/// Acct-Status-Type (RFC 2866).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountingRecord {
-    /// A session begins.
-    Start,
-    /// A session is over.
-    Stop,
-}
-
-/// How a password travels (RFC 8907, RFC 2865).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginMethod {
-    /// The server asks for the password; TACACS+ only.
-    Ascii,
-    /// The password travels with the start.
-    Pap,
-    /// A challenge's digest travels with the start.
-    Chap,
-}
-
-/// How a login or another request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginResult {
-    /// The server said PASS, or accepted what was sent.
-    Pass,
-    /// The server said FAIL: user or password are wrong.
-    Fail,
-    /// The server said ERROR, or its answer could not be read: secrets differ, for one.
-    Error,
-    /// The connection was refused or closed without an answer.
-    Refused,
-    /// No answer in time.
-    Timeout,
-    /// It paused, and nothing resumed it.
-    Paused,
-}
-
-impl LoginResult {
-    /// The word of a scenario file.
+    /// Whether it makes logins or requests, runs a program or moves bytes: each of these ends with
+    /// a [`LoginResult`](super::LoginResult).
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub fn has_answer(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::TcpTransfer(_)) || self.server_requests().is_some()
+    }
+
+    /// What one of its attempts is called: `login`, `request`, `program`, `transfer`.
+    #[must_use]
+    pub fn noun(&self) -> &'static str {
         match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Error => "error",
-            Self::Refused => "refused",
-            Self::Timeout => "timeout",
-            Self::Paused => "paused",
+            Self::Run(_) => "program",
+            Self::TcpTransfer(_) => "transfer",
+            other => other.server_requests().map_or("login", |requests| requests.noun),
+        }
+    }
+
+    /// What it does, in a sentence without a subject: `sets rs1:eth0 down`. Holds no secret.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match self {
+            Self::Exchange(exchange) => exchange.description(),
+            Self::Resume { login } => format!("resumes `{login}`"),
+            Self::Finish { login } => format!("waits until `{login}` has ended"),
+            Self::Radius(request) => request.description(),
+            Self::Run(run) => {
+                // Not its arguments, which may hold passwords.
+                let program = run.program.path.rsplit('/').next().unwrap_or_default();
+                format!("runs {program} in {}", run.node)
+            }
+            Self::SendPacket(packet) => {
+                let (to, port) = (packet.header.destination, packet.destination_port);
+                format!("sends a crafted packet to {to}:{port} from {}", packet.from)
+            }
+            Self::TcpTransfer(transfer) => {
+                let TcpTransfer { from, to, send, receive, .. } = &**transfer;
+                format!("sends {send} bytes from {from} to {to}, and {receive} bytes back")
+            }
+            Self::KillForwarder { node } => format!("kills the forwarder in {node}"),
+            Self::StartForwarder { node } => format!("restarts the forwarder in {node}"),
+            Self::AwaitCounter { node, counter, at_least, .. } => {
+                format!("waits until {counter} of {node} is at least {at_least}")
+            }
+            Self::AwaitMember { node, pool, member, state, .. } => {
+                format!("waits until {member} of {pool} of {node} is {}", state.word())
+            }
+            Self::ChangeMember(change) => change.description(),
+            Self::StopServer { node, keep_connections: false } => {
+                format!("stops the servers on {node}")
+            }
+            Self::StopServer { node, keep_connections: true } => {
+                format!("stops the servers on {node} and keeps their connections")
+            }
+            Self::StartServer { node } => format!("restarts the servers on {node}"),
+            Self::SetLink { interface, up: true } => format!("sets {interface} up"),
+            Self::SetLink { interface, up: false } => format!("sets {interface} down"),
+            Self::ChangeNode(change) => change.to_string(),
         }
     }
 }

@@ -20,23 +20,17 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
         if text.contains('/') {
             format!("{} has a prefix length; write the address alone", quoted(text))
         } else {
-            format!("{} is no address; write one such as 10.1.1.51 or 2001:db8::51", quoted(text))
+            format!(
+                "{} is not an address; write one such as 10.1.1.51 or 2001:db8::51",
+                quoted(text)
+            )
         }
     })
 }
 
 /// An address that one host can have.
 pub(super) fn unicast(address: IpAddr) -> Result<IpAddr, String> {
-    let what = match address {
-        IpAddr::V4(v4) if v4.is_broadcast() => "the broadcast address",
-        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => "an IPv4 address in IPv6's clothes",
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => "a link-local address",
-        _ if address.is_unspecified() => "the unspecified address",
-        _ if address.is_multicast() => "a multicast address",
-        _ if address.is_loopback() => "a loopback address",
-        _ => return Ok(address),
-    };
-    Err(format!("{address} is {what}; write a global unicast address"))
+    labsim_model::unicast_error(SocketAddr::new(address, 0)).map_or(Ok(address), Err)
 }
 
 /// An address that one host can have, without a prefix length.
@@ -62,7 +56,7 @@ pub(super) fn interface(text: &str) -> Result<IpNet, String> {
                 format!("{address} lacks its prefix length; write it such as {address}/{length}")
             }
             Err(_) => format!(
-                "{} is no address with a prefix length; write one such as 10.1.1.51/24 or \
+                "{} is not an address with a prefix length; write one such as 10.1.1.51/24 or \
                  2001:db8::51/64",
                 quoted(text)
             ),
@@ -103,26 +97,8 @@ pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
 
 /// An address and a port; `any` in the port's place is 0.
 pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
-    let wrong = || {
-        format!(
-            "{} is no address and port; write it such as 172.16.4.99:49 or [2001:db8::99]:49",
-            quoted(text)
-        )
-    };
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let port = match port {
-        "any" => 0,
-        _ => match port.parse::<u16>() {
-            Ok(0) => return Err("there is no port 0; write one from 1 to 65535".to_owned()),
-            Ok(port) => port,
-            Err(_) => return Err(wrong()),
-        },
-    };
-    let address = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(host) => host.parse().map(IpAddr::V6).map_err(|_| wrong())?,
-        None => host.parse().map(IpAddr::V4).map_err(|_| wrong())?,
-    };
-    Ok(SocketAddr::new(unicast(address)?, port))
+    let socket = labsim_model::parse_endpoint(text)?;
+    unicast(socket.ip()).map(|_| socket)
 }
 
 /// An address and one port.
@@ -152,10 +128,10 @@ mod tests {
             ("10.1.1.1/0", "every address"),
             ("224.0.0.1/24", "multicast"),
             ("127.0.0.1/8", "loopback"),
-            ("::ffff:10.0.0.1/120", "IPv4 address"),
+            ("::ffff:10.0.0.1/120", "IPv4-mapped"),
             ("fe80::1/64", "link-local"),
-            ("10.1.1.1/33", "no address with a prefix length"),
-            ("010.1.1.1/24", "no address with a prefix length"),
+            ("10.1.1.1/33", "not an address with a prefix length"),
+            ("010.1.1.1/24", "not an address with a prefix length"),
         ] {
             assert!(interface(text).is_err_and(|said| said.contains(why)), "{text}");
         }

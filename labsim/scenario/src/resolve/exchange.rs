@@ -1,12 +1,13 @@
 //! Exchanges: a conversation as it must look at one capture point.
 
 use super::Report;
-use super::context::{Asking, Context};
+use super::context::Context;
 use super::frames::{self, Fields};
 use super::rows::{Row, Sender, rows};
-use crate::file::{ExchangeCheck, RowsForm, SideForm};
-use crate::model::{CapturePoint, Check, Direction, FrameMatch, PointNode};
+use crate::file::{ExchangeCheck, RawRows, RawSide};
+use crate::model::{CapturePoint, Check, Direction, FrameMatch, PointNode, ServerRequests};
 use crate::text::{listed, quoted};
+use labsim_codes::file;
 use labsim_yaml::{Located, Span};
 
 /// How one side's frames look at the point.
@@ -40,7 +41,7 @@ pub(super) fn exchange(
     let server = side(fields.server.as_ref(), report);
     let read;
     let rows: &[Row] = match &fields.frames.value {
-        RowsForm::Text(name) => match context.conversations.get(name.as_str()) {
+        RawRows::Text(name) => match context.conversations.get(name.as_str()) {
             Some(rows) => rows.as_deref()?,
             None => {
                 let known: Vec<&&str> = context.conversations.keys().collect();
@@ -48,7 +49,7 @@ pub(super) fn exchange(
                     fields.frames.span,
                     name,
                     format!(
-                        "there is no conversation {}; `conversations` has {}",
+                        "unknown conversation {}; `conversations` has {}",
                         quoted(name),
                         listed(known.into_iter())
                     ),
@@ -56,46 +57,43 @@ pub(super) fn exchange(
                 return None;
             }
         },
-        RowsForm::List(list) => {
+        RawRows::List(list) => {
             read = rows(list, report)?;
             &read
         }
     };
     let (step, at) = (step?, at?);
-    let direction = fields.direction.map(frames::direction);
+    let direction = fields.direction;
     if !matches!(at.node, PointNode::RealServerOf(_)) {
         context.one_flow(&step, check.span, report);
     }
-    // A step with a mistake asks nobody, and says not who the client is.
-    let seat = seat(&at, &context.asking(&step)?, context);
+    // A step with an error has no requests, and no client.
+    let seat = seat(&at, &context.requests(&step)?, context);
     let plan = Plan { place: check.span, at: &fields.at, direction, seat, client, server };
     let frames = plan.frames(rows, report)?;
     let budget = context.rows_left.checked_sub(frames.len());
     let Some(left) = budget else {
-        report.at(check.span, "the exchanges of this file have too many rows; split the scenario");
+        report.at(
+            check.span,
+            file::TOO_MANY,
+            "the exchanges of this file have too many rows; split the scenario",
+        );
         return None;
     };
     context.rows_left = left;
     Some(Check::Exchange { at, step, direction, frames })
 }
 
-fn side(form: Option<&Located<SideForm>>, report: &mut Report<'_>) -> Option<(Side, Span)> {
+fn side(form: Option<&Located<RawSide>>, report: &mut Report<'_>) -> Option<(Side, Span)> {
     let form = form?;
     let side = match &form.value {
-        SideForm::Text(text) => {
-            if text != "none" {
-                report.at(
-                    form.span,
-                    format!("{} are no header fields; write them, or `none`", quoted(text)),
-                );
-            }
-            Side::None
-        }
-        SideForm::Map(map) => {
+        RawSide::None(_) => Side::None,
+        RawSide::Map(map) => {
             if let Some(direction) = &map.direction {
                 report.at(
                     direction.span,
-                    "write `direction` beside `at`; here it follows from who sends",
+                    file::CONFLICT,
+                    "write `direction` beside `at`; here it follows from the sender",
                 );
             }
             Side::Fields(frames::fields(map, report))
@@ -104,10 +102,10 @@ fn side(form: Option<&Located<SideForm>>, report: &mut Report<'_>) -> Option<(Si
     Some((side, form.span))
 }
 
-fn seat(at: &CapturePoint, asking: &Asking<'_>, context: &Context<'_>) -> Seat {
+fn seat(at: &CapturePoint, requests: &ServerRequests<'_>, context: &Context<'_>) -> Seat {
     match &at.node {
         PointNode::RealServerOf(_) => Seat::Server,
-        PointNode::Named(node) if asking.from.contains(node) => Seat::Client,
+        PointNode::Named(node) if requests.from.contains(node) => Seat::Client,
         PointNode::Named(node) if context.is_server(node) => Seat::Server,
         PointNode::Named(_) => Seat::Between,
     }
@@ -130,7 +128,11 @@ impl Plan<'_> {
             if let Some((Side::Fields(_), place)) = side
                 && !rows.iter().any(|row| row.sender == sender)
             {
-                report.at(*place, format!("no row is the {name}'s; leave `{name}` out"));
+                report.at(
+                    *place,
+                    file::NO_EFFECT,
+                    format!("no row is the {name}'s; leave `{name}` out"),
+                );
                 return None;
             }
         }
@@ -138,7 +140,7 @@ impl Plan<'_> {
         for row in rows {
             let (side, way) = match row.sender {
                 Sender::Client => (&self.client, self.way_of_client()),
-                Sender::Server => (&self.server, self.way_of_client().map(opposite)),
+                Sender::Server => (&self.server, self.way_of_client().map(Direction::opposite)),
                 Sender::Passes(direction) => (&None, Some(direction)),
             };
             let every = match side {
@@ -155,7 +157,8 @@ impl Plan<'_> {
         if frames.is_empty() {
             report.at(
                 self.place,
-                "this exchange has no frame; say that none passes by `frames` with `count: 0`",
+                file::NO_EFFECT,
+                "this exchange has no frame; to expect none, write `frames` with `count: 0`",
             );
             return None;
         }
@@ -175,14 +178,13 @@ impl Plan<'_> {
                     "the server's frames pass {at} the other way; leave `direction` out, or write \
                      `server: none`"
                 ),
-                Sender::Passes(_) => format!(
-                    "a row says the other way than `direction` at {at}; leave one of them out"
-                ),
+                Sender::Passes(_) => {
+                    format!("a row contradicts `direction` at {at}; leave one of them out")
+                }
             }),
             (Some(way), _) | (None, Some(way)) => Ok(way),
             (None, None) => Err(format!(
-                "frames pass {at} on their way in and on their way out; say which are meant: \
-                 `direction: in` or `direction: out`"
+                "frames pass {at} both in and out; write `direction: in` or `direction: out`"
             )),
         }
     }
@@ -193,12 +195,5 @@ impl Plan<'_> {
             Seat::Server => Some(Direction::In),
             Seat::Between => None,
         }
-    }
-}
-
-fn opposite(direction: Direction) -> Direction {
-    match direction {
-        Direction::In => Direction::Out,
-        Direction::Out => Direction::In,
     }
 }

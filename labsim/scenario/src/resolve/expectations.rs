@@ -2,18 +2,19 @@
 
 use super::context::Context;
 use super::exchange::exchange;
-use super::forwarders::{counter, load_balancer};
-use super::passage::passage;
+use super::path::path;
 use super::processes::program_step;
+use super::steps::forwarders::{counter, load_balancer};
 use super::topology::REAL_SERVER;
 use super::{Report, address, frames};
 use crate::file::{
-    AnswerCheck, AnsweredByCheck, CountForm, ExpectationFields, ForwarderCheck, FramesCheck,
-    KernelCheck, LoginResultWord, ScenarioFile, ServerSawCheck, SpreadCheck, Texts,
+    AnswerCheck, AnsweredByCheck, DiagnosisCheck, DistributionCheck, FilterCheck, ForwarderCheck,
+    FramesCheck, KernelCheck, RawCount, RawExpectation, ScenarioFile, ServerSawCheck, Texts,
 };
 use crate::model::{Check, Count, DEVICE_COUNTERS, Expectation, LoginResult, NodeName, StepName};
 use crate::text::{listed, quoted};
-use labsim_yaml::{Located, Span};
+use labsim_codes::{Code, cause, file};
+use labsim_yaml::{Located, Span, meant};
 
 /// Most expectations of a scenario.
 const EXPECTATIONS: usize = 1024;
@@ -44,7 +45,7 @@ pub(super) fn expectations(
 
 fn expectation(
     key: &Located<String>,
-    written: &Located<ExpectationFields>,
+    written: &Located<RawExpectation>,
     context: &mut Context<'_>,
     report: &mut Report<'_>,
 ) -> Option<Expectation> {
@@ -56,24 +57,26 @@ fn expectation(
         fields.answer.as_ref().map(|check| answer(check, context, report)),
         fields.server_saw.as_ref().map(|check| server_saw(check, context, report)),
         fields.answered_by.as_ref().map(|check| answered_by(check, context, report)),
-        fields.spread.as_ref().map(|check| spread(check, context, report)),
+        fields.distribution.as_ref().map(|check| spread(check, context, report)),
+        fields.diagnosis.as_ref().map(|check| diagnosis(check, context, report)),
         fields.forwarder.as_ref().map(|check| forwarder(check, context, report)),
         fields.kernel.as_ref().map(|check| kernel(check, context, report)),
+        fields.filter.as_ref().map(|check| filter(check, context, report)),
         fields.frames.as_ref().map(|check| counted(check, context, report)),
         fields.exchange.as_ref().map(|check| exchange(check, context, report)),
-        fields.passage.as_ref().map(|check| passage(check, context, report)),
+        fields.path.as_ref().map(|check| path(check, context, report)),
     ];
     let mut checks: Vec<Option<Check>> = checks.into_iter().flatten().collect();
-    const KINDS: &str = "`answer`, `server_saw`, `answered_by`, `spread`, `forwarder`, `kernel`, \
-                         `frames`, `exchange` or `passage`";
+    const KINDS: &str = "`answer`, `server_saw`, `answered_by`, `distribution`, `diagnosis`, \
+                         `forwarder`, `kernel`, `filter`, `frames`, `exchange` or `path`";
     let number = checks.len();
     if number == 0 {
-        report.empty(key.span, format!("this expectation checks nothing; add {KINDS}"));
+        report.empty(key.span, format!("this expectation has no check; add {KINDS}"));
         return None;
     }
     if number > 1 {
-        let message = format!("this expectation checks {number} things; keep one of {KINDS}");
-        report.at(key.span, message);
+        let message = format!("this expectation has {number} checks; keep one of {KINDS}");
+        report.at(key.span, file::CONFLICT, message);
         return None;
     }
     let place = report.place(key.span);
@@ -94,23 +97,24 @@ fn answer(
 ) -> Option<Check> {
     let program = program_step(check.value.step.as_ref(), context);
     if let (Some(text), Some(_)) = (&check.value.source, &program) {
-        report.at(text.span, "a program's end has no source; leave it out, and count `frames`");
+        report.at(
+            text.span,
+            file::NO_EFFECT,
+            "the end of a program or a transfer has no `source`; leave it out, and count `frames`",
+        );
     }
     let step = program.or_else(|| context.step(check.value.step.as_ref(), check.span, report));
-    let result = match check.value.result {
-        LoginResultWord::Pass => LoginResult::Pass,
-        LoginResultWord::Fail => LoginResult::Fail,
-        LoginResultWord::Error => LoginResult::Error,
-        LoginResultWord::Refused => LoginResult::Refused,
-        LoginResultWord::Timeout => LoginResult::Timeout,
-        LoginResultWord::Paused => LoginResult::Paused,
-    };
+    let result = check.value.result;
     let source = match &check.value.source {
         Some(text) => Some(report.take(text.span, address::host(text))?),
         None => None,
     };
     if let (Some(text), LoginResult::Timeout) = (&check.value.source, result) {
-        report.at(text.span, "without an answer there is no source to check; leave it out");
+        report.at(
+            text.span,
+            file::NO_EFFECT,
+            "`timeout` has no answer with a source; leave `source` out",
+        );
     }
     Some(Check::Answer { step: step?, result, source })
 }
@@ -142,10 +146,10 @@ fn servers(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Vec<NodeName> {
-    let nodes = context.world.lookup.nodes(texts, report);
-    let Some(asking) = step.and_then(|step| context.asking(step)) else { return Vec::new() };
-    let (what, list) = asking.kind.words();
-    let known = context.servers(asking.kind);
+    let nodes = context.scenario.lookup.nodes(texts, report);
+    let Some(requests) = step.and_then(|step| context.requests(step)) else { return Vec::new() };
+    let (what, list) = requests.kind.words();
+    let known = context.servers(requests.kind);
     let mut servers = Vec::new();
     for node in nodes {
         if !known.contains(&&node.value) {
@@ -160,24 +164,53 @@ fn servers(
 }
 
 fn spread(
-    check: &Located<SpreadCheck>,
+    check: &Located<DistributionCheck>,
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Option<Check> {
     let step = context.step(check.value.step.as_ref(), check.span, report);
     let nodes = servers(&check.value.nodes, step.as_ref(), context, report);
     let at_least = check.value.at_least;
-    let asking = context.asking(step.as_ref()?)?;
+    let requests = context.requests(step.as_ref()?)?;
     let least = at_least.value.saturating_mul(nodes.len() as u64);
     if at_least.value == 0 {
-        report.at(at_least.span, "every server answers 0 logins or more; write at least 1");
-    } else if least > asking.number {
+        report.at(at_least.span, file::NO_EFFECT, "every count is at least 0; write at least 1");
+    } else if least > requests.number {
         report.at(
             at_least.span,
-            format!("that is {least} logins, and the step makes {}; write less", asking.number),
+            file::NO_EFFECT,
+            format!(
+                "that is {least} {}s, and the step makes {}; write less",
+                requests.noun, requests.number
+            ),
         );
     }
-    Some(Check::Spread { step: step?, nodes, at_least: at_least.value })
+    Some(Check::Distribution { step: step?, nodes, at_least: at_least.value })
+}
+
+fn diagnosis(
+    check: &Located<DiagnosisCheck>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    let DiagnosisCheck { step, cause, node } = &check.value;
+    let step = context.diagnosed_step(step.as_ref(), check.span, report);
+    let cause = report.take_as(cause.span, file::UNKNOWN_NAME, known_cause(cause));
+    let node = match node {
+        Some(node) => Some(context.scenario.lookup.node(node, report)?),
+        None => None,
+    };
+    Some(Check::Diagnosis { step: step?, cause: cause?, node })
+}
+
+/// The cause of that code.
+pub(super) fn known_cause(name: &str) -> Result<Code, String> {
+    if let Some(code) = cause::all().find(|code| code.name() == name) {
+        return Ok(code);
+    }
+    let meant = meant(name, cause::all().map(Code::name));
+    let meant = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+    Err(format!("unknown cause {}; {meant}`labsim help codes` lists all", quoted(name)))
 }
 
 fn forwarder(
@@ -186,7 +219,7 @@ fn forwarder(
     report: &mut Report<'_>,
 ) -> Option<Check> {
     let fields = &check.value;
-    let (balancers, lookup) = (context.world.load_balancers, context.world.lookup);
+    let (balancers, lookup) = (context.scenario.load_balancers, context.scenario.lookup);
     let node = load_balancer(&fields.node, balancers, lookup, report);
     let counter = counter(&fields.counter, report);
     let count = count(&fields.count, report);
@@ -199,7 +232,7 @@ fn kernel(
     report: &mut Report<'_>,
 ) -> Option<Check> {
     let KernelCheck { node, device, counter, count } = &check.value;
-    let node = context.world.lookup.node(node, report);
+    let node = context.scenario.lookup.node(node, report);
     let count = self::count(count, report);
     let device = match (device, &node) {
         (Some(written), Some(node)) => {
@@ -219,11 +252,11 @@ fn kernel(
             let plain = counter.bytes().all(|byte| byte.is_ascii_alphanumeric());
             if !of_group || !plain || counter.len() > NAME {
                 let message = format!(
-                    "{} is no counter of a kernel; write it as nstat(8) does, such as \
+                    "{} is not a valid kernel counter; write it as nstat(8) does, such as \
                      `IpInAddrErrors`, or name the `device` that it is of",
                     quoted(counter)
                 );
-                report.at(counter.span, message);
+                report.at(counter.span, file::UNKNOWN_NAME, message);
                 return None;
             }
             None
@@ -232,22 +265,53 @@ fn kernel(
     Some(Check::Kernel { node: node?, device, counter: counter.value.clone(), count })
 }
 
+fn filter(
+    check: &Located<FilterCheck>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    let FilterCheck { name, node, dropped } = &check.value;
+    let dropped = count(dropped, report);
+    let node = node.as_ref().and_then(|node| {
+        Some(Located::new(context.scenario.lookup.node(node, report)?, node.span))
+    });
+    let filters = context.scenario.filters;
+    let Some(filter) = filters.iter().find(|filter| filter.name.as_str() == name.value) else {
+        let known = listed(filters.iter().map(|filter| &filter.name));
+        let message = format!("unknown filter {}; `filters` has {known}", quoted(name));
+        report.absent(name.span, name, message);
+        return None;
+    };
+    if let Some(node) = node.as_ref().filter(|node| !filter.nodes.contains(&node.value)) {
+        let known = listed(filter.nodes.iter());
+        let message = format!("`{}` does not have this filter; it is in {known}", node.value);
+        report.empty(node.span, message);
+        return None;
+    }
+    let (filter, node) = (filter.name.clone(), node.map(|node| node.value));
+    Some(Check::Filter { filter, node, dropped })
+}
+
 /// How many.
-pub(super) fn count(form: &Located<CountForm>, report: &mut Report<'_>) -> Count {
+pub(super) fn count(form: &Located<RawCount>, report: &mut Report<'_>) -> Count {
     let map = match &form.value {
-        CountForm::Number(number) => {
+        RawCount::Number(number) => {
             return Count::Exactly(bounded(Located::new(*number, form.span), report));
         }
-        CountForm::Map(map) => map,
+        RawCount::Map(map) => map,
     };
     match (map.at_least, map.at_most) {
         (None, None) => {
-            report.empty(form.span, "any number is right; add `at_least` or `at_most`");
+            report.empty(form.span, "this accepts every number; add `at_least` or `at_most`");
             Count::AtLeast(0)
         }
         (Some(least), None) => {
             if least.value == 0 {
-                report.at(least.span, "it is always 0 or more; write at least 1");
+                report.at(
+                    least.span,
+                    file::NO_EFFECT,
+                    "every count is at least 0; write at least 1",
+                );
             }
             Count::AtLeast(bounded(least, report))
         }
@@ -255,8 +319,8 @@ pub(super) fn count(form: &Located<CountForm>, report: &mut Report<'_>) -> Count
             let number = least.map_or(0, |least| bounded(least, report));
             if let Some(least) = least.filter(|least| least.value > most.value) {
                 let message =
-                    format!("nothing is at least {} and at most {}", least.value, most.value);
-                report.at(least.span, format!("{message}; swap them"));
+                    format!("`at_least` {} is above `at_most` {}", least.value, most.value);
+                report.at(least.span, file::NO_EFFECT, format!("{message}; swap them"));
             }
             Count::Between(number, most.value)
         }
@@ -265,8 +329,8 @@ pub(super) fn count(form: &Located<CountForm>, report: &mut Report<'_>) -> Count
 
 fn bounded(number: Located<u64>, report: &mut Report<'_>) -> u64 {
     if number.value > FRAMES {
-        let message = format!("{} frames; at most {FRAMES} can be asked for", number.value);
-        report.at(number.span, message);
+        let message = format!("a count of {}; at most {FRAMES} are allowed", number.value);
+        report.at(number.span, file::TOO_MANY, message);
     }
     number.value
 }
@@ -284,7 +348,11 @@ fn counted(
         None
     };
     if let Some(name) = fields.step.as_ref().filter(|_| !of_server) {
-        report.at(name.span, "`step` says whose `real_server` is meant; leave it out here");
+        report.at(
+            name.span,
+            file::CONFLICT,
+            "`step` has an effect only with `real_server`; leave it out",
+        );
     }
     let at = context.point(&fields.at, step.as_ref(), report);
     let matching = frames::fields(&fields.matching.value, report);

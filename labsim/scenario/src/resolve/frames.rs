@@ -1,10 +1,11 @@
 //! Header fields of frames, as a match.
 
 use super::{Report, address};
-use crate::file::{DirectionWord, FrameFields, OuterFields, OuterForm, Scalar, Texts};
-use crate::model::{AddressMatch, Direction, FrameMatch, IcmpMatch, OuterMatch, TcpFlags};
+use crate::file::{RawFrameMatch, RawOuterHeader, RawOuterMatch, Texts};
+use crate::model::{AddressMatch, FrameMatch, IcmpMatch, OuterMatch, TcpFlags};
 use crate::text::quoted;
-use labsim_yaml::{Located, Span};
+use labsim_codes::file;
+use labsim_yaml::{Located, Scalar, Span};
 
 /// Most addresses of one field.
 const ADDRESSES: usize = 64;
@@ -22,38 +23,26 @@ pub(super) struct Fields {
     pub(super) overhead: Option<Located<u32>>,
 }
 
-/// In or out.
-pub(super) fn direction(word: DirectionWord) -> Direction {
-    match word {
-        DirectionWord::In => Direction::In,
-        DirectionWord::Out => Direction::Out,
-    }
-}
-
 /// Resolves header fields.
-pub(super) fn fields(written: &FrameFields, report: &mut Report<'_>) -> Fields {
+pub(super) fn fields(written: &RawFrameMatch, report: &mut Report<'_>) -> Fields {
     let mut overhead = None;
-    let outer = written.outer.as_ref().and_then(|form| match &form.value {
-        OuterForm::Text(text) if text == "none" => Some(None),
-        OuterForm::Text(text) => {
-            report.at(
-                form.span,
-                format!("{} is no outer header; write its fields or `none`", quoted(text)),
-            );
-            None
-        }
-        OuterForm::Map(map) => {
+    let outer = written.outer.as_ref().map(|form| match &form.value {
+        RawOuterMatch::None(_) => None,
+        RawOuterMatch::Map(map) => {
             overhead = map.overhead;
-            Some(Some(outer(map, report)))
+            Some(outer(map, report))
         }
     });
     if let Some(length) = written.length.filter(|length| length.value < 20) {
-        report
-            .at(length.span, "an IP packet has 20 bytes or more; write its length with its header");
+        report.at(
+            length.span,
+            file::OUT_OF_RANGE,
+            "an IP packet has 20 bytes or more; write its length with its header",
+        );
     }
     let flags = written.flags.as_ref();
     let matching = FrameMatch {
-        direction: written.direction.map(|word| direction(word.value)),
+        direction: value(written.direction),
         source: addresses(written.source.as_ref(), report),
         destination: addresses(written.destination.as_ref(), report),
         protocol: protocol(written.protocol.as_ref(), report),
@@ -73,9 +62,13 @@ pub(super) fn fields(written: &FrameFields, report: &mut Report<'_>) -> Fields {
     Fields { matching, overhead }
 }
 
-fn outer(written: &OuterFields, report: &mut Report<'_>) -> OuterMatch {
+fn outer(written: &RawOuterHeader, report: &mut Report<'_>) -> OuterMatch {
     if let (Some(_), Some(overhead)) = (written.length, written.overhead) {
-        report.at(overhead.span, "`overhead` and `length` say the same thing; keep one");
+        report.at(
+            overhead.span,
+            file::CONFLICT,
+            "`overhead` and `length` both set the length; keep one",
+        );
     }
     OuterMatch {
         source: addresses(written.source.as_ref(), report),
@@ -96,7 +89,7 @@ fn addresses(written: Option<&Located<Texts>>, report: &mut Report<'_>) -> Optio
     let written = written?;
     let texts = address::each(written);
     if texts.is_empty() {
-        report.at(written.span, "no address could match an empty list; write one");
+        report.at(written.span, file::NO_EFFECT, "an empty list matches no address; write one");
     }
     if !report.limit(written.span, texts.len(), ADDRESSES, "address") {
         return None;
@@ -114,8 +107,9 @@ fn protocol(written: Option<&Located<Scalar>>, report: &mut Report<'_>) -> Optio
         let names: Vec<&str> = PROTOCOLS.iter().map(|(name, _)| *name).collect();
         report.at(
             written.span,
+            file::INVALID_VALUE,
             format!(
-                "{} is no IP protocol; write a number up to 255, or one of {}",
+                "{} is not a valid IP protocol; write a number up to 255, or one of {}",
                 quoted(text),
                 names.join(", ")
             ),
@@ -191,7 +185,7 @@ fn possible(matching: &FrameMatch) -> Result<(), String> {
     Ok(())
 }
 
-/// What a row says, on top of what is said of every frame of its side.
+/// What a row requires, beside what is required of every frame of its side.
 pub(super) fn merged(every: &FrameMatch, row: &FrameMatch) -> FrameMatch {
     let (every, row) = (every.clone(), row.clone());
     FrameMatch {

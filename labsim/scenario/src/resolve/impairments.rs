@@ -2,10 +2,11 @@
 
 use super::lookup::Lookup;
 use super::{Report, mtu, quantity};
-use crate::file::{ImpairmentFields, Scalar, Table};
+use crate::file::RawImpairment;
 use crate::model::{Attachment, Impairment, InterfaceName, Percent};
 use crate::text::{listed, quoted};
-use labsim_yaml::{Located, Span};
+use labsim_codes::file;
+use labsim_yaml::{Located, Scalar, Span, Table};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ const IMPAIRMENTS: usize = 256;
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Bits a second.
 const RATES: std::ops::RangeInclusive<u64> = 8_000..=10_000_000_000;
-/// Frames that wait unless something else is said (netem's default), and that can wait at most.
+/// Default (netem's) and largest number of frames that wait.
 const QUEUE: u64 = 1000;
 const LARGEST_QUEUE: u32 = 10_000;
-/// How long a full queue takes to be sent: unless something else is said, and at most. In seconds.
+/// Default and longest time to send a full queue, in seconds.
 const USUAL_QUEUE: u64 = 5;
 const LONGEST_QUEUE: u64 = 10;
 /// What Ethernet puts before an IP packet, in bytes.
@@ -27,7 +28,7 @@ const LINK_HEADER: u64 = 14;
 
 /// Resolves all of them.
 pub(super) fn impairments(
-    table: &Table<Located<ImpairmentFields>>,
+    table: &Table<Located<RawImpairment>>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> BTreeMap<Attachment, Impairment> {
@@ -47,8 +48,9 @@ pub(super) fn impairments(
 fn end(key: &Located<String>, lookup: &Lookup<'_>, report: &mut Report<'_>) -> Option<Attachment> {
     let Some((node, interface)) = key.split_once(':') else {
         let shown = quoted(key);
-        let message = format!("{shown} is no `node:interface`; write it such as `client:eth0`");
-        report.at(key.span, message);
+        let message =
+            format!("{shown} is not a valid `node:interface`; write it such as `client:eth0`");
+        report.at(key.span, file::INVALID_VALUE, message);
         return None;
     };
     let name = report.take(key.span, InterfaceName::new(interface));
@@ -61,6 +63,7 @@ fn end(key: &Located<String>, lookup: &Lookup<'_>, report: &mut Report<'_>) -> O
         let interfaces = listed(found.interfaces.iter().map(|one| &one.name));
         report.at(
             key.span,
+            file::UNKNOWN_NAME,
             format!("`{node}` has no link at {}; it has {interfaces}", quoted(interface.as_str())),
         );
         return None;
@@ -69,14 +72,14 @@ fn end(key: &Located<String>, lookup: &Lookup<'_>, report: &mut Report<'_>) -> O
 }
 
 fn impairment(
-    written: &ImpairmentFields,
+    written: &RawImpairment,
     place: Span,
     end: Option<&Attachment>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> Impairment {
-    let delay = value(written.delay.as_ref(), quantity::time, report);
-    let jitter = value(written.jitter.as_ref(), quantity::time, report);
+    let delay = value(written.delay.as_ref(), labsim_model::parse_time, report);
+    let jitter = value(written.jitter.as_ref(), labsim_model::parse_time, report);
     let mut share = |written: &Option<_>| value(written.as_ref(), quantity::percent, report);
     let (loss, duplicate) = (share(&written.loss), share(&written.duplicate));
     let reorder = share(&written.reorder);
@@ -86,14 +89,14 @@ fn impairment(
     if let Some(span) = reorder.span.filter(|_| !delayed(&delay))
         && reorder.or_default() > Percent::default()
     {
-        report.at(span, "nothing can be overtaken without a `delay`; add one");
+        report.at(span, file::NO_EFFECT, "`reorder` needs a `delay`; add one");
     }
     let nothing = [&delay, &jitter].iter().all(|time| !delayed(time))
         && [&loss, &duplicate, &reorder].iter().all(|it| it.span.is_none())
         && rate.span.is_none()
         && delay.span.is_none();
     if nothing {
-        report.empty(place, "this impairs nothing; add a `delay`, a `loss` or a `rate`");
+        report.empty(place, "this has no effect; add a `delay`, a `loss` or a `rate`");
     }
     let packet = end.and_then(|end| {
         let found = lookup.get(&end.node)?;
@@ -145,19 +148,20 @@ fn times(delay: &Read<Duration>, jitter: &Read<Duration>, report: &mut Report<'_
     let (kept, spread) = (delay.or_default(), jitter.or_default());
     if let Some(span) = jitter.span.filter(|_| !delay.is_unclear() && spread > kept) {
         let message = match delay.span {
-            None => "jitter is about a delay; add `delay`, at least as long".to_owned(),
+            None => "`jitter` needs a `delay` that is at least as long; add one".to_owned(),
             Some(_) => format!(
                 "a jitter of {spread:?} about a delay of {kept:?}: no frame arrives before it is \
                  sent; write at most the delay"
             ),
         };
-        report.at(span, message);
+        report.at(span, file::OUT_OF_RANGE, message);
     }
     if kept.saturating_add(spread) > LONGEST_DELAY
         && let Some(span) = delay.span.or(jitter.span)
     {
         report.at(
             span,
+            file::OUT_OF_RANGE,
             format!(
                 "a frame would be kept for up to {:?}; delay and jitter are at most \
                  {LONGEST_DELAY:?} together",
@@ -171,7 +175,11 @@ fn times(delay: &Read<Duration>, jitter: &Read<Duration>, report: &mut Report<'_
 fn slowed(rate: &Read<u64>, report: &mut Report<'_>) -> Option<u64> {
     let (span, value) = (rate.span?, rate.value?);
     if !RATES.contains(&value) {
-        report.at(span, format!("a rate of {value} bit/s; write 8kbit to 10gbit"));
+        report.at(
+            span,
+            file::OUT_OF_RANGE,
+            format!("a rate of {value} bit/s; write 8kbit to 10gbit"),
+        );
         return None;
     }
     Some(value)
@@ -192,10 +200,11 @@ fn queue(
     let most = frames_in(LONGEST_QUEUE).unwrap_or(u64::MAX).max(1);
     if !(1..=LARGEST_QUEUE).contains(&written.value) {
         let message = format!("a queue of {} frames; write 1 to {LARGEST_QUEUE}", written.value);
-        report.at(written.span, message);
+        report.at(written.span, file::TOO_MANY, message);
     } else if u64::from(written.value) > most {
         report.at(
             written.span,
+            file::TOO_MANY,
             format!(
                 "{} frames of {frame} bytes take longer than {LONGEST_QUEUE} s at this rate; write \
                  at most {most}, or a higher rate",

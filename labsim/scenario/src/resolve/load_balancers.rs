@@ -1,144 +1,88 @@
-//! Load balancers: virtual servers and the pools that they name.
+//! Load balancers: what their nodes and the rest of the scenario require of them. What is wrong with
+//! one by itself is [`LoadBalancer::check`]'s, as in a forwarder's file.
 
-use super::families::{self, Balancer};
+mod own_node;
+mod secrets;
+mod topology;
+mod warnings;
+
+pub(super) use own_node::check_own_nodes;
+pub(super) use secrets::fill_secrets;
+
+use super::Report;
 use super::lookup::{Lookup, Vips};
-use super::virtual_servers::{fits, virtual_server};
-use super::{Report, monitors, pools};
-use crate::file::{LoadBalancerFields, OuterSourceWord, PoolFields, Table};
-use crate::model::{IpProtocol, LoadBalancer, NodeName, OuterSource, Pool};
-use crate::text::{counted, listed, quoted};
-use labsim_yaml::Located;
-use std::collections::{BTreeMap, HashMap};
+use crate::model::{LoadBalancer, Node, NodeName};
+use crate::text::counted;
+use labsim_codes::file;
+use labsim_model::{KeyPath, is_unread};
+use labsim_yaml::{Located, Span, Table};
+use std::collections::BTreeMap;
 
-/// Most virtual servers, and most pools, of a load balancer.
-const OBJECTS: usize = 1024;
-/// Most places of all Maglev tables of a load balancer.
-const PLACES: u64 = 100_000_000;
-/// Longest name of a virtual server or a pool in bytes.
-const NAME: usize = 255;
+/// Most interfaces of a load balancer's node.
+const INTERFACES: usize = 16;
 
 /// Resolves all load balancers.
 pub(super) fn load_balancers(
-    table: &Table<Located<LoadBalancerFields>>,
+    table: &Table<LoadBalancer>,
     vips: &mut Vips,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> BTreeMap<NodeName, LoadBalancer> {
     let mut all = BTreeMap::new();
-    for (key, fields) in table.iter() {
-        let node = lookup.node(key, report);
-        if node.as_ref().and_then(|name| lookup.get(name)).is_some_and(|node| node.forward) {
-            // Packets would be taken by the load balancer and forwarded by the kernel as well.
-            report.at(
-                key.span,
-                format!(
-                    "`{key}` is a router (`forward: true`), and would forward each packet beside \
-                     the load balancer; give the load balancer a node of its own"
-                ),
-            );
-        }
-        let arms = node.as_ref().and_then(|name| lookup.get(name)).map(|one| one.interfaces.len());
-        if let Some(arms) = arms.filter(|arms| *arms != 1 && lookup.knows_names()) {
-            report.at(
-                key.span,
-                format!(
-                    "`{key}` has {}, and a load balancer works on one so far; give it one",
-                    counted(arms, "interface")
-                ),
-            );
-        }
-        let balancer = load_balancer(&fields.value, (key, node.as_ref()), vips, lookup, report);
+    for (key, balancer) in table.iter() {
+        let name = lookup.node(key, report);
+        let node = name.as_ref().and_then(|name| lookup.get(name));
         if let Some(node) = node {
-            all.insert(node, balancer);
+            check_role(key, node, lookup, report);
+        }
+        for problem in balancer.check() {
+            report.problem(&["load_balancers", key], problem);
+        }
+        let mut balancer = balancer.clone();
+        for server in balancer.virtual_servers.values() {
+            let vip = server.destination;
+            vips.add((!is_unread(vip)).then(|| vip.ip()));
+        }
+        balancer.virtual_servers.retain(|_, server| !is_unread(server.destination));
+        let part = Part { key, node, balancer: &balancer, lookup };
+        part.check_servers(report);
+        part.check_pools(report);
+        part.warn_of_faults(report);
+        part.warn_of_servers(report);
+        for pool in balancer.pools.values_mut() {
+            pool.members.retain(|member| !is_unread(member.address));
+        }
+        if let Some(name) = name {
+            all.insert(name, balancer);
         }
     }
     all
 }
 
-fn load_balancer(
-    fields: &LoadBalancerFields,
-    (key, node): (&Located<String>, Option<&NodeName>),
-    vips: &mut Vips,
-    lookup: &Lookup<'_>,
-    report: &mut Report<'_>,
-) -> LoadBalancer {
-    let (virtual_servers, written) = (&fields.virtual_servers, &fields.pools);
-    report.limit(key.span, virtual_servers.len().max(written.len()), OBJECTS, "object");
-    if virtual_servers.is_empty() {
-        report.empty(key.span, "this load balancer has no virtual server; add one");
-    }
-    let mut balancer = LoadBalancer {
-        outer_source: match fields.outer_source {
-            OuterSourceWord::Client => OuterSource::Client,
-            OuterSourceWord::Egress => OuterSource::Egress,
-        },
-        virtual_servers: Vec::new(),
-        pools: Vec::new(),
-    };
-    for (name, pool) in written.iter().take(OBJECTS) {
-        report.plain(name, "pool name", NAME);
-        balancer.pools.push(pools::pool(name, &pool.value, lookup, report));
-    }
-    let places = balancer.pools.iter().map(pools::table_places).sum::<u64>();
-    if places > PLACES {
-        report.at(
-            key.span,
-            format!(
-                "Maglev tables of {places} places together; {PLACES} is the most: write smaller \
-                 `table_size`s"
-            ),
+/// Checks that a node can be a load balancer.
+fn check_role(key: &Located<String>, node: &Node, lookup: &Lookup<'_>, report: &mut Report<'_>) {
+    let interfaces = node.interfaces.len();
+    if !(1..=INTERFACES).contains(&interfaces) && lookup.knows_names() {
+        let message = format!(
+            "`{key}` has {}, and a load balancer works on 1 to {INTERFACES}",
+            counted(interfaces, "interface")
         );
+        report.at(key.span, file::NODE_ROLE, message);
     }
-    let written = written.iter().map(|(_, fields)| &fields.value);
-    let known: HashMap<&str, (&Pool, &PoolFields)> = balancer
-        .pools
-        .iter()
-        .zip(written)
-        .map(|(pool, written)| (pool.name.as_str(), (pool, written)))
-        .collect();
-    let mut destinations = HashMap::new();
-    for (name, fields) in virtual_servers.iter().take(OBJECTS) {
-        report.plain(name, "virtual server name", NAME);
-        let server = virtual_server((name, key), &fields.value, lookup, report);
-        vips.add(server.as_ref().map(|server| server.destination.ip()));
-        let Some(server) = server else { continue };
-        let place = fields.value.destination.span;
-        let same = (server.destination, server.ip_protocol == IpProtocol::Tcp);
-        if let Some(first) = destinations.insert(same, name) {
-            report.at(
-                place,
-                format!(
-                    "{} is the destination of {} already ({}); give each its own",
-                    quoted(&fields.value.destination),
-                    quoted(first),
-                    report.line(first.span, place)
-                ),
-            );
-        }
-        match known.get(server.pool.as_str()) {
-            Some(pool) => {
-                fits(&server, &fields.value, *pool, report);
-                let outer_source = balancer.outer_source;
-                let on = Balancer { node, outer_source, lookup };
-                families::fit(&server, &fields.value, *pool, &on, report);
-            }
-            None => {
-                let pools = balancer.pools.iter().map(|pool| &pool.name);
-                report.absent(
-                    fields.value.pool.span,
-                    &server.pool,
-                    format!(
-                        "there is no pool {}; `pools` has {}",
-                        quoted(&server.pool),
-                        listed(pools)
-                    ),
-                );
-            }
-        }
-        balancer.virtual_servers.push(server);
+}
+
+/// A load balancer in its scenario.
+struct Part<'a> {
+    key: &'a str,
+    /// The node, if it exists.
+    node: Option<&'a Node>,
+    balancer: &'a LoadBalancer,
+    lookup: &'a Lookup<'a>,
+}
+
+impl Part<'_> {
+    /// The place of a value in the file.
+    fn place(&self, path: &KeyPath, report: &Report<'_>) -> Span {
+        report.span_of(&["load_balancers", self.key], path)
     }
-    for (pool, (_, written)) in balancer.pools.iter().zip(fields.pools.iter()) {
-        monitors::fits(pool, &written.value, &balancer.virtual_servers, report);
-    }
-    balancer
 }

@@ -2,35 +2,36 @@
 
 use super::Report;
 use super::address;
-use super::scenario::Surroundings;
+use super::scenario::TopologyContext;
 use crate::file::Texts;
 use crate::model::{Attachment, Node, NodeName};
 use crate::text::{listed, quoted};
+use labsim_codes::file;
 use labsim_yaml::Located;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-/// The topology's nodes and addresses. Where the topology's file has mistakes, names and addresses
-/// that are not in it are taken for good ones: one mistake is not reported as a hundred.
+/// The topology's nodes and addresses. Where the topology's file has errors, names and addresses
+/// that are not in it are taken for good ones: one error is not reported as a hundred.
 pub(super) struct Lookup<'a> {
-    surroundings: &'a Surroundings<'a>,
+    topology: &'a TopologyContext<'a>,
     nodes: HashMap<&'a NodeName, &'a Node>,
 }
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(surroundings: &'a Surroundings<'a>) -> Self {
-        let nodes = surroundings.resolved.iter().flat_map(|resolved| &resolved.topology.nodes);
-        Self { surroundings, nodes: nodes.map(|node| (&node.name, node)).collect() }
+    pub(super) fn new(topology: &'a TopologyContext<'a>) -> Self {
+        let nodes = topology.resolved.iter().flat_map(|resolved| &resolved.topology.nodes);
+        Self { topology, nodes: nodes.map(|node| (&node.name, node)).collect() }
     }
 
     /// Whether a name that is not found does not exist.
     pub(super) fn knows_names(&self) -> bool {
-        self.surroundings.knows_names
+        self.topology.knows_names
     }
 
     /// Whether an address that is not found does not exist.
     pub(super) fn knows_addresses(&self) -> bool {
-        self.surroundings.knows_addresses
+        self.topology.knows_addresses
     }
 
     /// The node of that name.
@@ -40,23 +41,28 @@ impl<'a> Lookup<'a> {
 
     /// Who has an address.
     pub(super) fn owner(&self, address: IpAddr) -> Option<&'a Attachment> {
-        self.surroundings.resolved.and_then(|resolved| resolved.owners.get(&address))
+        self.topology.resolved.and_then(|resolved| resolved.owners.get(&address))
     }
 
     /// Checks that a node exists.
     pub(super) fn node(&self, name: &Located<String>, report: &mut Report<'_>) -> Option<NodeName> {
         let known = NodeName::new(name).ok();
+        if known.is_none() && !self.knows_names() {
+            // The topology has an error, this name's perhaps.
+            return None;
+        }
         if let Some(name) =
             known.filter(|name| !self.knows_names() || self.nodes.contains_key(name))
         {
             return Some(name);
         }
-        let nodes = self.surroundings.resolved.iter().flat_map(|resolved| &resolved.topology.nodes);
+        let nodes = self.topology.resolved.iter().flat_map(|resolved| &resolved.topology.nodes);
         let nodes: Vec<&NodeName> = nodes.map(|node| &node.name).collect();
         report.at(
             name.span,
+            file::UNKNOWN_NAME,
             format!(
-                "there is no node {}; the topology has {}",
+                "unknown node {}; the topology has {}",
                 quoted(name),
                 listed(nodes.into_iter())
             ),
@@ -72,7 +78,7 @@ impl<'a> Lookup<'a> {
     ) -> Vec<Located<NodeName>> {
         let names = address::each(texts);
         if names.is_empty() {
-            report.at(texts.span, "no node is named; name at least one");
+            report.at(texts.span, file::MISSING_VALUE, "no node is named; name at least one");
         }
         let (mut nodes, mut seen) = (Vec::new(), HashSet::new());
         for name in names {
@@ -80,14 +86,18 @@ impl<'a> Lookup<'a> {
             if seen.insert(node.clone()) {
                 nodes.push(Located::new(node, name.span));
             } else {
-                report.at(name.span, format!("`{node}` is named twice; keep one"));
+                report.at(
+                    name.span,
+                    file::DUPLICATE_VALUE,
+                    format!("`{node}` is named twice; keep one"),
+                );
             }
         }
         nodes
     }
 }
 
-/// The VIPs that a scenario speaks of, whether or not the node that holds them is a good one.
+/// The VIPs that a scenario names, whether or not the node that holds them is valid.
 #[derive(Default)]
 pub(super) struct Vips {
     known: HashSet<IpAddr>,

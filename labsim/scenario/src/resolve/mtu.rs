@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::topology::{Lab, Port};
+use labsim_codes::file;
 
 /// Ethernet's.
 pub(super) const USUAL: u32 = 1500;
@@ -23,7 +24,11 @@ pub(super) fn check(lab: &Lab<'_>, report: &mut Report<'_>) {
     let interfaces = lab.nodes.iter().flat_map(|draft| &draft.interfaces);
     for mtu in of_wires.chain(interfaces.clone().filter_map(|interface| interface.mtu)) {
         if !IPV4.contains(&mtu.value) {
-            report.at(mtu.span, format!("an MTU of {} bytes; write 576 to 65535", mtu.value));
+            report.at(
+                mtu.span,
+                file::OUT_OF_RANGE,
+                format!("an MTU of {} bytes; write 576 to 65535", mtu.value),
+            );
         }
     }
     for interface in interfaces {
@@ -33,6 +38,7 @@ pub(super) fn check(lab: &Lab<'_>, report: &mut Report<'_>) {
         if ipv6 && IPV4.contains(&mtu.value) && mtu.value < IPV6 {
             report.at(
                 mtu.span,
+                file::MTU_TOO_SMALL,
                 format!("an MTU of {} bytes is too small for IPv6; write at least 1280", mtu.value),
             );
         }

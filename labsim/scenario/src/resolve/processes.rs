@@ -5,11 +5,12 @@ mod program;
 use super::Report;
 use super::context::Context;
 use super::lookup::Lookup;
-use super::steps::{Known, seconds};
-use crate::file::{PortProtocolWord, ProcessFields, ReadyFields, RunFields, Table};
+use super::steps::{StepInfo, StepKind, seconds};
+use crate::file::{PortProtocol, RawProcess, RawReadiness, RawRun};
 use crate::model::{NodeName, Process, ProcessName, Readiness, Run, StepAction, StepName};
 use crate::text::quoted;
-use labsim_yaml::{Located, Span};
+use labsim_codes::file;
+use labsim_yaml::{Located, Span, Table};
 use program::Written;
 
 /// Most processes of a scenario, each counted once for every node that it runs in.
@@ -21,7 +22,7 @@ const LINE: usize = 500;
 
 /// Resolves all processes.
 pub(super) fn processes(
-    table: &Table<Located<ProcessFields>>,
+    table: &Table<Located<RawProcess>>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Process> {
@@ -42,7 +43,7 @@ pub(super) fn processes(
 /// A process, its name aside.
 fn process(
     key: Span,
-    fields: &ProcessFields,
+    fields: &RawProcess,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> Option<Process> {
@@ -52,11 +53,11 @@ fn process(
             lookup.nodes(nodes, report).into_iter().map(|node| node.value).collect()
         }
         (None, None) => {
-            report.empty(key, "this process runs nowhere; add `node`, or `nodes`");
+            report.empty(key, "this process has no node; add `node`, or `nodes`");
             Vec::new()
         }
         (Some(node), Some(_)) => {
-            report.at(node.span, "both `node` and `nodes`; keep one of them");
+            report.at(node.span, file::CONFLICT, "both `node` and `nodes`; keep one of them");
             Vec::new()
         }
     };
@@ -70,23 +71,24 @@ fn process(
     let ready = readiness(&fields.ready, report);
     let timeout = seconds(fields.timeout, TIMEOUT, report);
     let name = ProcessName::new("unnamed").ok()?;
-    Some(Process { name, nodes, program: program?, ready: ready?, timeout })
+    let start = fields.start;
+    Some(Process { name, nodes, program: program?, ready: ready?, timeout, start })
 }
 
-fn readiness(written: &Located<ReadyFields>, report: &mut Report<'_>) -> Option<Readiness> {
-    let ReadyFields { port, protocol, line, exit } = &written.value;
+fn readiness(written: &Located<RawReadiness>, report: &mut Report<'_>) -> Option<Readiness> {
+    let RawReadiness { port, protocol, line, exit } = &written.value;
     if let (Some(protocol), None) = (protocol, port) {
         report.empty(protocol.span, "a `protocol` without a `port`; add the port");
     }
     match (port, line, exit) {
         (Some(port), None, None) => {
             if port.value == 0 {
-                report.at(port.span, "there is no port 0; write one from 1 to 65535");
+                report.at(port.span, file::OUT_OF_RANGE, "port 0 does not exist; write 1 to 65535");
                 return None;
             }
             Some(match protocol.as_ref().map(|word| word.value).unwrap_or_default() {
-                PortProtocolWord::Tcp => Readiness::Tcp(port.value),
-                PortProtocolWord::Udp => Readiness::Udp(port.value),
+                PortProtocol::Tcp => Readiness::Tcp(port.value),
+                PortProtocol::Udp => Readiness::Udp(port.value),
             })
         }
         (None, Some(line), None) => {
@@ -94,19 +96,20 @@ fn readiness(written: &Located<ReadyFields>, report: &mut Report<'_>) -> Option<
         }
         (None, None, Some(exit)) => {
             if !exit.value {
-                report.at(exit.span, "`exit` is `true`, or is not there");
+                report.at(
+                    exit.span,
+                    file::INVALID_VALUE,
+                    "`exit` accepts only `true`; leave it out otherwise",
+                );
             }
             exit.value.then_some(Readiness::Exit)
         }
         (None, None, None) => {
-            report.empty(
-                written.span,
-                "nothing says when it is ready; write one of `port`, `line` and `exit`",
-            );
+            report.empty(written.span, "`ready` is empty; write one of `port`, `line` and `exit`");
             None
         }
         _ => {
-            report.at(written.span, "keep one of `port`, `line` and `exit`");
+            report.at(written.span, file::CONFLICT, "keep one of `port`, `line` and `exit`");
             None
         }
     }
@@ -114,7 +117,7 @@ fn readiness(written: &Located<ReadyFields>, report: &mut Report<'_>) -> Option<
 
 /// Resolves the step that runs a program.
 pub(super) fn run(
-    fields: &RunFields,
+    fields: &RawRun,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> Option<StepAction> {
@@ -133,13 +136,17 @@ pub(super) fn run(
 
 /// Complains about a process of a step's name: each has a log of its own, by its name.
 pub(super) fn distinct(
-    table: &Table<Located<ProcessFields>>,
-    names: &[Known],
+    table: &Table<Located<RawProcess>>,
+    names: &[StepInfo],
     report: &mut Report<'_>,
 ) {
     for (key, _) in table.iter().take(PROCESSES) {
         if names.iter().any(|known| known.name.as_str() == key.value) {
-            report.at(key.span, format!("a step is named {} too; rename one", quoted(key)));
+            report.at(
+                key.span,
+                file::DUPLICATE_VALUE,
+                format!("a step is named {} too; rename one", quoted(key)),
+            );
         }
     }
 }
@@ -150,13 +157,15 @@ pub(super) fn program_step(
     written: Option<&Located<String>>,
     context: &Context<'_>,
 ) -> Option<StepName> {
-    let names = context.world.names;
-    let mut running = names.iter().filter(|known| known.runs).map(|known| &known.name);
+    let names = context.scenario.names;
+    let mut running =
+        names.iter().filter(|known| known.kind == Some(StepKind::Runs)).map(|known| &known.name);
     match written {
         Some(name) => running.find(|known| known.as_str() == name.value).cloned(),
         None => {
             let only = running.next()?;
-            let others = running.next().is_some() || names.iter().any(|known| known.asks);
+            let others = running.next().is_some()
+                || names.iter().any(|known| known.kind == Some(StepKind::Asks));
             (!others).then(|| only.clone())
         }
     }

@@ -3,9 +3,9 @@
 use super::Report;
 use super::lookup::Lookup;
 use super::servers::{SECRET, Servers, clients, port, users};
-use crate::file::RadiusServerFields;
-use crate::model::{LoadBalancer, NodeName, RadiusServer, Secret};
-use labsim_yaml::Located;
+use crate::file::{Group, RawRadiusServer};
+use crate::model::{NodeName, RadiusServer, RealServer, Secret};
+use labsim_codes::file;
 use std::collections::BTreeMap;
 
 /// Longest user name: an attribute has 253 bytes of value (RFC 2865, section 5).
@@ -18,29 +18,35 @@ pub(super) const PASSWORD: usize = 128;
 const AUTHENTICATION: u16 = 1812;
 const ACCOUNTING: u16 = 1813;
 
-/// Resolves all RADIUS servers; the secrets are those of the file, whoever uses them.
+/// Resolves all RADIUS servers; the secrets are all of the file's.
 pub(super) fn radius_servers(
-    list: &[&Located<RadiusServerFields>],
-    load_balancers: &BTreeMap<NodeName, LoadBalancer>,
+    list: &Group<RawRadiusServer>,
+    real_servers: &BTreeMap<NodeName, RealServer>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> (BTreeMap<NodeName, RadiusServer>, Vec<Secret>) {
-    let mut servers = Servers::new("RADIUS", load_balancers, lookup);
-    for fields in list {
+    let mut servers = Servers::new("RADIUS", real_servers, lookup);
+    let names = list.names();
+    for (place, fields) in list.each().into_iter().enumerate() {
+        let group = names.get(place);
         let server = server(&fields.value, report);
         let secret = (&fields.value.secret, server.secret.clone());
-        servers.add(&fields.value.nodes, server, secret, report);
+        let of_node =
+            |addresses| RadiusServer { group: group.cloned(), addresses, ..server.clone() };
+        let listen = fields.value.listen.as_ref();
+        servers.add(&fields.value.nodes, listen, of_node, secret, report);
     }
     servers.finish()
 }
 
-fn server(fields: &RadiusServerFields, report: &mut Report<'_>) -> RadiusServer {
+fn server(fields: &RawRadiusServer, report: &mut Report<'_>) -> RadiusServer {
     let authentication_port = port(fields.authentication_port, AUTHENTICATION, report);
     let accounting_port = port(fields.accounting_port, ACCOUNTING, report);
     let place = fields.accounting_port.or(fields.authentication_port).map(|port| port.span);
     if let Some(place) = place.filter(|_| authentication_port == accounting_port) {
         report.at(
             place,
+            file::CONFLICT,
             format!(
                 "authentication and accounting are both on port {accounting_port}; give each its \
                  own"
@@ -53,6 +59,8 @@ fn server(fields: &RadiusServerFields, report: &mut Report<'_>) -> RadiusServer 
         report.plain(message, "reply message", LONG);
     }
     RadiusServer {
+        group: None,
+        addresses: Vec::new(),
         authentication_port,
         accounting_port,
         secret: Secret::new(fields.secret.value.clone()),

@@ -4,17 +4,25 @@ use super::lookup::{Lookup, Vips};
 use super::sysctls::{Scope, sysctls};
 use super::tunnels::{Families, Members, tunnel};
 use super::{Report, address};
-use crate::file::{OneVipForm, RealServerFields, VipFields, VipForm};
-use crate::model::{InterfaceName, LoadBalancer, NodeName, RealServer, TunnelDevice, VipAddress};
+use crate::file::{Group, RawRealServer, RawRouteMetrics, RawVip, RawVips};
+use crate::model::{
+    Attachment, InterfaceName, LoadBalancer, NodeName, RealServer, RouteMetrics,
+    Scope as AddressScope, Setting, TunnelDevice, VipAddress,
+};
+use labsim_codes::file;
 use labsim_yaml::{Located, Span};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
+/// Least and most of a route's MTU (RFC 791) and of an MSS (`TCP_MIN_SND_MSS`); the kernel lowers
+/// greater ones (`ip_metrics_convert`, net/ipv4/metrics.c).
+const MTU: (u32, u32) = (68, 65_520);
+const MSS: (u32, u32) = (48, 65_495);
 /// Most VIPs of a real server.
 const VIPS: usize = 256;
 /// Resolves all real servers.
 pub(super) fn real_servers(
-    list: &[&Located<RealServerFields>],
+    group: &Group<RawRealServer>,
     load_balancers: &BTreeMap<NodeName, LoadBalancer>,
     known: &mut Vips,
     lookup: &Lookup<'_>,
@@ -22,10 +30,12 @@ pub(super) fn real_servers(
 ) -> BTreeMap<NodeName, RealServer> {
     let members = Members::of(load_balancers.values());
     let (mut all, mut seen) = (BTreeMap::new(), HashMap::new());
-    for fields in list {
-        let fields = &fields.value;
+    let names = group.names();
+    for (place, fields) in group.each().into_iter().enumerate() {
+        let (fields, group) = (&fields.value, names.get(place));
         let tunnel = fields.tunnel.as_ref().map(|form| tunnel(form, report));
-        let vips = fields.vip.as_ref().map(|form| vips(form, known, lookup, report));
+        let vips =
+            fields.vip.as_ref().map(|form| vips(form, load_balancers, known, lookup, report));
         let vips = vips.unwrap_or_default();
         let of_vips = Families::of(vips.iter().map(|vip| vip.vip.address));
         let mut ends = Vec::new();
@@ -37,30 +47,57 @@ pub(super) fn real_servers(
             });
             ends.push((node, devices));
         }
+        let routes = fields.routes.as_ref().map(|form| metrics(form, report)).unwrap_or_default();
         let settings = settings(fields, &ends, lookup, report);
         for (node, devices) in ends {
             let (name, place) = (node.value, node.span);
             if let Some(first) = seen.insert(name.clone(), place) {
                 let line = report.line(first, place);
-                report.at(place, format!("`{name}` is a real server already ({line}); keep one"));
-                continue;
-            }
-            if load_balancers.contains_key(&name) {
                 report.at(
                     place,
-                    format!("`{name}` is a load balancer; a real server is another node"),
+                    file::DUPLICATE_VALUE,
+                    format!("`{name}` is a real server already ({line}); keep one"),
                 );
+                continue;
             }
-            // A tunnel with a mistake may have any device.
+            // A tunnel with an error may have any device.
             if tunnel.is_none() || devices.is_some() {
                 on_known_devices(&vips, &name, devices.as_deref(), lookup, report);
             }
             let vips = vips.iter().map(|vip| vip.vip.clone()).collect();
             let (tunnels, sysctls) = (devices.unwrap_or_default(), settings.clone());
-            all.insert(name, RealServer { tunnels, vips, sysctls });
+            let group = group.cloned();
+            all.insert(name, RealServer { group, tunnels, vips, sysctls, routes });
         }
     }
     all
+}
+
+fn metrics(form: &Located<RawRouteMetrics>, report: &mut Report<'_>) -> RouteMetrics {
+    let RawRouteMetrics { mtu, advmss } = form.value;
+    if mtu.is_none() && advmss.is_none() {
+        report.empty(form.span, "`routes` is empty; write `mtu` or `advmss`");
+    }
+    route_metrics((mtu, advmss), report)
+}
+
+/// The metrics of a route: its MTU and its MSS.
+pub(super) fn route_metrics(
+    (mtu, advmss): (Option<Located<u32>>, Option<Located<u32>>),
+    report: &mut Report<'_>,
+) -> RouteMetrics {
+    let mut within = |written: Option<Located<u32>>, (least, most): (u32, u32)| {
+        let written = written?;
+        if !(least..=most).contains(&written.value) {
+            report.at(
+                written.span,
+                file::OUT_OF_RANGE,
+                format!("{} bytes; write {least} to {most}", written.value),
+            );
+        }
+        Some(written.value)
+    };
+    RouteMetrics { mtu: within(mtu, MTU), advmss: within(advmss, MSS) }
 }
 
 /// A VIP, and where the file names its device.
@@ -70,41 +107,40 @@ struct Vip {
 }
 
 fn vips(
-    form: &Located<VipForm>,
+    form: &Located<RawVips>,
+    load_balancers: &BTreeMap<NodeName, LoadBalancer>,
     known: &mut Vips,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Vip> {
-    let short = |text: &str, span| VipFields {
-        address: Located::new(text.to_owned(), span),
-        device: None,
-        label: None,
-    };
-    let written: Vec<VipFields> = match &form.value {
-        VipForm::Text(text) => vec![short(text, form.span)],
-        VipForm::Map(map) => vec![(**map).clone()],
-        VipForm::List(list) => list
-            .iter()
-            .map(|one| match &one.value {
-                OneVipForm::Text(text) => short(text, one.span),
-                OneVipForm::Map(map) => (**map).clone(),
-            })
-            .collect(),
+    let written: Vec<&RawVip> = match &form.value {
+        RawVips::One(one) => vec![one],
+        RawVips::List(list) => list.iter().map(|one| &one.value).collect(),
     };
     if !report.limit(form.span, written.len(), VIPS, "VIP") {
         return Vec::new();
     }
     let (mut vips, mut seen) = (Vec::new(), HashSet::new());
-    for fields in &written {
+    for fields in written {
         let address = report.take(fields.address.span, address::host(&fields.address));
         known.add(address);
         let Some(address) = address else { continue };
         if !seen.insert(address) {
-            report.at(fields.address.span, format!("the VIP {address} is named twice; keep one"));
-        }
-        if let Some(owner) = lookup.owner(address) {
             report.at(
                 fields.address.span,
+                file::DUPLICATE_VALUE,
+                format!("the VIP {address} is named twice; keep one"),
+            );
+        }
+        // A load balancer may have its VIP on an interface.
+        let is_balancers = |owner: &&Attachment| {
+            let balancer = load_balancers.get(&owner.node);
+            let mut servers = balancer.into_iter().flat_map(|it| it.virtual_servers.values());
+            servers.any(|server| server.destination.ip() == address)
+        };
+        if let Some(owner) = lookup.owner(address).filter(|owner| !is_balancers(owner)) {
+            report.at(
+                fields.address.span, file::DUPLICATE_ADDRESS,
                 format!(
                     "{address} is the address of `{}:{}`; a VIP is an address that no interface has",
                     owner.node, owner.interface
@@ -119,7 +155,15 @@ fn vips(
         let before = vips.iter().filter(|vip: &&Vip| vip.vip.address.is_ipv4()).count();
         let label = label(fields, address, &interface, before, report);
         let device_at = fields.device.as_ref().map_or(fields.address.span, |device| device.span);
-        vips.push(Vip { vip: VipAddress { address, interface, label }, device_at });
+        if let Some(scope) = fields.scope.as_ref().filter(|_| address.is_ipv6()) {
+            report.at(
+                scope.span,
+                file::ADDRESS_FAMILY,
+                "the kernel derives an IPv6 address's scope from the address; leave it out",
+            );
+        }
+        let scope = fields.scope.as_ref().map_or(AddressScope::default(), |scope| scope.value);
+        vips.push(Vip { vip: VipAddress { address, interface, label, scope }, device_at });
     }
     vips
 }
@@ -127,7 +171,7 @@ fn vips(
 /// A label is an address's alias name, held in 16 bytes as an interface's (`IFA_LABEL`,
 /// rtnetlink(7)); ip-address(8) wants it to begin with the device's name. IPv6 has none.
 fn label(
-    fields: &VipFields,
+    fields: &RawVip,
     address: IpAddr,
     device: &InterfaceName,
     before: usize,
@@ -142,15 +186,17 @@ fn label(
         .and_then(|rest| rest.strip_prefix(':'))
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
     if address.is_ipv6() {
-        report.at(written.span, "an IPv6 address has no label; leave it out");
+        report.at(written.span, file::ADDRESS_FAMILY, "an IPv6 address has no label; leave it out");
     } else if written.len() > 15 {
         report.at(
             written.span,
+            file::TOO_MANY,
             format!("the label has {} bytes; at most 15 are allowed", written.len()),
         );
     } else if !good {
         report.at(
             written.span,
+            file::INVALID_VALUE,
             format!("a label begins with its device and a colon; write such as `{device}:0`"),
         );
     }
@@ -174,6 +220,7 @@ fn on_known_devices(
         if !known && lookup.knows_names() {
             report.at(
                 *device_at,
+                file::UNKNOWN_NAME,
                 format!("`{name}` has no interface `{device}` to put a VIP on; write such as `lo`"),
             );
         }
@@ -181,14 +228,14 @@ fn on_known_devices(
 }
 
 fn settings(
-    fields: &RealServerFields,
+    fields: &RawRealServer,
     ends: &[(Located<NodeName>, Option<Vec<TunnelDevice>>)],
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
-) -> BTreeMap<String, String> {
+) -> BTreeMap<String, Setting> {
     let has_interface = |name: &str| {
         let on_all = ends.iter().all(|(node, devices)| {
-            // A tunnel with a mistake may have any device.
+            // A tunnel with an error may have any device.
             let tunnels = devices.as_deref();
             let unclear = fields.tunnel.is_some() && tunnels.is_none();
             unclear

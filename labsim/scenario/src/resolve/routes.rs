@@ -6,6 +6,7 @@ use crate::file::Texts;
 use crate::model::Route;
 use crate::text::{listed, quoted};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use labsim_codes::file;
 use labsim_yaml::{Located, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
@@ -58,7 +59,8 @@ pub(super) fn of(
     let Written { mut routes, settled, .. } = written;
     if !lab.nodes[node].fields.forward {
         for of_ipv4 in [true, false].into_iter().filter(|family| !settled.contains(family)) {
-            let has_routes = routes.iter().any(|route| route.via.is_ipv4() == of_ipv4);
+            let has_routes =
+                routes.iter().any(|route| route.destination.addr().is_ipv4() == of_ipv4);
             routes.extend(inferred(lab, node, routers, of_ipv4, has_routes, report));
         }
     }
@@ -118,46 +120,103 @@ impl Written<'_, '_> {
         } else {
             match address::prefix(key) {
                 Ok(prefix) => Some(prefix),
-                Err(message) => return report.at(key.span, format!("{message}, or `default`")),
+                Err(message) => {
+                    return report.at(
+                        key.span,
+                        file::INVALID_VALUE,
+                        format!("{message}, or `default`"),
+                    );
+                }
             }
         };
-        if hops.is_empty() || (!is_default && hops.len() > 1) {
-            return report.at(key.span, "a route has one next hop; write its address");
+        if hops.is_empty() {
+            return report.at(
+                key.span,
+                file::MISSING_VALUE,
+                "a route has a next hop; write its address, or a list of several",
+            );
         }
+        let mut known = Vec::new();
         for hop in &hops {
-            let Some(via) = report.take(hop.span, address::address(hop)) else {
-                self.settled.extend([true, false]);
-                continue;
+            match report.take(hop.span, address::address(hop)) {
+                Some(via) => known.push((hop.span, via)),
+                None => self.settled.extend([true, false]),
+            }
+        }
+        // A default route may be of both families.
+        for of_ipv4 in [true, false] {
+            let of_family = |(_, via): &&(Span, IpAddr)| match destination {
+                Some(_) => of_ipv4,
+                None => via.is_ipv4() == of_ipv4,
             };
-            let destination = destination.unwrap_or_else(|| everything(via.is_ipv4()));
-            if destination.prefix_len() == 0 {
-                self.settled.insert(via.is_ipv4());
+            let hops: Vec<(Span, IpAddr)> = known.iter().filter(of_family).copied().collect();
+            if !hops.is_empty() {
+                self.add(key, destination.unwrap_or_else(|| everything(of_ipv4)), &hops, report);
             }
-            if destination.addr().is_ipv4() != via.is_ipv4() {
-                report.at(
-                    hop.span,
-                    format!(
-                        "{via} cannot be the next hop to {destination}; write one of its family"
-                    ),
+        }
+    }
+
+    /// Adds the route to one destination.
+    fn add(
+        &mut self,
+        key: &Located<String>,
+        destination: IpNet,
+        hops: &[(Span, IpAddr)],
+        report: &mut Report<'_>,
+    ) {
+        let of_ipv4 = destination.addr().is_ipv4();
+        if destination.prefix_len() == 0 {
+            self.settled.insert(of_ipv4);
+        }
+        let mut route: Option<Route> = None;
+        let mut complete = true;
+        for &(span, via) in hops {
+            if of_ipv4 != via.is_ipv4() {
+                let message = format!(
+                    "{via} cannot be the next hop to {destination}; write one of its family"
                 );
-                continue;
-            }
-            if let Some(first) = self.seen.insert(destination, key.span) {
-                let line = report.line(first, key.span);
-                report.at(
-                    key.span,
-                    format!("a second route to {destination} (the first is in {line}); keep one"),
-                );
+                report.at(span, file::ADDRESS_FAMILY, message);
+                complete = false;
                 continue;
             }
             let reached = self.reach(via);
             if self.lab.unclear && reached.is_err() {
+                complete = false;
                 continue;
             }
-            if let Some(interface) = report.take(hop.span, reached) {
-                let interface = self.lab.nodes[self.node].interfaces[interface].name.clone();
-                self.routes.push(Route { destination, via, interface });
+            let Some(interface) = report.take(span, reached) else {
+                complete = false;
+                continue;
+            };
+            let interface = &self.lab.nodes[self.node].interfaces[interface].name;
+            let Some(route) = &mut route else {
+                let (via, interface) = (vec![via], interface.clone());
+                route = Some(Route { destination, via, interface });
+                continue;
+            };
+            if route.via.contains(&via) {
+                let message = format!("{via} is a next hop of this route already; keep one");
+                report.at(span, file::DUPLICATE_VALUE, message);
+            } else if route.interface != *interface {
+                let message = format!(
+                    "{via} is reached through `{interface}`, and the next hop before it through \
+                     `{}`; the next hops of a route share an interface",
+                    route.interface
+                );
+                report.at(span, file::CONFLICT, message);
+            } else {
+                route.via.push(via);
             }
+        }
+        if let Some(first) = self.seen.insert(destination, key.span) {
+            let line = report.line(first, key.span);
+            report.at(
+                key.span,
+                file::DUPLICATE_VALUE,
+                format!("a second route to {destination} (the first is in {line}); keep one"),
+            );
+        } else if complete {
+            self.routes.extend(route);
         }
     }
 
@@ -190,7 +249,7 @@ impl Written<'_, '_> {
             )),
             Some(_) => Ok(interface),
             None => Err(format!(
-                "nobody has the next hop's address {via}; name an address of a neighbour on the \
+                "no node has the next hop's address {via}; name an address of a neighbour on the \
                  wire of {}",
                 self.lab.show(here)
             )),
@@ -236,6 +295,7 @@ fn inferred(
             .collect();
         report.at(
             draft.span,
+            file::AMBIGUOUS,
             format!(
                 "{} has more than one router ({}); say which: `routes: {{default: {}}}`, or \
                  `default: none`",
@@ -248,7 +308,7 @@ fn inferred(
     match found.values().next() {
         Some((via, place)) if found.len() == 1 => Some(Route {
             destination: everything(of_ipv4),
-            via: *via,
+            via: vec![*via],
             interface: draft.interfaces[*place].name.clone(),
         }),
         _ => None,

@@ -53,7 +53,7 @@ fn row(text: &Located<String>) -> Result<Row, String> {
         Some("out") => Sender::Passes(Direction::Out),
         Some(other) => {
             return Err(format!(
-                "{} does not say who sends: `client` or `server`, or `in` or `out`; {HINT}",
+                "{} is not a sender; a sender is `client` or `server`, or `in` or `out`; {HINT}",
                 quoted(other)
             ));
         }
@@ -90,14 +90,14 @@ const FIELDS: [&str; 5] = ["seq", "ack", "payload", "length", "ttl"];
 
 fn unknown(name: &str) -> String {
     format!(
-        "{} is nothing that a row can say; it says TCP flags, then `seq`, `ack`, `payload`, \
+        "{} is not a field of a row; a row has TCP flags, then `seq`, `ack`, `payload`, \
          `length` and `ttl`",
         quoted(name)
     )
 }
 
 fn set<T: FromStr>(field: &mut Option<T>, name: &str, value: Option<&str>) -> Result<(), String> {
-    let Some(value) = value else { return Err(format!("`{name}` lacks its number; {HINT}")) };
+    let Some(value) = value else { return Err(format!("`{name}` has no value; {HINT}")) };
     let Ok(number) = value.parse() else {
         return Err(format!(
             "`{name} {}`: write a whole number that fits",
@@ -105,7 +105,7 @@ fn set<T: FromStr>(field: &mut Option<T>, name: &str, value: Option<&str>) -> Re
         ));
     };
     if field.replace(number).is_some() {
-        return Err(format!("`{name}` stands there twice; keep one"));
+        return Err(format!("`{name}` is given twice; keep one"));
     }
     Ok(())
 }
@@ -138,14 +138,14 @@ mod tests {
     fn a_row_says_who_sends_and_nothing_unknown() {
         for (text, why) in [
             ("", "an empty row"),
-            ("S. seq 0", "does not say who sends"),
-            ("client window 5", "`window` is nothing that a row can say"),
-            ("client S seq", "lacks its number"),
+            ("S. seq 0", "is not a sender"),
+            ("client window 5", "`window` is not a field of a row"),
+            ("client S seq", "has no value"),
             ("client S seq x", "`seq x`: write a whole number"),
             ("client S seq 1 seq 1", "twice"),
             ("client S ttl 256", "that fits"),
-            ("client SX", "`X` is no TCP flag"),
-            ("client S seq 1 S.", "`S.` is nothing"),
+            ("client SX", "`X` is not a valid TCP flag"),
+            ("client S seq 1 S.", "`S.` is not a field"),
         ] {
             assert!(read(text).is_err_and(|said| said.contains(why)), "{text}");
         }

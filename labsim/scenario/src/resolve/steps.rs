@@ -1,19 +1,37 @@
 //! Steps: who does what, in which order.
 
-use super::forwarders::{Forwarders, await_counter};
-use super::links::Links;
+mod begun;
+mod exchanges;
+pub(super) mod forwarders;
+mod links;
+mod members;
+mod nodes;
+mod packet;
+mod radius;
+mod servers;
+mod tacacs_login;
+mod transfer;
+
 use super::lookup::{Lookup, Vips};
-use super::members::Pools;
-use super::running::Running;
 use super::servers::SECRET;
-use super::tacacs_login::{finish, resume, tacacs_login, unfinished};
-use super::{Report, packet, processes, radius};
-use crate::file::{StepForm, Table};
-use crate::model::{LoadBalancer, NodeName, Secret, Step, StepAction, StepName};
-use labsim_yaml::{Located, Span};
+use super::{Report, processes};
+use crate::file::RawStep;
+use crate::model::filter::Filter;
+use crate::model::{
+    LoadBalancer, NodeName, RealServer, Secret, ServerKind, Step, StepAction, StepName,
+};
+use begun::{finish, resume, unfinished};
+use forwarders::{Forwarders, await_counter};
+use labsim_codes::file;
+use labsim_yaml::{Located, Span, Table};
+use links::LinkState;
+use members::Pools;
+use nodes::Nodes;
+use servers::ServerState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tacacs_login::tacacs_login;
 
 /// Most steps of a scenario.
 const STEPS: usize = 1024;
@@ -25,33 +43,61 @@ const LONGEST: f64 = 3600.0;
 pub(super) struct Servers<'a> {
     pub(super) vips: &'a Vips,
     pub(super) load_balancers: &'a BTreeMap<NodeName, LoadBalancer>,
+    pub(super) real_servers: &'a BTreeMap<NodeName, RealServer>,
+    pub(super) filters: &'a [Filter],
+    /// The TCP ports of built-in servers with what listens there, by node.
+    pub(super) tcp_ports: BTreeMap<&'a NodeName, BTreeMap<u16, &'static str>>,
     /// Nodes with built-in servers.
     pub(super) serving: BTreeSet<&'a NodeName>,
     pub(super) tacacs_secrets: &'a [Secret],
     pub(super) radius_secrets: &'a [Secret],
 }
 
-/// A step's name, and whether it asks a server, so that expectations can speak of the answer.
+/// What other parts of a scenario may know of a step.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(super) struct StepInfo {
     pub(super) name: StepName,
-    pub(super) asks: bool,
-    /// Whether it runs a program, so that they can speak of how it ended.
-    pub(super) runs: bool,
+    /// `None` of a step with an error.
+    pub(super) kind: Option<StepKind>,
 }
 
-/// Resolves all steps. A step with a mistake is left out, but its name is known.
+/// What expectations can be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepKind {
+    /// It asks a server, and so has an answer.
+    Asks,
+    /// It runs a program or moves bytes: it has an end, and no server of the file answers it.
+    Runs,
+    /// It waits for something that may not happen.
+    Waits,
+    /// None of these.
+    Other,
+}
+
+impl StepKind {
+    fn of(action: &StepAction) -> Self {
+        match action {
+            StepAction::Run(_) | StepAction::TcpTransfer(_) => Self::Runs,
+            StepAction::AwaitCounter { .. } | StepAction::AwaitMember { .. } => Self::Waits,
+            _ if action.server_requests().is_some() => Self::Asks,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Resolves all steps. A step with an error is left out, but its name is known.
 pub(super) fn steps(
-    table: &Table<Located<StepForm>>,
+    table: &Table<Located<RawStep>>,
     servers: &Servers<'_>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
-) -> (Vec<Step>, Vec<Known>) {
+) -> (Vec<Step>, Vec<StepInfo>) {
     let (mut steps, mut names) = (Vec::new(), Vec::new());
     let mut forwarders = Forwarders::new(servers.load_balancers);
     let mut pools = Pools::new(servers.load_balancers);
-    let mut running = Running::new(&servers.serving);
-    let mut links = Links::default();
+    let mut server_state = ServerState::new(&servers.serving);
+    let mut link_state = LinkState::default();
+    let mut nodes = Nodes::new(servers, lookup);
     if table.is_empty() {
         report.empty(
             Span::default(),
@@ -63,59 +109,47 @@ pub(super) fn steps(
     }
     for (key, form) in table.iter().take(STEPS) {
         let name = report.take(key.span, StepName::new(key));
-        let asker = Asker { key: key.span, servers, lookup };
+        let step = ServerStep { key: key.span, servers, lookup };
         let action = match &form.value {
-            StepForm::TacacsLogin(fields) => tacacs_login(fields, &asker, report),
-            StepForm::Resume(fields) => resume(&fields.login, (&steps, &names), report),
-            StepForm::Finish(fields) => finish(&fields.login, (&steps, &names), report),
-            StepForm::RadiusLogin(fields) => radius::login(fields, &asker, report),
-            StepForm::RadiusAccounting(fields) => radius::accounting(fields, &asker, report),
-            StepForm::RadiusStatus(fields) => radius::status(fields, &asker, report),
-            StepForm::Run(fields) => processes::run(fields, lookup, report),
-            StepForm::SendPacket(fields) => packet::send(fields, lookup, report),
-            StepForm::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
-            StepForm::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
-            StepForm::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
-            StepForm::AddMember(fields) => pools.add(fields, &forwarders, lookup, report),
-            StepForm::SetMember(fields) => pools.set(fields, &forwarders, lookup, report),
-            StepForm::RemoveMember(fields) => pools.remove(fields, &forwarders, lookup, report),
-            StepForm::AwaitMember(fields) => pools.await_state(fields, &forwarders, lookup, report),
-            StepForm::StopServer(fields) => running.stop(fields, lookup, report),
-            StepForm::StartServer(fields) => running.start(&fields.node, lookup, report),
-            StepForm::SetLink(fields) => links.set(fields, lookup, report),
+            RawStep::TacacsLogin(fields) => tacacs_login(fields, &step, report),
+            RawStep::TcpExchange(fields) => exchanges::tcp(fields, &step, report),
+            RawStep::UdpExchange(fields) => exchanges::udp(fields, &step, report),
+            RawStep::HttpGet(fields) => exchanges::http_get(fields, &step, report),
+            RawStep::DnsQuery(fields) => exchanges::dns_query(fields, &step, report),
+            RawStep::Resume(fields) => resume(&fields.login, (&steps, &names), report),
+            RawStep::Finish(fields) => finish(&fields.login, (&steps, &names), report),
+            RawStep::RadiusLogin(fields) => radius::login(fields, &step, report),
+            RawStep::RadiusAccounting(fields) => radius::accounting(fields, &step, report),
+            RawStep::RadiusStatus(fields) => radius::status(fields, &step, report),
+            RawStep::Run(fields) => processes::run(fields, lookup, report),
+            RawStep::SendPacket(fields) => packet::send(fields, lookup, report),
+            RawStep::TcpTransfer(fields) => transfer::transfer(fields, &step, report),
+            RawStep::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
+            RawStep::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
+            RawStep::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
+            RawStep::AddMember(fields) => pools.add(fields, &forwarders, lookup, report),
+            RawStep::SetMember(fields) => pools.set(fields, &forwarders, lookup, report),
+            RawStep::RemoveMember(fields) => pools.remove(fields, &forwarders, lookup, report),
+            RawStep::AwaitMember(fields) => pools.await_state(fields, &forwarders, lookup, report),
+            RawStep::StopServer(fields) => server_state.stop(fields, lookup, report),
+            RawStep::StartServer(fields) => server_state.start(&fields.node, lookup, report),
+            RawStep::SetLink(fields) => link_state.set(fields, lookup, report),
+            RawStep::SetRoute(fields) => nodes.set_route(fields, report),
+            RawStep::SetSysctls(fields) => nodes.set_sysctls(fields, report),
+            RawStep::SetAddress(fields) => nodes.set_address(fields, report),
+            RawStep::SetFilter(fields) => nodes.set_filter(fields, report),
         };
         if let Some(StepAction::StartForwarder { node }) = &action {
             pools.begin_anew(node);
         }
         let Some(name) = name else { continue };
-        let asks = match &form.value {
-            StepForm::TacacsLogin(_)
-            | StepForm::RadiusLogin(_)
-            | StepForm::RadiusAccounting(_)
-            | StepForm::RadiusStatus(_) => true,
-            StepForm::Resume(_)
-            | StepForm::Finish(_)
-            | StepForm::AddMember(_)
-            | StepForm::SetMember(_)
-            | StepForm::RemoveMember(_)
-            | StepForm::AwaitMember(_)
-            | StepForm::StopServer(_)
-            | StepForm::StartServer(_)
-            | StepForm::SetLink(_)
-            | StepForm::Run(_)
-            | StepForm::SendPacket(_)
-            | StepForm::KillForwarder(_)
-            | StepForm::StartForwarder(_)
-            | StepForm::AwaitCounter(_) => false,
-        };
-        let runs = matches!(form.value, StepForm::Run(_));
-        names.push(Known { name: name.clone(), asks, runs });
-        steps.extend(action.map(|action| Step { name, action }));
+        let kind = action.as_ref().map(StepKind::of);
+        names.push(StepInfo { name: name.clone(), kind });
+        let place = report.place(key.span);
+        steps.extend(action.map(|action| Step { name, place, action }));
     }
     for (key, form) in table.iter().take(STEPS) {
-        if let StepForm::TacacsLogin(fields) = &form.value
-            && fields.background.is_some_and(|background| background.value)
-        {
+        if form.value.is_in_background() {
             unfinished(key, table, report);
         }
     }
@@ -123,14 +157,14 @@ pub(super) fn steps(
 }
 
 /// What every step that asks a server needs.
-pub(super) struct Asker<'a> {
+pub(super) struct ServerStep<'a> {
     /// Where the step's name stands.
     pub(super) key: Span,
     pub(super) servers: &'a Servers<'a>,
     pub(super) lookup: &'a Lookup<'a>,
 }
 
-impl Asker<'_> {
+impl ServerStep<'_> {
     /// Where the step connects to; every client must have an address of that family.
     pub(super) fn to(
         &self,
@@ -142,10 +176,29 @@ impl Asker<'_> {
         if !report.lacks_some() {
             report.take(text.span, self.reachable(to, from));
         }
+        report.take_as(text.span, file::CONFLICT, self.enters_balancer(to, from));
         Some(to)
     }
 
-    /// Whether anybody has the address, and whether the clients have one of its family.
+    /// Checks that no client is in the node of the load balancer that it connects to: what a node
+    /// sends to itself never passes the interface that the load balancer works on.
+    fn enters_balancer(&self, to: SocketAddr, from: &[NodeName]) -> Result<(), String> {
+        let has_vip = |node: &&NodeName| {
+            self.servers.load_balancers.get(*node).is_some_and(|balancer| {
+                balancer.virtual_servers.values().any(|one| one.destination.ip() == to.ip())
+            })
+        };
+        match from.iter().find(has_vip) {
+            Some(node) => Err(format!(
+                "`{node}` runs the load balancer of {} and is the client as well; name another \
+                 node in `from`",
+                to.ip()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that a node has the address, and that the clients have one of its family.
     fn reachable(&self, to: SocketAddr, from: &[NodeName]) -> Result<(), String> {
         if !self.lookup.knows_addresses() {
             return Ok(());
@@ -153,7 +206,7 @@ impl Asker<'_> {
         let address = to.ip();
         if self.lookup.owner(address).is_none() && !self.servers.vips.may_hold(address) {
             return Err(format!(
-                "nobody has {address}; name a virtual server's destination, or an address of a node"
+                "no node has {address}; name a virtual server's destination, or an address of a node"
             ));
         }
         for node in from.iter().filter_map(|name| self.lookup.get(name)) {
@@ -183,14 +236,15 @@ impl Asker<'_> {
         let secrets = match kind {
             ServerKind::Tacacs => self.servers.tacacs_secrets,
             ServerKind::Radius => self.servers.radius_secrets,
+            ServerKind::Tcp | ServerKind::Udp => &[],
         };
         let (what, list) = kind.words();
         let Some((first, others)) = secrets.split_first() else {
             report.empty(
                 self.key,
                 format!(
-                    "there is no {what} server whose secret this step could use; add one to \
-                     `{list}`, or write `secret`"
+                    "no {what} server defines a secret; add one to `{list}`, or write this \
+                     step's `secret`"
                 ),
             );
             return None;
@@ -198,6 +252,7 @@ impl Asker<'_> {
         if others.iter().any(|secret| secret != first) {
             report.at(
                 self.key,
+                file::AMBIGUOUS,
                 format!("the {what} servers have different secrets; write this step's `secret`"),
             );
             return None;
@@ -206,26 +261,7 @@ impl Asker<'_> {
     }
 }
 
-/// Which servers a step speaks to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ServerKind {
-    /// TACACS+.
-    Tacacs,
-    /// RADIUS.
-    Radius,
-}
-
-impl ServerKind {
-    /// The protocol, and the key that declares its servers.
-    pub(super) fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Tacacs => ("TACACS+", "tacacs_servers"),
-            Self::Radius => ("RADIUS", "radius_servers"),
-        }
-    }
-}
-
-/// How long something may take: `usual` seconds unless it is written.
+/// How long something may take: `usual` seconds by default.
 pub(super) fn seconds(
     written: Option<Located<f64>>,
     usual: u64,
@@ -235,6 +271,7 @@ pub(super) fn seconds(
     if !(SHORTEST..=LONGEST).contains(&written.value) {
         report.at(
             written.span,
+            file::OUT_OF_RANGE,
             format!("a timeout of {} s; write {SHORTEST} to {LONGEST}", written.value),
         );
         return Duration::from_secs(usual);
@@ -242,7 +279,7 @@ pub(super) fn seconds(
     Duration::from_secs_f64(written.value)
 }
 
-/// How often: from 1 to `most`, `usual` unless it is written.
+/// How often: from 1 to `most`, `usual` by default.
 pub(super) fn number(
     written: Option<Located<u32>>,
     (usual, most): (u32, u32),
@@ -251,7 +288,11 @@ pub(super) fn number(
 ) -> u32 {
     let Some(written) = written else { return usual };
     if !(1..=most).contains(&written.value) {
-        report.at(written.span, format!("`{what}` is {}; write 1 to {most}", written.value));
+        report.at(
+            written.span,
+            file::OUT_OF_RANGE,
+            format!("`{what}` is {}; write 1 to {most}", written.value),
+        );
         return usual;
     }
     written.value

@@ -3,6 +3,7 @@
 use super::Report;
 use super::topology::{Lab, Port};
 use ipnet::IpNet;
+use labsim_codes::file;
 use labsim_yaml::Located;
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ pub(super) fn check(lab: &mut Lab<'_>, report: &mut Report<'_>) {
     }
     for domain in 0..lab.domains.len() {
         for of_ipv4 in [true, false] {
-            strangers(lab, domain, of_ipv4, report);
+            unlinked_in_subnet(lab, domain, of_ipv4, report);
         }
     }
 }
@@ -27,6 +28,7 @@ fn own(lab: &mut Lab<'_>, port: Port, report: &mut Report<'_>) {
             let (shown, line) = (lab.show(*other), report.line(*place, net.span));
             report.at(
                 net.span,
+                file::DUPLICATE_ADDRESS,
                 format!("{address} is the address of {shown} already ({line}); give each its own"),
             );
         } else {
@@ -35,9 +37,9 @@ fn own(lab: &mut Lab<'_>, port: Port, report: &mut Report<'_>) {
     }
 }
 
-/// Addresses whose subnet nobody else on the wire shares, where others share one or two wires'
-/// ends disagree: whoever wrote them meant another.
-fn strangers(lab: &Lab<'_>, domain: usize, of_ipv4: bool, report: &mut Report<'_>) {
+/// Addresses whose subnet no other interface on the wire shares, where others share one, or where
+/// the two ends of a link disagree: they are typing errors.
+fn unlinked_in_subnet(lab: &Lab<'_>, domain: usize, of_ipv4: bool, report: &mut Report<'_>) {
     let ports = &lab.domains[domain].ports;
     let mut here: Vec<(Port, Located<IpNet>)> = Vec::new();
     for port in ports {
@@ -63,6 +65,7 @@ fn strangers(lab: &Lab<'_>, domain: usize, of_ipv4: bool, report: &mut Report<'_
         if alone && net.trunc() != *usual && !holders.contains(port) {
             report.at(
                 net.span,
+                file::WRONG_SUBNET,
                 format!(
                     "{} is not of the subnet on this wire, {usual}, where {known_at} is; give \
                      {} an address of it",

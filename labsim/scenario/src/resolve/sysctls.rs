@@ -1,10 +1,13 @@
 //! Kernel settings. A key becomes a path below `/proc/sys/net`, so what it may hold is checked
 //! here and nowhere else.
 
+mod known;
+
 use super::Report;
-use crate::file::{Scalar, Table};
+use crate::model::Setting;
 use crate::text::{is_plain, quoted};
-use labsim_yaml::Located;
+use labsim_codes::file;
+use labsim_yaml::{Located, Scalar, Table};
 use std::collections::BTreeMap;
 
 /// Longest key and longest value in bytes; the kernel's own are far below.
@@ -25,18 +28,27 @@ pub(super) fn sysctls(
     table: &Table<Located<Scalar>>,
     scope: &Scope<'_>,
     report: &mut Report<'_>,
-) -> BTreeMap<String, String> {
+) -> BTreeMap<String, Setting> {
     let mut settings = BTreeMap::new();
     if let Some((key, _)) = table.iter().nth(MOST) {
         report.limit(key.span, table.len(), MOST, "kernel setting");
         return settings;
     }
     for (key, value) in table.iter() {
-        let key_ok = report.take(key.span, check_key(key, scope)).is_some();
-        let value_ok = report.take(value.span, check_value(&value.value.0)).is_some();
-        if key_ok && value_ok {
-            settings.insert(key.value.clone(), value.value.0.clone());
+        let key_ok =
+            report.take_as(key.span, file::SYSCTL_INVALID, check_key(key, scope)).is_some();
+        let text = &value.value.0;
+        let value_ok =
+            report.take_as(value.span, file::SYSCTL_INVALID, check_value(text)).is_some();
+        if !key_ok || !value_ok {
+            continue;
         }
+        let Some(values) = report.take_as(key.span, file::UNKNOWN_NAME, known::find(key)) else {
+            continue;
+        };
+        report.take_as(value.span, file::SYSCTL_INVALID, values.check(key, text));
+        let setting = Setting { value: text.clone(), place: report.place(key.span) };
+        settings.insert(key.value.clone(), setting);
     }
     settings
 }
@@ -53,12 +65,12 @@ fn check_key(key: &str, scope: &Scope<'_>) -> Result<(), String> {
     let parts: Vec<&str> = key.split('.').collect();
     if parts.iter().any(|part| part.is_empty()) || !key.bytes().all(allowed) {
         return Err(format!(
-            "{shown} is no kernel setting; write one such as `net.ipv4.tcp_timestamps`"
+            "{shown} is not a valid kernel setting; write one such as `net.ipv4.tcp_timestamps`"
         ));
     }
     if parts[0] != "net" || parts.len() < 3 {
         return Err(format!(
-            "{shown} is not one of a network namespace's settings; they begin with `net.`, such \
+            "{shown} is not a setting of a network namespace; write one that begins with `net.`, such \
              as `net.ipv4.tcp_timestamps`"
         ));
     }
@@ -74,7 +86,7 @@ fn check_key(key: &str, scope: &Scope<'_>) -> Result<(), String> {
         }
         ["ipv4" | "ipv6", "conf" | "neigh", _, _] => Ok(()),
         ["ipv4" | "ipv6", "conf" | "neigh", ..] => Err(format!(
-            "{shown} is no kernel setting; an interface's have one more name after the \
+            "{shown} is not a valid kernel setting; an interface's have one more name after the \
              interface's, such as `net.ipv4.conf.eth0.rp_filter`, and no dot in the interface's"
         )),
         _ => Ok(()),
@@ -99,7 +111,7 @@ mod tests {
 
     fn check(key: &str) -> Result<(), String> {
         let scope =
-            Scope { has_interface: &|name| name == "eth0", otherwise: "there is no interface {}" };
+            Scope { has_interface: &|name| name == "eth0", otherwise: "unknown interface {}" };
         check_key(key, &scope)
     }
 
@@ -141,7 +153,7 @@ mod tests {
         assert!(check("net.ipv4.ip_forward").is_err_and(|said| said.contains("forward: true")));
         assert_eq!(
             check("net.ipv4.conf.eth1.rp_filter"),
-            Err("`net.ipv4.conf.eth1.rp_filter`: there is no interface `eth1`".to_owned())
+            Err("`net.ipv4.conf.eth1.rp_filter`: unknown interface `eth1`".to_owned())
         );
     }
 

@@ -3,9 +3,8 @@
 use super::Report;
 use super::lookup::Lookup;
 use super::servers::{SECRET, Servers, clients, port, users};
-use crate::file::TacacsServerFields;
-use crate::model::{LoadBalancer, NodeName, Secret, TacacsServer};
-use labsim_yaml::Located;
+use crate::file::{Group, RawTacacsServer};
+use crate::model::{NodeName, RealServer, Secret, TacacsServer};
 use std::collections::BTreeMap;
 
 /// Longest user name and password: RFC 8907 counts them in one byte.
@@ -13,26 +12,32 @@ pub(super) const CREDENTIAL: usize = 255;
 /// IANA's port of TACACS+.
 const PORT: u16 = 49;
 
-/// Resolves all TACACS+ servers; the secrets are those of the file, whoever uses them.
+/// Resolves all TACACS+ servers; the secrets are all of the file's.
 pub(super) fn tacacs_servers(
-    list: &[&Located<TacacsServerFields>],
-    load_balancers: &BTreeMap<NodeName, LoadBalancer>,
+    list: &Group<RawTacacsServer>,
+    real_servers: &BTreeMap<NodeName, RealServer>,
     lookup: &Lookup<'_>,
     report: &mut Report<'_>,
 ) -> (BTreeMap<NodeName, TacacsServer>, Vec<Secret>) {
-    let mut servers = Servers::new("TACACS+", load_balancers, lookup);
-    for fields in list {
+    let mut servers = Servers::new("TACACS+", real_servers, lookup);
+    let names = list.names();
+    for (place, fields) in list.each().into_iter().enumerate() {
+        let group = names.get(place);
         let server = server(&fields.value, report);
         let secret = (&fields.value.secret, server.secret.clone());
-        servers.add(&fields.value.nodes, server, secret, report);
+        let of_node =
+            |addresses| TacacsServer { group: group.cloned(), addresses, ..server.clone() };
+        let listen = fields.value.listen.as_ref();
+        servers.add(&fields.value.nodes, listen, of_node, secret, report);
     }
     servers.finish()
 }
 
-fn server(fields: &TacacsServerFields, report: &mut Report<'_>) -> TacacsServer {
+fn server(fields: &RawTacacsServer, report: &mut Report<'_>) -> TacacsServer {
     let port = port(fields.port, PORT, report);
     report.plain(&fields.secret, "secret", SECRET);
     let clients = clients(&fields.clients, report);
     let users = users(&fields.users, (CREDENTIAL, CREDENTIAL), report);
-    TacacsServer { port, secret: Secret::new(fields.secret.value.clone()), clients, users }
+    let secret = Secret::new(fields.secret.value.clone());
+    TacacsServer { group: None, addresses: Vec::new(), port, secret, clients, users }
 }

@@ -3,18 +3,22 @@
 use super::sysctls::{Scope, sysctls};
 use super::wiring::Domain;
 use super::{Report, address, mtu, routes, subnets, wiring};
-use crate::file::{InterfaceForm, NodeFields, Scalar, Table, TopologyFile};
-use crate::model::{Attachment, Interface, InterfaceName, Link, Node, NodeName, Segment, Topology};
+use crate::file::{RawInterface, RawNode, TopologyFile};
+use crate::model::{
+    Attachment, Interface, InterfaceName, Link, Node, NodeName, Segment, Setting, Topology,
+};
 use crate::text::quoted;
 use ipnet::IpNet;
-use labsim_yaml::{Located, Span};
-use std::collections::{BTreeSet, HashMap};
+use labsim_yaml::{Located, Scalar, Span, Table};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// Most nodes of a topology.
 const NODES: usize = 4096;
 /// Most interfaces of a node: a router in the middle of a star has as many as the star has hosts.
 const INTERFACES: usize = 4096;
+/// The greatest column and row of a node in a picture.
+const PLACES: u32 = 99;
 /// Most addresses of an interface.
 const ADDRESSES: usize = 64;
 
@@ -24,7 +28,7 @@ pub(crate) struct Resolved {
     pub(crate) topology: Topology,
     /// Which interface has an address.
     pub(crate) owners: HashMap<IpAddr, Attachment>,
-    /// Whether nodes or interfaces were left out because of their names.
+    /// Whether nodes or interfaces were left out, because of their names or their number.
     pub(crate) lacks_some: bool,
 }
 
@@ -33,17 +37,22 @@ pub(super) struct Draft<'f> {
     /// Its name and the place of it.
     pub(super) name: NodeName,
     pub(super) span: Span,
-    pub(super) fields: &'f NodeFields,
+    pub(super) fields: &'f RawNode,
     pub(super) interfaces: Vec<DraftInterface>,
     by_name: HashMap<InterfaceName, usize>,
-    /// Whether an interface was left out because of its name.
-    pub(super) lacks_some: bool,
+    /// Interfaces that were left out, because of their names or their number.
+    pub(super) left_out: HashSet<&'f str>,
 }
 
 impl Draft<'_> {
     /// The interface of that name.
     pub(super) fn interface(&self, name: &str) -> Option<usize> {
         InterfaceName::new(name).ok().and_then(|name| self.by_name.get(&name).copied())
+    }
+
+    /// Whether an interface was left out.
+    fn lacks_some(&self) -> bool {
+        !self.left_out.is_empty()
     }
 }
 
@@ -66,9 +75,10 @@ pub(super) struct Lab<'f> {
     pub(super) by_name: HashMap<NodeName, usize>,
     pub(super) domains: Vec<Domain>,
     pub(super) owners: HashMap<IpAddr, (Port, Span)>,
-    /// Whether a node was left out because of its name.
-    pub(super) lacks_some: bool,
-    /// Whether an address could not be read: then any may be the one that was meant.
+    /// Nodes that were left out, because of their names or their number.
+    pub(super) left_out: HashSet<&'f str>,
+    /// Whether an address could not be read, or its interface was left out: then any may be the one
+    /// that was meant.
     pub(super) unclear: bool,
 }
 
@@ -91,12 +101,13 @@ impl Lab<'_> {
 
 /// Resolves a topology file; `name` is the file's name without its ending.
 pub(crate) fn topology(file: &TopologyFile, name: &str, report: &mut Report<'_>) -> Resolved {
+    let beyond = file.nodes.iter().skip(NODES);
     let mut lab = Lab {
         nodes: Vec::new(),
         by_name: HashMap::new(),
         domains: Vec::new(),
         owners: HashMap::new(),
-        lacks_some: false,
+        left_out: beyond.map(|(key, _)| key.as_str()).collect(),
         unclear: report.lacks_some(),
     };
     if let Some((key, _)) = file.nodes.iter().nth(NODES) {
@@ -104,27 +115,66 @@ pub(crate) fn topology(file: &TopologyFile, name: &str, report: &mut Report<'_>)
     }
     for (key, fields) in file.nodes.iter().take(NODES) {
         let Some(name) = report.take(key.span, node_name(key)) else {
-            lab.lacks_some = true;
+            lab.left_out.insert(key);
             continue;
         };
-        let (interfaces, by_name) = interfaces(&fields.value.interfaces, &mut lab.unclear, report);
+        let Interfaces { all, by_name, left_out } =
+            interfaces(&fields.value.interfaces, &mut lab.unclear, report);
         lab.by_name.insert(name.clone(), lab.nodes.len());
         lab.nodes.push(Draft {
             name,
             span: key.span,
             fields: &fields.value,
-            lacks_some: interfaces.len() < fields.value.interfaces.len(),
-            interfaces,
+            interfaces: all,
             by_name,
+            left_out,
         });
     }
+    // Its addresses are not known either.
+    lab.unclear |= !lab.left_out.is_empty() || lab.nodes.iter().any(Draft::lacks_some);
     if file.nodes.is_empty() {
         report.empty(Span::default(), "`nodes` is empty; a topology has at least one node");
     }
+    let places = places(&lab, report);
     wiring::wire(file, &mut lab, report);
     subnets::check(&mut lab, report);
     mtu::check(&lab, report);
-    finish(name, &lab, report)
+    let mut resolved = finish(name, &lab, report);
+    for (node, at) in resolved.topology.nodes.iter_mut().zip(places) {
+        node.at = at;
+    }
+    resolved
+}
+
+/// Where pictures show the nodes, of those of which the file says so.
+fn places(lab: &Lab<'_>, report: &mut Report<'_>) -> Vec<Option<[u32; 2]>> {
+    let mut taken: HashMap<[u32; 2], (&NodeName, Span)> = HashMap::new();
+    let mut places = Vec::new();
+    for draft in &lab.nodes {
+        let place = draft.fields.at.as_ref().and_then(|at| {
+            let checked = match *at.value.as_slice() {
+                [column, row] if column.max(row) <= PLACES => match taken.get(&[column, row]) {
+                    None => Ok([column, row]),
+                    Some((other, span)) => {
+                        let line = report.line(*span, at.span);
+                        Err(format!(
+                            "`{other}` stands at [{column}, {row}] already ({line}); give each its own"
+                        ))
+                    }
+                },
+                [column, row] => Err(format!(
+                    "[{column}, {row}] is beyond [{PLACES}, {PLACES}]; count columns and rows from 0"
+                )),
+                _ => Err("a place is `[column, row]`, two numbers from 0".to_owned()),
+            };
+            report.take(at.span, checked)
+        });
+        if let Some(place) = place {
+            taken.insert(place, (&draft.name, draft.span));
+        }
+        places.push(place);
+    }
+    places
 }
 
 /// The word for the server that answered, in a capture point; no node can have this name.
@@ -134,33 +184,38 @@ pub(super) const REAL_SERVER: &str = "real_server";
 pub(super) fn node_name(key: &str) -> Result<NodeName, String> {
     if key == REAL_SERVER {
         return Err(
-            "`real_server` stands for the server that answered; give the node another name"
+            "`real_server` is reserved for the server that answered; give the node another name"
                 .to_owned(),
         );
     }
     NodeName::new(key)
 }
 
-type Interfaces = (Vec<DraftInterface>, HashMap<InterfaceName, usize>);
+/// A node's interfaces while its file is being resolved.
+struct Interfaces<'f> {
+    all: Vec<DraftInterface>,
+    by_name: HashMap<InterfaceName, usize>,
+    left_out: HashSet<&'f str>,
+}
 
-fn interfaces(
-    table: &Table<Located<InterfaceForm>>,
+fn interfaces<'f>(
+    table: &'f Table<Located<RawInterface>>,
     unclear: &mut bool,
     report: &mut Report<'_>,
-) -> Interfaces {
+) -> Interfaces<'f> {
     let (mut all, mut by_name) = (Vec::new(), HashMap::new());
+    let beyond = table.iter().skip(INTERFACES);
+    let mut left_out: HashSet<&str> = beyond.map(|(key, _)| key.as_str()).collect();
     if let Some((key, _)) = table.iter().nth(INTERFACES) {
         report.limit(key.span, table.len(), INTERFACES, "interface");
     }
     for (key, form) in table.iter().take(INTERFACES) {
-        let Some(name) = report.take(key.span, interface_name(key)) else { continue };
-        let (written, mtu) = match &form.value {
-            InterfaceForm::Text(text) => (vec![Located::new(text.clone(), form.span)], None),
-            InterfaceForm::List(list) => (list.to_vec(), None),
-            InterfaceForm::Map(map) => {
-                (map.addresses.as_ref().map(address::each).unwrap_or_default(), map.mtu)
-            }
+        let Some(name) = report.take(key.span, interface_name(key)) else {
+            left_out.insert(key);
+            continue;
         };
+        let written = form.addresses.as_ref().map(address::each).unwrap_or_default();
+        let mtu = form.mtu;
         let mut addresses = Vec::new();
         if report.limit(form.span, written.len(), ADDRESSES, "address") {
             for text in &written {
@@ -172,7 +227,7 @@ fn interfaces(
         by_name.insert(name.clone(), all.len());
         all.push(DraftInterface { name, span: key.span, addresses, mtu, plugged: None });
     }
-    (all, by_name)
+    Interfaces { all, by_name, left_out }
 }
 
 /// Names that a device cannot have: those that mean something else below `/proc/sys/net/*/conf`,
@@ -192,7 +247,7 @@ const RESERVED: [&str; 12] = [
     "bonding_masters",
 ];
 
-/// Checks an interface's or a segment's name.
+/// Checks an interface's name.
 pub(super) fn interface_name(key: &str) -> Result<InterfaceName, String> {
     if key == "lo" {
         Err("every node has `lo`; leave it out, or give this another name".to_owned())
@@ -219,7 +274,7 @@ fn finish(name: &str, lab: &Lab<'_>, report: &mut Report<'_>) -> Resolved {
     }
     let owners =
         lab.owners.iter().map(|(address, (port, _))| (*address, lab.attachment(*port))).collect();
-    let lacks_some = lab.lacks_some || lab.nodes.iter().any(|draft| draft.lacks_some);
+    let lacks_some = !lab.left_out.is_empty() || lab.nodes.iter().any(Draft::lacks_some);
     let topology = Topology { name: name.to_owned(), nodes, links, segments };
     Resolved { topology, owners, lacks_some }
 }
@@ -238,14 +293,15 @@ fn node(lab: &Lab<'_>, index: usize, routers: &routes::Routers, report: &mut Rep
     let interfaces = interfaces.collect();
     let routes = routes::of(lab, index, routers, report);
     let sysctls = settings(draft, &draft.fields.sysctls, report);
-    Node { name: draft.name.clone(), forward: draft.fields.forward, interfaces, routes, sysctls }
+    let (name, forward) = (draft.name.clone(), draft.fields.forward);
+    Node { name, forward, interfaces, routes, sysctls, at: None }
 }
 
 fn settings(
     draft: &Draft<'_>,
     table: &Table<Located<Scalar>>,
     report: &mut Report<'_>,
-) -> std::collections::BTreeMap<String, String> {
+) -> BTreeMap<String, Setting> {
     let names: BTreeSet<&str> = draft.interfaces.iter().map(|one| one.name.as_str()).collect();
     let otherwise = format!(
         "`{}` has no interface {{}}; a tunnel device's settings belong to `real_servers` in the \

@@ -1,12 +1,13 @@
 //! A real server's ends of tunnels: the devices that packets come out of.
 
 use super::{Report, address};
-use crate::file::TunnelForm;
+use crate::file::RawTunnelDevice;
 use crate::model::{
     GreOptions, InterfaceName, LoadBalancer, Node, NodeName, TunnelDevice, TunnelKind,
     TunnelProtocol,
 };
 use crate::text::{listed, quoted};
+use labsim_codes::file;
 use labsim_yaml::Located;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -59,12 +60,12 @@ impl Members {
     pub(super) fn of<'a>(balancers: impl Iterator<Item = &'a LoadBalancer>) -> Self {
         let mut members = HashMap::new();
         for balancer in balancers {
-            for pool in &balancer.pools {
-                let servers = balancer.virtual_servers.iter();
-                let servers = servers.filter(|server| server.pool == pool.name);
+            for (name, pool) in &balancer.pools {
+                let servers = balancer.virtual_servers.values();
+                let servers = servers.filter(|server| server.pool == *name);
                 let inside = Families::of(servers.map(|server| server.destination.ip()));
                 for member in &pool.members {
-                    let known: &mut Families = members.entry(member.address).or_default();
+                    let known: &mut Families = members.entry(member.address.ip()).or_default();
                     known.ipv4 |= inside.ipv4;
                     known.ipv6 |= inside.ipv6;
                 }
@@ -137,6 +138,16 @@ impl Tunnel {
                 listed(devices.iter().map(|it| it.kind.usual_device()))
             ));
         }
+        // Labsim's decapsulator has one socket of the port for one device.
+        let share = |one: &&TunnelDevice| matches!(one.kind, TunnelKind::GueSit(_));
+        let other = |one: &&TunnelDevice| matches!(one.kind, TunnelKind::GueIpip(_));
+        if let (Some(one), Some(other)) = (devices.iter().find(share), devices.iter().find(other)) {
+            return Err(format!(
+                "IPv4 and IPv6 cannot share a UDP port of `{name}` (`{}` and `{}`); use GUE for \
+                 the VIPs of one family",
+                other.name, one.name
+            ));
+        }
         let taken = |device: &&TunnelDevice| interfaces.iter().any(|one| one.name == device.name);
         match devices.iter().find(taken) {
             Some(device) => Err(format!(
@@ -163,34 +174,12 @@ impl Tunnel {
 }
 
 /// Resolves a tunnel's end.
-pub(super) fn tunnel(form: &Located<TunnelForm>, report: &mut Report<'_>) -> Tunnel {
-    let (mode, mode_at, written) = match &form.value {
-        TunnelForm::Text(mode) => (mode, form.span, None),
-        TunnelForm::Map(map) => (&map.mode.value, map.mode.span, Some(map)),
-    };
-    let options = GreOptions {
-        key: written.and_then(|map| map.key).map(|key| key.value),
-        checksum: written.and_then(|map| map.checksum).is_some_and(|checksum| checksum.value),
-    };
-    let protocol = match mode.as_str() {
-        "gre" => TunnelProtocol::Gre(options),
-        "ipip" => TunnelProtocol::Ipip,
-        _ => {
-            report.at(mode_at, format!("{} is no tunnel; write `ipip` or `gre`", quoted(mode)));
-            TunnelProtocol::Ipip
-        }
-    };
-    if let (Some(map), "ipip") = (written, mode.as_str()) {
-        let places = [map.key.map(|key| key.span), map.checksum.map(|checksum| checksum.span)];
-        for place in places.into_iter().flatten() {
-            report
-                .at(place, "only GRE has a key and a checksum; take it out, or write `mode: gre`");
-        }
-    }
-    // A device or address with a mistake leaves the usual one, so that nothing else is missed.
-    let device = written.and_then(|map| map.device.as_ref());
-    let device = device.and_then(|device| report.take(device.span, tunnel_device(device)));
-    let address = match written.and_then(|map| map.address.as_ref()) {
+pub(super) fn tunnel(form: &Located<RawTunnelDevice>, report: &mut Report<'_>) -> Tunnel {
+    let RawTunnelDevice { mode, device, address, up, key, checksum } = &form.value;
+    let protocol = protocol(mode.value, *key, *checksum, report);
+    // A device or address with an error leaves the usual one, so that nothing else is missed.
+    let device = device.as_ref().and_then(|device| report.take(device.span, tunnel_device(device)));
+    let address = match address {
         None => TunnelAddress::Own,
         Some(text) => match text.value.as_str() {
             "own" => TunnelAddress::Own,
@@ -206,8 +195,28 @@ pub(super) fn tunnel(form: &Located<TunnelForm>, report: &mut Report<'_>) -> Tun
             }
         },
     };
-    let up = written.and_then(|map| map.up).is_none_or(|up| up.value);
+    let up = up.is_none_or(|up| up.value);
     Tunnel { protocol, device, address, up }
+}
+
+/// A tunnel's protocol, with the options of GRE that stand beside it.
+pub(super) fn protocol(
+    mode: TunnelProtocol,
+    key: Option<Located<u32>>,
+    checksum: Option<Located<bool>>,
+    report: &mut Report<'_>,
+) -> TunnelProtocol {
+    if let TunnelProtocol::Gre(options) = mode {
+        return TunnelProtocol::Gre(GreOptions {
+            key: key.map(|key| key.value).or(options.key),
+            checksum: checksum.map_or(options.checksum, |checksum| checksum.value),
+        });
+    }
+    for place in [key.map(|it| it.span), checksum.map(|it| it.span)].into_iter().flatten() {
+        let message = "only GRE has a key and a checksum; take it out, or write `mode: gre`";
+        report.at(place, file::CONFLICT, message);
+    }
+    mode
 }
 
 fn tunnel_device(name: &str) -> Result<InterfaceName, String> {

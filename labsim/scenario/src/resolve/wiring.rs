@@ -1,21 +1,23 @@
 //! Links and segments: which interfaces share a wire.
 
 use super::Report;
-use super::topology::{Lab, Port, interface_name, node_name};
-use crate::file::{LinkForm, TopologyFile};
-use crate::model::InterfaceName;
+use super::topology::{Lab, Port, node_name};
+use crate::file::{RawLink, TopologyFile};
+use crate::model::SegmentName;
 use crate::text::{listed, quoted};
+use labsim_codes::file;
 use labsim_yaml::{Located, Span};
 
-/// Most ports of a segment.
-const PORTS: usize = 4096;
+/// Most ports of a segment: a bridge has numbers for so many (`BR_MAX_PORTS` of the kernel's
+/// net/bridge/br_private.h is 1024, and 0 is none).
+const PORTS: usize = 1023;
 /// Most links and segments.
 const DOMAINS: usize = 8192;
 
 /// Interfaces that hear each other: a link's two, or a segment's.
 pub(super) struct Domain {
     /// The segment's name; `None` for a link.
-    pub(super) segment: Option<InterfaceName>,
+    pub(super) segment: Option<SegmentName>,
     pub(super) ports: Vec<Port>,
     pub(super) mtu: Option<Located<u32>>,
     pub(super) offloads: bool,
@@ -28,10 +30,11 @@ pub(super) fn wire(file: &TopologyFile, lab: &mut Lab<'_>, report: &mut Report<'
         return;
     }
     for link in file.links.iter() {
-        let number = endpoints(&link.value).len();
+        let number = link.endpoints.len();
         if number != 2 {
             report.at(
                 link.span,
+                file::MISSING_VALUE,
                 format!(
                     "a link has two ends, and this one has {number}; write \
                      `[\"a:eth0\", \"b:eth0\"]`, or a segment where more meet"
@@ -41,19 +44,15 @@ pub(super) fn wire(file: &TopologyFile, lab: &mut Lab<'_>, report: &mut Report<'
         plug(None, link, lab, report);
     }
     for (key, segment) in file.segments.iter() {
-        let name = report.take(key.span, interface_name(key));
-        let number = endpoints(&segment.value).len();
+        let name = report.take(key.span, SegmentName::new(key));
+        let number = segment.endpoints.len();
         if number == 0 {
-            report.empty(
-                segment.span,
-                "nothing is plugged into this segment; name its `node:interface`s",
-            );
+            report.empty(segment.span, "this segment has no interface; name its `node:interface`s");
         }
-        if report.limit(segment.span, number, PORTS, "port") {
-            // A segment with a bad name still plugs its interfaces in.
-            let name = name.or_else(|| InterfaceName::new("segment").ok());
-            plug(name, segment, lab, report);
-        }
+        report.limit(segment.span, number, PORTS, "port");
+        // A segment with an error of its own still plugs its interfaces in.
+        let name = name.or_else(|| SegmentName::new("segment").ok());
+        plug(name, segment, lab, report);
     }
     for draft in &lab.nodes {
         for interface in draft.interfaces.iter().filter(|one| one.plugged.is_none()) {
@@ -62,7 +61,7 @@ pub(super) fn wire(file: &TopologyFile, lab: &mut Lab<'_>, report: &mut Report<'
                 interface.span,
                 &shown,
                 format!(
-                    "{} is linked to nothing; name it in `links` or `segments`, or leave it out",
+                    "{} is not linked; name it in `links` or `segments`, or leave it out",
                     quoted(&shown)
                 ),
             );
@@ -70,30 +69,19 @@ pub(super) fn wire(file: &TopologyFile, lab: &mut Lab<'_>, report: &mut Report<'
     }
 }
 
-fn endpoints(form: &LinkForm) -> &[Located<String>] {
-    match form {
-        LinkForm::List(list) => list,
-        LinkForm::Map(fields) => &fields.endpoints,
-    }
-}
-
 fn plug(
-    segment: Option<InterfaceName>,
-    form: &Located<LinkForm>,
+    segment: Option<SegmentName>,
+    form: &Located<RawLink>,
     lab: &mut Lab<'_>,
     report: &mut Report<'_>,
 ) {
-    let (mtu, offloads) = match &form.value {
-        LinkForm::List(_) => (None, false),
-        LinkForm::Map(fields) => (fields.mtu, fields.offloads),
-    };
     let index = lab.domains.len();
     let mut ports = Vec::new();
-    for text in endpoints(&form.value) {
+    for text in &form.endpoints {
         let port = match find(text, lab) {
             Ok(port) => port,
             Err(NotFound::Wrong(message)) => {
-                report.at(text.span, message);
+                report.at(text.span, file::INVALID_VALUE, message);
                 continue;
             }
             Err(NotFound::LeftOut) => continue,
@@ -109,6 +97,7 @@ fn plug(
             let line = report.line(first.span, text.span);
             report.at(
                 text.span,
+                file::DUPLICATE_VALUE,
                 format!(
                     "{shown} is linked twice, first in {line}; give the node another interface"
                 ),
@@ -118,15 +107,15 @@ fn plug(
             ports.push(port);
         }
     }
-    lab.domains.push(Domain { segment, ports, mtu, offloads });
+    lab.domains.push(Domain { segment, ports, mtu: form.mtu, offloads: form.offloads });
 }
 
 enum NotFound {
     /// The text is wrong in itself.
     Wrong(String),
-    /// The name is a wrong one, as was said where it is declared.
+    /// It has an error where it is declared.
     LeftOut,
-    /// There is no node or interface of this name.
+    /// No node or interface has this name.
     Absent(String, String),
 }
 
@@ -135,22 +124,21 @@ fn find(text: &str, lab: &Lab<'_>) -> Result<Port, NotFound> {
     let Some((node, interface)) = text.split_once(':') else {
         let shown = quoted(text);
         return Err(NotFound::Wrong(format!(
-            "{shown} is no `node:interface`; write it such as `lb:eth0`"
+            "{shown} is not a valid `node:interface`; write it such as `lb:eth0`"
         )));
     };
-    let name = node_name(node).ok();
-    if name.is_none() && lab.lacks_some {
+    if lab.left_out.contains(node) {
         return Err(NotFound::LeftOut);
     }
-    let known = name.and_then(|name| lab.by_name.get(&name));
+    let known = node_name(node).ok().and_then(|name| lab.by_name.get(&name));
     let Some(&index) = known else {
         let nodes = lab.nodes.iter().map(|draft| &draft.name);
         let (shown, nodes) = (quoted(node), listed(nodes));
-        let message = format!("there is no node {shown}; `nodes` has {nodes}");
+        let message = format!("unknown node {shown}; `nodes` has {nodes}");
         return Err(NotFound::Absent(node.to_owned(), message));
     };
     let draft = &lab.nodes[index];
-    if interface_name(interface).is_err() && draft.lacks_some {
+    if draft.left_out.contains(interface) {
         return Err(NotFound::LeftOut);
     }
     draft.interface(interface).map(|place| (index, place)).ok_or_else(|| {

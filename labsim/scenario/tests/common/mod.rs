@@ -4,7 +4,7 @@
 
 use labsim_scenario::Loaded;
 use labsim_scenario::model::Scenario;
-use labsim_yaml::Mistakes;
+use labsim_yaml::Diagnostics;
 use std::path::{Path, PathBuf};
 
 /// A valid topology: a client, a router, a load balancer and two servers.
@@ -67,28 +67,28 @@ impl Files {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn load(&self) -> Result<Scenario, Mistakes> {
+    pub(crate) fn load(&self) -> Result<Scenario, Diagnostics> {
         self.loaded().map(|loaded| loaded.scenario)
     }
 
-    pub(crate) fn loaded(&self) -> Result<Loaded, Mistakes> {
+    pub(crate) fn loaded(&self) -> Result<Loaded, Diagnostics> {
         labsim_scenario::load(&self.path("case.yaml"))
     }
 }
 
-/// Each mistake as `file:line:column: message`, without the folder.
-pub(crate) fn shown(mistakes: &Mistakes) -> Vec<String> {
-    let one = |mistake: &labsim_yaml::Mistake| {
-        let folder = Path::new(&mistake.file).parent().unwrap().display().to_string();
-        let (line, column) = (mistake.line, mistake.column);
-        format!("{}:{line}:{column}: {}", mistake.file, mistake.message)
+/// Each error as `file:line:column: message`, without the folder.
+pub(crate) fn shown(diagnostics: &Diagnostics) -> Vec<String> {
+    let one = |diagnostic: &labsim_yaml::Diagnostic| {
+        let folder = Path::new(&diagnostic.file).parent().unwrap().display().to_string();
+        let (line, column) = (diagnostic.line, diagnostic.column);
+        format!("{}:{line}:{column}: {}", diagnostic.file, diagnostic.message)
             .replace(&format!("{folder}/"), "")
     };
-    mistakes.iter().map(one).collect()
+    diagnostics.iter().map(one).collect()
 }
 
-/// Whether exactly these mistakes were found. What ends in `…` need only begin so: the words of
-/// mistakes in a file's shape are `labsim_yaml`'s.
+/// Whether exactly these errors were found. What ends in `…` need only begin so: the words of
+/// errors in a file's shape are `labsim_yaml`'s.
 pub(crate) fn is_as_expected(found: &[String], expected: &[&str]) -> bool {
     let fits = |(found, expected): (&String, &&str)| match expected.strip_suffix('…') {
         Some(beginning) => found.starts_with(beginning),

@@ -1,10 +1,10 @@
 //! A command, its environment and its files: bounded, and with no path that leaves the folder.
 
-use crate::file::{Items, Scalar, Table};
 use crate::model::{FOLDER, Program, Secret};
 use crate::resolve::Report;
 use crate::text::quoted;
-use labsim_yaml::{Located, Span};
+use labsim_codes::file;
+use labsim_yaml::{Located, Scalar, Span, Table};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -23,14 +23,14 @@ const NAME: usize = 100;
 
 /// What `processes` and `run` have in common.
 pub(super) struct Written<'a> {
-    pub(super) command: &'a Located<Items<Located<Scalar>>>,
+    pub(super) command: &'a Located<Vec<Located<Scalar>>>,
     pub(super) environment: &'a Table<Located<Scalar>>,
     pub(super) files: &'a Table<Located<String>>,
     pub(super) package: Option<&'a Located<String>>,
 }
 
 impl Written<'_> {
-    /// What is started; nothing if it cannot be told what.
+    /// What is started; `None` if the command is not valid.
     pub(super) fn resolve(&self, report: &mut Report<'_>) -> Option<Program> {
         let environment = self.environment(report);
         let files = self.files(report);
@@ -78,6 +78,7 @@ impl Written<'_> {
             if !good {
                 report.at(
                     name.span,
+                    file::INVALID_VALUE,
                     format!(
                         "{} cannot name a variable; write letters, digits and `_`",
                         quoted(name)
@@ -101,6 +102,7 @@ impl Written<'_> {
             if before <= ALL_FILES && total > ALL_FILES {
                 report.at(
                     content.span,
+                    file::TOO_MANY,
                     format!("the files have more than {ALL_FILES} bytes together; write less"),
                 );
             }
@@ -111,6 +113,7 @@ impl Written<'_> {
                 let other = quoted(&other.to_string_lossy());
                 report.at(
                     key.span,
+                    file::DUPLICATE_VALUE,
                     format!("{} and {other} cannot both be there; rename one", quoted(key)),
                 );
                 continue;
@@ -124,10 +127,14 @@ impl Written<'_> {
 /// Complains about what no program can be handed.
 fn text(span: Span, text: &str, (what, limit): (&str, usize), report: &mut Report<'_>) {
     if text.contains('\0') {
-        report.at(span, format!("this {what} holds a NUL; no program can be handed one"));
+        report.at(span, file::INVALID_VALUE, format!("this {what} contains a NUL byte; remove it"));
     } else if text.len() > limit {
         let length = text.len();
-        report.at(span, format!("this {what} has {length} bytes; at most {limit} are allowed"));
+        report.at(
+            span,
+            file::TOO_MANY,
+            format!("this {what} has {length} bytes; at most {limit} are allowed"),
+        );
     }
 }
 
@@ -135,18 +142,18 @@ fn text(span: Span, text: &str, (what, limit): (&str, usize), report: &mut Repor
 fn of_program(path: &str, files: &BTreeMap<PathBuf, Secret>) -> Result<(), String> {
     let shown = quoted(path);
     if path.is_empty() || path.len() > PATH || !path.chars().all(crate::text::is_plain) {
-        return Err(format!("{shown} is no program; write its name, or its path"));
+        return Err(format!("{shown} is not a valid program; write its name, or its path"));
     }
     if let Some(own) = path.strip_prefix(FOLDER) {
         return match files.contains_key(Path::new(own.trim_start_matches('/'))) {
             true => Ok(()),
-            false => Err(format!("{shown} is none of its `files`; add it there")),
+            false => Err(format!("{shown} is not in `files`; add it there")),
         };
     }
     if path.contains('/') && !path.starts_with('/') {
         return Err(format!(
-            "{shown} would be sought in a folder that nobody named; write a name, an absolute \
-             path, or one that begins with {FOLDER}/"
+            "{shown} is a relative path; write a name, an absolute path, or one that begins with \
+             {FOLDER}/"
         ));
     }
     Ok(())
@@ -156,7 +163,7 @@ fn of_program(path: &str, files: &BTreeMap<PathBuf, Secret>) -> Result<(), Strin
 fn of_file(text: &str) -> Result<PathBuf, String> {
     let shown = quoted(text);
     if text.is_empty() || text.len() > PATH || !text.chars().all(crate::text::is_plain) {
-        return Err(format!("{shown} is no file's name; write 1 to {PATH} plain bytes"));
+        return Err(format!("{shown} is not a valid file name; write 1 to {PATH} plain bytes"));
     }
     let path = Path::new(text);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
