@@ -1,25 +1,25 @@
 //! Judges how a step's logins or requests ended, and the source of everything that answered them.
 
+use crate::check_result::{CheckContext, CheckResult};
 use crate::frames::SHOWN;
+use crate::messages::{attempt as noun, count, did, duration};
 use crate::observe::Attempt;
-use crate::ruling::{Case, Ruling};
-use crate::words::{attempt as noun, count, did, duration};
 use labsim_scenario::model::{Direction, LoginResult, StepName};
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
-/// Attempts that are told of one by one.
-const TOLD: usize = 5;
+/// Attempts that are described one by one.
+const DESCRIBED: usize = 5;
 
 /// Judges a step's answers.
 pub(crate) fn answer(
-    case: &Case<'_>,
+    context: &CheckContext<'_>,
     step: &StepName,
     result: LoginResult,
     source: Option<IpAddr>,
-) -> Ruling {
-    let what = noun(case.step(step));
-    let planned = case.planned(step);
+) -> CheckResult {
+    let what = noun(context.step(step));
+    let planned = context.planned(step);
     let mut expected = match planned {
         1 => format!("the {what} `{step}` ends with {}", result.word()),
         all => format!("all {all} {what}s of the step `{step}` end with {}", result.word()),
@@ -27,22 +27,22 @@ pub(crate) fn answer(
     if let Some(source) = source {
         expected += &format!(", and every answer that the client gets comes from {source}");
     }
-    let attempts = match case.attempts(step) {
+    let attempts = match context.attempts(step) {
         Ok(attempts) => attempts,
-        Err(why) => return Ruling::fail(expected, why),
+        Err(why) => return CheckResult::fail(expected, why),
     };
-    let mut said = ended(what, attempts, planned, result);
+    let mut findings = ended(what, attempts, planned, result);
     let wrong = attempts.iter().position(|attempt| attempt.result != result);
     if wrong.is_some() || attempts.len() < planned {
-        said.extend(told(what, attempts, |attempt| attempt.result != result));
-        return Ruling::failed(vec![expected], said).about(wrong);
+        findings.extend(describe_attempts(what, attempts, |attempt| attempt.result != result));
+        return CheckResult::failed(vec![expected], findings).about(wrong);
     }
-    let Some(source) = source else { return Ruling::passed(said) };
-    let sources = match Sources::find(case, attempts) {
+    let Some(source) = source else { return CheckResult::passed(findings) };
+    let sources = match Sources::find(context, attempts) {
         Ok(sources) => sources,
         Err((place, why)) => {
-            said.push(why);
-            return Ruling::failed(vec![expected], said).about(Some(place));
+            findings.push(why);
+            return CheckResult::failed(vec![expected], findings).about(Some(place));
         }
     };
     let (wrong, about) = sources.others(source);
@@ -51,21 +51,23 @@ pub(crate) fn answer(
             1 => "the one frame".to_owned(),
             all => format!("all {}", count(all, "frame")),
         };
-        match said.first_mut() {
+        match findings.first_mut() {
             Some(first) if attempts.len() > 1 => {
                 *first += &format!("; {all} that answered came from {source}");
             }
-            _ => said.push(format!("{all} that answered the client came from {source}")),
+            _ => findings.push(format!("{all} that answered the client came from {source}")),
         }
-        return Ruling::passed(said);
+        return CheckResult::passed(findings);
     }
     for (from, frames) in sources.0.iter().take(SHOWN) {
-        said.push(format!("{} came from {from}", count(frames.len(), "frame")));
+        findings.push(format!("{} came from {from}", count(frames.len(), "frame")));
     }
     if sources.0.len() > SHOWN {
-        said.push(format!("and from {} more", sources.0.len() - SHOWN));
+        findings.push(format!("and from {} more", sources.0.len() - SHOWN));
     }
-    Ruling::failed(vec![expected], said).with_frames(case.frames.list(&wrong)).about(about)
+    CheckResult::failed(vec![expected], findings)
+        .with_frames(context.frames.list(&wrong))
+        .about(about)
 }
 
 /// How all of them ended, in figures.
@@ -87,34 +89,38 @@ fn ended(what: &str, attempts: &[Attempt], planned: usize, wanted: LoginResult) 
     if all < planned {
         sentence += &format!(", {} not done", planned - all);
     }
-    let mut said = vec![sentence];
+    let mut findings = vec![sentence];
     let times = || attempts.iter().map(|attempt| attempt.duration_ns);
     if let (Some(least), Some(most)) = (times().min(), times().max()) {
         let (least, most) = (duration(least), duration(most));
-        said.push(format!("the quickest took {least}, the slowest {most}"));
+        findings.push(format!("the quickest took {least}, the slowest {most}"));
     }
-    said
+    findings
 }
 
 /// Some attempts one by one.
-fn told(what: &str, attempts: &[Attempt], which: impl Fn(&Attempt) -> bool) -> Vec<String> {
+fn describe_attempts(
+    what: &str,
+    attempts: &[Attempt],
+    which: impl Fn(&Attempt) -> bool,
+) -> Vec<String> {
     if attempts.len() < 2 {
         return Vec::new();
     }
     let chosen: Vec<_> = attempts.iter().enumerate().filter(|(_, a)| which(a)).collect();
-    let mut said: Vec<String> = chosen
+    let mut findings: Vec<String> = chosen
         .iter()
-        .take(TOLD)
+        .take(DESCRIBED)
         .map(|(place, attempt)| {
             let (result, after) = (attempt.result.word(), duration(attempt.duration_ns));
             let name = name(what, attempt, *place);
             format!("{name} ended with {result} after {after}: {}", attempt.detail)
         })
         .collect();
-    if chosen.len() > TOLD {
-        said.push(format!("and {} more", chosen.len() - TOLD));
+    if chosen.len() > DESCRIBED {
+        findings.push(format!("and {} more", chosen.len() - DESCRIBED));
     }
-    said
+    findings
 }
 
 /// `login 17 from client2 (192.168.11.202:40001)`
@@ -130,7 +136,7 @@ struct Sources(BTreeMap<IpAddr, Vec<(usize, usize)>>);
 impl Sources {
     /// # Errors
     /// The place of an attempt that no frame answered, and a sentence about it.
-    fn find(case: &Case<'_>, attempts: &[Attempt]) -> Result<Self, (usize, String)> {
+    fn find(context: &CheckContext<'_>, attempts: &[Attempt]) -> Result<Self, (usize, String)> {
         let mut sources: BTreeMap<IpAddr, Vec<(usize, usize)>> = BTreeMap::new();
         let mut counted = HashSet::new();
         for (place, attempt) in attempts.iter().enumerate() {
@@ -140,11 +146,11 @@ impl Sources {
             let mut answered = false;
             // A port that served several attempts is counted once.
             let again = !counted.insert((attempt.protocol, local));
-            for flow in case.frames.flows_to(attempt.protocol, local) {
-                let came_in = case.frames.of_flow(*flow).iter().copied().filter(|index| {
-                    case.frames.get(*index).is_some_and(|frame| {
+            for flow in context.frames.flows_to(attempt.protocol, local) {
+                let came_in = context.frames.of_flow(*flow).iter().copied().filter(|index| {
+                    context.frames.get(*index).is_some_and(|frame| {
                         frame.record.direction == Direction::In
-                            && case.frames.node(&frame) == Some(&attempt.from)
+                            && context.frames.node(&frame) == Some(&attempt.from)
                     })
                 });
                 for index in came_in {

@@ -8,11 +8,13 @@
 //! what it hides, RADIUS's authenticators and what they hide.
 //!
 //! Frames are compared by flow, in their order; flows, and what belongs to none, in any order.
-//! What a timer decides is set aside, counted, and never a difference:
+//! What a timer decides is set aside where the runs differ in it, counted, and never a difference:
 //!
 //! - what load balancers' monitors sent and were answered (not counted);
-//! - a frame that is sent again, 100 ms or more after the same one;
+//! - a frame that is sent again, 100 ms or more after the same one, and a TCP segment all of
+//!   which was sent that long before, in whatever segments;
 //! - an acknowledgement without data, if another packet of its flow acknowledges as much or more;
+//! - where such an acknowledgement stands among segments that begin at its sequence number;
 //! - ARP that confirms a neighbour who is known (asked by unicast), and how often ARP asks;
 //!   IPv6's neighbour discovery and multicast membership;
 //! - which client met which server, if logins to one address were under way at the same time in
@@ -23,21 +25,30 @@
 
 mod canonical;
 mod concurrency;
+mod configuration;
 mod counters;
+mod hops;
+mod others;
 mod payload;
 mod points;
-mod ports;
+pub(crate) mod ports;
+mod retransmissions;
 mod streams;
 
+use crate::diagnose::CauseRecord;
 use crate::frames::Frames;
 use crate::observe::Observations;
+pub use hops::{HopRow, SeenHop, StepComparison};
+pub use others::compare_others;
+
 use labsim_scenario::model::{InterfaceName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 
 /// What is kept of a run.
 #[derive(Debug, Clone, Default)]
-pub struct Kept {
+pub struct SavedRun {
     /// How the scenario ended: `passed`, `failed`, `skipped`, `broken`, `interrupted`.
     pub outcome: String,
     /// Whether each expectation held, by its name.
@@ -46,6 +57,51 @@ pub struct Kept {
     pub balancers: BTreeSet<NodeName>,
     /// Captures and kernel counters; the rest is not looked at.
     pub observations: Observations,
+    /// The scenario's file, as the run named it.
+    pub file: String,
+    /// What was done, in order.
+    pub steps: Vec<SavedStep>,
+    /// Why steps did not pass.
+    pub causes: Vec<SavedCause>,
+    /// What each node was to be set up with, as `labsim plan` prints it; empty if that was not kept.
+    pub plan: BTreeMap<String, Vec<String>>,
+    /// What pictures show of each node.
+    pub shown: BTreeMap<String, Vec<ShownRow>>,
+}
+
+/// A line of a node's box in a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownRow {
+    /// Such as `eth0 10.1.1.51/24`.
+    pub text: String,
+    /// Whether a plan has the same in its own words.
+    pub in_plan: bool,
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedStep {
+    /// Its name.
+    pub name: String,
+    /// What it does, in a sentence.
+    pub what: String,
+    /// How it ended: `pass`, `timeout`; `None` if it did not.
+    pub result: Option<String>,
+    /// The client's address and port, of a step with one login or request.
+    pub client: Option<SocketAddr>,
+    /// When it began, in nanoseconds since 1970.
+    pub from_ns: u64,
+    /// When it ended; the greatest number if it did not.
+    pub to_ns: u64,
+}
+
+/// Why a step did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedCause {
+    /// Where, and what shows it.
+    pub record: CauseRecord,
+    /// In a sentence.
+    pub sentence: String,
 }
 
 /// One of two runs.
@@ -63,6 +119,13 @@ pub enum Side {
 pub enum Difference {
     /// How the scenario ended.
     Outcome([String; 2]),
+    /// How nodes were set up.
+    Configuration {
+        /// The nodes of which the same differs.
+        nodes: Vec<String>,
+        /// What only the first run has, and what only the second.
+        only: [Vec<String>; 2],
+    },
     /// Whether an expectation held; `None` where it was not judged.
     Expectation {
         /// Its name.
@@ -137,13 +200,26 @@ pub struct Comparison {
     pub set_aside: usize,
     /// Points at which clients' addresses were not compared, because it is timing who met whom.
     pub who_met_whom: usize,
+    /// The steps, if frames differ or the runs are of different scenarios.
+    pub steps: Vec<StepComparison>,
+    /// What one of two different scenarios has and the other has not, in sentences.
+    pub not_comparable: Vec<String>,
+}
+
+impl Comparison {
+    /// The first step whose packets went another way, and where.
+    #[must_use]
+    pub fn first_hop(&self) -> Option<(&StepComparison, &HopRow)> {
+        self.steps.iter().find_map(|step| Some((step, step.rows.get(step.first?)?)))
+    }
 }
 
 /// Compares two runs of a scenario.
 #[must_use]
-pub fn compare(first: &Kept, second: &Kept) -> Comparison {
+pub fn compare(first: &SavedRun, second: &SavedRun) -> Comparison {
     let runs = [first, second];
     let mut found = Comparison::default();
+    configuration::compare(&runs, &mut found.differences);
     if first.outcome != second.outcome {
         let outcomes = runs.map(|run| run.outcome.clone());
         found.differences.push(Difference::Outcome(outcomes));
@@ -159,7 +235,7 @@ pub fn compare(first: &Kept, second: &Kept) -> Comparison {
             found.differences.push(Difference::Expectation { name: name.clone(), held });
         }
     }
-    let drops = |run: &Kept, node: &NodeName| {
+    let drops = |run: &SavedRun, node: &NodeName| {
         run.observations.capture_drops.get(node).copied().unwrap_or(0)
     };
     let losers: BTreeSet<&NodeName> =
@@ -173,6 +249,9 @@ pub fn compare(first: &Kept, second: &Kept) -> Comparison {
     let frames = runs.map(|run| Frames::new(&run.observations, &run.balancers));
     let aside = points::compare(&runs, &frames, &mut found);
     counters::compare(&runs, &aside, &mut found.differences);
+    if found.differences.iter().any(|one| matches!(one, Difference::Frames { .. })) {
+        found.steps = hops::compare(&runs);
+    }
     found
 }
 

@@ -1,9 +1,10 @@
 //! Judges how many frames of one kind were seen at a point.
 
+use crate::check_result::{CheckContext, CheckResult, unverified};
 use crate::frames::Frame;
+use crate::lateness::{self, LateFrames};
 use crate::matching::{compare, describe, differences, matches};
-use crate::ruling::{Case, Ruling, not_proven};
-use crate::words::count as say;
+use crate::messages::count as say;
 use labsim_scenario::model::{CapturePoint, Count, FrameMatch};
 
 /// Frames that almost matched and are shown when too few did.
@@ -11,11 +12,11 @@ const CLOSEST: usize = 3;
 
 /// Judges a count.
 pub(crate) fn frames(
-    case: &Case<'_>,
+    context: &CheckContext<'_>,
     at: &CapturePoint,
     matching: &FrameMatch,
     count: Count,
-) -> Ruling {
+) -> CheckResult {
     let wanted = match count {
         Count::Exactly(0) => "no frame".to_owned(),
         Count::Exactly(number) => format!("exactly {}", say(number, "frame")),
@@ -23,13 +24,15 @@ pub(crate) fn frames(
         Count::Between(0, most) => format!("at most {}", say(most, "frame")),
         Count::Between(least, most) => format!("{least} to {}", say(most, "frame")),
     };
-    let (id, point) = match case.point(at) {
+    let (id, point) = match context.point(at) {
         Ok(found) => found,
-        Err(why) => return Ruling::fail(format!("{wanted} with: {}", describe(matching)), why),
+        Err(why) => {
+            return CheckResult::fail(format!("{wanted} with: {}", describe(matching)), why);
+        }
     };
     let place = format!("{}:{}", point.node, point.interface);
     let expected = format!("{wanted} at {place} with: {}", describe(matching));
-    let all: Vec<Frame<'_>> = case.frames.at(id).collect();
+    let all: Vec<Frame<'_>> = context.frames.at(id).collect();
     let found: Vec<usize> =
         all.iter().filter(|frame| matches(matching, frame)).map(|frame| frame.index).collect();
     let number = found.len() as u64;
@@ -40,21 +43,29 @@ pub(crate) fn frames(
         Count::Between(least, most) => (number >= least, number <= most),
     };
     if enough && bounded {
-        return match (count, not_proven(point)) {
+        return match (count, unverified(point)) {
             (Count::Exactly(_) | Count::Between(..), Some(why)) => {
-                let mut ruling = Ruling::fail(expected, seen);
-                ruling.seen.push(why);
-                ruling
+                let mut result = CheckResult::fail(expected, seen);
+                result.seen.push(why);
+                result
             }
-            (Count::Exactly(_) | Count::Between(..), None) => {
-                Ruling::pass(format!("{seen}; the capture point was proven alive before and after"))
-            }
-            (Count::AtLeast(_), _) => Ruling::pass(seen),
+            (Count::Exactly(_) | Count::Between(..), None) => CheckResult::pass(format!(
+                "{seen}; the capture point was verified before and after"
+            )),
+            (Count::AtLeast(_), _) => CheckResult::pass(seen),
         };
     }
-    let mut ruling = Ruling::fail(expected, seen);
+    if let Some(note) = holds_despite_lag(context, &found, count)
+        && unverified(point).is_none()
+    {
+        return CheckResult::passed(vec![
+            format!("{seen}; the capture point was verified before and after"),
+            note,
+        ]);
+    }
+    let mut result = CheckResult::fail(expected, seen);
     if enough {
-        return ruling.with_frames(case.frames.list(&found));
+        return result.with_frames(context.frames.list(&found));
     }
     let mut closest: Vec<(usize, &Frame<'_>)> = all
         .iter()
@@ -66,14 +77,30 @@ pub(crate) fn frames(
     for (_, frame) in &closest {
         let fields: Vec<String> =
             compare(matching, frame).iter().map(ToString::to_string).collect();
-        ruling.seen.push(format!(
+        result.seen.push(format!(
             "close, but not it: frame {}: {}",
-            frame.index,
+            frame.number,
             fields.join("; ")
         ));
     }
     let mut shown = found;
     shown.extend(closest.iter().map(|(_, frame)| frame.index));
     shown.sort_unstable();
-    ruling.with_frames(case.frames.list(&shown))
+    result.with_frames(context.frames.list(&shown))
+}
+
+/// What to say if the count holds without what was sent only because the lab was late. A frame that
+/// must not be there at all is never left out.
+fn holds_despite_lag(context: &CheckContext<'_>, found: &[usize], count: Count) -> Option<String> {
+    let (Count::Exactly(most) | Count::Between(_, most)) = count else { return None };
+    let too_many = usize::try_from(most).map_or(0, |most| found.len().saturating_sub(most));
+    if most == 0 || too_many == 0 {
+        return None;
+    }
+    let flows = context.observations.steps.iter().flat_map(|step| &step.attempts);
+    let flows = flows.filter_map(|attempt| attempt.flow());
+    let conversations = flows.map(|flow| context.frames.conversation(flow).both());
+    let late = LateFrames::find(context, conversations);
+    let sent_late = found.iter().filter(|index| late.contains(**index)).count();
+    (too_many <= sent_late).then(|| lateness::note(context, too_many))
 }

@@ -1,24 +1,43 @@
-//! Says what became of a step's packets, and why, as far as frames and counters show it.
+//! Diagnoses a step: how far its packets came, and why, as far as frames, counters and state show
+//! it.
 //!
-//! Evidence comes before configuration: a [`Cause`] is said only with the frames or counters that
-//! show it. Where nothing shows one, only the place where the packets were last seen is said.
+//! Evidence comes before configuration: a [`Cause`] is reported only with the frames, counters or
+//! log lines that show it; configuration and state explain it. Without such evidence only the place
+//! where the packets were last seen is reported.
 
+mod begun_flows;
 mod cause;
-mod copies;
+mod change;
+pub(crate) mod copies;
 mod evidence;
-mod trace;
+mod fix;
+mod groups;
+mod subject;
+pub(crate) mod trace;
+mod ways;
 
-pub use cause::{Cause, WrongSource};
+pub use cause::{Cause, CauseRecord, Fix};
+pub use change::Change;
+pub(crate) use change::scalar;
 pub use copies::Rounds;
 pub use trace::Trace;
+pub use ways::{Topic, TopicWays, Way, ways};
 
-use crate::frames::{Conversation, FrameList, SHOWN};
+pub(crate) use groups::{EXAMINED, GROUPS, diagnose_step};
+
+use subject::Subject;
+
+use crate::check_result::CheckContext;
+use crate::frames::{Conversation, SHOWN};
 use crate::observe::Attempt;
-use crate::ruling::Case;
-use crate::words::attempt as noun;
-use crate::{answer, judge, servers};
-use labsim_scenario::model::{NodeName, StepAction, StepName};
-use labsim_wire::decode::Flow;
+use crate::servers;
+use labsim_scenario::model::StepName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Who sends the packets of logins and requests.
+const CLIENT: &str = "client";
 
 /// Log lines that a diagnosis shows at most.
 const LOGGED: usize = 10;
@@ -28,122 +47,129 @@ const LOGGED: usize = 10;
 pub struct Diagnosis {
     /// The step.
     pub step: StepName,
-    /// Which of the step's logins or requests this is about, if there are several:
-    /// `login 17 from client2 (192.168.11.202:40001)`.
+    /// Which of the step's logins or requests this is about, if there are several: `3 of 9 logins
+    /// failed, all on rs2; rs1 and rs3 served theirs; this is login 17 from client2
+    /// (192.168.11.202:40001)`.
     pub about: Option<String>,
     /// The way of the client's packets; `None` if none was captured.
     pub forward: Option<Trace>,
     /// The way of the answers; `None` if none was captured.
     pub back: Option<Trace>,
-    /// The causes that something shows, the likeliest first.
-    pub evidence: Vec<Evidence>,
+    /// The causes that something shows, in the order in which the packets met them.
+    pub causes: Vec<Cause>,
     /// What the servers logged about the step.
     pub server_log: Vec<String>,
-}
-
-/// A cause and what shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
-    /// What it is.
-    pub cause: Cause,
-    /// The frames that show it; empty if a counter does.
-    pub frames: FrameList,
+    /// Who sent the packets: `client`; `None` of a step that only waits for something.
+    sender: Option<&'static str>,
 }
 
 impl Diagnosis {
     /// Everything in sentences, in the order in which a person asks: how far the packets came,
     /// what shows why, what came back, what the servers say.
     #[must_use]
-    pub fn findings(&self) -> Vec<String> {
-        let mut sentences = Vec::new();
-        sentences.extend(self.about.iter().map(|about| format!("this is about {about}")));
-        match &self.forward {
-            Some(trace) => sentences.push(trace.sentence("client's")),
-            None => sentences.push("no packet of the client was captured anywhere".to_owned()),
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.about.iter().cloned().map(Finding::of).collect();
+        let way = |trace: &Option<Trace>, whose: &str, none: &str| match trace {
+            Some(trace) => trace.finding(whose),
+            None => Finding::of(none.to_owned()),
+        };
+        if let Some(sender) = self.sender {
+            let none = format!("no packet of the {sender} was captured anywhere");
+            findings.push(way(&self.forward, &format!("{sender}'s"), &none));
         }
-        sentences.extend(self.evidence.iter().map(|evidence| evidence.cause.to_string()));
-        match &self.back {
-            Some(trace) => sentences.push(trace.sentence("answering")),
-            None => sentences.push("no answer was captured anywhere".to_owned()),
+        findings.extend(self.causes.iter().map(|cause| Finding {
+            code: Some(cause.code.name().to_owned()),
+            sentence: cause.sentence.clone(),
+            fix: Some(cause.fix.what.clone()),
+            frame_indices: cause.frames.indices(),
+        }));
+        if self.sender.is_some() {
+            findings.push(way(&self.back, "server's", "no reply was captured anywhere"));
         }
-        sentences.extend(self.server_log.iter().cloned());
-        sentences
+        findings.extend(self.server_log.iter().cloned().map(Finding::of));
+        findings
+    }
+
+    /// The causes as an event and a report hold them.
+    #[must_use]
+    pub fn records(&self) -> Vec<CauseRecord> {
+        self.causes.iter().map(|cause| cause.record(&self.step)).collect()
     }
 }
 
-/// What the parts of a diagnosis look at.
-#[derive(Debug)]
-struct Subject<'a> {
-    case: &'a Case<'a>,
-    /// From the client to what it connected to.
-    flow: Flow,
-    /// The client's node.
-    client: &'a NodeName,
-    /// Frames of the client's packets, behind translations too, in time's order.
-    forward: Vec<usize>,
-    /// Frames of the other way, and everything for the client's address and port, whoever sent it.
-    back: Vec<usize>,
+/// A sentence of a diagnosis. Displays with the code in brackets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The stable code of a cause (`labsim help CODE`); absent for what is not a cause: the
+    /// packets' path and the servers' logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What was found.
+    pub sentence: String,
+    /// What cures a cause, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+    /// The frames that show it, by their places in the run's capture: those of a cause, the last
+    /// one of a path. For the comments of `capture.pcapng`.
+    #[serde(skip)]
+    pub frame_indices: Vec<usize>,
 }
 
-/// Diagnoses a step's attempt at that place, or the first one that got no answer; `None` if the
-/// step was not done.
-pub(crate) fn diagnose_case(
-    case: &Case<'_>,
-    step: &StepName,
-    about: Option<usize>,
-) -> Option<Diagnosis> {
-    if matches!(case.step(step)?.action, StepAction::Run(_)) {
-        // Which of the packets are a program's nobody knows.
-        return None;
+impl Finding {
+    fn of(sentence: String) -> Self {
+        Self { sentence, ..Self::default() }
     }
-    let attempts = case.attempts(step).ok()?;
-    let place = about.or_else(|| attempts.iter().position(judge::is_unanswered)).unwrap_or(0);
-    let attempt: &Attempt = attempts.get(place)?;
-    let about = || answer::name(noun(case.step(step)), attempt, place);
-    let about = (attempts.len() > 1).then(about);
-    let entries = servers::entries(case, step, attempt);
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "{} [{code}]", self.sentence),
+            None => f.write_str(&self.sentence),
+        }
+    }
+}
+
+/// Diagnoses one of a step's logins or requests.
+fn diagnose_attempt<'a>(
+    context: &'a CheckContext<'a>,
+    step: &'a StepName,
+    attempt: &'a Attempt,
+) -> Diagnosis {
+    let entries = servers::entries(context, step, attempt);
     let server_log: Vec<String> = entries.into_iter().take(LOGGED).map(servers::say).collect();
+    let mut diagnosis = Diagnosis {
+        step: step.clone(),
+        about: None,
+        forward: None,
+        back: None,
+        causes: Vec::new(),
+        server_log,
+        sender: Some(CLIENT),
+    };
     let Some(flow) = attempt.flow() else {
-        let (forward, back, evidence) = (None, None, Vec::new());
-        return Some(Diagnosis { step: step.clone(), about, forward, back, evidence, server_log });
+        diagnosis.causes.extend(evidence::sending::without_route(context, attempt));
+        return diagnosis;
     };
     let client = &attempt.from;
-    let Conversation { forward, mut back } = case.frames.conversation(flow);
-    for to_client in case.frames.flows_to(flow.protocol, flow.source) {
-        back.extend(case.frames.of_flow(*to_client));
+    let Conversation { mut forward, mut back } = context.frames.conversation(flow);
+    for to_client in context.frames.flows_to(flow.protocol, flow.source) {
+        back.extend(context.frames.of_flow(*to_client));
     }
     back.sort_unstable();
     back.dedup();
-    let subject = Subject { case, flow, client, forward, back };
-    let way = trace::follow(&subject, &subject.forward);
-    let back = trace::follow(&subject, &subject.back);
-    let mut evidence = evidence::collect(&subject, way.as_ref(), back.as_ref());
-    evidence.truncate(SHOWN);
-    Some(Diagnosis { step: step.clone(), about, forward: way, back, evidence, server_log })
-}
-
-impl<'a> Subject<'a> {
-    fn evidence(&self, cause: Cause, frames: &[usize]) -> Evidence {
-        Evidence { cause, frames: self.case.frames.list(frames) }
+    // A segment floods what it cannot place: that is no part of the packets' way.
+    for way in [&mut forward, &mut back] {
+        way.retain(|index| {
+            context.frames.get(*index).is_some_and(|frame| context.frames.is_meant(&frame))
+        });
     }
-
-    /// The node that has an interface with that address.
-    fn owner(&self, address: std::net::IpAddr) -> Option<&'a NodeName> {
-        let nodes = &self.case.scenario.topology.nodes;
-        nodes
-            .iter()
-            .find(|node| {
-                node.interfaces
-                    .iter()
-                    .any(|interface| interface.addresses.iter().any(|net| net.addr() == address))
-            })
-            .map(|node| &node.name)
-    }
-
-    /// A kernel counter of a node that rose, with or without its section's name.
-    fn counter(&self, node: &NodeName, name: &str) -> Option<u64> {
-        let counters = self.case.observations.kernel_counters.get(node)?;
-        let named = |section: &str| counters.get(&format!("{section}{name}")).copied();
-        named("").or_else(|| named("TcpExt")).or_else(|| named("IpExt")).filter(|rose| *rose > 0)
-    }
+    let counted = subject::counted(context, step, &[&forward, &back]);
+    let subject = Subject { context, step, attempt, flow, client, forward, back, counted };
+    diagnosis.forward = trace::follow(&subject, &subject.forward);
+    diagnosis.back = trace::follow(&subject, &subject.back);
+    diagnosis.causes =
+        evidence::collect(&subject, diagnosis.forward.as_ref(), diagnosis.back.as_ref());
+    diagnosis.causes.truncate(SHOWN);
+    diagnosis
 }

@@ -1,37 +1,47 @@
 //! Judges a step's whole exchange at a point, row by row.
 
 use crate::align::{Row, align};
+use crate::check_result::{CheckContext, CheckResult, unverified};
 use crate::frames::{Frame, SHOWN};
+use crate::lateness::{self, LateFrames};
 use crate::matching::{self, compare, describe};
-use crate::ruling::{Case, Ruling, not_proven};
-use crate::words::{attempt, count};
+use crate::messages::{attempt, count};
+use crate::overtaking::{self, Segment};
 use labsim_scenario::model::{CapturePoint, Direction, FrameMatch, StepName};
+use labsim_wire::tcp::Flags;
 
 /// Judges an exchange.
 pub(crate) fn exchange(
-    case: &Case<'_>,
+    context: &CheckContext<'_>,
     at: &CapturePoint,
     step: &StepName,
     direction: Option<Direction>,
     rows: &[FrameMatch],
-) -> Ruling {
+) -> CheckResult {
     let expected = table(rows);
-    let failed =
-        |why: String| Ruling { expected: expected.clone(), seen: vec![why], ..Ruling::default() };
-    let (id, point) = match case.point(at) {
+    let failed = |why: String| CheckResult {
+        expected: expected.clone(),
+        seen: vec![why],
+        ..CheckResult::default()
+    };
+    let (id, point) = match context.point(at) {
         Ok(found) => found,
         Err(why) => return failed(why),
     };
-    let (indices, subject) = match conversations(case, step) {
+    let (conversations, subject) = match conversations(context, step) {
         Ok(found) => found,
         Err(why) => return failed(why),
     };
-    let seen: Vec<Frame<'_>> = indices
+    let mut indices: Vec<usize> = conversations.iter().flatten().copied().collect();
+    indices.sort_unstable();
+    indices.dedup();
+    let mut seen: Vec<Frame<'_>> = indices
         .into_iter()
-        .filter_map(|index| case.frames.get(index))
+        .filter_map(|index| context.frames.get(index))
         .filter(|frame| frame.record.point == id)
         .filter(|frame| direction.is_none_or(|wanted| frame.record.direction == wanted))
         .collect();
+    overtaking::undo(&mut seen, Segment::of);
     let place = format!("{}:{}", point.node, point.interface);
     let way = match direction {
         None => "",
@@ -40,46 +50,58 @@ pub(crate) fn exchange(
     };
     let figures =
         format!("{} of {subject} seen at {place}{way}", count(seen.len() as u64, "frame"));
-    let mut differences = differences(case, rows, &seen);
-    if differences.is_empty() {
-        match not_proven(point) {
+    let aligned = align(rows.len(), seen.len(), |i, j| matching::differences(&rows[i], &seen[j]));
+    let on_time = LateFrames::default();
+    let (mut differences, _) = differences(context, rows, &seen, &aligned, &on_time);
+    let note = match differences.is_empty() {
+        true => None,
+        false => {
+            let late = LateFrames::find(context, conversations);
+            let (differences, left_out) = self::differences(context, rows, &seen, &aligned, &late);
+            differences.is_empty().then(|| lateness::note(context, left_out))
+        }
+    };
+    if differences.is_empty() || note.is_some() {
+        match unverified(point) {
             None => {
-                return Ruling::pass(format!(
-                    "{figures}, all as expected in every field; the capture point was proven \
-                     alive before and after"
+                let mut result = CheckResult::pass(format!(
+                    "{figures}, all as expected in every field; the capture point was verified \
+                     before and after"
                 ));
+                result.seen.extend(note);
+                return result;
             }
             Some(why) => differences.push(why),
         }
     }
     let more = differences.len().saturating_sub(SHOWN);
     differences.truncate(SHOWN);
-    let mut ruling = failed(format!("{figures}, {} expected", rows.len()));
-    ruling.seen.append(&mut differences);
+    let mut result = failed(format!("{figures}, {} expected", rows.len()));
+    result.seen.append(&mut differences);
     if more > 0 {
-        ruling.seen.push(format!("and {more} more differences"));
+        result.seen.push(format!("and {more} more differences"));
     }
     let indices: Vec<usize> = seen.iter().map(|frame| frame.index).collect();
-    ruling.with_frames(case.frames.list(&indices))
+    result.with_frames(context.frames.list(&indices))
 }
 
-/// The frames of a step's logins or requests, behind translations too, in time's order, and what
-/// to call them: the flow, if there is one.
-fn conversations(case: &Case<'_>, step: &StepName) -> Result<(Vec<usize>, String), String> {
-    let Ok(attempts) = case.attempts(step) else {
+/// The frames of each of a step's logins or requests, behind translations too, and what to call them:
+/// the flow, if there is one.
+fn conversations(
+    context: &CheckContext<'_>,
+    step: &StepName,
+) -> Result<(Vec<Vec<usize>>, String), String> {
+    let Ok(attempts) = context.attempts(step) else {
         return Err(format!("the step `{step}` was not done"));
     };
     let flows: Vec<_> = attempts.iter().filter_map(|attempt| attempt.flow()).collect();
     let subject = match flows[..] {
         [] => return Err(format!("the client of the step `{step}` had no address and port")),
         [only] => only.to_string(),
-        _ => count(flows.len(), attempt(case.step(step))),
+        _ => count(flows.len(), attempt(context.step(step))),
     };
-    let found = flows.into_iter().map(|flow| case.frames.conversation(flow).both());
-    let mut indices: Vec<usize> = found.flatten().collect();
-    indices.sort_unstable();
-    indices.dedup();
-    Ok((indices, subject))
+    let found = flows.into_iter().map(|flow| context.frames.conversation(flow).both());
+    Ok((found.collect(), subject))
 }
 
 /// The expected rows in words, bounded.
@@ -99,13 +121,21 @@ fn table(rows: &[FrameMatch]) -> Vec<String> {
     table
 }
 
-/// What is not as expected, in the rows' order; rows are counted from 1.
-fn differences(case: &Case<'_>, rows: &[FrameMatch], seen: &[Frame<'_>]) -> Vec<String> {
-    let aligned = align(rows.len(), seen.len(), |i, j| matching::differences(&rows[i], &seen[j]));
+/// What is not as expected, in the rows' order; rows are counted from 1. Frames that are not expected
+/// and in `late` are left out; where there are any, so are pure acknowledgements that are missing. With
+/// how many were left out.
+fn differences(
+    context: &CheckContext<'_>,
+    rows: &[FrameMatch],
+    seen: &[Frame<'_>],
+    aligned: &[Row],
+    late: &LateFrames,
+) -> (Vec<String>, usize) {
     let mut found = Vec::new();
+    let mut left_out = 0;
     let mut last = 0;
     for row in aligned {
-        match row {
+        match *row {
             Row::Both(i, j) => {
                 last = i + 1;
                 let fields = compare(&rows[i], &seen[j]);
@@ -113,23 +143,34 @@ fn differences(case: &Case<'_>, rows: &[FrameMatch], seen: &[Frame<'_>]) -> Vec<
                     let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
                     found.push(format!(
                         "row {last} differs (frame {}): {}",
-                        seen[j].index,
+                        seen[j].number,
                         fields.join("; ")
                     ));
                 }
             }
             Row::Missing(i) => {
                 last = i + 1;
-                found.push(format!("row {last} is missing: {}", describe(&rows[i])));
+                if !late.is_empty() && is_pure_acknowledgement(&rows[i]) {
+                    left_out += 1;
+                } else {
+                    found.push(format!("row {last} is missing: {}", describe(&rows[i])));
+                }
             }
+            Row::Extra(j) if late.contains(seen[j].index) => left_out += 1,
             Row::Extra(j) => {
-                let line = case.frames.line(&seen[j]);
+                let line = context.frames.line(&seen[j]);
                 found.push(match last {
-                    0 => format!("not expected before row 1 (frame {}): {line}", seen[j].index),
-                    _ => format!("not expected after row {last} (frame {}): {line}", seen[j].index),
+                    0 => format!("not expected before row 1 (frame {}): {line}", seen[j].number),
+                    _ => {
+                        format!("not expected after row {last} (frame {}): {line}", seen[j].number)
+                    }
                 });
             }
         }
     }
-    found
+    (found, left_out)
+}
+
+fn is_pure_acknowledgement(row: &FrameMatch) -> bool {
+    row.flags.is_some_and(|flags| flags.0 == Flags::ACK.0) && row.payload == Some(0)
 }

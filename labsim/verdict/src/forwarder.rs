@@ -1,20 +1,25 @@
 //! Judges a forwarder's counters.
 
-use crate::ruling::{Case, Ruling};
+use crate::check_result::{CheckContext, CheckResult};
 use labsim_scenario::model::{Count, NodeName};
 use std::collections::BTreeMap;
 
 /// Judges a counter at the end. One that is not there is 0; a forwarder that gave none at all
 /// proves nothing.
-pub(crate) fn forwarder(case: &Case<'_>, node: &NodeName, counter: &str, wanted: Count) -> Ruling {
+pub(crate) fn forwarder(
+    context: &CheckContext<'_>,
+    node: &NodeName,
+    counter: &str,
+    wanted: Count,
+) -> CheckResult {
     let expected = format!("the forwarder on {node} counts {counter}: {wanted}");
-    let Some(counters) = case.observations.forwarder_counters.get(node) else {
-        return Ruling::fail(expected, format!("the forwarder on {node} gave no counters"));
+    let Some(counters) = context.observations.forwarder_counters.get(node) else {
+        return CheckResult::fail(expected, format!("the forwarder on {node} gave no counters"));
     };
     let number = value(counters, counter);
     let seen = format!("the forwarder on {node} counted {counter}: {number}");
     if wanted.holds(number) {
-        return Ruling::pass(seen);
+        return CheckResult::pass(seen);
     }
     let others: Vec<String> = counters
         .iter()
@@ -23,7 +28,7 @@ pub(crate) fn forwarder(case: &Case<'_>, node: &NodeName, counter: &str, wanted:
         .map(|(name, number)| format!("{name} {number}"))
         .collect();
     let others = if others.is_empty() { "nothing".to_owned() } else { others.join(", ") };
-    Ruling::failed(vec![expected], vec![seen, format!("all that it counted: {others}")])
+    CheckResult::failed(vec![expected], vec![seen, format!("all that it counted: {others}")])
 }
 
 /// A counter by its name, or by what stands behind a group's name in it: `no_flow` finds

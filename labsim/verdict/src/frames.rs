@@ -1,8 +1,10 @@
 //! All frames decoded once, with what the checks ask of them.
 
 use crate::isn::Isns;
-use crate::observe::{Capture, FrameRecord, FrameView, Observations, Point, PointId, is_marker};
-use crate::stations::Stations;
+use crate::mac_table::MacTable;
+use crate::observe::{
+    Capture, FrameRecord, FrameView, Observations, Point, PointId, is_marker, is_probe,
+};
 use crate::translate::Translations;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::{Decoded, Flow, Relative};
@@ -15,8 +17,10 @@ pub(crate) const SHOWN: usize = 40;
 /// One frame, decoded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
-    /// Its place in time.
+    /// Its place in time among all that was captured.
     pub(crate) index: usize,
+    /// Its number in `capture.pcapng` without markers, from 1, as Wireshark shows it.
+    pub(crate) number: usize,
     /// When, where and which way.
     pub(crate) record: FrameRecord,
     /// What it is.
@@ -31,7 +35,7 @@ impl Frame<'_> {
     }
 }
 
-/// The frames of a capture, its markers and monitors' probes left out.
+/// The frames of a capture, its markers and, unless they are asked for, monitors' probes left out.
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     capture: &'a Capture,
@@ -42,12 +46,13 @@ pub(crate) struct Frames<'a> {
     /// The flows that lead to an address and port, by protocol.
     to: HashMap<(u8, SocketAddr), Vec<Flow>>,
     translations: Translations,
-    stations: Stations,
+    mac_table: MacTable,
     first_ns: u64,
 }
 
 #[derive(Debug)]
 struct Stored {
+    number: usize,
     record: FrameRecord,
     decoded: Decoded,
     relative: Relative,
@@ -73,12 +78,39 @@ impl Conversation {
 }
 
 impl<'a> Frames<'a> {
-    /// Decodes everything. `balancers` are the nodes whose translations are followed.
+    /// Decodes everything, and leaves monitors' probes out. `balancers` are the nodes whose
+    /// translations are followed.
     pub(crate) fn new<'b>(
         observations: &'a Observations,
         balancers: impl IntoIterator<Item = &'b NodeName>,
     ) -> Self {
-        let Observations { capture, probes, .. } = observations;
+        let probes = &observations.probes;
+        Self::decode(&observations.capture, balancers, |decoded| {
+            probes.values().any(|sources| is_probe(sources, decoded))
+        })
+    }
+
+    /// The same with monitors' probes.
+    pub(crate) fn with_probes<'b>(
+        observations: &'a Observations,
+        balancers: impl IntoIterator<Item = &'b NodeName>,
+    ) -> Self {
+        Self::decode(&observations.capture, balancers, |_| false)
+    }
+
+    /// All frames of a capture.
+    pub(crate) fn of_capture<'b>(
+        capture: &'a Capture,
+        balancers: impl IntoIterator<Item = &'b NodeName>,
+    ) -> Self {
+        Self::decode(capture, balancers, |_| false)
+    }
+
+    fn decode<'b>(
+        capture: &'a Capture,
+        balancers: impl IntoIterator<Item = &'b NodeName>,
+        is_left_out: impl Fn(&Decoded) -> bool,
+    ) -> Self {
         let balancers: Vec<&NodeName> = balancers.into_iter().collect();
         let balancer_at: Vec<Option<usize>> = capture
             .points()
@@ -93,12 +125,15 @@ impl<'a> Frames<'a> {
             by_flow: HashMap::new(),
             to: HashMap::new(),
             translations: Translations::default(),
-            stations: Stations::new(capture.points().len()),
+            mac_table: MacTable::new(capture.points().len()),
             first_ns: u64::MAX,
         };
+        let mut number = 0;
         for frame in capture.frames() {
             let decoded = frame.decode();
-            if is_marker(&decoded) || probes.values().any(|probes| probes.has(&decoded)) {
+            let is_marker = is_marker(&decoded);
+            number += usize::from(!is_marker);
+            if is_marker || is_left_out(&decoded) {
                 frames.stored.push(None);
                 continue;
             }
@@ -114,18 +149,23 @@ impl<'a> Frames<'a> {
                 }
                 of_flow.push(frame.index);
                 if let Some(balancer) = balancer_at.get(record.point.0).copied().flatten() {
-                    let here = (balancer, record.direction);
-                    let bytes = (frame.link, frame.bytes);
-                    frames.translations.learn(frame.index, here, &decoded, bytes);
+                    frames.translations.learn(
+                        frame.index,
+                        balancer,
+                        record.direction,
+                        &decoded,
+                        frame.link,
+                        frame.bytes,
+                    );
                 }
             }
             if let Some(at_point) = frames.by_point.get_mut(record.point.0) {
                 at_point.push(frame.index);
             }
-            frames.stations.learn(record.point, record.direction, &decoded);
+            frames.mac_table.learn(record.point, record.direction, &decoded);
             frames.first_ns = frames.first_ns.min(record.time_ns);
             let relative = Relative::default();
-            frames.stored.push(Some(Stored { record, decoded, relative }));
+            frames.stored.push(Some(Stored { number, record, decoded, relative }));
         }
         // Only now every handshake is known, those included that came later elsewhere.
         for (index, frame) in frames.stored.iter_mut().enumerate() {
@@ -159,9 +199,19 @@ impl<'a> Frames<'a> {
         self.translations.carriers(flow)
     }
 
+    /// The flow as the one who began it knows it, at the time of that frame.
+    pub(crate) fn origin(&self, flow: Flow, index: usize) -> Flow {
+        self.translations.origin(flow, index)
+    }
+
     /// The frames of one direction of a flow as it stands in them, in time's order.
     pub(crate) fn of_flow(&self, flow: Flow) -> &[usize] {
         self.by_flow.get(&flow).map_or(&[], Vec::as_slice)
+    }
+
+    /// All flows, one for each direction, in no order.
+    pub(crate) fn flows(&self) -> impl Iterator<Item = Flow> {
+        self.by_flow.keys().copied()
     }
 
     /// Everything that was sent to this address and port, by flow.
@@ -170,13 +220,24 @@ impl<'a> Frames<'a> {
     }
 
     /// Who sends with which link-layer address.
-    pub(crate) fn stations(&self) -> &Stations {
-        &self.stations
+    pub(crate) fn mac_table(&self) -> &MacTable {
+        &self.mac_table
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<Frame<'_>> {
-        let Stored { record, decoded, relative } = self.stored.get(index)?.as_ref()?;
-        Some(Frame { index, record: *record, decoded, relative: *relative })
+        let Stored { number, record, decoded, relative } = self.stored.get(index)?.as_ref()?;
+        Some(Frame { index, number: *number, record: *record, decoded, relative: *relative })
+    }
+
+    /// Whether a frame is addressed to the interface that captured it, or sent by it: a segment floods
+    /// what it cannot place.
+    pub(crate) fn is_meant(&self, frame: &Frame<'_>) -> bool {
+        if frame.record.direction == Direction::Out {
+            return true;
+        }
+        let owner = frame.decoded.link.and_then(|link| self.mac_table.find(link.destination));
+        self.mac_table.addressed(frame.record.point, frame.decoded)
+            && owner.is_none_or(|point| point == frame.record.point)
     }
 
     /// What was captured of a frame.
@@ -212,13 +273,10 @@ impl<'a> Frames<'a> {
     pub(crate) fn line(&self, frame: &Frame<'_>) -> String {
         let since = frame.record.time_ns.saturating_sub(self.first_ns);
         let (ms, rest) = (since / 1_000_000, since % 1_000_000 / 1000);
-        let way = match frame.record.direction {
-            Direction::In => "in ",
-            Direction::Out => "out",
-        };
+        let direction = frame.record.direction;
         let point = self.point_name(frame.record.point);
         let text = frame.decoded.line(Some(frame.relative));
-        format!("+{ms}.{rest:03} ms {point} {way} {text}")
+        format!("+{ms}.{rest:03} ms {point} {direction:<3} {text}")
     }
 
     /// The frames of these indices, the first [`SHOWN`] as lines.
@@ -227,7 +285,11 @@ impl<'a> Frames<'a> {
             .iter()
             .take(SHOWN)
             .filter_map(|index| self.get(*index))
-            .map(|frame| FrameLine { index: frame.index, text: self.line(&frame) })
+            .map(|frame| FrameLine {
+                index: frame.index,
+                number: frame.number,
+                text: self.line(&frame),
+            })
             .collect();
         FrameList { lines, more: indices.len().saturating_sub(SHOWN) }
     }
@@ -242,11 +304,38 @@ pub struct FrameList {
     pub more: usize,
 }
 
+impl FrameList {
+    /// The shown frames' places among the capture's.
+    #[must_use]
+    pub fn indices(&self) -> Vec<usize> {
+        self.lines.iter().map(|frame| frame.index).collect()
+    }
+
+    /// The shown frames' numbers in `capture.pcapng` without markers, from 1.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<usize> {
+        self.lines.iter().map(|frame| frame.number).collect()
+    }
+
+    /// The shown frames, a line each with its number in front, and how many are not shown.
+    #[must_use]
+    pub fn into_lines(self) -> Vec<String> {
+        let line = |frame: FrameLine| format!("{} {}", frame.number, frame.text);
+        let mut lines: Vec<String> = self.lines.into_iter().map(line).collect();
+        if self.more > 0 {
+            lines.push(format!("and {} more; --out keeps them all", self.more));
+        }
+        lines
+    }
+}
+
 /// One frame in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameLine {
     /// Its place among the capture's frames.
     pub index: usize,
+    /// Its number in `capture.pcapng` without markers, from 1, as Wireshark shows it.
+    pub number: usize,
     /// When, where, which way and what.
     pub text: String,
 }

@@ -1,142 +1,132 @@
 //! Puts every expectation of a scenario to what was observed.
 
+use crate::check_result::{CheckContext, CheckResult};
 use crate::diagnose::{self, Diagnosis};
-use crate::frames::{FrameList, Frames};
+use crate::frames::Frames;
 use crate::observe::{Attempt, Observations};
-use crate::ruling::{Case, Ruling};
-use crate::words::count as say;
-use crate::{answer, count, exchange, forwarder, kernel, passage, servers, spread};
-use labsim_scenario::model::{
-    Attachment, Check, LoginResult, NodeName, Place, PointNode, Scenario, StepName,
+use crate::run_defect::{self, RunDefect};
+use crate::{
+    answer, count, diagnosis, distribution, exchange, filter, forwarder, kernel, path_metrics,
+    servers, step_end,
 };
-use std::fmt;
+use labsim_codes::{Code, cause};
+use labsim_scenario::model::{Check, LoginResult, PointNode, Scenario, StepName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// What a run proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// One for each expectation, in the file's order.
-    pub expectations: Vec<Judgement>,
-    /// What makes the run itself unfit to prove anything. Any of these fails it.
-    pub health: Vec<Finding>,
-    /// Why steps went wrong, for those that a failed expectation is about.
+    pub expectations: Vec<ExpectationResult>,
+    /// What is wrong with the run itself, whatever was expected. Any of these fails it.
+    pub defects: Vec<RunDefect>,
+    /// Why steps went wrong, for those that failed or that a failed expectation is about. Of a run
+    /// that passed, why steps failed as expected.
     pub diagnoses: Vec<Diagnosis>,
 }
 
 impl Verdict {
-    /// Whether every expectation holds and the run was sound.
+    /// Whether every expectation holds, every step ended as it had to, and the run was sound.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.health.is_empty() && self.expectations.iter().all(|judgement| judgement.passed)
+        self.defects.is_empty() && self.expectations.iter().all(|result| result.passed)
+    }
+
+    /// Of a verdict that did not pass, the code of the first cause that the diagnoses show;
+    /// without any, that of the first defect, or that an expectation failed.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        let causes = self.diagnoses.iter().flat_map(|diagnosis| &diagnosis.causes);
+        let causes = causes.map(|cause| cause.code);
+        let mut codes = causes.chain(self.defects.iter().map(RunDefect::code));
+        (!self.passed()).then(|| codes.next().unwrap_or(cause::EXPECTATION_FAILED))
     }
 }
 
-/// One expectation, judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
-    /// The expectation's name in its file.
+/// An expectation and whether it holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpectationResult {
+    /// The expectation's name in its file; empty for a problem of the run itself.
     pub name: String,
-    /// Where the expectation stands.
-    pub place: Place,
     /// Whether it holds.
     pub passed: bool,
-    /// The file's sentence for this outcome.
+    /// The file's sentence for this outcome; of a problem of the run itself, what it is.
     pub sentence: String,
+    /// The stable code of a problem of the run itself (`labsim help CODE`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// `file:line` of the expectation, or of the step that failed; empty for another problem of the
+    /// run itself.
+    pub place: String,
     /// What was expected, if it failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<String>,
     /// What was seen; of one that holds, the figures that prove it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<String>,
-    /// The frames in question, if it failed.
-    pub frames: FrameList,
+    /// The frames in question, if it failed: a line each, which begins with the number that Wireshark
+    /// shows in `capture.pcapng` (without `--markers`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<String>,
+    /// The same frames by their places in the run's capture; for the comments of
+    /// `capture.pcapng`.
+    #[serde(skip)]
+    pub frame_indices: Vec<usize>,
 }
 
-/// What makes a run unfit to prove anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// A capture had no room for frames.
-    CaptureDropped {
-        /// Whose.
-        node: NodeName,
-        /// How many.
-        frames: u64,
-    },
-    /// The relay of an impaired link had no room for frames: they were lost, and the file does not
-    /// say so.
-    RelayDropped {
-        /// The interface that sent them.
-        sender: Attachment,
-        /// How many.
-        frames: u64,
-    },
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CaptureDropped { node, frames } => write!(
-                f,
-                "the capture on {node} had no room for {}: what was not seen there proves nothing",
-                say(*frames, "frame")
-            ),
-            Self::RelayDropped { sender, frames } => write!(
-                f,
-                "the relay behind {}:{} did not read fast enough and lost {} that the link was not \
-                 to lose: run fewer labs at a time (--jobs)",
-                sender.node,
-                sender.interface,
-                say(*frames, "frame")
-            ),
-        }
-    }
-}
-
-/// Judges all expectations, and says why steps went wrong that failed ones are about.
+/// Judges all expectations and the ends of all steps, and says why steps went wrong.
 #[must_use]
 pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
     let frames = Frames::new(observations, scenario.load_balancers.keys());
-    let case = Case::new(scenario, observations, &frames);
+    let context = CheckContext::new(scenario, observations, &frames);
     let mut expectations = Vec::with_capacity(scenario.expectations.len());
     let mut wrong: Vec<(&StepName, Option<usize>)> = Vec::new();
+    let mut any_step = false;
     for expectation in &scenario.expectations {
-        let ruling = rule(&case, &expectation.check);
-        if !ruling.passed {
-            let steps = steps_of(&case, &expectation.check);
-            wrong.extend(steps.into_iter().map(|step| (step, ruling.about)));
+        let result = rule(&context, &expectation.check);
+        if !result.passed {
+            let steps = steps_of(&context, &expectation.check);
+            any_step |= steps.is_empty();
+            wrong.extend(steps.into_iter().map(|step| (step, result.about)));
         }
-        let sentence = if ruling.passed { &expectation.pass } else { &expectation.fail };
-        expectations.push(Judgement {
+        let sentence = if result.passed { &expectation.pass } else { &expectation.fail };
+        expectations.push(ExpectationResult {
             name: expectation.name.clone(),
-            place: expectation.place.clone(),
-            passed: ruling.passed,
+            place: expectation.place.to_string(),
+            passed: result.passed,
             sentence: sentence.clone(),
-            expected: ruling.expected,
-            seen: ruling.seen,
-            frames: ruling.frames,
+            code: None,
+            expected: result.expected,
+            seen: result.seen,
+            frame_indices: result.frames.indices(),
+            frames: result.frames.into_lines(),
         });
     }
-    let health = health(observations);
+    let failures = step_end::failures(&context, &expectations);
+    wrong.extend(failures.iter().map(|failure| (&failure.step, failure.about)));
+    let mut defects = run_defect::losses(observations);
+    defects.extend(failures.iter().cloned().map(RunDefect::StepFailed));
+    if defects.is_empty() && expectations.iter().all(|result| result.passed) {
+        wrong.extend(diagnosis::expected_steps(scenario).map(|step| (step, None)));
+    }
     let diagnoses = scenario
         .steps
         .iter()
-        .filter_map(|step| {
-            let mut mine = wrong.iter().filter(|(name, _)| **name == step.name).peekable();
-            mine.peek()?;
-            diagnose::diagnose_case(&case, &step.name, mine.find_map(|(_, about)| *about))
+        .flat_map(|step| {
+            let mine: Vec<_> = wrong.iter().filter(|(name, _)| **name == step.name).collect();
+            let about = mine.iter().find_map(|(_, about)| *about);
+            if mine.is_empty() && !any_step {
+                return Vec::new();
+            }
+            let mut diagnoses = diagnose::diagnose_step(&context, &step.name, about);
+            // Of a step that no expectation and no failure is about, only causes are shown.
+            diagnoses.truncate(diagnose::GROUPS);
+            diagnoses.retain(|diagnosis| !mine.is_empty() || !diagnosis.causes.is_empty());
+            diagnoses
         })
         .collect();
-    Verdict { expectations, health, diagnoses }
-}
-
-/// What makes the run unfit to prove anything.
-fn health(observations: &Observations) -> Vec<Finding> {
-    let captures = observations.capture_drops.iter();
-    let captures = captures.map(|(node, frames)| {
-        (Finding::CaptureDropped { node: node.clone(), frames: *frames }, *frames)
-    });
-    let relays = observations.link_counters.iter().filter_map(|(sender, counters)| {
-        let frames = *counters.by_name.get("receive_dropped")?;
-        Some((Finding::RelayDropped { sender: sender.clone(), frames }, frames))
-    });
-    captures.chain(relays).filter(|(_, frames)| *frames > 0).map(|(finding, _)| finding).collect()
+    Verdict { expectations, defects, diagnoses }
 }
 
 /// Says what became of one step's packets, whether or not anything was expected of it; `None`
@@ -148,44 +138,54 @@ pub fn diagnose(
     step: &StepName,
 ) -> Option<Diagnosis> {
     let frames = Frames::new(observations, scenario.load_balancers.keys());
-    diagnose::diagnose_case(&Case::new(scenario, observations, &frames), step, None)
+    let context = CheckContext::new(scenario, observations, &frames);
+    diagnose::diagnose_step(&context, step, None).into_iter().next()
 }
 
-fn rule(case: &Case<'_>, check: &Check) -> Ruling {
+fn rule(context: &CheckContext<'_>, check: &Check) -> CheckResult {
     match check {
-        Check::Answer { step, result, source } => answer::answer(case, step, *result, *source),
-        Check::ServerSaw { step, client } => servers::server_saw(case, step, *client),
-        Check::AnsweredBy { step, nodes } => servers::answered_by(case, step, nodes),
-        Check::Spread { step, nodes, at_least } => spread::spread(case, step, nodes, *at_least),
+        Check::Answer { step, result, source } => answer::answer(context, step, *result, *source),
+        Check::ServerSaw { step, client } => servers::server_saw(context, step, *client),
+        Check::AnsweredBy { step, nodes } => servers::answered_by(context, step, nodes),
+        Check::Distribution { step, nodes, at_least } => {
+            distribution::distribution(context, step, nodes, *at_least)
+        }
+        Check::Diagnosis { step, cause, node } => {
+            diagnosis::diagnosis(context, step, *cause, node.as_ref())
+        }
         Check::Forwarder { node, counter, count } => {
-            forwarder::forwarder(case, node, counter, *count)
+            forwarder::forwarder(context, node, counter, *count)
         }
         Check::Kernel { node, device, counter, count } => {
             let (device, name) = (device.as_ref(), counter.as_str());
-            kernel::kernel(case, kernel::Counter { node, device, name }, *count)
+            kernel::kernel(context, kernel::Counter { node, device, name }, *count)
         }
-        Check::Frames { at, matching, count } => count::frames(case, at, matching, *count),
+        Check::Filter { filter, node, dropped } => {
+            filter::filter(context, filter, node.as_ref(), *dropped)
+        }
+        Check::Frames { at, matching, count } => count::frames(context, at, matching, *count),
         Check::Exchange { at, step, direction, frames } => {
-            exchange::exchange(case, at, step, *direction, frames)
+            exchange::exchange(context, at, step, *direction, frames)
         }
-        Check::Passage(passage) => passage::passage(case, passage),
+        Check::Path(path) => path_metrics::path_metrics(context, path),
     }
 }
 
 /// The steps that a failed check is about. One that counts something at a named node is about
-/// every step that got no answer.
-fn steps_of<'a>(case: &Case<'a>, check: &'a Check) -> Vec<&'a StepName> {
+/// every step that got no answer; none if all did, and then each step is searched for causes.
+fn steps_of<'a>(context: &CheckContext<'a>, check: &'a Check) -> Vec<&'a StepName> {
     let unanswered = || {
-        let steps = case.observations.steps.iter();
+        let steps = context.observations.steps.iter();
         steps.filter(|step| step.attempts.iter().any(is_unanswered)).map(|step| &step.name)
     };
     match check {
         Check::Answer { step, .. }
         | Check::ServerSaw { step, .. }
         | Check::AnsweredBy { step, .. }
-        | Check::Spread { step, .. }
+        | Check::Distribution { step, .. }
+        | Check::Diagnosis { step, .. }
         | Check::Exchange { step, .. } => vec![step],
-        Check::Forwarder { .. } | Check::Kernel { .. } | Check::Passage(_) => {
+        Check::Forwarder { .. } | Check::Kernel { .. } | Check::Filter { .. } | Check::Path(_) => {
             unanswered().collect()
         }
         Check::Frames { at, .. } => match &at.node {

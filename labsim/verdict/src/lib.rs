@@ -6,30 +6,48 @@
 
 mod align;
 mod answer;
+mod arp_nd;
+mod check_result;
 pub mod compare;
 mod count;
 mod diagnose;
+mod diagnosis;
+mod distribution;
 mod exchange;
+mod filter;
 mod forwarder;
 mod frames;
 mod isn;
+mod journey;
 mod judge;
 mod kernel;
+mod lateness;
+mod mac_table;
 mod matching;
-mod neighbourhood;
+mod messages;
 mod observe;
-mod passage;
-mod ruling;
+mod overtaking;
+mod path_metrics;
+mod proof;
+mod run_defect;
 mod servers;
-mod spread;
-mod stations;
+mod step_end;
 mod translate;
-mod words;
 
-pub use diagnose::{Cause, Diagnosis, Evidence, Rounds, Trace, WrongSource};
-pub use frames::{FrameLine, FrameList};
-pub use judge::{Finding, Judgement, Verdict, diagnose, judge};
-pub use observe::{
-    Attempt, Capture, FrameRecord, FrameView, LinkCounters, Liveness, Observations, Point, PointId,
-    Probes, ServerEntry, StepObservation, is_marker,
+pub use diagnose::{
+    Cause, CauseRecord, Change, Diagnosis, Finding, Fix, Rounds, Topic, TopicWays, Trace, Way, ways,
 };
+pub use frames::{FrameLine, FrameList};
+pub use journey::{Journey, Journeys, Sighting};
+pub use judge::{ExpectationResult, Verdict, diagnose, judge};
+pub use mac_table::MacTable;
+pub use observe::{
+    Attempt, Capture, FrameRecord, FrameView, IntervalCounters, LinkCounters, Liveness,
+    Observations, Point, PointId, ServerEntry, StepObservation, is_marker, is_probe,
+};
+pub use proof::{
+    CauseStanding, Failure, Interrupted, LABS, Laboratory, Proof, Standing, Suspect, Trial,
+    first_changes, prove,
+};
+pub use run_defect::RunDefect;
+pub use step_end::StepFailure;

@@ -4,9 +4,8 @@ mod describe;
 
 pub(crate) use describe::describe;
 
+use crate::arp_nd;
 use crate::frames::Frame;
-use crate::neighbourhood;
-use crate::words::way;
 use labsim_scenario::model::{FrameMatch, OuterMatch, TcpFlags};
 use labsim_wire::decode::{IpHeader, Transport};
 use std::fmt;
@@ -89,12 +88,12 @@ impl Comparison {
 
 fn compare_all(to: &mut Comparison, wanted: &FrameMatch, frame: &Frame<'_>) {
     // What keeps neighbours up is no more a packet than ARP is, unless it is asked for by its type.
-    let asked = wanted.icmp.is_some() || neighbourhood::message(frame.decoded).is_none();
+    let asked = wanted.icmp.is_some() || arp_nd::message(frame.decoded).is_none();
     let packet = frame.decoded.packet().filter(|_| asked);
     let header = packet.map(|packet| packet.innermost());
     let ports = packet.and_then(|packet| packet.ports());
     let tcp = frame.decoded.tcp();
-    to.equal("direction", wanted.direction.map(way), Some(way(frame.record.direction)));
+    to.equal("direction", wanted.direction, Some(frame.record.direction));
     to.field(
         "source",
         wanted.source.as_ref(),

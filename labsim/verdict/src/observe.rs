@@ -1,12 +1,14 @@
 //! What a run observed, as plain data: captures, answers, logs and counters.
 
 mod capture;
-mod probes;
+mod probe;
 
 pub use capture::is_marker;
 pub use capture::{Capture, FrameRecord, FrameView, Liveness, Point, PointId};
-pub use probes::Probes;
+pub use probe::is_probe;
 
+use labsim_model::{NodeState, ProbeSources};
+use labsim_scenario::model::filter::Decided;
 use labsim_scenario::model::{Attachment, InterfaceName, LoginResult, NodeName, StepName};
 use labsim_wire::decode::Flow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,11 +21,14 @@ pub struct Observations {
     pub capture: Capture,
     /// Frames that a node's capture had no room for, by node; nodes without any may be left out.
     pub capture_drops: BTreeMap<NodeName, u64>,
-    /// When it was proven at the end that nothing was in flight, in nanoseconds since 1970: what was
-    /// sent before that has arrived or never will. `None` if packets never stopped.
+    /// When it was proven at the end that nothing was in flight, in nanoseconds since 1970: what
+    /// was sent before that has arrived or never will. `None` if packets never stopped.
     pub settled_ns: Option<u64>,
     /// Where load balancers' monitors sent from: these frames are set aside.
-    pub probes: BTreeMap<NodeName, Probes>,
+    pub probes: BTreeMap<NodeName, ProbeSources>,
+    /// How late the scenario's event loop ran at most while steps were executed, in nanoseconds. Built-in
+    /// clients and servers react on it.
+    pub lag_ns: u64,
     /// How the steps went, in their order. A step that was not done has none.
     pub steps: Vec<StepObservation>,
     /// What the servers logged, in order.
@@ -37,12 +42,67 @@ pub struct Observations {
     pub kernel_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
     /// What became of frames on impaired links, by the interface that sent them.
     pub link_counters: BTreeMap<Attachment, LinkCounters>,
+    /// What the filters of each node decided about during the run.
+    pub filtered: BTreeMap<NodeName, Vec<Decided>>,
     /// The names of all counters that the kernels have, whether or not they rose.
     pub known_counters: BTreeSet<String>,
     /// The tunnel devices' counters that rose during the run, by node and device, under the names
     /// of [`labsim_scenario::model::DEVICE_COUNTERS`]. labsim's own markers are not in them; what
     /// its own decapsulator refused is, where the kernel's tunnel counts it.
     pub device_counters: BTreeMap<NodeName, BTreeMap<InterfaceName, BTreeMap<String, u64>>>,
+    /// What each node was set up with after the last step; empty if it was not read, as of a run
+    /// in which nothing failed.
+    pub states: BTreeMap<NodeName, NodeState>,
+    /// What was counted from each step's start until the next one's, or of the last step until
+    /// nothing was in flight. A packet that a step sent and that was still on its way when the next
+    /// one began, such as a retransmission, is counted with the later step. Empty if nothing was
+    /// read between the steps.
+    pub step_counters: BTreeMap<StepName, IntervalCounters>,
+}
+
+/// Counters that rose in an interval, and by how much. Those that did not are left out, and so are
+/// nodes and devices of which none did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IntervalCounters {
+    /// When reading the counters at its start began, in nanoseconds since 1970. Each node's are
+    /// read at another time: what passed between this and the end of that reading may be counted
+    /// in the interval before.
+    pub from_ns: u64,
+    /// When reading the counters at its end was done, in nanoseconds since 1970.
+    pub until_ns: u64,
+    /// Kernel counters by node, named as in [`Observations::kernel_counters`].
+    pub kernel: BTreeMap<NodeName, BTreeMap<String, u64>>,
+    /// Counters of all devices by node and device, named as in
+    /// [`Observations::device_counters`]. labsim's own markers are not in them.
+    pub devices: BTreeMap<NodeName, BTreeMap<String, BTreeMap<String, u64>>>,
+    /// Load balancers' counters by node. One that was killed in the interval has begun anew: what
+    /// it counted since is here.
+    pub forwarders: BTreeMap<NodeName, BTreeMap<String, u64>>,
+    /// What became of frames on impaired links, by the interface that sent them, named as in
+    /// [`LinkCounters::by_name`].
+    pub links: BTreeMap<Attachment, BTreeMap<String, u64>>,
+}
+
+impl IntervalCounters {
+    /// By how much a kernel counter of a node rose, with or without its section's name; 0 if not
+    /// at all.
+    #[must_use]
+    pub fn kernel(&self, node: &NodeName, name: &str) -> u64 {
+        self.kernel.get(node).map_or(0, |counters| kernel_counter(counters, name))
+    }
+
+    /// By how much a counter of a node's device rose; 0 if not at all.
+    #[must_use]
+    pub fn device(&self, node: &NodeName, device: &str, name: &str) -> u64 {
+        let counters = self.devices.get(node).and_then(|devices| devices.get(device));
+        counters.and_then(|counters| counters.get(name)).copied().unwrap_or_default()
+    }
+}
+
+/// By how much a node's kernel counter rose, with or without its section's name; 0 if not at all.
+pub(crate) fn kernel_counter(counters: &BTreeMap<String, u64>, name: &str) -> u64 {
+    let of = |section: &str| counters.get(&format!("{section}{name}")).copied();
+    of("").or_else(|| of("TcpExt")).or_else(|| of("IpExt")).unwrap_or_default()
 }
 
 /// What became of the frames that one end of an impaired link sent.
@@ -52,6 +112,19 @@ pub struct LinkCounters {
     pub dropped: u64,
     /// Everything that was counted and is not 0, by name: `taken`, `lost`, `queue_full`.
     pub by_name: BTreeMap<String, u64>,
+}
+
+impl LinkCounters {
+    /// What was counted since an earlier moment.
+    #[must_use]
+    pub fn since(self, before: &Self) -> Self {
+        let Self { dropped, mut by_name } = self;
+        for (name, count) in &mut by_name {
+            *count = count.saturating_sub(before.by_name.get(name).copied().unwrap_or(0));
+        }
+        by_name.retain(|_, count| *count > 0);
+        Self { dropped: dropped.saturating_sub(before.dropped), by_name }
+    }
 }
 
 impl Observations {
@@ -69,14 +142,16 @@ pub struct StepObservation {
     pub name: StepName,
     /// Its logins or requests, in the order in which they began; none of a step that makes none.
     pub attempts: Vec<Attempt>,
+    /// Of a step that waits for something: that it did not happen in time, in a sentence.
+    pub unmet: Option<String>,
 }
 
-/// How one login or request went, as its client saw it.
+/// How one exchange or request went, as its client saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// The client's node.
     pub from: NodeName,
-    /// IP protocol number: 6 for TACACS+, 17 for RADIUS, 0 of a program.
+    /// IP protocol number: 6 over TCP, 17 over UDP, 0 of a program.
     pub protocol: u8,
     /// How it ended; of one that was resumed, how it ended in the end.
     pub result: LoginResult,

@@ -1,9 +1,9 @@
 //! Which real server answered, by the servers' own logs.
 
 use crate::answer;
+use crate::check_result::{CheckContext, CheckResult};
+use crate::messages::{attempt as noun, count};
 use crate::observe::{Attempt, Observations, ServerEntry};
-use crate::ruling::{Case, Ruling};
-use crate::words::{attempt as noun, count};
 use labsim_scenario::model::{NodeName, RadiusQuestion, Step, StepAction, StepName};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -44,14 +44,14 @@ impl<'a> Log<'a> {
 /// captured, the port does, if no other attempt has it; or else the user, if the step has one
 /// attempt and no other step has the same.
 pub(crate) fn entries<'a>(
-    case: &Case<'a>,
+    context: &CheckContext<'a>,
     step: &StepName,
     attempt: &Attempt,
 ) -> Vec<&'a ServerEntry> {
-    let of_client = |client: SocketAddr| case.log.by_client.get(&client).into_iter().flatten();
+    let of_client = |client: SocketAddr| context.log.by_client.get(&client).into_iter().flatten();
     if let Some(flow) = attempt.flow() {
         let mut exact: Vec<&ServerEntry> = of_client(flow.source).copied().collect();
-        for carrier in case.frames.carriers(flow).into_iter().skip(1) {
+        for carrier in context.frames.carriers(flow).into_iter().skip(1) {
             // One translated port may lead to several servers at a time. A socket that is bound
             // to no address in particular may not know at which it was asked.
             let there = |entry: &&&ServerEntry| {
@@ -67,30 +67,30 @@ pub(crate) fn entries<'a>(
             return exact;
         }
         let port = flow.source.port();
-        if case.log.ports.get(&port) == Some(&1)
-            && let Some(by_port) = case.log.by_port.get(&port)
+        if context.log.ports.get(&port) == Some(&1)
+            && let Some(by_port) = context.log.by_port.get(&port)
         {
             return by_port.clone();
         }
     }
-    let Some(user) = only_user(case, step) else { return Vec::new() };
+    let Some(user) = only_user(context, step) else { return Vec::new() };
     let mine = |entry: &&ServerEntry| {
-        entry.user.as_deref() == Some(user) && !case.log.locals.contains_key(&entry.client)
+        entry.user.as_deref() == Some(user) && !context.log.locals.contains_key(&entry.client)
     };
-    case.observations.server_log.iter().filter(mine).collect()
+    context.observations.server_log.iter().filter(mine).collect()
 }
 
 /// The step's user, if it makes one attempt and no other step has the same.
-fn only_user<'a>(case: &Case<'a>, step: &StepName) -> Option<&'a str> {
-    let mine = case.step(step)?;
-    let name = user(mine).filter(|_| case.planned(&mine.name) == 1)?;
-    let same = case.scenario.steps.iter().filter(|other| user(other) == Some(name)).count();
+fn only_user<'a>(context: &CheckContext<'a>, step: &StepName) -> Option<&'a str> {
+    let mine = context.step(step)?;
+    let name = user(mine).filter(|_| context.planned(&mine.name) == 1)?;
+    let same = context.scenario.steps.iter().filter(|other| user(other) == Some(name)).count();
     (same == 1).then_some(name)
 }
 
 fn user(step: &Step) -> Option<&str> {
     match &step.action {
-        StepAction::TacacsLogin(login) => Some(&login.user),
+        StepAction::Exchange(exchange) => exchange.user(),
         StepAction::Radius(request) => match &request.question {
             RadiusQuestion::Login { user, .. } | RadiusQuestion::Accounting { user, .. } => {
                 Some(user)
@@ -105,10 +105,13 @@ fn user(step: &Step) -> Option<&str> {
 ///
 /// # Errors
 /// A sentence: none did, or several.
-pub(crate) fn answering_node<'a>(case: &Case<'a>, step: &StepName) -> Result<&'a NodeName, String> {
-    let attempts = case.attempts(step).unwrap_or_default();
+pub(crate) fn answering_node<'a>(
+    context: &CheckContext<'a>,
+    step: &StepName,
+) -> Result<&'a NodeName, String> {
+    let attempts = context.attempts(step).unwrap_or_default();
     let mut nodes: Vec<&NodeName> = Vec::new();
-    for entry in attempts.iter().flat_map(|attempt| entries(case, step, attempt)) {
+    for entry in attempts.iter().flat_map(|attempt| entries(context, step, attempt)) {
         if !nodes.contains(&&entry.node) {
             nodes.push(&entry.node);
         }
@@ -124,36 +127,50 @@ pub(crate) fn answering_node<'a>(case: &Case<'a>, step: &StepName) -> Result<&'a
 
 /// The servers that logged an attempt.
 pub(crate) fn logged_by<'a>(
-    case: &Case<'a>,
+    context: &CheckContext<'a>,
     step: &StepName,
     attempt: &Attempt,
 ) -> BTreeSet<&'a NodeName> {
-    entries(case, step, attempt).into_iter().map(|entry| &entry.node).collect()
+    entries(context, step, attempt).into_iter().map(|entry| &entry.node).collect()
 }
 
 /// Judges the client address that the server saw.
-pub(crate) fn server_saw(case: &Case<'_>, step: &StepName, client: IpAddr) -> Ruling {
-    let expected = match case.planned(step) {
+pub(crate) fn server_saw(
+    context: &CheckContext<'_>,
+    step: &StepName,
+    client: IpAddr,
+) -> CheckResult {
+    let expected = match context.planned(step) {
         1 => format!("a server's log entry for the step `{step}` with the client {client}"),
-        all => format!("a server's log entry with the client {client} for each of {all} logins"),
+        all => format!(
+            "a server's log entry with the client {client} for each of {all} {}s",
+            noun(context.step(step))
+        ),
     };
-    each(case, step, expected, |entries| {
+    each(context, step, expected, |entries| {
         entries.iter().find(|entry| entry.client.ip() != client).map(|wrong| say(wrong))
     })
     .unwrap_or_else(|all| {
-        Ruling::pass(format!("the servers logged all {all} with the client {client}"))
+        CheckResult::pass(format!("the servers logged all {all} with the client {client}"))
     })
 }
 
 /// Judges which server answered.
-pub(crate) fn answered_by(case: &Case<'_>, step: &StepName, nodes: &[NodeName]) -> Ruling {
+pub(crate) fn answered_by(
+    context: &CheckContext<'_>,
+    step: &StepName,
+    nodes: &[NodeName],
+) -> CheckResult {
     let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
     let names = names.join(" or ");
-    let expected = match case.planned(step) {
+    let expected = match context.planned(step) {
         1 => format!("the step `{step}` is answered by {names}"),
-        all => format!("each of the {all} logins of the step `{step}` is answered by {names}"),
+        all => format!(
+            "each of the {all} {}s of the step `{step}` is answered by {names}",
+            noun(context.step(step))
+        ),
     };
-    each(case, step, expected, |entries| {
+    each(context, step, expected, |entries| {
         let first = entries.first()?;
         if let Some(other) = entries.iter().find(|entry| entry.node != first.node) {
             let (one, other) = (&first.node, &other.node);
@@ -161,7 +178,7 @@ pub(crate) fn answered_by(case: &Case<'_>, step: &StepName, nodes: &[NodeName]) 
         }
         (!nodes.contains(&first.node)).then(|| say(first))
     })
-    .unwrap_or_else(|all| Ruling::pass(format!("the servers logged all {all}, at {names}")))
+    .unwrap_or_else(|all| CheckResult::pass(format!("the servers logged all {all}, at {names}")))
 }
 
 /// Puts the log entries of every attempt to `wrong`, which says what is wrong with them. One
@@ -170,21 +187,21 @@ pub(crate) fn answered_by(case: &Case<'_>, step: &StepName, nodes: &[NodeName]) 
 /// # Errors
 /// `300 logins`, if there are several and all of them are as they should be.
 fn each(
-    case: &Case<'_>,
+    context: &CheckContext<'_>,
     step: &StepName,
     expected: String,
     wrong: impl Fn(&[&ServerEntry]) -> Option<String>,
-) -> Result<Ruling, String> {
-    let attempts = match case.attempts(step) {
+) -> Result<CheckResult, String> {
+    let attempts = match context.attempts(step) {
         Ok(attempts) => attempts,
-        Err(why) => return Ok(Ruling::fail(expected, why)),
+        Err(why) => return Ok(CheckResult::fail(expected, why)),
     };
-    let what = noun(case.step(step));
+    let what = noun(context.step(step));
     let mut proof = None;
     for (place, attempt) in attempts.iter().enumerate() {
-        let entries = entries(case, step, attempt);
+        let entries = entries(context, step, attempt);
         let why = match entries.first() {
-            None => Some(nothing_logged(case)),
+            None => Some(nothing_logged(context)),
             Some(first) => {
                 proof.get_or_insert_with(|| say(first));
                 wrong(&entries)
@@ -195,16 +212,16 @@ fn each(
                 1 => why,
                 _ => format!("{}: {why}", answer::name(what, attempt, place)),
             };
-            return Ok(Ruling::fail(expected, why).about(Some(place)));
+            return Ok(CheckResult::fail(expected, why).about(Some(place)));
         }
     }
-    let planned = case.planned(step);
+    let planned = context.planned(step);
     if attempts.len() < planned {
         let done = count(attempts.len(), what);
-        return Ok(Ruling::fail(expected, format!("only {done} of {planned} were done")));
+        return Ok(CheckResult::fail(expected, format!("only {done} of {planned} were done")));
     }
     match (attempts.len(), proof) {
-        (1, Some(proof)) => Ok(Ruling::pass(proof)),
+        (1, Some(proof)) => Ok(CheckResult::pass(proof)),
         (all, _) => Err(count(all, what)),
     }
 }
@@ -218,8 +235,8 @@ pub(crate) fn say(entry: &ServerEntry) -> String {
     )
 }
 
-fn nothing_logged(case: &Case<'_>) -> String {
-    match case.observations.server_log.len() {
+fn nothing_logged(context: &CheckContext<'_>) -> String {
+    match context.observations.server_log.len() {
         0 => "no server logged anything".to_owned(),
         1 => "no server logged it; the one entry there is belongs to another".to_owned(),
         all => format!("no server logged it; none of the {all} entries is about it"),

@@ -65,9 +65,11 @@ impl Translations {
     pub(crate) fn learn(
         &mut self,
         index: usize,
-        (balancer, direction): (usize, Direction),
+        balancer: usize,
+        direction: Direction,
         decoded: &Decoded,
-        (link, bytes): (LinkType, &[u8]),
+        link: LinkType,
+        bytes: &[u8],
     ) {
         let Some(flow) = decoded.flow() else { return };
         let Some(print) = Fingerprint::new(balancer, decoded, link, bytes) else { return };

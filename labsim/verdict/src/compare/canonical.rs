@@ -2,11 +2,11 @@
 
 use super::payload;
 use super::ports::Services;
+use super::retransmissions::Repeated;
 use crate::frames::{Frame, Frames};
-use crate::words::way;
-use labsim_wire::arp;
 use labsim_wire::decode::{Content, IpHeader, Packet, Relative, Transport};
 use labsim_wire::ethernet::Mac;
+use labsim_wire::{arp, tunnel};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -17,15 +17,17 @@ pub(super) type Fields = Vec<(String, String)>;
 pub(super) struct Reading<'a> {
     pub(super) frames: &'a Frames<'a>,
     pub(super) services: &'a Services,
-    /// Addresses that are not told apart.
+    /// Addresses that are treated as equal.
     pub(super) alike: &'a BTreeSet<IpAddr>,
+    /// In which flows a timer had something sent again.
+    pub(super) repeated: &'a Repeated,
 }
 
 impl Reading<'_> {
     /// Everything about a frame that is compared.
     pub(super) fn fields(&self, frame: &Frame<'_>, bytes: Option<&[u8]>) -> Fields {
         let mut to = Fields::new();
-        put(&mut to, "direction", way(frame.record.direction));
+        put(&mut to, "direction", frame.record.direction);
         if let Some(link) = frame.decoded.link {
             put(&mut to, "link source", self.station(link.source));
             put(&mut to, "link destination", self.station(link.destination));
@@ -53,7 +55,7 @@ impl Reading<'_> {
 
     /// The interface that sends with a link-layer address, or the address itself.
     fn station(&self, mac: Mac) -> String {
-        let point = self.frames.stations().find(mac);
+        let point = self.frames.mac_table().find(mac);
         point.map_or_else(|| mac.to_string(), |point| self.frames.point_name(point))
     }
 
@@ -132,11 +134,8 @@ impl Reading<'_> {
         put("protocol", &header.protocol);
         put("length", &header.length);
         put("header checksum right", &header.checksum_ok.unwrap_or(true));
-        if let Some(gre) = header.gre {
-            put("gre protocol", &format!("{:#06x}", gre.protocol));
-            put("gre key", &number(gre.key));
-            put("gre checksum", &gre.checksum);
-            put("gre sequence", &gre.sequence.is_some());
+        for (field, value) in header.tunnel.iter().flat_map(tunnel::Header::fields) {
+            put(field, &value);
         }
     }
 }

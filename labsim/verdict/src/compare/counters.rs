@@ -4,7 +4,7 @@
 //! acknowledgement is enough to change it.
 
 use super::points::Aside;
-use super::{Difference, Kept};
+use super::{Difference, SavedRun};
 use labsim_scenario::model::{InterfaceName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,14 +75,14 @@ const COMPARED: [&str; 60] = [
 /// A tunnel device's counters that count packets, whatever became of them.
 const TRAFFIC: [&str; 2] = ["rx_packets", "rx_bytes"];
 
-/// Compares all counters. Where timers had another number of packets sent, a counter of the node has
-/// to be zero, or not, in both runs.
+/// Compares all counters. Where timers had another number of packets sent, a counter of the node
+/// has to be zero, or not, in both runs.
 pub(super) fn compare(
-    runs: &[&Kept; 2],
+    runs: &[&SavedRun; 2],
     aside: &BTreeMap<String, Aside>,
     to: &mut Vec<Difference>,
 ) {
-    let nodes = |run: &Kept| run.observations.kernel_counters.keys().cloned().collect();
+    let nodes = |run: &SavedRun| run.observations.kernel_counters.keys().cloned().collect();
     let nodes: BTreeSet<NodeName> = runs.iter().flat_map(|run| -> Vec<_> { nodes(run) }).collect();
     for node in nodes {
         let begins = format!("{node}:");

@@ -38,10 +38,10 @@ pub(super) fn word(bytes: &[u8]) -> String {
 
 fn mask_tacacs(bytes: &mut [u8]) -> bool {
     let Some((header, body)) = bytes.split_at_mut_checked(TACACS_HEADER) else { return false };
-    let told = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
+    let length = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
     let is_one = header[0] >> 4 == 0xc
         && (1..=3).contains(&header[1])
-        && usize::try_from(told) == Ok(body.len());
+        && usize::try_from(length) == Ok(body.len());
     if is_one {
         header[TACACS_SESSION].fill(0);
         if header[3] & TACACS_CLEAR == 0 {
@@ -55,9 +55,9 @@ fn mask_radius(bytes: &mut [u8]) -> bool {
     if bytes.len() < RADIUS_HEADER {
         return false;
     }
-    let told = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+    let length = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
     // Of a fragment only the beginning is there.
-    let all = match told.cmp(&bytes.len()) {
+    let all = match length.cmp(&bytes.len()) {
         Ordering::Less => return false,
         Ordering::Equal => true,
         Ordering::Greater => false,

@@ -3,8 +3,9 @@
 use super::canonical::{Fields, Reading, differences};
 use super::concurrency;
 use super::ports::Services;
+use super::retransmissions::Repeated;
 use super::streams::{Seen, Streams};
-use super::{Comparison, Difference, FrameRow, Kept, SeenFrame, Side};
+use super::{Comparison, Difference, FrameRow, SavedRun, SeenFrame, Side};
 use crate::align::{Row, align};
 use crate::frames::Frames;
 use crate::observe::PointId;
@@ -27,7 +28,7 @@ pub(super) struct Aside {
 
 /// Compares all points; tells what was set aside, by `node:interface`.
 pub(super) fn compare(
-    runs: &[&Kept; 2],
+    runs: &[&SavedRun; 2],
     frames: &[Frames<'_>; 2],
     found: &mut Comparison,
 ) -> BTreeMap<String, Aside> {
@@ -40,10 +41,16 @@ pub(super) fn compare(
             .map(|(place, point)| (format!("{}:{}", point.node, point.interface), PointId(place)));
         named.collect::<BTreeMap<_, _>>()
     });
-    let nobody = BTreeSet::new();
+    let no_clients = BTreeSet::new();
     let [first, second] = [0, 1].map(|run| concurrency::clients(&frames[run]));
     let clients: BTreeSet<IpAddr> =
-        if first.is_empty() || second.is_empty() { nobody.clone() } else { &first | &second };
+        if first.is_empty() || second.is_empty() { no_clients.clone() } else { &first | &second };
+    let repeated = [0, 1].map(|run| {
+        let (frames, services, alike) = (&frames[run], &services[run], &no_clients);
+        let reading = Reading { frames, services, alike, repeated: &Repeated::default() };
+        let ids = places[run].values();
+        ids.flat_map(|id| Streams::at(&reading, *id).repeated).collect::<Repeated>()
+    });
     let mut asides = BTreeMap::new();
     let names: BTreeSet<&String> = places.iter().flat_map(BTreeMap::keys).collect();
     for name in names {
@@ -58,10 +65,11 @@ pub(super) fn compare(
         let streams = |alike: &BTreeSet<IpAddr>| {
             [0, 1].map(|run| {
                 let (frames, services) = (&frames[run], &services[run]);
-                Streams::at(&Reading { frames, services, alike }, ids[run])
+                let repeated = &repeated[run];
+                Streams::at(&Reading { frames, services, alike, repeated }, ids[run])
             })
         };
-        let exact = streams(&nobody);
+        let exact = streams(&no_clients);
         found.points += 1;
         for (sum, streams) in found.frames.iter_mut().zip(&exact) {
             *sum += streams.frames;
@@ -94,13 +102,23 @@ pub(super) fn compare(
 /// The frames of both runs that are beside each other.
 type Pair<'a> = [Option<&'a Seen>; 2];
 
-/// The frames that differ.
+/// One way of one flow at a point.
+type Stream<'a> = Vec<&'a Seen>;
+
+/// The frames that differ. What a timer decides is left out only where the runs differ in it: of
+/// two packets that a step sends alike, the time between them says whether the second looks sent
+/// again.
 fn differing(streams: &[Streams; 2]) -> Vec<Pair<'_>> {
     let mut rows = Vec::new();
     let names: BTreeSet<&String> = streams.iter().flat_map(|it| it.named.keys()).collect();
     for name in names {
-        let all = [0, 1].map(|run| streams[run].named.get(name).map_or(&[][..], Vec::as_slice));
-        let [first, second] = unequal(all);
+        let named = |run: usize| streams[run].named.get(name).into_iter().flatten();
+        let all = [0, 1].map(|run| named(run).map(|it| it.iter().collect()).collect::<Vec<_>>());
+        if unequal(&all).iter().all(Vec::is_empty) {
+            continue;
+        }
+        let firm = [0, 1].map(|run| named(run).map(|it| firm(it)).collect::<Vec<_>>());
+        let [first, second] = unequal(&firm);
         for place in 0..first.len().max(second.len()) {
             let [first, second] =
                 [&first, &second].map(|it| it.get(place).map_or(&[][..], |it| it.as_slice()));
@@ -110,16 +128,21 @@ fn differing(streams: &[Streams; 2]) -> Vec<Pair<'_>> {
     rows
 }
 
+/// What no timer decides.
+fn firm(stream: &[Seen]) -> Stream<'_> {
+    stream.iter().filter(|seen| !seen.is_aside).collect()
+}
+
 /// The streams of a name that have no equal among the other run's.
-fn unequal(all: [&[Vec<Seen>]; 2]) -> [Vec<&Vec<Seen>>; 2] {
-    let fields = |stream: &'_ Vec<Seen>| -> Vec<Fields> {
-        stream.iter().map(|seen| seen.fields.clone()).collect()
+fn unequal<'a, 'b>(all: &'b [Vec<Stream<'a>>; 2]) -> [Vec<&'b Stream<'a>>; 2] {
+    let fields = |stream: &Stream<'a>| -> Vec<&'a Fields> {
+        stream.iter().map(|seen| &seen.fields).collect()
     };
-    let mut wanted: HashMap<Vec<Fields>, usize> = HashMap::new();
-    for stream in all[0] {
+    let mut wanted: HashMap<Vec<&Fields>, usize> = HashMap::new();
+    for stream in &all[0] {
         *wanted.entry(fields(stream)).or_default() += 1;
     }
-    let mut matched: HashMap<Vec<Fields>, usize> = HashMap::new();
+    let mut matched: HashMap<Vec<&Fields>, usize> = HashMap::new();
     let second = all[1].iter().filter(|stream| {
         let fields = fields(stream);
         let left = wanted.get_mut(&fields).filter(|left| **left > 0);
@@ -143,16 +166,16 @@ fn unequal(all: [&[Vec<Seen>]; 2]) -> [Vec<&Vec<Seen>>; 2] {
 }
 
 /// Lays two streams beside each other, and keeps what is not the same.
-fn beside<'a>(first: &'a [Seen], second: &'a [Seen], rows: &mut Vec<Pair<'a>>) {
+fn beside<'a>(first: &[&'a Seen], second: &[&'a Seen], rows: &mut Vec<Pair<'a>>) {
     let cost = |i: usize, j: usize| match (first.get(i), second.get(j)) {
         (Some(one), Some(other)) => differences(&one.fields, &other.fields),
         _ => ANOTHER,
     };
     for row in align(first.len(), second.len(), cost) {
         let pair = match row {
-            Row::Both(i, j) => [first.get(i), second.get(j)],
-            Row::Missing(i) => [first.get(i), None],
-            Row::Extra(j) => [None, second.get(j)],
+            Row::Both(i, j) => [first.get(i).copied(), second.get(j).copied()],
+            Row::Missing(i) => [first.get(i).copied(), None],
+            Row::Extra(j) => [None, second.get(j).copied()],
         };
         if let [Some(one), Some(other)] = pair
             && one.fields == other.fields

@@ -6,11 +6,11 @@ use std::collections::{BTreeSet, HashSet};
 
 /// Services by protocol and port: what the first packet of some flow was sent to.
 #[derive(Debug, Default)]
-pub(super) struct Services(BTreeSet<(u8, u16)>);
+pub(crate) struct Services(BTreeSet<(u8, u16)>);
 
 impl Services {
     /// Learns them; frames are in time's order.
-    pub(super) fn of(frames: &Frames<'_>) -> Self {
+    pub(crate) fn of(frames: &Frames<'_>) -> Self {
         let mut services = BTreeSet::new();
         let mut known: HashSet<Flow> = HashSet::new();
         for flow in frames.all().filter_map(|frame| frame.flow()) {
@@ -28,8 +28,13 @@ impl Services {
         Self(services)
     }
 
+    /// Whether the port is a service's.
+    pub(crate) fn has(&self, protocol: u8, port: u16) -> bool {
+        self.0.contains(&(protocol, port))
+    }
+
     /// The port, or `*` for one that is no service's.
-    pub(super) fn shown(&self, protocol: u8, port: u16) -> String {
-        if self.0.contains(&(protocol, port)) { port.to_string() } else { "*".to_owned() }
+    pub(crate) fn shown(&self, protocol: u8, port: u16) -> String {
+        if self.has(protocol, port) { port.to_string() } else { "*".to_owned() }
     }
 }

@@ -5,19 +5,15 @@
 //! compared, such as ports that were picked for them, and may come in any order.
 
 use super::canonical::{Fields, Reading};
+use super::retransmissions::Retransmissions;
+use crate::arp_nd;
 use crate::frames::Frame;
-use crate::neighbourhood;
 use crate::observe::PointId;
-use crate::words::way;
+use crate::overtaking::{self, Segment};
 use labsim_wire::arp;
 use labsim_wire::decode::{Content, Flow, payload};
-use labsim_wire::tcp::Flags;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::Ipv4Addr;
-
-/// A timer sends a packet again no sooner: Linux's least retransmission timeout is 200 ms, and
-/// labs hold tail loss probes back. A copy that comes sooner is a copy.
-const AGAIN_NS: u64 = 100_000_000;
 
 /// A frame in a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +21,9 @@ pub(super) struct Seen {
     /// Its place among the run's frames.
     pub(super) index: usize,
     pub(super) fields: Fields,
-    /// Of a TCP segment what it acknowledges, and whether that is all that it does.
-    acknowledges: Option<(u32, bool)>,
+    segment: Option<Segment>,
+    /// Whether a timer decides that it is there.
+    pub(super) is_aside: bool,
 }
 
 /// The frames of one point.
@@ -38,6 +35,8 @@ pub(super) struct Streams {
     pub(super) frames: usize,
     /// How many were sent again by a timer.
     pub(super) repeats: usize,
+    /// The ways of flows that these belong to.
+    pub(super) repeated: HashSet<Flow>,
     /// How many keep neighbours up.
     pub(super) upkeep: usize,
     /// How many acknowledge what is acknowledged anyway.
@@ -51,6 +50,7 @@ impl Streams {
         let mut places: HashMap<(String, Flow), usize> = HashMap::new();
         let mut last: HashMap<(String, Option<usize>, Fields), u64> = HashMap::new();
         let mut asked = HashSet::new();
+        let mut retransmissions = Retransmissions::default();
         for frame in reading.frames.at(point) {
             streams.frames += 1;
             if upkeep(&frame, &mut asked) {
@@ -71,12 +71,19 @@ impl Streams {
             let time_ns = frame.record.time_ns;
             let before = last.insert((name.clone(), in_flow, fields.clone()), time_ns);
             let is_arp = matches!(frame.decoded.content, Content::Arp(_));
-            if before.is_some_and(|it| is_arp || time_ns.saturating_sub(it) >= AGAIN_NS) {
-                streams.repeats += usize::from(!is_arp);
-                streams.upkeep += usize::from(is_arp);
+            if is_arp && before.is_some() {
+                streams.upkeep += 1;
                 continue;
             }
-            let seen = Seen { index: frame.index, fields, acknowledges: acknowledges(&frame) };
+            let flow = frame.flow();
+            let wait_ns = reading.repeated.least_wait_ns(flow);
+            let is_again = before.is_some_and(|it| time_ns.saturating_sub(it) >= wait_ns);
+            let is_aside = retransmissions.is_one(&frame, reading.repeated) || is_again;
+            if is_aside {
+                streams.repeats += 1;
+                streams.repeated.extend(flow);
+            }
+            let seen = Seen { index: frame.index, fields, segment: Segment::of(&frame), is_aside };
             let own = streams.named.entry(name).or_default();
             match in_flow.and_then(|place| own.get_mut(place)) {
                 Some(stream) => stream.push(seen),
@@ -84,49 +91,45 @@ impl Streams {
             }
         }
         for stream in streams.named.values_mut().flatten() {
-            streams.spare += drop_spare_acknowledgements(stream);
+            overtaking::undo(stream, |seen| seen.segment);
+            streams.spare += set_spare_acknowledgements_aside(stream);
         }
         streams
     }
 
-    /// How many are not compared, because a timer decides them.
+    /// How many a timer decides.
     pub(super) fn aside(&self) -> usize {
         self.repeats + self.upkeep + self.spare
     }
 }
 
-/// Leaves out acknowledgements of data that another segment, or a later one, makes as well.
-fn drop_spare_acknowledgements(stream: &mut Vec<Seen>) -> usize {
-    let with_more = stream.iter().filter_map(|seen| seen.acknowledges.filter(|(_, alone)| !alone));
-    let mut made = with_more.map(|(number, _)| number).max().unwrap_or(0);
-    let before = stream.len();
-    stream.reverse();
-    stream.retain(|seen| {
-        let Some((number, true)) = seen.acknowledges else { return true };
+/// Sets acknowledgements aside of data that another segment, or a later one, makes as well; tells
+/// how many.
+fn set_spare_acknowledgements_aside(stream: &mut [Seen]) -> usize {
+    let firm = stream.iter().filter(|seen| !seen.is_aside).filter_map(|seen| seen.segment);
+    let with_more = firm.filter(|segment| !segment.is_acknowledgement);
+    let mut made = with_more.map(|segment| segment.acknowledges).max().unwrap_or(0);
+    let mut count = 0;
+    for seen in stream.iter_mut().rev().filter(|seen| !seen.is_aside) {
+        let Some(segment) = seen.segment.filter(|it| it.is_acknowledgement) else { continue };
+        let number = segment.acknowledges;
         // 1 acknowledges the SYN alone, and a handshake's end is no matter of timing.
-        let spare = number > 1 && number <= made;
+        seen.is_aside = number > 1 && number <= made;
         made = made.max(number);
-        !spare
-    });
-    stream.reverse();
-    before - stream.len()
-}
-
-fn acknowledges(frame: &Frame<'_>) -> Option<(u32, bool)> {
-    let tcp = frame.decoded.tcp()?;
-    let number = frame.relative.acknowledgement?;
-    Some((number, tcp.flags == Flags::ACK && tcp.payload == 0))
+        count += usize::from(seen.is_aside);
+    }
+    count
 }
 
 /// The stream's name, which others may have that differ in what is not compared.
 fn name(reading: &Reading<'_>, frame: &Frame<'_>) -> String {
-    let way = way(frame.record.direction);
-    let Some(flow) = frame.flow() else { return format!("~{way}") };
+    let direction = frame.record.direction;
+    let Some(flow) = frame.flow() else { return format!("~{direction}") };
     let [source, destination] = [flow.source, flow.destination].map(|end| {
         let port = reading.services.shown(flow.protocol, end.port());
         format!("{} {port}", reading.address(end.ip()))
     });
-    format!("{way} {} {source} > {destination}", flow.protocol)
+    format!("{direction} {} {source} > {destination}", flow.protocol)
 }
 
 /// Whether it keeps a neighbour up: a timer's work. `asked` are the addresses that somebody asked
@@ -143,6 +146,6 @@ fn upkeep(frame: &Frame<'_>, asked: &mut HashSet<[Ipv4Addr; 2]>) -> bool {
         Content::Arp(packet) if packet.operation == arp::operation::REPLY => {
             !asked.contains(&[packet.target_ip, packet.sender_ip])
         }
-        _ => neighbourhood::message(frame.decoded).is_some(),
+        _ => arp_nd::message(frame.decoded).is_some(),
     }
 }

@@ -1,14 +1,13 @@
 //! What an expectation says about a frame, in words.
 
-use crate::words::way;
 use labsim_scenario::model::{FrameMatch, OuterMatch};
 use std::fmt::Display;
 
 /// `in, source 192.168.11.201, ttl 126, flags S, outer (ttl 255, length 72)`; `any frame` if
-/// nothing is said.
+/// nothing is printed.
 pub(crate) fn describe(wanted: &FrameMatch) -> String {
     let mut words = Vec::new();
-    words.extend(wanted.direction.map(|direction| way(direction).to_owned()));
+    words.extend(wanted.direction.map(|direction| direction.to_string()));
     say(&mut words, "source", wanted.source.as_ref());
     say(&mut words, "destination", wanted.destination.as_ref());
     say(&mut words, "protocol", wanted.protocol);

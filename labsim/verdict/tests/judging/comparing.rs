@@ -1,10 +1,10 @@
 //! Two runs beside each other: what may differ, and that everything else is told.
 
-use crate::lab::{CLIENT, Lab, RS2, VIP};
+use crate::lab::{CLIENT, Lab, RS2, VIP, reaches};
 use crate::scenario::{interface, node};
 use crate::wire;
 use labsim_scenario::model::Direction::{In, Out};
-use labsim_verdict::compare::{Comparison, Difference, Kept, Side, compare};
+use labsim_verdict::compare::{Comparison, Difference, SavedRun, Side, compare, compare_others};
 use labsim_verdict::{Capture, FrameView, Observations, PointId};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::ethertype;
@@ -12,19 +12,19 @@ use labsim_wire::tcp::Flags;
 use labsim_wire::{arp, protocol};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-fn kept(observations: Observations) -> Kept {
-    Kept { outcome: "passed".to_owned(), observations, ..Kept::default() }
+fn kept(observations: Observations) -> SavedRun {
+    SavedRun { outcome: "passed".to_owned(), observations, ..SavedRun::default() }
 }
 
-fn login() -> Kept {
+fn login() -> SavedRun {
     kept(Lab::with_login().seen)
 }
 
 /// A capture with frames left out, changed, or sent again so many nanoseconds later.
 fn changed(
-    mut run: Kept,
+    mut run: SavedRun,
     mut change: impl FnMut(&FrameView<'_>, &mut Vec<u8>) -> Vec<u64>,
-) -> Kept {
+) -> SavedRun {
     let mut capture = Capture::new();
     for point in run.observations.capture.points() {
         capture.add_point(point.node.clone(), point.interface.clone(), point.link);
@@ -51,7 +51,7 @@ fn same(comparison: &Comparison) {
     assert_eq!(comparison.differences, [], "{comparison:?}");
 }
 
-fn point(run: &Kept, node_name: &str, interface_name: &str) -> PointId {
+fn point(run: &SavedRun, node_name: &str, interface_name: &str) -> PointId {
     let capture = &run.observations.capture;
     capture.find_point(&node(node_name), &interface(interface_name)).unwrap()
 }
@@ -219,6 +219,27 @@ fn an_acknowledgement_that_another_packet_makes_as_well_is_a_timers() {
 }
 
 #[test]
+fn data_that_overtakes_the_acknowledgement_before_it_is_timing_and_other_orders_are_not() {
+    let late = |payload, by| {
+        let mut lab = Lab::with_login();
+        lab.delay_at_balancer(payload, by);
+        kept(lab.seen)
+    };
+    let order = |run: &SavedRun| {
+        let lb = point(run, "lb", "eth0");
+        let frames = run.observations.capture.frames();
+        let here = frames.filter(|it| it.record.point == lb && it.record.direction == In);
+        here.map(|it| it.bytes.to_vec()).collect::<Vec<_>>()
+    };
+    let overtaken = late(0, 12_000);
+    assert_ne!(order(&overtaken), order(&login()));
+    same(&compare(&login(), &overtaken));
+    let data = late(26, 30_000);
+    assert_ne!(order(&data), order(&login()));
+    assert!(!compare(&login(), &data).differences.is_empty());
+}
+
+#[test]
 fn what_is_sent_again_later_is_a_timers_and_a_copy_at_once_is_a_difference() {
     let again =
         |later| {
@@ -232,8 +253,65 @@ fn what_is_sent_again_later_is_a_timers_and_a_copy_at_once_is_a_difference() {
 }
 
 #[test]
+fn data_and_fin_sent_again_in_one_segment_are_a_timers_and_so_is_the_reset_that_answers() {
+    let together = Flags::FIN.with(Flags::PSH).with(Flags::ACK);
+    let other = |wait, resets: bool, payload: u8| {
+        let mut lab = Lab::with_login();
+        lab.wait(wait);
+        lab.server_sends(lab.server(together, 47 - u32::from(payload), 50, payload.into()), 4);
+        if resets {
+            lab.client_sends(lab.client(Flags::RST, 50, 0, 0), reaches::RS_TUNNEL);
+        }
+        kept(lab.seen)
+    };
+    let comparison = compare(&login(), &other(200_000_000, true, 18));
+    same(&comparison);
+    assert!(comparison.set_aside > 0);
+    // Earlier data too, which was in a segment of its own.
+    same(&compare(&login(), &other(200_000_000, true, 46)));
+    // At once no timer sends it again, and a reset needs something that it answers.
+    assert!(!compare(&login(), &other(0, false, 18)).differences.is_empty());
+    let mut reset = Lab::with_login();
+    reset.wait(200_000_000);
+    reset.client_sends(reset.client(Flags::RST, 50, 0, 0), reaches::RS_TUNNEL);
+    assert!(!compare(&login(), &kept(reset.seen)).differences.is_empty());
+    // Data that was not sent before is a difference at any time.
+    let mut more = Lab::with_login();
+    more.wait(200_000_000);
+    more.server_sends(more.server(together, 29, 50, 30), 4);
+    assert!(!compare(&login(), &kept(more.seen)).differences.is_empty());
+}
+
+#[test]
+fn a_copy_that_was_held_up_until_the_next_came_is_a_timers_where_the_sender_waited_for_it() {
+    let held_up = |waits: &'static [&str]| {
+        changed(login(), move |frame, _| {
+            let point = login().observations.capture.points()[frame.record.point.0].clone();
+            let later = if waits.contains(&point.node.as_str()) { 200_000_000 } else { 1_000 };
+            if is(frame, CLIENT, Flags::SYN, 0) { vec![0, later] } else { vec![0] }
+        })
+    };
+    same(&compare(&login(), &held_up(&["client", "router", "lb"])));
+    assert!(!compare(&login(), &held_up(&[])).differences.is_empty());
+}
+
+#[test]
+fn two_packets_alike_are_the_same_whatever_the_time_between_them() {
+    let last = Flags::RST.with(Flags::ACK);
+    let twice = |later| {
+        changed(
+            login(),
+            move |frame, _| {
+                if is(frame, CLIENT, last, 0) { vec![0, later] } else { vec![0] }
+            },
+        )
+    };
+    same(&compare(&twice(1_000), &twice(1_000_000_000)));
+}
+
+#[test]
 fn where_packets_were_sent_again_a_counter_has_to_be_zero_or_not_in_both() {
-    let counted = |mut run: Kept, count| {
+    let counted = |mut run: SavedRun, count| {
         let counters = [("IpInAddrErrors".to_owned(), count)].into();
         run.observations.kernel_counters.insert(node("rs2"), counters);
         run
@@ -246,11 +324,14 @@ fn where_packets_were_sent_again_a_counter_has_to_be_zero_or_not_in_both() {
     same(&compare(&counted(login(), 1), &counted(again(), 2)));
     assert_eq!(compare(&counted(login(), 1), &counted(again(), 0)).differences.len(), 1);
     assert_eq!(compare(&counted(login(), 1), &counted(login(), 2)).differences.len(), 1);
+    same(&compare_others(&counted(login(), 1), &counted(again(), 2)));
+    assert_eq!(compare_others(&counted(login(), 1), &counted(again(), 0)).differences.len(), 1);
+    assert_eq!(compare_others(&counted(login(), 1), &counted(login(), 2)).differences.len(), 1);
 }
 
 /// Runs of a load balancer's wire: requests of two clients that overlap or not, and the server
 /// that each is sent on to.
-fn wire_of(servers: [Ipv4Addr; 2], overlap: bool) -> Kept {
+fn wire_of(servers: [Ipv4Addr; 2], overlap: bool) -> SavedRun {
     let mut observations = Observations::default();
     let capture = &mut observations.capture;
     let lb = capture.add_point(node("lb"), interface("eth0"), LinkType::Raw);

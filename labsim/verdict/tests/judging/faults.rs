@@ -3,9 +3,10 @@
 use crate::lab::{CLIENT, Lab, RS2, VIP, mac, reaches, ways};
 use crate::scenario::{balanced, node, radius, scenario, step};
 use crate::wire::{self, Segment, datagram};
+use labsim_codes::cause;
 use labsim_scenario::model::Direction::{In, Out};
 use labsim_scenario::model::{Check, LoginResult};
-use labsim_verdict::{Attempt, Cause, Diagnosis, WrongSource, diagnose, judge};
+use labsim_verdict::{Attempt, Diagnosis, diagnose, judge};
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -19,7 +20,7 @@ pub(crate) fn diagnosed(lab: &Lab, member_port: u16) -> Diagnosis {
 }
 
 pub(crate) fn sentences(diagnosis: &Diagnosis) -> Vec<String> {
-    diagnosis.evidence.iter().map(|evidence| evidence.cause.to_string()).collect()
+    diagnosis.causes.iter().map(|cause| cause.sentence.clone()).collect()
 }
 
 /// Destination translated, source not: the server answers past the load balancer, twice.
@@ -43,14 +44,13 @@ fn dnat_without_snat_is_told_by_the_answers_and_the_clients_resets() {
     let diagnosis = diagnosed(&dnat_without_snat(), 49);
     assert_eq!(
         sentences(&diagnosis),
-        [
-            "2 answers came from 10.1.1.52:49 (rs2) instead of 172.16.4.99:49, first seen at rs2:eth0 \
-          out; the client answered with RST 2 times; lb had translated 172.16.4.99:49 into \
-          10.1.1.52:49, and the answers do not pass it to be translated back"
-        ]
+        ["2 replies came from 10.1.1.52:49 (rs2) instead of 172.16.4.99:49, first seen \
+         at rs2:eth0 out; the client rejected them with RST 2 times; lb translated \
+         172.16.4.99:49 to 10.1.1.52:49, and the replies bypass it and stay \
+         untranslated"]
     );
     // The SYN out of the load balancer, two answers at four places, two resets.
-    assert_eq!(diagnosis.evidence[0].frames.lines.len(), 1 + 8 + 2);
+    assert_eq!(diagnosis.causes[0].frames.lines.len(), 1 + 8 + 2);
     // The resets to the server take another way, and get there all the same.
     let forward = diagnosis.forward.unwrap();
     assert!(!forward.others_got_further);
@@ -70,9 +70,9 @@ fn a_port_that_is_translated_under_dsr_is_told_by_the_answers_from_it() {
     lab.passes(|ttl| answer.packet(ttl), &ways::RS2_TO_CLIENT);
     assert_eq!(
         sentences(&diagnosed(&lab, 4949)),
-        ["1 answer came from 172.16.4.99:4949 instead of 172.16.4.99:49, first seen at rs2:eth0 \
-          out; lb had translated 172.16.4.99:49 into 172.16.4.99:4949, and the answers do not pass \
-          it to be translated back"]
+        ["1 reply came from 172.16.4.99:4949 instead of 172.16.4.99:49, first seen at \
+         rs2:eth0 out; lb translated 172.16.4.99:49 to 172.16.4.99:4949, and the \
+         replies bypass it and stay untranslated"]
     );
 }
 
@@ -88,10 +88,8 @@ fn answers_that_pass_the_load_balancer_untranslated_are_not_said_to_pass_it_by()
     lab.passes(|ttl| answer.packet(ttl), &ways::LB_TO_CLIENT);
     assert_eq!(
         sentences(&diagnosed(&lab, 49)),
-        [
-            "1 answer came from 10.1.1.52:49 (rs2) instead of 172.16.4.99:49, first seen at rs2:eth0 \
-          out"
-        ]
+        ["1 reply came from 10.1.1.52:49 (rs2) instead of 172.16.4.99:49, first seen at \
+         rs2:eth0 out"]
     );
 }
 
@@ -103,8 +101,8 @@ fn an_answer_from_another_source_is_told_if_it_is_lost_too() {
     let answer = Segment { source: MEMBER, ..lab.server(SYN_ACK, 0, 1, 0) };
     lab.server_sends(answer, 2);
     let said = sentences(&diagnosed(&lab, 49));
-    assert!(said[0].starts_with("1 answer came from 10.1.1.52:49 (rs2) instead of "));
-    assert!(said[1].starts_with("1 answer left for the client and never came in there"));
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("1 reply came from 10.1.1.52:49 (rs2) instead of "));
 }
 
 #[test]
@@ -140,10 +138,11 @@ fn a_server_that_claims_the_vip_by_arp_is_named() {
     let diagnosis = diagnosed(&lab, 49);
     assert_eq!(
         sentences(&diagnosis),
-        ["rs2 claimed 172.16.4.99 by ARP 1 time, and 1 packet went straight to its address \
-          02:00:00:00:01:06, first at router:servers out: past the load balancer"]
+        ["rs2 claimed 172.16.4.99 by ARP 1 time, and 1 packet went directly to its \
+         link-layer address 02:00:00:00:01:06, first at router:servers out: they \
+         bypassed the load balancer"]
     );
-    assert_eq!(diagnosis.evidence[0].frames.lines.len(), 2);
+    assert_eq!(diagnosis.causes[0].frames.lines.len(), 2);
 }
 
 #[test]
@@ -196,12 +195,12 @@ fn a_radius_answer_from_the_servers_own_address_is_told() {
     let diagnosis = radius_diagnosed(&radius_answered(RS2));
     assert_eq!(
         sentences(&diagnosis),
-        ["2 answers came from 10.1.1.52:1812 (rs2) instead of 172.16.4.99:1812, first seen at \
-          rs2:eth0 out; rs2 had been asked at 172.16.4.99:1812, and answered from another of its \
-          addresses"]
+        ["2 replies came from 10.1.1.52:1812 (rs2) instead of 172.16.4.99:1812, first \
+         seen at rs2:eth0 out; rs2 was addressed at 172.16.4.99:1812 and replied from \
+         another of its addresses"]
     );
-    let Cause::OtherSource { why, .. } = &diagnosis.evidence[0].cause else { unreachable!() };
-    assert_eq!(*why, Some(WrongSource::NotWhereAsked { node: node("rs2") }));
+    assert_eq!(diagnosis.causes[0].code, cause::REPLY_FROM_OTHER_ADDRESS);
+    assert_eq!(diagnosis.causes[0].node, Some(node("rs2")));
     let forward = diagnosis.forward.unwrap();
     assert_eq!((forward.packet.as_str(), forward.copies), ("UDP len 7", 2));
     let right = radius_diagnosed(&radius_answered(*VIP.ip()));
@@ -223,7 +222,7 @@ fn a_client_whose_kernel_refuses_the_answer_by_icmp_is_told() {
     lab.passes(|_| error.clone(), &ways::CLIENT_TO_RS2);
     let said = sentences(&radius_diagnosed(&lab));
     assert_eq!(said.len(), 1);
-    assert!(said[0].contains("; the client answered with ICMP port unreachable 1 time; "));
+    assert!(said[0].contains("; the client rejected them with ICMP port unreachable 1 time; "));
 }
 
 #[test]
@@ -238,10 +237,8 @@ fn a_forwarder_without_the_flow_is_told_by_its_counter_and_its_reset() {
     assert_eq!(
         sentences(&diagnosed(&lab, 49)),
         [
-            "the forwarder on lb counted 1 packet as no_flow: no SYN came before it, and loose \
-          initiation is off",
-            "172.16.4.99:49 reset the connection with RST 1 time, first seen at lb:eth0 out; lb sent \
-          it itself, and no server did"
+            "the forwarder on lb dropped 1 packet (no_flow +1): it belongs to no flow and is not a SYN, \
+          and loose initiation is off"
         ]
     );
 }
@@ -261,10 +258,7 @@ fn a_port_that_nobody_translates_is_told_where_the_server_refuses_it() {
     assert_eq!(
         sentences(&diagnosed(&refused(), 4949)),
         [
-            "rs2 was asked at port 49 and refused it: lb's pool member is 10.1.1.52:4949, and nothing \
-          translated the port on the way",
-            "172.16.4.99:49 refused the connection with RST 1 time, first seen at rs2:eth0 out; \
-          nothing on rs2 listens there"
+            "rs2 refused port 49: lb's pool member is 10.1.1.52:4949, and the port was not translated"
         ]
     );
 }
@@ -284,7 +278,8 @@ fn another_port_of_the_member_is_no_cause_by_itself() {
     assert_eq!(sentences(&diagnosed(&unasked, 4949)).len(), 1);
     // Another virtual server's pool.
     let mut scenario = balanced(scenario(Vec::new()), 4949);
-    let server = &mut scenario.load_balancers.get_mut(&node("lb")).unwrap().virtual_servers[0];
+    let server = &mut scenario.load_balancers.get_mut(&node("lb")).unwrap().virtual_servers;
+    let server = server.values_mut().next().unwrap();
     server.destination.set_port(50);
     let diagnosis = diagnose(&scenario, &refused().seen, &step("login")).unwrap();
     assert_eq!(sentences(&diagnosis).len(), 1);
@@ -298,7 +293,7 @@ fn a_flood_of_sources_is_not_told_of_without_a_bound() {
         let stray = Segment { source, ..lab.server(SYN_ACK, 0, 1, 0) };
         lab.server_sends(stray, 4);
     }
-    assert_eq!(diagnosed(&lab, 49).evidence.len(), 40);
+    assert_eq!(diagnosed(&lab, 49).causes.len(), 40);
     let source = Some((*VIP.ip()).into());
     let check = Check::Answer { step: step("login"), result: LoginResult::Pass, source };
     let judgement = judge(&scenario(vec![check]), &lab.seen).expectations.remove(0);
@@ -329,14 +324,11 @@ fn a_kernel_that_resets_the_server_in_the_clients_place_is_told() {
     let reset = Segment { source: snat, destination: MEMBER, ..lab.client(Flags::RST, 1, 0, 0) };
     lab.passes(|ttl| reset.packet(ttl), &ways::LB_TO_RS2);
     let said = sentences(&diagnosed(&lab, 49));
-    assert_eq!(
-        said[0],
-        "lb itself reset the connection to 10.1.1.52:49 with RST from 172.16.5.10:40000 1 time, \
-         first seen at lb:eth0 out; the client did not send it"
-    );
+    assert_eq!(said[0], "1 reply sent to the client did not arrive, last seen at lb:eth0 in");
     assert_eq!(
         said[1],
-        "1 answer left for the client and never came in there, last seen at lb:eth0 in"
+        "lb sent 1 RST to 10.1.1.52:49 with the source 172.16.5.10:40000, first seen at \
+         lb:eth0 out: the client did not send it"
     );
     assert_eq!(said.len(), 2);
 }

@@ -3,9 +3,9 @@
 use crate::lab::Lab;
 use crate::scenario::{node, scenario};
 use labsim_scenario::model::{Check, Count};
-use labsim_verdict::{Judgement, judge};
+use labsim_verdict::{ExpectationResult, judge};
 
-fn judged(counter: &str, count: Count, counted: &[(&str, u64)]) -> Judgement {
+fn judged(counter: &str, count: Count, counted: &[(&str, u64)]) -> ExpectationResult {
     let mut lab = Lab::new();
     let counters = lab.seen.forwarder_counters.entry(node("lb")).or_default();
     counters.extend(counted.iter().map(|(name, number)| ((*name).to_owned(), *number)));

@@ -6,12 +6,17 @@ use crate::wire;
 use labsim_scenario::model::{
     CapturePoint, Check, Count, Direction, FrameMatch, IcmpMatch, TcpFlags,
 };
-use labsim_verdict::{Finding, Judgement, Liveness, Observations, judge};
+use labsim_verdict::{ExpectationResult, Liveness, Observations, RunDefect, judge};
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
 use std::net::IpAddr;
 
-fn count(at: CapturePoint, matching: FrameMatch, count: Count, seen: &Observations) -> Judgement {
+fn count(
+    at: CapturePoint,
+    matching: FrameMatch,
+    count: Count,
+    seen: &Observations,
+) -> ExpectationResult {
     let check = Check::Frames { at, matching, count };
     judge(&scenario(vec![check]), seen).expectations.remove(0)
 }
@@ -27,7 +32,7 @@ fn no_frame_of_the_vip_at_the_load_balancer_holds() {
     assert!(judgement.passed);
     assert_eq!(
         judgement.seen,
-        ["0 of 12 frames at lb:eth0 matched; the capture point was proven alive before and after"]
+        ["0 of 12 frames at lb:eth0 matched; the capture point was verified before and after"]
     );
 }
 
@@ -41,8 +46,8 @@ fn a_frame_that_was_to_be_absent_is_shown() {
     assert!(!judgement.passed);
     assert_eq!(judgement.expected, ["no frame at lb:eth0 with: source 172.16.4.99"]);
     assert_eq!(judgement.seen, ["1 of 13 frames at lb:eth0 matched"]);
-    assert_eq!(judgement.frames.lines.len(), 1);
-    assert!(judgement.frames.lines[0].text.contains("lb:eth0 in  IP 172.16.4.99.49 > 192.168"));
+    assert_eq!(judgement.frames.len(), 1);
+    assert!(judgement.frames[0].contains("lb:eth0 in  IP 172.16.4.99.49 > 192.168"));
 }
 
 #[test]
@@ -54,7 +59,7 @@ fn an_upper_bound_is_believed_only_if_both_markers_were_seen() {
     for exactly in [(from_vip(), 0), (tunnelled.clone(), 6)] {
         let judgement = count(at("lb", "eth0"), exactly.0, Count::Exactly(exactly.1), &lab.seen);
         assert!(!judgement.passed);
-        assert!(judgement.seen[1].starts_with("this capture point was not proven alive: lb:eth0"));
+        assert!(judgement.seen[1].starts_with("this capture point is not verified: lb:eth0"));
     }
     assert!(count(at("lb", "eth0"), tunnelled, Count::AtLeast(6), &lab.seen).passed);
 }
@@ -85,7 +90,7 @@ fn too_few_frames_show_the_closest_ones() {
     assert_eq!(judgement.expected, ["at least 1 frame at rs2:tunl0 with: in, ttl 125, flags S"]);
     assert!(judgement.seen[1].starts_with("close, but not it: frame "));
     assert!(judgement.seen[1].ends_with(": ttl: expected 125, seen 126"));
-    assert_eq!(judgement.frames.lines.len(), 3);
+    assert_eq!(judgement.frames.len(), 3);
 }
 
 #[test]
@@ -133,7 +138,8 @@ fn more_frames_than_can_be_shown_are_counted() {
     }
     let any = FrameMatch::default();
     let judgement = count(at("client", "eth0"), any, Count::Exactly(0), &lab.seen);
-    assert_eq!((judgement.frames.lines.len(), judgement.frames.more), (40, 10));
+    assert_eq!(judgement.frames.len(), 41);
+    assert!(judgement.frames[40].starts_with("and 10 more"), "{judgement:?}");
 }
 
 #[test]
@@ -144,9 +150,9 @@ fn frames_that_a_capture_lost_fail_the_run() {
     lab.seen.capture_drops.insert(node("lb"), 3);
     let verdict = judge(&scenario(Vec::new()), &lab.seen);
     assert!(!verdict.passed());
-    assert_eq!(verdict.health, [Finding::CaptureDropped { node: node("lb"), frames: 3 }]);
+    assert_eq!(verdict.defects, [RunDefect::CaptureDropped { node: node("lb"), frames: 3 }]);
     assert_eq!(
-        verdict.health[0].to_string(),
+        verdict.defects[0].to_string(),
         "the capture on lb had no room for 3 frames: what was not seen there proves nothing"
     );
 }

@@ -2,6 +2,7 @@
 
 use crate::lab::{Lab, VIP};
 use crate::scenario::{at, at_real_server, balanced, node, scenario, step};
+use labsim_codes::cause;
 use labsim_scenario::model::{Check, Count, FrameMatch, LoginResult};
 use labsim_verdict::judge;
 use std::net::IpAddr;
@@ -30,7 +31,8 @@ fn checks() -> Vec<Check> {
         Check::Answer { step: step("login"), result: LoginResult::Pass, source: Some(vip) },
         Check::ServerSaw { step: step("login"), client: vip },
         Check::AnsweredBy { step: step("login"), nodes: vec![node("rs1")] },
-        Check::Spread { step: step("login"), nodes: vec![node("rs1")], at_least: 1 },
+        Check::Distribution { step: step("login"), nodes: vec![node("rs1")], at_least: 1 },
+        Check::Diagnosis { step: step("login"), cause: cause::VIP_MISSING, node: None },
         exchange(at("lb", "eth0")),
         exchange(at_real_server("tunl0")),
         Check::Frames {
@@ -66,10 +68,10 @@ fn changed_frames_neither_panic_nor_are_told_of_without_a_bound() {
         let verdict = judge(&scenario, &lab.seen);
         for judgement in &verdict.expectations {
             assert!(judgement.seen.len() <= LINES && judgement.expected.len() <= LINES);
-            assert!(judgement.frames.lines.len() <= 40);
+            assert!(judgement.frames.len() <= 41);
         }
         for diagnosis in &verdict.diagnoses {
-            assert!(diagnosis.evidence.iter().all(|found| found.frames.lines.len() <= 40));
+            assert!(diagnosis.causes.iter().all(|found| found.frames.lines.len() <= 40));
             for trace in [&diagnosis.forward, &diagnosis.back].into_iter().flatten() {
                 assert!(trace.path.len() <= LINES && trace.frames.lines.len() <= 40);
             }

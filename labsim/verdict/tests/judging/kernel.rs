@@ -3,9 +3,9 @@
 use crate::lab::Lab;
 use crate::scenario::{interface, node, scenario};
 use labsim_scenario::model::{Check, Count};
-use labsim_verdict::{Judgement, judge};
+use labsim_verdict::{ExpectationResult, judge};
 
-fn judged(device: Option<&str>, counter: &str, count: Count) -> Judgement {
+fn judged(device: Option<&str>, counter: &str, count: Count) -> ExpectationResult {
     let mut lab = Lab::new();
     let known = ["IpInAddrErrors", "IpInUnknownProtos"].map(str::to_owned);
     lab.seen.known_counters.extend(known);

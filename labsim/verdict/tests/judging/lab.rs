@@ -4,7 +4,7 @@ use crate::scenario::{interface, node, step};
 use crate::wire::{self, Segment};
 use labsim_scenario::model::{Direction, LoginResult};
 use labsim_verdict::{
-    Attempt, Capture, Liveness, Observations, PointId, ServerEntry, StepObservation,
+    Attempt, Capture, FrameView, Liveness, Observations, PointId, ServerEntry, StepObservation,
 };
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::ethertype;
@@ -129,6 +129,7 @@ impl Lab {
                 remote: VIP.into(),
                 duration_ns: 5_000_000_000,
             }],
+            unmet: None,
         });
         let mut lab = Self { seen, now: 1_000_000_000, next_id: 7056 };
         lab.markers();
@@ -142,6 +143,21 @@ impl Lab {
 
     /// The same with other identifications.
     pub(crate) fn login_with_ids_from(next_id: u16) -> Self {
+        let mut lab = Self::with_login_up_to_reply(next_id);
+        lab.finish_login();
+        lab
+    }
+
+    /// The login up to the server's last reply, before anything follows it.
+    pub(crate) fn with_login_up_to_reply(next_id: u16) -> Self {
+        let mut lab = Self::with_login_up_to_request(next_id);
+        lab.server_replies();
+        lab.server_sends(lab.server(Flags::PSH.with(Flags::ACK), 29, 50, 18), 4);
+        lab
+    }
+
+    /// The login up to the acknowledgement of its first packet.
+    pub(crate) fn with_login_up_to_request(next_id: u16) -> Self {
         let mut lab = Self { next_id, ..Self::new() };
         lab.attempt().result = LoginResult::Pass;
         "Authentication passed".clone_into(&mut lab.attempt().detail);
@@ -151,15 +167,52 @@ impl Lab {
         lab.client_sends(lab.client(Flags::ACK, 1, 1, 0), reaches::RS_TUNNEL);
         lab.client_sends(lab.client(psh, 1, 1, 26), reaches::RS_TUNNEL);
         lab.server_sends(lab.server(Flags::ACK, 1, 27, 0), 4);
-        lab.server_sends(lab.server(psh, 1, 27, 28), 4);
-        lab.client_sends(lab.client(psh, 27, 29, 23), reaches::RS_TUNNEL);
-        lab.server_sends(lab.server(psh, 29, 50, 18), 4);
-        lab.server_sends(lab.server(Flags::FIN.with(Flags::ACK), 47, 50, 0), 4);
-        lab.client_sends(lab.client(Flags::ACK, 50, 48, 0), reaches::RS_TUNNEL);
-        lab.client_sends(lab.client(Flags::RST.with(Flags::ACK), 50, 48, 0), reaches::RS_TUNNEL);
-        lab.markers();
-        lab.logs("rs2", CLIENT);
         lab
+    }
+
+    /// The server asks for the password, and gets it.
+    pub(crate) fn server_replies(&mut self) {
+        let psh = Flags::PSH.with(Flags::ACK);
+        self.server_sends(self.server(psh, 1, 27, 28), 4);
+        self.client_sends(self.client(psh, 27, 29, 23), reaches::RS_TUNNEL);
+    }
+
+    /// The end of both sides.
+    pub(crate) fn finish_login(&mut self) {
+        self.server_sends(self.server(Flags::FIN.with(Flags::ACK), 47, 50, 0), 4);
+        self.client_sends(self.client(Flags::ACK, 50, 48, 0), reaches::RS_TUNNEL);
+        self.client_sends(self.client(Flags::RST.with(Flags::ACK), 50, 48, 0), reaches::RS_TUNNEL);
+        self.markers();
+        self.logs("rs2", CLIENT);
+    }
+
+    /// Nothing happens for so long.
+    pub(crate) fn wait(&mut self, ns: u64) {
+        self.now += ns;
+    }
+
+    /// Has the client's first segment of ACK with so much payload come to lb so many nanoseconds later.
+    pub(crate) fn delay_at_balancer(&mut self, payload: u32, by: u64) {
+        let mut capture = Capture::new();
+        for point in self.seen.capture.points() {
+            let id = capture.add_point(point.node.clone(), point.interface.clone(), point.link);
+            capture.set_liveness(id, point.liveness);
+        }
+        let lb = capture.find_point(&node("lb"), &interface("eth0")).unwrap();
+        let mut is_delayed = false;
+        for frame in self.seen.capture.frames() {
+            let FrameView { record, bytes, .. } = frame;
+            let decoded = frame.decode();
+            let segment = decoded
+                .tcp()
+                .filter(|tcp| !tcp.flags.contains(Flags::SYN) && tcp.payload == payload);
+            let here = (record.point, record.direction) == (lb, Direction::In);
+            let first = here && segment.is_some() && !std::mem::replace(&mut is_delayed, true);
+            let time = record.time_ns + if first { by } else { 0 };
+            capture.push(time, record.point, record.direction, record.original_length, bytes);
+        }
+        capture.sort();
+        self.seen.capture = capture;
     }
 
     /// What the client saw.

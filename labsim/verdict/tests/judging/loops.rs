@@ -1,11 +1,17 @@
 //! Packets that go round, that were sent again, and how far packets came.
 
+use crate::diagnosing::findings;
 use crate::faults::{diagnosed, sentences};
-use crate::lab::{CLIENT, Lab, reaches, ways};
+use crate::lab::{CLIENT, Lab, RS2, reaches, ways};
+use crate::scenario::{balanced, node, scenario, step};
 use crate::wire::{self, Segment};
+use labsim_codes::{Code, cause};
 use labsim_scenario::model::Direction::{In, Out};
+use labsim_verdict::diagnose;
 use labsim_wire::icmpv4::Message;
+use labsim_wire::protocol;
 use labsim_wire::tcp::Flags;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 const PSH: Flags = Flags::PSH.with(Flags::ACK);
@@ -35,23 +41,66 @@ fn a_packet_that_goes_round_is_told_as_a_loop_and_not_as_progress() {
     let said = sentences(&diagnosis);
     assert_eq!(
         said[0],
-        "a packet for 172.16.4.99 went round 60 times between router and lb, its TTL falling from \
-         127 to 7: none of them delivers it"
+        "a packet for 172.16.4.99 looped 60 times between router and lb, its TTL \
+         decreasing from 127 to 7: none of them delivers it"
     );
-    assert_eq!(
-        said[1],
-        "192.168.11.1 (router) sent 192.168.11.201 an ICMP error about it 1 time: time exceeded \
-         (type 11, code 0); first seen at router:client out, it reached the client"
-    );
+    // The router's error about the end of its TTL is a consequence.
+    assert_eq!(said.len(), 1);
     let forward = diagnosis.forward.as_ref().unwrap();
     assert_eq!(forward.path.len(), 6);
     assert_eq!((forward.copies, forward.packets), (1, 1));
-    assert!(diagnosis.findings()[0].ends_with(
-        "its way: client:eth0 out, router:client in, router:lb out, lb:eth0 in, lb:eth0 out, \
-         router:lb in, and round again"
+    assert!(findings(&diagnosis)[0].ends_with(
+        "path: client:eth0 out, router:client in, router:lb out, lb:eth0 in, lb:eth0 out, \
+         router:lb in, then the loop again"
     ));
     // The frames shown are bounded, however often it went round.
     assert_eq!((forward.frames.lines.len(), forward.frames.more), (40, 206));
+}
+
+/// A real server without the VIP that forwards: what comes out of its tunnel goes back to the router.
+#[test]
+fn a_loop_through_a_tunnel_and_a_real_server_is_counted_and_named_as_its_missing_vip() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    lab.passes(|ttl| syn.packet(ttl), &ways::CLIENT_TO_LB);
+    let mut inner = 126;
+    for _ in 0..3 {
+        let tunnel = |ttl| wire::ip(*CLIENT.ip(), RS2, protocol::IPIP, ttl, 9, &syn.packet(inner));
+        lab.passes(tunnel, &[("lb:eth0", Out, 255), ("router:lb", In, 255)]);
+        lab.passes(tunnel, &[("router:servers", Out, 254), ("rs2:eth0", In, 254)]);
+        lab.push("rs2", "tunl0", In, &syn.packet(inner));
+        let back = [("rs2:eth0", Out, inner - 1), ("router:servers", In, inner - 1)];
+        lab.passes(|ttl| syn.packet(ttl), &back);
+        lab.passes(
+            |ttl| syn.packet(ttl),
+            &[("router:lb", Out, inner - 2), ("lb:eth0", In, inner - 2)],
+        );
+        inner -= 3;
+    }
+    let scenario = balanced(scenario(Vec::new()), 49);
+    let diagnosis = diagnose(&scenario, &lab.seen, &step("login")).unwrap();
+    assert_eq!(
+        sentences(&diagnosis),
+        [
+            "rs2 sent 3 packets for 172.16.4.99 on: no interface has this address, and rs2 forwards; \
+             the packet looped 3 times between router, lb and rs2, its TTL decreasing from 127 to 118"
+        ]
+    );
+    assert_eq!(diagnosis.causes[0].code, cause::VIP_MISSING);
+    assert_eq!(diagnosis.forward.unwrap().copies, 1);
+}
+
+#[test]
+fn the_end_of_the_ttl_at_the_load_balancer_is_no_cause_of_its_own() {
+    let mut lab = Lab::new();
+    let syn = lab.client(Flags::SYN, 0, 0, 0);
+    let way = [127, 125].map(|ttl| ("lb:eth0", In, ttl));
+    lab.passes(|ttl| syn.packet(ttl), &way);
+    let counters = BTreeMap::from([("ttl_exceeded".to_owned(), 1)]);
+    lab.seen.forwarder_counters.insert(node("lb"), counters);
+    let diagnosis = diagnosed(&lab, 49);
+    let codes: Vec<Code> = diagnosis.causes.iter().map(|it| it.code).collect();
+    assert_eq!(codes, [cause::ROUTING_LOOP]);
 }
 
 #[test]
@@ -80,7 +129,7 @@ fn packets_that_all_go_round_are_not_said_to_have_come_far() {
     }
     let diagnosis = diagnosed(&lab, 49);
     assert_eq!(diagnosis.forward.as_ref().unwrap().packets, 2);
-    assert!(diagnosis.findings()[0].contains("went round 3 times between router and lb"));
+    assert!(findings(&diagnosis)[0].contains("looped 3 times between router and lb"));
 }
 
 #[test]

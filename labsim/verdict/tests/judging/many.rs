@@ -1,10 +1,11 @@
 //! Steps of many logins: their results, their answers' source, and their spread over the servers.
 
+use crate::diagnosing::findings;
 use crate::lab::{CLIENT, Lab, RS2, VIP, ways};
 use crate::scenario::{balanced, node, scenario, step};
 use crate::wire::Segment;
-use labsim_scenario::model::{Check, Direction, LoginResult, Scenario, StepAction};
-use labsim_verdict::{Attempt, Judgement, Liveness, Verdict, judge};
+use labsim_scenario::model::{Check, Direction, LoginResult, Place, Scenario, StepAction};
+use labsim_verdict::{Attempt, ExpectationResult, Liveness, Verdict, judge};
 use labsim_wire::tcp::Flags;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
@@ -54,7 +55,7 @@ fn thirty() -> Lab {
 
 fn thirty_planned(check: Check) -> Scenario {
     let mut scenario = balanced(scenario(vec![check]), 49);
-    if let StepAction::TacacsLogin(login) = &mut scenario.steps[0].action {
+    if let StepAction::Exchange(login) = &mut scenario.steps[0].action {
         login.times = u32::from(ALL);
     }
     scenario
@@ -64,7 +65,7 @@ fn verdict(check: Check, lab: &Lab) -> Verdict {
     judge(&thirty_planned(check), &lab.seen)
 }
 
-fn judged(check: Check, lab: &Lab) -> Judgement {
+fn judged(check: Check, lab: &Lab) -> ExpectationResult {
     verdict(check, lab).expectations.remove(0)
 }
 
@@ -75,7 +76,7 @@ fn all_pass() -> Check {
 
 fn spread(nodes: &[&str], at_least: u64) -> Check {
     let nodes = nodes.iter().map(|name| node(name)).collect();
-    Check::Spread { step: step("login"), nodes, at_least }
+    Check::Distribution { step: step("login"), nodes, at_least }
 }
 
 #[test]
@@ -116,9 +117,11 @@ fn logins_that_ended_otherwise_are_told_one_by_one_up_to_a_bound() {
     assert_eq!(judgement.seen.len(), 2 + 5 + 1);
     // The diagnosis is about the first of them.
     let about = verdict.diagnoses[0].about.as_deref();
-    assert_eq!(about, Some("login 4 from client (192.168.11.201:40003)"));
-    let first = &verdict.diagnoses[0].findings()[0];
-    assert_eq!(first, "this is about login 4 from client (192.168.11.201:40003)");
+    let first = &findings(&verdict.diagnoses[0])[0];
+    assert_eq!(about, Some(first.as_str()));
+    assert!(first.starts_with("8 of 30 logins failed"), "{first}");
+    let one = "; this is about login 4 from client (192.168.11.201:40003)";
+    assert!(first.ends_with(one), "{first}");
 }
 
 #[test]
@@ -152,9 +155,9 @@ fn one_answer_of_another_source_among_all_is_found() {
         judgement.seen[2..],
         ["1 frame came from 10.1.1.52", "30 frames came from 172.16.4.99"]
     );
-    assert_eq!(judgement.frames.lines.len(), 1);
+    assert_eq!(judgement.frames.len(), 1);
     let about = verdict.diagnoses[0].about.as_deref();
-    assert_eq!(about, Some("login 18 from client (192.168.11.201:40017)"));
+    assert_eq!(about, Some("this is about login 18 from client (192.168.11.201:40017)"));
 }
 
 #[test]
@@ -268,7 +271,7 @@ fn a_spread_is_not_believed_at_points_that_were_not_proven_alive() {
     lab.seen.capture.set_liveness(lab.point("rs2", "tunl0"), Liveness::default());
     let judgement = judged(spread(&["rs1", "rs2"], 1), &lab);
     assert!(!judgement.passed);
-    assert!(judgement.seen[1].starts_with("this capture point was not proven alive: rs2:tunl0"));
+    assert!(judgement.seen[1].starts_with("this capture point is not verified: rs2:tunl0"));
 }
 
 #[test]
@@ -304,14 +307,22 @@ fn a_resumed_login_is_judged_by_the_login_that_paused() {
         let mut lab = Lab::with_login();
         lab.attempt().result = result;
         let name = step("go-on");
-        lab.seen.steps.push(labsim_verdict::StepObservation { name, attempts: Vec::new() });
+        lab.seen.steps.push(labsim_verdict::StepObservation {
+            name,
+            attempts: Vec::new(),
+            unmet: None,
+        });
         lab
     };
     let check = || Check::Answer { step: step("go-on"), result: LoginResult::Pass, source: None };
     let judged = |lab: &Lab| {
         let mut scenario = scenario(vec![check()]);
         let action = StepAction::Resume { login: step("login") };
-        scenario.steps.push(Step { name: step("go-on"), action });
+        scenario.steps.push(Step {
+            name: step("go-on"),
+            place: Place { file: "x.yaml".to_owned(), line: 8 },
+            action,
+        });
         judge(&scenario, &lab.seen).expectations.remove(0)
     };
     assert!(judged(&lab_of(LoginResult::Pass)).passed);

@@ -1,11 +1,12 @@
-//! Monitors' probes and their answers are no expectation's matter, in whatever they are wrapped; what
-//! only looks like one is.
+//! Monitors' probes and their answers are no expectation's matter, in whatever they are wrapped;
+//! what only looks like one is.
 
 use crate::lab::{Lab, RS2, VIP};
 use crate::scenario::{at, node, scenario};
 use crate::wire::{self, Segment, datagram, ip};
+use labsim_model::ProbeSources;
 use labsim_scenario::model::{Check, Count, Direction, FrameMatch};
-use labsim_verdict::{Probes, judge};
+use labsim_verdict::judge;
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{checksum, protocol};
@@ -49,7 +50,7 @@ fn own(port: u16) -> SocketAddrV4 {
 fn spoken_of(packet: &[u8]) -> bool {
     let mut lab = Lab::with_login();
     let number = |of: &[u16]| -> BTreeSet<u16> { of.iter().copied().collect() };
-    let probes = Probes {
+    let probes = ProbeSources {
         addresses: [OWN.into()].into(),
         tcp: number(&[40_000]),
         udp: number(&[40_001]),

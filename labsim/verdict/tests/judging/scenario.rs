@@ -1,13 +1,13 @@
 //! The document's lab as a scenario with one login, `login`.
 
 use labsim_scenario::model::{
-    ActionOnDown, Attachment, CapturePoint, Check, Direction, Encapsulation, Expectation, FastL4,
-    FrameMatch, Interface, InterfaceName, IpProtocol, Link, LoadBalancer, LoadBalancingMode,
-    LoginClose, LoginMethod, Member, Node, NodeName, OuterSource, Place, PointNode, Pool,
-    RadiusQuestion, RadiusRequest, Scenario, ScenarioName, Secret, SourceTranslation, Step,
+    Attachment, CapturePoint, Check, Direction, Exchange, ExchangeForm, Expectation, FrameMatch,
+    Interface, InterfaceName, Link, LoadBalancer, LoginClose, LoginMethod, Node, NodeName, Place,
+    PointNode, Pool, RadiusQuestion, RadiusRequest, Scenario, ScenarioName, Secret, Step,
     StepAction, StepName, TacacsLogin, TcpFlags, Topology, VirtualServer,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) fn node(name: &str) -> NodeName {
@@ -54,55 +54,38 @@ pub(crate) fn row(
 pub(crate) fn login(name: &str, user: &str) -> Step {
     Step {
         name: step(name),
-        action: StepAction::TacacsLogin(TacacsLogin {
+        place: Place { file: "x.yaml".to_owned(), line: 7 },
+        action: StepAction::Exchange(Box::new(Exchange {
             from: vec![node("client")],
             times: 1,
-            at_once: 1,
+            concurrency: 1,
             to: "172.16.4.99:49".parse().unwrap(),
-            secret: Secret::new("s".to_owned()),
-            method: LoginMethod::Ascii,
-            user: user.to_owned(),
-            password: Secret::new("p".to_owned()),
             timeout: Duration::from_secs(5),
             pause: false,
-            close: LoginClose::Reset,
             background: false,
-        }),
+            form: ExchangeForm::TacacsLogin(TacacsLogin {
+                secret: Secret::new("s".to_owned()),
+                method: LoginMethod::Ascii,
+                user: user.to_owned(),
+                password: Secret::new("p".to_owned()),
+                close: LoginClose::Reset,
+            }),
+        })),
     }
 }
 
 /// The same with a load balancer whose pool has one member, rs2's address and this port.
 pub(crate) fn balanced(mut scenario: Scenario, member_port: u16) -> Scenario {
-    let fastl4 = FastL4 {
-        loose_initiation: false,
-        loose_close: false,
-        idle_timeout: Duration::from_secs(300),
-        reset_on_timeout: true,
-    };
     let server = VirtualServer {
-        name: "vs".to_owned(),
-        destination: "172.16.4.99:49".parse().unwrap(),
-        ip_protocol: IpProtocol::Tcp,
-        pool: "p".to_owned(),
-        translate_address: false,
         translate_port: false,
-        source_translation: SourceTranslation::None,
-        fastl4,
-        persistence: None,
+        ..VirtualServer::new("172.16.4.99:49".parse().unwrap(), "p")
     };
-    let member = Member { address: "10.1.1.52".parse().unwrap(), port: member_port, ratio: 1 };
-    let (name, encapsulation) = ("p".to_owned(), Encapsulation::None);
+    let member = SocketAddr::new("10.1.1.52".parse().unwrap(), member_port);
+    let pool = Pool { members: vec![member.into()], ..Pool::default() };
     let balancer = LoadBalancer {
-        outer_source: OuterSource::Client,
-        virtual_servers: vec![server],
-        pools: vec![Pool {
-            name,
-            encapsulation,
-            load_balancing_mode: LoadBalancingMode::RoundRobin,
-            monitor: None,
-            action_on_down: ActionOnDown::None,
-            members: vec![member],
-        }],
+        virtual_servers: BTreeMap::from([("vs".to_owned(), server)]),
+        pools: BTreeMap::from([("p".to_owned(), pool)]),
+        ..LoadBalancer::default()
     };
     scenario.load_balancers.insert(node("lb"), balancer);
     scenario
@@ -112,6 +95,7 @@ pub(crate) fn balanced(mut scenario: Scenario, member_port: u16) -> Scenario {
 pub(crate) fn radius(name: &str) -> Step {
     Step {
         name: step(name),
+        place: Place { file: "x.yaml".to_owned(), line: 7 },
         action: StepAction::Radius(RadiusRequest {
             from: node("client"),
             to: "172.16.4.99:1812".parse().unwrap(),
@@ -123,7 +107,7 @@ pub(crate) fn radius(name: &str) -> Step {
                 message_authenticator: true,
             },
             timeout: Duration::from_secs(1),
-            tries: 3,
+            max_transmissions: 3,
         }),
     }
 }
@@ -150,6 +134,7 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
     };
     Scenario {
         name: ScenarioName::new("test").unwrap(),
+        tags: BTreeSet::new(),
         topology: Topology {
             name: "one-arm-routed".to_owned(),
             nodes: nodes
@@ -157,6 +142,7 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
                 .map(|(name, interfaces)| Node {
                     name: node(name),
                     forward: name == "router",
+                    at: None,
                     interfaces: interfaces
                         .into_iter()
                         .map(|(name, address)| Interface {
@@ -177,6 +163,8 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
         real_servers: BTreeMap::new(),
         tacacs_servers: BTreeMap::new(),
         radius_servers: BTreeMap::new(),
+        services: BTreeMap::new(),
+        filters: Vec::new(),
         impairments: BTreeMap::new(),
         processes: Vec::new(),
         steps: vec![login("login", "alice")],

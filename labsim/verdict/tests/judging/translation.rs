@@ -1,11 +1,12 @@
 //! Flows whose addresses and ports change at the load balancer.
 
+use crate::diagnosing::findings;
 use crate::lab::{CLIENT, Lab, RS2, VIP, ways};
 use crate::scenario::{at, at_real_server, balanced, node, radius, row, scenario, step};
 use crate::wire::{Segment, datagram, icmp_error};
 use labsim_scenario::model::Direction::{In, Out};
 use labsim_scenario::model::{Check, Direction, FrameMatch, LoginResult};
-use labsim_verdict::{Attempt, Judgement, ServerEntry, diagnose, judge};
+use labsim_verdict::{Attempt, ExpectationResult, ServerEntry, diagnose, judge};
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
@@ -16,7 +17,7 @@ const MEMBER: SocketAddrV4 = SocketAddrV4::new(RS2, 49);
 const PSH: Flags = Flags::PSH.with(Flags::ACK);
 const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
 
-fn judged(check: Check, lab: &Lab) -> Judgement {
+fn judged(check: Check, lab: &Lab) -> ExpectationResult {
     judge(&balanced(scenario(vec![check]), 49), &lab.seen).expectations.remove(0)
 }
 
@@ -198,10 +199,10 @@ fn a_trace_goes_on_behind_a_translation() {
     let lab = snat();
     let scenario = balanced(scenario(Vec::new()), 49);
     let diagnosis = diagnose(&scenario, &lab.seen, &step("login")).unwrap();
-    assert!(diagnosis.evidence.is_empty(), "{:#?}", diagnosis.evidence);
-    let findings = diagnosis.findings();
-    assert!(findings[0].starts_with("all 2 client's packets came as far as rs2:eth0 in; "));
-    assert!(findings[1].starts_with("all 2 answering packets came as far as client:eth0 in; "));
+    assert!(diagnosis.causes.is_empty(), "{:#?}", diagnosis.causes);
+    let findings = findings(&diagnosis);
+    assert!(findings[0].starts_with("all 2 client's packets reached rs2:eth0 in; path: "));
+    assert!(findings[1].starts_with("all 2 server's packets reached client:eth0 in; path: "));
 }
 
 #[test]
@@ -292,12 +293,11 @@ fn a_reset_of_the_server_is_told_once_on_both_sides_of_a_translation() {
     back(&mut lab, refusal, SNAT);
     let scenario = balanced(scenario(Vec::new()), 49);
     let diagnosis = diagnose(&scenario, &lab.seen, &step("login")).unwrap();
-    let causes: Vec<String> =
-        diagnosis.evidence.iter().map(|evidence| evidence.cause.to_string()).collect();
+    let causes: Vec<String> = diagnosis.causes.iter().map(|cause| cause.sentence.clone()).collect();
     assert_eq!(
         causes,
-        ["172.16.4.99:49 refused the connection with RST 1 time, first seen at rs2:eth0 out; \
-          nothing on rs2 listens there"]
+        ["172.16.4.99:49 refused the connection (1 RST), first seen at rs2:eth0 out; no \
+         socket on rs2 listens there"]
     );
 }
 
@@ -312,7 +312,7 @@ fn an_icmp_error_about_a_translated_packet_is_about_the_step() {
     lab.passes(|_| error.clone(), &[("router:lb", Out, 64), ("lb:eth0", In, 64)]);
     let scenario = balanced(scenario(Vec::new()), 49);
     let diagnosis = diagnose(&scenario, &lab.seen, &step("login")).unwrap();
-    assert_eq!(diagnosis.evidence.len(), 1);
-    let said = diagnosis.evidence[0].cause.to_string();
-    assert!(said.starts_with("10.1.1.1 (router) sent 172.16.5.10 an ICMP error about it 1 time"));
+    assert_eq!(diagnosis.causes.len(), 1);
+    let said = diagnosis.causes[0].sentence.clone();
+    assert!(said.starts_with("10.1.1.1 (router) sent 1 ICMP error about it to 172.16.5.10"));
 }

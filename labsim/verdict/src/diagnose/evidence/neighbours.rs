@@ -1,70 +1,83 @@
 //! What ARP, neighbour discovery and link-layer addresses show.
 
-use super::{place, sender};
-use crate::diagnose::{Cause, Evidence, Subject};
+use super::{Found, links, place, sender};
+use crate::arp_nd;
+use crate::diagnose::{Cause, Fix, Subject, fix};
 use crate::frames::Frame;
-use crate::neighbourhood;
+use crate::messages::{count, times};
+use labsim_codes::cause;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::Content;
 use labsim_wire::{arp, icmpv6};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// What a frame says about who has an address: by ARP, or by neighbour discovery.
-enum Said {
-    /// Asked for an address, by whoever has this one.
-    Asked { target: IpAddr, by: IpAddr },
-    /// Told that this address is here.
-    Told(IpAddr),
+/// A message of ARP or of neighbour discovery.
+enum Message {
+    /// A request for an address, by the owner of this one.
+    Request { target: IpAddr, by: IpAddr },
+    /// The sender has this address.
+    Claim(IpAddr),
 }
 
 /// `None` for what is neither, and for duplicate address detection, which expects no answer.
-fn said(frame: &Frame<'_>) -> Option<Said> {
+fn neighbour_message(frame: &Frame<'_>) -> Option<Message> {
     if let Content::Arp(packet) = &frame.decoded.content {
         let by = packet.sender_ip.into();
         return Some(match packet.operation {
-            arp::operation::REQUEST => Said::Asked { target: packet.target_ip.into(), by },
-            _ => Said::Told(by),
+            arp::operation::REQUEST => Message::Request { target: packet.target_ip.into(), by },
+            _ => Message::Claim(by),
         });
     }
-    let message = neighbourhood::message(frame.decoded)?;
+    let message = arp_nd::message(frame.decoded)?;
     let source = frame.decoded.innermost().map(|header| header.source);
     let source = source.filter(|source| !source.is_unspecified());
     match (message.kind, message.target) {
         (icmpv6::kind::NEIGHBOUR_SOLICITATION, Some(target)) => {
-            source.map(|by| Said::Asked { target: target.into(), by })
+            source.map(|by| Message::Request { target: target.into(), by })
         }
-        (icmpv6::kind::NEIGHBOUR_ADVERTISEMENT, Some(target)) => Some(Said::Told(target.into())),
+        (icmpv6::kind::NEIGHBOUR_ADVERTISEMENT, Some(target)) => {
+            Some(Message::Claim(target.into()))
+        }
         _ => None,
     }
 }
 
 /// Addresses that the node asked for without ever getting an answer.
-pub(super) fn silent(subject: &Subject<'_>, node: &NodeName) -> Vec<Evidence> {
+pub(super) fn silent(found: &Found<'_, '_>, node: &NodeName) -> Vec<Cause> {
+    let subject = found.subject;
     let mut asked: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
     let mut answered: BTreeSet<IpAddr> = BTreeSet::new();
-    for frame in subject.case.frames.all() {
-        let Some(said) = said(&frame) else { continue };
-        if subject.case.frames.node(&frame) != Some(node) {
+    for frame in subject.context.frames.all() {
+        let Some(message) = neighbour_message(&frame) else { continue };
+        if subject.context.frames.node(&frame) != Some(node) {
             continue;
         }
-        match (said, frame.record.direction) {
-            (Said::Asked { target, .. }, Direction::Out) => {
+        match (message, frame.record.direction) {
+            (Message::Request { target, .. }, Direction::Out) => {
                 asked.entry(target).or_default().push(frame.index);
             }
-            (Said::Asked { by: address, .. } | Said::Told(address), Direction::In) => {
+            (Message::Request { by: address, .. } | Message::Claim(address), Direction::In) => {
                 answered.insert(address);
             }
-            (Said::Told(_), Direction::Out) => {}
+            (Message::Claim(_), Direction::Out) => {}
         }
     }
     asked
         .into_iter()
         .filter(|(address, _)| !answered.contains(address))
         .map(|(address, frames)| {
-            let requests = frames.len() as u64;
-            let cause = Cause::NeighbourSilent { node: node.clone(), address, requests };
-            subject.evidence(cause, &frames)
+            if let Some(cause) = links::silent(found, address, &frames) {
+                return cause;
+            }
+            let requests = match address.is_ipv4() {
+                true => count(frames.len(), "ARP request"),
+                false => count(frames.len(), "neighbour solicitation"),
+            };
+            let sentence = format!("{node} sent {requests} for {address} and got no reply");
+            let fix = Fix::new(cause::NEIGHBOUR_SILENT.remedy());
+            let cause = Cause::new(cause::NEIGHBOUR_SILENT, sentence, fix).at(node);
+            subject.shown(cause, &frames)
         })
         .collect()
 }
@@ -74,18 +87,18 @@ pub(super) fn silent(subject: &Subject<'_>, node: &NodeName) -> Vec<Evidence> {
 ///
 /// What a load balancer hands to a server by its link-layer address (L2 DSR) looks the same, but
 /// for who sends it and who claimed the VIP.
-pub(super) fn passed_by(subject: &Subject<'_>) -> Vec<Evidence> {
-    let balancers = &subject.case.scenario.load_balancers;
+pub(super) fn server_answers_for_vip(subject: &Subject<'_>) -> Vec<Cause> {
+    let balancers = &subject.context.scenario.load_balancers;
     let address = subject.flow.destination.ip();
     if subject.owner(address).is_some() {
         // No VIP: it is a node's own.
         return Vec::new();
     }
     let mut claims: BTreeMap<&NodeName, Vec<usize>> = BTreeMap::new();
-    for frame in subject.case.frames.all() {
-        let claimed = match said(&frame) {
+    for frame in subject.context.frames.all() {
+        let claimed = match neighbour_message(&frame) {
             // A question by ARP says where its sender is; one by neighbour discovery may too.
-            Some(Said::Asked { by: address, .. } | Said::Told(address)) => Some(address),
+            Some(Message::Request { by: address, .. } | Message::Claim(address)) => Some(address),
             None => None,
         };
         let Some(node) = sender(subject, &frame) else { continue };
@@ -94,12 +107,14 @@ pub(super) fn passed_by(subject: &Subject<'_>) -> Vec<Evidence> {
         }
     }
     let mut passed: BTreeMap<&NodeName, Vec<usize>> = BTreeMap::new();
-    for frame in subject.forward.iter().filter_map(|index| subject.case.frames.get(*index)) {
+    for frame in subject.forward.iter().filter_map(|index| subject.context.frames.get(*index)) {
         let by_balancer = sender(subject, &frame).is_none_or(|node| balancers.contains_key(node));
         let to_vip = frame.decoded.packet().map(|packet| packet.outermost.destination);
         let Some(link) = frame.decoded.link.filter(|_| to_vip == Some(address)) else { continue };
-        let Some(point) = subject.case.frames.stations().find(link.destination) else { continue };
-        let Some(node) = subject.case.frames.point(point).map(|point| &point.node) else {
+        let Some(point) = subject.context.frames.mac_table().find(link.destination) else {
+            continue;
+        };
+        let Some(node) = subject.context.frames.point(point).map(|point| &point.node) else {
             continue;
         };
         if !by_balancer && claims.contains_key(node) {
@@ -109,21 +124,23 @@ pub(super) fn passed_by(subject: &Subject<'_>) -> Vec<Evidence> {
     passed
         .into_iter()
         .filter_map(|(node, frames)| {
-            let first = subject.case.frames.get(*frames.first()?)?;
+            let first = subject.context.frames.get(*frames.first()?)?;
             let mac = first.decoded.link?.destination;
-            let count = frames.len() as u64;
+            let number = frames.len() as u64;
             let claimed = claims.get(node).map_or(&[][..], Vec::as_slice);
-            let cause = Cause::PassedBy {
-                node: node.clone(),
-                address,
-                mac: mac.to_string(),
-                claims: claimed.len() as u64,
-                sent_by: place(subject, &first),
-                count,
-            };
+            let resolution = if address.is_ipv4() { "ARP" } else { "neighbour discovery" };
+            let sentence = format!(
+                "{node} claimed {address} by {resolution} {}, and {} went directly to its \
+                 link-layer address {mac}, first at {}: they bypassed the load balancer",
+                times(claimed.len() as u64),
+                count(number, "packet"),
+                place(subject, &first)
+            );
+            let fix = fix::arp(subject, node, address);
+            let cause = Cause::new(cause::SERVER_ANSWERS_ARP, sentence, fix);
             let mut shown: Vec<usize> = claimed.iter().chain(&frames).copied().collect();
             shown.sort_unstable();
-            Some(subject.evidence(cause, &shown))
+            Some(subject.shown(cause.at(node).packets(number), &shown))
         })
         .collect()
 }

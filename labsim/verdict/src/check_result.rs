@@ -8,7 +8,7 @@ use labsim_scenario::model::{CapturePoint, PointNode, Scenario, Step, StepAction
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ruling {
+pub(crate) struct CheckResult {
     pub(crate) passed: bool,
     pub(crate) expected: Vec<String>,
     pub(crate) seen: Vec<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Ruling {
     pub(crate) about: Option<usize>,
 }
 
-impl Ruling {
+impl CheckResult {
     /// Holds; `seen` are the figures that prove it.
     pub(crate) fn pass(seen: impl Into<String>) -> Self {
         Self { passed: true, seen: vec![seen.into()], ..Self::default() }
@@ -53,14 +53,14 @@ impl Ruling {
 
 /// What every check looks at.
 #[derive(Debug)]
-pub(crate) struct Case<'a> {
+pub(crate) struct CheckContext<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) observations: &'a Observations,
     pub(crate) frames: &'a Frames<'a>,
     pub(crate) log: Log<'a>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> CheckContext<'a> {
     pub(crate) fn new(
         scenario: &'a Scenario,
         observations: &'a Observations,
@@ -106,8 +106,8 @@ impl<'a> Case<'a> {
     /// How many logins or requests a step has to make.
     pub(crate) fn planned(&self, name: &StepName) -> usize {
         match self.step(name).map(|step| &step.action) {
-            Some(StepAction::TacacsLogin(login)) => {
-                login.from.len().saturating_mul(usize::try_from(login.times).unwrap_or(usize::MAX))
+            Some(StepAction::Exchange(exchange)) => {
+                usize::try_from(exchange.number()).unwrap_or(usize::MAX)
             }
             _ => 1,
         }
@@ -131,7 +131,7 @@ impl<'a> Case<'a> {
 }
 
 /// Why a claim that something was not seen at this point cannot be believed, if it cannot.
-pub(crate) fn not_proven(point: &Point) -> Option<String> {
+pub(crate) fn unverified(point: &Point) -> Option<String> {
     if point.liveness.proven() {
         return None;
     }
@@ -142,7 +142,7 @@ pub(crate) fn not_proven(point: &Point) -> Option<String> {
         (Some(_), Some(_)) => "its last marker was captured before its first",
     };
     Some(format!(
-        "this capture point was not proven alive: {}:{}, {missing}",
+        "this capture point is not verified: {}:{}, {missing}",
         point.node, point.interface
     ))
 }

@@ -1,6 +1,6 @@
 //! Words for results, times and numbers.
 
-use labsim_scenario::model::{Direction, LoginResult, RadiusQuestion, Step, StepAction};
+use labsim_scenario::model::{LoginResult, Step};
 
 /// `1 frame`, `2 frames`.
 pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
@@ -8,17 +8,18 @@ pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// `a`, `a and b`, `a, b and c`; empty without any.
+pub(crate) fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [before @ .., last] => format!("{} and {last}", before.join(", ")),
+    }
+}
+
 /// `1 time`, `2 times`.
 pub(crate) fn times(number: u64) -> String {
     count(number, "time")
-}
-
-/// `in`, `out`.
-pub(crate) fn way(direction: Direction) -> &'static str {
-    match direction {
-        Direction::In => "in",
-        Direction::Out => "out",
-    }
 }
 
 /// A time that is never rounded to nothing: `40 µs`, `0.9 ms`, `9.9 ms`, `37 ms`.
@@ -43,16 +44,9 @@ pub(crate) fn did(result: LoginResult, number: usize) -> &'static str {
     }
 }
 
-/// What a step's attempts are: `login` or `request`.
+/// What a step's attempts are: `login`, `exchange`, `request`, `lookup`, `program` or `transfer`.
 pub(crate) fn attempt(step: Option<&Step>) -> &'static str {
-    match step.map(|step| &step.action) {
-        Some(StepAction::Radius(request)) => match request.question {
-            RadiusQuestion::Login { .. } => "login",
-            RadiusQuestion::Accounting { .. } | RadiusQuestion::Status => "request",
-        },
-        Some(StepAction::Run(_)) => "program",
-        _ => "login",
-    }
+    step.map_or("login", |step| step.action.noun())
 }
 
 #[cfg(test)]

@@ -1,25 +1,25 @@
 //! Judges how a step's logins were spread over the servers, each staying on one.
 
 use crate::answer::name;
+use crate::check_result::{CheckContext, CheckResult, unverified};
+use crate::messages::{attempt as noun, count, list as list_names};
 use crate::observe::Attempt;
-use crate::ruling::{Case, Ruling, not_proven};
 use crate::servers::logged_by;
-use crate::words::{attempt as noun, count};
 use labsim_scenario::model::{Direction, NodeName, StepName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Attempts that are told of one by one.
-const TOLD: usize = 5;
+/// Attempts that are described one by one.
+const DESCRIBED: usize = 5;
 
 /// Judges a spread: by the servers' logs, and by the frames at their interfaces.
-pub(crate) fn spread(
-    case: &Case<'_>,
+pub(crate) fn distribution(
+    context: &CheckContext<'_>,
     step: &StepName,
     nodes: &[NodeName],
     at_least: u64,
-) -> Ruling {
-    let what = noun(case.step(step));
-    let planned = case.planned(step);
+) -> CheckResult {
+    let what = noun(context.step(step));
+    let planned = context.planned(step);
     let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
     let expected = format!(
         "each of {} of the step `{step}` answered by one of {}, all of its packets there, and at \
@@ -27,15 +27,15 @@ pub(crate) fn spread(
         count(planned, what),
         names.join(", ")
     );
-    let attempts = match case.attempts(step) {
+    let attempts = match context.attempts(step) {
         Ok(attempts) => attempts,
-        Err(why) => return Ruling::fail(expected, why),
+        Err(why) => return CheckResult::fail(expected, why),
     };
-    let servers = servers(case, nodes);
+    let servers = servers(context, nodes);
     let mut answered: BTreeMap<&NodeName, u64> = nodes.iter().map(|node| (node, 0)).collect();
     let mut wrong: Vec<(usize, String)> = Vec::new();
     for (place, attempt) in attempts.iter().enumerate() {
-        match on_one(case, step, attempt, &servers) {
+        match on_one(context, step, attempt, &servers) {
             Ok(node) => match answered.get_mut(node) {
                 Some(number) => *number += 1,
                 None => wrong.push((place, format!("answered by {node}"))),
@@ -47,8 +47,8 @@ pub(crate) fn spread(
         answered.iter().map(|(node, number)| format!("{node} {number}")).collect();
     let mut seen = vec![figures.join(", ")];
     let about = wrong.first().map(|(place, _)| *place);
-    let more = wrong.len().saturating_sub(TOLD);
-    for (place, why) in wrong.iter().take(TOLD) {
+    let more = wrong.len().saturating_sub(DESCRIBED);
+    for (place, why) in wrong.iter().take(DESCRIBED) {
         let who = attempts.get(*place).map(|attempt| name(what, attempt, *place));
         seen.push(format!("{}: {why}", who.unwrap_or_default()));
     }
@@ -60,49 +60,48 @@ pub(crate) fn spread(
     }
     let few = answered.iter().filter(|(_, number)| **number < at_least);
     seen.extend(few.map(|(node, number)| format!("{node} answered {number} only")));
-    seen.extend(unproven(case, &servers));
+    seen.extend(unproven(context, &servers));
     if seen.len() > 1 {
-        return Ruling::failed(vec![expected], seen).about(about);
+        return CheckResult::failed(vec![expected], seen).about(about);
     }
     seen.push(format!(
         "{}, each on one server by its log and by the frames at all servers' interfaces",
         count(attempts.len(), what)
     ));
-    Ruling::passed(seen)
+    CheckResult::passed(seen)
 }
 
 /// The nodes whose interfaces must have seen an attempt or not.
-fn servers<'a>(case: &Case<'a>, nodes: &'a [NodeName]) -> BTreeSet<&'a NodeName> {
-    let scenario = case.scenario;
-    let known = scenario.real_servers.keys().chain(scenario.tacacs_servers.keys());
-    nodes.iter().chain(known).chain(scenario.radius_servers.keys()).collect()
+fn servers<'a>(context: &CheckContext<'a>, nodes: &'a [NodeName]) -> BTreeSet<&'a NodeName> {
+    let scenario = context.scenario;
+    nodes.iter().chain(scenario.real_servers.keys()).chain(scenario.serving_nodes()).collect()
 }
 
 /// The one server that logged an attempt and took its packets in.
 fn on_one<'a>(
-    case: &Case<'a>,
+    context: &CheckContext<'a>,
     step: &StepName,
     attempt: &Attempt,
     servers: &BTreeSet<&'a NodeName>,
 ) -> Result<&'a NodeName, String> {
-    let logged = logged_by(case, step, attempt);
+    let logged = logged_by(context, step, attempt);
     let Some(flow) = attempt.flow() else {
         return Err("the client had no address and port".to_owned());
     };
     let mut took: BTreeSet<&NodeName> = BTreeSet::new();
-    for index in case.frames.conversation(flow).forward {
-        let Some(frame) = case.frames.get(index) else { continue };
-        let Some(node) = case.frames.node(&frame) else { continue };
+    for index in context.frames.conversation(flow).forward {
+        let Some(frame) = context.frames.get(index) else { continue };
+        let Some(node) = context.frames.node(&frame) else { continue };
         if frame.record.direction == Direction::In
             && (servers.contains(node) || logged.contains(node))
-            && case.frames.stations().addressed(frame.record.point, frame.decoded)
+            && context.frames.mac_table().addressed(frame.record.point, frame.decoded)
         {
             took.insert(node);
         }
     }
     let list = |nodes: &BTreeSet<&NodeName>| {
         let names: Vec<&str> = nodes.iter().map(|node| node.as_str()).collect();
-        if names.is_empty() { "no server".to_owned() } else { names.join(" and ") }
+        if names.is_empty() { "no server".to_owned() } else { list_names(&names) }
     };
     match (logged.first(), logged.len(), took.len()) {
         (Some(node), 1, 1) if took.contains(*node) => Ok(node),
@@ -112,9 +111,9 @@ fn on_one<'a>(
 
 /// Points of servers where what was not seen proves nothing.
 fn unproven<'a>(
-    case: &'a Case<'_>,
+    context: &'a CheckContext<'_>,
     servers: &'a BTreeSet<&NodeName>,
 ) -> impl Iterator<Item = String> + 'a {
-    let points = case.observations.capture.points().iter();
-    points.filter(|point| servers.contains(&point.node)).filter_map(not_proven)
+    let points = context.observations.capture.points().iter();
+    points.filter(|point| servers.contains(&point.node)).filter_map(unverified)
 }

@@ -2,15 +2,15 @@
 //!
 //! A packet is known again by what routers and tunnels leave as it is. Several may look the same, a
 //! datagram that is sent again for one. A time is then never believed to be better than it may have
-//! been: a lower bound is held against the shortest time, from the last that was sent before, and an
-//! upper bound against the longest, from the first.
+//! been: a lower bound is held against the shortest time, from the last that was sent before, and
+//! an upper bound against the longest, from the first.
 
+use crate::check_result::{CheckContext, CheckResult, unverified};
 use crate::frames::Frame;
 use crate::matching::{describe, matches};
+use crate::messages::count as say;
 use crate::observe::{Point, PointId};
-use crate::ruling::{Case, Ruling, not_proven};
-use crate::words::{count as say, way};
-use labsim_scenario::model::{CapturePoint, Count, Crossing, DelayBounds, Passage, PointNode};
+use labsim_scenario::model::{CapturePoint, Count, DelayBounds, PathCheck, PathPoint, PointNode};
 use labsim_wire::decode::Transport;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -38,28 +38,27 @@ struct Seen {
     arrived: Vec<(usize, u64)>,
 }
 
-/// Judges a passage.
-pub(crate) fn passage(case: &Case<'_>, passage: &Passage) -> Ruling {
-    let Passage { from, to, matching, .. } = passage;
+/// Judges a check.
+pub(crate) fn path_metrics(context: &CheckContext<'_>, check: &PathCheck) -> CheckResult {
+    let PathCheck { from, to, matching, .. } = check;
     let mut expected =
         vec![format!("packets from {} to {} with: {}", name(from), name(to), describe(matching))];
-    expected.extend(wanted(passage));
-    let points = point(case, from).and_then(|here| Ok((here, point(case, to)?)));
+    expected.extend(wanted(check));
+    let points = point(context, from).and_then(|here| Ok((here, point(context, to)?)));
     let ((here, sender), (there, receiver)) = match points {
         Ok(points) => points,
-        Err(why) => return Ruling::failed(expected, vec![why]),
+        Err(why) => return CheckResult::failed(expected, vec![why]),
     };
-    let Some(settled) = case.observations.settled_ns else {
-        let seen =
-            "packets were still on their way at the end, so nobody knows what became of them";
-        return Ruling::failed(expected, vec![seen.to_owned()]);
+    let Some(settled) = context.observations.settled_ns else {
+        let seen = "packets were still in flight at the end, so that their fate is unknown";
+        return CheckResult::failed(expected, vec![seen.to_owned()]);
     };
-    let packets = packets(case, passage, (here, there), settled);
+    let packets = packets(context, check, here, there, settled);
     let sent: usize = packets.iter().map(|seen| seen.sent.len()).sum();
     let mut findings = Findings { seen: Vec::new(), wrong: Vec::new(), holds: true };
     if sent == 0 {
         let seen = format!("no such packet was seen at {}", name(from));
-        return Ruling::failed(expected, vec![seen]);
+        return CheckResult::failed(expected, vec![seen]);
     }
     let arrived: usize = packets.iter().map(|seen| seen.arrived.len()).sum();
     findings.seen.push(format!(
@@ -69,22 +68,22 @@ pub(crate) fn passage(case: &Case<'_>, passage: &Passage) -> Ruling {
         say(arrived as u64, "packet"),
         name(to)
     ));
-    if let Some(bounds) = passage.delay {
+    if let Some(bounds) = check.delay {
         findings.delays(&packets, bounds);
     }
-    findings.count("lost", passage.lost, lost(&packets));
-    findings.count("duplicated", passage.duplicated, duplicated(&packets));
-    findings.count("overtaken", passage.overtaken, overtaken(&packets));
+    findings.count("lost", check.lost, lost(&packets));
+    findings.count("duplicates", check.duplicates, duplicates(&packets));
+    findings.count("reordered", check.reordered, reordered(&packets));
     // What was not captured was not there only if both captures were alive all the time.
-    let unproven: Vec<String> = [sender, receiver].into_iter().filter_map(not_proven).collect();
+    let unproven: Vec<String> = [sender, receiver].into_iter().filter_map(unverified).collect();
     findings.holds &= unproven.is_empty();
     findings.seen.extend(unproven);
     if findings.holds {
-        return Ruling::passed(findings.seen);
+        return CheckResult::passed(findings.seen);
     }
     findings.wrong.sort_unstable();
     findings.wrong.dedup();
-    Ruling::failed(expected, findings.seen).with_frames(case.frames.list(&findings.wrong))
+    CheckResult::failed(expected, findings.seen).with_frames(context.frames.list(&findings.wrong))
 }
 
 /// What was found.
@@ -137,36 +136,37 @@ impl Findings {
 }
 
 /// What is asked for, in words.
-fn wanted(passage: &Passage) -> impl Iterator<Item = String> {
+fn wanted(check: &PathCheck) -> impl Iterator<Item = String> {
     let bound = |word: &str, time: Option<Duration>| time.map(|time| format!("{word} {time:?}"));
-    let delay = passage.delay.map(|DelayBounds { at_least, at_most }| {
-        let said: Vec<String> =
+    let delay = check.delay.map(|DelayBounds { at_least, at_most }| {
+        let delays: Vec<String> =
             bound("at least", at_least).into_iter().chain(bound("at most", at_most)).collect();
-        format!("delay of each that arrived: {}", said.join(", "))
+        format!("delay of each that arrived: {}", delays.join(", "))
     });
     let count = |what: &str, count: Option<Count>| count.map(|count| format!("{what}: {count}"));
     let counts = [
-        count("lost", passage.lost),
-        count("duplicated", passage.duplicated),
-        count("overtaken", passage.overtaken),
+        count("lost", check.lost),
+        count("duplicates", check.duplicates),
+        count("reordered", check.reordered),
     ];
     delay.into_iter().chain(counts.into_iter().flatten())
 }
 
 /// The packets that passed the first point, by identity, in the order of their sending. What was
-/// sent after the lab had come to rest, such as a retransmission whose timer ended then, is left out:
-/// it may be on its way.
+/// sent after the lab had come to rest, such as a retransmission whose timer ended then, is left
+/// out: it may be on its way.
 fn packets(
-    case: &Case<'_>,
-    passage: &Passage,
-    (here, there): (PointId, PointId),
+    context: &CheckContext<'_>,
+    check: &PathCheck,
+    here: PointId,
+    there: PointId,
     settled: u64,
 ) -> Vec<Seen> {
     let mut places: HashMap<Identity, usize> = HashMap::new();
     let mut packets: Vec<Seen> = Vec::new();
-    for frame in case.frames.at(here).filter(|it| it.record.direction == passage.from.direction) {
+    for frame in context.frames.at(here).filter(|it| it.record.direction == check.from.direction) {
         let Some(identity) = identity(&frame) else { continue };
-        if frame.record.time_ns > settled || !matches(&passage.matching, &frame) {
+        if frame.record.time_ns > settled || !matches(&check.matching, &frame) {
             continue;
         }
         let place = *places.entry(identity).or_insert_with(|| {
@@ -175,7 +175,7 @@ fn packets(
         });
         packets[place].sent.push((frame.index, frame.record.time_ns));
     }
-    for frame in case.frames.at(there).filter(|it| it.record.direction == passage.to.direction) {
+    for frame in context.frames.at(there).filter(|it| it.record.direction == check.to.direction) {
         let place = identity(&frame).and_then(|identity| places.get(&identity));
         if let Some(packet) = place.and_then(|place| packets.get_mut(*place)) {
             packet.arrived.push((frame.index, frame.record.time_ns));
@@ -226,7 +226,7 @@ fn lost(packets: &[Seen]) -> (u64, Vec<usize>) {
 }
 
 /// How many arrived more often than they were sent, and those frames.
-fn duplicated(packets: &[Seen]) -> (u64, Vec<usize>) {
+fn duplicates(packets: &[Seen]) -> (u64, Vec<usize>) {
     let mut number = 0;
     let mut frames = Vec::new();
     for packet in packets {
@@ -239,7 +239,7 @@ fn duplicated(packets: &[Seen]) -> (u64, Vec<usize>) {
 
 /// How many arrived after one that had been sent later, and those frames. Packets that look like
 /// others have no place in this order.
-fn overtaken(packets: &[Seen]) -> (u64, Vec<usize>) {
+fn reordered(packets: &[Seen]) -> (u64, Vec<usize>) {
     let mut frames = Vec::new();
     let mut earliest_later = u64::MAX;
     for packet in packets.iter().rev() {
@@ -254,14 +254,17 @@ fn overtaken(packets: &[Seen]) -> (u64, Vec<usize>) {
     (frames.len() as u64, frames)
 }
 
-fn point<'a>(case: &Case<'a>, crossing: &Crossing) -> Result<(PointId, &'a Point), String> {
-    let node = PointNode::Named(crossing.node.clone());
-    case.point(&CapturePoint { node, interface: crossing.interface.clone() })
+fn point<'a>(
+    context: &CheckContext<'a>,
+    point: &PathPoint,
+) -> Result<(PointId, &'a Point), String> {
+    let node = PointNode::Named(point.node.clone());
+    context.point(&CapturePoint { node, interface: point.interface.clone() })
 }
 
 /// `client:eth0 out`
-fn name(crossing: &Crossing) -> String {
-    format!("{}:{} {}", crossing.node, crossing.interface, way(crossing.direction))
+fn name(point: &PathPoint) -> String {
+    format!("{}:{} {}", point.node, point.interface, point.direction)
 }
 
 /// Milliseconds, to the microsecond below.
