@@ -3,27 +3,34 @@
 //! Words as in ACOS 2.7 to 5.2's command reference for ADC and its aXAPI schemas.
 
 mod config;
+mod context;
+mod entered;
 mod lines;
 mod pools;
+mod terminal;
 mod virtuals;
 
+use crate::paste::Pasted;
 use crate::place::Files;
 use crate::report::Report;
-use crate::{Imported, Mistakes, Source, lab};
+use crate::{Diagnostics, Imported, Source, lab};
 
 /// Turns the files of one device into a topology and a scenario.
 ///
 /// # Errors
 /// Everything that is wrong with the text, each with its place; or that there is no virtual
-/// server that labsim could speak to.
-pub fn import(sources: &[Source]) -> Result<Imported, Mistakes> {
-    let mut report = Report::new(Files::new(sources)?);
+/// server that labsim has a client for.
+pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    pasted.report(&mut report);
     let mut config = config::Config::default();
-    for (file, source) in sources.iter().enumerate() {
+    for (file, source) in pasted.sources.iter().enumerate() {
         for line in lines::parse(file, source.text(), &mut report) {
             config.add(line, &mut report);
         }
     }
-    let design = virtuals::design(&config, &mut report);
-    lab::imported(design, "labsim import a10", report)
+    config.settle();
+    let model = virtuals::lb_model(&config, &mut report);
+    lab::imported(model, "labsim import a10", report)
 }

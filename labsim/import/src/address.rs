@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 /// An address that one host can have.
 ///
 /// # Errors
-/// A sentence that says why it is none.
-pub(crate) fn unicast(address: Ipv4Addr) -> Result<Ipv4Addr, String> {
+/// The reason why the address is refused.
+pub(crate) fn check_unicast(address: Ipv4Addr) -> Result<Ipv4Addr, String> {
     let what = if address.is_broadcast() {
         "the broadcast address"
     } else if address.octets()[0] == 0 {
@@ -17,7 +17,7 @@ pub(crate) fn unicast(address: Ipv4Addr) -> Result<Ipv4Addr, String> {
     } else if address.is_loopback() {
         "a loopback address"
     } else if address.octets()[0] >= 240 {
-        "an address of class E, which nobody has"
+        "a reserved address (class E)"
     } else {
         return Ok(address);
     };
@@ -34,8 +34,8 @@ pub(crate) fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
 /// An interface's address with its prefix length.
 ///
 /// # Errors
-/// A sentence that says why it is none.
-pub(crate) fn interface(net: Ipv4Net) -> Result<Ipv4Net, String> {
+/// The reason why the address is refused.
+pub(crate) fn check_interface(net: Ipv4Net) -> Result<Ipv4Net, String> {
     if net.prefix_len() > 0 && is_host(net, net.addr()) {
         return Ok(net);
     }

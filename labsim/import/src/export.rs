@@ -1,7 +1,10 @@
-//! The other way: commands and stanzas that make real devices like those of a scenario.
+//! The other way: commands, stanzas and files that make real devices and containers like those of a
+//! scenario.
 
+mod containerlab;
 mod f5;
 mod linux;
 
+pub use containerlab::{ContainerlabOptions, containerlab};
 pub use f5::f5;
 pub use linux::linux;

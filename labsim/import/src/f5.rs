@@ -3,9 +3,11 @@
 //! Words and defaults as in F5's tmsh reference for LTM (BIG-IP 11 to 17).
 
 mod address;
+mod command;
 mod config;
-mod heritage;
+mod defaults_from;
 mod network;
+mod outside;
 mod parse;
 mod persistence;
 mod pools;
@@ -17,23 +19,26 @@ mod tcl;
 mod tree;
 mod virtuals;
 
+use crate::paste::Pasted;
 use crate::place::Files;
 use crate::report::Report;
-use crate::{Imported, Mistakes, Source, lab};
+use crate::{Diagnostics, Imported, Source, lab};
 
 /// Turns the files of one device into a topology and a scenario.
 ///
 /// # Errors
 /// Everything that is wrong with the text, each with its place; or that there is no virtual
-/// server that labsim could speak to.
-pub fn import(sources: &[Source]) -> Result<Imported, Mistakes> {
-    let mut report = Report::new(Files::new(sources)?);
+/// server that labsim has a client for.
+pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    pasted.report(&mut report);
     let mut config = config::Config::default();
-    for (file, source) in sources.iter().enumerate() {
+    for (file, source) in pasted.sources.iter().enumerate() {
         for stanza in parse::parse(file, source.text(), &mut report) {
             config.add(stanza, &mut report);
         }
     }
-    let design = virtuals::design(&config, &mut report);
-    lab::imported(design, "labsim import f5", report)
+    let model = virtuals::lb_model(&config, &mut report);
+    lab::imported(model, "labsim import f5", report)
 }

@@ -2,64 +2,72 @@
 
 mod addresses;
 mod expectations;
-mod names;
+pub(crate) mod names;
 mod plan;
 mod scenario;
+pub(crate) mod server_state;
 mod servers;
 mod topology;
-mod writer;
+mod yaml;
 
-use crate::design::Design;
+use crate::lb_model::LbModel;
 use crate::report::Report;
-use crate::{Imported, Mistakes, settle};
-use labsim_yaml::Mistake;
+use crate::{Diagnostics, Imported, validate};
+use labsim_codes::file;
+use labsim_yaml::Diagnostic;
 
 /// The topology file's name without its ending.
 const TOPOLOGY: &str = "topology";
 
-/// Turns what was understood into files; `command` is told in them.
+/// Turns what was understood into files; `command` is named in them.
 ///
 /// # Errors
-/// The mistakes of the report; or that nothing is left that a scenario could do.
+/// The errors of the report; or that nothing is left that a scenario could do.
 pub(crate) fn imported(
-    mut design: Design,
+    mut model: LbModel,
     command: &str,
     mut report: Report<'_>,
-) -> Result<Imported, Mistakes> {
-    if report.is_bad() {
-        return Err(report.into_mistakes());
+) -> Result<Imported, Diagnostics> {
+    if report.has_errors() {
+        return Err(report.into_diagnostics());
     }
-    settle::settle(&mut design, &mut report);
-    let Some(plan) = plan::plan(&design, &mut report) else { return Err(nothing(report)) };
-    let virtuals = plan.virtuals(&design, &mut report);
+    validate::validate(&mut model, &mut report);
+    let Some(plan) = plan::plan(&model, &mut report) else { return Err(nothing(report)) };
+    let virtuals = plan.virtuals(&model, &mut report);
     if virtuals.is_empty() {
         return Err(nothing(report));
     }
     let sources = report.files().sources();
     let files: Vec<String> =
-        sources.iter().map(|source| crate::text::shown(source.name())).collect();
+        sources.iter().map(|source| crate::text::printable(source.name())).collect();
     let header = format!("# Imported from {} by `{command}`.\n", files.join(", "));
     let scenario_name = names::scenario(sources.first().map_or("", |source| source.name()));
     let topology = topology::text(&header, &plan);
-    let scenario = scenario::text(&header, &virtuals, &design, &plan, &mut report);
-    let (left_out, warnings) = report.into_notes();
+    let written = scenario::text(&header, &virtuals, &model, &plan, &mut report);
+    let scenario = written.map_err(|error| {
+        let message = format!("the scenario cannot be written: {error}");
+        Diagnostic::of_file(&scenario_name, file::IMPORT_INVALID, message)
+    })?;
+    let left_out = report.take_left_out();
+    let (not_imported, warnings) = report.into_notes();
     Ok(Imported {
         topology_name: TOPOLOGY.to_owned(),
         topology,
         scenario_name,
         scenario,
-        left_out,
+        not_imported,
         warnings,
+        left_out,
     })
 }
 
 /// Nothing is left to be done: what was left out says why.
-fn nothing(report: Report<'_>) -> Mistakes {
+fn nothing(report: Report<'_>) -> Diagnostics {
     let name = report.files().sources().first().map_or("", |source| source.name());
-    let message = "there is no virtual server here that labsim can speak to; it speaks TACACS+ \
-                   (49/tcp) and RADIUS (1812/udp, 1645/udp)";
-    let whole = Mistake::of_file(name, message);
-    let mut mistakes = report.left_out_as_mistakes(&["ltm virtual ", "slb virtual-server "]);
-    mistakes.push(whole);
-    mistakes
+    let message = "no virtual server can be imported";
+    let whole = Diagnostic::of_file(name, file::IMPORT_EMPTY, message);
+    let mut diagnostics =
+        report.not_imported_as_diagnostics(&["ltm virtual ", "virtual ", "slb virtual-server "]);
+    diagnostics.push(whole);
+    diagnostics
 }

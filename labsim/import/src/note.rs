@@ -14,10 +14,32 @@ pub struct Imported {
     pub scenario_name: String,
     /// The scenario file's text.
     pub scenario: String,
-    /// What was not carried over, by file and line.
-    pub left_out: Vec<Note>,
+    /// What was not imported, by file and line.
+    pub not_imported: Vec<Note>,
     /// What contradicts itself, or was understood in one way of several; by file and line.
     pub warnings: Vec<Note>,
+    /// Lines that came along with the configuration and are none, by file and line.
+    pub left_out: Vec<Left>,
+}
+
+/// A line of a terminal, a pager or a document that came along with a configuration.
+///
+/// Displayed as `file:line: kind`. Never its text, which may hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The file as it was named.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What it is, such as `line of a pager`.
+    pub kind: &'static str,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, kind } = self;
+        write!(f, "{file}:{line}: {kind}")
+    }
 }
 
 /// Something in a configuration that a person should know of.
@@ -32,7 +54,7 @@ pub struct Note {
     /// The stanza or property, such as `ltm virtual vs_web: rules`. Never its value, which may be
     /// a secret.
     pub what: String,
-    /// Why it was not carried over, or what is wrong with it.
+    /// Why it was not imported, or what is wrong with it.
     pub why: String,
 }
 

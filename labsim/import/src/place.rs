@@ -1,11 +1,10 @@
 //! Where something stands in one of several files.
 
-use labsim_yaml::{Located, Mistake, Source, Span, mistake};
-use serde::de::Deserialize;
-use serde::de::value::{Error, SeqDeserializer};
+use labsim_codes::{Code, file};
+use labsim_yaml::{Diagnostic, Source, Span};
 
 /// The largest file that is read: a big device's configuration has a few MiB.
-const SIZE_LIMIT: usize = 64 << 20;
+pub(crate) const SIZE_LIMIT: usize = 64 << 20;
 
 /// A byte range of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +38,7 @@ impl<'s> Files<'s> {
     ///
     /// # Errors
     /// Files that are too large.
-    pub(crate) fn new(sources: &'s [Source]) -> Result<Self, Mistake> {
+    pub(crate) fn new(sources: &'s [Source]) -> Result<Self, Diagnostic> {
         for source in sources {
             if source.text().len() > SIZE_LIMIT {
                 let limit = SIZE_LIMIT >> 20;
@@ -47,7 +46,7 @@ impl<'s> Files<'s> {
                     "the file is larger than {limit} MiB; give the part with \
                                        the virtual servers and what they refer to"
                 );
-                return Err(Mistake::of_file(source.name(), message));
+                return Err(Diagnostic::of_file(source.name(), file::FILE_TOO_LARGE, message));
             }
         }
         let lines = sources.iter().map(|source| line_starts(source.text())).collect();
@@ -69,27 +68,20 @@ impl<'s> Files<'s> {
         self.lines[place.file].partition_point(|start| *start <= place.start).max(1)
     }
 
-    /// A mistake at a place.
-    pub(crate) fn mistake(&self, place: Place, message: impl Into<String>) -> Mistake {
+    /// An error at a place.
+    pub(crate) fn diagnostic(
+        &self,
+        place: Place,
+        code: Code,
+        message: impl Into<String>,
+    ) -> Diagnostic {
         let source = &self.sources[place.file];
         let line = self.line(place);
         let start = self.lines[place.file].get(line - 1).copied().unwrap_or_default();
         let before = source.text().get(start..place.start).unwrap_or_default();
-        mistake(source, span(place, line, before.chars().count() + 1), message)
+        let span = Span::new(place.start..place.end, line, before.chars().count() + 1);
+        Diagnostic::new(source, span, code, message)
     }
-}
-
-/// labsim-yaml reads a place that another reader hands on as three numbers before the value, and
-/// has no other way to make one. The third is the number of the file among those that extend one
-/// another, which these do not.
-fn span(place: Place, line: usize, column: usize) -> Span {
-    let number = |n: usize| u64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    const FILE: u64 = 0;
-    const VALUE: u64 = 0;
-    let range = number(place.start) << 32 | number(place.end);
-    let parts = [range, number(line) << 32 | number(column), FILE, VALUE];
-    let parts = SeqDeserializer::<_, Error>::new(parts.into_iter());
-    Located::<u64>::deserialize(parts).map(|located| located.span).unwrap_or_default()
 }
 
 /// Lines break at LF, CR LF and CR, as labsim-yaml shows them.
@@ -106,16 +98,17 @@ fn line_starts(text: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::{Files, Place};
+    use labsim_codes::file;
     use labsim_yaml::Source;
 
     #[test]
-    fn a_mistake_marks_its_bytes_in_its_line() {
+    fn an_error_marks_its_bytes_in_its_line() {
         let sources = [Source::new("a", "x"), Source::new("b.conf", "one\r\n  zwölf drei\n")];
         let files = Files::new(&sources).unwrap();
-        let mistake = files.mistake(Place::new(1, 14, 18), "three");
+        let diagnostic = files.diagnostic(Place::new(1, 14, 18), file::IMPORT_INVALID, "three");
         assert_eq!(
-            mistake.to_string(),
-            "b.conf:2:9: three\n    2 |   zwölf drei\n      |         ^^^^"
+            diagnostic.to_string(),
+            "b.conf:2:9: three [import-invalid]\n    2 |   zwölf drei\n      |         ^^^^"
         );
     }
 

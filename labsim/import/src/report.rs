@@ -1,24 +1,35 @@
-//! What is found while a configuration is read: mistakes, what is left out, warnings.
+//! What is found while a configuration is read: errors, what is left out, warnings.
 
-use crate::Note;
+use crate::address::check_unicast;
 use crate::place::{Files, Place};
-use labsim_yaml::Mistakes;
+use crate::{Left, Note};
+use labsim_codes::file;
+use labsim_model::quote;
+use labsim_yaml::Diagnostics;
+use std::net::{IpAddr, Ipv4Addr};
 
-/// Most mistakes that are collected; more than that help nobody.
+/// Most errors that are collected.
 const MOST: usize = 200;
 
-/// Everything that is to be told about an import.
+/// Errors, omissions and warnings of an import.
 pub(crate) struct Report<'s> {
     files: Files<'s>,
-    mistakes: Mistakes,
-    left_out: Vec<(Place, Note)>,
+    diagnostics: Diagnostics,
+    not_imported: Vec<(Place, Note)>,
     warnings: Vec<(Place, Note)>,
+    left_out: Vec<(Place, &'static str)>,
 }
 
 impl<'s> Report<'s> {
     /// Nothing so far.
     pub(crate) fn new(files: Files<'s>) -> Self {
-        Self { files, mistakes: Mistakes::new(), left_out: Vec::new(), warnings: Vec::new() }
+        Self {
+            files,
+            diagnostics: Diagnostics::new(),
+            not_imported: Vec::new(),
+            warnings: Vec::new(),
+            left_out: Vec::new(),
+        }
     }
 
     /// The files.
@@ -26,28 +37,69 @@ impl<'s> Report<'s> {
         &self.files
     }
 
-    /// Something is wrong: nothing can be imported.
-    pub(crate) fn mistake(&mut self, place: Place, message: impl Into<String>) {
-        if self.mistakes.len() < MOST {
-            self.mistakes.push(self.files.mistake(place, message));
+    /// Reports an error, which stops the import.
+    pub(crate) fn diagnostic(&mut self, place: Place, message: impl Into<String>) {
+        if self.diagnostics.len() < MOST {
+            self.diagnostics.push(self.files.diagnostic(place, file::IMPORT_INVALID, message));
         }
     }
 
+    /// As [`diagnostic`](Self::diagnostic), in place of a value.
+    pub(crate) fn reject<T>(&mut self, place: Place, message: impl Into<String>) -> Option<T> {
+        self.diagnostic(place, message);
+        None
+    }
+
+    /// As [`not_imported`](Self::not_imported), in place of a value.
+    pub(crate) fn skip<T>(
+        &mut self,
+        place: Place,
+        what: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Option<T> {
+        self.not_imported(place, what, why);
+        None
+    }
+
     /// Adds what `checked` complains about, and passes on what it approves of.
-    pub(crate) fn take<T>(&mut self, place: Place, checked: Result<T, String>) -> Option<T> {
-        checked.map_err(|message| self.mistake(place, message)).ok()
+    pub(crate) fn check<T>(&mut self, place: Place, checked: Result<T, String>) -> Option<T> {
+        checked.map_err(|message| self.diagnostic(place, message)).ok()
     }
 
-    /// Something is not carried over.
-    pub(crate) fn leave(&mut self, place: Place, what: impl Into<String>, why: impl Into<String>) {
+    /// An IPv4 address that a host can have, if the text is one. The reason is reported otherwise; an
+    /// IPv6 address leaves `what` out.
+    pub(crate) fn ipv4(&mut self, place: Place, text: &str, what: &str) -> Option<Ipv4Addr> {
+        match text.parse() {
+            Ok(IpAddr::V4(address)) => self.check(place, check_unicast(address)),
+            Ok(IpAddr::V6(_)) => self.skip(place, what, "only IPv4 is imported"),
+            Err(_) => {
+                let message =
+                    format!("{} is not an address; write one such as 10.1.1.51", quote(text));
+                self.reject(place, message)
+            }
+        }
+    }
+
+    /// Lists what is not imported.
+    pub(crate) fn not_imported(
+        &mut self,
+        place: Place,
+        what: impl Into<String>,
+        why: impl Into<String>,
+    ) {
         let note = self.note(place, what.into(), why.into());
-        self.left_out.push((place, note));
+        self.not_imported.push((place, note));
     }
 
-    /// Something is carried over, and a person should look at it.
+    /// Lists a warning about what is imported.
     pub(crate) fn warn(&mut self, place: Place, what: impl Into<String>, why: impl Into<String>) {
         let note = self.note(place, what.into(), why.into());
         self.warnings.push((place, note));
+    }
+
+    /// Counts a line, or a part of one, that is no configuration but came along with it.
+    pub(crate) fn left_out(&mut self, place: Place, kind: &'static str) {
+        self.left_out.push((place, kind));
     }
 
     fn note(&self, place: Place, what: String, why: String) -> Note {
@@ -59,26 +111,39 @@ impl<'s> Report<'s> {
         format!("{}:{}", self.files.name(place), self.files.line(place))
     }
 
-    /// Whether anything is wrong.
-    pub(crate) fn is_bad(&self) -> bool {
-        !self.mistakes.is_empty()
+    /// Whether there are errors.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.diagnostics.is_empty()
     }
 
-    /// The mistakes alone.
-    pub(crate) fn into_mistakes(self) -> Mistakes {
-        self.mistakes
+    /// The errors alone.
+    pub(crate) fn into_diagnostics(self) -> Diagnostics {
+        self.diagnostics
     }
 
     /// What was left out of these kinds, where that is all that there is to say.
-    pub(crate) fn left_out_as_mistakes(&self, kinds: &[&str]) -> Mistakes {
+    pub(crate) fn not_imported_as_diagnostics(&self, kinds: &[&str]) -> Diagnostics {
         let of_kind =
             |(_, note): &&(Place, Note)| kinds.iter().any(|kind| note.what.starts_with(kind));
-        let notes = self.left_out.iter().filter(of_kind).take(MOST);
+        let notes = self.not_imported.iter().filter(of_kind).take(MOST);
         notes
             .map(|(place, Note { what, why, .. })| {
-                self.files.mistake(*place, format!("{what}: {why}"))
+                self.files.diagnostic(*place, file::IMPORT_EMPTY, format!("{what}: {why}"))
             })
             .collect()
+    }
+
+    /// What came along and is no configuration, by file and place.
+    pub(crate) fn take_left_out(&mut self) -> Vec<Left> {
+        let mut all = std::mem::take(&mut self.left_out);
+        all.sort_unstable();
+        all.dedup();
+        let left = all.into_iter().map(|(place, kind)| Left {
+            file: self.files.name(place).to_owned(),
+            line: self.files.line(place),
+            kind,
+        });
+        left.collect()
     }
 
     /// What was left out, and the warnings, each by file and place.
@@ -87,6 +152,6 @@ impl<'s> Report<'s> {
             notes.sort_by_key(|(place, _)| *place);
             notes.into_iter().map(|(_, note)| note).collect()
         };
-        (sorted(self.left_out), sorted(self.warnings))
+        (sorted(self.not_imported), sorted(self.warnings))
     }
 }

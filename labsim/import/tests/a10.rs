@@ -6,7 +6,7 @@ mod common;
 
 use common::{load, places};
 use labsim_import::{Imported, Source, a10};
-use labsim_scenario::model::Encapsulation;
+use labsim_scenario::model::Profile;
 
 /// The document's lab in ACOS's words.
 const DSR: &str = "\
@@ -54,11 +54,11 @@ end
 ";
 
 fn import(text: &str) -> Result<Imported, String> {
-    a10::import(&[Source::new("adc.txt", text)]).map_err(|mistakes| mistakes.to_string())
+    a10::import(&[Source::new("adc.txt", text)]).map_err(|diagnostics| diagnostics.to_string())
 }
 
 fn imported(text: &str) -> Imported {
-    import(text).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    import(text).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
 #[test]
@@ -66,36 +66,37 @@ fn ip_in_ip_without_destination_nat_is_direct_server_return() {
     let imported = imported(DSR);
     let scenario = load(&imported);
     let (_, lb) = scenario.load_balancers.iter().next().unwrap();
-    let server = &lb.virtual_servers[0];
-    assert_eq!(server.name, "vs_tacacs_49");
+    let (name, server) = lb.virtual_servers.first_key_value().unwrap();
+    assert_eq!(name, "vs_tacacs_49");
     assert_eq!(server.destination.to_string(), "172.16.4.99:49");
     assert!(!server.translate_address && !server.translate_port);
-    assert_eq!(server.fastl4.idle_timeout.as_secs(), 600);
-    assert_eq!(lb.pools[0].name, "sg_tacacs");
-    assert_eq!(lb.pools[0].encapsulation, Encapsulation::Ipip);
-    let members: Vec<String> =
-        lb.pools[0].members.iter().map(|one| format!("{}:{}", one.address, one.port)).collect();
+    assert_eq!(server.fastl4.idle_timeout, 600);
+    let (name, pool) = lb.pools.first_key_value().unwrap();
+    assert_eq!(name, "sg_tacacs");
+    assert_eq!(pool.profile, Profile::Ipip);
+    let members: Vec<String> = pool.members.iter().map(|one| one.address.to_string()).collect();
     assert_eq!(members, ["10.1.1.51:49", "10.1.1.52:49", "10.1.1.53:49"]);
     let nodes: Vec<&str> = scenario.topology.nodes.iter().map(|node| node.name.as_str()).collect();
-    assert_eq!(nodes, ["client", "router", "lb", "rs-a", "rs-b", "rs1"]);
+    assert_eq!(nodes, ["client", "router", "lb", "rs-a", "rs-b", "rs_c"]);
     assert!(imported.topology.contains("lb: 172.16.0.254/24"), "{}", imported.topology);
     assert!(imported.topology.contains("lb: {interfaces: {eth0: 172.16.0.10/24}}"));
-    assert_eq!(imported.warnings, []);
+    let warned = places(&imported.warnings);
+    assert_eq!(warned, ["25: slb service-group sg_tacacs: method least-connection"]);
 }
 
 #[test]
 fn everything_else_is_listed() {
     assert_eq!(
-        places(&imported(DSR).left_out),
+        places(&imported(DSR).not_imported),
         [
             "2: hostname adc",
             "4: interface management",
             "18: slb server rs-a: port 49: health-check-disable",
-            "25: slb service-group sg_tacacs: method",
             "28: slb service-group sg_tacacs: member rs-b: member rs-b: priority",
             "37: slb virtual-server vs_tacacs: port 443 https",
         ]
     );
+    assert_eq!(imported(DSR).left_out, []);
 }
 
 #[test]
@@ -116,23 +117,31 @@ fn lost_indentation_changes_nothing() {
 }
 
 #[test]
-fn members_that_are_switched_off_or_unknown_are_left_out() {
+fn members_that_are_switched_off_are_in_the_lab_and_take_no_new_flows() {
+    for (from, to) in [
+        ("member rs-b 49\n", "member rs-b 49\n    disable\n"),
+        ("member rs-b 49\n", "member rs-b 49 disable\n"),
+        ("rs-b 10.1.1.52\n", "rs-b 10.1.1.52\n  disable\n"),
+        ("rs-b 10.1.1.52\n  port 49 tcp\n", "rs-b 10.1.1.52\n  port 49 tcp\n    disable\n"),
+    ] {
+        let imported = imported(&DSR.replacen(from, to, 1));
+        let off = "{address: 10.1.1.52:49, state: forced_offline}";
+        assert!(imported.scenario.contains(off), "{to}: {}", imported.scenario);
+        assert!(imported.scenario.contains("answered_by: {node: [rs-a, rs_c]}"), "{to}");
+        load(&imported);
+    }
+}
+
+#[test]
+fn members_that_are_unknown_are_left_out() {
     for (from, to, left) in [
-        ("member rs-b 49\n", "member rs-b 49\n    disable\n", "member rs-b"),
-        ("member rs-b 49\n", "member rs-b 49 disable\n", "member rs-b"),
-        ("rs-b 10.1.1.52\n", "rs-b 10.1.1.52\n  disable\n", "member rs-b"),
-        (
-            "rs-b 10.1.1.52\n  port 49 tcp\n",
-            "rs-b 10.1.1.52\n  port 49 tcp\n    disable\n",
-            "member rs-b",
-        ),
         ("member rs-b 49\n", "member nobody 49\n", "member nobody"),
         ("rs-b 10.1.1.52\n", "rs-b aaa.example\n", "member rs-b"),
         ("rs-b 10.1.1.52\n", "rs-b 2001:db8::52\n", "member rs-b"),
     ] {
         let imported = imported(&DSR.replacen(from, to, 1));
         assert!(!imported.scenario.contains("10.1.1.52"), "{to}");
-        assert!(places(&imported.left_out).iter().any(|place| place.ends_with(left)), "{to}");
+        assert!(places(&imported.not_imported).iter().any(|place| place.ends_with(left)), "{to}");
         load(&imported);
     }
 }
@@ -148,7 +157,7 @@ fn port(lines: &str) -> Imported {
 }
 
 #[test]
-fn source_nat_is_carried_over() {
+fn source_nat_is_imported() {
     let auto = port("    source-nat auto\n");
     load(&auto);
     assert!(auto.scenario.contains("source_address_translation: automap"), "{}", auto.scenario);
@@ -157,7 +166,7 @@ fn source_nat_is_carried_over() {
     load(&pool);
     assert!(pool.scenario.contains("source_address_translation: {snat: [10.9.9.1, 10.9.9.2]}"));
     assert!(pool.topology.contains("10.9.9.2: 172.16.0.10"));
-    assert_eq!(pool.left_out, []);
+    assert_eq!(pool.not_imported, []);
 }
 
 #[test]
@@ -169,9 +178,9 @@ fn a_service_group_makes_a_pool_for_each_way_that_it_is_used_in() {
     );
     let scenario = load(&both);
     let pools = &scenario.load_balancers.values().next().unwrap().pools;
-    let pools: Vec<(&str, Encapsulation)> =
-        pools.iter().map(|pool| (pool.name.as_str(), pool.encapsulation)).collect();
-    assert_eq!(pools, [("g", Encapsulation::Ipip), ("g-none", Encapsulation::None)]);
+    let pools: Vec<(&str, Profile)> =
+        pools.iter().map(|(name, pool)| (name.as_str(), pool.profile)).collect();
+    assert_eq!(pools, [("g", Profile::Ipip), ("g-none", Profile::None)]);
 }
 
 #[test]
@@ -199,8 +208,8 @@ fn contradictions_are_imported_and_warned_about() {
 #[test]
 fn radius_is_spoken_to() {
     let imported = imported(
-        "slb server s 10.1.1.51\nslb service-group g udp\n  member s 1812\n\
-         slb virtual-server v 10.0.0.9\n  port 1812 radius\n    service-group g\n    no-dest-nat\n    ipinip\n  port 1813 udp\n    service-group g\n",
+        "slb server s 10.1.1.51\nslb service-group g udp\n  member s 1812\nslb service-group h udp\n  member s 1813\n\
+         slb virtual-server v 10.0.0.9\n  port 1812 radius\n    service-group g\n    no-dest-nat\n    ipinip\n  port 1813 udp\n    service-group h\n",
     );
     for part in
         ["ip_protocol: udp", "radius_servers:", "radius_login: {from: client, to: 10.0.0.9:1812"]
@@ -208,36 +217,44 @@ fn radius_is_spoken_to() {
         assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
     }
     assert_eq!(load(&imported).radius_servers.len(), 1);
-    assert_eq!(places(&imported.left_out), ["9: slb virtual-server v: port 1813 udp"]);
-}
-
-#[test]
-fn broken_input_is_told_with_its_place() {
-    for (from, to, said) in [
-        ("10.1.1.51\n", "10.1.1.510\n", "adc.txt:16:17: `10.1.1.510` is no address"),
-        ("port 49 tcp\n    no-dest", "port x tcp\n    no-dest", "adc.txt:32:8: `x` is no port"),
-        ("member rs-a 49", "member rs-a", "adc.txt:26:3: a member is written as"),
-        (
-            "255.255.255.0\n!\nip route",
-            "255.0.255.0\n!\nip route",
-            "adc.txt:9:26: `255.0.255.0` is no mask",
-        ),
-        ("\"rs c\" 10", "\"rs c 10", "adc.txt:21:12: this quote is not closed"),
-        ("idle-timeout 600", "idle-timeout soon", "adc.txt:14:16: `soon` is no time"),
-        ("hostname adc", "  hostname adc", "adc.txt:2:3: this line is indented"),
-        ("172.16.4.99", "127.0.0.1", "adc.txt:31:30: 127.0.0.1 is a loopback address"),
-    ] {
-        let mistakes = import(&DSR.replacen(from, to, 1)).unwrap_err();
-        assert!(mistakes.contains(said), "{mistakes}");
+    assert_eq!(imported.not_imported, []);
+    // The accounting port of the RADIUS server is the other virtual server's.
+    for part in ["udp_exchange: {from: client, to: 10.0.0.9:1813", "accounting_port: 11813"] {
+        assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
     }
 }
 
 #[test]
-fn without_a_virtual_server_to_speak_to_nothing_is_imported() {
-    let said = import("slb server s 10.1.1.51\nslb virtual-server v 10.0.0.9\n  port 80 http\n")
-        .unwrap_err();
-    assert!(said.contains("adc.txt: there is no virtual server here that labsim can speak to"));
-    assert!(said.starts_with("adc.txt:3:3: slb virtual-server v: port 80 http: "), "{said}");
+fn broken_input_is_reported_with_its_place() {
+    for (from, to, expected) in [
+        ("10.1.1.51\n", "10.1.1.510\n", "adc.txt:16:17: `10.1.1.510` is not an address"),
+        ("port 49 tcp\n    no-dest", "port x tcp\n    no-dest", "adc.txt:32:8: `x` is not a port"),
+        ("member rs-a 49", "member rs-a", "adc.txt:26:3: a member is written as"),
+        (
+            "255.255.255.0\n!\nip route",
+            "255.0.255.0\n!\nip route",
+            "adc.txt:9:26: `255.0.255.0` is not a mask",
+        ),
+        ("\"rs c\" 10", "\"rs c 10", "adc.txt:21:12: this quote is not closed"),
+        ("idle-timeout 600", "idle-timeout soon", "adc.txt:14:16: `soon` is not a time"),
+        ("hostname adc", "  mtu 1500", "adc.txt:2:3: this line is indented"),
+        ("172.16.4.99", "127.0.0.1", "adc.txt:31:30: 127.0.0.1 is a loopback address"),
+    ] {
+        let diagnostics = import(&DSR.replacen(from, to, 1)).unwrap_err();
+        assert!(diagnostics.contains(expected), "{diagnostics}");
+    }
+}
+
+#[test]
+fn without_a_virtual_port_that_can_be_imported_nothing_is() {
+    let expected =
+        import("slb server s 10.1.1.51\nslb virtual-server v 10.0.0.9\n  port 80 http\n")
+            .unwrap_err();
+    assert!(expected.contains("adc.txt: no virtual server can be imported"), "{expected}");
+    assert!(
+        expected.starts_with("adc.txt:3:3: slb virtual-server v: port 80 http: "),
+        "{expected}"
+    );
 }
 
 #[test]
@@ -252,7 +269,7 @@ fn a_later_line_takes_an_earlier_one_s_place() {
     let imported = port("    source-nat auto\n    service-group g\n    source-nat pool out\n");
     assert!(imported.scenario.contains("{snat: [10.9.9.1, 10.9.9.2]}"));
     assert_eq!(
-        places(&imported.left_out),
+        places(&imported.not_imported),
         [
             "8: slb virtual-server v: port 49 tcp: service-group",
             "9: slb virtual-server v: port 49 tcp: source-nat"
@@ -269,7 +286,7 @@ fn a_command_that_comes_again_goes_on_with_the_same_object() {
     );
     let other = format!("{DSR}slb server rs-a 10.1.1.99\n");
     assert!(import(&other).unwrap_err().starts_with(
-        "adc.txt:42:1: slb server rs-a is configured already, otherwise (adc.txt:16)"
+        "adc.txt:42:1: slb server rs-a is configured differently before (adc.txt:16)"
     ));
 }
 
@@ -280,5 +297,5 @@ fn a_large_nat_pool_is_cut() {
         .replace("    ipinip\n", "    source-nat pool big\n");
     let imported = imported(&text);
     assert!(imported.scenario.contains("10.9.0.64]") && !imported.scenario.contains("10.9.0.65"));
-    assert!(places(&imported.left_out).contains(&"11: ip nat pool big".to_owned()));
+    assert!(places(&imported.not_imported).contains(&"11: ip nat pool big".to_owned()));
 }

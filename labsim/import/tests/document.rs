@@ -6,7 +6,7 @@ mod common;
 
 use common::{load, places};
 use labsim_import::{Imported, Source, f5};
-use labsim_scenario::model::{Check, Encapsulation, LoginResult, NodeName};
+use labsim_scenario::model::{Check, LoginResult, NodeName, Profile};
 
 /// The configuration of its chapter on F5, comments behind values and all.
 const STANZAS: &str = include_str!("document.conf");
@@ -19,7 +19,8 @@ fn imported() -> Imported {
 fn the_load_balancer_is_that_of_the_shipped_scenario() {
     let ours = load(&imported());
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/tacacs-ipip.yaml");
-    let shipped = labsim_scenario::load(shipped.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+    let shipped = labsim_scenario::load(std::path::Path::new(shipped))
+        .unwrap_or_else(|error| panic!("{error}"));
     let shipped = shipped.scenario;
     assert_eq!(format!("{:?}", ours.load_balancers), format!("{:?}", shipped.load_balancers));
     let addresses = |scenario: &labsim_scenario::model::Scenario| {
@@ -41,7 +42,7 @@ fn the_real_servers_are_those_of_the_document() {
     assert_eq!(tunnel.address, Some("10.1.1.52".parse().unwrap()));
     assert_eq!(server.vips[0].address.to_string(), "172.16.4.99");
     let sysctls: Vec<String> =
-        server.sysctls.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        server.sysctls.iter().map(|(key, setting)| format!("{key}={}", setting.value)).collect();
     assert_eq!(
         sysctls,
         [
@@ -51,15 +52,15 @@ fn the_real_servers_are_those_of_the_document() {
             "net.ipv4.conf.tunl0.rp_filter=0"
         ]
     );
-    let pool = &scenario.load_balancers.values().next().unwrap().pools[0];
-    assert_eq!(pool.encapsulation, Encapsulation::Ipip);
+    let pool = scenario.load_balancers.values().next().unwrap().pools.values().next().unwrap();
+    assert_eq!(pool.profile, Profile::Ipip);
 }
 
 #[test]
 fn direct_server_return_is_what_is_expected() {
     let scenario = load(&imported());
     let checks: Vec<&Check> = scenario.expectations.iter().map(|one| &one.check).collect();
-    let [login, saw, answered, frames] = checks.as_slice() else { panic!("{checks:?}") };
+    let [login, saw, each, answered, frames] = checks.as_slice() else { panic!("{checks:?}") };
     assert!(matches!(
         login,
         Check::Answer { result: LoginResult::Pass, source: Some(vip), .. }
@@ -68,6 +69,7 @@ fn direct_server_return_is_what_is_expected() {
     assert!(
         matches!(saw, Check::ServerSaw { client, .. } if client.to_string() == "192.168.11.201")
     );
+    assert!(matches!(each, Check::Distribution { nodes, .. } if nodes.len() == 3));
     assert!(matches!(answered, Check::AnsweredBy { nodes, .. } if nodes.len() == 3));
     assert!(matches!(frames, Check::Frames { .. }));
 }
@@ -75,6 +77,6 @@ fn direct_server_return_is_what_is_expected() {
 #[test]
 fn only_bookkeeping_is_left_out_and_nothing_is_warned_about() {
     let imported = imported();
-    assert_eq!(places(&imported.left_out), ["36: ltm virtual vs_tacacs-test_49: vs-index"]);
+    assert_eq!(places(&imported.not_imported), ["36: ltm virtual vs_tacacs-test_49: vs-index"]);
     assert_eq!(imported.warnings, []);
 }

@@ -6,7 +6,9 @@ mod common;
 
 use common::load;
 use labsim_import::{Source, export, f5};
-use labsim_scenario::model::{GreOptions, InterfaceName, NodeName, Scenario, TunnelKind};
+use labsim_scenario::model::{
+    GreOptions, GueOptions, InterfaceName, NodeName, Scenario, TunnelKind,
+};
 use std::path::Path;
 
 /// A shipped scenario.
@@ -15,7 +17,7 @@ fn shipped(name: &str) -> Scenario {
 }
 
 fn read(path: &Path) -> Scenario {
-    labsim_scenario::load(path).unwrap_or_else(|mistakes| panic!("{mistakes}")).scenario
+    labsim_scenario::load(path).unwrap_or_else(|diagnostics| panic!("{diagnostics}")).scenario
 }
 
 /// A scenario with these load balancers, in the shipped topology.
@@ -39,8 +41,8 @@ fn scenario(load_balancers: &str) -> Scenario {
 fn round_trip(scenario: &Scenario, warning: Option<&str>) -> Scenario {
     let text = export::f5(scenario);
     let imported = f5::import(&[Source::new("exported.conf", text.clone())])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
-    assert_eq!(imported.left_out, []);
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics}\n{text}"));
+    assert_eq!(imported.not_imported, []);
     match (imported.warnings.as_slice(), warning) {
         ([], None) => {}
         ([only], Some(words)) if only.why.contains(words) => {}
@@ -115,6 +117,8 @@ fn what_a_load_balancer_can_say_survives() {
         "  lb:\n    virtual_servers:\n      /P/vs: {destination: 172.16.4.99:1812, ip_protocol: udp, pool: p, translate_address: true, source_address_translation: {snat: [172.16.0.99, 172.16.0.98]}}\n      vs: {destination: 172.16.4.99:49, pool: q}\n    pools: {p: {members: [10.1.1.51:1812]}, q: {profile: gre, members: [10.1.1.52:49]}}\n",
         "  lb:\n    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p, persistence: source_address}\n      /P/vs: {destination: 172.16.4.98:49, pool: q, persistence: {source_address: {timeout: 7, prefix_length: 25}}}\n    pools: {p: {profile: ipip, load_balancing_mode: ratio, members: [{address: 10.1.1.51:49, ratio: 9}, 10.1.1.52:49]}, q: {profile: ipip, load_balancing_mode: least_connections, members: [10.1.1.52:49]}}\n",
         "  lb:\n    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p}\n    pools: {p: {profile: ipip, load_balancing_mode: ratio_least_connections, members: [10.1.1.51:49]}}\n",
+        "  lb:\n    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p}\n    pools: {p: {profile: ipip, members: [10.1.1.51:49, {address: 10.1.1.52:49, profile: gre}, {address: 10.1.1.53:49, profile: none}]}}\n",
+        "  lb:\n    virtual_servers:\n      vs: {destination: 172.16.4.99:49, pool: p}\n    pools: {p: {profile: ipip, members: [10.1.1.51:49, {address: 10.1.1.52:49, state: disabled}, {address: 10.1.1.53:49, state: forced_offline}]}}\n",
     ] {
         let before = scenario(load_balancers);
         let after = round_trip(&before, None);
@@ -148,14 +152,14 @@ fn every_way_to_a_member_survives() {
 }
 
 #[test]
-fn fields_of_gre_are_told_where_tmsh_has_no_word_for_them() {
+fn fields_of_gre_are_written_as_comments() {
     let text = export::f5(&shipped("tacacs-gre-key.yaml"));
     assert!(text.contains("    # GRE with the key 4099 and a checksum, which"), "{text}");
     assert!(!export::f5(&shipped("tacacs-gre.yaml")).contains("# GRE"));
 }
 
 #[test]
-fn maglev_and_a_drained_member_are_told_where_tmsh_has_no_word_for_them() {
+fn maglev_and_a_drained_member_are_written_as_comments() {
     let text = export::f5(&scenario(
         "  lb:\n    virtual_servers: {vs: {destination: 172.16.4.99:49, pool: p}}\n    pools: {p: {profile: ipip, load_balancing_mode: {maglev: {hash: source_address}}, members: [10.1.1.51:49, {address: 10.1.1.52:49, ratio: 0}]}}\n",
     ));
@@ -165,7 +169,7 @@ fn maglev_and_a_drained_member_are_told_where_tmsh_has_no_word_for_them() {
 }
 
 #[test]
-fn the_outer_source_is_told_where_tmsh_has_no_word_for_it() {
+fn the_outer_source_is_written_as_a_comment() {
     let text = export::f5(&scenario(
         "  lb:\n    outer_source: egress\n    virtual_servers: {vs: {destination: 172.16.4.99:49, pool: p}}\n    pools: {p: {profile: ipip, members: [10.1.1.51:49]}}\n",
     ));
@@ -197,6 +201,25 @@ fn a_tunnel_device_of_another_name_is_made() {
         let made = format!("\nip link add name dsr0 type {made}\nip link set dsr0 up\n");
         assert!(text.contains(&made), "{text}");
     }
+}
+
+#[test]
+fn gue_has_a_port_of_the_kernels_and_no_profile_of_f5s() {
+    let node = NodeName::new("rs1").unwrap();
+    let before = shipped("tacacs-gue.yaml");
+    let text = export::linux(&before, &node).unwrap();
+    let made = "\nmodprobe fou\nmodprobe ipip\nip fou add port 6080 gue\nip link set tunl0 up\n";
+    assert!(text.contains(made), "{text}");
+    let text = export::linux(&shipped("ipv6/tacacs-gue-6in4.yaml"), &node).unwrap();
+    let made = "\nmodprobe fou\nmodprobe sit\nip fou add port 7000 gue\nip link set sit0 up\n";
+    assert!(text.contains(made), "{text}");
+    let mut over_ipv6 = before.clone();
+    let tunnel = &mut over_ipv6.real_servers.get_mut(&node).unwrap().tunnels[0];
+    tunnel.kind = TunnelKind::GueIp6tnl(GueOptions::default());
+    let text = export::linux(&over_ipv6, &node).unwrap();
+    assert!(text.contains("\nmodprobe ip6_tunnel\nip -6 fou add port 6080 gue\n"), "{text}");
+    let text = export::f5(&before);
+    assert!(text.contains("    # in a GUE tunnel, for which F5 has no profile"), "{text}");
 }
 
 #[test]

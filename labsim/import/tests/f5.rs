@@ -6,14 +6,14 @@ mod common;
 
 use common::{load, places, with};
 use labsim_import::{Imported, Source, f5};
-use labsim_scenario::model::{Encapsulation, GreOptions, LoadBalancer, TunnelKind};
+use labsim_scenario::model::{GreOptions, LoadBalancer, Profile, TunnelKind};
 
 fn import(text: &str) -> Result<Imported, String> {
-    f5::import(&[Source::new("x.conf", text)]).map_err(|mistakes| mistakes.to_string())
+    f5::import(&[Source::new("x.conf", text)]).map_err(|diagnostics| diagnostics.to_string())
 }
 
 fn imported(text: &str) -> Imported {
-    import(text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+    import(text).unwrap_or_else(|diagnostics| panic!("{diagnostics}\n{text}"))
 }
 
 fn balancer(imported: &Imported) -> LoadBalancer {
@@ -67,7 +67,7 @@ fn stanzas_may_stand_in_several_files_in_any_order() {
     assert!(
         several.scenario.contains("vs: # a.conf:1") && several.scenario.contains("p: # b.conf:1")
     );
-    assert!(balancer(&several).virtual_servers[0].fastl4.loose_close);
+    assert!(balancer(&several).virtual_servers.values().next().unwrap().fastl4.loose_close);
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn programs_are_taken_as_a_whole() {
         "sys icall script s {\n    definition {\n        set x \"{\"\n    }\n}\n",
     ] {
         let imported = imported(&format!("{rule}{}", with("")));
-        assert_eq!(imported.left_out.len(), 1, "{rule}: {:?}", imported.left_out);
-        assert_eq!(imported.left_out[0].line, 1);
+        assert_eq!(imported.not_imported.len(), 1, "{rule}: {:?}", imported.not_imported);
+        assert_eq!(imported.not_imported[0].line, 1);
         assert_eq!(scenario(&imported), scenario(&self::imported(&with(""))), "{rule}");
     }
 }
@@ -94,10 +94,10 @@ fn profiles_take_what_they_do_not_say_from_their_parents() {
                  reset-on-timeout disabled }\n\
                  ltm profile fastl4 fastL4 { loose-initialization enabled idle-timeout 9 }\n";
     let imported = imported(&format!("{chain}{}", with("    profiles {\n        a { }\n    }\n")));
-    let fastl4 = balancer(&imported).virtual_servers[0].fastl4;
+    let fastl4 = balancer(&imported).virtual_servers.values().next().unwrap().fastl4;
     assert!(fastl4.loose_close && fastl4.loose_initiation);
     assert!(!fastl4.reset_on_timeout);
-    assert_eq!(fastl4.idle_timeout.as_secs(), 77);
+    assert_eq!(fastl4.idle_timeout, 77);
 }
 
 #[test]
@@ -107,20 +107,23 @@ fn times_that_labsim_does_not_have_are_the_nearest_and_warned_about() {
         let profile = format!("ltm profile fastl4 f {{ idle-timeout {written} }}\n");
         let imported =
             imported(&format!("{profile}{}", with("    profiles {\n        f { }\n    }\n")));
-        assert_eq!(balancer(&imported).virtual_servers[0].fastl4.idle_timeout.as_secs(), seconds);
+        assert_eq!(
+            balancer(&imported).virtual_servers.values().next().unwrap().fastl4.idle_timeout,
+            seconds
+        );
         assert_eq!(places(&imported.warnings), ["1: ltm profile fastl4 f: idle-timeout"]);
     }
 }
 
 #[test]
-fn gre_and_radius_are_carried_over() {
+fn gre_and_radius_are_imported() {
     let text = with("")
         .replace("ipip", "gre")
         .replace(":49", ":radius")
         .replace("protocol tcp", "protocol udp");
     let imported = imported(&text);
     for part in [
-        "{profile: gre, members: [10.1.1.51:1812]}",
+        "        profile: gre\n        members: [10.1.1.51:1812]\n",
         "    tunnel: gre\n",
         "net.ipv4.conf.gre0.rp_filter: 0",
         "radius_servers:",
@@ -135,15 +138,15 @@ fn gre_and_radius_are_carried_over() {
     let tunnel = &server.tunnels[0];
     assert_eq!(tunnel.kind, TunnelKind::Gre(GreOptions::default()));
     assert_eq!(scenario.radius_servers.values().next().unwrap().authentication_port, 1812);
-    let pool = &balancer(&imported).pools[0];
-    assert_eq!(pool.encapsulation, Encapsulation::Gre(GreOptions::default()));
+    let pool = balancer(&imported).pools.into_values().next().unwrap();
+    assert_eq!(pool.profile, Profile::Gre(GreOptions::default()));
 }
 
 #[test]
 fn every_port_is_taken_at_the_one_that_labsim_speaks_to() {
     let any = with("    translate-port enabled\n").replace(":49", ":any");
     let imported = imported(&any);
-    let server = &balancer(&imported).virtual_servers[0];
+    let server = balancer(&imported).virtual_servers.into_values().next().unwrap();
     assert_eq!((server.destination.port(), server.translate_port), (0, false));
     assert!(imported.scenario.contains("members: [10.1.1.51:49]"));
     assert!(imported.scenario.contains("to: 172.16.4.99:49"));
@@ -166,7 +169,7 @@ fn a_self_ip_is_the_load_balancer_s_address() {
         assert!(imported.topology.contains(part), "{part}: {}", imported.topology);
     }
     assert_eq!(
-        places(&imported.left_out),
+        places(&imported.not_imported),
         [
             "1: own address 10.1.1.2/25",
             "1: net self inside: vlan",
@@ -206,7 +209,7 @@ fn addresses_that_are_chosen_collide_with_none() {
 }
 
 #[test]
-fn without_tunnel_and_translation_everybody_is_on_one_segment() {
+fn without_tunnel_and_translation_all_hosts_are_on_one_segment() {
     let text = with("").replace("profiles {\n        ipip\n    }", "");
     let imported = imported(&text);
     let scenario = load(&imported);
@@ -214,7 +217,7 @@ fn without_tunnel_and_translation_everybody_is_on_one_segment() {
     assert!(imported.warnings[0].why.contains("L2 DSR"));
     let server = scenario.real_servers.values().next().unwrap();
     assert!(server.tunnels.is_empty() && server.vips.len() == 1);
-    // On different subnets it cannot work, and that is told.
+    // On different subnets it cannot work, and a warning says so.
     let apart = format!("net self s {{ address 10.7.7.7/24 }}\n{text}");
     let imported = self::imported(&apart);
     load(&imported);
@@ -223,27 +226,35 @@ fn without_tunnel_and_translation_everybody_is_on_one_segment() {
 
 #[test]
 fn contradictions_are_imported_as_they_stand_and_warned_about() {
-    for (from, to, part, why) in [
+    let (passes, times_out) = ("result: pass, source: 172.16.4.99", "answer: {result: timeout}");
+    for (from, to, part, why, expected) in [
         (
             "address disabled",
             "address enabled",
             "translate_address: true",
             "tunnel and the destination",
+            times_out,
         ),
         (
             "    pool p",
             "    snat automap\n    pool p",
             "source_address_translation: automap",
             "(SNAT)",
+            passes,
         ),
-        ("10.1.1.51:49", "10.1.1.51:4949", "members: [10.1.1.51:4949]", "translated to 4949"),
+        (
+            "10.1.1.51:49",
+            "10.1.1.51:4949",
+            "members: [10.1.1.51:4949]",
+            "translated to 4949",
+            passes,
+        ),
     ] {
         let imported = imported(&with("").replace(from, to));
         load(&imported);
         assert!(imported.scenario.contains(part), "{to}: {}", imported.scenario);
         assert!(imported.scenario.contains("profile: ipip"));
-        // Direct Server Return is still what is expected.
-        assert!(imported.scenario.contains("result: pass, source: 172.16.4.99"));
+        assert!(imported.scenario.contains(expected), "{}", imported.scenario);
         let warnings = &imported.warnings;
         assert!(
             warnings.iter().any(|note| note.why.contains(why) && note.line > 9),
@@ -264,12 +275,12 @@ fn several_virtual_servers_have_a_step_each() {
         "  vs3: {tacacs_login:",
         "  P_vs2_login:\n    answer: {step: P_vs2, result: pass, source: 172.16.4.99}",
         "  vs3_client_seen:\n    server_saw: {step: vs3, client: 192.168.11.201}",
-        "match: {source: 172.16.4.99, protocol: udp, source_port: 1645}, count: 0",
-        "match: {source: 172.16.4.98}, count: 0",
+        "match: {direction: in, source: 172.16.4.99, protocol: udp, source_port: 1645}, count: 0",
+        "match: {direction: in, source: 172.16.4.98}, count: 0",
         "      /P/vs2: #",
-        "  - nodes: rs1\n    tunnel: ipip\n    vip: [172.16.4.99, 172.16.4.98]",
-        "  - nodes: rs2\n    tunnel: ipip\n    vip: 172.16.4.99",
-        "  - nodes: [rs1, rs2]\n    authentication_port: 1645",
+        "  servers:\n    nodes: rs1\n    tunnel: ipip\n    vip: [172.16.4.99, 172.16.4.98]",
+        "  servers_2:\n    nodes: rs2\n    tunnel: ipip\n    vip: 172.16.4.99",
+        "  aaa:\n    nodes: [rs1, rs2]\n    authentication_port: 1645",
     ] {
         assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
     }
@@ -286,6 +297,66 @@ fn a_radius_server_on_the_accounting_port_takes_accounting_on_another() {
 }
 
 #[test]
+fn each_virtual_server_has_the_exchange_that_fits_its_port_and_protocol() {
+    for (port, protocol, step, server) in [
+        ("80", "tcp", "request: {http_get: {", "port: 80\n    form: http\n"),
+        ("8080", "tcp", "request: {http_get: {", "port: 8080\n    form: http\n"),
+        ("443", "tcp", "exchange: {tcp_exchange: {", "port: 443\n"),
+        ("53", "udp", "name: www.example.org}}", "port: 53\n    form: {dns: {www.example.org: "),
+        ("53", "tcp", "exchange: {tcp_exchange: {", "port: 53\n"),
+        ("514", "udp", "exchange: {udp_exchange: {", "port: 514\n"),
+        ("1813", "udp", "exchange: {udp_exchange: {", "port: 1813\n"),
+    ] {
+        let text = with("").replace(":49", &format!(":{port}"));
+        let imported = imported(&text.replace("protocol tcp", &format!("protocol {protocol}")));
+        let section = format!("{protocol}_servers:\n  - nodes: rs1\n    {server}");
+        for part in [step, &section, "What is sent and answered is made up"] {
+            assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
+        }
+        assert!(!imported.scenario.contains("login"), "{}", imported.scenario);
+        assert_eq!((imported.not_imported.len(), imported.warnings.len()), (0, 0), "{port}");
+        load(&imported);
+    }
+}
+
+#[test]
+fn each_member_that_takes_new_clients_is_asked_once_where_members_take_turns() {
+    let text = "ltm pool p { members { 10.1.1.51:80 { address 10.1.1.51 } 10.1.1.51:8080 { address 10.1.1.51 } \
+                10.1.1.52:80 { address 10.1.1.52 } 10.1.1.53:80 { address 10.1.1.53 session user-disabled } } \
+                profiles { ipip } }\n\
+                ltm virtual vs { destination 172.16.4.99:80 ip-protocol tcp pool p translate-address disabled }\n";
+    let imported = imported(text);
+    load(&imported);
+    for part in ["to: 172.16.4.99:80, times: 3}", "distribution: {nodes: [rs1, rs2], at_least: 1}"]
+    {
+        assert!(imported.scenario.contains(part), "{part}: {}", imported.scenario);
+    }
+    let persists = text
+        .replace("pool p translate", "persist { source_addr { default yes } } pool p translate");
+    assert!(!self::imported(&persists).scenario.contains("distribution"));
+}
+
+#[test]
+fn a_virtual_server_whose_member_s_port_has_another_service_is_left_out() {
+    let stanza = |name: &str, address: &str| {
+        format!(
+            "ltm virtual {name} {{ destination {address} ip-protocol tcp pool p translate-address disabled }}\n"
+        )
+    };
+    let pool =
+        "ltm pool p { members { 10.1.1.51:8443 { address 10.1.1.51 } } profiles { ipip } }\n";
+    let [login, bytes] = [stanza("a", "172.16.4.98:49"), stanza("b", "172.16.4.97:443")];
+    let both = imported(&format!("{pool}{login}{bytes}"));
+    assert_eq!(load(&both).steps.len(), 1);
+    let [note] = both.not_imported.as_slice() else { panic!("{:?}", both.not_imported) };
+    let why = "another virtual server (x.conf:2) has its logins answered at port 8443/tcp of \
+               10.1.1.51, where labsim's servers have one service";
+    assert_eq!((note.what.as_str(), note.why.as_str()), ("ltm virtual b", why));
+    let alone = imported(&format!("{pool}{bytes}"));
+    assert_eq!((load(&alone).steps.len(), alone.not_imported.len()), (1, 0));
+}
+
+#[test]
 fn no_name_is_the_word_for_nothing() {
     let text = with("").replace("ltm virtual vs", "ltm virtual NULL")
         + "ltm virtual b { destination 172.16.4.98:49 ip-protocol tcp pool p translate-address disabled }\n";
@@ -293,18 +364,54 @@ fn no_name_is_the_word_for_nothing() {
 }
 
 #[test]
-fn a_pool_with_two_tunnels_keeps_its_own() {
+fn a_member_keeps_a_tunnel_of_its_own() {
     let text = with("").replace(
         "10.1.1.51:49 {",
         "10.1.1.52:49 { address 10.1.1.52 profiles { gre } }\n        10.1.1.53:49 { address 10.1.1.53 profiles none }\n        10.1.1.51:49 {",
     );
     let imported = imported(&text);
-    let pool = &balancer(&imported).pools[0];
-    assert_eq!((pool.encapsulation, pool.members.len()), (Encapsulation::Ipip, 1));
-    assert_eq!(
-        places(&imported.left_out),
-        ["3: ltm pool p: member 10.1.1.52", "4: ltm pool p: member 10.1.1.53"]
-    );
+    let pool = balancer(&imported).pools.into_values().next().unwrap();
+    let own: Vec<_> = pool.members.iter().map(|member| member.profile).collect();
+    let gre = Profile::Gre(GreOptions::default());
+    assert_eq!((pool.profile, own), (Profile::Ipip, vec![Some(gre), Some(Profile::None), None]));
+    assert_eq!(imported.not_imported, []);
+    let servers = load(&imported).real_servers;
+    let tunnels: Vec<_> = servers
+        .values()
+        .map(|server| server.tunnels.first().map(|one| one.name.to_string()))
+        .collect();
+    assert_eq!(tunnels, [Some("gre0".to_owned()), None, Some("tunl0".to_owned())]);
+}
+
+#[test]
+fn members_that_are_switched_off_keep_their_state_and_none_is_expected_to_answer() {
+    for (member, node, state) in [
+        ("session user-disabled state up", "", "disabled"),
+        ("session user-disabled state user-down", "", "forced_offline"),
+        ("state user-down", "", "forced_offline"),
+        ("", "session user-disabled", "disabled"),
+        ("session user-disabled", "state user-down", "forced_offline"),
+        ("session monitor-enabled state up", "session user-enabled", ""),
+    ] {
+        let off = format!("10.1.1.52:49 {{ address 10.1.1.52 {member} }}\n        10.1.1.51:49 {{");
+        let node = format!("ltm node 10.1.1.52 {{ address 10.1.1.52 {node} }}\n");
+        let imported = imported(&(with("").replacen("10.1.1.51:49 {", &off, 1) + &node));
+        assert_eq!(imported.not_imported, []);
+        let pool = balancer(&imported).pools.into_values().next().unwrap();
+        let word = pool.members[0].state.word();
+        assert_eq!(word, if state.is_empty() { "enabled" } else { state }, "{member}");
+        let nodes = if state.is_empty() { "[rs1, rs2]" } else { "rs2" };
+        let expected = format!("answered_by: {{node: {nodes}}}");
+        assert!(imported.scenario.contains(&expected), "{}", imported.scenario);
+    }
+}
+
+#[test]
+fn without_a_member_that_takes_new_flows_the_login_is_expected_to_fail() {
+    let off = "10.1.1.51:49 { session user-disabled";
+    let imported = imported(&with("").replacen("10.1.1.51:49 {", off, 1));
+    assert!(imported.scenario.contains("answer: {result: refused}"), "{}", imported.scenario);
+    assert_eq!(load(&imported).expectations.len(), 1);
 }
 
 #[test]
@@ -331,7 +438,7 @@ fn a_server_with_the_address_of_a_vip_has_no_place() {
                 ltm virtual b { destination 172.16.4.2:49 ip-protocol tcp pool b translate-address disabled }\n";
     let imported = imported(text);
     load(&imported);
-    assert_eq!(places(&imported.left_out), ["2: server 172.16.4.1", "4: ltm virtual b"]);
+    assert_eq!(places(&imported.not_imported), ["2: server 172.16.4.1", "4: ltm virtual b"]);
 }
 
 #[test]
@@ -350,8 +457,8 @@ fn several_monitors_on_one_line_are_one_property() {
              ltm virtual vs {{ destination 172.16.4.99:49 ip-protocol tcp pool p translate-address disabled }}\n"
         );
         let imported = imported(&text);
-        assert_eq!(places(&imported.left_out), ["1: ltm pool p: monitor"]);
-        assert_eq!(balancer(&imported).pools[0].encapsulation, Encapsulation::Ipip);
+        assert_eq!(places(&imported.not_imported), ["1: ltm pool p: monitor"]);
+        assert_eq!(balancer(&imported).pools.values().next().unwrap().profile, Profile::Ipip);
     }
 }
 
@@ -369,7 +476,7 @@ fn an_own_address_that_no_host_can_have_there_is_left_out() {
     // A host route's address, and the network address of the servers' subnet.
     let imported = imported(&format!("net self s {{ address 10.1.1.0/32 }}\n{}", with("")));
     load(&imported);
-    assert_eq!(places(&imported.left_out), ["1: own address 10.1.1.0/32"]);
+    assert_eq!(places(&imported.not_imported), ["1: own address 10.1.1.0/32"]);
 }
 
 #[test]
@@ -384,7 +491,7 @@ fn a_lab_has_an_end() {
     }
     let imported = imported(&text);
     assert_eq!(load(&imported).steps.len(), 200);
-    assert_eq!(places(&imported.left_out), ["202: ltm virtual v200"]);
+    assert_eq!(places(&imported.not_imported), ["202: ltm virtual v200"]);
 
     let mut text = String::new();
     for pool in 0..3 {
@@ -396,5 +503,5 @@ fn a_lab_has_an_end() {
     }
     let imported = self::imported(&text);
     assert_eq!(load(&imported).topology.nodes.len(), 403);
-    assert_eq!(imported.left_out.len(), 151, "50 members of each pool, and a virtual server");
+    assert_eq!(imported.not_imported.len(), 151, "50 members of each pool, and a virtual server");
 }

@@ -1,19 +1,19 @@
-//! Broken tmsh text: every mistake with its exact place, all of them where reading can go on.
+//! Broken tmsh text: every error with its exact place, all of them where reading can go on.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use labsim_import::{Source, f5};
 
-fn mistakes(text: &str) -> String {
+fn diagnostics(text: &str) -> String {
     match f5::import(&[Source::new("x.conf", text)]) {
-        Ok(imported) => panic!("no mistake in {text}: {:?}", imported.left_out),
-        Err(mistakes) => mistakes.to_string(),
+        Ok(imported) => panic!("no diagnostic in {text}: {:?}", imported.not_imported),
+        Err(diagnostics) => diagnostics.to_string(),
     }
 }
 
 #[test]
-fn broken_grammar_is_told_with_its_place() {
-    for (text, said) in [
+fn broken_grammar_is_reported_with_its_place() {
+    for (text, expected) in [
         ("ltm pool p {\n  members {\n", &["x.conf:2:11: this block is never closed"][..]),
         (
             "ltm pool p {\n  members {\n}\nltm node n { }\n",
@@ -22,7 +22,6 @@ fn broken_grammar_is_told_with_its_place() {
         ("ltm pool p { } }\n", &["x.conf:1:16: this `}` closes nothing"]),
         ("{ a }\n", &["x.conf:1:1: a block without a name"]),
         ("ltm pool\n{\n}\n", &["x.conf:1:1: no `{` follows on this line"]),
-        ("tmsh create ltm pool p\n", &["x.conf:1:1: this is a command"]),
         (
             "ltm pool \"p {\n}\nltm node n { }\n",
             &["x.conf:1:10: this quote is never closed; add a `\"` behind `p`"],
@@ -32,21 +31,21 @@ fn broken_grammar_is_told_with_its_place() {
         ("ltm pool /Common/ { }\n", &["x.conf:1:1: an empty name"]),
         (
             "ltm pool p { }\nltm pool /Common/p { }\n",
-            &["x.conf:2:1: ltm pool p is configured already (x.conf:1)"],
+            &["x.conf:2:1: ltm pool p is already configured (x.conf:1)"],
         ),
     ] {
-        let found = mistakes(text);
-        for one in said {
+        let found = diagnostics(text);
+        for one in expected {
             assert!(found.contains(one), "{text}\n{found}");
         }
     }
 }
 
 #[test]
-fn reading_goes_on_after_a_mistake() {
+fn reading_goes_on_after_an_error() {
     let text = "}\nltm pool a {\nltm pool b { } }\nltm pool c\n\
                 ltm virtual v { destination 10.0.0.300:49 }\nltm virtual w { destination 10.0.0.1:no ip-protocol tcp }\n";
-    let found = mistakes(text);
+    let found = diagnostics(text);
     let places: Vec<&str> = found.lines().filter(|line| line.starts_with("x.conf:")).collect();
     let expected = [
         "x.conf:1:1: ",
@@ -63,14 +62,18 @@ fn reading_goes_on_after_a_mistake() {
 }
 
 #[test]
-fn wrong_values_are_told_with_their_place() {
+fn wrong_values_are_reported_with_their_place() {
     const BASE: &str = "ltm pool p {\n    members {\n        10.1.1.51:49 {\n            address 10.1.1.51\n        }\n    }\n}\n\
                         ltm virtual vs {\n    destination 172.16.4.99:49\n    ip-protocol tcp\n    pool p\n    translate-address disabled\n}\n";
-    for (from, to, said) in [
+    for (from, to, expected) in [
         ("disabled", "off", "x.conf:12:23: `off` is neither `enabled` nor `disabled`"),
-        ("172.16.4.99:49", "172.16.4.999:49", "x.conf:9:17: `172.16.4.999` is no address"),
-        ("172.16.4.99:49", "172.16.4.99:tacacz", "x.conf:9:17: `tacacz` is no port"),
-        ("172.16.4.99:49", "172.16.4.99", "x.conf:9:17: `172.16.4.99` is no address and port"),
+        ("172.16.4.99:49", "172.16.4.999:49", "x.conf:9:17: `172.16.4.999` is not an address"),
+        ("172.16.4.99:49", "172.16.4.99:tacacz", "x.conf:9:17: `tacacz` is not a port"),
+        (
+            "172.16.4.99:49",
+            "172.16.4.99",
+            "x.conf:9:17: `172.16.4.99` is not an address with a port",
+        ),
         ("172.16.4.99:49", "nowhere:49", "x.conf:9:17: `nowhere` is neither an address nor"),
         ("172.16.4.99:49", "224.0.0.1:49", "x.conf:9:17: 224.0.0.1 is a multicast address"),
         ("    destination 172.16.4.99:49\n", "", "x.conf:8:1: ltm virtual vs has no `destination`"),
@@ -79,25 +82,25 @@ fn wrong_values_are_told_with_their_place() {
             "destination a b",
             "x.conf:9:5: `destination` takes one word",
         ),
-        ("10.1.1.51:49", "10.1.1.51:70000", "x.conf:3:9: `70000` is no port"),
-        ("address 10.1.1.51", "address 10.1.1", "x.conf:4:21: `10.1.1` is no address"),
+        ("10.1.1.51:49", "10.1.1.51:70000", "x.conf:3:9: `70000` is not a port"),
+        ("address 10.1.1.51", "address 10.1.1", "x.conf:4:21: `10.1.1` is not an address"),
         ("address 10.1.1.51", "address 127.0.0.1", "x.conf:4:21: 127.0.0.1 is a loopback address"),
         (
             "pool p\n",
             "pool p\n    source-address-translation { type maybe }\n",
-            "x.conf:12:39: `maybe` is no translation",
+            "x.conf:12:39: `maybe` is not a translation",
         ),
         (
             "pool p\n",
             "pool p\n    source-address-translation { type snat }\n",
-            "x.conf:12:32: a translation of type `snat` without a pool",
+            "x.conf:12:32: a translation of type `snat` needs a pool",
         ),
         (
             "pool p\n",
             "pool p\n    profiles { fastL4 { } fastL4 { } }\n",
             "x.conf:12:27: a virtual server has one fastL4 profile",
         ),
-        ("pool p\n", "pool p\n    pool p\n", "x.conf:12:5: `pool` stands in this block already"),
+        ("pool p\n", "pool p\n    pool p\n", "x.conf:12:5: `pool` is given twice in this block"),
         ("pool p\n", "pool p\n    profiles a b\n", "x.conf:12:5: write `profiles { NAME { } }`"),
         (
             "    }\n}\n",
@@ -105,39 +108,36 @@ fn wrong_values_are_told_with_their_place() {
             "x.conf:7:21: a pool has one tunnel profile",
         ),
     ] {
-        let found = mistakes(&BASE.replacen(from, to, 1));
-        assert!(found.starts_with(said), "{found}");
+        let found = diagnostics(&BASE.replacen(from, to, 1));
+        assert!(found.starts_with(expected), "{found}");
     }
     let circle =
         "ltm profile fastl4 a { defaults-from b }\nltm profile fastl4 b { defaults-from a }\n";
-    let found = mistakes(&format!(
+    let found = diagnostics(&format!(
         "{circle}{}",
         BASE.replace("pool p\n", "pool p\n    profiles { a { } }\n")
     ));
-    assert!(
-        found.starts_with("x.conf:2:38: the profile takes its defaults from itself"),
-        "{found}"
-    );
-    for (own, said) in [
+    assert!(found.starts_with("x.conf:2:38: the profile inherits from itself"), "{found}");
+    for (own, expected) in [
         ("address 10.1.1.2", "x.conf:1:22: `10.1.1.2` lacks its prefix length"),
-        ("address 10.1.1.2/33", "x.conf:1:22: `10.1.1.2/33` is no address"),
-        ("address x/24", "x.conf:1:22: `x/24` is no address"),
+        ("address 10.1.1.2/33", "x.conf:1:22: `10.1.1.2/33` is not an address"),
+        ("address x/24", "x.conf:1:22: `x/24` is not an address"),
     ] {
-        let found = mistakes(&format!("net self s {{ {own} }}\n{BASE}"));
-        assert!(found.starts_with(said), "{found}");
+        let found = diagnostics(&format!("net self s {{ {own} }}\n{BASE}"));
+        assert!(found.starts_with(expected), "{found}");
     }
 }
 
 #[test]
 fn a_quote_that_is_never_closed_takes_no_other_stanza_with_it() {
-    let found = mistakes("ltm pool \"p {\n}\nltm node \"n\" { } }\n");
+    let found = diagnostics("ltm pool \"p {\n}\nltm node \"n\" { } }\n");
     let places: Vec<&str> = found.lines().filter(|line| line.starts_with("x.conf:")).collect();
     assert_eq!(places.len(), 2, "{found}");
     assert!(places[0].starts_with("x.conf:1:10: ") && places[1].starts_with("x.conf:3:18: "));
 }
 
 #[test]
-fn there_is_an_end_to_telling_mistakes() {
+fn at_most_200_errors_are_reported() {
     let many = f5::import(&[Source::new("x.conf", "}\n".repeat(1000))]).unwrap_err();
     assert_eq!(many.len(), 200);
 }
@@ -146,17 +146,17 @@ fn there_is_an_end_to_telling_mistakes() {
 fn deep_nesting_is_refused() {
     let text = format!("ltm pool p {}{}\n", "{ a ".repeat(70), "}".repeat(70));
     assert!(
-        mistakes(&text).starts_with("x.conf:1:268: blocks are nested more than 64 deep"),
+        diagnostics(&text).starts_with("x.conf:1:268: blocks are nested more than 64 deep"),
         "{}",
-        mistakes(&text)
+        diagnostics(&text)
     );
 }
 
 #[test]
 fn the_source_line_is_shown() {
     assert_eq!(
-        mistakes("\nltm node n { } }\n"),
-        "x.conf:2:16: this `}` closes nothing; take it out, or add the `{` that it belongs to\n    \
+        diagnostics("\nltm node n { } }\n"),
+        "x.conf:2:16: this `}` closes nothing; remove it, or add the `{` that it belongs to [import-invalid]\n    \
          2 | ltm node n { } }\n      |                ^"
     );
 }

@@ -5,10 +5,10 @@
 mod common;
 
 use common::write;
-use labsim_import::{Imported, Mistakes, Source, a10, f5};
+use labsim_import::{Diagnostics, Imported, Source, a10, f5};
 use proptest::prelude::*;
 
-type Import = fn(&[Source]) -> Result<Imported, Mistakes>;
+type Import = fn(&[Source]) -> Result<Imported, Diagnostics>;
 
 const F5: &str = "\
 #TMSH-VERSION: 15.1
@@ -128,9 +128,9 @@ fn check(import: Import, text: &str) -> Result<(), TestCaseError> {
     let Ok(imported) = import(&[Source::new("x.conf", text)]) else { return Ok(()) };
     let folder = tempfile::tempdir().unwrap();
     let path = write(&imported, folder.path());
-    if let Err(mistakes) = labsim_scenario::load(&path) {
+    if let Err(diagnostics) = labsim_scenario::load(&path) {
         return Err(TestCaseError::fail(format!(
-            "{mistakes}\n{text}\n{}\n{}",
+            "{diagnostics}\n{text}\n{}\n{}",
             imported.topology, imported.scenario
         )));
     }
@@ -188,6 +188,10 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
         "snatpool s\n",
         "source-nat auto\n",
         "source-nat pool n\n",
+        "\u{1b}[",
+        "\u{8}",
+        "create ltm pool ",
+        "\nmodify ltm pool p members add ",
     ]);
     let number = prop::sample::select(vec![
         "0",

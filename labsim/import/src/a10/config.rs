@@ -1,11 +1,13 @@
 //! Commands, sorted by what they configure.
 
+use super::entered::entered;
 use super::lines::{Line, Word};
-use crate::address::{interface, unicast};
+use crate::address::check_interface;
 use crate::place::Place;
 use crate::report::Report;
-use crate::text::{quoted, shown};
+use crate::text::printable;
 use ipnet::Ipv4Net;
+use labsim_model::quote;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -33,6 +35,13 @@ impl Objects {
         self.by_name.get(name).map(|index| &self.all[*index])
     }
 
+    /// Puts together what was entered in several places.
+    fn settle(&mut self) {
+        for object in &mut self.all {
+            object.lines = entered(std::mem::take(&mut object.lines));
+        }
+    }
+
     /// Adds an object; the same command again goes on with the same object.
     fn add(&mut self, object: Object, report: &mut Report<'_>) {
         let Some(index) = self.by_name.get(&object.name) else {
@@ -47,8 +56,8 @@ impl Objects {
         } else {
             let first = report.at(first.place);
             let message =
-                format!("{} is configured already, otherwise ({first}); keep one", object.what);
-            report.mistake(object.place, message);
+                format!("{} is configured differently before ({first}); keep one", object.what);
+            report.diagnostic(object.place, message);
         }
     }
 }
@@ -57,7 +66,7 @@ impl Objects {
 #[derive(Debug)]
 pub(super) struct NatPool {
     pub(super) place: Place,
-    pub(super) addresses: Vec<Ipv4Addr>,
+    pub(super) addresses: Vec<IpAddr>,
 }
 
 /// What is read of a configuration.
@@ -74,6 +83,14 @@ pub(super) struct Config {
 }
 
 impl Config {
+    /// Ends the reading: what was entered in several places is put together.
+    pub(super) fn settle(&mut self) {
+        let Self { servers, groups, virtuals, templates, .. } = self;
+        for objects in [servers, groups, virtuals].into_iter().chain(templates.values_mut()) {
+            objects.settle();
+        }
+    }
+
     /// Adds a command, or lists it as left out.
     pub(super) fn add(&mut self, line: Line, report: &mut Report<'_>) {
         match line.texts().as_slice() {
@@ -89,9 +106,9 @@ impl Config {
             ["ip", "nat", "pool", _, _, _, ..] => self.nat_pool(&line, report),
             ["interface", ..] => self.interface(&line, report),
             ["ip", "route", ..] => self.route(&line, report),
-            words => report.leave(
+            words => report.not_imported(
                 line.place,
-                shown(&words.iter().take(3).copied().collect::<Vec<_>>().join(" ")),
+                printable(&words.iter().take(3).copied().collect::<Vec<_>>().join(" ")),
                 why(words),
             ),
         }
@@ -101,35 +118,40 @@ impl Config {
     fn nat_pool(&mut self, line: &Line, report: &mut Report<'_>) {
         /// Most addresses of a pool that a lab takes.
         const MOST: u32 = 64;
-        let what = format!("ip nat pool {}", shown(line.text(3)));
-        let mut ends = line.words[4..6].iter().map(|word| ipv4(word, report));
+        let what = format!("ip nat pool {}", printable(line.text(3)));
+        let mut ends =
+            line.words[4..6].iter().map(|word| report.ipv4(word.place, &word.text, &what));
         let (Some(Some(first)), Some(Some(last))) = (ends.next(), ends.next()) else { return };
         let (from, to) = (u32::from(first), u32::from(last));
         if from > to {
             let message =
-                format!("the pool begins at {first} and ends before, at {last}; exchange them");
-            report.mistake(line.words[4].place.to(line.words[5].place), message);
+                format!("the pool begins at {first} and ends before, at {last}; swap them");
+            report.diagnostic(line.words[4].place.to(line.words[5].place), message);
             return;
         }
         if to - from >= MOST {
-            let why = format!("a lab takes {MOST} addresses a pool; the first ones were taken");
-            report.leave(line.place, what.clone(), why);
+            let why = format!("a lab takes up to {MOST} addresses of a pool; the first are used");
+            report.not_imported(line.place, what.clone(), why);
         }
-        let addresses =
-            (from..=to.min(from.saturating_add(MOST - 1))).map(Ipv4Addr::from).collect();
+        let addresses = (from..=to.min(from.saturating_add(MOST - 1)))
+            .map(|bits| IpAddr::V4(bits.into()))
+            .collect();
         // `netmask /24 gateway … vrid …`: where the pool is routed from.
         let rest: Vec<&str> = line.texts().into_iter().skip(6).collect();
         if rest.first() != Some(&"netmask") && !rest.is_empty() || rest.len() > 2 {
-            report.leave(
+            report.not_imported(
                 line.place,
-                format!("{what}: what follows its addresses"),
+                format!("{what}: options"),
                 "the lab's router has a route to each of its addresses",
             );
         }
         let pool = NatPool { place: line.place, addresses };
         if let Some(first) = self.nat_pools.get(line.text(3)) {
             let first = report.at(first.place);
-            report.mistake(line.place, format!("{what} is configured already ({first}); keep one"));
+            report.diagnostic(
+                line.place,
+                format!("{what} is already configured ({first}); keep one"),
+            );
             return;
         }
         self.nat_pools.insert(line.text(3).to_owned(), pool);
@@ -138,19 +160,22 @@ impl Config {
     /// `interface ethernet 1` with `ip address 10.0.0.1 255.255.255.0` or `10.0.0.1 /24`.
     fn interface(&mut self, line: &Line, report: &mut Report<'_>) {
         let texts = line.texts();
-        let what = shown(&texts.join(" "));
+        let what = printable(&texts.join(" "));
         if ["management", "loopback", "lif", "tunnel"].contains(&line.text(1)) {
-            let why = "no packet of a virtual server passes there";
-            report.leave(line.place, what, why);
+            let why = "packets of virtual servers do not use it";
+            report.not_imported(line.place, what, why);
             return;
         }
         if !line.children.iter().any(|child| child.texts().starts_with(&["ip", "address"])) {
-            report.leave(line.place, what.clone(), "it has no IPv4 address");
+            report.not_imported(line.place, what.clone(), "it has no IPv4 address");
         }
         for child in &line.children {
             match child.texts().as_slice() {
                 ["ip", "address", _, _] => {
-                    let Some(address) = ipv4(&child.words[2], report) else { continue };
+                    let word = &child.words[2];
+                    let Some(address) = report.ipv4(word.place, &word.text, &what) else {
+                        continue;
+                    };
                     let mask = child.text(3);
                     let net = match (mask.strip_prefix('/').map(str::parse), mask.parse()) {
                         (Some(Ok(length)), _) => Ipv4Net::new(address, length).ok(),
@@ -159,24 +184,24 @@ impl Config {
                     };
                     match net {
                         Some(net) => {
-                            let net = report.take(child.words[2].place, interface(net));
+                            let net = report.check(child.words[2].place, check_interface(net));
                             self.own.extend(net.map(|net| (net, child.place)));
                         }
                         None => {
                             let message = format!(
-                                "{} is no mask; write such as 255.255.255.0 or /24",
-                                quoted(mask)
+                                "{} is not a mask; write such as 255.255.255.0 or /24",
+                                quote(mask)
                             );
-                            report.mistake(child.words[3].place, message);
+                            report.diagnostic(child.words[3].place, message);
                         }
                     }
                 }
                 ["enable"] => {}
                 words => {
                     let first = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-                    report.leave(
+                    report.not_imported(
                         child.place,
-                        format!("{what}: {}", shown(&first)),
+                        format!("{what}: {}", printable(&first)),
                         "the lab's load balancer has one interface, made from its addresses",
                     );
                 }
@@ -188,9 +213,10 @@ impl Config {
     fn route(&mut self, line: &Line, report: &mut Report<'_>) {
         match line.texts().as_slice() {
             ["ip", "route", "0.0.0.0", "/0" | "0.0.0.0", _, ..] => {
-                self.gateways.extend(ipv4(&line.words[4], report));
+                let word = &line.words[4];
+                self.gateways.extend(report.ipv4(word.place, &word.text, "ip route"));
             }
-            _ => report.leave(
+            _ => report.not_imported(
                 line.place,
                 "ip route",
                 "the lab's load balancer has one router, which knows every subnet",
@@ -216,35 +242,20 @@ fn add(objects: &mut Objects, line: Line, at: usize, has_address: bool, report: 
     };
     let name: Vec<&str> = words[at..end].iter().map(|word| word.text.as_str()).collect();
     let name = name.join(" ");
-    let what = format!("{kind} {}", shown(&name));
+    let what = format!("{kind} {}", printable(&name));
     objects.add(Object { name, what, place, rest: words[end..].to_vec(), lines: children }, report);
 }
 
-/// An IPv4 address that a host can have.
-pub(super) fn ipv4(word: &Word, report: &mut Report<'_>) -> Option<Ipv4Addr> {
-    match word.text.parse::<Ipv4Addr>() {
-        Ok(address) => report.take(word.place, unicast(address)),
-        Err(_) => {
-            let message =
-                format!("{} is no IPv4 address; write one such as 10.1.1.51", quoted(&word.text));
-            report.mistake(word.place, message);
-            None
-        }
-    }
-}
-
-/// Why a command is not carried over.
+/// Why a command is not imported.
 fn why(words: &[&str]) -> &'static str {
     match words {
-        ["health", ..] => {
-            "monitors are not carried over; write the pool's `monitor` into the scenario"
-        }
-        ["slb", "template", ..] => "labsim has nothing like this kind of template",
-        ["slb", ..] => "labsim has nothing like it",
+        ["health", ..] => "monitors are not imported; write the pool's `monitor` into the scenario",
+        ["slb", "template", ..] => "labsim does not support this kind of template",
+        ["slb", ..] => "labsim does not support it",
         ["vlan" | "trunk", ..] => "the lab's segments are made from addresses; it has no VLANs",
         ["ip" | "ipv6", "nat", ..] => "labsim translates addresses for virtual servers only",
         ["ip" | "ipv6" | "router" | "access-list" | "class-list", ..] => {
-            "labsim has nothing like it in its network"
+            "the lab's network does not support it"
         }
         ["vrrp-a" | "ha" | "floating-ip" | "vcs", ..] => "the lab has one load balancer",
         ["aflex", ..] => "labsim does not run aFleX",
@@ -254,7 +265,7 @@ fn why(words: &[&str]) -> &'static str {
             | "authentication" | "authorization" | "accounting" | "web-service" | "multi-config"
             | "banner" | "partition" | "boot-block-fix" | "sflow" | "glm" | "license-manager",
             ..,
-        ] => "it concerns the device itself and no packet of a virtual server",
-        _ => "labsim does not know this command",
+        ] => "it configures the device and has no effect on packets of virtual servers",
+        _ => "unknown command",
     }
 }

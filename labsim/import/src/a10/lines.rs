@@ -1,7 +1,10 @@
 //! ACOS configuration text as it is written: lines, and the lines below them.
 
+use super::context::Context;
+use super::terminal::{self, Typed};
 use crate::place::Place;
 use crate::report::Report;
+use crate::text::has_word;
 
 /// Deepest nesting that is kept; ACOS itself has four levels.
 const DEPTH: usize = 16;
@@ -37,72 +40,15 @@ impl Line {
     }
 }
 
-/// The first words of commands that belong to no other. In a text that has lost its indentation,
-/// all others belong to the one before them.
-const OUTER: [&str; 62] = [
-    "aam",
-    "access-list",
-    "accounting",
-    "active-partition",
-    "admin",
-    "aflex",
-    "authentication",
-    "authorization",
-    "banner",
-    "bfd",
-    "boot-block-fix",
-    "bootimage",
-    "cgnv6",
-    "class-list",
-    "clock",
-    "configure",
-    "delete",
-    "domain-list",
-    "enable-core",
-    "enable-management",
-    "fail-safe",
-    "file",
-    "floating-ip",
-    "fw",
-    "glid",
-    "glm",
-    "gslb",
-    "ha",
-    "health",
-    "hostname",
-    "import",
-    "interface",
-    "ip",
-    "ipv6",
-    "key",
-    "ldap-server",
-    "license-manager",
-    "lldp",
-    "logging",
-    "mirror-port",
-    "multi-config",
-    "ntp",
-    "object",
-    "object-group",
-    "partition",
-    "pki",
-    "radius-server",
-    "route-map",
-    "router",
-    "rule-set",
-    "scaleout",
-    "sflow",
-    "slb",
-    "snmp-server",
-    "system",
-    "tacacs-server",
-    "terminal",
-    "timezone",
-    "trunk",
-    "vcs",
-    "vlan",
-    "vrrp-a",
-];
+/// The first words of commands that belong to no other, but for contexts that have such a command
+/// themselves. In a text that has lost its indentation, all others belong to the one before them.
+const OUTER: &str = "\
+    aam access-list accounting active-partition admin aflex authentication authorization banner \
+    bfd boot-block-fix bootimage cgnv6 class-list clock configure delete domain-list enable-core \
+    enable-management fail-safe file floating-ip fw glid glm gslb ha health hostname import \
+    interface ip ipv6 key ldap-server license-manager lldp logging mirror-port multi-config ntp \
+    object object-group partition pki radius-server route-map router rule-set scaleout sflow slb \
+    snmp-server system tacacs-server terminal timezone trunk vcs vlan vrrp-a";
 
 /// Reads one file.
 pub(super) fn parse(file: usize, text: &str, report: &mut Report<'_>) -> Vec<Line> {
@@ -112,27 +58,46 @@ pub(super) fn parse(file: usize, text: &str, report: &mut Report<'_>) -> Vec<Lin
         let content = written.trim_end_matches(['\n', '\r']);
         let trimmed = content.trim_start();
         let indent = columns(&content[..content.len() - trimmed.len()]);
-        let begin = start + content.len() - trimmed.len();
+        let mut begin = start + content.len() - trimmed.len();
         start += written.len();
         // `!` is a comment, or stands between commands.
         if trimmed.is_empty() || trimmed.starts_with('!') {
             tree.separated |= trimmed.trim_end() == "!";
             continue;
         }
-        let trimmed = trimmed.trim_end();
+        let mut trimmed = trimmed.trim_end();
+        let place = Place::new(file, begin, begin + trimmed.len());
+        match terminal::typed(trimmed) {
+            Typed::Bare => {}
+            Typed::Configured(command) => {
+                report.left_out(place, terminal::PROMPT);
+                begin += trimmed.len() - command.len();
+                trimmed = command;
+            }
+            Typed::Other => {
+                report.left_out(place, terminal::COMMAND);
+                continue;
+            }
+        }
         let place = Place::new(file, begin, begin + trimmed.len());
         let Some(words) = words(file, begin, trimmed, report) else { continue };
-        match words.first().map(|word| word.text.as_str()) {
-            None => {}
-            Some("exit") => tree.exit(),
-            Some("end") if words.len() == 1 => tree.close(0),
-            Some(_) => {
-                let line = Line { words, children: Vec::new(), place };
-                if indent > 0 && tree.open.is_empty() {
-                    report.mistake(
+        let line = Line { words, children: Vec::new(), place };
+        match line.text(0) {
+            "" => {}
+            "exit" => tree.exit(),
+            "end" if line.words.len() == 1 => tree.close(0),
+            _ if tree.context_of(&line).is_none() && terminal::is_exec(&line.texts()) => {
+                if line.text(0) == "configure" {
+                    tree.close(0);
+                }
+                report.left_out(place, terminal::COMMAND);
+            }
+            first => {
+                if indent > 0 && tree.open.is_empty() && !has_word(OUTER, first) {
+                    report.diagnostic(
                         place,
                         "this line is indented, and no command stands before it that it could \
-                         belong to; take the indentation out, or add the command",
+                         belong to; remove the indentation, or add the command",
                     );
                 }
                 tree.add(indent, line);
@@ -143,11 +108,17 @@ pub(super) fn parse(file: usize, text: &str, report: &mut Report<'_>) -> Vec<Lin
     tree.roots
 }
 
+/// A line that further ones may belong to.
+struct Open {
+    indent: usize,
+    context: Option<Context>,
+    line: Line,
+}
+
 /// Lines that are being put together.
 struct Tree {
     roots: Vec<Line>,
-    /// The lines that further ones may belong to, and their indentation.
-    open: Vec<(usize, Line)>,
+    open: Vec<Open>,
     /// Whether a `!` stands behind the last line.
     separated: bool,
 }
@@ -155,42 +126,66 @@ struct Tree {
 impl Tree {
     fn add(&mut self, indent: usize, line: Line) {
         let separated = std::mem::take(&mut self.separated);
-        if indent == 0 && !separated && self.is_inner(&line) {
-            self.add_unindented(line);
-            return;
-        }
-        while self.open.last().is_some_and(|(other, _)| *other >= indent)
-            || self.open.len() >= DEPTH
+        let is_outer = has_word(OUTER, line.text(0));
+        if line.text(0) == "slb" {
+            self.close(0);
+        } else if let Some(at) = self.context_of(&line)
+            && !(is_outer && separated && indent == 0)
         {
-            self.close(self.open.len() - 1);
+            self.close(at + 1);
+        } else if self.innermost().is_some() && !is_outer && !(separated && indent == 0) {
+            self.add_unknown(indent, line);
+            return;
+        } else if indent == 0 && !separated && self.is_inner(&line) {
+            self.close(1);
+        } else {
+            while self.open.last().is_some_and(|other| other.indent >= indent) {
+                self.close(self.open.len() - 1);
+            }
         }
-        self.open.push((indent, line));
+        if self.open.len() >= DEPTH {
+            self.close(DEPTH - 1);
+        }
+        let parent = self.open.last().and_then(|open| open.context);
+        let context = Context::opened_by(&line, parent);
+        self.open.push(Open { indent, context, line });
+    }
+
+    /// The innermost open line whose context has such a command.
+    fn context_of(&self, line: &Line) -> Option<usize> {
+        self.open.iter().rposition(|open| open.context.is_some_and(|context| context.has(line)))
+    }
+
+    /// The innermost open line with a context.
+    fn innermost(&self) -> Option<usize> {
+        self.open.iter().rposition(|open| open.context.is_some())
+    }
+
+    /// A command that no open context is known to have leaves none of them: it is listed where
+    /// its indentation puts it.
+    fn add_unknown(&mut self, indent: usize, line: Line) {
+        let by_indent = self.open.iter().rposition(|open| open.indent < indent);
+        let Some(at) = by_indent.or_else(|| self.innermost()) else { return };
+        if let Some(open) = self.open.get_mut(at) {
+            open.line.children.push(line);
+        }
     }
 
     fn is_inner(&self, line: &Line) -> bool {
-        let of_interface = line.text(0) == "ip" && line.text(1) == "address";
-        !self.open.is_empty() && (!OUTER.contains(&line.text(0)) || of_interface)
+        !self.open.is_empty() && !has_word(OUTER, line.text(0))
     }
 
-    /// A port or member belongs to the object, anything else to the port or member before it.
-    fn add_unindented(&mut self, line: Line) {
-        let is_port = ["port", "member"].contains(&line.text(0));
-        let has_port = self.open.get(1).is_some_and(|(_, open)| open.text(0) == "port");
-        self.close(if is_port || !has_port { 1 } else { 2 });
-        let indent = self.open.len();
-        self.open.push((indent, line));
-    }
-
+    /// Leaves the innermost context, or the last line where none is known.
     fn exit(&mut self) {
-        self.close(self.open.len().saturating_sub(1));
+        self.close(self.innermost().unwrap_or(self.open.len().saturating_sub(1)));
     }
 
     /// Puts all lines from this depth on into those that they belong to.
     fn close(&mut self, depth: usize) {
         while self.open.len() > depth {
-            let Some((_, line)) = self.open.pop() else { return };
+            let Some(Open { line, .. }) = self.open.pop() else { return };
             match self.open.last_mut() {
-                Some((_, parent)) => parent.children.push(line),
+                Some(parent) => parent.line.children.push(line),
                 None => self.roots.push(line),
             }
         }
@@ -204,7 +199,7 @@ fn columns(blanks: &str) -> usize {
     )
 }
 
-/// Splits a line; `None` with a mistake if a quote is never closed.
+/// Splits a line; `None` with an error if a quote is never closed.
 fn words(file: usize, begin: usize, line: &str, report: &mut Report<'_>) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut characters = line.char_indices().peekable();
@@ -228,11 +223,10 @@ fn words(file: usize, begin: usize, line: &str, report: &mut Report<'_>) -> Opti
                 }
             }
             if !is_closed {
-                report.mistake(
+                return report.reject(
                     Place::new(file, begin + start, begin + start + 1),
                     "this quote is not closed on its line; add a `\"`",
                 );
-                return None;
             }
         } else {
             text.push(first);
@@ -270,7 +264,7 @@ mod tests {
         let sources = [Source::new("x", text)];
         let mut report = Report::new(Files::new(&sources).unwrap());
         let lines = parse(0, text, &mut report);
-        (shown(&lines), report.into_mistakes().to_string())
+        (shown(&lines), report.into_diagnostics().to_string())
     }
 
     #[test]
@@ -298,12 +292,12 @@ mod tests {
     }
 
     #[test]
-    fn broken_lines_are_told_with_their_places() {
-        for (text, said) in [
+    fn broken_lines_are_reported_with_their_places() {
+        for (text, expected) in [
             ("a\nb \"c\nd", "x:2:3: this quote is not closed on its line; add a `\"`"),
             ("\n  a\n", "x:2:3: this line is indented"),
         ] {
-            assert!(read(text).1.starts_with(said), "{text}: {}", read(text).1);
+            assert!(read(text).1.starts_with(expected), "{text}: {}", read(text).1);
         }
     }
 

@@ -2,23 +2,20 @@
 
 use super::config::{Config, Object};
 use super::lines::{Line, Word};
-use crate::address::unicast;
-use crate::design::{Balancing, Encapsulation, Member, Pool};
+use crate::lb_model::{Member, Pool, profile_name};
 use crate::place::Place;
 use crate::report::Report;
-use crate::text::{quoted, shown};
+use crate::text::{printable, reason};
+use labsim_model::{AdminState, LoadBalancingMode, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
-
-/// Most members of a pool that a lab is built for.
-const MEMBERS: usize = 200;
 
 /// The pools that virtual ports use. The tunnel is the virtual port's here and the pool's in
 /// labsim, so a service group makes a pool for each way that it is used in.
 #[derive(Debug, Default)]
 pub(super) struct Pools {
     pub(super) all: Vec<Pool>,
-    by_use: BTreeMap<(String, Encapsulation), usize>,
+    by_use: BTreeMap<(String, &'static str), usize>,
     servers: BTreeSet<String>,
 }
 
@@ -27,12 +24,12 @@ impl Pools {
     pub(super) fn get(
         &mut self,
         name: &str,
-        encapsulation: Encapsulation,
+        profile: Profile,
         config: &Config,
         report: &mut Report<'_>,
     ) -> Option<usize> {
         let object = config.groups.get(name)?;
-        let key = (name.to_owned(), encapsulation);
+        let key = (name.to_owned(), profile_name(profile));
         if let Some(index) = self.by_use.get(&key) {
             return Some(*index);
         }
@@ -40,10 +37,12 @@ impl Pools {
         let pool = match other {
             Some(other) => {
                 let other = &self.all[other];
-                let name = format!("{name}-{}", encapsulation.word());
-                Pool { name, encapsulation, ..other.clone() }
+                let mut pool = other.clone();
+                pool.name = format!("{name}-{}", profile_name(profile));
+                pool.settings.profile = profile;
+                pool
             }
-            None => self.pool(object, encapsulation, config, report),
+            None => self.pool(object, profile, config, report),
         };
         self.by_use.insert(key, self.all.len());
         self.all.push(pool);
@@ -52,30 +51,30 @@ impl Pools {
 
     /// The pool that was first made of a service group.
     fn first_use(&self, name: &str) -> Option<usize> {
-        let least = (name.to_owned(), Encapsulation::None);
+        let least = (name.to_owned(), "");
         let (key, index) = self.by_use.range(least..).next()?;
         (key.0 == name).then_some(*index)
     }
 
     /// Lists service groups and servers that nothing refers to.
-    pub(super) fn leave_rest(&self, config: &Config, report: &mut Report<'_>) {
-        const WHY: &str = "no virtual port that is carried over uses it";
+    pub(super) fn report_unused(&self, config: &Config, report: &mut Report<'_>) {
+        const WHY: &str = "no virtual port that is imported uses it";
         for object in &config.groups.all {
             if self.first_use(&object.name).is_none() {
-                report.leave(object.place, object.what.clone(), WHY);
+                report.not_imported(object.place, object.what.clone(), WHY);
             }
         }
         for object in &config.servers.all {
             if !self.servers.contains(&object.name) {
-                report.leave(object.place, object.what.clone(), WHY);
+                report.not_imported(object.place, object.what.clone(), WHY);
                 continue;
             }
             for line in &object.lines {
-                let what = format!("{}: {}", object.what, shown(line.text(0)));
+                let what = format!("{}: {}", object.what, printable(line.text(0)));
                 match line.text(0) {
-                    "port" => leave_inner(&object.what, line, &["enable", "disable"], report),
+                    "port" => report_children(&object.what, line, &["enable", "disable"], report),
                     "enable" | "disable" => {}
-                    _ => report.leave(line.place, what, why(line)),
+                    _ => report.not_imported(line.place, what, why(line)),
                 }
             }
         }
@@ -84,31 +83,25 @@ impl Pools {
     fn pool(
         &mut self,
         object: &Object,
-        encapsulation: Encapsulation,
+        profile: Profile,
         config: &Config,
         report: &mut Report<'_>,
     ) -> Pool {
         let mut members: Vec<Member> = Vec::new();
+        let mut mode = LoadBalancingMode::default();
         for line in &object.lines {
+            if line.text(0) == "method" && line.words.len() == 2 {
+                mode = balancing_mode(line, &object.what, report);
+                continue;
+            }
             if line.text(0) != "member" {
-                let what = format!("{}: {}", object.what, shown(line.text(0)));
-                report.leave(line.place, what, why(line));
+                let what = format!("{}: {}", object.what, printable(line.text(0)));
+                report.not_imported(line.place, what, why(line));
                 continue;
             }
             let Some(member) = self.member(object, line, config, report) else { continue };
             let what = format!("{}: member {}", object.what, member.address);
-            let same =
-                |other: &&Member| (other.address, other.port) == (member.address, member.port);
-            if let Some(first) = members.iter().find(same) {
-                let first = report.at(first.place);
-                report.leave(line.place, what, format!("it is a member already ({first})"));
-            } else if members.len() == MEMBERS {
-                report.leave(
-                    line.place,
-                    what,
-                    format!("a lab has at most {MEMBERS} members a pool"),
-                );
-            } else {
+            if crate::validate::can_add(&member, &what, members.iter(), report) {
                 members.push(member);
             }
         }
@@ -116,9 +109,12 @@ impl Pools {
             name: object.name.clone(),
             place: object.place,
             what: object.what.clone(),
-            encapsulation,
-            balancing: Balancing::default(),
             members,
+            settings: labsim_model::Pool {
+                profile,
+                load_balancing_mode: mode,
+                ..labsim_model::Pool::default()
+            },
         }
     }
 
@@ -130,35 +126,51 @@ impl Pools {
         report: &mut Report<'_>,
     ) -> Option<Member> {
         let Some((name, port, options)) = named(line, config) else {
-            report.mistake(
+            return report.reject(
                 line.place,
                 "a member is written as `member NAME PORT`, or `member NAME:PORT` in older versions",
             );
-            return None;
         };
-        let what = format!("{}: member {}", group.what, shown(&name));
+        let what = format!("{}: member {}", group.what, printable(&name));
         let Some(server) = config.servers.get(&name) else {
-            report.leave(line.place, what, "its server is in none of these files");
-            return None;
+            return report.skip(line.place, what, "its server is in none of the imported files");
         };
         self.servers.insert(name.clone());
-        let (address, place) = address(server, &what, line.place, report)?;
-        if is_off(server, line, options, port) {
-            report.leave(line.place, what, "it is switched off and takes no flows");
-            return None;
+        // ACOS gives a disabled member or server no new session, whoever its client is.
+        let state = match is_disabled(server, line, options, port) {
+            true => AdminState::ForcedOffline,
+            false => AdminState::Enabled,
+        };
+        let address = address(server, &what, line.place, report)?;
+        if let Some(option) =
+            options.iter().find(|one| !["enable", "disable"].contains(&one.text.as_str()))
+        {
+            let what = format!("{what}: {}", printable(&option.text));
+            report.not_imported(option.place, what, "labsim's members have no such option");
         }
-        if let Some(option) = options.iter().find(|one| one.text != "enable") {
-            let what = format!("{what}: {}", shown(&option.text));
-            report.leave(
-                option.place,
-                what,
-                "members take turns; write the pool's `load_balancing_mode` yourself",
-            );
-        }
-        leave_inner(&what, line, &["enable", "disable"], report);
+        report_children(&what, line, &["enable", "disable"], report);
         let name = name.parse::<IpAddr>().is_err().then_some(name);
-        let address = report.take(place, unicast(address))?;
-        Some(Member { name, place: line.place, address, port, ratio: 1 })
+        let place = line.place;
+        Some(Member { name, place, address, port, ratio: 1, profile: None, state })
+    }
+}
+
+/// A service group's load balancing mode; one that labsim does not have is listed.
+fn balancing_mode(line: &Line, what: &str, report: &mut Report<'_>) -> LoadBalancingMode {
+    match line.text(1) {
+        "round-robin" | "round-robin-strict" => LoadBalancingMode::RoundRobin,
+        "service-least-connection" => LoadBalancingMode::LeastConnections,
+        "least-connection" => {
+            let why = "labsim counts a member's flows, and not a server's over all its ports; \
+                       `least_connections` is used";
+            report.warn(line.place, format!("{what}: method least-connection"), why);
+            LoadBalancingMode::LeastConnections
+        }
+        other => {
+            let what = format!("{what}: method {}", printable(other));
+            report.not_imported(line.place, what, why(line));
+            LoadBalancingMode::default()
+        }
     }
 }
 
@@ -178,38 +190,20 @@ fn named<'l>(line: &'l Line, config: &Config) -> Option<(String, u16, &'l [Word]
     Some((name.join(" "), words[at].text.parse().ok()?, &words[at + 1..]))
 }
 
-fn address(
-    server: &Object,
-    what: &str,
-    place: Place,
-    report: &mut Report<'_>,
-) -> Option<(Ipv4Addr, Place)> {
+fn address(server: &Object, what: &str, place: Place, report: &mut Report<'_>) -> Option<Ipv4Addr> {
     let Some(word) = server.rest.first() else {
-        report.leave(place, what, "its server has no address");
-        return None;
+        return report.skip(place, what, "its server has no address");
     };
-    match word.text.parse() {
-        Ok(IpAddr::V4(address)) => Some((address, word.place)),
-        Ok(IpAddr::V6(_)) => {
-            report.leave(place, what, "the import is IPv4 so far");
-            None
-        }
-        // What is made of digits, dots and colons was meant to be an address.
-        Err(_) if word.text.bytes().any(|byte| !b"0123456789.:/".contains(&byte)) => {
-            report.leave(place, what, "its server has a name, and the lab has no DNS to ask");
-            None
-        }
-        Err(_) => {
-            let message =
-                format!("{} is no address; write one such as 10.1.1.51", quoted(&word.text));
-            report.mistake(word.place, message);
-            None
-        }
+    // What is made of digits, dots and colons was meant to be an address.
+    let is_name = word.text.bytes().any(|byte| !b"0123456789.:/".contains(&byte));
+    if is_name && word.text.parse::<IpAddr>().is_err() {
+        return report.skip(place, what, "its server is given by name, and the lab has no DNS");
     }
+    report.ipv4(word.place, &word.text, what)
 }
 
 /// Whether the member, its server or its server's port is disabled.
-fn is_off(server: &Object, line: &Line, options: &[Word], port: u16) -> bool {
+fn is_disabled(server: &Object, line: &Line, options: &[Word], port: u16) -> bool {
     let off = |lines: &[Line]| lines.iter().any(|line| line.texts() == ["disable"]);
     options.iter().any(|option| option.text == "disable")
         || off(&line.children)
@@ -220,45 +214,40 @@ fn is_off(server: &Object, line: &Line, options: &[Word], port: u16) -> bool {
 }
 
 /// Lists what stands below a line, but for words that are understood.
-pub(super) fn leave_inner(what: &str, line: &Line, known: &[&str], report: &mut Report<'_>) {
+pub(super) fn report_children(what: &str, line: &Line, known: &[&str], report: &mut Report<'_>) {
     for child in &line.children {
         if !known.contains(&child.text(0)) {
             let what = format!(
                 "{what}: {} {}: {}",
-                shown(line.text(0)),
-                shown(line.text(1)),
-                shown(child.text(0))
+                printable(line.text(0)),
+                printable(line.text(1)),
+                printable(child.text(0))
             );
-            report.leave(child.place, what, why(child));
+            report.not_imported(child.place, what, why(child));
         }
     }
 }
 
-/// Why a line of a server, a service group or a virtual server is not carried over.
+/// Reasons why properties are not imported, by their names.
+const REASONS: &str = "\
+    health-check health-check-disable health-check-follow-port: monitors are not imported; write \
+        the pool's `monitor` into the scenario
+    method: labsim's modes are round-robin, least-connection and service-least-connection; \
+        `round_robin` is used
+    weight: labsim's ratios are used with weighted methods, which are not imported
+    priority min-active-member slow-start: labsim's members have no priorities and no slow start
+    conn-limit conn-resume rate-limit: labsim sets no limits on flows
+    aflex: labsim does not run aFleX
+    template: labsim does not support this kind of template
+    vrid ha-group ha-conn-mirror redistribution-flagged: the lab has one load balancer
+    access-list: labsim's virtual servers accept packets from every client
+    name user-tag description stats-data-enable stats-data-disable extended-stats \
+        sampling-enable: it has no effect on packets
+    arp-disable: the lab's router has a route to the VIP, and needs no announcement
+    use-rcv-hop-for-resp: packets leave by the lab's routes
+    reset-on-server-selection-fail: labsim treats every member as available";
+
+/// Why a line of a server, a service group or a virtual server is not imported.
 pub(super) fn why(line: &Line) -> &'static str {
-    match line.text(0) {
-        "health-check" | "health-check-disable" | "health-check-follow-port" => {
-            "monitors are not carried over; write the pool's `monitor` into the scenario"
-        }
-        "method" | "weight" | "priority" | "min-active-member" | "slow-start" => {
-            "members take turns; write the pool's `load_balancing_mode` yourself"
-        }
-        "conn-limit" | "conn-resume" | "rate-limit" => "labsim sets no limits on flows",
-        "aflex" => "labsim does not run aFleX",
-        "template" => "labsim has nothing like this kind of template",
-        "vrid" | "ha-group" | "ha-conn-mirror" | "redistribution-flagged" => {
-            "the lab has one load balancer"
-        }
-        "access-list" => "labsim's virtual servers take packets from every client",
-        "name" | "user-tag" | "description" => {
-            "a note for the people and programs that keep the configuration"
-        }
-        "stats-data-enable" | "stats-data-disable" | "extended-stats" | "sampling-enable" => {
-            "it is about counting, and changes no packet"
-        }
-        "arp-disable" => "the lab's router has a route to the VIP, and needs no announcement",
-        "use-rcv-hop-for-resp" => "packets leave by the lab's routes",
-        "reset-on-server-selection-fail" => "every member is taken to be available",
-        _ => "labsim has nothing like it",
-    }
+    reason(REASONS, line.text(0))
 }

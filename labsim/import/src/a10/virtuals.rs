@@ -2,14 +2,14 @@
 
 use super::config::{Config, Object};
 use super::lines::Line;
-use super::pools::{Pools, leave_inner, why};
-use crate::address::unicast;
-use crate::design::{Design, Encapsulation, FastL4, OwnAddress, Protocol, Snat, Virtual};
+use super::pools::{Pools, report_children, why};
+use crate::lb_model::{LbModel, OwnAddress, VirtualServer};
 use crate::report::Report;
-use crate::settle;
-use crate::text::{quoted, shown};
+use crate::text::printable;
+use labsim_model::quote;
+use labsim_model::{FastL4, IpProtocol, Profile, SourceTranslation};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// ACOS's idle timeout of TCP and UDP, in seconds.
 const IDLE_TIMEOUT: u32 = 120;
@@ -17,7 +17,7 @@ const IDLE_TIMEOUT: u32 = 120;
 const LONGEST: u32 = 86_400;
 
 /// What a configuration means.
-pub(super) fn design(config: &Config, report: &mut Report<'_>) -> Design {
+pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     let mut reader = Reader {
         config,
         report,
@@ -30,27 +30,27 @@ pub(super) fn design(config: &Config, report: &mut Report<'_>) -> Design {
         reader.virtual_server(object, &mut virtuals);
     }
     let Reader { report, pools, nat_pools, templates, .. } = reader;
-    pools.leave_rest(config, report);
-    const WHY: &str = "no virtual port that is carried over uses it";
+    pools.report_unused(config, report);
+    const WHY: &str = "no virtual port that is imported uses it";
     for (name, pool) in
         config.nat_pools.iter().filter(|(name, _)| !nat_pools.contains(name.as_str()))
     {
-        report.leave(pool.place, format!("ip nat pool {}", shown(name)), WHY);
+        report.not_imported(pool.place, format!("ip nat pool {}", printable(name)), WHY);
     }
     for (kind, objects) in &config.templates {
         for object in &objects.all {
             if !templates.contains(&(*kind, object.name.as_str())) {
-                report.leave(object.place, object.what.clone(), WHY);
+                report.not_imported(object.place, object.what.clone(), WHY);
                 continue;
             }
             for line in object.lines.iter().filter(|line| line.text(0) != "idle-timeout") {
-                let what = format!("{}: {}", object.what, shown(line.text(0)));
-                report.leave(line.place, what, "labsim has nothing like it");
+                let what = format!("{}: {}", object.what, printable(line.text(0)));
+                report.not_imported(line.place, what, "labsim does not support it");
             }
         }
     }
     let own = config.own.iter().map(|(net, place)| OwnAddress { net: *net, place: *place });
-    Design { virtuals, pools: pools.all, own: own.collect(), gateways: config.gateways.clone() }
+    LbModel { virtuals, pools: pools.all, own: own.collect(), gateways: config.gateways.clone() }
 }
 
 struct Reader<'r, 's> {
@@ -63,15 +63,19 @@ struct Reader<'r, 's> {
 }
 
 impl<'r> Reader<'r, '_> {
-    fn virtual_server(&mut self, object: &'r Object, virtuals: &mut Vec<Virtual>) {
+    fn virtual_server(&mut self, object: &'r Object, virtuals: &mut Vec<VirtualServer>) {
         let what = &object.what;
         let Some(address) = self.address(object) else { return };
         if object.lines.iter().any(|line| line.texts() == ["disable"]) {
-            self.report.leave(object.place, what, "it is switched off");
+            self.report.not_imported(object.place, what, "it is disabled");
             return;
         }
         if !object.lines.iter().any(|line| line.text(0) == "port") {
-            self.report.leave(object.place, what, "it has no port, so it takes no packets");
+            self.report.not_imported(
+                object.place,
+                what,
+                "it has no port, so it accepts no packets",
+            );
         }
         let before = virtuals.len();
         for line in object.lines.iter().filter(|line| line.text(0) == "port") {
@@ -83,138 +87,113 @@ impl<'r> Reader<'r, '_> {
         if let Some(mask) = object.rest.get(1)
             && !["/32", "255.255.255.255"].contains(&mask.text.as_str())
         {
-            let why = "labsim's virtual servers have one address; the first was taken";
-            self.report.leave(mask.place, format!("{what}: mask"), why);
+            let why = "labsim's virtual servers have one address; the first is used";
+            self.report.not_imported(mask.place, format!("{what}: mask"), why);
         }
         for line in object.lines.iter().filter(|line| !["port", "enable"].contains(&line.text(0))) {
-            self.report.leave(line.place, format!("{what}: {}", shown(line.text(0))), why(line));
+            self.report.not_imported(
+                line.place,
+                format!("{what}: {}", printable(line.text(0))),
+                why(line),
+            );
         }
     }
 
     fn address(&mut self, object: &Object) -> Option<Ipv4Addr> {
         let Some(word) = object.rest.first() else {
             let message = format!("{} has no address; write one behind its name", object.what);
-            self.report.mistake(object.place, message);
-            return None;
+            return self.report.reject(object.place, message);
         };
-        match word.text.parse() {
-            Ok(IpAddr::V4(address)) if address.is_unspecified() => {
-                let why = "it takes packets for every address; labsim's have one";
-                self.report.leave(object.place, object.what.clone(), why);
-                None
-            }
-            Ok(IpAddr::V4(address)) => self.report.take(word.place, unicast(address)),
-            Ok(IpAddr::V6(_)) => {
-                self.report.leave(object.place, object.what.clone(), "the import is IPv4 so far");
-                None
-            }
-            Err(_) => {
-                let message =
-                    format!("{} is no address; write one such as 172.16.4.99", quoted(&word.text));
-                self.report.mistake(word.place, message);
-                None
-            }
+        if word.text.parse() == Ok(Ipv4Addr::UNSPECIFIED) {
+            let why = "it accepts packets for every address; labsim's virtual servers have one";
+            return self.report.skip(object.place, object.what.clone(), why);
         }
+        self.report.ipv4(word.place, &word.text, &object.what)
     }
 
-    /// A virtual port; `None`, with a note or a mistake, if it is not carried over.
-    fn port(&mut self, object: &'r Object, address: Ipv4Addr, line: &'r Line) -> Option<Virtual> {
+    /// A virtual port; `None`, with a note or an error, if it is not imported.
+    fn port(
+        &mut self,
+        object: &'r Object,
+        address: Ipv4Addr,
+        line: &'r Line,
+    ) -> Option<VirtualServer> {
         let (number, kind) = (line.text(1), line.text(2));
-        let what = format!("{}: port {} {}", object.what, shown(number), shown(kind));
+        let what = format!("{}: port {} {}", object.what, printable(number), printable(kind));
         let Ok(port) = number.parse::<u16>() else {
-            let message = format!("{} is no port; write a number up to 65535", quoted(number));
+            let message = format!("{} is not a port; write a number up to 65535", quote(number));
             let place = line.words.get(1).map_or(line.place, |word| word.place);
-            self.report.mistake(place, message);
-            return None;
+            return self.report.reject(place, message);
         };
         let protocol = match kind {
-            "tcp" | "tcp-proxy" => Protocol::Tcp,
-            "udp" | "radius" => Protocol::Udp,
+            "tcp" | "tcp-proxy" => IpProtocol::Tcp,
+            "udp" | "radius" => IpProtocol::Udp,
             _ => {
-                let why = "labsim's virtual servers take TCP or UDP as they come, and speak \
-                           TACACS+ (49/tcp) and RADIUS (1812/udp, 1645/udp)";
-                self.report.leave(line.place, what, why);
-                return None;
+                let why = "labsim's virtual servers accept TCP or UDP packets unchanged";
+                return self.report.skip(line.place, what, why);
             }
         };
-        if settle::service(protocol, port).is_none() {
-            self.report.leave(line.place, what, settle::unspoken(protocol, port));
-            return None;
-        }
         if line.children.iter().any(|child| child.texts() == ["disable"]) {
-            self.report.leave(line.place, what, "it is switched off");
-            return None;
+            return self.report.skip(line.place, what, "it is disabled");
         }
         if kind == "tcp-proxy" || line.words.len() > 3 {
-            let why = "labsim's virtual servers pass packets of one port on as they come";
-            self.report.leave(line.place, format!("{what}: its kind or range"), why);
+            let why = "labsim's virtual servers forward packets of one port unchanged";
+            self.report.not_imported(line.place, format!("{what}: its kind or range"), why);
         }
-        let mut found = Virtual {
-            name: format!("{}_{port}", object.name),
-            place: line.place,
-            what: what.clone(),
-            address,
-            port,
-            protocol,
-            pool: 0,
-            translate_address: true,
-            translate_port: true,
-            snat: Snat::None,
-            // ACOS ends idle sessions in silence (`reset-fwd` and `reset-rev` are off).
-            fastl4: FastL4 {
-                idle_timeout: IDLE_TIMEOUT,
-                reset_on_timeout: false,
-                ..FastL4::default()
-            },
-            persistence: None,
-        };
-        let (mut encapsulation, mut group, mut snat) = (Encapsulation::None, None, None);
+        let name = format!("{}_{port}", object.name);
+        let mut found = VirtualServer::new((name, &what, line.place), (address, port), protocol);
+        // ACOS ends idle sessions in silence (`reset-fwd` and `reset-rev` are off).
+        found.settings.fastl4.idle_timeout = IDLE_TIMEOUT;
+        found.settings.fastl4.reset_on_timeout = false;
+        let (mut profile, mut group, mut snat) = (Profile::None, None, None);
         for child in &line.children {
             match child.texts().as_slice() {
                 ["service-group", _, ..] => {
                     self.replaced(&what, group.replace(child));
                 }
-                ["no-dest-nat"] => (found.translate_address, found.translate_port) = (false, false),
-                ["no-dest-nat", "port-translation"] => found.translate_address = false,
-                ["ipinip"] => encapsulation = Encapsulation::Ipip,
+                ["no-dest-nat"] => {
+                    (found.settings.translate_address, found.settings.translate_port) =
+                        (false, false)
+                }
+                ["no-dest-nat", "port-translation"] => found.settings.translate_address = false,
+                ["ipinip"] => profile = Profile::Ipip,
                 ["source-nat", "auto", rest @ ..] => {
                     self.replaced(&what, snat.replace(child));
                     if let Some(first) = rest.first() {
-                        let what = format!("{what}: source-nat auto {}", shown(first));
-                        self.report.leave(child.place, what, why(child));
+                        let what = format!("{what}: source-nat auto {}", printable(first));
+                        self.report.not_imported(child.place, what, why(child));
                     }
-                    found.snat = Snat::Automap;
+                    found.settings.source_address_translation = SourceTranslation::Automap;
                 }
                 ["source-nat", "pool", _] => {
                     self.replaced(&what, snat.replace(child));
-                    found.snat = self.nat_pool(child, &what)?;
+                    found.settings.source_address_translation = self.nat_pool(child, &what)?;
                 }
                 ["template", kind @ ("tcp" | "udp"), name] => {
-                    self.template(child, kind, name, &mut found.fastl4);
+                    self.template(child, kind, name, &mut found.settings.fastl4);
                 }
                 ["enable"] => {}
                 _ => {
-                    let what = format!("{what}: {}", shown(child.text(0)));
-                    self.report.leave(child.place, what, why(child));
+                    let what = format!("{what}: {}", printable(child.text(0)));
+                    self.report.not_imported(child.place, what, why(child));
                 }
             }
-            leave_inner(&what, child, &[], self.report);
+            report_children(&what, child, &[], self.report);
         }
         let Some(group) = group else {
-            self.report.leave(
+            return self.report.skip(
                 line.place,
                 what,
-                "it has no service group, so it brings packets nowhere",
+                "it has no service group, so it has no members to forward to",
             );
-            return None;
         };
         let name = group.texts()[1..].join(" ");
-        match self.pools.get(&name, encapsulation, self.config, self.report) {
+        match self.pools.get(&name, profile, self.config, self.report) {
             Some(index) => found.pool = index,
             None => {
-                let why = format!("its service group {} is in none of these files", quoted(&name));
-                self.report.leave(group.place, what, why);
-                return None;
+                let why =
+                    format!("its service group {} is in none of the imported files", quote(&name));
+                return self.report.skip(group.place, what, why);
             }
         }
         Some(found)
@@ -223,30 +202,30 @@ impl<'r> Reader<'r, '_> {
     /// A line that a later one of its kind takes the place of, as ACOS has it.
     fn replaced(&mut self, what: &str, line: Option<&Line>) {
         if let Some(line) = line {
-            let what = format!("{what}: {}", shown(line.text(0)));
-            self.report.leave(line.place, what, "a later line takes its place");
+            let what = format!("{what}: {}", printable(line.text(0)));
+            self.report.not_imported(line.place, what, "a later line replaces it");
         }
     }
 
-    fn nat_pool(&mut self, line: &'r Line, what: &str) -> Option<Snat> {
+    fn nat_pool(&mut self, line: &'r Line, what: &str) -> Option<SourceTranslation> {
         let name = line.text(2);
         let Some(pool) = self.config.nat_pools.get(name) else {
-            let why = format!("its NAT pool {} is in none of these files", quoted(name));
-            self.report.leave(line.place, what, why);
-            return None;
+            let why = format!("its NAT pool {} is in none of the imported files", quote(name));
+            return self.report.skip(line.place, what, why);
         };
         self.nat_pools.insert(name);
-        Some(Snat::Pool(pool.addresses.clone()))
+        Some(SourceTranslation::Snat(pool.addresses.clone()))
     }
 
     /// `template tcp NAME`: its idle timeout.
     fn template(&mut self, line: &'r Line, kind: &str, name: &'r str, fastl4: &mut FastL4) {
         let kind = if kind == "tcp" { "tcp" } else { "udp" };
-        let what = format!("slb template {kind} {}", shown(name));
+        let what = format!("slb template {kind} {}", printable(name));
         let Some(object) = self.config.templates.get(kind).and_then(|all| all.get(name)) else {
             if name != "default" {
-                let why =
-                    format!("it is in none of these files; ACOS's {IDLE_TIMEOUT} s were taken");
+                let why = format!(
+                    "it is in none of the imported files; ACOS's {IDLE_TIMEOUT} s are used"
+                );
                 self.report.warn(line.place, what, why);
             }
             return;
@@ -257,13 +236,13 @@ impl<'r> Reader<'r, '_> {
                 Ok(seconds @ 1..=LONGEST) => fastl4.idle_timeout = seconds,
                 Ok(seconds) => {
                     fastl4.idle_timeout = seconds.clamp(1, LONGEST);
-                    let why = format!("labsim takes 1 to {LONGEST} s; the nearest was taken");
+                    let why = format!("labsim supports 1 to {LONGEST} s; the nearest is used");
                     self.report.warn(line.place, format!("{what}: idle-timeout"), why);
                 }
                 Err(_) => {
-                    let message = format!("{} is no time; write seconds", quoted(line.text(1)));
+                    let message = format!("{} is not a time; write seconds", quote(line.text(1)));
                     let place = line.words.get(1).map_or(line.place, |word| word.place);
-                    self.report.mistake(place, message);
+                    self.report.diagnostic(place, message);
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! A scenario's load balancers as tmsh configuration text.
 
 use labsim_scenario::model::{
-    ActionOnDown, Encapsulation, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
-    Maglev, MaglevHash, Member, MonitorKind, NodeName, OuterSource, Pool, Scenario,
-    SourceAddressPersistence, SourceTranslation, VirtualServer,
+    ActionOnDown, AdminState, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
+    Maglev, MaglevHash, Member, MonitorKind, NodeName, OuterSource, Persistence, Pool, Profile,
+    Scenario, SourceAddress, SourceTranslation, VirtualServer,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// Stanzas of all load balancers of a scenario, as `tmsh list` would show them.
 ///
 /// Imported again they give the same load balancer, but for what a pool's stanza has no word for:
-/// whose address a tunnel packet carries, GRE's key and checksum, and Maglev, which are told in
-/// comments; members of ratio 0, which are disabled here; and names that begin with `/Common/` or
+/// whose address a tunnel packet carries, GRE's key and checksum, and Maglev, which are written as
+/// comments; members of ratio 0, which are forced offline here; and names that begin with `/Common/` or
 /// end with `/`.
 #[must_use]
 pub fn f5(scenario: &Scenario) -> String {
@@ -44,7 +44,9 @@ impl Stanzas<'_> {
     }
 
     fn load_balancer(&mut self, scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) {
-        let LoadBalancer { outer_source, virtual_servers, pools } = balancer;
+        // An F5 has no setting for a deliberate fault, nor for the number of its announcements.
+        let LoadBalancer { outer_source, virtual_servers, pools, announcements: _, faults: _ } =
+            balancer;
         self.line(0, &format!("# {node} of the labsim scenario {}", scenario.name));
         let source = match outer_source {
             OuterSource::Client => "the client's own address",
@@ -53,27 +55,27 @@ impl Stanzas<'_> {
         self.line(0, &format!("# tunnel packets carry {source} as their source"));
         self.network(scenario, node);
         let mut named = BTreeSet::new();
-        for server in virtual_servers {
-            if let Some(profile) = profile(server)
+        for (name, server) in virtual_servers {
+            if let Some(profile) = profile(name, server)
                 && named.insert(profile.clone())
             {
                 self.fastl4(&profile, server.fastl4);
             }
         }
-        for server in virtual_servers {
-            if let Some(rule) = server.persistence
-                && let Some(profile) = persistence_profile(server, rule)
+        for (name, server) in virtual_servers {
+            if let Persistence::SourceAddress(rule) = server.persistence
+                && let Some(profile) = persistence_profile(name, rule)
             {
                 self.persistence(&profile, rule);
             }
         }
-        pools.iter().for_each(|pool| self.pool(pool));
-        for server in virtual_servers {
-            if let SourceTranslation::Pool(addresses) = &server.source_translation {
-                self.snat_pool(&beside("snat", server), addresses);
+        pools.iter().for_each(|(name, pool)| self.pool(name, pool));
+        for (name, server) in virtual_servers {
+            if let SourceTranslation::Snat(addresses) = &server.source_address_translation {
+                self.snat_pool(&beside("snat", name), addresses);
             }
         }
-        virtual_servers.iter().for_each(|server| self.virtual_server(server));
+        virtual_servers.iter().for_each(|(name, server)| self.virtual_server(name, server));
     }
 
     /// The load balancer's own addresses and default route.
@@ -88,9 +90,13 @@ impl Stanzas<'_> {
             }
         }
         for route in node.routes.iter().filter(|route| route.destination.prefix_len() == 0) {
-            let suffix = if route.via.is_ipv4() { "" } else { "6" };
+            let [via] = route.via.as_slice() else {
+                self.line(0, "# its default route has several gateways; write a pool of them");
+                continue;
+            };
+            let suffix = if via.is_ipv4() { "" } else { "6" };
             self.block(0, &format!("net route default{suffix}"), |out| {
-                out.line(1, &format!("gw {}", route.via));
+                out.line(1, &format!("gw {via}"));
                 out.line(
                     1,
                     &format!("network default{}", if suffix.is_empty() { "" } else { "-inet6" }),
@@ -103,27 +109,26 @@ impl Stanzas<'_> {
         let FastL4 { loose_initiation, loose_close, idle_timeout, reset_on_timeout } = options;
         self.block(0, &format!("ltm profile fastl4 {}", quoted(name)), |out| {
             out.line(1, "defaults-from fastL4");
-            out.line(1, &format!("idle-timeout {}", idle_timeout.as_secs()));
+            out.line(1, &format!("idle-timeout {}", idle_timeout));
             out.line(1, &format!("loose-close {}", switch(loose_close)));
             out.line(1, &format!("loose-initialization {}", switch(loose_initiation)));
             out.line(1, &format!("reset-on-timeout {}", switch(reset_on_timeout)));
         });
     }
 
-    fn persistence(&mut self, name: &str, rule: SourceAddressPersistence) {
+    fn persistence(&mut self, name: &str, rule: SourceAddress) {
         self.block(0, &format!("ltm persistence source-addr {}", quoted(name)), |out| {
             out.line(1, "defaults-from source_addr");
             if let Some(length) = rule.prefix_length {
                 let bits = u32::MAX << 32_u8.saturating_sub(length);
                 out.line(1, &format!("mask {}", Ipv4Addr::from_bits(bits)));
             }
-            out.line(1, &format!("timeout {}", rule.timeout.as_secs()));
+            out.line(1, &format!("timeout {}", rule.timeout));
         });
     }
 
-    fn pool(&mut self, pool: &Pool) {
-        let Pool { name, encapsulation, load_balancing_mode, monitor, action_on_down, members } =
-            pool;
+    fn pool(&mut self, name: &str, pool: &Pool) {
+        let Pool { profile, load_balancing_mode, monitor, action_on_down, members } = pool;
         self.block(0, &format!("ltm pool {}", quoted(name)), |out| {
             match mode(*load_balancing_mode) {
                 Ok("round-robin") => {}
@@ -152,30 +157,50 @@ impl Stanzas<'_> {
                 ActionOnDown::Reselect => out.line(1, "service-down-action reselect"),
             }
             out.block(1, "members", |out| {
-                for Member { address, port, ratio } in members {
-                    let member = socket(SocketAddr::new(*address, *port));
-                    out.block(2, &member, |out| {
-                        out.line(3, &format!("address {address}"));
+                for Member { address, ratio, profile, state } in members {
+                    out.block(2, &socket(*address), |out| {
+                        out.line(3, &format!("address {}", address.ip()));
+                        match profile {
+                            Some(Profile::None) => out.line(3, "profiles none"),
+                            Some(profile) => out.profiles(3, *profile),
+                            None => {}
+                        }
                         match ratio {
-                            0 => out.line(3, "session user-disabled"),
-                            1 => {}
+                            0 | 1 => {}
                             ratio => out.line(3, &format!("ratio {ratio}")),
+                        }
+                        // F5's ratios begin with 1: a drained member takes no new flows.
+                        let is_offline = *ratio == 0 || *state == AdminState::ForcedOffline;
+                        if is_offline || !state.is_enabled() {
+                            out.line(3, "session user-disabled");
+                        }
+                        if is_offline {
+                            out.line(3, "state user-down");
                         }
                     });
                 }
             });
-            let tunnel = match encapsulation {
-                Encapsulation::None => return,
-                Encapsulation::Ipip => "ipip",
-                Encapsulation::Gre(options) => {
-                    if let Some(fields) = fields(*options) {
-                        out.line(1, &format!("# GRE with {fields}, which this profile cannot say"));
-                    }
-                    "gre"
-                }
-            };
-            out.block(1, "profiles", |out| out.line(2, tunnel));
+            out.profiles(1, *profile);
         });
+    }
+
+    /// The tunnel of a pool or a member.
+    fn profiles(&mut self, depth: usize, profile: Profile) {
+        let tunnel = match profile {
+            Profile::None => return,
+            Profile::Ipip => "ipip",
+            Profile::Gre(options) => {
+                if let Some(fields) = fields(options) {
+                    let comment = format!("# GRE with {fields}, which this profile cannot say");
+                    self.line(depth, &comment);
+                }
+                "gre"
+            }
+            Profile::Gue(_) => {
+                return self.line(depth, "# in a GUE tunnel, for which F5 has no profile");
+            }
+        };
+        self.block(depth, "profiles", |out| out.line(depth + 1, tunnel));
     }
 
     fn snat_pool(&mut self, name: &str, addresses: &[IpAddr]) {
@@ -186,20 +211,19 @@ impl Stanzas<'_> {
         });
     }
 
-    fn virtual_server(&mut self, server: &VirtualServer) {
+    fn virtual_server(&mut self, name: &str, server: &VirtualServer) {
         let VirtualServer {
-            name,
             destination,
             ip_protocol,
             pool,
             translate_address,
             translate_port,
-            source_translation,
+            source_address_translation,
             fastl4: _,
             persistence,
         } = server;
-        let profile = profile(server).unwrap_or_else(|| "fastL4".to_owned());
-        let (mask, everybody) = match destination.ip() {
+        let profile = profile(name, server).unwrap_or_else(|| "fastL4".to_owned());
+        let (mask, any_source) = match destination.ip() {
             IpAddr::V4(_) => ("255.255.255.255", "0.0.0.0/0"),
             IpAddr::V6(_) => ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::/0"),
         };
@@ -211,8 +235,8 @@ impl Stanzas<'_> {
             };
             out.line(1, &format!("ip-protocol {protocol}"));
             out.line(1, &format!("mask {mask}"));
-            if let Some(rule) = persistence {
-                let name = persistence_profile(server, *rule);
+            if let Persistence::SourceAddress(rule) = persistence {
+                let name = persistence_profile(name, *rule);
                 let name = name.unwrap_or_else(|| "source_addr".to_owned());
                 out.block(1, "persist", |out| {
                     out.block(2, &quoted(&name), |out| out.line(3, "default yes"));
@@ -220,20 +244,20 @@ impl Stanzas<'_> {
             }
             out.line(1, &format!("pool {}", quoted(pool)));
             out.block(1, "profiles", |out| out.line(2, &format!("{} {{ }}", quoted(&profile))));
-            out.line(1, &format!("source {everybody}"));
-            out.source_translation(source_translation, server);
+            out.line(1, &format!("source {any_source}"));
+            out.source_translation(source_address_translation, name);
             out.line(1, &format!("translate-address {}", switch(*translate_address)));
             out.line(1, &format!("translate-port {}", switch(*translate_port)));
         });
     }
 
-    /// What becomes of the source address; nothing is said of one that stays.
-    fn source_translation(&mut self, translation: &SourceTranslation, server: &VirtualServer) {
+    /// What becomes of the source address; nothing is expected of one that stays.
+    fn source_translation(&mut self, translation: &SourceTranslation, name: &str) {
         let lines = match translation {
             SourceTranslation::None => return,
             SourceTranslation::Automap => vec!["type automap".to_owned()],
-            SourceTranslation::Pool(_) => {
-                vec![format!("pool {}", quoted(&beside("snat", server))), "type snat".to_owned()]
+            SourceTranslation::Snat(_) => {
+                vec![format!("pool {}", quoted(&beside("snat", name))), "type snat".to_owned()]
             }
         };
         self.block(1, "source-address-translation", |out| {
@@ -253,17 +277,13 @@ fn fields(GreOptions { key, checksum }: GreOptions) -> Option<String> {
 }
 
 /// The name of a virtual server's own fastL4 profile; `None` if the defaults do.
-fn profile(server: &VirtualServer) -> Option<String> {
-    let FastL4 { loose_initiation, loose_close, idle_timeout, reset_on_timeout } = server.fastl4;
-    let is_usual =
-        !loose_initiation && !loose_close && idle_timeout.as_secs() == 300 && reset_on_timeout;
-    (!is_usual).then(|| beside("fastl4", server))
+fn profile(name: &str, server: &VirtualServer) -> Option<String> {
+    (server.fastl4 != FastL4::default()).then(|| beside("fastl4", name))
 }
 
 /// The name of a virtual server's own persistence profile; `None` if the defaults do.
-fn persistence_profile(server: &VirtualServer, rule: SourceAddressPersistence) -> Option<String> {
-    let is_usual = rule.timeout.as_secs() == 180 && rule.prefix_length.is_none();
-    (!is_usual).then(|| beside("source_addr", server))
+fn persistence_profile(name: &str, rule: SourceAddress) -> Option<String> {
+    (rule != SourceAddress::default()).then(|| beside("source_addr", name))
 }
 
 /// F5's word for a mode, or what it has no word for.
@@ -283,9 +303,9 @@ fn mode(mode: LoadBalancingMode) -> Result<&'static str, &'static str> {
 }
 
 /// A name for an object of a virtual server's own, in its folder.
-fn beside(kind: &str, server: &VirtualServer) -> String {
-    let folder = server.name.rfind('/').map_or(0, |at| at + 1);
-    let (folder, name) = server.name.split_at(folder);
+fn beside(kind: &str, name: &str) -> String {
+    let folder = name.rfind('/').map_or(0, |at| at + 1);
+    let (folder, name) = name.split_at(folder);
     format!("{folder}{kind}_{name}")
 }
 

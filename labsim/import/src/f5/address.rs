@@ -1,7 +1,7 @@
 //! Addresses, ports and paths as tmsh writes them.
 
 use super::service;
-use crate::text::quoted;
+use labsim_model::quote;
 use std::net::IpAddr;
 
 /// A host, a port, and the route domain that the host is in.
@@ -32,7 +32,7 @@ pub(crate) fn full(path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/Common/{path}") }
 }
 
-/// A path as labsim names things: that of `/Common` goes without saying.
+/// A path as labsim names things: without the prefix `/Common/`.
 pub(crate) fn short(path: &str) -> &str {
     path.strip_prefix("/Common/").filter(|rest| !rest.is_empty()).unwrap_or(path)
 }
@@ -51,14 +51,14 @@ pub(crate) fn host_port(text: &str) -> Result<HostPort<'_>, String> {
     });
     let Some((host, port)) = split.filter(|(host, _)| !host.is_empty()) else {
         return Err(format!(
-            "{} is no address and port; write it such as 172.16.4.99:49 or 2001:db8::99.49",
-            quoted(text)
+            "{} is not an address with a port; write it such as 172.16.4.99:49 or 2001:db8::99.49",
+            quote(text)
         ));
     };
     let number = service::port(port).ok_or_else(|| {
         format!(
-            "{} is no port; write a number up to 65535, a service such as `http`, or `any`",
-            quoted(port)
+            "{} is not a port; write a number up to 65535, a service such as `http`, or `any`",
+            quote(port)
         )
     })?;
     let (host, route_domain) = without_route_domain(host)?;
@@ -73,8 +73,8 @@ pub(crate) fn without_route_domain(host: &str) -> Result<(&str, Option<u16>), St
             Ok(0) => Ok((host, None)),
             Ok(number) => Ok((host, Some(number))),
             Err(_) => Err(format!(
-                "{} is no route domain; write its number, such as 10.1.1.51%2",
-                quoted(number)
+                "{} is not a route domain; write its number, such as 10.1.1.51%2",
+                quote(number)
             )),
         },
     }
@@ -89,7 +89,7 @@ fn host(text: &str) -> Result<Host<'_>, String> {
     }
     // What is made of digits, dots and colons was meant to be an address.
     if text.contains(':') || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return Err(format!("{} is no address; write one such as 172.16.4.99", quoted(text)));
+        return Err(format!("{} is not an address; write one such as 172.16.4.99", quote(text)));
     }
     Ok(Host::Name(text))
 }
@@ -123,20 +123,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_and_port_is_told_apart() {
+    fn invalid_hosts_and_ports_are_refused() {
         for (text, why) in [
-            ("172.16.4.99", "no address and port"),
-            ("", "no address and port"),
-            (":49", "no address and port"),
-            ("172.16.4.999:49", "`172.16.4.999` is no address"),
-            ("172.16.4.99:65536", "`65536` is no port"),
-            ("172.16.4.99:nosuch", "`nosuch` is no port"),
-            ("172.16.4.99:", "`` is no port"),
-            ("10.0.0.1%x:49", "`x` is no route domain"),
-            ("2001:db8::99:49", "no address and port"),
-            ("2001:zz::99.49", "`2001:zz::99` is no address"),
+            ("172.16.4.99", "not an address with a port"),
+            ("", "not an address with a port"),
+            (":49", "not an address with a port"),
+            ("172.16.4.999:49", "`172.16.4.999` is not an address"),
+            ("172.16.4.99:65536", "`65536` is not a port"),
+            ("172.16.4.99:nosuch", "`nosuch` is not a port"),
+            ("172.16.4.99:", "`` is not a port"),
+            ("10.0.0.1%x:49", "`x` is not a route domain"),
+            ("2001:db8::99:49", "not an address with a port"),
+            ("2001:zz::99.49", "`2001:zz::99` is not an address"),
         ] {
-            assert!(host_port(text).is_err_and(|said| said.contains(why)), "{text}");
+            assert!(host_port(text).is_err_and(|expected| expected.contains(why)), "{text}");
         }
     }
 

@@ -1,11 +1,13 @@
 //! Stanzas, sorted by what they configure.
 
 use super::address::{full, leaf, short};
-use super::read;
-use super::tree::{Block, Body, Stanza, Word};
+use super::parse::OLD_KINDS;
+use super::tree::{Block, Body, Stanza, Verb, Word};
+use super::{command, read};
 use crate::place::Place;
 use crate::report::Report;
-use crate::text::{quoted, shown};
+use crate::text::{has_word, printable};
+use labsim_model::quote;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One configured object.
@@ -36,7 +38,7 @@ pub(super) struct Objects {
 
 impl Objects {
     /// Lists objects that are not used, as a whole, and of the others what is not `known`.
-    pub(super) fn leave(
+    pub(super) fn not_imported(
         &self,
         is_used: impl Fn(&Object) -> bool,
         known: &[&str],
@@ -44,13 +46,13 @@ impl Objects {
     ) {
         for object in &self.all {
             if !is_used(object) {
-                let why = "no virtual server that is carried over uses it";
-                report.leave(object.place, object.what.clone(), why);
+                let why = "no virtual server that is imported uses it";
+                report.not_imported(object.place, object.what.clone(), why);
                 continue;
             }
             for property in object.block.properties() {
                 if !known.contains(&property.name()) {
-                    read::leave(&object.what, &property, report);
+                    read::not_imported(&object.what, &property, report);
                 }
             }
         }
@@ -61,12 +63,24 @@ impl Objects {
         self.by_path.get(&full(path)).map(|index| &self.all[*index])
     }
 
+    /// Changes an object that stands before, or lists that there is none.
+    fn modify(&mut self, object: Object, report: &mut Report<'_>) {
+        let known = self.by_path.get(&object.path).and_then(|index| self.all.get_mut(*index));
+        match known {
+            Some(known) => command::modify(&mut known.block, object.block),
+            None => {
+                let why = "it changes an object that no file shows or creates before this line";
+                report.not_imported(object.place, format!("modify {}", object.what), why);
+            }
+        }
+    }
+
     fn add(&mut self, object: Object, report: &mut Report<'_>) {
         if let Some(first) = self.get(&object.path) {
             let first = report.at(first.place);
-            report.mistake(
+            report.diagnostic(
                 object.place,
-                format!("{} is configured already ({first}); keep one", object.what),
+                format!("{} is already configured ({first}); keep one", object.what),
             );
             return;
         }
@@ -109,37 +123,58 @@ impl Config {
             ["net", "route", _] => &mut self.routes,
             ["net", "tunnels", "ipip", _] => &mut self.ipip,
             ["net", "tunnels", "gre", _] => &mut self.gre,
+            [kind, ..] if is_of_version_10(kind, words.len()) => {
+                let what = what(&stanza.words, false);
+                report.not_imported(place(&stanza.words), what, VERSION_10);
+                return;
+            }
             _ => {
                 let what = what(&stanza.words, words.len() > 2);
-                report.leave(place(&stanza.words), what, why(&words));
+                report.not_imported(place(&stanza.words), what, why(&words));
                 return;
             }
         };
         let (place, what) = (place(&stanza.words), what(&stanza.words, true));
         match stanza.body {
             Body::Block(block) => {
-                each_once(&block, report);
+                reject_duplicate_keys(&block, report);
                 let path = full(words.last().copied().unwrap_or_default());
                 if leaf(&path).is_empty() {
-                    report.mistake(place, "an empty name; write one behind the last `/`");
+                    report.diagnostic(place, "an empty name; write one behind the last `/`");
                     return;
                 }
-                objects.add(Object { path, what, place, block }, report);
+                let object = Object { path, what, place, block };
+                match stanza.verb {
+                    Verb::List => objects.add(object, report),
+                    Verb::Modify => objects.modify(object, report),
+                }
             }
-            Body::Opaque => report.leave(place, what, "it is a program"),
+            Body::Opaque => {
+                report.not_imported(place, what, "it is a program, which labsim does not run")
+            }
         }
     }
 }
 
+/// Why stanzas of old releases are not imported.
+const VERSION_10: &str = "this is the form of BIG-IP 9 and 10 (`virtual NAME { … ip protocol tcp … \
+    }`), which labsim does not read; give what `tmsh list` of version 11 or later shows, or write \
+    `ltm virtual NAME { … ip-protocol tcp … }`";
+
+/// Whether a stanza is written as releases before 11 wrote it: without a module.
+fn is_of_version_10(kind: &str, words: usize) -> bool {
+    (2..=3).contains(&words) && has_word(OLD_KINDS, kind)
+}
+
 /// Finds properties that stand in a block twice.
-pub(super) fn each_once(block: &Block, report: &mut Report<'_>) {
+pub(super) fn reject_duplicate_keys(block: &Block, report: &mut Report<'_>) {
     let mut seen = BTreeSet::new();
     for property in block.properties() {
         if let Some(key) = property.key
             && !seen.insert(key.text.as_str())
         {
-            let message = format!("{} stands in this block already; keep one", quoted(&key.text));
-            report.mistake(key.place, message);
+            let message = format!("{} is given twice in this block; keep one", quote(&key.text));
+            report.diagnostic(key.place, message);
         }
     }
 }
@@ -156,32 +191,26 @@ fn place(words: &[Word]) -> Place {
 fn what(words: &[Word], is_named: bool) -> String {
     let last = words.len().saturating_sub(1);
     let words = words.iter().enumerate().map(|(at, word)| {
-        if is_named && at == last { shown(short(&word.text)) } else { shown(&word.text) }
+        if is_named && at == last { printable(short(&word.text)) } else { printable(&word.text) }
     });
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Why a stanza is not carried over.
+/// Why a stanza is not imported.
 fn why(words: &[&str]) -> &'static str {
     match words {
         ["ltm", "rule", ..] => "labsim does not run iRules",
-        ["ltm", "monitor", ..] => {
-            "monitors are not carried over; write the pool's `monitor` into the scenario"
+        ["ltm", "monitor" | "default-node-monitor", ..] => {
+            "monitors are not imported; write the pool's `monitor` into the scenario"
         }
-        ["ltm", "default-node-monitor", ..] => {
-            "monitors are not carried over; write the pool's `monitor` into the scenario"
-        }
-        ["ltm", "profile", ..] => {
-            "labsim's load balancer forwards packets as a fastL4 profile does, and knows no other \
-             profile"
-        }
+        ["ltm", "profile", ..] => "labsim supports fastL4 profiles only",
         ["ltm", "policy" | "policy-strategy", ..] => "labsim applies no policies",
-        ["ltm", "persistence", ..] => "labsim persists by source address alone",
+        ["ltm", "persistence", ..] => "labsim supports persistence by source address only",
         ["ltm", "snat" | "nat" | "lsn-pool", ..] => {
             "labsim translates addresses for virtual servers only"
         }
-        ["ltm", "data-group", ..] => "only iRules and policies look into it, and they are not run",
-        ["ltm", ..] => "labsim has nothing like it",
+        ["ltm", "data-group", ..] => "only iRules and policies use it, and labsim runs neither",
+        ["ltm", ..] => "labsim does not support it",
         ["net", "vlan" | "vlan-group" | "interface" | "trunk", ..] => {
             "the lab's segments are made from addresses; it has no VLANs"
         }
@@ -189,14 +218,14 @@ fn why(words: &[&str]) -> &'static str {
         ["net", "tunnels", ..] => {
             "a tunnel to a member is the pool's profile; labsim has no others"
         }
-        ["net", ..] => "labsim has nothing like it in its network",
+        ["net", ..] => "the lab's network does not support it",
         ["sys" | "cm" | "cli" | "auth" | "mgmt" | "analytics" | "vcmp" | "ilx" | "util", ..] => {
-            "it concerns the device itself and no packet of a virtual server"
+            "it configures the device and has no effect on packets of virtual servers"
         }
         ["gtm", ..] => "labsim has no DNS load balancing",
         ["apm" | "asm" | "security" | "pem" | "wam" | "wom" | "saas" | "api-protection", ..] => {
-            "labsim has no such module"
+            "labsim does not support this module"
         }
-        _ => "labsim does not know this kind of stanza",
+        _ => "unknown stanza",
     }
 }

@@ -4,34 +4,34 @@ use super::address::without_route_domain;
 use super::config::{Config, Object};
 use super::read;
 use super::tree::Word;
-use crate::address::{interface, unicast};
-use crate::design::{Design, OwnAddress};
+use crate::address::{check_interface, check_unicast};
+use crate::lb_model::{LbModel, OwnAddress};
 use crate::report::Report;
-use crate::text::quoted;
 use ipnet::Ipv4Net;
+use labsim_model::quote;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Reads all self IPs and routes.
-pub(super) fn network(config: &Config, design: &mut Design, report: &mut Report<'_>) {
+pub(super) fn network(config: &Config, model: &mut LbModel, report: &mut Report<'_>) {
     for object in &config.selfs.all {
-        if let Some(net) = own(object, report) {
-            design.own.push(OwnAddress { net, place: object.place });
+        if let Some(net) = read_self(object, report) {
+            model.own.push(OwnAddress { net, place: object.place });
         }
     }
     for object in &config.routes.all {
         if let Some(gateway) = gateway(object, report) {
-            design.gateways.push(gateway);
+            model.gateways.push(gateway);
         }
     }
 }
 
-fn own(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
+fn read_self(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
     let (mut address, mut netmask) = (None, None);
     for property in object.block.properties() {
         match property.name() {
             "address" => address = Some(read::word(&property, report)?.clone()),
             "netmask" => netmask = Some(read::word(&property, report)?.clone()),
-            _ => read::leave(&object.what, &property, report),
+            _ => read::not_imported(&object.what, &property, report),
         }
     }
     // Older versions name a self IP after its address and write the mask apart.
@@ -41,36 +41,30 @@ fn own(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
         (Some((host, length)), _) => (host, length),
         (None, Some(mask)) => (address.text.as_str(), mask.text.as_str()),
         (None, None) => {
-            report.mistake(
+            return report.reject(
                 address.place,
                 format!(
                     "{} lacks its prefix length; write it such as 10.1.1.2/24",
-                    quoted(&address.text)
+                    quote(&address.text)
                 ),
             );
-            return None;
         }
     };
-    let (host, route_domain) = report.take(address.place, without_route_domain(host))?;
-    if route_domain.is_some() {
-        let why = "the lab has no route domains; the address is carried over without it";
-        report.leave(address.place, format!("{}: route domain", object.what), why);
-    }
+    let (host, route_domain) = report.check(address.place, without_route_domain(host))?;
+    read::note_route_domain(route_domain, address.place, &object.what, report);
     let wrong = || {
         format!(
-            "{} is no address with a prefix length; write it such as 10.1.1.2/24",
-            quoted(&address.text)
+            "{} is not an address with a prefix length; write it such as 10.1.1.2/24",
+            quote(&address.text)
         )
     };
     let host = match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(host)) => report.take(address.place, unicast(host))?,
+        Ok(IpAddr::V4(host)) => report.check(address.place, check_unicast(host))?,
         Ok(IpAddr::V6(_)) => {
-            report.leave(object.place, object.what.clone(), "the import is IPv4 so far");
-            return None;
+            return report.skip(object.place, object.what.clone(), "only IPv4 is imported");
         }
         Err(_) => {
-            report.mistake(address.place, wrong());
-            return None;
+            return report.reject(address.place, wrong());
         }
     };
     let net = match (length.parse::<u8>(), length.parse::<Ipv4Addr>()) {
@@ -79,10 +73,9 @@ fn own(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
         _ => None,
     };
     let Some(net) = net else {
-        report.mistake(address.place, wrong());
-        return None;
+        return report.reject(address.place, wrong());
     };
-    report.take(address.place, interface(net))
+    report.check(address.place, check_interface(net))
 }
 
 fn gateway(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Addr> {
@@ -94,27 +87,13 @@ fn gateway(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Addr> {
                 is_default =
                     ["default", "0.0.0.0/0"].contains(&read::word(&property, report)?.text.as_str())
             }
-            _ => read::leave(&object.what, &property, report),
+            _ => read::not_imported(&object.what, &property, report),
         }
     }
     let Some(word) = gateway.filter(|_| is_default) else {
         let why = "the lab's load balancer has one router, which knows every subnet";
-        report.leave(object.place, object.what.clone(), why);
-        return None;
+        return report.skip(object.place, object.what.clone(), why);
     };
-    let (host, _) = report.take(word.place, without_route_domain(&word.text))?;
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => report.take(word.place, unicast(address)),
-        Ok(IpAddr::V6(_)) => {
-            report.leave(object.place, object.what.clone(), "the import is IPv4 so far");
-            None
-        }
-        Err(_) => {
-            report.mistake(
-                word.place,
-                format!("{} is no address; write one such as 10.1.1.1", quoted(&word.text)),
-            );
-            None
-        }
-    }
+    let (host, _) = report.check(word.place, without_route_domain(&word.text))?;
+    report.ipv4(word.place, host, &object.what)
 }

@@ -1,40 +1,28 @@
 //! The grammar of tmsh configuration text (bigip.conf, `tmsh list`): words, braces, comments.
 //!
 //! Tolerant, since much of a configuration is not ours to read; exact about places. After a
-//! mistake the reading goes on with the next stanza that begins at the beginning of a line.
+//! error the reading goes on with the next stanza that begins at the beginning of a line.
 
+use super::command;
+use super::outside::{self, Outside, outside};
 use super::tcl;
-use super::tree::{Block, Body, Item, Stanza, Word};
+use super::tree::{Block, Body, Item, Stanza, Verb, Word};
 use crate::place::Place;
 use crate::report::Report;
-use crate::text::quoted;
+use crate::text::has_word;
+use labsim_model::quote;
 
 /// Deepest nesting of blocks.
 const DEPTH: usize = 64;
 
 /// The first words of stanzas.
-const MODULES: [&str; 20] = [
-    "analytics",
-    "api-protection",
-    "apm",
-    "asm",
-    "auth",
-    "cli",
-    "cm",
-    "gtm",
-    "ilx",
-    "ltm",
-    "mgmt",
-    "net",
-    "pem",
-    "saas",
-    "security",
-    "sys",
-    "util",
-    "vcmp",
-    "wam",
-    "wom",
-];
+pub(super) const MODULES: &str = "\
+    analytics api-protection apm asm auth cli cm gtm ilx ltm mgmt net pem saas security sys util \
+    vcmp wam wom";
+
+/// The first words of stanzas as releases before 11 wrote them, without a module.
+pub(super) const OLD_KINDS: &str =
+    "virtual pool node snat snatpool rule monitor profile self vlan route";
 
 /// Stanzas whose body is a program.
 const PROGRAMS: [[&str; 2]; 8] = [
@@ -58,16 +46,27 @@ pub(crate) fn parse(file: usize, text: &str, report: &mut Report<'_>) -> Vec<Sta
     stanzas
 }
 
-/// Whether a stanza begins here, at the beginning of a line: `ltm pool x {`.
+/// Whether a stanza or a command begins here, at the beginning of a line: `ltm pool x {`.
 pub(crate) fn is_head(text: &str) -> bool {
     let line = text.lines().next().unwrap_or_default();
+    if outside::is_typed(line) {
+        return true;
+    }
     let mut words = line.split_ascii_whitespace();
-    words.next().is_some_and(|first| MODULES.contains(&first) && line.starts_with(first))
+    if let (Some(kind), Some(_), Some("{"), None) =
+        (words.next(), words.next(), words.next(), words.next())
+        && has_word(OLD_KINDS, kind)
+        && line.starts_with(kind)
+    {
+        return true;
+    }
+    let mut words = line.split_ascii_whitespace();
+    words.next().is_some_and(|first| has_word(MODULES, first) && line.starts_with(first))
         && words.next().is_some_and(|second| second.starts_with(|c: char| c.is_ascii_lowercase()))
         && line.contains('{')
 }
 
-/// A mistake was reported, and the rest of the stanza is not to be read.
+/// An error was reported, and the rest of the stanza is not to be read.
 struct Broken;
 
 struct Parser<'p, 's> {
@@ -129,15 +128,36 @@ impl<'p> Parser<'p, '_> {
             }
             b'}' => {
                 self.at += 1;
-                self.report.mistake(
+                self.report.diagnostic(
                     self.place(start),
-                    "this `}` closes nothing; take it out, or add the `{` that it belongs to",
+                    "this `}` closes nothing; remove it, or add the `{` that it belongs to",
                 );
                 return Some(None);
             }
             _ => {}
         }
-        let stanza = self.named_block().ok();
+        let line = self.rest().split(['\n', '\r']).next().unwrap_or_default();
+        let before = self.text[..start].trim_end_matches([' ', '\t']);
+        let is_first = before.is_empty() || before.ends_with(['\n', '\r']);
+        let stanza = match outside(line.trim_end()) {
+            _ if !is_first => self.named_block(),
+            Outside::Stanza => self.named_block(),
+            Outside::Command(at) => {
+                if at > "tmsh ".len() {
+                    self.at += line.len().min(at);
+                    self.report.left_out(self.place(start), outside::PROMPT);
+                    self.at = start;
+                }
+                self.at += at;
+                self.command()
+            }
+            Outside::Other => {
+                self.skip_line();
+                self.report.left_out(self.place(start), outside::OUTSIDE);
+                return Some(None);
+            }
+        };
+        let stanza = stanza.ok();
         if stanza.is_none() {
             self.recover();
         }
@@ -155,24 +175,17 @@ impl<'p> Parser<'p, '_> {
                     if words.is_empty() {
                         let message = "a block without a name; write what it configures before \
                                        the `{`, such as `ltm pool NAME {`";
-                        self.report.mistake(self.place(start), message);
+                        self.report.diagnostic(self.place(start), message);
                         return Err(Broken);
                     }
                     let body = self.body(&words, start)?;
-                    return Ok(Stanza { words, body });
+                    return Ok(Stanza { verb: Verb::List, words, body });
                 }
                 Some(b'\n' | b'\r' | b'}') | None => {
                     let place = words.first().map_or(self.place(start), |first: &Word| first.place);
-                    let hint = match words.first().map(|word| word.text.as_str()) {
-                        Some("tmsh" | "create" | "modify" | "delete") => {
-                            "this is a command, and not what `tmsh list` or bigip.conf shows"
-                        }
-                        _ => "no `{` follows on this line",
-                    };
-                    self.report.mistake(
-                        place,
-                        format!("{hint}; a stanza is written as `ltm pool NAME {{ … }}`"),
-                    );
+                    let message = "no `{` follows on this line; a stanza is written as `ltm pool \
+                                   NAME { … }`";
+                    self.report.diagnostic(place, message);
                     return Err(Broken);
                 }
                 Some(_) => words.push(self.word()?),
@@ -180,17 +193,54 @@ impl<'p> Parser<'p, '_> {
         }
     }
 
+    /// `create ltm pool NAME members add { … }` or `modify … { … }`, up to the end of its line; a
+    /// backslash there goes on with the next.
+    fn command(&mut self) -> Result<Stanza, Broken> {
+        let start = self.at;
+        let mut items = Vec::new();
+        loop {
+            self.skip_blanks();
+            let start = self.at;
+            match self.peek() {
+                None | Some(b'\n' | b'\r') => break,
+                Some(b'\\') if self.rest()[1..].trim_start_matches('\r').starts_with('\n') => {
+                    self.at += 1 + self.rest()[1..].find('\n').unwrap_or_default() + 1;
+                }
+                Some(b'{') => {
+                    self.at += 1;
+                    items.push(Item::Block(self.block(start, 1)?));
+                }
+                Some(b'}') => {
+                    self.at += 1;
+                    let message = "this `}` closes nothing; remove it, or add the `{` that it \
+                                   belongs to";
+                    self.report.diagnostic(self.place(start), message);
+                    return Err(Broken);
+                }
+                Some(_) => items.push(Item::Word(self.word()?)),
+            }
+        }
+        let place = self.place(start);
+        command::stanza(items, place).ok_or_else(|| {
+            let message = "this command names no object; it is written as `create ltm pool NAME …`";
+            self.report.diagnostic(place, message);
+            Broken
+        })
+    }
+
     fn body(&mut self, words: &[Word], open: usize) -> Result<Body, Broken> {
-        let is_program = PROGRAMS.iter().any(|program| {
-            program.iter().zip(words).filter(|(word, found)| **word == found.text).count() == 2
-        });
+        let is_old_rule = matches!(words, [kind, _] if kind.text == "rule");
+        let is_program = is_old_rule
+            || PROGRAMS.iter().any(|program| {
+                program.iter().zip(words).filter(|(word, found)| **word == found.text).count() == 2
+            });
         if !is_program {
             return self.block(open, 1).map(Body::Block);
         }
         let Some(extent) = tcl::extent(self.rest()) else {
             let message = "this program is never closed; add the `}` that ends it";
             self.at = open + 1;
-            self.report.mistake(self.place(open), message);
+            self.report.diagnostic(self.place(open), message);
             return Err(Broken);
         };
         self.at += extent.length;
@@ -198,8 +248,8 @@ impl<'p> Parser<'p, '_> {
             let what = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
             self.report.warn(
                 self.place(open),
-                crate::text::shown(&what),
-                "its braces do not pair by Tcl's rules; it was taken to end where the next stanza \
+                crate::text::printable(&what),
+                "its braces do not pair by Tcl's rules; the program ends where the next stanza \
                  begins",
             );
         }
@@ -208,8 +258,8 @@ impl<'p> Parser<'p, '_> {
 
     fn block(&mut self, open: usize, depth: usize) -> Result<Block, Broken> {
         if depth > DEPTH {
-            let message = format!("blocks are nested more than {DEPTH} deep; take some out");
-            self.report.mistake(self.place(open), message);
+            let message = format!("blocks are nested more than {DEPTH} deep; remove some");
+            self.report.diagnostic(self.place(open), message);
             return Err(Broken);
         }
         let place = Place::new(self.file, open, open + 1);
@@ -219,7 +269,7 @@ impl<'p> Parser<'p, '_> {
             let start = self.at;
             match self.peek() {
                 None => {
-                    self.report.mistake(place, "this block is never closed; add a `}`");
+                    self.report.diagnostic(place, "this block is never closed; add a `}`");
                     return Err(Broken);
                 }
                 Some(b'\n' | b'\r') => {
@@ -230,7 +280,7 @@ impl<'p> Parser<'p, '_> {
                     }
                     if is_head(self.rest()) {
                         let next = self.report.files().line(self.place(self.at));
-                        self.report.mistake(
+                        self.report.diagnostic(
                             place,
                             format!(
                                 "this block is not closed before line {next}, where the next \
@@ -297,11 +347,11 @@ impl<'p> Parser<'p, '_> {
             }
         }
         self.at = start + 1;
-        self.report.mistake(
+        self.report.diagnostic(
             Place::new(self.file, start, start + 1),
             format!(
                 "this quote is never closed; add a `\"` behind {}",
-                quoted(beginning(&self.text[start + 1..]))
+                quote(beginning(&self.text[start + 1..]))
             ),
         );
         Err(Broken)

@@ -1,15 +1,15 @@
 //! What a virtual server does with the source address.
 
 use super::address::{full, leaf, without_route_domain};
-use super::config::{Config, Object, each_once};
+use super::config::{Config, Object, reject_duplicate_keys};
 use super::read;
 use super::tree::{Block, Property, Word};
-use crate::address::unicast;
-use crate::design::Snat;
 use crate::report::Report;
-use crate::text::{quoted, shown};
+use crate::text::printable;
+use labsim_model::SourceTranslation;
+use labsim_model::quote;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Most addresses of a SNAT pool that a lab takes.
 const MOST: usize = 64;
@@ -17,7 +17,7 @@ const MOST: usize = 64;
 /// The SNAT pools that virtual servers use, read once each; `None` for one without an address.
 #[derive(Debug, Default)]
 pub(super) struct SnatPools {
-    by_path: BTreeMap<String, Option<Vec<Ipv4Addr>>>,
+    by_path: BTreeMap<String, Option<Vec<IpAddr>>>,
 }
 
 /// `source-address-translation { type snat pool p }`.
@@ -27,72 +27,70 @@ pub(super) fn translation(
     pools: &mut SnatPools,
     config: &Config,
     report: &mut Report<'_>,
-) -> Option<Snat> {
-    each_once(block, report);
+) -> Option<SourceTranslation> {
+    reject_duplicate_keys(block, report);
     let (mut kind, mut pool) = (None, None);
     for property in block.properties() {
         match property.name() {
             "type" => kind = Some(read::word(&property, report)?),
             "pool" if property.is_none() => {}
             "pool" => pool = Some(read::word(&property, report)?),
-            _ => read::leave(&format!("{what}: source-address-translation"), &property, report),
+            _ => read::not_imported(
+                &format!("{what}: source-address-translation"),
+                &property,
+                report,
+            ),
         }
     }
     match (kind.map(|kind| kind.text.as_str()), pool) {
-        (None | Some("none"), None) => Some(Snat::None),
-        (Some("automap"), None) => Some(Snat::Automap),
-        (Some("snat") | None, Some(pool)) => pools.get(pool, what, config, report).map(Snat::Pool),
-        (Some("snat"), None) => {
-            report.mistake(
-                block.place,
-                "a translation of type `snat` without a pool; add `pool NAME`, or write `type \
+        (None | Some("none"), None) => Some(SourceTranslation::None),
+        (Some("automap"), None) => Some(SourceTranslation::Automap),
+        (Some("snat") | None, Some(pool)) => {
+            pools.get(pool, what, config, report).map(SourceTranslation::Snat)
+        }
+        (Some("snat"), None) => report.reject(
+            block.place,
+            "a translation of type `snat` needs a pool; add `pool NAME`, or write `type \
                  automap`",
-            );
-            None
-        }
-        (Some("none" | "automap"), Some(pool)) => {
-            report.mistake(
-                pool.place,
-                "this type of translation takes no pool; write `type snat`, or take the pool out",
-            );
-            None
-        }
+        ),
+        (Some("none" | "automap"), Some(pool)) => report.reject(
+            pool.place,
+            "this type of translation takes no pool; write `type snat`, or remove the pool",
+        ),
         (Some(other), _) => {
             let place = kind.map_or(block.place, |kind| kind.place);
             if other == "lsn" {
                 let what = format!("{what}: source-address-translation");
-                report.leave(place, what, "labsim has no carrier-grade NAT; `none` was taken");
-                return Some(Snat::None);
+                report.not_imported(place, what, "labsim has no carrier-grade NAT; `none` is used");
+                return Some(SourceTranslation::None);
             }
-            report.mistake(
+            report.reject(
                 place,
-                format!("{} is no translation; write `none`, `automap` or `snat`", quoted(other)),
-            );
-            None
+                format!("{} is not a translation; write `none`, `automap` or `snat`", quote(other)),
+            )
         }
     }
 }
 
 /// `snat automap`, `snat none`, `snatpool p`: as version 11.2 and before wrote it.
-pub(super) fn old(
+pub(super) fn legacy_translation(
     property: &Property<'_>,
     what: &str,
     pools: &mut SnatPools,
     config: &Config,
     report: &mut Report<'_>,
-) -> Option<Snat> {
+) -> Option<SourceTranslation> {
     let word = read::word(property, report)?;
     match word.text.as_str() {
-        "none" => Some(Snat::None),
-        "automap" => Some(Snat::Automap),
-        _ if property.name() == "snatpool" => pools.get(word, what, config, report).map(Snat::Pool),
-        other => {
-            report.mistake(
-                word.place,
-                format!("{} is no translation; write `none` or `automap`", quoted(other)),
-            );
-            None
+        "none" => Some(SourceTranslation::None),
+        "automap" => Some(SourceTranslation::Automap),
+        _ if property.name() == "snatpool" => {
+            pools.get(word, what, config, report).map(SourceTranslation::Snat)
         }
+        other => report.reject(
+            word.place,
+            format!("{} is not a translation; write `none` or `automap`", quote(other)),
+        ),
     }
 }
 
@@ -104,11 +102,11 @@ impl SnatPools {
         what: &str,
         config: &Config,
         report: &mut Report<'_>,
-    ) -> Option<Vec<Ipv4Addr>> {
+    ) -> Option<Vec<IpAddr>> {
         let Some(object) = config.snatpools.get(&name.text) else {
-            let why = format!("its SNAT pool {} is in none of these files", quoted(&name.text));
-            report.leave(name.place, what, why);
-            return None;
+            let why =
+                format!("its SNAT pool {} is in none of the imported files", quote(&name.text));
+            return report.skip(name.place, what, why);
         };
         if !self.by_path.contains_key(&object.path) {
             let read = addresses(object, config, report);
@@ -116,15 +114,19 @@ impl SnatPools {
         }
         let found = self.by_path.get(&object.path).cloned().flatten();
         if found.is_none() {
-            let why = format!("its SNAT pool {} has no IPv4 address", quoted(&name.text));
-            report.leave(name.place, what, why);
+            let why = format!("its SNAT pool {} has no IPv4 address", quote(&name.text));
+            report.not_imported(name.place, what, why);
         }
         found
     }
 
     /// Lists SNAT pools and translations that nothing uses, and the rest of the others.
-    pub(super) fn leave_rest(&self, config: &Config, report: &mut Report<'_>) {
-        config.snatpools.leave(|one| self.by_path.contains_key(&one.path), &["members"], report);
+    pub(super) fn report_unused(&self, config: &Config, report: &mut Report<'_>) {
+        config.snatpools.not_imported(
+            |one| self.by_path.contains_key(&one.path),
+            &["members"],
+            report,
+        );
         let members: BTreeSet<String> = config
             .snatpools
             .all
@@ -136,21 +138,21 @@ impl SnatPools {
             .map(|(member, _)| full(&member.text))
             .collect();
         let is_used = |one: &Object| members.contains(&one.path);
-        config.snat_translations.leave(is_used, &["address"], report);
+        config.snat_translations.not_imported(is_used, &["address"], report);
     }
 }
 
-fn addresses(object: &Object, config: &Config, report: &mut Report<'_>) -> Vec<Ipv4Addr> {
+fn addresses(object: &Object, config: &Config, report: &mut Report<'_>) -> Vec<IpAddr> {
     let members = object.block.properties().into_iter().find(|one| one.name() == "members");
     let mut addresses = Vec::new();
     for (member, _) in members.iter().filter_map(Property::block).flat_map(Block::names) {
-        let Some(address) = translated(member, config, report) else { continue };
+        let Some(address) = snat_address(member, config, report) else { continue };
         if addresses.contains(&address) {
             continue;
         }
         if addresses.len() == MOST {
-            let why = format!("a lab takes {MOST} addresses a SNAT pool");
-            report.leave(member.place, format!("SNAT address {address}"), why);
+            let why = format!("a lab takes up to {MOST} addresses of a SNAT pool");
+            report.not_imported(member.place, format!("SNAT address {address}"), why);
         } else {
             addresses.push(address);
         }
@@ -159,7 +161,7 @@ fn addresses(object: &Object, config: &Config, report: &mut Report<'_>) -> Vec<I
 }
 
 /// The address of a SNAT pool's member: an `ltm snat-translation`, or named after its address.
-fn translated(member: &Word, config: &Config, report: &mut Report<'_>) -> Option<Ipv4Addr> {
+fn snat_address(member: &Word, config: &Config, report: &mut Report<'_>) -> Option<IpAddr> {
     let object = config.snat_translations.get(&member.text);
     let written = object
         .and_then(|object| {
@@ -168,28 +170,8 @@ fn translated(member: &Word, config: &Config, report: &mut Report<'_>) -> Option
         })
         .unwrap_or(member);
     let (text, route_domain) =
-        report.take(written.place, without_route_domain(leaf(&written.text)))?;
-    if route_domain.is_some() {
-        let what = format!("SNAT address {}", shown(text));
-        report.leave(
-            written.place,
-            what,
-            "the lab has no route domains; the address is carried over without it",
-        );
-    }
-    match text.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => report.take(written.place, unicast(address)),
-        Ok(IpAddr::V6(_)) => {
-            let what = format!("SNAT address {}", shown(text));
-            report.leave(written.place, what, "the import is IPv4 so far");
-            None
-        }
-        Err(_) => {
-            report.mistake(
-                written.place,
-                format!("{} is no address; write one such as 10.1.1.5", quoted(&written.text)),
-            );
-            None
-        }
-    }
+        report.check(written.place, without_route_domain(leaf(&written.text)))?;
+    let what = format!("SNAT address {}", printable(text));
+    read::note_route_domain(route_domain, written.place, &what, report);
+    report.ipv4(written.place, text, &what).map(IpAddr::V4)
 }

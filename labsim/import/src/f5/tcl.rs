@@ -20,8 +20,8 @@ pub(super) struct Extent {
 /// nothing but a closing brace.
 pub(super) fn extent(text: &str) -> Option<Extent> {
     let text = up_to_head(text);
-    let counted = counted(text);
-    if let Some(length) = counted.filter(|length| is_blank(&text[*length..])) {
+    let count_braces = count_braces(text);
+    if let Some(length) = count_braces.filter(|length| is_blank(&text[*length..])) {
         return Some(Extent { length, by_counting: true });
     }
     last_brace(text).map(|length| Extent { length, by_counting: false })
@@ -40,7 +40,7 @@ fn up_to_head(text: &str) -> &str {
     text
 }
 
-fn counted(text: &str) -> Option<usize> {
+fn count_braces(text: &str) -> Option<usize> {
     let mut depth = 1_usize;
     let mut bytes = text.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -61,9 +61,11 @@ fn counted(text: &str) -> Option<usize> {
     None
 }
 
-/// Whether there is nothing but blank lines and comments.
+/// Whether nothing of a program is left: blank lines, comments, what a terminal shows.
 fn is_blank(text: &str) -> bool {
-    text.lines().map(str::trim_start).all(|line| line.is_empty() || line.starts_with('#'))
+    let mut lines = text.lines().map(str::trim_start);
+    // A command such as `list ltm pool p`; a program would go on up to a brace.
+    lines.all(|line| line.is_empty() || line.starts_with('#') || !line.contains('}'))
 }
 
 /// The end of the last line that is nothing but `}`.

@@ -1,13 +1,24 @@
 //! tmsh configuration text as it is written: stanzas, blocks, words.
 
 use crate::place::Place;
+use crate::text::has_word;
 
 /// `ltm virtual vs { … }`.
 #[derive(Debug)]
 pub(crate) struct Stanza {
+    pub(crate) verb: Verb,
     /// What stands before the brace; at least one word.
     pub(crate) words: Vec<Word>,
     pub(crate) body: Body,
+}
+
+/// What a text does with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// It shows it, or creates it.
+    List,
+    /// It changes some properties.
+    Modify,
 }
 
 #[derive(Debug)]
@@ -92,20 +103,9 @@ impl<'t> Property<'t> {
 }
 
 /// Words that take no value, which matters where several properties share a line.
-const FLAGS: [&str; 12] = [
-    "enabled",
-    "disabled",
-    "vlans-enabled",
-    "vlans-disabled",
-    "ip-forward",
-    "l2-forward",
-    "internal",
-    "reject",
-    "stateless",
-    "dhcp-relay",
-    "up",
-    "down",
-];
+const FLAGS: &str = "\
+    enabled disabled vlans-enabled vlans-disabled ip-forward l2-forward internal reject \
+    stateless dhcp-relay up down";
 
 impl Block {
     /// Its lines as properties: a key, and its values up to the end of the line or of a block.
@@ -118,7 +118,7 @@ impl Block {
                     Item::Word(word) => (Some(word), &rest[1..]),
                     Item::Block(_) => (None, rest),
                 };
-                let taken = if self.one_line && !FLAGS.contains(&key.map_or("", |key| &key.text)) {
+                let taken = if self.one_line && !has_word(FLAGS, key.map_or("", |key| &key.text)) {
                     one_value(values)
                 } else if self.one_line {
                     0

@@ -2,52 +2,49 @@
 
 use super::address::{Host, HostPort, host_port, leaf, short};
 use super::config::{Config, Object};
-use super::persistence::Persistences;
+use super::defaults_from::Profiles;
+use super::persistence::{self, SOURCE_ADDR};
 use super::pools::Pools;
-use super::profiles::{Profiles, is_fastl4};
+use super::profiles::FASTL4;
 use super::snat::SnatPools;
 use super::tree::{Block, Property, Word};
 use super::{network, read, snat};
-use crate::address::unicast;
-use crate::design::{Design, FastL4, Protocol, Service, Snat, Virtual};
+use crate::lb_model::{LbModel, Service, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
-use crate::settle;
-use crate::text::{quoted, shown};
+use crate::text::printable;
+use crate::validate;
+use labsim_model::quote;
+use labsim_model::{FastL4, IpProtocol, SourceAddress};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// What a configuration means.
-pub(super) fn design(config: &Config, report: &mut Report<'_>) -> Design {
+pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     let mut reader = Reader {
         config,
         report,
         pools: Pools::default(),
-        profiles: Profiles::default(),
-        persistences: Persistences::default(),
+        fastl4: Profiles::new(&FASTL4),
+        source_addrs: Profiles::new(&SOURCE_ADDR),
         snat_pools: SnatPools::default(),
     };
-    let virtuals: Vec<Virtual> =
-        config.virtuals.all.iter().filter_map(|object| reader.virtual_(object)).collect();
-    let Reader { report, pools, profiles, persistences, snat_pools, .. } = reader;
-    pools.leave_rest(config, report);
-    const WHY: &str = "no virtual server that is carried over uses it";
-    for object in config.fastl4.all.iter().filter(|one| !profiles.has_read(&one.path)) {
-        report.leave(object.place, object.what.clone(), WHY);
-    }
-    for object in config.source_addrs.all.iter().filter(|one| !persistences.has_read(&one.path)) {
-        report.leave(object.place, object.what.clone(), WHY);
-    }
-    snat_pools.leave_rest(config, report);
+    let virtuals: Vec<VirtualServer> =
+        config.virtuals.all.iter().filter_map(|object| reader.virtual_server(object)).collect();
+    let Reader { report, pools, fastl4, source_addrs, snat_pools, .. } = reader;
+    pools.report_unused(config, report);
+    fastl4.report_unused(config, report);
+    source_addrs.report_unused(config, report);
+    snat_pools.report_unused(config, report);
     let vips: BTreeSet<Ipv4Addr> = virtuals.iter().map(|one| one.address).collect();
     let is_used = |one: &Object| virtual_address(one).is_some_and(|vip| vips.contains(&vip));
-    config.virtual_addresses.leave(is_used, &["address", "mask"], report);
-    let mut design = Design { virtuals, pools: pools.all, ..Design::default() };
-    network::network(config, &mut design, report);
-    design
+    config.virtual_addresses.not_imported(is_used, &["address", "mask"], report);
+    let mut model = LbModel { virtuals, pools: pools.all, ..LbModel::default() };
+    network::network(config, &mut model, report);
+    model
 }
 
-/// The address of an `ltm virtual-address`, which is its name where nothing else is said.
+/// The address of an `ltm virtual-address`, which is its name where nothing else is expected.
 fn virtual_address(object: &Object) -> Option<Ipv4Addr> {
     let properties = object.block.properties();
     let written = properties.iter().find(|one| one.name() == "address").and_then(Property::word);
@@ -59,54 +56,35 @@ struct Reader<'r, 's> {
     config: &'r Config,
     report: &'r mut Report<'s>,
     pools: Pools,
-    profiles: Profiles,
-    persistences: Persistences,
+    fastl4: Profiles<FastL4>,
+    source_addrs: Profiles<SourceAddress>,
     snat_pools: SnatPools,
 }
 
-/// The address, port and protocol of a virtual server that labsim can speak to.
-struct Listener {
-    address: Ipv4Addr,
-    port: u16,
-    protocol: Protocol,
-}
-
 impl Reader<'_, '_> {
-    /// A virtual server; `None`, with a note or a mistake, if it is not carried over.
-    fn virtual_(&mut self, object: &Object) -> Option<Virtual> {
+    /// A virtual server; `None`, with a note or an error, if it is not imported.
+    fn virtual_server(&mut self, object: &Object) -> Option<VirtualServer> {
         let (what, properties) = (&object.what, object.block.properties());
-        let listener = self.listener(object, &properties)?;
-        let mut found = Virtual {
-            name: object.name().to_owned(),
-            place: object.place,
-            what: what.clone(),
-            address: listener.address,
-            port: listener.port,
-            protocol: listener.protocol,
-            pool: 0,
-            // F5's defaults for a virtual server with one address.
-            translate_address: true,
-            translate_port: true,
-            snat: Snat::None,
-            fastl4: FastL4::default(),
-            persistence: None,
-        };
+        let (address, port, protocol) = self.listener(object, &properties)?;
+        let header = (object.name().to_owned(), what.as_str(), object.place);
+        let mut found = VirtualServer::new(header, (address, port), protocol);
         let mut pool = None;
         for property in &properties {
             match property.name() {
                 "destination" | "ip-protocol" | "mask" | "enabled" => {}
                 "pool" if property.is_none() => {}
                 "pool" => pool = Some(read::word(property, self.report)?),
-                "profiles" => found.fastl4 = self.profiles(property, what),
+                "profiles" => found.settings.fastl4 = self.profiles(property, what),
                 "persist" if property.is_none() => {}
                 "persist" => {
-                    let Self { persistences, config, report, .. } = self;
-                    found.persistence = persistences.persist(property, what, config, report);
+                    let Self { source_addrs, config, report, .. } = self;
+                    found.settings.persistence =
+                        persistence::persistence(property, what, source_addrs, config, report);
                 }
                 "source" => self.source(property, what),
                 "source-address-translation" => match property.block() {
                     Some(block) => {
-                        found.snat = snat::translation(
+                        found.settings.source_address_translation = snat::translation(
                             block,
                             what,
                             &mut self.snat_pools,
@@ -116,154 +94,135 @@ impl Reader<'_, '_> {
                     }
                     None => {
                         let message = "write `source-address-translation { type … }`";
-                        self.report.mistake(property.place, message);
+                        self.report.diagnostic(property.place, message);
                     }
                 },
                 "snat" | "snatpool" => {
-                    found.snat =
-                        snat::old(property, what, &mut self.snat_pools, self.config, self.report)?;
+                    found.settings.source_address_translation = snat::legacy_translation(
+                        property,
+                        what,
+                        &mut self.snat_pools,
+                        self.config,
+                        self.report,
+                    )?;
                 }
                 "translate-address" => {
-                    found.translate_address = read::switch(property, self.report)?;
+                    found.settings.translate_address = read::switch(property, self.report)?;
                 }
-                "translate-port" => found.translate_port = read::switch(property, self.report)?,
-                _ => read::leave(what, property, self.report),
+                "translate-port" => {
+                    found.settings.translate_port = read::switch(property, self.report)?
+                }
+                _ => read::not_imported(what, property, self.report),
             }
         }
         let Some(pool) = pool else {
-            self.report.leave(object.place, what, "it has no pool, so it brings packets nowhere");
-            return None;
+            return self.report.skip(
+                object.place,
+                what,
+                "it has no pool, so it has no members to forward to",
+            );
         };
         match self.pools.get(&pool.text, self.config, self.report) {
             Some(index) => found.pool = index,
             None => {
-                let why =
-                    format!("its pool {} is in none of these files", quoted(short(&pool.text)));
-                self.report.leave(pool.place, what, why);
-                return None;
+                let why = format!(
+                    "its pool {} is in none of the imported files",
+                    quote(short(&pool.text))
+                );
+                return self.report.skip(pool.place, what, why);
             }
         }
         Some(found)
     }
 
-    /// What is asked first, since a virtual server that is not for labsim is left out as a whole.
-    fn listener(&mut self, object: &Object, properties: &[Property<'_>]) -> Option<Listener> {
+    /// Address, port and protocol: a virtual server of another service is left out as a whole.
+    fn listener(
+        &mut self,
+        object: &Object,
+        properties: &[Property<'_>],
+    ) -> Option<(Ipv4Addr, u16, IpProtocol)> {
         let what = &object.what;
         let of = |name: &str| properties.iter().find(|one| one.name() == name);
         let off = properties.iter().find(|one| one.name() == "disabled" && one.values.is_empty());
         if let Some(off) = off {
-            self.report.leave(off.place, what, "it is switched off");
-            return None;
+            return self.report.skip(off.place, what, "it is disabled");
         }
         let Some(destination) = of("destination") else {
             let message = format!("{what} has no `destination`; add one such as 172.16.4.99:49");
-            self.report.mistake(object.place, message);
-            return None;
+            return self.report.reject(object.place, message);
         };
         let word = read::word(destination, self.report)?;
-        let read = self.report.take(word.place, host_port(&word.text))?;
-        let address = self.address(word, &read, what)?;
+        let host = self.report.check(word.place, host_port(&word.text))?;
+        let address = self.address(word, &host, what)?;
         if let Some(mask) = of("mask").and_then(Property::word)
             && !["255.255.255.255", "any"].contains(&mask.text.as_str())
         {
-            let why = "it takes packets for a whole network; labsim's have one address";
-            self.report.leave(mask.place, what, why);
-            return None;
+            let why = "it accepts packets for a network; labsim's virtual servers have one address";
+            return self.report.skip(mask.place, what, why);
         }
         let protocol = of("ip-protocol").map(|one| read::word(one, self.report));
         let (protocol, place) = match protocol {
             None => ("any", object.place),
             Some(word) => word.map(|word| (word.text.as_str(), word.place))?,
         };
-        let protocol = self.protocol(protocol, read.port, place, what)?;
-        if settle::service(protocol, read.port).is_none() {
-            let why = settle::unspoken(protocol, read.port);
-            self.report.leave(object.place, what, why);
-            return None;
-        }
-        if read.route_domain.is_some() {
-            let why = "the lab has no route domains; the virtual server is carried over without it";
-            self.report.leave(word.place, format!("{what}: route domain"), why);
-        }
-        Some(Listener { address, port: read.port, protocol })
+        let protocol = self.protocol(protocol, host.port, place, what)?;
+        read::note_route_domain(host.route_domain, word.place, what, self.report);
+        Some((address, host.port, protocol))
     }
 
     fn address(&mut self, word: &Word, read: &HostPort<'_>, what: &str) -> Option<Ipv4Addr> {
-        let (address, place) = match &read.host {
-            Host::Address(address) => (*address, word.place),
+        match &read.host {
+            Host::Address(address) => self.report.ipv4(word.place, &address.to_string(), what),
             Host::Any => {
-                let why = "it takes packets for every address; labsim's have one";
-                self.report.leave(word.place, what, why);
-                return None;
+                let why = "it accepts packets for every address; labsim's virtual servers have one";
+                self.report.skip(word.place, what, why)
             }
-            Host::Name(name) => self.virtual_address(word, name, what)?,
-        };
-        match address {
-            IpAddr::V4(address) => self.report.take(place, unicast(address)),
-            IpAddr::V6(_) => {
-                self.report.leave(word.place, what, "the import is IPv4 so far");
-                None
-            }
+            Host::Name(name) => self.virtual_address(word, name, what),
         }
     }
 
     /// The address of an `ltm virtual-address` that a destination names.
-    fn virtual_address(&mut self, word: &Word, name: &str, what: &str) -> Option<(IpAddr, Place)> {
+    fn virtual_address(&mut self, word: &Word, name: &str, what: &str) -> Option<Ipv4Addr> {
         let folder = word.text.strip_suffix(leaf(&word.text)).unwrap_or_default();
         let Some(object) = self.config.virtual_addresses.get(&format!("{folder}{name}")) else {
             let message = format!(
                 "{} is neither an address nor an `ltm virtual-address` of these files; write such \
                  as 172.16.4.99:49",
-                quoted(name)
+                quote(name)
             );
-            self.report.mistake(word.place, message);
-            return None;
+            return self.report.reject(word.place, message);
         };
         let properties = object.block.properties();
         let written =
             properties.iter().find(|one| one.name() == "address").and_then(Property::word);
         let Some(written) = written else {
-            self.report.leave(word.place, what, format!("{} has no address", object.what));
-            return None;
+            return self.report.skip(word.place, what, format!("{} has no address", object.what));
         };
         let address = written.text.split('%').next().unwrap_or_default();
-        match address.parse() {
-            Ok(address) => Some((address, written.place)),
-            Err(_) => {
-                let message = format!(
-                    "{} is no address; write one such as 172.16.4.99",
-                    quoted(&written.text)
-                );
-                self.report.mistake(written.place, message);
-                None
-            }
-        }
+        self.report.ipv4(written.place, address, what)
     }
 
-    fn protocol(&mut self, text: &str, port: u16, place: Place, what: &str) -> Option<Protocol> {
+    fn protocol(&mut self, text: &str, port: u16, place: Place, what: &str) -> Option<IpProtocol> {
         match text {
-            "tcp" | "6" => Some(Protocol::Tcp),
-            "udp" | "17" => Some(Protocol::Udp),
+            "tcp" | "6" => Some(IpProtocol::Tcp),
+            "udp" | "17" => Some(IpProtocol::Udp),
             "any" | "0" => {
-                let udp = settle::service(Protocol::Udp, port).filter(|_| port != 0);
-                let protocol =
-                    if udp == Some(Service::Radius) { Protocol::Udp } else { Protocol::Tcp };
-                if settle::service(protocol, port).is_some() {
-                    self.report.leave(
-                        place,
-                        format!("{what}: ip-protocol"),
-                        format!(
-                            "labsim's virtual servers take one protocol; {} was taken",
-                            protocol.word()
-                        ),
-                    );
-                }
+                let is_udp = matches!(
+                    validate::service(IpProtocol::Udp, port),
+                    Service::Radius | Service::Dns
+                );
+                let protocol = if is_udp && port != 0 { IpProtocol::Udp } else { IpProtocol::Tcp };
+                self.report.not_imported(
+                    place,
+                    format!("{what}: ip-protocol"),
+                    format!(
+                        "labsim's virtual servers accept one protocol; {} is used",
+                        protocol.word()
+                    ),
+                );
                 Some(protocol)
             }
-            _ => {
-                self.report.leave(place, what, "labsim's virtual servers take TCP or UDP");
-                None
-            }
+            _ => self.report.skip(place, what, "labsim's virtual servers accept TCP or UDP"),
         }
     }
 
@@ -274,28 +233,28 @@ impl Reader<'_, '_> {
             (None, Some(block)) => block.names(),
             (None, None) => {
                 let message = "write `profiles { NAME { } }`";
-                self.report.mistake(property.place, message);
+                self.report.diagnostic(property.place, message);
                 Vec::new()
             }
         };
         let mut found = None;
         for (name, block) in names.into_iter().filter(|(name, _)| name.text != "none") {
-            let shown = format!("{what}: profiles {}", shown(short(&name.text)));
-            if is_fastl4(&name.text, self.config) {
+            let shown = format!("{what}: profiles {}", printable(short(&name.text)));
+            if self.fastl4.has(&name.text, self.config) {
                 if found.is_some() {
-                    let message = "a virtual server has one fastL4 profile; take the others out";
-                    self.report.mistake(name.place, message);
+                    let message = "a virtual server has one fastL4 profile; remove the others";
+                    self.report.diagnostic(name.place, message);
                 }
-                found = Some(self.profiles.resolve(&name.text, self.config, self.report));
+                found = Some(self.fastl4.resolve(&name.text, self.config, self.report));
             } else {
-                let why = "labsim's load balancer forwards packets as a fastL4 profile does, and \
-                           knows no other; if this is one, add the file that has it";
-                self.report.leave(name.place, shown.clone(), why);
+                let why = "labsim supports fastL4 profiles only; if this is one, add the \
+                           file that declares it";
+                self.report.not_imported(name.place, shown.clone(), why);
             }
             for property in block.map(Block::properties).unwrap_or_default() {
                 // Both sides, which is what fastL4 is for.
                 if property.word().is_none_or(|word| word.text != "all") {
-                    read::leave(&shown, &property, self.report);
+                    read::not_imported(&shown, &property, self.report);
                 }
             }
         }
@@ -307,8 +266,8 @@ impl Reader<'_, '_> {
         let everywhere = ["0.0.0.0/0", "any", "any/0", "::/0"];
         if property.word().is_none_or(|word| !everywhere.contains(&word.text.as_str())) {
             let place = property.place;
-            let why = "labsim's virtual servers take packets from every client";
-            self.report.leave(place, format!("{what}: source"), why);
+            let why = "labsim's virtual servers accept packets from every client";
+            self.report.not_imported(place, format!("{what}: source"), why);
         }
     }
 }

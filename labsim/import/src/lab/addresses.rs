@@ -26,7 +26,7 @@ pub(super) struct Addresses<'g> {
 }
 
 impl<'g> Addresses<'g> {
-    /// The used addresses are somebody's; a gateway is the router's address in its subnet.
+    /// The used addresses are taken; a gateway is the router's address in its subnet.
     pub(super) fn new(used: BTreeSet<Ipv4Addr>, gateways: &'g [Ipv4Addr]) -> Self {
         Self { used, subnets: Vec::new(), gateways }
     }
@@ -45,7 +45,7 @@ impl<'g> Addresses<'g> {
         self.add(net.trunc())
     }
 
-    /// The first of these subnets in which nobody is.
+    /// The first of these subnets without a used address.
     pub(super) fn empty(&mut self, candidates: impl Iterator<Item = Ipv4Net>) -> Option<Subnet> {
         let mut candidates = candidates.filter(|net| !self.overlaps(*net) && self.count(*net) == 0);
         let net = candidates.next()?;

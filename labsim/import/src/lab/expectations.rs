@@ -1,103 +1,138 @@
 //! What a virtual server's configuration promises, as expectations.
 
-use super::plan::Plan;
-use super::servers::seen_as;
-use super::writer::{Writer, list, one_or_list};
-use crate::design::{Design, Mode, Virtual};
+use super::plan::AddressPlan;
+use super::servers::source_addresses;
+use super::yaml::{Entry, Value, entry, list, map, one_or_list, scalar};
+use crate::lb_model::{LbModel, Mode, Service, VirtualServer};
+use labsim_model::{IpProtocol, LoadBalancingMode, Persistence};
 use std::net::Ipv4Addr;
 
-/// Writes the expectations of one step.
+/// The expectations of one step.
 pub(super) fn expectations(
-    out: &mut Writer,
-    one: &Virtual,
+    one: &VirtualServer,
     step: Option<&str>,
-    (virtuals, design, plan): (&[&Virtual], &Design, &Plan),
-) {
-    let (mut step_of, mut named) = (String::new(), String::new());
-    if let Some(step) = step {
-        step_of = format!("step: {step}, ");
-        // No name here ends with `_` and another, so that all are different.
-        named = format!("{step}_");
-    }
+    (virtuals, model, plan): (&[&VirtualServer], &LbModel, &AddressPlan),
+) -> Vec<Entry> {
     let vip = one.address;
-    let servers = plan.servers_of(one, design);
+    let servers = plan.serving(one, model);
     let names: Vec<&str> = servers.iter().map(|at| plan.servers[*at].name.as_str()).collect();
     let addresses: Vec<Ipv4Addr> = servers.iter().map(|at| plan.servers[*at].address).collect();
-    let mut say = |name: &str, check: String, pass: &str, fail: &str| {
-        out.line(1, format_args!("{named}{name}:"));
-        out.line(2, check);
-        out.line(2, format_args!("pass: {pass}"));
-        out.line(2, format_args!("fail: {fail}"));
+    let expectation = |name: &str, check: Entry, pass: &str, fail: &str| {
+        // No name here ends with `_` and another, so that all are different.
+        let name = step.map_or(name.to_owned(), |step| format!("{step}_{name}"));
+        entry(name, vec![check, entry("pass", pass), entry("fail", fail)])
     };
-    let mode = one.mode(design.pools[one.pool].encapsulation);
-    if mode == Mode::Dnat {
-        say(
-            "login",
-            format!("answer: {{{step_of}result: timeout}}"),
-            "the client had no use for answers that did not come from the VIP",
-            "the login ended in another way than by waiting in vain",
-        );
-        say(
-            "server_answers",
-            format!(
-                "frames: {{at: \"client:eth0\", match: {{direction: in, source: {}}}, count: \
-                 {{at_least: 1}}}}",
-                list(&addresses)
-            ),
-            "a server answered the client under its own address",
-            "no server answered the client under its own address",
-        );
-        return;
+    let of_step = |rest: Vec<Entry>| {
+        let step = step.map(|step| entry("step", step));
+        Value::Flow(step.into_iter().chain(rest).collect())
+    };
+    let frames = |at: &str, matching: Value, count: Value| {
+        entry("frames", map([("at", at.into()), ("match", matching), ("count", count)]))
+    };
+    let pool = &model.pools[one.pool];
+    let (mode, service) = (one.mode(), one.service(pool));
+    let noun = service.noun();
+    if servers.is_empty() {
+        let (result, how) = match one.settings.ip_protocol {
+            IpProtocol::Tcp => ("refused", format!("the load balancer refused the {noun}")),
+            IpProtocol::Udp => ("timeout", format!("the {noun} timed out")),
+        };
+        let check = entry("answer", of_step(vec![entry("result", result)]));
+        return vec![expectation(
+            noun,
+            check,
+            &format!("no member takes new flows, and {how}"),
+            &format!("no member takes new flows, but the {noun} ended otherwise"),
+        )];
     }
-    say(
-        "login",
-        format!("answer: {{{step_of}result: pass, source: {vip}}}"),
-        "the login passed, and the client saw nothing but the VIP as its server",
-        "the login did not pass, or its answers did not come from the VIP",
-    );
-    let seen = if mode == Mode::Direct { vec![plan.client.net.addr()] } else { seen_as(one, plan) };
+    let some = map([("at_least", scalar(1))]);
+    if mode == Mode::Dnat {
+        let answers = map([("direction", "in".into()), ("source", list(&addresses))]);
+        return vec![
+            expectation(
+                noun,
+                entry("answer", of_step(vec![entry("result", "timeout")])),
+                "the client rejected answers that did not come from the VIP",
+                &format!("the {noun} did not time out"),
+            ),
+            expectation(
+                "server_answers",
+                frames("client:eth0", answers, some),
+                "a server answered the client from its own address",
+                "no server answered the client from its own address",
+            ),
+        ];
+    }
+    let answer = of_step(vec![entry("result", "pass"), entry("source", scalar(vip))]);
+    let mut all = vec![expectation(
+        noun,
+        entry("answer", answer),
+        &format!("the {noun} passed, and all its answers came from the VIP"),
+        &format!("the {noun} did not pass, or its answers did not come from the VIP"),
+    )];
+    let seen = match mode {
+        Mode::Direct => vec![plan.client.net.addr()],
+        Mode::Snat | Mode::Dnat => source_addresses(one, plan),
+    };
     if let [client] = seen.as_slice() {
-        let (pass, fail) = if mode == Mode::Direct {
-            (
+        let (pass, fail) = match mode {
+            Mode::Direct => (
                 "the server's log names the client's own address",
                 "the server's log does not name the client's own address",
-            )
-        } else {
-            (
+            ),
+            Mode::Snat | Mode::Dnat => (
                 "the server's log names the load balancer's address as the client's",
                 "the server's log names another client than the load balancer",
-            )
+            ),
         };
-        say("client_seen", format!("server_saw: {{{step_of}client: {client}}}"), pass, fail);
+        let check = entry("server_saw", of_step(vec![entry("client", scalar(client))]));
+        all.push(expectation("client_seen", check, pass, fail));
     }
-    say(
+    let in_turn = pool.settings.load_balancing_mode == LoadBalancingMode::RoundRobin
+        && one.settings.persistence == Persistence::None;
+    if in_turn && service != Service::Radius && names.len() > 1 {
+        let check = vec![entry("nodes", list(&names)), entry("at_least", scalar(1))];
+        all.push(expectation(
+            "each_answers",
+            entry("distribution", of_step(check)),
+            &format!("each of the pool's servers answered one of the {noun}s"),
+            &format!("a server of the pool answered none of the {noun}s"),
+        ));
+    }
+    all.push(expectation(
         "pool_answers",
-        format!("answered_by: {{{step_of}node: {}}}", one_or_list(&names)),
+        entry("answered_by", of_step(vec![entry("node", one_or_list(&names))])),
         "one of the pool's servers answered",
         "none of the pool's servers answered",
-    );
+    ));
     // Where two virtual servers share a VIP, only their ports tell the answers apart.
-    let is_shared = virtuals.iter().filter(|other| other.address == vip).count() > 1;
-    let mut answer = format!("source: {vip}");
-    if is_shared {
-        answer =
-            format!("{answer}, protocol: {}, source_port: {}", one.protocol.word(), one.asked());
+    let mut answer = vec![entry("source", scalar(vip))];
+    if mode == Mode::Direct {
+        // What the load balancer sends itself, an ICMP error or a RST, is from the VIP too.
+        answer.insert(0, entry("direction", "in"));
     }
-    let (name, count, pass, fail) = if mode == Mode::Direct {
-        (
+    if virtuals.iter().filter(|other| other.address == vip).count() > 1 {
+        answer.push(entry("protocol", one.settings.ip_protocol.word()));
+        answer.push(entry("source_port", scalar(one.client_port())));
+    }
+    let (name, count, pass, fail) = match mode {
+        Mode::Direct => (
             "replies_pass_by",
-            "0",
+            scalar(0),
             "no reply crossed the load balancer",
-            "replies crossed the load balancer, which Direct Server Return spares it",
-        )
-    } else {
-        (
+            "replies crossed the load balancer, which Direct Server Return avoids",
+        ),
+        Mode::Snat | Mode::Dnat => (
             "replies_cross",
-            "{at_least: 1}",
-            "the replies crossed the load balancer, which put the VIP into them",
+            some,
+            if one.settings.translate_address {
+                "the replies crossed the load balancer, which translated their source to the VIP"
+            } else {
+                "the replies crossed the load balancer, which put the client's address back"
+            },
             "no reply from the VIP left the load balancer",
-        )
+        ),
     };
-    let check = format!("frames: {{at: \"lb:eth0\", match: {{{answer}}}, count: {count}}}");
-    say(name, check, pass, fail);
+    all.push(expectation(name, frames("lb:eth0", Value::Flow(answer), count), pass, fail));
+    all
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Longest name of a node (`IFNAMSIZ`, netdevice(7)), a step and a scenario in labsim.
-const NODE: usize = 15;
+/// Longest name of a node, a step and a scenario in labsim.
+const NODE: usize = 63;
 const STEP: usize = 60;
 const SCENARIO: usize = 100;
 /// Nodes that every lab has, and the word for the server that answered.
@@ -12,23 +12,19 @@ const TAKEN: [&str; 4] = ["client", "router", "lb", "real_server"];
 /// YAML's word for nothing, in any case.
 const NULL: &str = "null";
 
-/// Names for the real servers: their own where a node can have it, else `rs1`, `rs2`, …
+/// Names for the real servers: their own, as far as a node can have it, each once; `rs1`, `rs2`, …
+/// for those that have none.
 pub(super) fn nodes<'a>(wanted: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
-    let wanted: Vec<Option<&str>> = wanted.collect();
-    let usable = |name: &&str| {
-        is_name(name)
-            && name.len() <= NODE
-            && !TAKEN.contains(name)
-            && !name.eq_ignore_ascii_case(NULL)
-    };
+    let has_word = |name: &&str| name.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    let wanted: Vec<Option<String>> =
+        wanted.map(|name| name.filter(has_word).map(|name| sanitize(name, usize::MAX))).collect();
+    let mut taken: BTreeSet<String> = TAKEN.map(str::to_owned).into();
     // Names that servers bring along go before those that are made up.
-    let mut taken: BTreeSet<String> = wanted
-        .iter()
-        .flatten()
-        .filter(|name| usable(name))
-        .map(|name| (*name).to_owned())
+    let own: Vec<Option<String>> = wanted
+        .into_iter()
+        .map(|name| name.map(|name| unique_within(&name, NODE, &mut taken)))
         .collect();
-    let (mut given, mut number) = (BTreeSet::new(), 0);
+    let mut number = 0;
     let mut made_up = move || {
         loop {
             number += 1;
@@ -38,36 +34,57 @@ pub(super) fn nodes<'a>(wanted: impl Iterator<Item = Option<&'a str>>) -> Vec<St
             }
         }
     };
-    let names = wanted.into_iter().map(|name| match name.filter(usable) {
-        Some(name) if given.insert(name) => name.to_owned(),
-        _ => made_up(),
+    own.into_iter().map(|name| name.unwrap_or_else(&mut made_up)).collect()
+}
+
+/// A name that is not taken yet, of `longest` bytes at most: what is too long is cut in its middle,
+/// as the ends of names tell servers apart, and what is taken has a number behind it.
+fn unique_within(name: &str, longest: usize, taken: &mut BTreeSet<String>) -> String {
+    let suffixes = std::iter::once(String::new()).chain((2..).map(|number| format!("_{number}")));
+    let mut names = suffixes.map(|suffix| {
+        let short = cut_middle(name, longest.saturating_sub(suffix.len()));
+        format!("{short}{suffix}")
     });
+    names.find(|name| taken.insert(name.clone())).unwrap_or_default()
+}
+
+/// A sanitized name without its middle, if it is longer than that.
+fn cut_middle(name: &str, longest: usize) -> String {
+    if name.len() <= longest {
+        return name.to_owned();
+    }
+    let kept = longest.saturating_sub(2);
+    let (head, tail) = (kept - kept / 2, kept / 2);
+    let (head, tail) = (name.get(..head), name.get(name.len() - tail..));
+    format!("{}..{}", head.unwrap_or_default(), tail.unwrap_or_default())
+}
+
+/// Names for steps, from virtual servers' names and what their exchanges are called: the latter for the only
+/// one, else after the virtual servers.
+pub(super) fn steps(virtuals: &[(&str, &str)]) -> Vec<String> {
+    if let [(_, exchange)] = virtuals {
+        return vec![(*exchange).to_owned()];
+    }
+    let mut taken = BTreeSet::new();
+    let names = virtuals.iter().map(|(name, _)| unique(sanitize(name, STEP - 6), &mut taken));
     names.collect()
 }
 
-/// Names for steps: `login` for the only one, else after the virtual servers.
-pub(super) fn steps(virtuals: &[&str]) -> Vec<String> {
-    if virtuals.len() == 1 {
-        return vec!["login".to_owned()];
+/// A name that is not taken yet: this one, or with a number behind it.
+fn unique(name: String, taken: &mut BTreeSet<String>) -> String {
+    let mut unique = name.clone();
+    let mut number = 1;
+    while !taken.insert(unique.clone()) {
+        number += 1;
+        unique = format!("{name}_{number}");
     }
-    let mut taken = BTreeSet::new();
-    let names = virtuals.iter().map(|name| {
-        let name = tame(name, STEP - 6);
-        let mut unique = name.clone();
-        let mut number = 1;
-        while !taken.insert(unique.clone()) {
-            number += 1;
-            unique = format!("{name}_{number}");
-        }
-        unique
-    });
-    names.collect()
+    unique
 }
 
 /// The scenario's name, after a file.
-pub(super) fn scenario(file: &str) -> String {
+pub(crate) fn scenario(file: &str) -> String {
     let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let name = tame(stem, SCENARIO);
+    let name = sanitize(stem, SCENARIO);
     // The topology's file stands beside it.
     if name == super::TOPOLOGY { "imported".to_owned() } else { name }
 }
@@ -78,17 +95,17 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The text with whatever a name cannot hold made `_`.
-fn tame(text: &str, longest: usize) -> String {
-    let tame: String = text
+fn sanitize(text: &str, longest: usize) -> String {
+    let sanitize: String = text
         .trim_start_matches(|first: char| !first.is_ascii_alphanumeric())
         .chars()
         .map(|one| if is_name(&format!("a{one}")) { one } else { '_' })
         .take(longest)
         .collect();
-    match tame.as_str() {
+    match sanitize.as_str() {
         "" => "imported".to_owned(),
         null if null.eq_ignore_ascii_case(NULL) => format!("{null}_"),
-        _ => tame,
+        _ => sanitize,
     }
 }
 
@@ -103,18 +120,12 @@ pub(super) fn objects<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
             if plain.len() + one.len_utf8() > LONGEST {
                 break;
             }
-            plain.push(if crate::text::is_plain(one) { one } else { '_' });
+            plain.push(if labsim_model::is_plain(one) { one } else { '_' });
         }
         if plain.is_empty() {
             plain.push('_');
         }
-        let mut unique = plain.clone();
-        let mut number = 1;
-        while !taken.insert(unique.clone()) {
-            number += 1;
-            unique = format!("{plain}_{number}");
-        }
-        unique
+        unique(plain, &mut taken)
     });
     names.collect()
 }
@@ -124,27 +135,53 @@ mod tests {
     use super::{nodes, objects, scenario, steps};
 
     #[test]
-    fn servers_keep_the_names_that_a_node_can_have() {
+    fn servers_keep_their_names_as_far_as_a_node_can_have_them() {
         let wanted = [
             Some("aaa-1"),
             None,
             Some("rs1"),
             Some("aaa-1"),
-            Some("a name that is too long"),
+            Some("4c2a1_10_20_0_82"),
+            Some("a server/1"),
             Some("client"),
             Some("-x"),
             Some("Null"),
+            Some("é"),
         ];
         assert_eq!(
             nodes(wanted.into_iter()),
-            ["aaa-1", "rs2", "rs1", "rs3", "rs4", "rs5", "rs6", "rs7"]
+            [
+                "aaa-1",
+                "rs2",
+                "rs1",
+                "aaa-1_2",
+                "4c2a1_10_20_0_82",
+                "a_server_1",
+                "client_2",
+                "x",
+                "Null_",
+                "rs3"
+            ]
         );
     }
 
     #[test]
+    fn a_name_of_more_than_63_bytes_loses_its_middle_and_stays_unique() {
+        let long = |end: &str| format!("{}{end}", "n".repeat(70));
+        let (first, second) = (long("-1"), long("-2"));
+        let names = nodes([Some(&*first), Some(&*second), Some(&*first)].into_iter());
+        assert!(names.iter().all(|name| name.len() == 63), "{names:?}");
+        assert!(names[0].ends_with("n-1") && names[0].contains("n..n"), "{names:?}");
+        assert!(names[1].ends_with("n-2") && names[2].ends_with("n-1_2"), "{names:?}");
+        let whole = "n".repeat(63);
+        assert_eq!(nodes([Some(&*whole)].into_iter()).concat(), whole);
+    }
+
+    #[test]
     fn steps_are_named_after_virtual_servers_where_there_are_several() {
-        assert_eq!(steps(&["/P/vs 1"]), ["login"]);
-        assert_eq!(steps(&["/P/vs 1", "P_vs_1", "é"]), ["P_vs_1", "P_vs_1_2", "imported"]);
+        assert_eq!(steps(&[("/P/vs 1", "login")]), ["login"]);
+        let several = ["/P/vs 1", "P_vs_1", "é"].map(|name| (name, "request"));
+        assert_eq!(steps(&several), ["P_vs_1", "P_vs_1_2", "imported"]);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use super::addresses::{Addresses, Subnet};
 use super::names;
 use crate::address::is_host;
-use crate::design::{Design, Encapsulation, Mode, OwnAddress, Snat, Virtual};
+use crate::lb_model::{LbModel, Member, Mode, OwnAddress, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
-use crate::settle::on_one_segment;
+use crate::validate::share_segment;
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 const USUAL: u8 = 24;
 
 /// The lab.
-pub(super) struct Plan {
+pub(super) struct AddressPlan {
     pub(super) client: Port,
     pub(super) lb: Port,
     /// The place of the load balancer among the segments, if it shares one with servers.
@@ -47,7 +47,7 @@ pub(super) struct Server {
     pub(super) segment: usize,
 }
 
-impl Plan {
+impl AddressPlan {
     /// The place of the server with this address.
     pub(super) fn server(&self, address: Ipv4Addr) -> Option<usize> {
         self.by_address.get(&address).copied()
@@ -56,19 +56,19 @@ impl Plan {
     /// The virtual servers that have a member in the lab; the others are listed.
     pub(super) fn virtuals<'d>(
         &self,
-        design: &'d Design,
+        model: &'d LbModel,
         report: &mut Report<'_>,
-    ) -> Vec<&'d Virtual> {
+    ) -> Vec<&'d VirtualServer> {
         let mut all = Vec::new();
-        for one in &design.virtuals {
-            let servers = self.servers_of(one, design);
+        for one in &model.virtuals {
+            let servers = self.servers_of(one, model);
             if servers.is_empty() {
-                let why = "none of its members has a place in the lab";
-                report.leave(one.place, one.what.clone(), why);
+                let why = "none of its members is in the lab";
+                report.not_imported(one.place, one.what.clone(), why);
                 continue;
             }
             let is_beside = |at: &usize| Some(self.servers[*at].segment) == self.lb_segment;
-            if needs_segment(one, design) && !servers.iter().all(is_beside) {
+            if needs_segment(one, model) && !servers.iter().all(is_beside) {
                 let why = "without a tunnel and translation its members have to be on the load \
                            balancer's segment; the lab's load balancer has one interface, and it \
                            is on another";
@@ -78,10 +78,8 @@ impl Plan {
                 let segment = self.servers[*at].segment;
                 Some(segment) != self.lb_segment && has_snat(one, self.segments[segment].net)
             };
-            if one.mode(design.pools[one.pool].encapsulation) == Mode::Snat
-                && servers.iter().any(is_far)
-            {
-                let why = "its members look for its SNAT address on their own segment; the lab's \
+            if one.mode() == Mode::Snat && servers.iter().any(is_far) {
+                let why = "its members resolve its SNAT address on their own segment; the lab's \
                            load balancer has one interface, and it is on another";
                 report.warn(one.place, one.what.clone(), why);
             }
@@ -91,9 +89,23 @@ impl Plan {
     }
 
     /// The servers of a virtual server, each once.
-    pub(super) fn servers_of(&self, one: &Virtual, design: &Design) -> Vec<usize> {
+    pub(super) fn servers_of(&self, one: &VirtualServer, model: &LbModel) -> Vec<usize> {
+        self.servers_that(|_| true, one, model)
+    }
+
+    /// The same without those that take no new clients.
+    pub(super) fn serving(&self, one: &VirtualServer, model: &LbModel) -> Vec<usize> {
+        self.servers_that(Member::takes_new_flows, one, model)
+    }
+
+    fn servers_that(
+        &self,
+        is_wanted: impl Fn(&Member) -> bool,
+        one: &VirtualServer,
+        model: &LbModel,
+    ) -> Vec<usize> {
         let mut servers: Vec<usize> = Vec::new();
-        for member in &design.pools[one.pool].members {
+        for member in model.pools[one.pool].members.iter().filter(|one| is_wanted(one)) {
             if let Some(index) = self.server(member.address)
                 && !servers.contains(&index)
             {
@@ -112,12 +124,12 @@ struct Draft<'d> {
     segment: usize,
 }
 
-/// Finds a place for everybody; `None` if the configuration leaves no subnet for a client.
-pub(super) fn plan(design: &Design, report: &mut Report<'_>) -> Option<Plan> {
-    let mut drafts = drafts(design);
-    let mut addresses = Addresses::new(used(design, &drafts), &design.gateways);
-    let segments = segments(&mut drafts, design, &mut addresses, report);
-    let (lb, lb_segment) = load_balancer(&segments, design, &mut addresses, report)?;
+/// Places all nodes; `None` if the configuration leaves no subnet for a client.
+pub(super) fn plan(model: &LbModel, report: &mut Report<'_>) -> Option<AddressPlan> {
+    let mut drafts = drafts(model);
+    let mut addresses = Addresses::new(used(model, &drafts), &model.gateways);
+    let segments = segments(&mut drafts, model, &mut addresses, report);
+    let (lb, lb_segment) = load_balancer(&segments, model, &mut addresses, report)?;
     let client = new_port(&mut addresses, client_nets(), 201)?;
     let names = names::nodes(drafts.iter().map(|draft| draft.name));
     let servers: Vec<Server> = drafts
@@ -126,23 +138,23 @@ pub(super) fn plan(design: &Design, report: &mut Report<'_>) -> Option<Plan> {
         .map(|(draft, name)| Server { name, address: draft.address, segment: draft.segment })
         .collect();
     let by_address = servers.iter().enumerate().map(|(at, one)| (one.address, at)).collect();
-    let routed = routed(design, lb.net.addr());
-    Some(Plan { client, lb, lb_segment, segments, servers, by_address, routed })
+    let routed = routed(model, lb.net.addr());
+    Some(AddressPlan { client, lb, lb_segment, segments, servers, by_address, routed })
 }
 
 /// The load balancer's port, and the segment that it is on if it shares one with servers.
 fn load_balancer(
     segments: &[Subnet],
-    design: &Design,
+    model: &LbModel,
     addresses: &mut Addresses<'_>,
     report: &mut Report<'_>,
 ) -> Option<(Port, Option<usize>)> {
-    let direct = design.virtuals.iter().find(|one| needs_segment(one, design));
+    let direct = model.virtuals.iter().find(|one| needs_segment(one, model));
     let on = |address: Ipv4Addr| segments.iter().position(|one| one.net.contains(&address));
     let wanted = direct
-        .and_then(|one| design.pools[one.pool].members.iter().find_map(|one| on(one.address)))
-        .or_else(|| snat_segment(segments, design));
-    let own = own(wanted, segments, design, report);
+        .and_then(|one| model.pools[one.pool].members.iter().find_map(|one| on(one.address)))
+        .or_else(|| snat_segment(segments, model));
+    let own = choose_own(wanted, segments, model, report);
     let shared = own.map_or(wanted, |own| on(own.addr()));
     let found = match (own, shared) {
         (Some(own), Some(segment)) => Port::new(own.addr(), segments[segment]),
@@ -164,18 +176,16 @@ fn load_balancer(
 }
 
 /// Whether packets reach the members under their MAC addresses only, and can.
-fn needs_segment(one: &Virtual, design: &Design) -> bool {
-    let pool = &design.pools[one.pool];
-    one.mode(pool.encapsulation) == Mode::Direct
-        && pool.encapsulation == Encapsulation::None
-        && on_one_segment(pool, design)
+fn needs_segment(one: &VirtualServer, model: &LbModel) -> bool {
+    let pool = &model.pools[one.pool];
+    !one.settings.translate_address && pool.has_plain_member() && share_segment(pool, model)
 }
 
 /// The segment whose servers look for a SNAT address on it, by ARP.
-fn snat_segment(segments: &[Subnet], design: &Design) -> Option<usize> {
-    let translates = |one: &&Virtual| one.mode(design.pools[one.pool].encapsulation) == Mode::Snat;
-    design.virtuals.iter().filter(translates).find_map(|one| {
-        let mut members = design.pools[one.pool].members.iter().map(|member| member.address);
+fn snat_segment(segments: &[Subnet], model: &LbModel) -> Option<usize> {
+    let translates = |one: &&VirtualServer| one.mode() == Mode::Snat;
+    model.virtuals.iter().filter(translates).find_map(|one| {
+        let mut members = model.pools[one.pool].members.iter().map(|member| member.address);
         members.find_map(|member| {
             let at = segments.iter().position(|segment| segment.net.contains(&member))?;
             has_snat(one, segments[at].net).then_some(at)
@@ -184,14 +194,14 @@ fn snat_segment(segments: &[Subnet], design: &Design) -> Option<usize> {
 }
 
 /// Whether a subnet holds a SNAT address of a virtual server.
-fn has_snat(one: &Virtual, net: Ipv4Net) -> bool {
-    matches!(&one.snat, Snat::Pool(addresses) if addresses.iter().any(|one| net.contains(one)))
+fn has_snat(one: &VirtualServer, net: Ipv4Net) -> bool {
+    one.snat_addresses().any(|address| net.contains(&address))
 }
 
 /// The servers, each once.
-fn drafts(design: &Design) -> Vec<Draft<'_>> {
+fn drafts(model: &LbModel) -> Vec<Draft<'_>> {
     let (mut drafts, mut seen) = (Vec::new(), BTreeSet::new());
-    for member in design.virtuals.iter().flat_map(|one| &design.pools[one.pool].members) {
+    for member in model.virtuals.iter().flat_map(|one| &model.pools[one.pool].members) {
         if seen.insert(member.address) {
             drafts.push(Draft {
                 name: member.name.as_deref(),
@@ -204,20 +214,17 @@ fn drafts(design: &Design) -> Vec<Draft<'_>> {
     drafts
 }
 
-/// Addresses that nobody else may get.
-fn used(design: &Design, drafts: &[Draft<'_>]) -> BTreeSet<Ipv4Addr> {
-    let own = design.own.iter().map(|own| own.net.addr());
+/// Addresses that are already assigned.
+fn used(model: &LbModel, drafts: &[Draft<'_>]) -> BTreeSet<Ipv4Addr> {
+    let own = model.own.iter().map(|own| own.net.addr());
     let servers = drafts.iter().map(|draft| draft.address);
-    own.chain(servers).chain(routed(design, Ipv4Addr::UNSPECIFIED)).collect()
+    own.chain(servers).chain(routed(model, Ipv4Addr::UNSPECIFIED)).collect()
 }
 
-/// What the router sends to the load balancer, whose own address is none of it.
-fn routed(design: &Design, own: Ipv4Addr) -> Vec<Ipv4Addr> {
-    let snats = design.virtuals.iter().flat_map(|one| match &one.snat {
-        Snat::Pool(addresses) => addresses.as_slice(),
-        Snat::None | Snat::Automap => &[],
-    });
-    let all = design.virtuals.iter().map(|one| one.address).chain(snats.copied());
+/// What the router sends to the load balancer, without its own address.
+fn routed(model: &LbModel, own: Ipv4Addr) -> Vec<Ipv4Addr> {
+    let snats = model.virtuals.iter().flat_map(VirtualServer::snat_addresses);
+    let all = model.virtuals.iter().map(|one| one.address).chain(snats);
     let mut seen = BTreeSet::from([own]);
     all.filter(|address| seen.insert(*address)).collect()
 }
@@ -226,12 +233,12 @@ fn routed(design: &Design, own: Ipv4Addr) -> Vec<Ipv4Addr> {
 /// one are left out.
 fn segments(
     drafts: &mut Vec<Draft<'_>>,
-    design: &Design,
+    model: &LbModel,
     addresses: &mut Addresses<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Subnet> {
     let length = |address: Ipv4Addr| {
-        let own = design.own.iter().filter(|own| own.net.contains(&address));
+        let own = model.own.iter().filter(|own| own.net.contains(&address));
         own.map(|own| own.net.prefix_len()).max()
     };
     // Those whose mask is known choose first.
@@ -240,18 +247,18 @@ fn segments(
             addresses.subnet(draft.address, length);
         }
     }
-    let vips: BTreeSet<Ipv4Addr> = routed(design, Ipv4Addr::UNSPECIFIED).into_iter().collect();
+    let vips: BTreeSet<Ipv4Addr> = routed(model, Ipv4Addr::UNSPECIFIED).into_iter().collect();
     let mut subnets: Vec<Subnet> = Vec::new();
     drafts.retain_mut(|draft| {
         let what = format!("server {}", draft.address);
         if vips.contains(&draft.address) {
             let why = "a virtual server or SNAT pool has the same address, so that no lab can \
                        route to both";
-            report.leave(draft.place, what, why);
+            report.not_imported(draft.place, what, why);
             return false;
         }
         let Some(subnet) = addresses.subnet(draft.address, USUAL) else {
-            report.leave(draft.place, what, "no subnet has room for it beside the others");
+            report.not_imported(draft.place, what, "no subnet has room for it beside the others");
             return false;
         };
         draft.segment = subnets.iter().position(|known| *known == subnet).unwrap_or_else(|| {
@@ -265,17 +272,17 @@ fn segments(
 
 /// The load balancer's one address: on the segment where it has to be, or else away from the
 /// servers, as in the document's lab. The others are listed.
-fn own(
+fn choose_own(
     wanted: Option<usize>,
     segments: &[Subnet],
-    design: &Design,
+    model: &LbModel,
     report: &mut Report<'_>,
 ) -> Option<Ipv4Net> {
-    let taken: BTreeSet<Ipv4Addr> = design
+    let taken: BTreeSet<Ipv4Addr> = model
         .virtuals
         .iter()
         .flat_map(|one| {
-            let members = design.pools[one.pool].members.iter().map(|member| member.address);
+            let members = model.pools[one.pool].members.iter().map(|member| member.address);
             members.chain([one.address])
         })
         .collect();
@@ -283,15 +290,15 @@ fn own(
         |own: &OwnAddress| segments.iter().position(|subnet| subnet.net.contains(&own.net.addr()));
     let fits =
         |own: &OwnAddress| segment(own).is_none_or(|at| is_host(segments[at].net, own.net.addr()));
-    let usable = || design.own.iter().filter(|own| !taken.contains(&own.net.addr()) && fits(own));
+    let usable = || model.own.iter().filter(|own| !taken.contains(&own.net.addr()) && fits(own));
     let chosen = match wanted {
         Some(wanted) => usable().find(|own| segment(own) == Some(wanted)),
         None => usable().find(|own| segment(own).is_none()).or_else(|| usable().next()),
     };
-    for own in &design.own {
+    for own in &model.own {
         if chosen.is_none_or(|chosen| chosen.place != own.place) {
             let why = "the lab's load balancer has one interface and one address";
-            report.leave(own.place, format!("own address {}", own.net), why);
+            report.not_imported(own.place, format!("own address {}", own.net), why);
         }
     }
     chosen.map(|own| own.net)

@@ -1,236 +1,268 @@
 //! The scenario's text.
 
 use super::expectations::expectations;
-use super::plan::Plan;
+use super::plan::AddressPlan;
 use super::servers::{Groups, Listener, Settings, listeners, settings};
-use super::writer::{Writer, list, one_or_list};
+use super::yaml::{Entry, Value, document, entry, list, map, one_or_list, scalar};
 use super::{TOPOLOGY, names};
-use crate::design::{
-    Balancing, Design, Encapsulation, FastL4, Mode, Persistence, Pool, Service, Snat, Virtual,
-};
+use crate::lb_model::{LbModel, Mode, Service, VirtualServer, tunnel_name};
 use crate::report::Report;
-use crate::text::{shown, yaml};
-use std::collections::BTreeMap;
+use crate::text::printable;
+use labsim_model::{
+    GreOptions, IpProtocol, Member, Persistence, Profile, SourceAddress, TunnelKind,
+};
+use std::net::SocketAddr;
 
 /// Made up, since no configuration of a load balancer knows the servers' own.
 const SECRET: &str = "imported-test";
 const USER: &str = "violet";
 const PASSWORD: &str = "indigo";
-/// Where labsim's RADIUS servers take accounting requests (RFC 2866).
+const NAME: &str = "www.example.org";
+const ADDRESS: &str = "192.0.2.80";
+/// Where labsim's RADIUS servers take accounting requests (RFC 2866), and where they do if that port is
+/// another server's.
 const ACCOUNTING: u16 = 1813;
+const OTHER_ACCOUNTING: u16 = 11_813;
+/// Written although they may be labsim's defaults, which are not every vendor's.
+const REQUIRED: [&str; 4] = ["destination", "ip_protocol", "translate_address", "translate_port"];
 
 /// Writes the scenario.
+///
+/// # Errors
+/// The model has a key that is not a text.
 pub(super) fn text(
     header: &str,
-    virtuals: &[&Virtual],
-    design: &Design,
-    plan: &Plan,
+    virtuals: &[&VirtualServer],
+    model: &LbModel,
+    plan: &AddressPlan,
     report: &mut Report<'_>,
-) -> String {
-    let mut out = Writer::new(header);
-    out.line(0, "# Secret, user and password are made up; addresses and settings are not.");
-    out.gap();
-    out.line(0, format_args!("topology: {TOPOLOGY}.yaml"));
-    out.gap();
-    load_balancer(&mut out, virtuals, design, plan, report);
-    real_servers(&mut out, &settings(virtuals, design, plan, report), plan);
-    for service in [Service::Tacacs, Service::Radius] {
-        servers(&mut out, &listeners(service, virtuals, design, plan, report), plan);
+) -> serde_json::Result<String> {
+    let of = |one: &&VirtualServer| one.service(&model.pools[one.pool]);
+    let made_up = match virtuals.iter().any(|one| of(one).is_aaa()) {
+        true => "Secret, user and password are",
+        false => "What is sent and answered is",
+    };
+    let header = format!("{header}# {made_up} made up; addresses and settings are not.\n");
+    let mut sections = vec![
+        entry("topology", scalar(format_args!("{TOPOLOGY}.yaml"))),
+        entry("load_balancers", vec![entry("lb", load_balancer(virtuals, model, plan, report)?)]),
+    ];
+    sections.extend(real_servers(&settings(virtuals, model, plan, report), plan));
+    let mut of_service = |service| listeners(service, virtuals, model, plan, report);
+    let all: Vec<(&str, Groups<Listener>)> = vec![
+        ("tacacs_servers", of_service(Service::Tacacs)),
+        ("radius_servers", of_service(Service::Radius)),
+        ("tcp_servers", [of_service(Service::Http), of_service(Service::Tcp)].concat()),
+        ("udp_servers", [of_service(Service::Dns), of_service(Service::Udp)].concat()),
+    ];
+    let accounting = all
+        .iter()
+        .filter(|(key, _)| *key == "udp_servers")
+        .any(|(_, groups)| groups.iter().any(|(listener, _)| listener.port == ACCOUNTING));
+    sections.extend(all.iter().filter_map(|(key, groups)| servers(key, groups, accounting, plan)));
+    let named: Vec<(&str, &str)> =
+        virtuals.iter().map(|one| (one.name.as_str(), of(one).noun())).collect();
+    let names = names::steps(&named);
+    let steps = virtuals.iter().zip(&names);
+    let steps =
+        steps.map(|(one, name)| entry(name, step(one, of(one), exchanges(one, model, plan))));
+    sections.push(entry("steps", steps.collect::<Vec<_>>()));
+    let expected = virtuals.iter().zip(&names).flat_map(|(one, step)| {
+        let step = (names.len() > 1).then_some(step.as_str());
+        expectations(one, step, (virtuals, model, plan))
+    });
+    sections.push(entry("expect", expected.collect::<Vec<_>>()));
+    Ok(document(&header, sections))
+}
+
+/// One exchange for each member that takes new clients, so that each is asked where members take turns.
+fn exchanges(one: &VirtualServer, model: &LbModel, plan: &AddressPlan) -> usize {
+    let pool = &model.pools[one.pool];
+    match (one.service(pool), one.mode()) {
+        // A RADIUS step sends one request; and one timeout is as good as several.
+        (Service::Radius, _) | (_, Mode::Dnat) => 1,
+        (_, Mode::Direct | Mode::Snat) => {
+            let members = pool.members.iter().filter(|member| member.takes_new_flows());
+            members.filter(|member| plan.server(member.address).is_some()).count()
+        }
     }
-    let virtual_names: Vec<&str> = virtuals.iter().map(|one| one.name.as_str()).collect();
-    let steps = names::steps(&virtual_names);
-    out.line(0, "steps:");
-    for (one, step) in virtuals.iter().zip(&steps) {
-        let action = match one.service() {
-            Service::Tacacs => "tacacs_login",
-            Service::Radius => "radius_login",
-        };
-        let to = format!("{}:{}", one.address, one.asked());
-        let login = format!("from: client, to: {to}, user: {USER}, password: {PASSWORD}");
-        // Nobody has to wait long for an answer that is not expected.
-        let is_in_vain = one.mode(design.pools[one.pool].encapsulation) == Mode::Dnat;
-        let is_long = is_in_vain && one.service() == Service::Tacacs;
-        let timeout = if is_long { ", timeout: 1" } else { "" };
-        out.line(1, format_args!("{step}: {{{action}: {{{login}{timeout}}}}}"));
+}
+
+fn step(one: &VirtualServer, service: Service, times: usize) -> Value {
+    let action = match service {
+        Service::Tacacs => "tacacs_login",
+        Service::Radius => "radius_login",
+        Service::Http => "http_get",
+        Service::Tcp => "tcp_exchange",
+        Service::Dns => "dns_query",
+        Service::Udp => "udp_exchange",
+    };
+    let mut exchange = vec![
+        entry("from", "client"),
+        entry("to", scalar(SocketAddr::from((one.address, one.client_port())))),
+    ];
+    match service {
+        Service::Tacacs | Service::Radius => {
+            exchange.extend([entry("user", USER), entry("password", PASSWORD)]);
+        }
+        Service::Dns => exchange.push(entry("name", NAME)),
+        Service::Http | Service::Tcp | Service::Udp => {}
     }
-    out.gap();
-    out.line(0, "expect:");
-    for (one, step) in virtuals.iter().zip(&steps) {
-        let step = (steps.len() > 1).then_some(step.as_str());
-        expectations(&mut out, one, step, (virtuals, design, plan));
+    if times > 1 {
+        exchange.push(entry("times", scalar(times)));
     }
-    out.finish()
+    // One second, as no answer is expected.
+    if one.mode() == Mode::Dnat {
+        exchange.push(match one.settings.ip_protocol {
+            IpProtocol::Tcp => entry("timeout", scalar(1)),
+            IpProtocol::Udp => entry("max_transmissions", scalar(1)),
+        });
+    }
+    map([(action, exchange.into())])
 }
 
 fn load_balancer(
-    out: &mut Writer,
-    virtuals: &[&Virtual],
-    design: &Design,
-    plan: &Plan,
-    report: &mut Report<'_>,
-) {
-    out.line(0, "load_balancers:");
-    out.line(1, "lb:");
-    out.line(2, "virtual_servers:");
+    virtuals: &[&VirtualServer],
+    model: &LbModel,
+    plan: &AddressPlan,
+    report: &Report<'_>,
+) -> serde_json::Result<Vec<Entry>> {
+    // Default options and ratios are not written.
+    let gre = Value::of(&Profile::Gre(GreOptions::default()))?;
+    let persistence = Value::of(&Persistence::SourceAddress(SourceAddress::default()))?;
+    let short = [(gre, "gre".into()), (persistence, "source_address".into())];
     // The pools that are used, in the order of their use.
-    let mut pools: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut order = Vec::new();
+    let mut used: Vec<&VirtualServer> = Vec::new();
     for one in virtuals {
-        pools.entry(one.pool).or_insert_with(|| {
-            order.push(*one);
-            order.len() - 1
-        });
+        if used.iter().all(|other| other.pool != one.pool) {
+            used.push(one);
+        }
     }
-    let pool_names = names::objects(order.iter().map(|one| design.pools[one.pool].name.as_str()));
+    let pool_names = names::objects(used.iter().map(|one| model.pools[one.pool].name.as_str()));
     let virtual_names = names::objects(virtuals.iter().map(|one| one.name.as_str()));
-    for (one, name) in virtuals.iter().zip(&virtual_names) {
-        let pool = pools.get(&one.pool).map_or("", |at| pool_names[*at].as_str());
-        virtual_server(out, one, (name, pool), &design.pools[one.pool], report);
+    let (mut servers, mut pools) = (Vec::new(), Vec::new());
+    for (one, name) in virtuals.iter().zip(virtual_names) {
+        let at = used.iter().position(|other| other.pool == one.pool).unwrap_or_default();
+        let mut settings = one.settings.clone();
+        settings.pool.clone_from(&pool_names[at]);
+        // Members that take every port leave the client's as it is.
+        settings.translate_port &=
+            model.pools[one.pool].members.iter().any(|member| member.port != 0);
+        let defaults = labsim_model::VirtualServer::new(settings.destination, "");
+        let settings = Value::without_defaults(&settings, &defaults, &REQUIRED, &short)?;
+        servers.push(entry(name, settings).comment(printable(&report.at(one.place))));
     }
-    out.line(2, "pools:");
-    for (one, name) in order.iter().zip(&pool_names) {
-        let pool = &design.pools[one.pool];
-        let (mut addresses, mut members) = (Vec::new(), Vec::new());
-        for member in pool.members.iter().filter(|one| plan.server(one.address).is_some()) {
-            let port = if member.port == 0 { one.asked() } else { member.port };
-            let address = format!("{}:{port}", member.address);
-            let member = match member.ratio {
-                1 => address.clone(),
-                ratio => format!("{{address: {address}, ratio: {ratio}}}"),
-            };
-            if !addresses.contains(&address) {
-                addresses.push(address);
-                members.push(member);
+    for (one, name) in used.iter().zip(pool_names) {
+        let pool = &model.pools[one.pool];
+        let mut settings = pool.settings.clone();
+        for member in pool.members.iter().filter(|member| plan.server(member.address).is_some()) {
+            let port = if member.port == 0 { one.client_port() } else { member.port };
+            let address = SocketAddr::from((member.address, port));
+            if settings.members.iter().all(|other| other.address != address) {
+                let crate::lb_model::Member { ratio, profile, state, .. } = *member;
+                settings.members.push(Member { address, ratio, profile, state });
             }
         }
-        let profile = pool.encapsulation.word();
-        let profile = if pool.encapsulation == Encapsulation::None {
-            String::new()
-        } else {
-            format!("profile: {profile}, ")
-        };
-        out.line(3, format_args!("{}: # {}", yaml(name), shown(&report.at(pool.place))));
-        let mode = if pool.balancing == Balancing::default() {
-            String::new()
-        } else {
-            format!("load_balancing_mode: {}, ", pool.balancing.word())
-        };
-        out.line(4, format_args!("{{{profile}{mode}members: {}}}", list(&members)));
-    }
-    out.gap();
-}
-
-fn virtual_server(
-    out: &mut Writer,
-    one: &Virtual,
-    (name, pool_name): (&str, &str),
-    pool: &Pool,
-    report: &Report<'_>,
-) {
-    out.line(3, format_args!("{}: # {}", yaml(name), shown(&report.at(one.place))));
-    let port = if one.port == 0 { "any".to_owned() } else { one.port.to_string() };
-    out.line(4, format_args!("destination: {}:{port}", one.address));
-    out.line(4, format_args!("ip_protocol: {}", one.protocol.word()));
-    out.line(4, format_args!("pool: {}", yaml(pool_name)));
-    out.line(4, format_args!("translate_address: {}", one.translate_address));
-    // Members that take every port leave the client's as it is.
-    let translates = one.translate_port && pool.members.iter().any(|member| member.port != 0);
-    out.line(4, format_args!("translate_port: {translates}"));
-    match &one.snat {
-        Snat::None => {}
-        Snat::Automap => out.line(4, "source_address_translation: automap"),
-        Snat::Pool(addresses) => {
-            out.line(4, format_args!("source_address_translation: {{snat: {}}}", list(addresses)));
+        let mut short = short.to_vec();
+        for member in &settings.members {
+            let default = Member::from(member.address);
+            let written = match *member == default {
+                true => scalar(member.address),
+                false => {
+                    let required = ["address"];
+                    Value::Flow(Value::without_defaults(member, &default, &required, &short)?)
+                }
+            };
+            short.push((Value::of(member)?, written));
         }
+        let defaults = labsim_model::Pool::default();
+        let settings = Value::without_defaults(&settings, &defaults, &[], &short)?;
+        pools.push(entry(name, settings).comment(printable(&report.at(pool.place))));
     }
-    if let Some(rule) = one.persistence {
-        out.line(4, format_args!("persistence: {}", persistence(rule)));
-    }
-    let usual = FastL4::default();
-    let mut fastl4 = Vec::new();
-    if one.fastl4.loose_initiation {
-        fastl4.push("loose_initiation: true".to_owned());
-    }
-    if one.fastl4.loose_close {
-        fastl4.push("loose_close: true".to_owned());
-    }
-    if one.fastl4.idle_timeout != usual.idle_timeout {
-        fastl4.push(format!("idle_timeout: {}", one.fastl4.idle_timeout));
-    }
-    if !one.fastl4.reset_on_timeout {
-        fastl4.push("reset_on_timeout: false".to_owned());
-    }
-    if !fastl4.is_empty() {
-        out.line(4, format_args!("fastl4: {{{}}}", fastl4.join(", ")));
-    }
+    Ok(vec![entry("virtual_servers", servers), entry("pools", pools)])
 }
 
-/// By a word, or with what differs from F5's defaults.
-fn persistence(Persistence { timeout, prefix_length }: Persistence) -> String {
-    let usual = Persistence::default();
-    let mut options = Vec::new();
-    if timeout != usual.timeout {
-        options.push(format!("timeout: {timeout}"));
-    }
-    if let Some(length) = prefix_length {
-        options.push(format!("prefix_length: {length}"));
-    }
-    if options.is_empty() {
-        return "source_address".to_owned();
-    }
-    format!("{{source_address: {{{}}}}}", options.join(", "))
-}
-
-fn real_servers(out: &mut Writer, groups: &Groups<Settings>, plan: &Plan) {
-    if groups.is_empty() {
-        return;
-    }
-    out.line(0, "real_servers:");
-    for (settings, servers) in groups {
-        out.line(1, format_args!("- nodes: {}", nodes(servers, plan)));
+fn real_servers(groups: &Groups<Settings>, plan: &AddressPlan) -> Option<Entry> {
+    let parts = groups.iter().enumerate().map(|(number, (settings, servers))| {
+        let mut server = vec![entry("nodes", nodes(servers, plan))];
+        server.extend(settings.tunnel.map(|tunnel| entry("tunnel", tunnel_name(tunnel))));
+        server.push(entry("vip", one_or_list(&settings.vips)));
+        let mut sysctls = vec![
+            entry("net.ipv4.conf.all.arp_ignore", scalar(3)),
+            entry("net.ipv4.conf.all.arp_announce", scalar(2)),
+        ];
         if let Some(tunnel) = settings.tunnel {
-            out.line(2, format_args!("tunnel: {}", tunnel.word()));
+            let device = TunnelKind::of(tunnel, true, true).usual_device();
+            sysctls.push(entry("net.ipv4.conf.all.rp_filter", scalar(2)));
+            sysctls.push(entry(format_args!("net.ipv4.conf.{device}.rp_filter"), scalar(0)));
         }
-        out.line(2, format_args!("vip: {}", one_or_list(&settings.vips)));
-        out.line(2, "sysctls:");
-        out.line(3, "net.ipv4.conf.all.arp_ignore: 3");
-        out.line(3, "net.ipv4.conf.all.arp_announce: 2");
-        // The kernel's own devices for tunnels, which ipip and ip_gre make.
-        let device = match settings.tunnel {
-            Some(Encapsulation::Ipip) => "tunl0",
-            Some(Encapsulation::Gre) => "gre0",
-            Some(Encapsulation::None) | None => continue,
-        };
-        out.line(3, "net.ipv4.conf.all.rp_filter: 2");
-        out.line(3, format_args!("net.ipv4.conf.{device}.rp_filter: 0"));
-    }
-    out.gap();
+        server.push(entry("sysctls", sysctls));
+        entry(part("servers", number), server)
+    });
+    (!groups.is_empty()).then(|| entry("real_servers", parts.collect::<Vec<_>>()))
 }
 
-fn servers(out: &mut Writer, groups: &Groups<Listener>, plan: &Plan) {
-    let Some((first, _)) = groups.first() else { return };
-    let (key, port, usual) = match first.service {
-        Service::Tacacs => ("tacacs_servers", "port", 49),
-        Service::Radius => ("radius_servers", "authentication_port", 1812),
+/// The name of a part of `real_servers` and the like: files that extend this one change it by that.
+fn part(name: &str, number: usize) -> String {
+    if number == 0 { name.to_owned() } else { format!("{name}_{}", number + 1) }
+}
+
+/// The servers under a key; with `accounting`, another server has RADIUS accounting's port.
+fn servers(
+    key: &str,
+    groups: &Groups<Listener>,
+    accounting: bool,
+    plan: &AddressPlan,
+) -> Option<Entry> {
+    let (first, _) = groups.first()?;
+    if !first.service.is_aaa() {
+        let items = groups.iter().map(|(listener, servers)| service(listener, servers, plan));
+        return Some(entry(key, Value::Items(items.collect())));
+    }
+    let (port, usual) = match first.service {
+        Service::Radius => ("authentication_port", 1812),
+        _ => ("port", 49),
     };
-    out.line(0, format_args!("{key}: # they know their clients by address, as AAA servers do"));
-    for (listener, servers) in groups {
-        out.line(1, format_args!("- nodes: {}", nodes(servers, plan)));
+    let parts = groups.iter().enumerate().map(|(number, (listener, servers))| {
+        let mut server = vec![entry("nodes", nodes(servers, plan))];
         if listener.port != usual {
-            out.line(2, format_args!("{port}: {}", listener.port));
+            server.push(entry(port, scalar(listener.port)));
         }
         // Accounting has to keep off a port that authentication took.
-        if listener.service == Service::Radius && listener.port == ACCOUNTING {
-            out.line(2, format_args!("accounting_port: {usual}"));
+        match listener.service {
+            Service::Radius if listener.port == ACCOUNTING => {
+                server.push(entry("accounting_port", scalar(usual)));
+            }
+            Service::Radius if accounting => {
+                server.push(entry("accounting_port", scalar(OTHER_ACCOUNTING)));
+            }
+            _ => {}
         }
-        out.line(2, format_args!("secret: {SECRET}"));
-        out.line(2, format_args!("clients: {}", list(&listener.clients)));
-        out.line(2, format_args!("users: {{{USER}: {PASSWORD}}}"));
-    }
-    out.gap();
+        server.push(entry("secret", SECRET));
+        server.push(entry("clients", list(&listener.clients)));
+        server.push(entry("users", map([(USER, PASSWORD.into())])));
+        entry(part("aaa", number), server)
+    });
+    let section = entry(key, parts.collect::<Vec<_>>());
+    Some(section.comment("they know their clients by address, as AAA servers do"))
 }
 
-fn nodes(servers: &[usize], plan: &Plan) -> String {
+/// A server that is none of AAA's.
+fn service(listener: &Listener, servers: &[usize], plan: &AddressPlan) -> Value {
+    let mut server = vec![entry("nodes", nodes(servers, plan))];
+    server.push(entry("port", scalar(listener.port)));
+    match listener.service {
+        Service::Http => server.push(entry("form", "http")),
+        Service::Dns => {
+            let names = map([(NAME, ADDRESS.into())]);
+            server.push(entry("form", map([("dns", names)])));
+        }
+        _ => {}
+    }
+    Value::Block(server)
+}
+
+fn nodes(servers: &[usize], plan: &AddressPlan) -> Value {
     let names: Vec<&str> = servers.iter().map(|at| plan.servers[*at].name.as_str()).collect();
     one_or_list(&names)
 }

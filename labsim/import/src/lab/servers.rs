@@ -1,16 +1,17 @@
 //! What each real server has to be: tunnel, VIPs, and the services that listen on it.
 
-use super::plan::Plan;
-use crate::design::{Design, Encapsulation, Mode, Service, Snat, Virtual};
+use super::plan::AddressPlan;
+use crate::lb_model::{LbModel, Service, VirtualServer, tunnel_name};
 use crate::report::Report;
+use labsim_model::{SourceTranslation, TunnelProtocol};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// Linux settings of one real server; none of them under address translation.
+/// Linux settings of one real server; none without a tunnel where the destination is translated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Settings {
     /// Its tunnel, if it has one.
-    pub(super) tunnel: Option<Encapsulation>,
+    pub(super) tunnel: Option<TunnelProtocol>,
     /// The VIPs that it holds.
     pub(super) vips: Vec<Ipv4Addr>,
 }
@@ -20,7 +21,7 @@ pub(super) struct Settings {
 pub(super) struct Listener {
     pub(super) service: Service,
     pub(super) port: u16,
-    /// The addresses that it takes requests from.
+    /// The addresses that an AAA server takes requests from; none of another.
     pub(super) clients: Vec<Ipv4Addr>,
 }
 
@@ -29,25 +30,27 @@ pub(super) type Groups<T> = Vec<(T, Vec<usize>)>;
 
 /// What makes real servers of the servers.
 pub(super) fn settings(
-    virtuals: &[&Virtual],
-    design: &Design,
-    plan: &Plan,
+    virtuals: &[&VirtualServer],
+    model: &LbModel,
+    plan: &AddressPlan,
     report: &mut Report<'_>,
 ) -> Groups<Settings> {
     /// Most VIPs of a real server.
     const VIPS: usize = 256;
     let mut all: BTreeMap<usize, Settings> = BTreeMap::new();
     for one in virtuals {
-        let pool = &design.pools[one.pool];
-        if one.mode(pool.encapsulation) != Mode::Direct {
-            continue;
-        }
-        for server in plan.servers_of(one, design) {
+        let pool = &model.pools[one.pool];
+        for member in &pool.members {
+            let Some(server) = plan.server(member.address) else { continue };
+            let wanted = pool.tunnel(member);
+            // Who ends a tunnel is set up for Direct Server Return, though the destination is translated.
+            if one.settings.translate_address && wanted.is_none() {
+                continue;
+            }
             let settings = all.entry(server).or_default();
             if !settings.vips.contains(&one.address) && settings.vips.len() < VIPS {
                 settings.vips.push(one.address);
             }
-            let wanted = Some(pool.encapsulation).filter(|one| *one != Encapsulation::None);
             match (settings.tunnel, wanted) {
                 (None, _) => settings.tunnel = wanted,
                 (Some(has), Some(wanted)) if has != wanted => report.warn(
@@ -55,10 +58,10 @@ pub(super) fn settings(
                     pool.what.clone(),
                     format!(
                         "its tunnel is `{}`, and {} has one of `{}` for another pool; labsim's \
-                         servers have one",
-                        wanted.word(),
+                         servers have one tunnel",
+                        tunnel_name(wanted),
                         plan.servers[server].name,
-                        has.word()
+                        tunnel_name(has)
                     ),
                 ),
                 _ => {}
@@ -68,60 +71,59 @@ pub(super) fn settings(
     grouped(all)
 }
 
-/// The services that virtual servers expect on the servers.
+/// The servers of a service that virtual servers expect on the real servers: of AAA one on each, of others
+/// one for each port.
 pub(super) fn listeners(
     service: Service,
-    virtuals: &[&Virtual],
-    design: &Design,
-    plan: &Plan,
+    virtuals: &[&VirtualServer],
+    model: &LbModel,
+    plan: &AddressPlan,
     report: &mut Report<'_>,
 ) -> Groups<Listener> {
-    let mut all: BTreeMap<usize, Listener> = BTreeMap::new();
-    for one in virtuals.iter().filter(|one| one.service() == service) {
-        for member in &design.pools[one.pool].members {
+    let mut all: BTreeMap<(usize, u16), Listener> = BTreeMap::new();
+    let of_service = |one: &&&VirtualServer| one.service(&model.pools[one.pool]) == service;
+    for one in virtuals.iter().filter(of_service) {
+        for member in &model.pools[one.pool].members {
             let Some(server) = plan.server(member.address) else { continue };
-            let port = one.listening(member);
-            let listener =
-                all.entry(server).or_insert(Listener { service, port, clients: Vec::new() });
+            let port = one.member_port(member);
+            let place = if service.is_aaa() { 0 } else { port };
+            let listener = all.entry((server, place)).or_insert(Listener {
+                service,
+                port,
+                clients: Vec::new(),
+            });
             if listener.port != port {
                 let name = &plan.servers[server].name;
                 let why = format!(
-                    "{name} listens at port {} for another virtual server already, and labsim's \
-                     servers have one port; nobody answers at {port}",
+                    "{name} listens on port {} for another virtual server already, and labsim's \
+                     servers have one port; no server listens on {port}",
                     listener.port
                 );
                 report.warn(one.place, one.what.clone(), why);
             }
-            for client in clients(one, design, plan) {
+            if !service.is_aaa() {
+                continue;
+            }
+            for client in source_addresses(one, plan) {
                 if !listener.clients.contains(&client) {
                     listener.clients.push(client);
                 }
             }
         }
     }
-    grouped(all)
-}
-
-/// Whom a server has to know: AAA servers know their clients by address.
-fn clients(one: &Virtual, design: &Design, plan: &Plan) -> Vec<Ipv4Addr> {
-    let mut clients = seen_as(one, plan);
-    if one.mode(design.pools[one.pool].encapsulation) != Mode::Snat && one.snat != Snat::None {
-        // What was promised beside what will be seen.
-        clients.push(plan.client.net.addr());
-    }
-    clients
+    grouped(all.into_iter().map(|((server, _), listener)| (server, listener)))
 }
 
 /// The addresses that a server can see a client under.
-pub(super) fn seen_as(one: &Virtual, plan: &Plan) -> Vec<Ipv4Addr> {
-    match &one.snat {
-        Snat::None => vec![plan.client.net.addr()],
-        Snat::Automap => vec![plan.lb.net.addr()],
-        Snat::Pool(addresses) => addresses.clone(),
+pub(super) fn source_addresses(one: &VirtualServer, plan: &AddressPlan) -> Vec<Ipv4Addr> {
+    match &one.settings.source_address_translation {
+        SourceTranslation::None => vec![plan.client.net.addr()],
+        SourceTranslation::Automap => vec![plan.lb.net.addr()],
+        SourceTranslation::Snat(_) => one.snat_addresses().collect(),
     }
 }
 
-fn grouped<T: PartialEq>(all: BTreeMap<usize, T>) -> Groups<T> {
+fn grouped<T: PartialEq>(all: impl IntoIterator<Item = (usize, T)>) -> Groups<T> {
     let mut groups: Groups<T> = Vec::new();
     for (server, what) in all {
         match groups.iter_mut().find(|(other, _)| *other == what) {

@@ -1,7 +1,9 @@
 //! The topology's text.
 
-use super::plan::Plan;
-use super::writer::Writer;
+use super::plan::AddressPlan;
+use super::yaml::{Entry, Value, document, entry, list, map, scalar};
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
 
 /// The name of a segment, and of the router's interface on it.
 pub(super) fn segment(number: usize) -> String {
@@ -9,65 +11,74 @@ pub(super) fn segment(number: usize) -> String {
 }
 
 /// Writes the topology.
-pub(super) fn text(header: &str, plan: &Plan) -> String {
-    let mut out = Writer::new(header);
-    out.line(0, "#");
+pub(super) fn text(header: &str, plan: &AddressPlan) -> String {
     let lb = match plan.lb_segment {
         None => "lb (packets come in and go out on its one interface)",
         Some(_) => "lb is on a segment with servers",
     };
-    out.line(0, format_args!("# client --- router --- segments with the servers; {lb}"));
-    out.line(0, "# Its own addresses are the configuration's; what it does not say was chosen.");
-    out.gap();
-    out.line(0, "nodes:");
-    out.line(1, "client:");
-    out.line(2, format_args!("interfaces: {{eth0: {}}}", plan.client.net));
-    out.line(2, "# As the document's client: it starts with TTL 128 and sends no TCP timestamps.");
-    out.line(2, "sysctls: {net.ipv4.ip_default_ttl: 128, net.ipv4.tcp_timestamps: 0}");
-    router(&mut out, plan);
-    out.line(1, format_args!("lb: {{interfaces: {{eth0: {}}}}}", plan.lb.net));
-    for server in &plan.servers {
-        let length = plan.segments[server.segment].net.prefix_len();
-        let address = server.address;
-        out.line(1, format_args!("{}: {{interfaces: {{eth0: {address}/{length}}}}}", server.name));
-    }
-    out.gap();
-    out.line(0, "links:");
-    out.line(1, "- [\"client:eth0\", \"router:client\"]");
+    let header = format!(
+        "{header}#\n# client --- router --- segments with the servers; {lb}\n\
+         # Its own addresses are the configuration's; what it does not say was chosen.\n"
+    );
+    let sysctls =
+        map([("net.ipv4.ip_default_ttl", scalar(128)), ("net.ipv4.tcp_timestamps", scalar(0))]);
+    let client = vec![
+        entry("interfaces", map([("eth0", scalar(plan.client.net))])),
+        entry("sysctls", sysctls).comment("as the document's client"),
+    ];
+    let host =
+        |name: &str, address: Value| entry(name, map([("interfaces", map([("eth0", address)]))]));
+    let mut nodes = vec![
+        entry("client", client),
+        entry("router", router(plan)),
+        host("lb", scalar(plan.lb.net)),
+    ];
+    nodes.extend(plan.servers.iter().map(|server| {
+        host(&server.name, in_net(server.address, plan.segments[server.segment].net))
+    }));
+    let mut links = vec![list(&["client:eth0", "router:client"])];
     if plan.lb_segment.is_none() {
-        out.line(1, "- [\"lb:eth0\", \"router:lb\"]");
+        links.push(list(&["lb:eth0", "router:lb"]));
     }
-    out.gap();
-    out.line(0, "segments:");
-    for number in 0..plan.segments.len() {
-        let name = segment(number);
-        let mut ports = vec![format!("\"router:{name}\"")];
+    let segments = (0..plan.segments.len()).map(|number| {
+        let mut ports = vec![format!("router:{}", segment(number))];
         if plan.lb_segment == Some(number) {
-            ports.push("\"lb:eth0\"".to_owned());
+            ports.push("lb:eth0".to_owned());
         }
         let servers = plan.servers.iter().filter(|server| server.segment == number);
-        ports.extend(servers.map(|server| format!("\"{}:eth0\"", server.name)));
-        out.line(1, format_args!("{name}: [{}]", ports.join(", ")));
-    }
-    out.finish()
+        ports.extend(servers.map(|server| format!("{}:eth0", server.name)));
+        entry(segment(number), list(&ports))
+    });
+    let sections = vec![
+        entry("nodes", nodes),
+        entry("links", Value::Items(links)),
+        entry("segments", segments.collect::<Vec<_>>()),
+    ];
+    document(&header, sections)
 }
 
-fn router(out: &mut Writer, plan: &Plan) {
-    out.line(1, "router:");
-    out.line(2, "forward: true");
-    out.line(2, "interfaces:");
-    let length = plan.client.net.prefix_len();
-    out.line(3, format_args!("client: {}/{length}", plan.client.router));
+fn router(plan: &AddressPlan) -> Vec<Entry> {
+    let mut interfaces = vec![entry("client", in_net(plan.client.router, plan.client.net))];
     if plan.lb_segment.is_none() {
-        out.line(3, format_args!("lb: {}/{}", plan.lb.router, plan.lb.net.prefix_len()));
+        interfaces.push(entry("lb", in_net(plan.lb.router, plan.lb.net)));
     }
     for (number, one) in plan.segments.iter().enumerate() {
-        out.line(3, format_args!("{}: {}/{}", segment(number), one.router, one.net.prefix_len()));
+        interfaces.push(entry(segment(number), in_net(one.router, one.net)));
     }
-    if !plan.routed.is_empty() {
-        out.line(2, "routes: # what belongs to the load balancer");
+    let mut router = vec![entry("forward", scalar(true)), entry("interfaces", interfaces)];
+    // Those of a segment that it shares with servers are asked for by ARP, by whoever has to reach them.
+    let shared = plan.lb_segment.and_then(|at| plan.segments.get(at)).map(|one| one.net);
+    let is_asked_for = |address: &Ipv4Addr| shared.is_some_and(|net| net.contains(address));
+    let routed: Vec<_> = plan.routed.iter().filter(|one| !is_asked_for(one)).collect();
+    if !routed.is_empty() {
+        let routes = routed.into_iter().map(|address| entry(address, scalar(plan.lb.net.addr())));
+        let routes = entry("routes", routes.collect::<Vec<_>>());
+        router.push(routes.comment("what belongs to the load balancer"));
     }
-    for address in &plan.routed {
-        out.line(3, format_args!("{address}: {}", plan.lb.net.addr()));
-    }
+    router
+}
+
+/// An address with a network's prefix length.
+fn in_net(address: Ipv4Addr, net: Ipv4Net) -> Value {
+    scalar(format_args!("{address}/{}", net.prefix_len()))
 }

@@ -22,7 +22,7 @@ pub(crate) fn load(imported: &Imported) -> Scenario {
     let path = write(imported, folder.path());
     match labsim_scenario::load(&path) {
         Ok(loaded) => loaded.scenario,
-        Err(mistakes) => panic!("{mistakes}\n{}\n{}", imported.topology, imported.scenario),
+        Err(diagnostics) => panic!("{diagnostics}\n{}\n{}", imported.topology, imported.scenario),
     }
 }
 

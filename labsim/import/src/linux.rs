@@ -1,0 +1,97 @@
+//! Linux: a real server's state as people collect it, and that state in a scenario.
+//!
+//! Texts are those of `ip addr`, `ip -d link`, `ip route`, `ip rule`, `sysctl -a`, `ss -ltnu` and so on, as
+//! text or as `ip -j` prints it, several of them in one file or each in one of its own. Files are
+//! recognized by what is in them, whatever they are called.
+
+mod counters;
+mod filters;
+mod host;
+mod json;
+mod links;
+mod read;
+mod routes;
+mod server;
+mod settings;
+mod sockets;
+mod sysctls;
+mod typed;
+
+use crate::lab::{names, server_state};
+use crate::paste::Pasted;
+use crate::place::Files;
+use crate::report::Report;
+use crate::text::printable;
+use crate::{Diagnostic, Diagnostics, Left, Note, Source};
+use labsim_codes::file;
+use labsim_scenario::model::{NodeName, Scenario};
+
+/// A scenario that extends another one, and what is to be known about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedServer {
+    /// The new file's name without its ending: the scenario's, and the node's.
+    pub scenario_name: String,
+    /// The new file's text.
+    pub scenario: String,
+    /// What was not imported, by file and line.
+    pub not_imported: Vec<Note>,
+    /// What contradicts itself, was understood in one way of several, or is taken from the scenario.
+    pub warnings: Vec<Note>,
+    /// Lines that say nothing about what becomes of a real server's packets, by file and line.
+    pub left_out: Vec<Left>,
+}
+
+/// Puts a host's state in place of a real server of a scenario. `extends` is how the new file names the
+/// scenario's.
+///
+/// # Errors
+/// The texts are about another host; they hold nothing that is known; the node is no host of the
+/// scenario; or the scenario's servers are in a list, of which another file cannot change one.
+pub fn import_into(
+    sources: &[Source],
+    (scenario, extends): (&Scenario, &str),
+    node: &NodeName,
+) -> Result<ImportedServer, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    pasted.report(&mut report);
+    let mut host = host::Host::default();
+    for (number, source) in pasted.sources.iter().enumerate() {
+        read::read(number, source.text(), &mut host, &mut report);
+    }
+    let name = |report: &Report<'_>| {
+        report.files().sources().first().map_or(String::new(), |it| it.name().to_owned())
+    };
+    let failed = |report: &Report<'_>, message: String| {
+        Diagnostics::from(Diagnostic::of_file(name(report), file::IMPORT_EMPTY, message))
+    };
+    if host.is_empty() {
+        let message = "nothing here is a host's state; give the output of `ip addr`, `ip route`, \
+                       `sysctl -a` and `ss -ltnu`";
+        return Err(failed(&report, message.to_owned()));
+    }
+    let Some(in_lab) = scenario.topology.node(node) else {
+        return Err(failed(&report, format!("{} has no node `{node}`", scenario.name)));
+    };
+    if scenario.load_balancers.contains_key(node) {
+        let message = format!("{node} is a load balancer in {}; name a real server", scenario.name);
+        return Err(failed(&report, message));
+    }
+    let state = server::state(&host, scenario, in_lab, &mut report);
+    let Some(state) = state.filter(|_| !report.has_errors()) else {
+        return Err(report.into_diagnostics());
+    };
+    let files: Vec<String> =
+        report.files().sources().iter().map(|source| printable(source.name())).collect();
+    let header = format!(
+        "# {node} of {} as its host was found: imported from {} by `labsim import linux`.\n",
+        scenario.name,
+        files.join(", ")
+    );
+    let text = server_state::text(&header, (scenario, extends), node, &state, &report);
+    let text = text.map_err(|why| failed(&report, format!("{}: {why}", scenario.name)))?;
+    let left_out = report.take_left_out();
+    let (not_imported, warnings) = report.into_notes();
+    let scenario_name = names::scenario(&format!("{}-{node}.yaml", scenario.name));
+    Ok(ImportedServer { scenario_name, scenario: text, not_imported, warnings, left_out })
+}

@@ -1,0 +1,227 @@
+//! What both importers decide alike: the service at a port, what fits into a lab, and what
+//! contradicts itself.
+
+use crate::lb_model::{LbModel, Member, Mode, Pool, Service, VirtualServer};
+use crate::place::Place;
+use crate::report::Report;
+use labsim_model::{IpProtocol, SourceTranslation};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// TACACS+ (RFC 8907).
+const TACACS: u16 = 49;
+/// RADIUS authentication (RFC 2865), and the port that it had before.
+const RADIUS: [u16; 2] = [1812, 1645];
+/// HTTP (RFC 9110), and the usual ports of web servers beside it.
+const HTTP: [u16; 3] = [80, 8000, 8080];
+/// DNS (RFC 1035).
+const DNS: u16 = 53;
+/// Most virtual servers of one lab: each has a step and a few expectations.
+const VIRTUALS: usize = 200;
+/// Most members of a pool that a lab is built for.
+const MEMBERS: usize = 200;
+/// Most real servers of one lab.
+const SERVERS: usize = 500;
+
+/// Whether a pool with `members` takes one more; the reason is listed if not.
+pub(crate) fn can_add<'m>(
+    member: &Member,
+    what: &str,
+    mut members: impl ExactSizeIterator<Item = &'m Member>,
+    report: &mut Report<'_>,
+) -> bool {
+    let why = if members.len() >= MEMBERS {
+        format!("a lab has at most {MEMBERS} members a pool")
+    } else {
+        let same = |other: &&Member| (other.address, other.port) == (member.address, member.port);
+        let Some(first) = members.find(same) else { return true };
+        format!("duplicate member ({})", report.at(first.place))
+    };
+    report.not_imported(member.place, what, why);
+    false
+}
+
+/// The service at a port; port 0 is every port.
+pub(crate) fn service(protocol: IpProtocol, port: u16) -> Service {
+    match protocol {
+        IpProtocol::Tcp if [0, TACACS].contains(&port) => Service::Tacacs,
+        IpProtocol::Tcp if HTTP.contains(&port) => Service::Http,
+        IpProtocol::Tcp => Service::Tcp,
+        IpProtocol::Udp if port == 0 || RADIUS.contains(&port) => Service::Radius,
+        IpProtocol::Udp if port == DNS => Service::Dns,
+        IpProtocol::Udp => Service::Udp,
+    }
+}
+
+/// The port that a client of the service asks for, where the virtual server takes every one.
+pub(crate) fn default_port(protocol: IpProtocol) -> u16 {
+    match protocol {
+        IpProtocol::Tcp => TACACS,
+        IpProtocol::Udp => RADIUS[0],
+    }
+}
+
+/// Leaves out what does not fit into a lab, and warns of contradictions.
+pub(crate) fn validate(model: &mut LbModel, report: &mut Report<'_>) {
+    let pools = &model.pools;
+    let mut used = Used::default();
+    let mut kept = 0;
+    model.virtuals.retain_mut(|one| {
+        remove_vip_from_snat(one, report);
+        let pool = &pools[one.pool];
+        let keeps = can_build(one, pool, &mut used, report)
+            && (kept < VIRTUALS || {
+                let why = format!("a lab has at most {VIRTUALS} virtual servers");
+                report.not_imported(one.place, one.what.clone(), why);
+                false
+            });
+        kept += usize::from(keeps);
+        keeps
+    });
+    for one in &model.virtuals {
+        warn_of_contradictions(one, model, report);
+    }
+}
+
+/// Takes the virtual server's own address out of its SNAT addresses.
+fn remove_vip_from_snat(one: &mut VirtualServer, report: &mut Report<'_>) {
+    if let SourceTranslation::Snat(addresses) = &mut one.settings.source_address_translation
+        && addresses.contains(&IpAddr::V4(one.address))
+    {
+        let what = format!("{}: SNAT address {}", one.what, one.address);
+        report.not_imported(
+            one.place,
+            what,
+            "it is the virtual server's own; labsim needs another",
+        );
+        addresses.retain(|address| *address != IpAddr::V4(one.address));
+    }
+}
+
+/// What the virtual servers of a lab use, each once.
+#[derive(Default)]
+struct Used {
+    destinations: BTreeMap<(Ipv4Addr, u16, &'static str), Place>,
+    servers: BTreeSet<Ipv4Addr>,
+    /// The service at a real server's port, and the first virtual server that uses it.
+    ports: BTreeMap<(Ipv4Addr, u16, &'static str), (Service, Place)>,
+}
+
+fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Report<'_>) -> bool {
+    let mut reject = |why: String| report.not_imported(one.place, one.what.clone(), why);
+    if pool.members.is_empty() {
+        reject(format!("its pool has no member that is imported ({})", pool.what));
+        return false;
+    }
+    if pool.members.iter().any(|member| member.address == one.address) {
+        reject(format!("its address {} is a member of its own pool", one.address));
+        return false;
+    }
+    if one.settings.source_address_translation == SourceTranslation::Snat(Vec::new()) {
+        reject("none of its SNAT addresses is imported".to_owned());
+        return false;
+    }
+    let (service, protocol) = (one.service(pool), one.settings.ip_protocol.word());
+    let destination = (one.address, one.port(), protocol);
+    if let Some(first) = used.destinations.get(&destination) {
+        let first = report.at(*first);
+        let why = format!("another virtual server has the same destination ({first})");
+        report.not_imported(one.place, one.what.clone(), why);
+        return false;
+    }
+    let ports =
+        pool.members.iter().map(|member| (member.address, one.member_port(member), protocol));
+    for key in ports.clone() {
+        let Some((other, first)) = used.ports.get(&key).filter(|(other, _)| *other != service)
+        else {
+            continue;
+        };
+        let why = format!(
+            "another virtual server ({}) has its {}s answered at port {}/{protocol} of {}, where \
+             labsim's servers have one service",
+            report.at(*first),
+            other.noun(),
+            key.1,
+            key.0
+        );
+        report.not_imported(one.place, one.what.clone(), why);
+        return false;
+    }
+    let new: BTreeSet<Ipv4Addr> = pool.members.iter().map(|member| member.address).collect();
+    if used.servers.union(&new).count() > SERVERS {
+        report.not_imported(
+            one.place,
+            one.what.clone(),
+            format!("a lab has at most {SERVERS} real servers"),
+        );
+        return false;
+    }
+    used.servers.extend(new);
+    used.destinations.insert(destination, one.place);
+    for key in ports {
+        used.ports.entry(key).or_insert((service, one.place));
+    }
+    true
+}
+
+/// Whether the load balancer and all members of a pool share a segment, as far as is known:
+/// without own addresses, they do if that is the only way for packets to arrive.
+pub(crate) fn share_segment(pool: &Pool, model: &LbModel) -> bool {
+    model.own.is_empty()
+        || model
+            .own
+            .iter()
+            .any(|own| pool.members.iter().all(|member| own.net.contains(&member.address)))
+}
+
+fn warn_of_contradictions(one: &VirtualServer, model: &LbModel, report: &mut Report<'_>) {
+    let pool = &model.pools[one.pool];
+    let mut warn = |why: &str| report.warn(one.place, one.what.clone(), why);
+    if pool.has_tunnel() && one.mode() == Mode::Dnat {
+        warn(
+            "its pool has a tunnel and the destination is translated: the server \
+             decapsulates a packet for its own address and answers from it, which the client \
+             rejects. Imported unchanged, and the scenario expects it",
+        );
+    } else if pool.has_tunnel() {
+        if one.has_snat() {
+            warn(
+                "its pool has a tunnel and the source is translated (SNAT): the server sees the \
+                 load balancer in place of the client, and its answers return through it, which is \
+                 not Direct Server Return. Imported unchanged, and the scenario expects it",
+            );
+        }
+    } else if !one.settings.translate_address && !share_segment(pool, model) {
+        warn(
+            "no tunnel, and the destination is not translated: packets for the VIP cannot be routed to \
+             members on other subnets and come back to the load balancer. Imported unchanged; \
+             the login is expected to pass, and the run shows why it does not",
+        );
+    } else if !one.settings.translate_address && model.own.is_empty() {
+        warn(
+            "no tunnel, and the destination is not translated: that works on one segment only (L2 DSR, \
+             nPath), so the lab puts the load balancer and the members on one. If they are on \
+             different ones, add the file with the load balancer's own addresses",
+        );
+    } else if one.mode() == Mode::Dnat {
+        warn(
+            "the destination is translated and the source is not: that works where the servers \
+             route their answers through the load balancer. In the lab they answer the client \
+             directly, and the scenario expects it to reject the answers",
+        );
+    }
+    let is_direct = one.mode() == Mode::Direct;
+    let other = pool.members.iter().find(|member| {
+        one.settings.translate_port
+            && member.port != 0
+            && one.port() != 0
+            && member.port != one.port()
+    });
+    if let Some(member) = other.filter(|_| is_direct) {
+        warn(&format!(
+            "the port is translated to {} under Direct Server Return: the server answers from \
+             that port, which the client rejects. Imported unchanged",
+            member.port
+        ));
+    }
+}
