@@ -1,6 +1,6 @@
 //! RADIUS's sockets: the lab's UDP sockets on the scenario's event loop.
 
-use labsim_aaa::radius::datagram::{Datagrams, Received, Replies};
+use labsim_aaa::radius::datagram::{Datagrams, Received, ReplySocket};
 use labsim_lab::packet_info;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -45,7 +45,7 @@ impl ServerSocket {
     }
 }
 
-impl Replies for ServerSocket {
+impl ReplySocket for ServerSocket {
     async fn recv(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         let socket = &self.socket;
         let receive = || packet_info::receive(socket, buffer);

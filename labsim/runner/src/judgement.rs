@@ -1,54 +1,73 @@
-//! Has what was observed judged, and tells the verdict.
+//! Judges what was observed, and emits the verdict.
 
-use crate::course::Judged;
+use crate::scenario_run::RunResult;
 use labsim_event::Event;
-use labsim_scenario::model::Scenario;
-use labsim_verdict::{FrameList, Observations};
+use labsim_lab::Lab;
+use labsim_model::NodeState;
+use labsim_scenario::model::{Check, NodeName, Scenario};
+use labsim_verdict::{Failure, Observations, Verdict};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tracing::{debug, trace, warn};
 
-/// Judges and tells. `failures` are what steps waited for in vain.
-pub(crate) fn judge(
-    scenario: &Scenario,
-    observations: &Observations,
-    failures: Vec<String>,
-    tell: &dyn Fn(Event),
-) -> Judged {
-    let verdict = labsim_verdict::judge(scenario, observations);
-    let passed = verdict.passed() && failures.is_empty();
-    let findings = verdict.health.iter().map(ToString::to_string);
-    for sentence in findings.chain(failures) {
-        tell(Event::Judged {
-            name: String::new(),
-            passed: false,
-            sentence,
-            place: String::new(),
-            expected: Vec::new(),
-            seen: Vec::new(),
-            frames: Vec::new(),
-        });
+/// How long reading all nodes' states may take. A node's takes some milliseconds.
+const STATES_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Judges while everything in the lab still runs. Only if the run did not pass, or diagnoses are
+/// expected of it, are the nodes' states read, and it is judged with them.
+pub(crate) fn judge(scenario: &Scenario, observations: &mut Observations, lab: &Lab) -> Verdict {
+    let expectations = scenario.expectations.iter();
+    let checks = expectations.map(|expectation| &expectation.check);
+    let expects_diagnosis = checks.into_iter().any(|it| matches!(it, Check::Diagnosis { .. }));
+    if !expects_diagnosis {
+        let verdict = labsim_verdict::judge(scenario, observations);
+        if verdict.passed() {
+            return verdict;
+        }
     }
-    let held = verdict.expectations.iter().filter(|judgement| judgement.passed).count();
-    for judgement in verdict.expectations {
-        tell(Event::Judged {
-            name: judgement.name,
-            passed: judgement.passed,
-            sentence: judgement.sentence,
-            place: format!("{}:{}", judgement.place.file, judgement.place.line),
-            expected: judgement.expected,
-            seen: judgement.seen,
-            frames: lines(judgement.frames),
-        });
-    }
-    for diagnosis in &verdict.diagnoses {
-        tell(Event::Diagnosed { step: diagnosis.step.to_string(), findings: diagnosis.findings() });
-    }
-    Judged { passed, held }
+    observations.states = states(lab);
+    labsim_verdict::judge(scenario, observations)
 }
 
-/// The shown frames, a line each, and how many are not shown.
-fn lines(frames: FrameList) -> Vec<String> {
-    let mut lines: Vec<String> = frames.lines.into_iter().map(|frame| frame.text).collect();
-    if frames.more > 0 {
-        lines.push(format!("and {} more; --out keeps them all", frames.more));
+/// What each node is set up with, as far as it can be read in time.
+pub(crate) fn states(lab: &Lab) -> BTreeMap<NodeName, NodeState> {
+    let deadline = Instant::now() + STATES_TIMEOUT;
+    let mut states = BTreeMap::new();
+    let began = Instant::now();
+    for node in lab.nodes() {
+        if Instant::now() >= deadline {
+            warn!(node = %node.name(), "no time is left to read its state, nor that of later nodes");
+            break;
+        }
+        match node.state() {
+            Ok(state) => {
+                trace!(node = %node.name(), ?state, "state read");
+                states.insert(node.name().clone(), state);
+            }
+            Err(error) => warn!(node = %node.name(), %error, "its state cannot be read"),
+        }
     }
-    lines
+    debug!(nodes = states.len(), took = ?began.elapsed(), "nodes' states are read");
+    states
+}
+
+/// Emits a verdict.
+pub(crate) fn report(verdict: Verdict, lag: Duration, emit: &dyn Fn(Event)) -> RunResult {
+    let (passed, code) = (verdict.passed(), verdict.code());
+    let failure = (!passed).then(|| Failure::of(&verdict));
+    for defect in &verdict.defects {
+        emit(Event::Judged(defect.to_result()));
+    }
+    let held = verdict.expectations.iter().filter(|result| result.passed).count();
+    for result in verdict.expectations {
+        emit(Event::Judged(result));
+    }
+    for diagnosis in &verdict.diagnoses {
+        emit(Event::Diagnosed {
+            step: diagnosis.step.to_string(),
+            findings: diagnosis.findings(),
+            causes: diagnosis.records(),
+        });
+    }
+    RunResult { passed, code, held, failure, lag }
 }

@@ -1,29 +1,29 @@
 //! Sets interfaces down and up.
 
-use super::{Means, Outcome};
-use crate::fault::Fault;
-use crate::settle;
-use labsim_scenario::model::{InterfaceName, NodeName};
+use super::{RunContext, StepEnd};
+use crate::error::RunError;
+use crate::quiesce;
+use labsim_codes::run;
+use labsim_scenario::model::Attachment;
 use std::time::Instant;
 
 /// Sets an interface down, or up again.
 pub(super) async fn set(
-    means: &mut Means<'_>,
-    node: &NodeName,
-    interface: &InterfaceName,
+    context: &mut RunContext<'_>,
+    end: &Attachment,
     up: bool,
-) -> Result<Outcome, Fault> {
-    let state = if up { "up" } else { "down" };
+) -> Result<StepEnd, RunError> {
+    let Attachment { node, interface } = end;
     if !up {
-        // What is on its way gets through first, so that the same is lost every time.
-        settle::settle(means).await?;
-        let ended = means.capture.before_down(node, interface, Instant::now() + settle::PATIENCE);
-        ended.map_err(Fault::broken("the captures cannot be marked"))?;
+        // Packets in flight arrive first, so that every run loses the same ones.
+        quiesce::wait(context).await?;
+        context.capture.before_down(node, interface, Instant::now() + quiesce::TIMEOUT)?;
     }
-    let set = means.lab.set_link(node, interface, up);
-    set.map_err(Fault::broken("the interface cannot be set"))?;
+    let set = context.lab.set_link(node, interface, up);
+    set.map_err(RunError::from_source(run::LINK_NOT_SET, "the interface cannot be set"))?;
     if up {
-        means.capture.after_up(node, interface);
+        context.capture.after_up(node, interface);
     }
-    Ok(Outcome::done("done", format!("{node}:{interface} is {state}")))
+    let state = if up { "up" } else { "down" };
+    Ok(StepEnd::done(format!("{node}:{interface} is {state}")))
 }

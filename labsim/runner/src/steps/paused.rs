@@ -1,12 +1,12 @@
-//! A TACACS+ login that stops when the server has asked for the password, and goes on later.
+//! An exchange that pauses after the server's first answer, and is resumed later: a TACACS+ login where the
+//! server has asked for the password, and others after their first round.
 
-use super::{logins, nanoseconds};
-use crate::fault::Fault;
-use crate::login::{self, Ended, Gate, too_late};
+use super::{exchanges, nanoseconds};
+use crate::error::RunError;
+use crate::exchange::{self, Ended, Gate, timed_out};
 use labsim_lab::Lab;
-use labsim_scenario::model::{LoginResult, TacacsLogin};
+use labsim_scenario::model::{Exchange, ExchangeForm, LoginResult};
 use labsim_verdict::Attempt;
-use labsim_wire::protocol;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,61 +14,59 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// A login in the middle. Dropping it resets its connection.
+/// A paused exchange. Dropping it resets its connection.
 pub(super) struct Paused {
-    going_on: Pin<Box<dyn Future<Output = Ended>>>,
+    exchange: Pin<Box<dyn Future<Output = Ended>>>,
     gate: Rc<Gate>,
     began: Instant,
     limit: Duration,
 }
 
-/// Logs in as far as the question for the password. A login that ended before is no paused one.
+/// Runs an exchange up to its pause. `None` if it ended before that.
 pub(super) async fn begin(
     lab: &Lab,
-    step: &TacacsLogin,
-) -> Result<(Attempt, Option<Paused>), Fault> {
+    step: &Exchange,
+) -> Result<(Attempt, Option<Paused>), RunError> {
     let Some(from) = step.from.first() else {
-        return Err(Fault::Broken("a login without a client".to_owned()));
+        return Err(RunError::inconsistent("an exchange without a client".to_owned()));
     };
-    let socket = logins::socket(lab, from, step)?;
     let gate = Gate::pausing();
     let (began, limit) = (Instant::now(), step.timeout);
-    let mut going_on: Pin<Box<dyn Future<Output = Ended>>> =
-        Box::pin(login::tacacs(socket, Rc::new(step.clone()), Rc::clone(&gate)));
-    let halted = poll_fn(|context| match going_on.as_mut().poll(context) {
+    let socket = match exchanges::socket(lab, from, step, &gate)? {
+        Ok(socket) => socket,
+        Err(ended) => return Ok((exchanges::attempt(from.clone(), step, ended, began), None)),
+    };
+    let mut exchange: Pin<Box<dyn Future<Output = Ended>>> =
+        Box::pin(exchange::run(socket, Rc::new(step.clone()), 0, Rc::clone(&gate)));
+    let until_pause = poll_fn(|context| match exchange.as_mut().poll(context) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
         Poll::Pending if gate.is_holding() => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     });
-    let (ended, is_paused) = match timeout(limit, halted).await {
+    let ((result, detail), is_paused) = match timeout(limit, until_pause).await {
         Ok(Some(ended)) => ((ended.result, ended.detail), false),
         Ok(None) => {
-            let detail = "it waits where the server asked for the password".to_owned();
-            ((LoginResult::Paused, detail), true)
+            let place = match step.form {
+                ExchangeForm::TacacsLogin(_) => "where the server asked for the password",
+                _ => "after the first round",
+            };
+            ((LoginResult::Paused, format!("paused {place}")), true)
         }
-        Err(_) => (too_late(limit), false),
+        Err(_) => (timed_out(limit), false),
     };
-    let (result, detail) = ended;
-    let attempt = Attempt {
-        from: from.clone(),
-        protocol: protocol::TCP,
-        result,
-        detail,
-        local: gate.local(),
-        remote: step.to,
-        duration_ns: nanoseconds(began),
-    };
-    let paused = is_paused.then_some(Paused { going_on, gate, began, limit });
+    let ended = Ended { result, detail, local: gate.local() };
+    let attempt = exchanges::attempt(from.clone(), step, ended, began);
+    let paused = is_paused.then_some(Paused { exchange, gate, began, limit });
     Ok((attempt, paused))
 }
 
 impl Paused {
-    /// Goes on to the end, for which the login has its time once more.
+    /// Resumes it to its end, for which it has its timeout once more.
     pub(super) async fn resume(self, attempt: &mut Attempt) {
         self.gate.release();
-        let (result, detail) = match timeout(self.limit, self.going_on).await {
+        let (result, detail) = match timeout(self.limit, self.exchange).await {
             Ok(ended) => (ended.result, ended.detail),
-            Err(_) => too_late(self.limit),
+            Err(_) => timed_out(self.limit),
         };
         attempt.result = result;
         attempt.detail = detail;

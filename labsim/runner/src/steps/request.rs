@@ -1,16 +1,16 @@
-//! A RADIUS request, repeated until it is answered or given up.
+//! A RADIUS request, retransmitted until it is answered or its attempts are used up.
 
 use super::nanoseconds;
 use crate::datagrams::ClientSocket;
-use crate::fault::Fault;
-use labsim_aaa::Secret;
+use crate::error::RunError;
 use labsim_aaa::radius::Service;
-use labsim_aaa::radius::accounting::Record;
+use labsim_aaa::radius::accounting::AcctStatusType;
 use labsim_aaa::radius::attribute::{Attribute, AttributeType, MAX_VALUE};
 use labsim_aaa::radius::client::{
-    Account, Dropped, Login, Method, Number, Options, Outcome, Reason, Retransmission, Session,
-    Trouble, run,
+    AccountingRequest, ClientError, DropReason, DroppedReplies, Login, Method, Options, RequestId,
+    RequestOutcome, Retransmission, Session, run,
 };
+use labsim_codes::run;
 use labsim_lab::Lab;
 use labsim_scenario::model::{
     AccountingRecord, LoginMethod, LoginResult, RadiusQuestion, RadiusRequest,
@@ -20,10 +20,10 @@ use labsim_wire::protocol;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Asks, from a port of its own.
-pub(super) async fn ask(lab: &Lab, request: &RadiusRequest) -> Result<Attempt, Fault> {
+/// Sends it from a port of its own, and waits for the answer.
+pub(super) async fn send(lab: &Lab, request: &RadiusRequest) -> Result<Attempt, RunError> {
     let from = &request.from;
-    let node = lab.node(from).ok_or_else(|| Fault::no_node(from))?;
+    let node = lab.node(from).ok_or_else(|| RunError::unknown_node(from))?;
     let attempt = |(result, detail), local, began| Attempt {
         from: from.clone(),
         protocol: protocol::UDP,
@@ -37,26 +37,32 @@ pub(super) async fn ask(lab: &Lab, request: &RadiusRequest) -> Result<Attempt, F
     let own = match node.source_towards(request.to) {
         Ok(own) => own,
         Err(error) => {
-            let said = format!("the request could not be sent: {error}");
-            return Ok(attempt((LoginResult::Refused, said), None, began));
+            let detail = format!("the request could not be sent: {error}");
+            return Ok(attempt((LoginResult::Refused, detail), None, began));
         }
     };
     let what = "the client's socket";
-    let socket = node.udp_socket(SocketAddr::new(own, 0)).map_err(Fault::broken(what))?;
-    let local = socket.local_addr().map_err(Fault::broken(what))?;
-    let mut socket = ClientSocket::new(socket).map_err(Fault::broken(what))?;
+    let socket = node
+        .udp_socket(SocketAddr::new(own, 0))
+        .map_err(RunError::from_source(run::SOCKET_FAILED, what))?;
+    let local = socket.local_addr().map_err(RunError::from_source(run::SOCKET_FAILED, what))?;
+    let mut socket =
+        ClientSocket::new(socket).map_err(RunError::from_source(run::SOCKET_FAILED, what))?;
     let began = Instant::now();
-    let outcome = exchange(&mut socket, request).await.unwrap_or_else(Outcome::from);
-    Ok(attempt(said(outcome), Some(local), began))
+    let outcome = exchange(&mut socket, request).await.unwrap_or_else(RequestOutcome::from);
+    Ok(attempt(to_result(outcome), Some(local), began))
 }
 
-async fn exchange(socket: &mut ClientSocket, request: &RadiusRequest) -> Result<Outcome, Trouble> {
-    let mut options = Options::new(Secret::new(request.secret.expose()));
+async fn exchange(
+    socket: &mut ClientSocket,
+    request: &RadiusRequest,
+) -> Result<RequestOutcome, ClientError> {
+    let mut options = Options::new(request.secret.clone());
     options.retransmission = Retransmission {
         first: request.timeout,
         longest: request.timeout,
-        attempts: request.tries,
-        total: request.timeout.saturating_mul(request.tries),
+        attempts: request.max_transmissions,
+        total: request.timeout.saturating_mul(request.max_transmissions),
     };
     let to = request.to;
     match &request.question {
@@ -67,74 +73,82 @@ async fn exchange(socket: &mut ClientSocket, request: &RadiusRequest) -> Result<
                 LoginMethod::Chap => Method::CHAP,
                 LoginMethod::Pap | LoginMethod::Ascii => Method::Pap,
             };
-            let login = Login::new(user, Secret::new(password.expose()), method);
-            let mut session = Session::login(&login, to, Number::random()?, &options)?;
+            let login = Login::new(user, password.clone(), method);
+            let mut session = Session::login(&login, to, RequestId::random()?, &options)?;
             Ok(run(socket, &mut session).await)
         }
-        RadiusQuestion::Accounting { record, user, session, class } => {
-            let record = match record {
-                AccountingRecord::Start => Record::Start,
-                AccountingRecord::Stop => Record::Stop,
+        RadiusQuestion::Accounting { acct_status_type, user, acct_session_id, class } => {
+            let status = match acct_status_type {
+                AccountingRecord::Start => AcctStatusType::Start,
+                AccountingRecord::Stop => AcctStatusType::Stop,
             };
-            let mut account = Account::new(record, user, session);
+            let mut account = AccountingRequest::new(status, user, acct_session_id);
             for part in class.as_bytes().chunks(MAX_VALUE) {
-                account
-                    .attributes
-                    .push(Attribute::new(AttributeType::CLASS, part).map_err(Trouble::Request)?);
+                account.attributes.push(
+                    Attribute::new(AttributeType::CLASS, part).map_err(ClientError::Request)?,
+                );
             }
-            let mut session = Session::account(&account, to, Number::random()?, &options)?;
+            let mut session = Session::accounting(&account, to, RequestId::random()?, &options)?;
             Ok(run(socket, &mut session).await)
         }
         RadiusQuestion::Status => status(socket, request, &options).await,
     }
 }
 
-/// A question that is not answered is asked anew, never repeated (RFC 5997, section 6).
+/// An unanswered request is made anew, never retransmitted (RFC 5997, section 6).
 async fn status(
     socket: &mut ClientSocket,
     request: &RadiusRequest,
     options: &Options,
-) -> Result<Outcome, Trouble> {
-    // Which service is asked does not show in the question, only in the answer's code.
+) -> Result<RequestOutcome, ClientError> {
+    // Which service is asked does not show in the request, only in the code of the answer.
     let service = match request.to.port() {
         port if port == Service::Accounting.port() => Service::Accounting,
         _ => Service::Authentication,
     };
-    let mut all_dropped: Vec<Dropped> = Vec::new();
-    for _ in 0..request.tries {
-        let mut session = Session::status(service, request.to, Number::random()?, options)?;
+    let mut all_dropped: Vec<DroppedReplies> = Vec::new();
+    for _ in 0..request.max_transmissions {
+        let mut session = Session::status(service, request.to, RequestId::random()?, options)?;
         match run(socket, &mut session).await {
-            Outcome::Timeout { dropped, .. } => all_dropped.extend(dropped),
+            RequestOutcome::Timeout { dropped, .. } => all_dropped.extend(dropped),
             outcome => return Ok(outcome),
         }
     }
-    Ok(Outcome::Timeout { server: request.to, attempts: request.tries, dropped: all_dropped })
+    Ok(RequestOutcome::Timeout {
+        server: request.to,
+        attempts: request.max_transmissions,
+        dropped: all_dropped,
+    })
 }
 
-fn said(outcome: Outcome) -> (LoginResult, String) {
+fn to_result(outcome: RequestOutcome) -> (LoginResult, String) {
     let result = match &outcome {
-        Outcome::Accept { .. } | Outcome::AccountingOk | Outcome::StatusOk => LoginResult::Pass,
-        Outcome::Reject { .. } => LoginResult::Fail,
-        Outcome::Timeout { dropped, .. } if dropped.iter().any(is_unreadable) => LoginResult::Error,
-        Outcome::Timeout { .. } => LoginResult::Timeout,
-        Outcome::Trouble(_) => LoginResult::Error,
+        RequestOutcome::Accept { .. } | RequestOutcome::AccountingOk | RequestOutcome::StatusOk => {
+            LoginResult::Pass
+        }
+        RequestOutcome::Reject { .. } => LoginResult::Fail,
+        RequestOutcome::Timeout { dropped, .. } if dropped.iter().any(is_unreadable) => {
+            LoginResult::Error
+        }
+        RequestOutcome::Timeout { .. } => LoginResult::Timeout,
+        RequestOutcome::NoResult(_) => LoginResult::Error,
     };
     let detail = match &outcome {
-        Outcome::Timeout { .. } | Outcome::Trouble(_) => outcome.to_string(),
-        said => format!("the server said {said}"),
+        RequestOutcome::Timeout { .. } | RequestOutcome::NoResult(_) => outcome.to_string(),
+        reply => format!("the server replied {reply}"),
     };
     (result, detail)
 }
 
-/// Whether the right server answered, in a way that the client could not take.
-fn is_unreadable(dropped: &Dropped) -> bool {
+/// Whether the right server answered with something that the client could not accept.
+fn is_unreadable(dropped: &DroppedReplies) -> bool {
     match dropped.reason {
-        Reason::WrongSource | Reason::WrongIdentifier => false,
-        Reason::Malformed
-        | Reason::WrongCode
-        | Reason::NoMessageAuthenticator
-        | Reason::WrongMessageAuthenticator
-        | Reason::WrongAuthenticator => true,
+        DropReason::WrongSource | DropReason::WrongIdentifier => false,
+        DropReason::Malformed
+        | DropReason::WrongCode
+        | DropReason::NoMessageAuthenticator
+        | DropReason::WrongMessageAuthenticator
+        | DropReason::WrongAuthenticator => true,
     }
 }
 
@@ -142,25 +156,25 @@ fn is_unreadable(dropped: &Dropped) -> bool {
 mod tests {
     use super::*;
 
-    fn timeout(reason: Reason) -> Outcome {
+    fn timeout(reason: DropReason) -> RequestOutcome {
         let from = "172.16.4.99:1812".parse().unwrap();
-        let dropped = vec![Dropped { reason, from, count: 1 }];
-        Outcome::Timeout { server: from, attempts: 1, dropped }
+        let dropped = vec![DroppedReplies { reason, from, count: 1 }];
+        RequestOutcome::Timeout { server: from, attempts: 1, dropped }
     }
 
     #[test]
     fn an_answer_from_elsewhere_is_no_answer_and_one_that_is_not_genuine_is_an_error() {
-        assert_eq!(said(timeout(Reason::WrongSource)).0, LoginResult::Timeout);
-        let (result, detail) = said(timeout(Reason::WrongAuthenticator));
+        assert_eq!(to_result(timeout(DropReason::WrongSource)).0, LoginResult::Timeout);
+        let (result, detail) = to_result(timeout(DropReason::WrongAuthenticator));
         assert_eq!(result, LoginResult::Error);
         assert!(detail.contains("the shared secrets differ"), "{detail}");
     }
 
     #[test]
-    fn what_the_server_said_is_told_as_its_word() {
-        let accepted = said(Outcome::Accept { message: String::new() });
-        assert_eq!(accepted, (LoginResult::Pass, "the server said ACCEPT".to_owned()));
-        let rejected = said(Outcome::Reject { message: "no".to_owned() });
-        assert_eq!(rejected, (LoginResult::Fail, "the server said REJECT: no".to_owned()));
+    fn the_servers_reply_is_quoted() {
+        let accepted = to_result(RequestOutcome::Accept { message: String::new() });
+        assert_eq!(accepted, (LoginResult::Pass, "the server replied ACCEPT".to_owned()));
+        let rejected = to_result(RequestOutcome::Reject { message: "no".to_owned() });
+        assert_eq!(rejected, (LoginResult::Fail, "the server replied REJECT: no".to_owned()));
     }
 }

@@ -1,0 +1,141 @@
+//! The components of a scenario's lab, each made from its part of the plan.
+
+pub(crate) mod forwarder;
+mod kernel;
+pub(crate) mod programs;
+mod relay;
+pub(crate) mod servers;
+mod tunnel;
+
+use crate::component::{ComponentSet, Stage};
+use crate::error::RunError;
+use crate::plan::{ProgramPart, RunPlan};
+use forwarder::Forwarder;
+use kernel::NodeKernel;
+use labsim_lab::Lab;
+use labsim_scenario::model::{NodeName, ProcessStart};
+use programs::Program;
+use relay::LinkRelay;
+use servers::{NodeServers, ServerLog};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitStatus;
+use tunnel::TunnelDevice;
+
+/// Everything that runs in a lab, by kind, so that steps find what they act on.
+pub(crate) struct Components {
+    kernels: Vec<NodeKernel>,
+    tunnels: Vec<TunnelDevice>,
+    relay: LinkRelay,
+    servers: BTreeMap<NodeName, NodeServers>,
+    forwarders: BTreeMap<NodeName, Forwarder>,
+    /// Those that are started before servers and forwarders.
+    first_programs: Vec<Vec<Program>>,
+    programs: Vec<Vec<Program>>,
+    server_log: ServerLog,
+}
+
+/// Something that runs in a node of a lab.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// The node.
+    pub node: NodeName,
+    /// `forwarder`, `TACACS+ server`, `process radiusd`.
+    pub what: String,
+    /// How it ended by itself, if it did: `ended with exit code 1`.
+    pub ended: Option<String>,
+}
+
+impl Components {
+    /// Makes all of them; none runs. `program` is labsim itself, whose `forwarder` command is a
+    /// load balancer. Takes the far sides of tunnel devices and impaired links out of the lab.
+    pub(crate) fn new(plan: RunPlan, lab: &mut Lab, program: &Path) -> Self {
+        let server_log = ServerLog::default();
+        let relays = lab.take_relays();
+        let starts_first = |parts: &Vec<ProgramPart>| {
+            parts.iter().any(|part| part.process.start == ProcessStart::First)
+        };
+        let (first, last): (Vec<_>, Vec<_>) = plan.programs.into_iter().partition(starts_first);
+        let programs = |all: Vec<Vec<ProgramPart>>| {
+            all.into_iter().map(|parts| parts.into_iter().map(Program::new).collect()).collect()
+        };
+        Self {
+            kernels: lab.nodes().map(|node| NodeKernel::new(node.name().clone())).collect(),
+            tunnels: plan.tunnels.into_iter().map(|part| TunnelDevice::new(part, lab)).collect(),
+            relay: LinkRelay::new(plan.relay, relays),
+            servers: plan
+                .servers
+                .into_iter()
+                .map(|part| (part.node.clone(), NodeServers::new(part, server_log.clone())))
+                .collect(),
+            forwarders: plan
+                .forwarders
+                .into_iter()
+                .map(|part| (part.node.clone(), Forwarder::new(part, program)))
+                .collect(),
+            first_programs: programs(first),
+            programs: programs(last),
+            server_log,
+        }
+    }
+
+    /// The forwarder in `node`.
+    pub(crate) fn forwarder(&mut self, node: &NodeName) -> Result<&mut Forwarder, RunError> {
+        self.forwarders.get_mut(node).ok_or_else(|| RunError::unknown_node(node))
+    }
+
+    /// All forwarders.
+    pub(crate) fn forwarders(&mut self) -> impl Iterator<Item = &mut Forwarder> {
+        self.forwarders.values_mut()
+    }
+
+    /// The built-in servers of `node`.
+    pub(crate) fn servers(&mut self, node: &NodeName) -> Result<&mut NodeServers, RunError> {
+        self.servers.get_mut(node).ok_or_else(|| RunError::unknown_node(node))
+    }
+
+    /// What runs in the nodes, in the order of its start.
+    pub(crate) fn running(&mut self) -> Vec<Running> {
+        let running = |node: &NodeName, what: String, ended: Option<ExitStatus>| Running {
+            node: node.clone(),
+            what,
+            ended: ended.map(programs::fmt_status),
+        };
+        let program = |program: &mut Program| {
+            let ended = program.ended();
+            running(program.node(), format!("process {}", program.process()), ended)
+        };
+        let mut all: Vec<Running> = self.first_programs.iter_mut().flatten().map(program).collect();
+        for servers in self.servers.values() {
+            all.extend(servers.kinds().map(|kind| running(servers.node(), kind, None)));
+        }
+        for forwarder in self.forwarders.values_mut() {
+            let ended = forwarder.ended();
+            all.push(running(forwarder.node(), "forwarder".to_owned(), ended));
+        }
+        all.extend(self.programs.iter_mut().flatten().map(program));
+        all
+    }
+
+    /// What the built-in servers logged.
+    pub(crate) fn server_log(&self) -> &ServerLog {
+        &self.server_log
+    }
+}
+
+impl ComponentSet<Lab> for Components {
+    fn stages(&mut self) -> Vec<Stage<'_, Lab>> {
+        fn stage<C: crate::component::Component<Lab>>(all: &mut [C]) -> Stage<'_, Lab> {
+            all.iter_mut().map(|one| one as _).collect()
+        }
+        let mut network: Stage<'_, Lab> = stage(&mut self.kernels);
+        network.push(&mut self.relay);
+        network.extend(stage(&mut self.tunnels));
+        let first = self.first_programs.iter_mut().map(|all| stage(all));
+        let servers = self.servers.values_mut().map(|one| one as _).collect();
+        let forwarders = self.forwarders.values_mut().map(|one| one as _).collect();
+        let last = self.programs.iter_mut().map(|all| stage(all));
+        let own: [Stage<'_, Lab>; 2] = [servers, forwarders];
+        [network].into_iter().chain(first).chain(own).chain(last).collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! The forwarder of a load balancer: a process in its node, which can be killed and started again.
+
+mod connection;
+mod counters;
+mod log;
+
+pub(crate) use counters::by_name;
+
+use crate::component::{Component, Pending, Shutdown, done};
+use crate::error::RunError;
+use crate::observations::Snapshot;
+use crate::plan::ForwarderPart;
+use connection::Connection;
+use labsim_codes::run;
+use labsim_control::{MemberName, MemberSettings, NewMember, Request};
+use labsim_event::Event;
+use labsim_lab::Lab;
+use labsim_model::ProbeSources;
+use labsim_monitor::Health;
+use labsim_scenario::model::{MemberChange, MemberUpdate, NodeName};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Instant;
+
+/// A forwarder.
+pub(crate) struct Forwarder {
+    part: ForwarderPart,
+    /// labsim itself.
+    program: PathBuf,
+    /// `None` where it does not run.
+    connection: Option<Connection>,
+    /// Where its monitors' probes came from, as far as it is known.
+    probe_sources: ProbeSources,
+}
+
+impl Forwarder {
+    pub(super) fn new(part: ForwarderPart, program: &Path) -> Self {
+        let program = program.to_owned();
+        Self { part, program, connection: None, probe_sources: ProbeSources::default() }
+    }
+
+    /// Its node.
+    pub(crate) fn node(&self) -> &NodeName {
+        &self.part.node
+    }
+
+    /// How it moves frames; `None` where it does not run.
+    pub(crate) fn data_plane(&self) -> Option<&str> {
+        self.connection.as_ref().map(Connection::data_plane)
+    }
+
+    /// Its counters by name. It replies after everything that reached it before the request has
+    /// been processed.
+    pub(crate) async fn counters(&mut self) -> Result<BTreeMap<String, u64>, RunError> {
+        Ok(by_name(&self.running()?.counters().await?))
+    }
+
+    /// Changes a member while packets flow; it is changed when this returns.
+    pub(crate) async fn change(&mut self, change: &MemberUpdate) -> Result<(), RunError> {
+        let MemberUpdate { pool, member, to, .. } = change;
+        let (pool, member) = (pool.clone(), *member);
+        let request = match *to {
+            MemberChange::Added { ratio, profile, state } => {
+                Request::AddMember(NewMember { pool, member, ratio, profile, state })
+            }
+            MemberChange::Set { ratio, state } => {
+                Request::SetMember(MemberSettings { pool, member, ratio, state })
+            }
+            MemberChange::Removed => Request::RemoveMember(MemberName { pool, member }),
+        };
+        self.running()?.change(&request).await
+    }
+
+    /// What a member's monitor has found; `None` if the member has no monitor.
+    pub(crate) async fn health(
+        &mut self,
+        pool: &str,
+        member: SocketAddr,
+    ) -> Result<Option<Health>, RunError> {
+        let mut all = self.running()?.health().await?;
+        Ok(all.get_mut(pool).and_then(|pool| pool.remove(&member.to_string())))
+    }
+
+    /// Ends the probes of its monitors, so that it sends nothing unprompted, and returns where
+    /// probes came from since the lab was built.
+    pub(crate) async fn stop_monitors(&mut self) -> Result<&ProbeSources, RunError> {
+        if let Some(connection) = &mut self.connection {
+            self.probe_sources.add(connection.stop_monitors().await?);
+        }
+        Ok(&self.probe_sources)
+    }
+
+    /// Ends the probes of its monitors for a while, and returns where probes came from since the last
+    /// pause.
+    pub(crate) async fn pause_monitors(&mut self) -> Result<ProbeSources, RunError> {
+        let mut sources = std::mem::take(&mut self.probe_sources);
+        if let Some(connection) = &mut self.connection {
+            sources.add(connection.pause_monitors().await?);
+        }
+        Ok(sources)
+    }
+
+    /// Has its monitors probe again, if it runs.
+    pub(crate) async fn resume_monitors(&mut self) -> Result<(), RunError> {
+        match &mut self.connection {
+            Some(connection) => connection.resume_monitors().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Has it forget flows, clients that persist, neighbours and counters, if it runs. Members keep
+    /// their state.
+    pub(crate) async fn begin_anew(&mut self) -> Result<(), RunError> {
+        match &mut self.connection {
+            Some(connection) => connection.change(&Request::BeginAnew).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Kills it by SIGKILL; it is gone when this returns. Where its monitors' probes came from is
+    /// asked before, since it is not known afterwards.
+    pub(crate) async fn kill(&mut self) -> Result<(), RunError> {
+        self.running()?;
+        self.stop_monitors().await?;
+        // The handle kills and reaps.
+        drop(self.connection.take());
+        Ok(())
+    }
+
+    /// How its process ended by itself; `None` while it runs.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.connection.as_mut().and_then(|connection| connection.try_wait().ok().flatten())
+    }
+
+    fn running(&mut self) -> Result<&mut Connection, RunError> {
+        let node = &self.part.node;
+        self.connection.as_mut().ok_or_else(|| {
+            RunError::step_impossible(format!("the forwarder in {node} does not run"))
+        })
+    }
+}
+
+impl Component<Lab> for Forwarder {
+    fn name(&self) -> String {
+        format!("the forwarder in {}", self.part.node)
+    }
+
+    fn start(&mut self, lab: &Lab, _emit: &dyn Fn(Event)) -> Result<(), RunError> {
+        let ForwarderPart { node: name, config } = &self.part;
+        if self.connection.is_some() {
+            return Err(RunError::step_impossible(format!("{} already runs", self.name())));
+        }
+        let node = lab.node(name).ok_or_else(|| RunError::unknown_node(name))?;
+        let failed = |error| {
+            let message = format!("{} cannot be started: {error}", self.name());
+            RunError::internal(run::FORWARDER_NOT_STARTED, message)
+        };
+        let config = serde_json::to_string(config).map_err(|error| failed(error.into()))?;
+        self.connection = Some(Connection::spawn(node, &self.program, &config).map_err(failed)?);
+        Ok(())
+    }
+
+    fn ready<'a>(&'a mut self, _lab: &'a Lab) -> Pending<'a> {
+        Box::pin(async { self.running()?.await_ready().await })
+    }
+
+    fn flush(&mut self, _deadline: Instant) -> Pending<'_> {
+        Box::pin(async {
+            match &mut self.connection {
+                Some(connection) => connection.counters().await.map(drop),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn observe<'a>(&'a mut self, _lab: &'a Lab, into: &'a mut Snapshot) -> Pending<'a> {
+        Box::pin(async {
+            if self.connection.is_some() {
+                let counters = self.counters().await?;
+                into.forwarders.insert(self.part.node.clone(), counters);
+            }
+            Ok(())
+        })
+    }
+
+    fn stop<'a>(&'a mut self, _how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
+        // It keeps nothing that an orderly end would save.
+        drop(self.connection.take());
+        done(Ok(()))
+    }
+}

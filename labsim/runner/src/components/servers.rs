@@ -1,0 +1,162 @@
+//! The built-in servers of a node: sockets in its namespace, served on the scenario's thread.
+
+mod binding;
+mod listener;
+mod radius;
+mod services;
+mod tacacs;
+
+pub use binding::serve;
+
+use crate::component::{Component, Pending, Shutdown, done};
+use crate::error::RunError;
+use crate::plan::ServerPart;
+use crate::quiesce::until_closed;
+use binding::Binding;
+use labsim_aaa::log::LogEntry;
+use labsim_codes::run;
+use labsim_event::Event;
+use labsim_lab::Lab;
+use labsim_scenario::model::NodeName;
+use std::cell::RefCell;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A server's node and a line of its log.
+pub(crate) type LogLine = (NodeName, LogEntry);
+
+/// What all servers of a lab logged, in order. An entry is there before the client sees the answer
+/// that it is about.
+#[derive(Clone, Default)]
+pub(crate) struct ServerLog(Rc<RefCell<Vec<LogLine>>>);
+
+impl ServerLog {
+    /// What was logged since the last call.
+    pub(crate) fn take(&self) -> Vec<LogLine> {
+        self.0.take()
+    }
+
+    /// Where the server on `node` writes.
+    fn writer(&self, node: &NodeName) -> impl FnMut(LogEntry) + Clone + 'static {
+        let (log, node) = (Rc::clone(&self.0), node.clone());
+        move |entry| RefCell::borrow_mut(&log).push((node.clone(), entry))
+    }
+}
+
+/// The servers of one node.
+pub(crate) struct NodeServers {
+    part: ServerPart,
+    log: ServerLog,
+    /// `None` where they do not run.
+    tasks: Option<Tasks>,
+    /// Those that were stopped and still have connections.
+    closing: JoinSet<()>,
+}
+
+/// Running servers; dropping them closes every socket.
+#[derive(Default)]
+struct Tasks {
+    all: JoinSet<()>,
+    /// Tells them to accept no more connections.
+    closing: watch::Sender<bool>,
+}
+
+impl NodeServers {
+    pub(super) fn new(part: ServerPart, log: ServerLog) -> Self {
+        Self { part, log, tasks: None, closing: JoinSet::new() }
+    }
+
+    pub(super) fn node(&self) -> &NodeName {
+        &self.part.node
+    }
+
+    /// What they are.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = String> {
+        let tacacs = self.part.tacacs.is_some().then_some("TACACS+ server");
+        let radius = self.part.radius.is_some().then_some("RADIUS server");
+        let services =
+            self.part.services.iter().map(|service| format!("{} server", service.name()));
+        let aaa = tacacs.into_iter().chain(radius).map(str::to_owned);
+        aaa.chain(services)
+    }
+
+    /// Closes the listening sockets; open connections go on to their end.
+    pub(crate) async fn stop_listening(&mut self) {
+        let Some(mut tasks) = self.tasks.take() else { return };
+        tasks.closing.send_replace(true);
+        // Each lets go of it once its socket is closed.
+        tasks.closing.closed().await;
+        until_closed().await;
+        self.closing.spawn_local(async move { while tasks.all.join_next().await.is_some() {} });
+    }
+
+    /// Closes the listening sockets and all connections that they accepted.
+    pub(crate) async fn stop_all(&mut self) {
+        if let Some(mut tasks) = self.tasks.take() {
+            tasks.all.shutdown().await;
+            until_closed().await;
+        }
+    }
+}
+
+impl ServerPart {
+    /// They listen when this returns.
+    fn start(
+        &self,
+        binding: &impl Binding,
+        log: impl FnMut(LogEntry) + Clone + 'static,
+    ) -> Result<Tasks, RunError> {
+        let mut tasks = Tasks::default();
+        let name = &self.node;
+        if let Some(config) = &self.tacacs {
+            let context = format!("the TACACS+ server on {name}, port {}", config.port);
+            tacacs::start(binding, config, log.clone(), &mut tasks)
+                .map_err(RunError::from_source(run::SERVER_FAILED, context))?;
+        }
+        if let Some(config) = &self.radius {
+            let (authentication, accounting) = (config.authentication_port, config.accounting_port);
+            let context =
+                format!("the RADIUS server on {name}, ports {authentication} and {accounting}");
+            radius::start(binding, config, &log, &mut tasks)
+                .map_err(RunError::from_source(run::SERVER_FAILED, context))?;
+        }
+        for service in &self.services {
+            let context =
+                format!("the {} server on {name}, {}", service.name(), service.shown_ports());
+            services::start(binding, (name, service), &log, &mut tasks)
+                .map_err(RunError::from_source(run::SERVER_FAILED, context))?;
+        }
+        Ok(tasks)
+    }
+}
+
+impl Component<Lab> for NodeServers {
+    fn name(&self) -> String {
+        format!("the servers on {}", self.part.node)
+    }
+
+    /// They listen when this returns.
+    fn start(&mut self, lab: &Lab, _emit: &dyn Fn(Event)) -> Result<(), RunError> {
+        let name = &self.part.node;
+        let node = lab.node(name).ok_or_else(|| RunError::unknown_node(name))?;
+        self.tasks = Some(self.part.start(node, self.log.writer(name))?);
+        Ok(())
+    }
+
+    fn stop<'a>(&'a mut self, _how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
+        drop(self.tasks.take());
+        self.closing.abort_all();
+        done(Ok(()))
+    }
+}
+
+/// Where a server listens: at the given addresses, or, without any, at every address of the node,
+/// its own and the VIPs, by a socket for each family that it has.
+fn listen_at(addresses: &[IpAddr], has_ipv6: bool, port: u16) -> Vec<SocketAddr> {
+    let ipv6 = has_ipv6.then_some(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    let every = std::iter::once(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).chain(ipv6);
+    let every = every.filter(|_| addresses.is_empty());
+    addresses.iter().copied().chain(every).map(|at| SocketAddr::new(at, port)).collect()
+}
