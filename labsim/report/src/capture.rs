@@ -1,19 +1,31 @@
-//! A run's frames as one pcapng file: an interface block for every capture point.
+//! A run's frames as files: one pcapng file with an interface block for every capture point, and
+//! one pcap file for each of them.
 
+use crate::remarks::Remarks;
 use labsim_scenario::model;
-use labsim_verdict::{Observations, PointId, is_marker};
+use labsim_verdict::{Capture, FrameView, Observations, PointId, is_marker, is_probe};
+use labsim_wire::decode::Decoded;
+use labsim_wire::pcap;
 use labsim_wire::pcapng::{Direction, PacketRecord, Statistics, Writer};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// The longest frame that a capture holds: a segment of 64 KiB with its headers.
 const SNAP_LENGTH: u32 = 128 << 10;
 
-/// Writes every frame, marker frames and monitors' with a remark.
+/// Writes the frames of all points, those that matter with a comment.
 ///
-/// A node's interfaces share one capture, so what it dropped is told once, at its first interface.
-pub(crate) fn write(out: &mut dyn Write, observations: &Observations) -> io::Result<()> {
+/// A node's interfaces share one capture, so its drops are written once, at the node's first
+/// interface. Statistics count markers as well: they came to the capture.
+pub(crate) fn write_pcapng(
+    out: &mut dyn Write,
+    observations: &Observations,
+    with_markers: bool,
+    remarks: &Remarks,
+) -> io::Result<()> {
     let capture = &observations.capture;
-    let mut writer = Writer::new(out, concat!("labsim ", env!("CARGO_PKG_VERSION")))?;
+    let application = concat!("labsim ", env!("CARGO_PKG_VERSION"));
+    let mut writer = Writer::new(out, application, remarks.of_run())?;
     let mut ids = Vec::new();
     for point in capture.points() {
         let name = format!("{}:{}", point.node, point.interface);
@@ -29,11 +41,13 @@ pub(crate) fn write(out: &mut dyn Write, observations: &Observations) -> io::Res
         }
         last_ns = last_ns.max(frame.record.time_ns);
         let decoded = frame.decode();
-        let comment = match observations.probes.values().any(|probes| probes.has(&decoded)) {
-            true => Some("a monitor's: no verdict is about it"),
-            false => {
-                is_marker(&decoded).then_some("labsim's own marker: this capture point is alive")
-            }
+        let is_marker = is_marker(&decoded);
+        if is_marker && !with_markers {
+            continue;
+        }
+        let comment = match own_frame(observations, &decoded, is_marker) {
+            Some(comment) => Some(comment.to_owned()),
+            None => remarks.of_frame(frame.index),
         };
         writer.packet(&PacketRecord {
             interface: *interface,
@@ -44,13 +58,13 @@ pub(crate) fn write(out: &mut dyn Write, observations: &Observations) -> io::Res
                 model::Direction::In => Direction::In,
                 model::Direction::Out => Direction::Out,
             }),
-            comment,
+            comment: comment.as_deref(),
         })?;
     }
-    let mut told = std::collections::BTreeSet::new();
+    let mut written = BTreeSet::new();
     for ((point, id), received) in capture.points().iter().zip(&ids).zip(received) {
         let drops = observations.capture_drops.get(&point.node).copied().unwrap_or(0);
-        let dropped = if told.insert(&point.node) { drops } else { 0 };
+        let dropped = if written.insert(&point.node) { drops } else { 0 };
         writer.statistics(&Statistics {
             interface: *id,
             time_ns: last_ns,
@@ -59,4 +73,87 @@ pub(crate) fn write(out: &mut dyn Write, observations: &Observations) -> io::Res
         })?;
     }
     writer.finish().map(drop)
+}
+
+/// The comment of a frame that no verdict is about.
+fn own_frame(
+    observations: &Observations,
+    decoded: &Decoded,
+    is_marker: bool,
+) -> Option<&'static str> {
+    if observations.probes.values().any(|sources| is_probe(sources, decoded)) {
+        return Some("a monitor's: no verdict is about it");
+    }
+    is_marker.then_some("labsim's own marker: this capture point is alive")
+}
+
+/// One point's frames, for a classic capture.
+pub(crate) struct PointFrames<'a> {
+    capture: &'a Capture,
+    point: usize,
+    /// The file's name: `rs1-tunl0.pcap`.
+    pub(crate) file: String,
+    frames: Vec<usize>,
+}
+
+/// The frames of each point, in the order of the points.
+pub(crate) fn split_by_point(capture: &Capture, with_markers: bool) -> Vec<PointFrames<'_>> {
+    let mut names = BTreeSet::new();
+    let mut points: Vec<PointFrames<'_>> = capture
+        .points()
+        .iter()
+        .enumerate()
+        .map(|(point, it)| {
+            let name = format!("{}-{}", it.node, it.interface);
+            let file = unused_name(&mut names, &name);
+            PointFrames { capture, point, file, frames: Vec::new() }
+        })
+        .collect();
+    for frame in capture.frames() {
+        if (with_markers || !is_marker(&frame.decode()))
+            && let Some(point) = points.get_mut(frame.record.point.0)
+        {
+            point.frames.push(frame.index);
+        }
+    }
+    points
+}
+
+/// `NAME.pcap`, or with a number if that is taken: both a name and an interface may hold a hyphen.
+fn unused_name(taken: &mut BTreeSet<String>, name: &str) -> String {
+    let mut file = format!("{name}.pcap");
+    let mut number = 1;
+    while !taken.insert(file.clone()) {
+        number += 1;
+        file = format!("{name}-{number}.pcap");
+    }
+    file
+}
+
+impl PointFrames<'_> {
+    /// Writes the frames as a classic capture.
+    pub(crate) fn write_pcap(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some(point) = self.capture.points().get(self.point) else { return Ok(()) };
+        let mut writer = pcap::Writer::new(out, point.link, SNAP_LENGTH)?;
+        for index in &self.frames {
+            let Some(FrameView { record, bytes, .. }) = self.capture.frame(*index) else {
+                continue;
+            };
+            writer.packet(record.time_ns, record.original_length, bytes)?;
+        }
+        writer.finish().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_points_never_share_a_file() {
+        let mut taken = BTreeSet::new();
+        let files: Vec<_> =
+            ["a-b-c", "a-b-c", "a-b-c-2", "d"].map(|name| unused_name(&mut taken, name)).into();
+        assert_eq!(files, ["a-b-c.pcap", "a-b-c-2.pcap", "a-b-c-2-2.pcap", "d.pcap"]);
+    }
 }

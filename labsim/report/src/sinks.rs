@@ -1,6 +1,6 @@
 //! Several sinks behind one lock, shared by scenarios that run side by side.
 
-use labsim_event::{Event, Sink, Told};
+use labsim_event::{Event, EventRecord, Sink, milliseconds};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,16 +22,22 @@ impl Sinks {
         Self { began: Instant::now(), inner: Mutex::new(Inner { sinks, failures: Vec::new() }) }
     }
 
-    /// Tells all sinks. What a sink could not write is kept once for each different sentence.
-    pub fn tell(&self, scenario: Option<&str>, event: Event) {
+    /// Gives the event to all sinks. What a sink could not write is recorded once for each
+    /// different message.
+    pub fn emit(&self, scenario: Option<&str>, event: Event) {
+        let at_ms = milliseconds(self.began.elapsed());
+        self.replay(&EventRecord::now(at_ms, scenario.map(str::to_owned), event));
+    }
+
+    /// Gives an event of an earlier run to all sinks, likewise.
+    pub fn replay(&self, record: &EventRecord) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let at_ms = self.began.elapsed().as_secs_f64() * 1e3;
-        let told = Told { at_ms, scenario: scenario.map(str::to_owned), event };
         let Inner { sinks, failures } = &mut *inner;
         for sink in sinks {
-            if let Err(failure) = sink.take(&told)
-                && !failures.contains(&failure)
-            {
+            let Err(failure) = sink.consume(record).map_err(|error| error.to_string()) else {
+                continue;
+            };
+            if !failures.contains(&failure) {
                 failures.push(failure);
             }
         }
