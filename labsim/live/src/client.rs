@@ -1,0 +1,275 @@
+//! Requests to a lab's holder.
+
+use crate::error::LiveError;
+use crate::folder::{LabsFolder, SOCKET};
+use crate::name::LabName;
+use crate::protocol::{Answer, LONGEST_ANSWER, Request, Status, Version, Versioned, Work};
+use labsim_event::Event;
+use labsim_sys::descriptors;
+use labsim_sys::pidfd::PidFd;
+use nix::sys::signal::Signal;
+use nix::sys::socket::{getsockopt, sockopt};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a holder may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a holder may take to listen, or to be gone.
+const SOON: Duration = Duration::from_secs(1);
+/// How long a lab may take to end.
+const END: Duration = Duration::from_secs(10);
+/// How long the holder itself may take after that.
+const END_MILLISECONDS: u16 = 1000;
+/// Between two looks at a lock, which has no event with a deadline.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+
+/// A lab that is up.
+#[derive(Debug)]
+pub struct Lab {
+    folder: LabsFolder,
+    name: LabName,
+}
+
+/// A node's namespaces.
+#[derive(Debug)]
+pub(crate) struct Namespaces {
+    pub(crate) network: OwnedFd,
+    pub(crate) pids: OwnedFd,
+    /// Where the lab is in one of its own.
+    pub(crate) user: Option<OwnedFd>,
+}
+
+impl Lab {
+    /// The lab of that name, or the only one.
+    ///
+    /// # Errors
+    /// Those of [`LabsFolder::find`].
+    pub fn find(folder: &LabsFolder, name: Option<&LabName>) -> Result<Self, LiveError> {
+        Ok(Self { folder: folder.clone(), name: folder.find(name)? })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &LabName {
+        &self.name
+    }
+
+    /// Asks for its state.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version.
+    pub fn status(&self) -> Result<Status, LiveError> {
+        match self.ask(Request::Status)? {
+            (Answer::Status(status), _) => Ok(status),
+            _ => Err(self.no_answer(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    /// Asks for a node's namespaces.
+    pub(crate) fn namespaces(&self, node: &str) -> Result<Namespaces, LiveError> {
+        let invalid = || self.no_answer(io::ErrorKind::InvalidData.into());
+        match self.ask(Request::Enter { node: node.to_owned() })? {
+            (Answer::Enter, descriptors) => {
+                let mut descriptors = descriptors.into_iter();
+                Ok(Namespaces {
+                    network: descriptors.next().ok_or_else(invalid)?,
+                    pids: descriptors.next().ok_or_else(invalid)?,
+                    user: descriptors.next(),
+                })
+            }
+            _ => Err(invalid()),
+        }
+    }
+
+    /// The process that holds it; `None` if it does not listen.
+    pub(crate) fn holder(&self) -> Option<PidFd> {
+        self.holder_of(&self.connect().ok()?)
+    }
+
+    /// The process that listens on a socket.
+    fn holder_of(&self, socket: &UnixStream) -> Option<PidFd> {
+        let peer = getsockopt(socket, sockopt::PeerCredentials).ok()?;
+        let holder = PidFd::open(peer.pid().cast_unsigned()).ok()?;
+        // Its number was its own when it was opened: it holds the lock still.
+        self.folder.is_up(&self.name).then_some(holder)
+    }
+
+    /// A file of its folder.
+    pub(crate) fn file(&self, file: &str) -> PathBuf {
+        self.folder.file(&self.name, file)
+    }
+
+    fn ask(&self, request: Request) -> Result<(Answer, Vec<OwnedFd>), LiveError> {
+        let failed = |error| self.no_answer(error);
+        let socket = self.connect_soon()?;
+        let (text, descriptors) = exchange(&socket, request).map_err(failed)?;
+        Ok((self.answer(&text)?, descriptors))
+    }
+
+    /// Reads an answer.
+    fn answer(&self, text: &[u8]) -> Result<Answer, LiveError> {
+        let invalid = |error: serde_json::Error| self.no_answer(error.into());
+        let Version { version } = serde_json::from_slice(text).map_err(invalid)?;
+        if version != crate::protocol::VERSION {
+            let version = printable(&version);
+            return Err(LiveError::Version { name: self.name.clone(), version });
+        }
+        let answer: Versioned<Answer> = serde_json::from_slice(text).map_err(invalid)?;
+        match answer.message {
+            Answer::Refused(reason) => Err(LiveError::Refused(reason)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Asks for work. It is interrupted when what is returned is dropped before the work's end.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version.
+    pub fn work(&self, work: Work) -> Result<Working<'_>, LiveError> {
+        let failed = |error| self.no_answer(error);
+        let socket = self.connect_soon()?;
+        ask(&socket, Request::Work(work)).map_err(failed)?;
+        // A step may take as long as it wants.
+        socket.set_read_timeout(None).map_err(failed)?;
+        Ok(Working { lab: self, answers: BufReader::new(socket) })
+    }
+
+    fn connect(&self) -> io::Result<UnixStream> {
+        let folder = self.folder.open(&self.name)?;
+        // A socket's path has at most 108 bytes (unix(7)), and a folder's may have more.
+        let socket = UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd()))?;
+        socket.set_read_timeout(Some(TIMEOUT))?;
+        socket.set_write_timeout(Some(TIMEOUT))?;
+        Ok(socket)
+    }
+
+    /// Connects to a holder that may be about to listen, or about to be gone.
+    fn connect_soon(&self) -> Result<UnixStream, LiveError> {
+        let mut socket = self.connect();
+        let has_ended = socket.is_err()
+            && self.has_ended(Instant::now() + SOON, || {
+                socket = self.connect();
+                socket.is_ok()
+            });
+        match socket {
+            Err(_) if has_ended => {
+                Err(LiveError::Unknown { name: self.name.clone(), known: self.folder.up()? })
+            }
+            socket => socket.map_err(|error| self.no_answer(error)),
+        }
+    }
+
+    fn no_answer(&self, source: io::Error) -> LiveError {
+        LiveError::NoAnswer { name: self.name.clone(), source }
+    }
+
+    /// Waits for its end, until the deadline or until `meanwhile`, which is called now and then,
+    /// returns true.
+    fn has_ended(&self, deadline: Instant, mut meanwhile: impl FnMut() -> bool) -> bool {
+        while self.folder.is_up(&self.name) {
+            if Instant::now() >= deadline || meanwhile() {
+                return false;
+            }
+            sleep(POLL_INTERVAL);
+        }
+        true
+    }
+
+    /// Tells its holder to end, and returns it. `None` if there is none that listens: it has ended, or
+    /// still builds the lab.
+    fn tell_to_end(&self) -> Option<PidFd> {
+        let socket = self.connect().ok()?;
+        let holder = self.holder_of(&socket);
+        // Whatever it answers, also one of another version.
+        let _ = exchange(&socket, Request::Down);
+        holder
+    }
+}
+
+/// Ends a lab, and returns when nothing of it is left: asks its holder, and kills it if that does not
+/// help.
+///
+/// # Errors
+/// [`LiveError::Stuck`], or [`LiveError::Folder`].
+pub fn end(lab: Lab) -> Result<(), LiveError> {
+    let mut holder = None;
+    let tell = || {
+        if holder.is_none() {
+            holder = lab.tell_to_end();
+        }
+        false
+    };
+    if !lab.has_ended(Instant::now() + END, tell) {
+        if let Some(holder) = &holder {
+            let _ = holder.signal(Signal::SIGKILL as i32);
+        }
+        if !lab.has_ended(Instant::now() + END, || false) {
+            return Err(LiveError::Stuck(lab.name));
+        }
+    }
+    if let Some(holder) = &holder {
+        let _ = holder.has_ended_within(END_MILLISECONDS);
+    }
+    // Sweeps its folder, if the holder could not.
+    lab.folder.up().map(drop)
+}
+
+/// Work that a holder does.
+#[derive(Debug)]
+pub struct Working<'a> {
+    lab: &'a Lab,
+    answers: BufReader<UnixStream>,
+}
+
+impl Working<'_> {
+    /// What interrupts the work when it is shut down; the work has ended for this side then.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn connection(&self) -> io::Result<UnixStream> {
+        self.answers.get_ref().try_clone()
+    }
+
+    /// Waits for what happens next; `None` once the work is done.
+    ///
+    /// # Errors
+    /// The work cannot be done, or the lab has ended meanwhile.
+    pub fn next_event(&mut self) -> Result<Option<Event>, LiveError> {
+        let mut line = Vec::new();
+        let read = (&mut self.answers).take(LONGEST_ANSWER).read_until(b'\n', &mut line);
+        if !read.is_ok_and(|length| length > 0) {
+            return Err(LiveError::EndedMeanwhile(self.lab.name.clone()));
+        }
+        match self.lab.answer(&line)? {
+            Answer::Event(event) => Ok(Some(*event)),
+            Answer::Done => Ok(None),
+            Answer::Failed(reason) => Err(LiveError::Failed(reason)),
+            _ => Err(self.lab.no_answer(io::ErrorKind::InvalidData.into())),
+        }
+    }
+}
+
+/// Sends a request, and returns the answer's line and the descriptors that came with it.
+fn exchange(socket: &UnixStream, request: Request) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    let descriptors = ask(socket, request)?;
+    let mut answer = Vec::new();
+    socket.take(LONGEST_ANSWER).read_to_end(&mut answer)?;
+    Ok((answer, descriptors))
+}
+
+/// Sends a request, and returns the descriptors that come before its answer.
+fn ask(mut socket: &UnixStream, request: Request) -> io::Result<Vec<OwnedFd>> {
+    let mut line = serde_json::to_vec(&Versioned::new(request))?;
+    line.push(b'\n');
+    socket.write_all(&line)?;
+    Ok(descriptors::receive(socket.as_fd())?.1)
+}
+
+/// Text of another process, for a sentence.
+fn printable(text: &str) -> String {
+    text.chars().take(32).collect::<String>().escape_debug().to_string()
+}

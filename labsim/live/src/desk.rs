@@ -1,0 +1,304 @@
+//! Answers a holder's clients, one after the other, whether or not work is done meanwhile.
+
+use crate::holder::Held;
+use crate::presence::Presence;
+use crate::protocol::{
+    Answer, LONGEST_REQUEST, NodeStatus, Request, RunningStatus, Status, VERSION, Version,
+    Versioned, Work,
+};
+use labsim_lab::{Lab, Node};
+use labsim_model::StatePart;
+use labsim_runner::{Engines, Kept, Running};
+use labsim_scenario::model::NodeName;
+use labsim_sys::descriptors;
+use labsim_yaml::meant;
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::geteuid;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Interest};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
+use tracing::debug;
+
+/// How long a client may take to ask, and to read its answer.
+pub(crate) const CLIENT: Duration = Duration::from_secs(2);
+/// How often the lab's folder is looked at.
+const NOW_AND_THEN: Duration = Duration::from_secs(1);
+
+/// Where clients are answered.
+pub(crate) struct Desk<'a> {
+    held: &'a Held<'a>,
+    lab: &'a Lab,
+    engines: &'a Engines,
+    presence: Presence<'a>,
+    pids: OwnedFd,
+    user: Option<OwnedFd>,
+    since: Instant,
+    vips: BTreeSet<IpAddr>,
+    orders: UnboundedSender<Order<'a>>,
+}
+
+/// Work, with the client that waits for it, and the lab, which is the worker's until it is done.
+pub(crate) struct Order<'a> {
+    pub(crate) client: UnixStream,
+    pub(crate) work: Work,
+    pub(crate) kept: Kept<'a>,
+}
+
+/// What is done in a lab.
+pub(crate) enum Now<'a> {
+    /// Nothing.
+    Idle(Kept<'a>),
+    /// Work, for a client.
+    Busy(Busy),
+}
+
+/// Work, and what was known of the lab when it began.
+#[derive(Debug, Clone)]
+pub(crate) struct Busy {
+    what: String,
+    since: Instant,
+    progress: Progress,
+}
+
+/// What runs in a lab, and the next step.
+#[derive(Debug, Clone)]
+struct Progress {
+    running: Vec<Running>,
+    next: Option<String>,
+}
+
+impl Progress {
+    fn of(kept: &mut Kept<'_>) -> Self {
+        let next = kept.steps().get(kept.next()).map(|step| step.name.to_string());
+        Self { running: kept.running(), next }
+    }
+}
+
+impl Busy {
+    fn new(work: &Work, progress: Progress) -> Self {
+        let what = match (work, &progress.next) {
+            (Work::Check, _) => "a check".to_owned(),
+            (Work::Step(step), _) | (Work::NextStep, Some(step)) => format!("step {step}"),
+            (Work::NextStep, None) => "a step".to_owned(),
+            (Work::StepsBefore(step), _) => format!("the steps before {step}"),
+        };
+        Self { what, since: Instant::now(), progress }
+    }
+
+    fn seconds(&self) -> u64 {
+        self.since.elapsed().as_secs()
+    }
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) fn new(
+        held: &'a Held<'a>,
+        kept: &Kept<'a>,
+        presence: Presence<'a>,
+        orders: UnboundedSender<Order<'a>>,
+    ) -> io::Result<Self> {
+        let namespace = |name: &str| File::open(format!("/proc/self/ns/{name}")).map(OwnedFd::from);
+        let servers =
+            held.scenario.load_balancers.values().flat_map(|it| it.virtual_servers.values());
+        Ok(Self {
+            held,
+            lab: kept.lab(),
+            engines: kept.engines(),
+            presence,
+            pids: namespace("pid")?,
+            user: held.in_user_namespace.then(|| namespace("user")).transpose()?,
+            since: Instant::now(),
+            vips: servers.map(|server| server.destination.ip()).collect(),
+            orders,
+        })
+    }
+
+    /// Answers one client after the other, until one ends the lab. Work is left to the worker, and
+    /// refused while other work is done.
+    pub(crate) async fn serve(&mut self, now: &RefCell<Now<'a>>) {
+        let mut now_and_then = tokio::time::interval(NOW_AND_THEN);
+        loop {
+            tokio::select! {
+                client = self.presence.client() => {
+                    let Ok(client) = client else { continue };
+                    match timeout(CLIENT, self.answer(client, now)).await {
+                        Ok(Ok(Request::Down)) => return,
+                        Ok(Ok(_)) => {}
+                        Ok(Err(error)) => debug!(%error, "a client was not answered"),
+                        Err(_) => debug!("a client took too long"),
+                    }
+                }
+                _ = now_and_then.tick() => {
+                    if let Err(error) = self.presence.renew() {
+                        debug!(%error, "the lab cannot be found");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers a client, and returns what it asked for.
+    async fn answer(&self, mut client: UnixStream, now: &RefCell<Now<'a>>) -> io::Result<Request> {
+        let peer = getsockopt(&client, sockopt::PeerCredentials)?;
+        if peer.uid() != geteuid().as_raw() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let mut line = Vec::new();
+        let mut reader = BufReader::new(&mut client).take(LONGEST_REQUEST);
+        reader.read_until(b'\n', &mut line).await?;
+        let Version { version } = serde_json::from_slice(&line)?;
+        let request: Versioned<Request> = match serde_json::from_slice(&line) {
+            Ok(request) => request,
+            // The client learns the version from the answer.
+            Err(error) => {
+                let text =
+                    format!("labsim {VERSION} does not understand labsim {version:?}: {error}");
+                send(&mut client, Answer::Refused(text), &[]).await?;
+                return Err(error.into());
+            }
+        };
+        let request = request.message;
+        match &request {
+            Request::Status => {
+                let status = self.status(&mut now.borrow_mut());
+                send(&mut client, Answer::Status(status), &[]).await?;
+            }
+            Request::Work(work) => {
+                // The first byte comes with descriptors, or without.
+                descriptors_first(&client, &[]).await?;
+                if let Err((mut client, busy)) = self.order(client, work, now) {
+                    let (what, seconds) = (&busy.what, busy.seconds());
+                    let text = format!(
+                        "the lab is busy: {what}, for {seconds} s; wait for it, or interrupt it where \
+                         it was started"
+                    );
+                    send_text(&mut client, Answer::Refused(text)).await?;
+                }
+            }
+            Request::Down => {
+                // It ends whether or not the client reads that.
+                let _ = send(&mut client, Answer::Down, &[]).await;
+            }
+            Request::Enter { node } => match self.node(node) {
+                Some(node) => {
+                    let namespaces = self.lab.namespaces();
+                    let network = namespaces.filter(|(name, _)| *name == node.name().as_str());
+                    let others = [Some(&self.pids), self.user.as_ref()].into_iter().flatten();
+                    let all: Vec<BorrowedFd<'_>> =
+                        network.map(|(_, it)| it).chain(others.map(AsFd::as_fd)).collect();
+                    send(&mut client, Answer::Enter, &all).await?;
+                }
+                None => {
+                    let known: Vec<&str> =
+                        self.lab.nodes().map(|node| node.name().as_str()).collect();
+                    let meant = meant(node, known.iter().copied())
+                        .map_or_else(|| "its".to_owned(), |it| format!("did you mean `{it}`? Its"));
+                    let (node, known) = (node.escape_debug(), known.join(", "));
+                    let text = format!("the lab has no node `{node}`; {meant} nodes: {known}");
+                    send(&mut client, Answer::Refused(text), &[]).await?;
+                }
+            },
+        }
+        Ok(request)
+    }
+
+    /// Leaves work to the worker, or returns the client and what is done already.
+    fn order(
+        &self,
+        client: UnixStream,
+        work: &Work,
+        now: &RefCell<Now<'a>>,
+    ) -> Result<(), (UnixStream, Busy)> {
+        let mut now = now.borrow_mut();
+        let busy = match &mut *now {
+            Now::Busy(busy) => return Err((client, busy.clone())),
+            Now::Idle(kept) => Busy::new(work, Progress::of(kept)),
+        };
+        if let Now::Idle(kept) = std::mem::replace(&mut *now, Now::Busy(busy)) {
+            // The worker lives as long as this.
+            let _ = self.orders.send(Order { client, work: work.clone(), kept });
+        }
+        Ok(())
+    }
+
+    fn node(&self, name: &str) -> Option<&Node> {
+        NodeName::new(name).ok().and_then(|name| self.lab.node(&name))
+    }
+
+    fn status(&self, now: &mut Now<'_>) -> Status {
+        let (Progress { running, next }, busy) = match now {
+            Now::Idle(kept) => (Progress::of(kept), None),
+            Now::Busy(busy) => (busy.progress.clone(), Some((busy.what.clone(), busy.seconds()))),
+        };
+        let engines = self.engines;
+        let nodes = self.lab.nodes().map(|node| {
+            let (addresses, unread) = self.addresses(node);
+            let balancer = self.held.scenario.load_balancers.get(node.name());
+            let servers = balancer.into_iter().flat_map(|it| it.virtual_servers.values());
+            let running = running.iter().filter(|it| it.node == *node.name());
+            let status = |it: &labsim_runner::Running| RunningStatus {
+                what: it.what.clone(),
+                ended: it.ended.clone(),
+            };
+            NodeStatus {
+                name: node.name().to_string(),
+                addresses,
+                unread,
+                virtual_servers: servers.map(|server| server.destination.to_string()).collect(),
+                running: running.map(status).collect(),
+            }
+        });
+        Status {
+            file: self.held.file.clone(),
+            seconds: self.since.elapsed().as_secs(),
+            tunnel: engines.tunnel.clone(),
+            impairments: engines.impairments.clone(),
+            next: (next, self.held.scenario.steps.len()),
+            busy,
+            nodes: nodes.collect(),
+        }
+    }
+
+    /// A node's addresses at the moment, and why they could not be read.
+    fn addresses(&self, node: &Node) -> (Vec<String>, Option<String>) {
+        match node.state() {
+            Ok(mut state) => {
+                let unread = state.incomplete.remove(&StatePart::Addresses);
+                let shown = state.addresses.iter().filter(|it| !it.address.addr().is_loopback());
+                let shown = shown.map(|it| {
+                    let vip = if self.vips.contains(&it.address.addr()) { " (VIP)" } else { "" };
+                    format!("{} {}{vip}", it.device, it.address)
+                });
+                (shown.collect(), unread)
+            }
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        }
+    }
+}
+
+async fn send(
+    client: &mut UnixStream,
+    answer: Answer,
+    namespaces: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    descriptors_first(client, namespaces).await?;
+    send_text(client, answer).await
+}
+
+async fn descriptors_first(client: &UnixStream, all: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let write = || Ok(descriptors::send(client.as_fd(), 0, all)?);
+    client.async_io(Interest::WRITABLE, write).await
+}
+
+async fn send_text(client: &mut UnixStream, answer: Answer) -> io::Result<()> {
+    client.write_all(&serde_json::to_vec(&Versioned::new(answer))?).await?;
+    client.shutdown().await
+}

@@ -1,0 +1,139 @@
+//! What a lab's holder and its clients say to each other: a line of JSON each, over a connection for
+//! each request; to [`Request::Work`] there are many answers, a line each. Private, and only understood
+//! by the same version of labsim, but for the lab's end: the form of [`Request::Down`], the folder's lock
+//! and the socket's name stay as they are, so that `labsim down` ends the labs of other versions too.
+
+use labsim_event::Event;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The version of holder and client.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The longest request.
+pub(crate) const LONGEST_REQUEST: u64 = 4096;
+/// The longest answer.
+pub(crate) const LONGEST_ANSWER: u64 = 8 << 20;
+
+/// What is sent, with its sender's version.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Versioned<T> {
+    pub(crate) version: String,
+    pub(crate) message: T,
+}
+
+/// The version of whatever is sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: String,
+}
+
+impl<T> Versioned<T> {
+    pub(crate) fn new(message: T) -> Self {
+        Self { version: VERSION.to_owned(), message }
+    }
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// The lab's state.
+    Status,
+    /// A node's namespaces: the network's and the PIDs', then the user namespace if there is one.
+    Enter { node: String },
+    /// Steps of the scenario. They are interrupted if the client closes its connection before their
+    /// end.
+    Work(Work),
+    /// The lab's end. Every version sends and understands `{"version":"...","message":"Down"}`.
+    Down,
+}
+
+/// Steps of the scenario that are run in the lab. One client's at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    /// The step after the last one that was run.
+    NextStep,
+    /// The step of that name.
+    Step(String),
+    /// The steps before the one of that name, from the first.
+    StepsBefore(String),
+    /// All steps, and the verdict.
+    Check,
+}
+
+/// What the holder answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Enter`]; the namespaces' descriptors come with it.
+    Enter,
+    /// To [`Request::Work`]: what happened. [`Answer::Done`] or [`Answer::Failed`] is the last.
+    Event(Box<Event>),
+    /// The work is done.
+    Done,
+    /// The work could not be done: a sentence.
+    Failed(String),
+    /// To [`Request::Down`].
+    Down,
+    /// A sentence.
+    Refused(String),
+}
+
+/// The state of a lab.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// The scenario's file when the lab was made.
+    pub file: PathBuf,
+    /// How long it has been up, in seconds.
+    pub seconds: u64,
+    /// How tunnels are decapsulated.
+    pub tunnel: String,
+    /// How links are impaired, if they are.
+    pub impairments: Option<String>,
+    /// The step that [`Work::NextStep`] is about, and how many steps there are.
+    pub next: (Option<String>, usize),
+    /// What work is done for another client, and for how many seconds. What [`NodeStatus::running`]
+    /// says is then of the moment when it began.
+    pub busy: Option<(String, u64)>,
+    /// The nodes, in the file's order.
+    pub nodes: Vec<NodeStatus>,
+}
+
+/// The state of a node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// The node.
+    pub name: String,
+    /// Its addresses at the moment, with their devices: `eth0 10.1.1.51/24`; a VIP is followed by
+    /// `(VIP)`. Without the loopback's own.
+    pub addresses: Vec<String>,
+    /// Why the addresses could not be read, if they could not.
+    pub unread: Option<String>,
+    /// VIP and port of each virtual server that its forwarder serves.
+    pub virtual_servers: Vec<String>,
+    /// What labsim started in it.
+    pub running: Vec<RunningStatus>,
+}
+
+/// Something that labsim started.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunningStatus {
+    /// `forwarder`, `TACACS+ server`, `process radiusd`.
+    pub what: String,
+    /// How it ended by itself, if it did.
+    pub ended: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Request, VERSION, Versioned};
+
+    #[test]
+    fn the_request_of_a_labs_end_has_the_form_that_all_versions_understand() {
+        let text = format!(r#"{{"version":"{VERSION}","message":"Down"}}"#);
+        assert_eq!(serde_json::to_string(&Versioned::new(Request::Down)).unwrap(), text);
+        let later = r#"{"later":1,"version":"99.0.0","message":"Down"}"#;
+        let request: Versioned<Request> = serde_json::from_str(later).unwrap();
+        assert_eq!(request.message, Request::Down);
+    }
+}
