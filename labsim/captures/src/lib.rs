@@ -1,0 +1,31 @@
+//! Captures that other programs wrote, as frames and what is known of each.
+//!
+//! [`Reader`] takes a file whatever it is packed in: classic pcap in all variants, pcapng, and either
+//! compressed by gzip, zstd or lz4. Everything is told by content, never by a file's name. Memory does not
+//! grow with the file, its frames or what a compressed file unpacks to.
+//!
+//! [`TextReader`] takes what tcpdump printed, as people paste it.
+//!
+//! Frames are decoded by [`labsim_wire`]; this crate finds out where their network layer begins, below
+//! VLAN tags, Linux' cooked headers and port mirrors, and what the device that captured says of them.
+
+#![forbid(unsafe_code)]
+
+mod compressed;
+mod f5;
+mod form;
+mod frame;
+mod mirror;
+mod packet;
+mod points;
+mod reader;
+mod text;
+
+pub use f5::{F5Banner, F5Flow, F5Trailer};
+pub use form::{Compression, Form, NoCapture};
+pub use frame::{Frame, Point, PointId};
+pub use labsim_wire::pcapng::Direction;
+pub use packet::{Arp, Header, Icmp, Known, Number, Packet, Port, Tcp, Transport};
+pub use points::MAX_POINTS;
+pub use reader::{MAX_UNPACKED, Notices, ReadError, Reader};
+pub use text::{Origin, Section, TextFrame, TextNotices, TextReader, TextTime};

@@ -1,0 +1,239 @@
+//! What is known of a packet: by its bytes, or by what a text says of it.
+
+use labsim_wire::decode::{Content, Decoded, IpHeader, Transport as Decoding};
+use labsim_wire::tcp::Flags;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What a frame carries. What its form does not show is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Known {
+    /// An IP packet.
+    Ip(Packet),
+    /// ARP for IPv4.
+    Arp(Arp),
+    /// Neither, or nothing that can be read.
+    #[default]
+    Other,
+}
+
+/// An IP packet, with those inside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet {
+    /// The first IP header.
+    pub outermost: Header,
+    /// IP headers inside, outermost first.
+    pub inner: Vec<Header>,
+    /// What the innermost carries.
+    pub transport: Transport,
+}
+
+/// An IP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// TTL or hop limit.
+    pub ttl: Option<u8>,
+    /// TOS or traffic class.
+    pub tos: Option<u8>,
+    /// IPv4's identification.
+    pub id: Option<u16>,
+    /// IPv4's don't-fragment bit.
+    pub dont_fragment: Option<bool>,
+    /// Where this fragment belongs, in bytes, and whether more follow; `None` also if it is whole.
+    pub fragment: Option<(u16, bool)>,
+    /// What it carries, by the header.
+    pub protocol: Option<u8>,
+    /// The packet's length in bytes, the header included.
+    pub length: Option<u32>,
+}
+
+/// What an innermost packet carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP.
+    Tcp(Tcp),
+    /// UDP.
+    Udp {
+        /// Source and destination port.
+        ports: (Port, Port),
+        /// Bytes of payload.
+        payload: Option<u32>,
+    },
+    /// ICMP of either family.
+    Icmp(Icmp),
+    /// Ports of TCP or UDP, and nothing more.
+    Ports(Port, Port),
+    /// Anything else.
+    Other,
+}
+
+/// A port; `None` if a text has a name for it that is not known here.
+pub type Port = Option<u16>;
+
+/// A TCP segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tcp {
+    /// Source and destination port.
+    pub ports: (Port, Port),
+    /// The control bits.
+    pub flags: Option<Flags>,
+    /// The sequence number.
+    pub sequence: Option<Number>,
+    /// The acknowledgement number.
+    pub acknowledgement: Option<Number>,
+    /// The window, not scaled.
+    pub window: Option<u16>,
+    /// The maximum segment size that a SYN announces.
+    pub mss: Option<u16>,
+    /// Bytes of payload.
+    pub payload: Option<u32>,
+}
+
+/// A sequence or acknowledgement number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Number {
+    /// As it was on the wire.
+    Absolute(u32),
+    /// Counted from a number that the text does not show.
+    Relative(u32),
+}
+
+/// An ICMP or ICMPv6 message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Icmp {
+    /// Type.
+    pub kind: Option<u8>,
+    /// Code, of errors.
+    pub code: Option<u8>,
+    /// An echo's identifier and sequence number.
+    pub echo: Option<(u16, u16)>,
+    /// The MTU that an error tells.
+    pub mtu: Option<u32>,
+}
+
+/// ARP for IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arp {
+    /// Who has an address.
+    Request {
+        /// The address.
+        target: Ipv4Addr,
+        /// Who asks.
+        sender: Ipv4Addr,
+    },
+    /// Where an address is.
+    Reply {
+        /// The address.
+        sender: Ipv4Addr,
+    },
+    /// Neither.
+    Other,
+}
+
+impl Known {
+    /// What the bytes of a frame say.
+    #[must_use]
+    pub fn of(decoded: &Decoded) -> Self {
+        match &decoded.content {
+            Content::Ip(packet) => Self::Ip(Packet {
+                outermost: Header::of(&packet.outermost),
+                inner: packet.inner.iter().map(Header::of).collect(),
+                transport: transport(&packet.transport),
+            }),
+            Content::Arp(arp) => Self::Arp(match arp.operation {
+                labsim_wire::arp::operation::REQUEST => {
+                    Arp::Request { target: arp.target_ip, sender: arp.sender_ip }
+                }
+                labsim_wire::arp::operation::REPLY => Arp::Reply { sender: arp.sender_ip },
+                _ => Arp::Other,
+            }),
+            Content::Other | Content::Malformed(_) => Self::Other,
+        }
+    }
+}
+
+impl Header {
+    fn of(header: &IpHeader) -> Self {
+        let is_v4 = header.source.is_ipv4();
+        let place = (header.fragment_offset, header.more_fragments);
+        Self {
+            source: header.source,
+            destination: header.destination,
+            ttl: Some(header.ttl),
+            tos: Some(header.tos),
+            id: header.id.filter(|_| is_v4).and_then(|id| u16::try_from(id).ok()),
+            dont_fragment: header.dont_fragment,
+            fragment: header.is_fragment().then_some(place),
+            protocol: Some(header.protocol),
+            length: Some(header.length),
+        }
+    }
+}
+
+fn transport(decoded: &Decoding) -> Transport {
+    match decoded {
+        Decoding::Tcp(tcp) => Transport::Tcp(Tcp {
+            ports: (Some(tcp.source_port), Some(tcp.destination_port)),
+            flags: Some(tcp.flags),
+            sequence: Some(Number::Absolute(tcp.sequence)),
+            acknowledgement: tcp
+                .flags
+                .contains(Flags::ACK)
+                .then_some(Number::Absolute(tcp.acknowledgement)),
+            window: Some(tcp.window),
+            mss: tcp.mss,
+            payload: Some(tcp.payload),
+        }),
+        Decoding::Udp(udp) => Transport::Udp {
+            ports: (Some(udp.source_port), Some(udp.destination_port)),
+            payload: Some(udp.payload),
+        },
+        Decoding::Icmp(icmp) => Transport::Icmp(Icmp {
+            kind: Some(icmp.kind),
+            code: Some(icmp.code),
+            echo: icmp.echo,
+            mtu: icmp.mtu,
+        }),
+        Decoding::Beginning { source_port, destination_port, .. } => {
+            Transport::Ports(Some(*source_port), Some(*destination_port))
+        }
+        Decoding::Other { .. } | Decoding::LaterFragment { .. } | Decoding::Malformed(_) => {
+            Transport::Other
+        }
+    }
+}
+
+impl Packet {
+    /// The innermost IP header.
+    #[must_use]
+    pub fn innermost(&self) -> &Header {
+        self.inner.last().unwrap_or(&self.outermost)
+    }
+
+    /// All IP headers, outermost first.
+    pub fn headers(&self) -> impl Iterator<Item = &Header> {
+        std::iter::once(&self.outermost).chain(&self.inner)
+    }
+
+    /// The TCP segment.
+    #[must_use]
+    pub fn tcp(&self) -> Option<&Tcp> {
+        match &self.transport {
+            Transport::Tcp(tcp) => Some(tcp),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absolute(number) => write!(f, "{number}"),
+            Self::Relative(number) => write!(f, "{number} (relative)"),
+        }
+    }
+}
