@@ -1,22 +1,29 @@
 //! `labsim doctor`.
 
 use crate::args;
+use crate::discover::{self, FoundScenario};
 use crate::exit::Exit;
-use crate::load::{self, Loaded};
-use crate::say;
+use crate::{load, output};
 use labsim_lab::probe::{self, Feature};
-use labsim_runner::Ways;
+use labsim_runner::Engines;
 
-/// Tries everything that labs use, and builds the named scenarios' labs without running them.
+/// Probes every kernel feature that labs use, and builds the labs of the named scenarios without
+/// running them.
 pub(crate) fn doctor(args: &args::Doctor) -> Exit {
-    let loaded = match load::scenarios(&args.paths) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
+    let found = match args.paths.as_slice() {
+        [] => Vec::new(),
+        paths => match discover::scenarios(paths) {
+            Ok(found) => found,
+            Err(exit) => return exit,
+        },
     };
-    match labsim_lab::gain_rights() {
-        Ok(rights) => say::line(format_args!("rights              ok: {rights}")),
+    if discover::print_errors(found.iter()) > 0 {
+        return Exit::Invalid;
+    }
+    match labsim_lab::acquire_privileges() {
+        Ok(rights) => output::line(format_args!("rights              ok: {rights}")),
         Err(error) => {
-            say::line(format_args!("rights              missing: {error}"));
+            output::line(format_args!("rights              missing: {error}"));
             return Exit::CannotRun;
         }
     }
@@ -25,42 +32,43 @@ pub(crate) fn doctor(args: &args::Doctor) -> Exit {
         // Padding applies to the name as text.
         let name = feature.to_string();
         match found {
-            Ok(()) => say::line(format_args!("{name:<20}ok")),
+            Ok(()) => output::line(format_args!("{name:<20}ok")),
             Err(missing) => {
-                let instead = instead(feature);
-                runs &= instead.is_some();
-                let instead = instead.map(|it| format!(" ({it})")).unwrap_or_default();
-                say::line(format_args!("{name:<20}missing: {missing}{instead}"));
+                let substitute = substitute(feature);
+                runs &= substitute.is_some();
+                let substitute = substitute.map(|it| format!(" ({it})")).unwrap_or_default();
+                output::line(format_args!("{name:<20}missing: {missing}{substitute}"));
             }
         }
     }
-    for Loaded { file, scenario, .. } in &loaded {
-        match labsim_runner::rehearse(scenario) {
-            Ok(Ways { tunnel, impairments }) => {
+    for FoundScenario { file, .. } in &found {
+        let scenario = match labsim_scenario::load(file.as_input()) {
+            Ok(loaded) => loaded.scenario,
+            Err(diagnostics) => return load::reject(&diagnostics),
+        };
+        let file = file.path.display();
+        match labsim_runner::dry_run(&scenario) {
+            Ok(Engines { tunnel, impairments, .. }) => {
                 let impairments = impairments.map(|it| format!("; impairments: {it}"));
                 let impairments = impairments.unwrap_or_default();
-                let file = file.display();
-                say::line(format_args!("{file}: can run here; tunnel: {tunnel}{impairments}"));
+                output::line(format_args!("{file}: can run here; tunnel: {tunnel}{impairments}"));
             }
             Err(reason) => {
                 runs = false;
-                say::line(format_args!("{}: cannot run here: {reason}", file.display()));
+                output::line(format_args!("{file}: cannot run here: {reason}"));
             }
         }
     }
     if runs { Exit::Success } else { Exit::CannotRun }
 }
 
-/// What labsim does without a feature; `None` if it cannot do without.
-fn instead(feature: Feature) -> Option<&'static str> {
+/// What labsim uses in place of a missing feature; `None` if labs need it.
+fn substitute(feature: Feature) -> Option<&'static str> {
     match feature {
-        Feature::Tun => Some("labsim uses one end of a veth pair in its place"),
-        Feature::KernelIpip
-        | Feature::KernelSit
-        | Feature::KernelIp6tnl
-        | Feature::KernelGre
-        | Feature::KernelIp6gre => Some("labsim's own decapsulator takes its place"),
-        Feature::Netem => Some("labsim's own relay impairs links in its place"),
+        Feature::Tun => Some("labsim uses one end of a veth pair instead"),
+        Feature::KernelTunnel(_) => Some("labsim decapsulates in userspace instead"),
+        Feature::Netem => Some("labsim's relay impairs links instead"),
+        Feature::Nftables => Some("scenarios with `filters` are skipped"),
         Feature::NetworkNamespaces
         | Feature::Veth
         | Feature::Bridge

@@ -1,33 +1,55 @@
-//! The exit codes, all of them.
+//! The exit codes.
 
 use labsim_event::Totals;
 use std::process::ExitCode;
 
-/// Why labsim ends.
+/// The exit code of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Everything that was asked for succeeded; of the scenarios, at least one passed and none
-    /// failed.
+    /// See [`Exit::meaning`], as for the others.
     Success = 0,
-    /// An expectation failed, or a scenario broke; two runs that were compared are different.
     Failed = 1,
-    /// Invalid arguments or files; results that could not be written count here.
     Invalid = 2,
-    /// This machine cannot run it: everything was skipped.
     CannotRun = 3,
-    /// Interrupted by a signal (128 + SIGINT, as a shell would say).
+    /// 128 + SIGINT, as shells report it.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// The code of a run that ended with `totals`.
-    pub(crate) fn of(totals: &Totals) -> Self {
-        if totals.interrupted > 0 {
-            Self::Interrupted
-        } else if totals.failed > 0 {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Success, Self::Failed, Self::Invalid, Self::CannotRun, Self::Interrupted];
+
+    /// What the code tells a caller, for the manual too.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => {
+                "Success. Of the scenarios, at least one passed and none failed; compared runs are equal."
+            }
+            Self::Failed => {
+                "A scenario failed (an expectation did not hold, or it took too long), ended with an \
+                 ERROR (labsim failed to run it), or was FLAKY without `--flaky-ok`; compared runs \
+                 differ, or a forwarder rejected a command."
+            }
+            Self::Invalid => {
+                "Arguments or files are not valid, nothing is selected, no lab of that name is up, or results \
+                 could not be written. A file that is not valid is an ERROR, and every other scenario ran."
+            }
+            Self::CannotRun => {
+                "This machine cannot run it: every scenario was skipped, a needed feature or privilege \
+                 is missing, or no forwarder, or lab that is up, answers."
+            }
+            Self::Interrupted => "A signal interrupted the run; its lab was torn down.",
+        }
+    }
+
+    /// The code of a run that was not interrupted and ended with `totals`.
+    pub(crate) fn of(totals: &Totals, accepts_flaky: bool) -> Self {
+        let Totals { passed, flaky, failed, errors, not_run, .. } = *totals;
+        if failed + errors + not_run > 0 || (flaky > 0 && !accepts_flaky) {
             Self::Failed
-        } else if totals.passed == 0 {
+        } else if passed + flaky == 0 {
             Self::CannotRun
         } else {
             Self::Success
@@ -45,19 +67,38 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
 
-    fn totals(passed: usize, failed: usize, skipped: usize, interrupted: usize) -> Totals {
-        Totals { passed, failed, skipped, interrupted }
+    fn exit(totals: Totals) -> Exit {
+        Exit::of(&totals, false)
     }
+
+    const SKIPPED: Totals = Totals {
+        passed: 0,
+        flaky: 0,
+        failed: 0,
+        errors: 0,
+        skipped: 3,
+        interrupted: 0,
+        not_run: 0,
+    };
 
     #[test]
     fn only_a_run_in_which_nothing_ran_cannot_run() {
-        assert_eq!(Exit::of(&totals(0, 0, 3, 0)), Exit::CannotRun);
-        assert_eq!(Exit::of(&totals(1, 0, 3, 0)), Exit::Success);
+        assert_eq!(exit(SKIPPED), Exit::CannotRun);
+        assert_eq!(exit(Totals { passed: 1, ..SKIPPED }), Exit::Success);
     }
 
     #[test]
-    fn a_failure_outweighs_skips_and_passes_and_a_signal_outweighs_all() {
-        assert_eq!(Exit::of(&totals(5, 1, 3, 0)), Exit::Failed);
-        assert_eq!(Exit::of(&totals(5, 1, 3, 1)), Exit::Interrupted);
+    fn failures_errors_and_what_was_not_run_outweigh_skips_and_passes() {
+        let passed = Totals { passed: 5, ..SKIPPED };
+        assert_eq!(exit(Totals { failed: 1, ..passed }), Exit::Failed);
+        assert_eq!(exit(Totals { errors: 1, ..passed }), Exit::Failed);
+        assert_eq!(exit(Totals { not_run: 1, ..passed }), Exit::Failed);
+    }
+
+    #[test]
+    fn flaky_scenarios_are_a_success_only_where_they_are_accepted() {
+        let flaky = Totals { flaky: 1, ..SKIPPED };
+        assert_eq!(Exit::of(&flaky, false), Exit::Failed);
+        assert_eq!(Exit::of(&flaky, true), Exit::Success);
     }
 }

@@ -1,26 +1,79 @@
 //! `labsim export`.
 
-use crate::args::{self, Exported};
+use crate::args::{self, ExportTarget};
 use crate::exit::Exit;
-use crate::{load, say};
-use labsim_import::export;
+use crate::{load, output};
+use labsim_import::export::{self, ContainerlabOptions};
+use labsim_lab::{LabPlan, TunnelMode};
+use labsim_runner::{Engines, RunPlan};
 use labsim_scenario::model::{NodeName, Scenario};
-use std::path::Path;
+use std::path::{Component, Path};
 
-/// Reads the scenario and prints what was asked for.
+/// Reads the scenario and prints one export of it.
 pub(crate) fn export(args: &args::Export) -> Exit {
-    let (Exported::Linux { scenario: path, .. } | Exported::F5 { scenario: path }) = &args.what;
+    let (ExportTarget::Linux { scenario: path, .. }
+    | ExportTarget::F5 { scenario: path }
+    | ExportTarget::Forwarder { scenario: path, .. }
+    | ExportTarget::Containerlab { scenario: path, .. }) = &args.target;
     let scenario = match load::scenario(path) {
         Ok(scenario) => scenario,
         Err(exit) => return exit,
     };
-    match &args.what {
-        Exported::F5 { .. } if scenario.load_balancers.is_empty() => {
-            say::problem(format_args!("{}: it has no load balancer", path.display()));
+    match &args.target {
+        ExportTarget::F5 { .. } if scenario.load_balancers.is_empty() => {
+            output::error(format_args!("{}: the scenario has no load balancer", path.display()));
             Exit::Invalid
         }
-        Exported::F5 { .. } => print(&export::f5(&scenario)),
-        Exported::Linux { node, .. } => linux(path, &scenario, node),
+        ExportTarget::F5 { .. } => print(&export::f5(&scenario)),
+        ExportTarget::Linux { node, .. } => linux(path, &scenario, node),
+        ExportTarget::Forwarder { node, .. } => forwarder(path, &scenario, node),
+        ExportTarget::Containerlab { image, scenario_path, .. } => {
+            let scenario_path = scenario_path.clone().unwrap_or_else(|| path_in_image(path));
+            let options = ContainerlabOptions { image: image.clone(), scenario_path };
+            let plan = LabPlan::of(&scenario, TunnelMode::Kernel);
+            print(&export::containerlab(&scenario, &plan, &options))
+        }
+    }
+}
+
+/// Where a scenario lies in an image that has the folder which holds it, below its root: a path with a
+/// folder is kept, a name alone is in the folder of shipped scenarios.
+fn path_in_image(path: &Path) -> String {
+    let parts: Vec<_> = path
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(part) => Some(part.to_string_lossy()),
+            _ => None,
+        })
+        .collect();
+    match parts.as_slice() {
+        [name] => format!("/scenarios/{name}"),
+        parts => format!("/{}", parts.join("/")),
+    }
+}
+
+fn forwarder(path: &Path, scenario: &Scenario, node: &str) -> Exit {
+    let plan = RunPlan::new(scenario, &Engines::without_probing(TunnelMode::Kernel));
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => {
+            output::error(error);
+            return Exit::Failed;
+        }
+    };
+    let name = NodeName::new(node).ok();
+    let config = name.and_then(|name| plan.forwarder_config(&name).cloned());
+    let Some(config) = config else {
+        output::unknown_node(path, "load balancer", node, scenario.load_balancers.keys());
+        return Exit::Invalid;
+    };
+    match serde_json::to_string_pretty(&config) {
+        // JSON is YAML.
+        Ok(text) => print(&text),
+        Err(error) => {
+            output::error(error);
+            Exit::Failed
+        }
     }
 }
 
@@ -29,17 +82,11 @@ fn linux(path: &Path, scenario: &Scenario, node: &str) -> Exit {
     if let Some(text) = text {
         return print(&text);
     }
-    let names: Vec<&str> = scenario.real_servers.keys().map(NodeName::as_str).collect();
-    let names = if names.is_empty() { "it has none".to_owned() } else { names.join(", ") };
-    say::problem(format_args!(
-        "{}: `{}` is none of its real servers: {names}",
-        path.display(),
-        node.escape_debug()
-    ));
+    output::unknown_node(path, "real server", node, scenario.real_servers.keys());
     Exit::Invalid
 }
 
 fn print(text: &str) -> Exit {
-    say::line(text.trim_end());
+    output::line(text.trim_end());
     Exit::Success
 }

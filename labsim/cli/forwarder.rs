@@ -1,117 +1,170 @@
 //! `labsim forwarder`.
 
 use crate::exit::Exit;
-use crate::{args, ctl, say};
-use labsim_control::{Address, Answer, ConfigFile, Hangups, Listener, Operator, SocketFile};
-use labsim_dataplane::forwarder::{self, Orders, StopSignals};
+use crate::{args, ctl, output};
+use labsim_control::{Address, Answer, ConfigFile, Listener, Operator, SighupListener, SocketFile};
+use labsim_dataplane::Error;
+use labsim_dataplane::forwarder::{self, Commands, StopSignals};
 use labsim_forwarder::Config;
 use labsim_monitor::Monitors;
-use labsim_yaml::{Mistakes, Source};
+use labsim_yaml::{Diagnostics, Source};
+use sd_notify::NotifyState;
+use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Runs the load balancer in the namespace that the process is in, until its standard input ends
-/// or a signal comes; or operates the one that runs there.
+/// Runs the load balancer in the current network namespace until a signal arrives, or controls the
+/// one that runs there.
 pub(crate) fn forwarder(args: &args::Forwarder) -> Exit {
     match (&args.command, &args.config) {
         (Some(args::ForwarderCommand::Ctl(args)), _) => ctl::ctl(args),
         (None, Some(file)) => run(args, file),
-        // Its parser lets nobody leave both out.
+        // The argument parser requires one of the two.
         (None, None) => Exit::Invalid,
     }
 }
 
-/// Reads a configuration.
-pub(crate) fn read(file: &Path) -> Result<Config, Mistakes> {
-    Source::open(file).and_then(|source| labsim_yaml::read::<Config>(&source))
+/// Reads a configuration file.
+pub(crate) fn read_config(file: &Path) -> Result<Config, Diagnostics> {
+    Source::open(file).and_then(Config::read)
 }
 
 fn run(args: &args::Forwarder, file: &Path) -> Exit {
-    let config = match read(file) {
+    let config = match read_config(file) {
         Ok(config) => config,
-        Err(mistakes) => {
-            say::mistakes(mistakes);
+        Err(diagnostics) => {
+            output::diagnostics(diagnostics);
             return Exit::Invalid;
         }
     };
-    let problems = config.check();
-    for problem in &problems {
-        say::problem(format_args!("{}: {problem}", file.display()));
+    tracing::info!(file = %file.display(), "configuration read");
+    if args.check {
+        output::line(format_args!("{}: a valid forwarder configuration", file.display()));
+        return Exit::Success;
     }
-    if !problems.is_empty() {
-        return Exit::Invalid;
-    }
-    let ran = operated(args, file, &config).and_then(|(operator, orders, stop, _file)| {
+    let result = Operation::start(args, file, &config).and_then(|operation| {
+        let Operation { operator, commands, stop, _socket_file } = operation;
         let ready = |ready| {
-            say::answer(&Answer::Ready(ready));
-            operator.watch();
+            tracing::info!("ready");
+            output::answer(&Answer::Ready(ready));
+            notify_service_manager(NotifyState::Ready);
+            operator.start_monitors();
         };
-        let ran = forwarder::run(&config, &orders, &stop, ready);
-        // Nobody obeys any more: whoever waits for an answer is told.
-        drop(orders);
-        operator.end();
-        ran.map_err(|error| error.to_string())
+        let result = forwarder::run(&config, &commands, &stop, ready);
+        notify_service_manager(NotifyState::Stopping);
+        // Clients that wait for an answer get an error from here on.
+        drop(commands);
+        operator.stop_monitors();
+        result.map_err(|error| {
+            if args.stdio && matches!(error, Error::IngressDropUnsupported { .. }) {
+                output::answer(&Answer::Unsupported(error.to_string()));
+            }
+            error.to_string()
+        })
     });
-    match ran {
+    match result {
         Ok(counted) => {
-            say::answer(&Answer::Counters(counted));
+            output::answer(&Answer::Counters(counted));
             Exit::Success
         }
-        Err(why) => {
-            say::problem(why);
+        Err(error) => {
+            output::error(error);
             Exit::CannotRun
         }
     }
 }
 
-/// Starts what operates the forwarder that follows.
-fn operated(
-    args: &args::Forwarder,
-    file: &Path,
-    config: &Config,
-) -> Result<(Arc<Operator>, Orders, StopSignals, SocketFile), String> {
-    let (handle, orders) = forwarder::orders().map_err(told)?;
-    // Signals and the socket's mode are the process's: before the first thread.
-    let stop = StopSignals::take().map_err(told)?;
-    let hangups = Hangups::take().map_err(|error| format!("blocking SIGHUP: {error}"))?;
-    let (listener, socket_file) =
-        Listener::bind(&Address::from(args.control.clone())).map_err(told)?;
-    let metrics = args.metrics.map(|address| {
-        let cannot = |error| format!("metrics cannot be served at {address}: {error}");
-        TcpListener::bind(address).map_err(cannot)
-    });
-    let metrics = metrics.transpose()?;
-    let monitors = Monitors::start(handle.clone(), |change| say::event(change)).map_err(told)?;
-    monitors.prepare(config).map_err(told)?;
-    let operator = Operator::new(handle, monitors, config.clone(), config_file(file));
-    let operator = Arc::new(operator);
-    let start = || -> std::io::Result<()> {
-        let (input, output) = (std::io::stdin(), std::io::stdout());
-        labsim_control::serve_stream(Arc::clone(&operator), input, output)?;
-        labsim_control::serve_listener(Arc::clone(&operator), listener)?;
-        if let Some(listener) = metrics {
-            labsim_control::serve_metrics(Arc::clone(&operator), listener)?;
+/// What controls the forwarder while it runs.
+struct Operation {
+    operator: Arc<Operator>,
+    commands: Commands,
+    stop: StopSignals,
+    /// Removes the control socket's file when it is dropped.
+    _socket_file: SocketFile,
+}
+
+impl Operation {
+    /// Starts the monitors, the control socket, the metrics endpoint and the reload on SIGHUP.
+    fn start(args: &args::Forwarder, file: &Path, config: &Config) -> Result<Self, String> {
+        let (handle, commands) = forwarder::commands().map_err(to_text)?;
+        // Signal masks and the umask are the process's: set them before the first thread.
+        let stop = StopSignals::take().map_err(to_text)?;
+        let sighup =
+            SighupListener::block().map_err(|error| format!("cannot block SIGHUP: {error}"))?;
+        let (listener, _socket_file) =
+            Listener::bind(&Address::from(args.control.clone())).map_err(to_text)?;
+        let metrics = args.metrics.map(|address| {
+            let failed = |error| format!("cannot serve metrics at {address}: {error}");
+            TcpListener::bind(address).map_err(failed)
+        });
+        let metrics = metrics.transpose()?;
+        let monitors =
+            Monitors::start(handle.clone(), |change| output::error(change)).map_err(to_text)?;
+        monitors.prepare(config).map_err(to_text)?;
+        let operator = Operator::new(handle, monitors, config.clone(), config_file(file));
+        let operator = Arc::new(operator);
+        serve(&operator, listener, metrics, sighup)
+            .and_then(|()| if args.stdio { serve_standard_streams(&operator) } else { Ok(()) })
+            .map_err(|error| format!("cannot start a control thread: {error}"))?;
+        Ok(Self { operator, commands, stop, _socket_file })
+    }
+}
+
+/// Starts a thread for each source of requests.
+fn serve(
+    operator: &Arc<Operator>,
+    listener: Listener,
+    metrics: Option<TcpListener>,
+    sighup: SighupListener,
+) -> io::Result<()> {
+    labsim_control::serve_listener(Arc::clone(operator), listener)?;
+    if let Some(listener) = metrics {
+        labsim_control::serve_metrics(Arc::clone(operator), listener)?;
+    }
+    let operator = Arc::clone(operator);
+    sighup.on_signal(move || {
+        if let Answer::Refused(reasons) = operator.reload() {
+            reasons.iter().for_each(output::error);
         }
-        let reloads = Arc::clone(&operator);
-        hangups.each(move || {
-            if let Answer::Refused(reasons) = reloads.reload() {
-                reasons.iter().for_each(say::problem);
-            }
-        })
-    };
-    start().map_err(|error| format!("a thread that operates the forwarder: {error}"))?;
-    Ok((operator, orders, stop, socket_file))
+    })
+}
+
+/// Serves requests of standard input; its end stops the forwarder.
+fn serve_standard_streams(operator: &Arc<Operator>) -> io::Result<()> {
+    labsim_control::serve_stream(Arc::clone(operator), io::stdin(), io::stdout())
+}
+
+/// Tells a service manager that started the forwarder what state it is in (sd_notify(3)); does
+/// nothing without one.
+fn notify_service_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager cannot be notified");
+    }
 }
 
 fn config_file(file: &Path) -> ConfigFile {
     let path: PathBuf = file.to_owned();
     ConfigFile {
         name: path.display().to_string(),
-        read: Box::new(move || read(&path).map_err(|mistakes| vec![mistakes.to_string()])),
+        read: Box::new(move || {
+            read_config(&path).map_err(|diagnostics| vec![diagnostics.to_string()])
+        }),
     }
 }
 
-fn told(error: impl std::fmt::Display) -> String {
+fn to_text(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manuals_configuration_is_valid() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/labsim/manual/examples/forwarder.yaml");
+        let config = read_config(Path::new(file)).unwrap();
+        assert_eq!(config.check().len(), 0, "{:?}", config.check());
+    }
 }

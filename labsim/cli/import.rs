@@ -1,92 +1,157 @@
 //! `labsim import`.
 
+mod linux;
+
 use crate::args::{self, Vendor};
 use crate::exit::Exit;
-use crate::{load, say};
-use labsim_import::{Imported, Mistakes, Source, a10, f5};
+use crate::{load, output};
+use labsim_import::{Diagnostics, Imported, Left, Note, Source, a10, f5};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// The most that is read of a file: labsim-import says what is wrong with one of this size.
-const LONGEST: u64 = (64 << 20) + 1;
+/// How much of a file is read: one byte more than labsim-import accepts.
+const READ_LIMIT: u64 = (64 << 20) + 1;
 
-/// Reads the configuration, writes a topology and a scenario, and lists what they lack.
-pub(crate) fn import(args: &args::Import) -> Exit {
-    let mut sources = Vec::new();
-    for path in &args.files {
-        match read(path) {
-            Ok(text) => sources.push(Source::new(path.display().to_string(), text)),
-            Err(error) => {
-                say::problem(format_args!("{}: {error}", path.display()));
-                return Exit::Invalid;
-            }
-        }
+/// Standard input in place of a file.
+const STDIN: &str = "-";
+/// How long a FIFO may have no writer, in milliseconds.
+const WRITER_APPEARS: u16 = 2000;
+
+/// Reads the configuration, writes a topology and a scenario, and lists what is not imported;
+/// `listed`: each line that was left out, too.
+pub(crate) fn import(args: &args::Import, listed: bool) -> Exit {
+    if args.vendor == Vendor::Linux {
+        return linux::import(args, listed);
     }
+    if args.into.is_some() {
+        output::error("--into is about `import linux`; leave it out");
+        return Exit::Invalid;
+    }
+    let sources = match sources(&args.files) {
+        Ok(sources) => sources,
+        Err(exit) => return exit,
+    };
     let imported = match args.vendor {
-        Vendor::F5 => f5::import(&sources),
         Vendor::A10 => a10::import(&sources),
+        Vendor::F5 | Vendor::Linux => f5::import(&sources),
     };
     let imported = match imported {
         Ok(imported) => imported,
-        Err(mistakes) => return refuse(&mistakes),
+        Err(diagnostics) => return reject(&diagnostics),
     };
     match write(&args.out, &imported) {
         Ok(scenario) => {
-            tell(&scenario, &imported);
+            print_summary(&scenario, &imported, listed);
             Exit::Success
         }
         Err(problem) => {
-            say::problem(problem);
+            output::error(problem);
             Exit::Invalid
         }
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => "no such file; check its name".to_owned(),
-        _ => error.to_string(),
-    })?;
-    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
-        return Err("it is no regular file; name a configuration's file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    file.take(LONGEST).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    let no_text = |error: std::string::FromUtf8Error| {
-        let at = error.utf8_error().valid_up_to();
-        format!("it is no text in UTF-8 (from byte {at} on); save it as such")
+/// Reads all files; otherwise the first that cannot be read has been named.
+fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Exit> {
+    let source = |path: &PathBuf| match read(path) {
+        Ok(text) => Ok(Source::new(path.display().to_string(), text)),
+        Err(error) => {
+            output::error(format_args!("{}: {error}", path.display()));
+            Err(Exit::Invalid)
+        }
     };
-    String::from_utf8(bytes).map_err(no_text)
+    paths.iter().map(source).collect()
 }
 
-fn refuse(mistakes: &Mistakes) -> Exit {
-    say::mistakes(mistakes);
-    say::problem(load::total(mistakes.len()));
+/// Prints errors.
+fn reject(diagnostics: &Diagnostics) -> Exit {
+    output::diagnostics(diagnostics);
+    output::error(load::error_count(diagnostics.len()));
     Exit::Invalid
 }
 
-/// Writes both files or none; the scenario's path.
+/// Text of a file, a pipe such as `<(ssh ...)`, or standard input.
+fn read(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    if path == Path::new(STDIN) {
+        let read = io::stdin().lock().take(READ_LIMIT).read_to_end(&mut bytes);
+        read.map_err(|error| error.to_string())?;
+        return text(bytes);
+    }
+    // A FIFO is opened without waiting for its writer.
+    let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "no such file; check its name".to_owned(),
+        _ => error.to_string(),
+    })?;
+    let kind = file.metadata().map_err(|error| error.to_string())?.file_type();
+    if kind.is_fifo() {
+        wait_for_writer(&file, &mut bytes)?;
+    } else if !kind.is_file() {
+        return Err("not a regular file; name a configuration file".to_owned());
+    }
+    file.take(READ_LIMIT).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    text(bytes)
+}
+
+/// Waits for something to read, or for a writer, which may take as long as it likes: the file
+/// blocks from then on. What was read on the way is added to `bytes`.
+fn wait_for_writer(fifo: &File, bytes: &mut Vec<u8>) -> Result<(), String> {
+    let mut polled = [PollFd::new(fifo.as_fd(), PollFlags::POLLIN)];
+    let ready =
+        poll(&mut polled, PollTimeout::from(WRITER_APPEARS)).map_err(|error| error.to_string())?;
+    if ready == 0 {
+        let mut first = [0];
+        match io::Read::read(&mut &*fifo, &mut first) {
+            // That is the end of a FIFO that nobody has opened to write.
+            Ok(0) => {
+                let message = "nobody writes to this FIFO; start what writes to it, or name a file";
+                return Err(message.to_owned());
+            }
+            Ok(_) => bytes.extend(first),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    fcntl(fifo, FcntlArg::F_SETFL(OFlag::empty())).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    let not_text = |error: std::string::FromUtf8Error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("not UTF-8 text (byte {at}); save the file as UTF-8")
+    };
+    String::from_utf8(bytes).map_err(not_text)
+}
+
+/// Writes both files or none. Returns the scenario's path.
 fn write(folder: &Path, imported: &Imported) -> Result<PathBuf, String> {
     std::fs::create_dir_all(folder)
-        .map_err(|error| format!("the folder {} cannot be made: {error}", folder.display()))?;
+        .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
     let topology = folder.join(format!("{}.yaml", imported.topology_name));
     let scenario = folder.join(format!("{}.yaml", imported.scenario_name));
     write_new(&topology, &imported.topology)?;
     if let Err(problem) = write_new(&scenario, &imported.scenario) {
-        // The other file is of no use alone, and was not there before.
+        // This call created the topology, which is of no use alone.
         let _ = std::fs::remove_file(&topology);
         return Err(problem);
     }
     Ok(scenario)
 }
 
-/// Makes a file that was not there: a link of its name is there, wherever it leads (open(2),
-/// `O_EXCL`).
+/// Creates a file. A link of that name counts as existing, wherever it leads (open(2), `O_EXCL`).
 fn write_new(path: &Path, text: &str) -> Result<(), String> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::AlreadyExists => format!(
-            "{} is there already, and nothing is overwritten; name another folder, or remove it",
+            "{} exists already and is not overwritten; name another folder, or remove it",
             path.display()
         ),
         _ => format!("{} cannot be written: {error}", path.display()),
@@ -98,20 +163,47 @@ fn write_new(path: &Path, text: &str) -> Result<(), String> {
     })
 }
 
-fn tell(scenario: &Path, imported: &Imported) {
-    let Imported { left_out, warnings, .. } = imported;
-    say::line(format_args!("written: {}, and its topology beside it", scenario.display()));
-    if !left_out.is_empty() {
-        say::line("not carried over:");
+fn print_summary(scenario: &Path, imported: &Imported, listed: bool) {
+    let Imported { not_imported, warnings, left_out, .. } = imported;
+    output::line(format_args!("written: {}, and its topology beside it", scenario.display()));
+    print_notes(not_imported, warnings, || {
+        let hint = if listed { "" } else { " (-v lists them)" };
+        print_left_out(&format!("left out, as it is no configuration{hint}:"), left_out, listed);
+    });
+    output::line(format_args!("run it with: labsim run {}", scenario.display()));
+}
+
+/// What was not imported, what was left out, and warnings.
+fn print_notes(not_imported: &[Note], warnings: &[Note], print_left_out: impl FnOnce()) {
+    if !not_imported.is_empty() {
+        output::line("not imported:");
     }
-    for note in left_out {
-        say::line(format_args!("  {note}"));
+    for note in not_imported {
+        output::line(format_args!("  {note}"));
     }
+    print_left_out();
     if !warnings.is_empty() {
-        say::line("imported as it stands, and worth a look:");
+        output::line("warnings:");
     }
     for note in warnings {
-        say::line(format_args!("  ! {note}"));
+        output::line(format_args!("  ! {note}"));
     }
-    say::line(format_args!("run it with: labsim run {}", scenario.display()));
+}
+
+/// How many lines were left out, by their kinds.
+fn print_left_out(head: &str, left_out: &[Left], listed: bool) {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for left in left_out {
+        *kinds.entry(left.kind).or_default() += 1;
+    }
+    if kinds.is_empty() {
+        return;
+    }
+    output::line(head);
+    for (kind, count) in kinds {
+        output::line(format_args!("  {count} x {kind}"));
+    }
+    for left in left_out.iter().filter(|_| listed) {
+        output::line(format_args!("  {left}"));
+    }
 }

@@ -1,22 +1,51 @@
-//! The `labsim` command: arguments, exit codes, and who is told what.
+//! The `labsim` command: arguments, output, exit codes.
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod closed_output;
+mod color;
 mod compare;
 mod ctl;
+mod diagnose;
+mod discover;
 mod doctor;
+mod execute;
+mod exercise;
 mod exit;
 mod export;
+mod fail_on_skip;
 mod forwarder;
-mod gather;
+mod generate;
+mod graph;
+mod graph_run;
+mod help;
 mod import;
+mod init;
+mod inputs;
+mod lessons;
+mod live;
+mod live_steps;
 mod load;
+mod log;
+mod manual;
+mod merge;
+mod output;
+mod partition;
+mod plan;
+mod progress;
+mod report;
+mod results;
 mod run;
-mod say;
 mod schema;
+mod select;
+mod server;
+mod shipped;
+mod show;
 mod signals;
+mod up;
 mod validate;
+mod wireshark;
 
 use args::{Cli, Command};
 use clap::Parser as _;
@@ -27,21 +56,50 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and the version are no errors; they go to the standard output.
+            // Help and the version go to standard output and are not errors.
             let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Success };
             let _ = error.print();
             return exit.into();
         }
     };
+    if let Err(error) = log::start(&cli.log) {
+        output::error(error);
+        return Exit::Invalid.into();
+    }
     let exit = match &cli.command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(args, &cli.log),
+        Command::Diagnose(args) => diagnose::diagnose(args, &cli.log),
         Command::Compare(args) => compare::compare(args),
+        Command::Report(args) => report::report(args),
+        Command::Merge(args) => merge::merge(args, &cli.log),
+        Command::Up(args) => up::up(args, &cli.log),
+        Command::Step(args) => live_steps::step(args, &cli.log),
+        Command::Check(args) => live_steps::check(args, &cli.log),
+        Command::List => live::list(),
+        Command::Status(args) => live::status(args),
+        Command::Down(args) => live::down(args),
+        // The exit code is that of what ran.
+        Command::Exec(args) => return live::exec(args),
+        Command::Shell(args) => return live::shell(args),
+        Command::Exercise(args) => exercise::exercise(args),
+        Command::Class(args) => exercise::class(args),
+        Command::Lessons => lessons::lessons(),
         Command::Validate(args) => validate::validate(args),
         Command::Doctor(args) => doctor::doctor(args),
-        Command::Import(args) => import::import(args),
+        Command::Import(args) => import::import(args, cli.log.verbose > 0),
         Command::Export(args) => export::export(args),
         Command::Schema(args) => schema::schema(args),
+        Command::Show(args) => show::show(args),
+        Command::Plan(args) => plan::plan(args),
+        Command::Graph(args) => graph::graph(args),
+        Command::WiresharkProfile(args) => wireshark::profile(args),
+        Command::Init(args) => init::init(args),
+        Command::Server(args) => server::server(args),
         Command::Forwarder(args) => forwarder::forwarder(args),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args),
+        Command::Manual(args) => generate::manual(args),
+        Command::Help(args) => help::help(args),
     };
     exit.into()
 }

@@ -1,107 +1,157 @@
 //! `labsim run`.
 
-use crate::args::{self, Impairments, Tunnel};
+use crate::args::{LogArgs, Run};
+use crate::discover::{self, FoundScenario};
+use crate::execute::{Output, execute, id_in_round};
 use crate::exit::Exit;
-use crate::load::{self, Loaded};
-use crate::{say, signals};
-use labsim_event::Sink;
-use labsim_report::{JunitFile, OutFolder, Sinks, Style, Terminal};
-use labsim_runner::{Options, Work, cancellation};
-use std::io::IsTerminal as _;
+use crate::select::{self, Selected};
+use crate::{fail_on_skip, output, partition, results};
+use clap::ValueEnum;
+use labsim_report::{ListedScenario, Sinks};
+use labsim_runner::{ImpairmentChoice, Options, Policy, Proving, SkipRule, TunnelChoice};
+use std::num::NonZeroUsize;
 
-/// Reads everything, then asks for rights, then runs.
-pub(crate) fn run(args: &args::Run) -> Exit {
-    let loaded = match load::scenarios(&args.paths) {
-        Ok(loaded) => loaded,
+/// Reads all files, then acquires privileges, then runs.
+pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
+    let policy = match policy(args) {
+        Ok(policy) => policy,
+        Err(message) => return reject(message),
+    };
+    let Selected { mut scenarios, not_selected } = match select::select(args) {
+        Ok(selected) => selected,
         Err(exit) => return exit,
     };
-    let mut sinks = match files(args, &loaded) {
+    let rounds = rounds(args);
+    let listed: Vec<ListedScenario> = scenarios.iter().map(FoundScenario::as_listed).collect();
+    let mut partition = None;
+    if let Some(wanted) = &args.selection.partition {
+        match partition::select(wanted, &listed, |name| in_rounds(name, rounds).collect()) {
+            Ok((places, record)) => {
+                let is_mine = |place: &usize| places.contains(place);
+                let mine = scenarios.into_iter().enumerate();
+                scenarios = mine
+                    .filter(|(place, _)| is_mine(place))
+                    .map(|(_, scenario)| scenario)
+                    .collect();
+                partition = Some(record);
+            }
+            Err(error) => return reject(error),
+        }
+    }
+    if let Some(format) = args.selection.list {
+        select::list(&scenarios, format);
+        return Exit::Success;
+    }
+    let invalid = discover::print_errors(scenarios.iter());
+    tracing::info!(scenarios = scenarios.len(), invalid, "all files are read");
+    let sinks = match results::sinks(&args.results, listed_in_rounds(&listed, rounds), partition) {
         Ok(sinks) => sinks,
-        Err(problems) => {
-            problems.into_iter().for_each(say::problem);
-            return Exit::Invalid;
-        }
+        Err(error) => return reject(error),
     };
-    let work: Vec<Work> = loaded
-        .into_iter()
-        .map(|Loaded { file, scenario, warnings }| Work { file, scenario, warnings })
-        .collect();
-    // From here on the process may have more than one thread and other rights.
-    let rights = match labsim_lab::gain_rights() {
-        Ok(rights) => rights,
-        Err(error) => {
-            let reason = format!("this machine cannot run labs: {error}");
-            say::problem(&reason);
-            // Once is enough for a person; whoever reads files finds it with each scenario.
-            let sinks = Sinks::new(sinks);
-            labsim_runner::skip(&work, &reason, &|scenario, event| sinks.tell(scenario, event));
-            sinks.failures().into_iter().for_each(say::problem);
-            return Exit::CannotRun;
-        }
-    };
-    let (canceller, cancelled) = cancellation();
-    if let Err(error) = signals::interrupt(canceller) {
-        say::problem(format!("signals cannot be handled: {error}"));
-        return Exit::CannotRun;
-    }
     let options = Options {
-        jobs: args.jobs,
-        tunnel: match args.tunnel {
-            Tunnel::Auto => labsim_runner::Tunnel::Auto,
-            Tunnel::Kernel => labsim_runner::Tunnel::Kernel,
-            Tunnel::Userspace => labsim_runner::Tunnel::Userspace,
-        },
-        impairments: match args.impairments {
-            Impairments::Auto => labsim_runner::Impairments::Auto,
-            Impairments::Kernel => labsim_runner::Impairments::Kernel,
-            Impairments::Relay => labsim_runner::Impairments::Relay,
-        },
+        scenarios: rounds.map(|rounds| rounds.saturating_mul(scenarios.len())),
+        jobs: NonZeroUsize::MIN,
+        tunnel: args.lab.tunnel,
+        impairments: args.lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
-        rights: rights.to_string(),
+        rights: "none".into(),
+        policy,
+        // Scenarios run side by side as well.
+        proving: args.prove.then_some(Proving { side_by_side: processors(), hurries: false }),
     };
-    sinks.insert(0, Box::new(Terminal::new(std::io::stdout(), style())));
-    let sinks = Sinks::new(sinks);
-    let tell = |scenario: Option<&str>, event| sinks.tell(scenario, event);
-    let totals = labsim_runner::run(&work, &options, &tell, &cancelled);
-    let failures = sinks.failures();
-    for failure in &failures {
-        say::problem(failure);
+    if scenarios.is_empty() {
+        // Only a partition can have no scenarios.
+        let sinks = Sinks::new(sinks);
+        labsim_runner::skip(std::iter::empty(), &options, "", &|scenario, event| {
+            sinks.emit(scenario, event);
+        });
+        sinks.failures().into_iter().for_each(output::error);
+        return if sinks.failures().is_empty() { Exit::Success } else { Exit::Invalid };
     }
-    match Exit::of(&totals) {
-        Exit::Success if !failures.is_empty() => Exit::Invalid,
-        exit => exit,
+    let output = Output {
+        log,
+        quiet: args.quiet,
+        not_selected,
+        again: again(args),
+        flaky_ok: args.limits.flaky_ok,
+    };
+    execute(scenarios, (args.lab.jobs, rounds), options, sinks, &output)
+}
+
+/// When the run ends, and what counts as failed.
+fn policy(args: &Run) -> Result<Policy, String> {
+    let limits = &args.limits;
+    let stops_at_first = limits.fail_fast || limits.until_fail;
+    if limits.until_fail && limits.repeat.is_none() && args.results.lists_runs() {
+        return Err(
+            "--until-fail has no end without --repeat, and --junit, --json and --html list \
+                    every run; add --repeat N"
+                .into(),
+        );
+    }
+    Ok(Policy {
+        max_fail: limits.max_fail.or(stops_at_first.then_some(NonZeroUsize::MIN)),
+        timeout: limits.timeout,
+        run_timeout: limits.run_timeout,
+        retries: limits.retries,
+        fail_on_skip: match &limits.fail_on_skip {
+            None => SkipRule::Accept,
+            Some(codes) => fail_on_skip::rule(codes)?,
+        },
+    })
+}
+
+/// The machine's processors.
+pub(crate) fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// How often each scenario runs; without an end if it is repeated until one fails.
+fn rounds(args: &Run) -> Option<usize> {
+    match (args.limits.repeat, args.limits.until_fail) {
+        (None, true) => None,
+        (repeat, _) => Some(repeat.map_or(1, NonZeroUsize::get)),
     }
 }
 
-/// The files that results are kept in.
-fn files(args: &args::Run, loaded: &[Loaded]) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
-    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-    if args.out.is_some() || args.junit.is_some() {
-        let clashes = load::same_names(loaded);
-        if !clashes.is_empty() {
-            return Err(clashes);
+/// The names of a scenario's runs.
+fn in_rounds(id: &str, rounds: Option<usize>) -> impl Iterator<Item = String> {
+    (0..rounds.unwrap_or_default()).map(move |round| id_in_round(id, round, rounds))
+}
+
+/// Every run of the scenarios, as reports identify it, in their order.
+fn listed_in_rounds(scenarios: &[ListedScenario], rounds: Option<usize>) -> Vec<ListedScenario> {
+    let round = |round| {
+        scenarios.iter().map(move |scenario| ListedScenario {
+            name: id_in_round(&scenario.name, round, rounds),
+            ..scenario.clone()
+        })
+    };
+    (0..rounds.unwrap_or_default()).flat_map(round).collect()
+}
+
+fn reject(error: String) -> Exit {
+    output::error(error);
+    Exit::Invalid
+}
+
+/// The options that a scenario is run again with.
+fn again(args: &Run) -> String {
+    let mut options = String::new();
+    let mut add = |option: &str, value: Option<clap::builder::PossibleValue>| {
+        if let Some(value) = value {
+            options.push_str(&format!(" {option} {}", value.get_name()));
         }
+    };
+    let lab = &args.lab;
+    if lab.tunnel != TunnelChoice::Auto {
+        add("--tunnel", lab.tunnel.to_possible_value());
     }
-    let named = || loaded.iter().map(|it| (it.scenario.name.as_str(), it.file.as_path()));
-    if let Some(dir) = &args.out {
-        let folder = OutFolder::create(dir, named().map(|(name, _)| name));
-        sinks.push(Box::new(folder.map_err(|error| vec![error.to_string()])?));
+    if lab.impairments != ImpairmentChoice::Auto {
+        add("--impairments", lab.impairments.to_possible_value());
     }
-    if let Some(file) = &args.junit {
-        let junit = JunitFile::create(file, named());
-        sinks.push(Box::new(junit.map_err(|error| vec![error.to_string()])?));
+    if let Some(timeout) = args.limits.timeout {
+        options.push_str(&format!(" --timeout {}", timeout.as_secs_f64()));
     }
-    Ok(sinks)
-}
-
-fn style() -> Style {
-    let terminal = std::io::stdout().is_terminal();
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    Style { progress: terminal && !plain, colour: terminal && !plain, columns: columns() }
-}
-
-/// The terminal's width, from COLUMNS or 80: a progress line that is cut too short is still read.
-fn columns() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(80)
+    options
 }

@@ -1,20 +1,28 @@
-//! Turns SIGINT, SIGTERM and SIGHUP into an orderly end, and a late end into a quick one.
+//! Cancels a run on SIGINT, SIGTERM and SIGHUP, and ends the process if that takes too long.
 
 use crate::exit::Exit;
+use crate::progress;
 use labsim_runner::Canceller;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long an interrupted run may take to tell its result. Everything that it built goes with
-/// the process, so leaving early leaves nothing behind.
-const GRACE: Duration = Duration::from_millis(800);
+/// How long a cancelled run may take to report its result. What it built ends with the process,
+/// so an early exit leaves nothing behind.
+pub(crate) const GRACE: Duration = Duration::from_millis(800);
 
-/// Interrupts a run when a signal comes, and ends the process if the run does not end by itself,
-/// or at the second signal.
+/// Cancels a run at the first signal; exits at the second one, or after [`GRACE`].
 ///
 /// # Errors
 /// If the handlers cannot be installed.
-pub(crate) fn interrupt(canceller: Canceller) -> std::io::Result<()> {
+pub(crate) fn cancel_on_signal(canceller: Canceller) -> std::io::Result<()> {
+    on_signal(move || canceller.cancel())
+}
+
+/// Calls `cancel` at the first signal, in place of cancelling a run.
+///
+/// # Errors
+/// If the handlers cannot be installed.
+pub(crate) fn on_signal(cancel: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut int, mut term, mut hup) = {
         let _entered = runtime.enter();
@@ -34,8 +42,10 @@ pub(crate) fn interrupt(canceller: Canceller) -> std::io::Result<()> {
                 }
             };
             any().await;
-            canceller.cancel();
+            tracing::info!("signal received; cancelling the run");
+            cancel();
             let _ = tokio::time::timeout(GRACE, any()).await;
+            progress::erase();
             std::process::exit(Exit::Interrupted as i32);
         });
     })?;

@@ -1,32 +1,31 @@
 //! `labsim validate`.
 
 use crate::exit::Exit;
-use crate::{args, load, say};
+use crate::{args, discover, load, output};
 use labsim_scenario::{Kind, Validated};
 
-/// Reads every file, and says for each whether it is valid; all mistakes and warnings are told.
+/// Reads every file and prints whether it is valid, with all errors and warnings.
 pub(crate) fn validate(args: &args::Validate) -> Exit {
-    let files = match load::named(&args.paths) {
-        Ok(files) => files,
-        Err(exit) => return exit,
-    };
-    let mut mistakes = 0;
-    for file in &files {
-        match labsim_scenario::validate(file) {
+    let mut errors = 0;
+    let visited = discover::visit_files(&args.paths, |file, opened| {
+        match opened.and_then(|opened| opened.validate()) {
             Ok(Validated { kind, warnings }) => {
-                say::line(format_args!("{}: a valid {}", file.display(), name(kind)));
+                output::line(format_args!("{}: a valid {}", file.path.display(), name(kind)));
                 for warning in &warnings {
-                    say::line(format_args!("  ! {}", load::in_a_line(warning)));
+                    output::line(format_args!("  ! {}", load::on_one_line(warning)));
                 }
             }
             Err(found) => {
-                mistakes += found.len();
-                say::mistakes(found);
+                errors += found.len();
+                output::diagnostics(found);
             }
         }
+    });
+    if let Err(exit) = visited {
+        return exit;
     }
-    if mistakes > 0 {
-        say::problem(load::total(mistakes));
+    if errors > 0 {
+        output::error(load::error_count(errors));
         return Exit::Invalid;
     }
     Exit::Success
@@ -36,5 +35,6 @@ fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Topology => "topology",
         Kind::Scenario => "scenario",
+        Kind::Exercise => "exercise",
     }
 }

@@ -1,0 +1,109 @@
+//! Arguments of `labsim exercise` and `labsim class`.
+
+use super::run::LabArgs;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `labsim exercise`
+#[derive(Debug, Args)]
+#[command(after_long_help = EXERCISE_NOTES)]
+pub(crate) struct Exercise {
+    #[command(subcommand)]
+    pub(crate) command: ExerciseCommand,
+}
+
+/// What `labsim help exercise` says below the commands.
+const EXERCISE_NOTES: &str = "\
+A repair is a file of a scenario's keys, laid over the broken lab; it is judged by the packets of a run and \
+their way, and any repair that works is as good as any other. What was done is kept in progress.jsonl below \
+$XDG_STATE_HOME/labsim, else below ~/.local/state/labsim. On a student's own machine all of this is good faith.
+
+    labsim exercise list
+    labsim exercise start 03
+    labsim exercise check 03
+    labsim exercise cause 03 vip-missing rs1
+    labsim exercise check 03 repair.yaml";
+
+/// What is done with exercises.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExerciseCommand {
+    /// List the exercises in their order, and how far you are
+    List,
+    /// Print the story and the goal of an exercise
+    Start(Name),
+    /// Run the broken lab, with a repair if one is named, and say what does not hold yet
+    Check(Check),
+    /// Run the same, and give a hint: the symptom, then the place, the cause, and the repair
+    Hint(Check),
+    /// Name the cause
+    Cause(Cause),
+    /// Print what is wrong, the cause, a repair, and why others are none
+    Solution(Name),
+    /// Run exercises in every state, and check that each shows what its file says
+    Verify(Verify),
+}
+
+/// An exercise.
+#[derive(Debug, Args)]
+pub(crate) struct Name {
+    /// The exercise: its name or its number
+    #[arg(value_name = "EXERCISE")]
+    pub(crate) exercise: String,
+}
+
+/// `labsim exercise check`, `hint`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) name: Name,
+    /// A YAML file with the keys of a scenario that the repair changes, such as
+    /// `real_servers: {servers: {vip: 172.16.4.99}}`; without it the lab is as broken as before
+    #[arg(value_name = "REPAIR")]
+    pub(crate) repair: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+}
+
+/// `labsim exercise cause`
+#[derive(Debug, Args)]
+pub(crate) struct Cause {
+    #[command(flatten)]
+    pub(crate) name: Name,
+    /// The cause's code; `labsim help codes` lists all
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
+    /// The node that it is at
+    #[arg(value_name = "NODE")]
+    pub(crate) node: String,
+}
+
+/// `labsim exercise verify`
+#[derive(Debug, Args)]
+#[command(after_long_help = VERIFY_NOTES)]
+pub(crate) struct Verify {
+    /// Exercise files, or folders of them; without any, the shipped exercises
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) lab: LabArgs,
+}
+
+/// What `labsim help exercise verify` says below the options.
+const VERIFY_NOTES: &str = "\
+Of each exercise these labs are run: in good order, which has to pass; broken, which has to fail for the \
+cause that the file names, at its node; with the file's fix, which has to pass; with each tempting fix, \
+which has to fail; and with the fix that the last hint names, which has to pass. The exit code is that of \
+`labsim run`.
+
+    labsim exercise verify scenarios/exercises/05-*.yaml";
+
+/// `labsim class`
+#[derive(Debug, Args)]
+pub(crate) struct Class {
+    /// A folder with the progress.jsonl of each student, named STUDENT.jsonl
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Print comma-separated values
+    #[arg(long)]
+    pub(crate) csv: bool,
+}

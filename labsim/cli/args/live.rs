@@ -1,0 +1,106 @@
+//! Arguments of the commands for labs that stay up.
+
+use clap::Args;
+use labsim_runner::{ImpairmentChoice, TunnelChoice};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// `labsim up`
+#[derive(Debug, Args)]
+#[command(after_long_help = UP_NOTES)]
+pub(crate) struct Up {
+    /// The scenario
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The lab's name; else that of the file, without its ending
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+    /// Run the steps before this one
+    #[arg(long, value_name = "STEP")]
+    pub(crate) at: Option<String>,
+    /// Tunnel decapsulator on the real servers
+    #[arg(long, value_enum, default_value_t = TunnelChoice::Auto)]
+    pub(crate) tunnel: TunnelChoice,
+    /// Link impairment engine: what delays, drops and reorders frames
+    #[arg(long, value_enum, default_value_t = ImpairmentChoice::Auto)]
+    pub(crate) impairments: ImpairmentChoice,
+}
+
+/// What `labsim help up` says below the options.
+const UP_NOTES: &str = "\
+The command returns when all of the lab runs. A process of its own holds the lab; there is no daemon. Its \
+end, also by `kill -9`, ends every process in the lab, and nothing stays but a folder that the next \
+command removes. The scenario's steps are not run, or only those before the one that `--at` \
+names, and its file is not read again.
+
+    labsim up scenarios/tacacs-ipip.yaml
+    labsim exec client -- ping -c 1 10.1.1.51
+    labsim down";
+
+/// `labsim status`
+#[derive(Debug, Args)]
+pub(crate) struct LabName {
+    /// The lab; not needed if one alone is up
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+}
+
+/// `labsim down`
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// The lab; not needed if one alone is up
+    #[arg(value_name = "NAME", conflicts_with = "all")]
+    pub(crate) name: Option<labsim_live::LabName>,
+    /// End all labs of this user
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// `labsim exec`
+#[derive(Debug, Args)]
+#[command(after_long_help = EXEC_NOTES)]
+pub(crate) struct Exec {
+    /// The node
+    #[arg(value_name = "NODE")]
+    pub(crate) node: String,
+    /// The lab; not needed if one alone is up
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+    /// The program and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What `labsim help exec` says below the options.
+const EXEC_NOTES: &str = "\
+The command has labsim's standard streams and terminal, and gets the signals that labsim gets. The exit code \
+is the command's, 128 and the signal's number if a signal ended it, 127 if it is not found, and 126 if \
+it cannot be started. It ends with labsim and with the lab; LABSIM_NODE and LABSIM_LAB are in its \
+environment. Its host name is the node's, and /etc/hosts has the addresses of all nodes, where the \
+kernel allows it; files are the host's.";
+
+/// `labsim shell`
+#[derive(Debug, Args)]
+#[command(after_long_help = SHELL_NOTES)]
+pub(crate) struct Shell {
+    /// The node; without one, `ip netns exec NODE CMD` works in the shell
+    #[arg(value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// The lab; not needed if one alone is up
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+}
+
+/// What `labsim help shell` says below the options.
+const SHELL_NOTES: &str = "\
+The shell is that of the environment variable SHELL. bash, zsh and fish read the user's own settings; then \
+their prompt is the node's, and their history is the node's alone and ends with the lab. Standard input has \
+to be a terminal; `labsim exec NODE -- sh` runs commands from other inputs.
+
+Without a node the shell is in the network of whoever calls it, and `ip netns list` has the nodes of the lab, \
+and these only: in mounts of the shell's own, so that nothing is on the host. `ip netns exec` mounts /sys; \
+where a container forbids that, `labsim exec` works still.
+
+    labsim shell rs1
+    labsim shell
+    ip netns exec rs1 ip addr";

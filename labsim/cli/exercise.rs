@@ -1,0 +1,25 @@
+//! `labsim exercise`.
+
+mod attempt;
+mod found;
+mod journal;
+mod student;
+mod verify;
+
+pub(crate) use journal::class;
+
+use crate::args::{self, ExerciseCommand};
+use crate::exit::Exit;
+
+/// Does what is asked with exercises.
+pub(crate) fn exercise(args: &args::Exercise) -> Exit {
+    match &args.command {
+        ExerciseCommand::List => student::list(),
+        ExerciseCommand::Start(args) => student::start(args),
+        ExerciseCommand::Check(args) => attempt::check(args),
+        ExerciseCommand::Hint(args) => attempt::hint(args),
+        ExerciseCommand::Cause(args) => student::cause(args),
+        ExerciseCommand::Solution(args) => student::solution(args),
+        ExerciseCommand::Verify(args) => verify::verify(args),
+    }
+}

@@ -1,0 +1,206 @@
+//! `labsim exercise verify`.
+
+use super::found::{self, FoundExercise};
+use crate::args::LabArgs;
+use crate::args::exercise::Verify;
+use crate::exit::Exit;
+use crate::{output, signals};
+use labsim_event::Totals;
+use labsim_exercise::{Shown, States, complaints};
+use labsim_runner::{
+    Cancelled, Experiment, Options, Policy, RunError, cancellation, experiment, open_files,
+};
+use labsim_scenario::model::Scenario;
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
+
+/// Runs every exercise in every state.
+pub(crate) fn verify(args: &Verify) -> Exit {
+    let exercises = match found::named(&args.paths) {
+        Ok(exercises) => exercises,
+        Err(exit) => return exit,
+    };
+    let mut options = options(&args.lab);
+    match labsim_lab::acquire_privileges() {
+        Ok(rights) => options.rights = rights.to_string(),
+        Err(error) => {
+            let code = labsim_codes::run::RIGHTS_MISSING;
+            output::error(format_args!("this machine cannot run labs: {error} [{code}]"));
+            return Exit::CannotRun;
+        }
+    }
+    let files = exercises.iter().map(|it| open_files(&it.loaded.healthy.scenario)).collect();
+    let (jobs, lowered) = args.lab.jobs.choose(files, 1, labsim_lab::allow_open_files);
+    if let Some(lowered) = lowered {
+        output::error(lowered);
+    }
+    let (canceller, cancelled) = cancellation();
+    if let Err(error) = signals::cancel_on_signal(canceller) {
+        output::error(format_args!("signals cannot be handled: {error}"));
+        return Exit::CannotRun;
+    }
+    let totals = all(&exercises, jobs, &options, &cancelled);
+    output::line(format_args!(
+        "{}: {} verified, {} failed, {} errors, {} skipped",
+        counted(exercises.len()),
+        totals.passed,
+        totals.failed,
+        totals.errors,
+        totals.skipped
+    ));
+    if cancelled.is_cancelled() { Exit::Interrupted } else { Exit::of(&totals, false) }
+}
+
+/// `1 exercise`, `21 exercises`.
+fn counted(exercises: usize) -> String {
+    if exercises == 1 { "1 exercise".into() } else { format!("{exercises} exercises") }
+}
+
+/// How labs of exercises run.
+pub(crate) fn options(lab: &LabArgs) -> Options {
+    Options {
+        scenarios: None,
+        jobs: NonZeroUsize::MIN,
+        tunnel: lab.tunnel,
+        impairments: lab.impairments,
+        program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
+        rights: "none".into(),
+        policy: Policy::default(),
+        proving: None,
+    }
+}
+
+/// Several exercises at a time; a result is printed as soon as those before it are.
+fn all(
+    exercises: &[FoundExercise],
+    jobs: NonZeroUsize,
+    options: &Options,
+    cancelled: &Cancelled,
+) -> Totals {
+    let next = AtomicUsize::new(0);
+    let (sender, results) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.get().min(exercises.len()) {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(exercise) = exercises.get(place) else { break };
+                    let began = Instant::now();
+                    let ran = states(exercise, options, cancelled);
+                    if sender.send((place, ran, began.elapsed().as_millis())).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut totals = Totals::default();
+        let mut early = std::collections::BTreeMap::new();
+        let mut turn = 0;
+        for (place, ran, took) in results {
+            early.insert(place, (ran, took));
+            while let Some((ran, took)) = early.remove(&turn) {
+                if let Some(exercise) = exercises.get(turn) {
+                    report(exercise, ran, took, &mut totals);
+                }
+                turn += 1;
+            }
+        }
+        totals
+    })
+}
+
+fn report(
+    exercise: &FoundExercise,
+    ran: Result<States, RunError>,
+    took: u128,
+    totals: &mut Totals,
+) {
+    let name = exercise.name();
+    let states = match ran {
+        Ok(states) => states,
+        Err(RunError::Interrupted) => {
+            totals.interrupted += 1;
+            return;
+        }
+        Err(error @ RunError::Unsupported { .. }) => {
+            totals.skipped += 1;
+            output::line(format_args!("SKIP {name}: {error}"));
+            return;
+        }
+        Err(error) => {
+            totals.errors += 1;
+            output::line(format_args!("ERROR {name}: {error}"));
+            return;
+        }
+    };
+    let complaints = complaints(&exercise.loaded.exercise, &states);
+    if complaints.is_empty() {
+        totals.passed += 1;
+        let labs = 3 + states.tempted.len() + usize::from(states.as_hinted.is_some());
+        output::line(format_args!("PASS {name}: {labs} labs, {took} ms"));
+    } else {
+        totals.failed += 1;
+        let mut text = format!("FAIL {name}\n");
+        for complaint in complaints {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  {complaint}");
+        }
+        output::text(text);
+    }
+}
+
+/// Runs all states of an exercise, one after the other.
+fn states(
+    exercise: &FoundExercise,
+    options: &Options,
+    cancelled: &Cancelled,
+) -> Result<States, RunError> {
+    let run = |scenario: &Scenario| experiment(scenario, options, cancelled).map(shown);
+    let loaded = &exercise.loaded;
+    let healthy = run(&loaded.healthy.scenario)?;
+    let broken = run(&loaded.broken)?;
+    let repaired = run(&loaded.repaired)?;
+    let tempted = loaded.tempted.iter().map(run).collect::<Result<_, _>>()?;
+    let as_hinted = as_hinted(exercise, &broken, run)?;
+    Ok(States { healthy, broken, repaired, tempted, as_hinted })
+}
+
+/// The broken lab with each way to repair it that the last hint names, up to the first that passes. If
+/// none does, what the first one showed.
+fn as_hinted(
+    exercise: &FoundExercise,
+    broken: &Shown,
+    run: impl Fn(&Scenario) -> Result<Shown, RunError>,
+) -> Result<Option<Shown>, RunError> {
+    let fix = broken.causes.first().map(|suspect| &suspect.record.fix);
+    let ways = fix.into_iter().flat_map(|fix| std::iter::once(fix).chain(&fix.alternatives));
+    let mut first = None;
+    for change in ways.map(|fix| &fix.change).filter(|change| !change.is_empty()) {
+        let shown = match exercise.opened.load_broken_with(&change.to_string()) {
+            Ok(scenario) => run(&scenario)?,
+            Err(errors) => {
+                let error = errors.iter().next().map(|error| error.message.clone());
+                Shown { unmet: error.into_iter().collect(), ..Shown::default() }
+            }
+        };
+        if shown.passed {
+            return Ok(Some(shown));
+        }
+        first.get_or_insert(shown);
+    }
+    Ok(first)
+}
+
+/// With the sentences of expectations before problems of the run itself.
+pub(crate) fn shown(experiment: Experiment) -> Shown {
+    let Experiment { passed, unmet, causes } = experiment;
+    let (problems, unmet): (Vec<_>, Vec<_>) =
+        unmet.into_iter().partition(|result| result.name.is_empty());
+    let unmet = unmet.into_iter().chain(problems).map(|result| result.sentence).collect();
+    Shown { passed, unmet, causes }
+}

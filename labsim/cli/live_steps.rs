@@ -1,0 +1,146 @@
+//! `labsim step` and `check`: steps of a scenario in a lab that is up.
+
+use crate::args::{self, LogArgs};
+use crate::exit::Exit;
+use crate::live::fail;
+use crate::{execute, output, progress, signals};
+use labsim_event::{Event, Totals};
+use labsim_live::{Lab, LabName, LabsFolder, LiveError, Work, Working};
+use labsim_report::{Again, Sinks};
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Runs one step, and prints how it ended.
+pub(crate) fn step(args: &args::StepArgs, log: &LogArgs) -> Exit {
+    let work = args.step.clone().map_or(Work::NextStep, Work::Step);
+    find(args.name.as_ref()).map_or_else(|error| fail(&error), |lab| steps(&lab, work, log))
+}
+
+/// Runs the steps before one, in a lab that is new.
+pub(crate) fn steps_before(folder: &LabsFolder, name: &LabName, step: &str, log: &LogArgs) -> Exit {
+    let work = Work::StepsBefore(step.to_owned());
+    // No thread can be started by what has started the holder: a signal ends this process, and with it
+    // the steps.
+    let follow = |lab: &Lab| {
+        let consume = &mut |event: Event| print(&event, log.verbose > 0);
+        read_events(&mut lab.work(work)?, consume)
+    };
+    match Lab::find(folder, Some(name)).and_then(|lab| follow(&lab)) {
+        Ok(()) => Exit::Success,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Runs all steps, and prints the verdict.
+pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
+    let checked = find(args.name.as_ref()).and_then(|lab| {
+        let file = lab.status()?.file;
+        let name = lab.name().as_str();
+        let again = Again::Command(format!("labsim check {name}"));
+        let sinks = Sinks::new(vec![execute::terminal(log, false, 0, again)]);
+        let emit = |scenario: Option<&str>, event| sinks.emit(scenario, event);
+        let began = Instant::now();
+        // As of a run of one scenario, whose lab is built already.
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        emit(
+            None,
+            Event::RunStarted { version, scenarios: Some(1), jobs: 1, rights: String::new() },
+        );
+        emit(Some(name), Event::ScenarioStarted { file });
+        let mut totals = Totals::default();
+        let interrupted = follow(&lab, Work::Check, &mut |event| {
+            if let Event::ScenarioEnded { outcome, .. } = &event {
+                totals.count(*outcome);
+            }
+            emit(Some(name), event);
+        });
+        let took_ms = labsim_event::milliseconds(began.elapsed());
+        let ended = Event::RunEnded { totals, ended_early: None, took_ms };
+        match interrupted {
+            Ok(false) => {
+                emit(None, ended);
+                Ok(Exit::of(&totals, false))
+            }
+            Ok(true) => Ok(Exit::Interrupted),
+            Err(error) => Err(error),
+        }
+    });
+    checked.unwrap_or_else(|error| fail(&error))
+}
+
+fn steps(lab: &Lab, work: Work, log: &LogArgs) -> Exit {
+    let all = log.verbose > 0;
+    match follow(lab, work, &mut |event| print(&event, all)) {
+        Ok(false) => Exit::Success,
+        Ok(true) => Exit::Interrupted,
+        Err(error) => fail(&error),
+    }
+}
+
+/// What is printed of a step.
+fn print(event: &Event, all: bool) {
+    match event {
+        Event::StepStarted { step, what } if all => {
+            output::line(format_args!("step {step}: {what}"));
+        }
+        Event::StepWaits { step, found } => output::line(format_args!("step {step}: {found}")),
+        Event::ServerLogged { node, line, .. } if all => {
+            output::line(format_args!("  {node}: {line}"))
+        }
+        Event::StepEnded { step, result, detail, took_ms, .. } => {
+            output::line(format_args!("step {step}: {result}: {detail}; {took_ms:.0} ms"));
+        }
+        Event::Diagnosed { findings, .. } => {
+            for finding in findings {
+                output::line(format_args!("  {finding}"));
+                if let Some(fix) = &finding.fix {
+                    output::line(format_args!("  fix: {fix}"));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn find(name: Option<&LabName>) -> Result<Lab, LiveError> {
+    Lab::find(&LabsFolder::of_user(), name)
+}
+
+/// Has work done, and gives its events to `consume`. A signal interrupts it, and then this returns
+/// `true`: the lab stays up.
+fn follow(lab: &Lab, work: Work, consume: &mut dyn FnMut(Event)) -> Result<bool, LiveError> {
+    let mut working = lab.work(work)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let handled = working.connection().and_then(|connection| {
+        let interrupted = Arc::clone(&interrupted);
+        signals::on_signal(move || {
+            interrupted.store(true, Ordering::Relaxed);
+            let _ = connection.shutdown(Shutdown::Both);
+        })
+    });
+    handled.map_err(|error: io::Error| {
+        LiveError::Failed(format!("signals cannot be handled: {error}"))
+    })?;
+    let read = read_events(&mut working, consume);
+    if read.is_err() {
+        progress::erase();
+    }
+    match read {
+        Err(LiveError::EndedMeanwhile(_)) if interrupted.load(Ordering::Relaxed) => {
+            output::error(format_args!("interrupted; the lab `{}` stays up", lab.name()));
+            Ok(true)
+        }
+        read => read.map(|()| false),
+    }
+}
+
+/// Gives all events to `consume`, until the work is done.
+fn read_events(working: &mut Working<'_>, consume: &mut dyn FnMut(Event)) -> Result<(), LiveError> {
+    while let Some(event) = working.next_event()? {
+        consume(event);
+    }
+    Ok(())
+}

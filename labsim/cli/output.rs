@@ -1,0 +1,75 @@
+//! Writes to the standard output and error; a closed pipe is not an error.
+
+use labsim_control::Answer;
+use labsim_model::is_plain;
+use labsim_scenario::model::NodeName;
+use std::fmt::{self, Display, Write as _};
+use std::io::Write as _;
+use std::path::Path;
+
+/// A line on standard output.
+pub(crate) fn line(text: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Complete lines on standard output.
+pub(crate) fn text(text: impl Display) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
+/// A forwarder's answer as one line of JSON on standard output.
+pub(crate) fn answer(answer: &Answer) {
+    if let Ok(text) = serde_json::to_string(answer) {
+        line(text);
+    }
+}
+
+/// An error or a notice of labsim's own on standard error.
+pub(crate) fn error(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "labsim: {}", Visible(text));
+}
+
+/// An error: a file's scenario has no `what`, such as a real server, on a node of that name.
+pub(crate) fn unknown_node<'a>(
+    file: &Path,
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a NodeName>,
+) {
+    let known: Vec<&str> = known.into_iter().map(NodeName::as_str).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let (file, name) = (file.display(), name.escape_debug());
+    error(format_args!("{file}: unknown {what} `{name}`; known: {known}"));
+}
+
+/// Messages that begin with a file, line and column, on standard error.
+pub(crate) fn diagnostics(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{}", Visible(text));
+}
+
+/// A message without anything that a terminal would execute: it may name files, and files of others.
+struct Visible<T>(T);
+
+impl<T: Display> Display for Visible<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(|c| !is_plain(c) && c != '\n') {
+            let mut characters = part.chars();
+            match characters.next_back() {
+                Some(last) if !is_plain(last) && last != '\n' => {
+                    self.0.write_str(characters.as_str())?;
+                    write!(self.0, "{}", last.escape_debug())?;
+                }
+                _ => self.0.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
