@@ -35,7 +35,7 @@ impl Rounds {
 }
 
 /// The resident memory of this process, in MiB.
-pub(crate) fn resident() -> f64 {
+pub(crate) fn resident_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("proc(5)");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a figure");

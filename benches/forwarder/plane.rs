@@ -9,17 +9,18 @@ mod path;
 mod rate;
 mod socket;
 
+use crate::scale::Scale;
 use path::Lab;
 
-/// Prints the tables; whether everything wanted was reached.
-pub(crate) fn print() -> bool {
-    labsim_lab::gain_rights().unwrap_or_else(|error| panic!("{error}"));
+/// Prints the tables; whether all targets were reached.
+pub(crate) fn print(scale: Scale) -> bool {
+    labsim_lab::acquire_privileges().unwrap_or_else(|error| panic!("{error}"));
     let lab = Lab::build();
-    println!("The forwarder in a namespace of its own, one arm, beside ip_forward");
-    let kept = rate::print(&lab);
-    latency::print(&lab);
+    println!("The forwarder in a namespace of its own, one arm, compared with ip_forward");
+    let kept = rate::print(&lab, scale);
+    latency::print(&lab, scale);
     drop(lab);
-    bulk::print();
+    bulk::print(scale);
     kept
 }
 

@@ -1,5 +1,6 @@
 //! The main job as a user runs it: how long, how much memory, how often, and what is left.
 
+use crate::scale::Scale;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -11,19 +12,22 @@ use std::time::{Duration, Instant};
 
 /// Runs in a row, and kills.
 const MANY: usize = 200;
+const FEW: usize = 16;
 /// Timed runs.
 const TIMED: usize = 41;
+const TIMED_SMOKE: usize = 3;
 
 /// Prints one line a figure.
-pub(crate) fn print() {
+pub(crate) fn print(scale: Scale) {
+    let (many, timed) = (scale.choose(MANY, FEW), scale.choose(TIMED, TIMED_SMOKE));
     nix::sys::prctl::set_child_subreaper(true).expect("this process reaps orphans");
     println!("\nThe main job: labsim run scenarios/tacacs-ipip.yaml, whole process");
-    let copies = Copies::new(MANY);
-    time(&copies.one());
+    let copies = Copies::new(many);
+    time(&copies.one(), timed);
     memory(&copies.one());
-    in_a_row(&copies);
-    side_by_side(&copies);
-    killed(&copies.one());
+    in_a_row(&copies, many);
+    side_by_side(&copies, many / 8);
+    killed(&copies.one(), many);
 }
 
 /// Copies of the shipped scenario, so that one process can run it many times.
@@ -65,8 +69,8 @@ fn labsim(paths: &[&Path], more: &[&str]) -> Command {
     command
 }
 
-fn time(scenario: &Path) {
-    let mut times: Vec<f64> = (0..=TIMED)
+fn time(scenario: &Path, timed: usize) {
+    let mut times: Vec<f64> = (0..=timed)
         .map(|_| {
             let began = Instant::now();
             let status = labsim(&[scenario], &[]).status().expect("labsim runs");
@@ -77,11 +81,11 @@ fn time(scenario: &Path) {
         .collect();
     times.sort_by(f64::total_cmp);
     println!(
-        "  {:<34} median {:>6.1} ms, min {:.1}, max {:.1} of {TIMED} (wanted: median <= 100 ms)",
+        "  {:<34} median {:>6.1} ms, min {:.1}, max {:.1} of {timed} (wanted: median <= 100 ms)",
         "one run, from exec to exit",
-        times[TIMED / 2],
+        times[timed / 2],
         times[0],
-        times[TIMED - 1],
+        times[timed - 1],
     );
 }
 
@@ -103,7 +107,7 @@ fn memory(scenario: &Path) {
     );
 }
 
-fn in_a_row(copies: &Copies) {
+fn in_a_row(copies: &Copies, many: usize) {
     let began = Instant::now();
     let out = copies.0.path().join("out");
     let folder = copies.0.path().join("scenarios");
@@ -112,7 +116,7 @@ fn in_a_row(copies: &Copies) {
     let mut resident = [0; 2];
     while child.try_wait().expect("labsim is waited for").is_none() {
         // Folders are made at the start and filled one after the other.
-        for (mark, resident) in [MANY / 10, MANY - 2].into_iter().zip(&mut resident) {
+        for (mark, resident) in [many / 10, many - 2].into_iter().zip(&mut resident) {
             let capture = out.join(format!("{mark:03}/capture.pcapng"));
             if *resident == 0 && capture.exists() {
                 *resident = status_kib(child.id(), "VmRSS:");
@@ -122,18 +126,17 @@ fn in_a_row(copies: &Copies) {
     let passed = child.wait().is_ok_and(|status| status.success());
     println!(
         "  {:<34} {}, {:.1} ms each; resident after {}: {:.1} MiB, after {}: {:.1} MiB",
-        format!("{MANY} runs in a row, one process"),
+        format!("{many} runs in a row, one process"),
         verdict(passed),
-        began.elapsed().as_secs_f64() * 1e3 / MANY as f64,
-        MANY / 10,
+        began.elapsed().as_secs_f64() * 1e3 / many as f64,
+        many / 10,
         resident[0] as f64 / 1024.0,
-        MANY - 2,
+        many - 2,
         resident[1] as f64 / 1024.0,
     );
 }
 
-fn side_by_side(copies: &Copies) {
-    let rounds = MANY / 8;
+fn side_by_side(copies: &Copies, rounds: usize) {
     let folder = copies.0.path().join("eight");
     let passed = (0..rounds)
         .filter(|_| labsim(&[&folder], &["--jobs", "8"]).status().is_ok_and(|s| s.success()))
@@ -142,10 +145,10 @@ fn side_by_side(copies: &Copies) {
 }
 
 #[expect(clippy::zombie_processes, reason = "everybody is reaped, orphans included")]
-fn killed(scenario: &Path) {
+fn killed(scenario: &Path, many: usize) {
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
     let mut orphans = 0;
-    for _ in 0..MANY {
+    for _ in 0..many {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -156,7 +159,7 @@ fn killed(scenario: &Path) {
     }
     println!(
         "  {:<34} {} left a process behind",
-        format!("kill -9 at {MANY} random moments"),
+        format!("kill -9 at {many} random moments"),
         if orphans == 0 { "none".to_owned() } else { orphans.to_string() },
     );
 }

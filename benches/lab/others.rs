@@ -1,4 +1,4 @@
-//! The same star, built by others: `ip -batch`, and a floor in C.
+//! The same star built without labsim: by `ip -batch`, and by a C program as the lower bound.
 
 use crate::star::{address, gateway};
 use nix::mount::{MsFlags, mount};
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-/// This program's argument when it builds by `ip`.
+/// This program's argument that makes it build by `ip`.
 pub(crate) const IP_ROLE: &str = "--build-by-ip";
 
-/// Whether iproute2 is here.
+/// Whether iproute2 is installed.
 pub(crate) fn has_ip() -> bool {
     Command::new("ip").arg("-V").stdout(Stdio::null()).status().is_ok_and(|it| it.success())
 }
@@ -28,9 +28,9 @@ pub(crate) fn build_by_ip(hosts: usize) -> Duration {
     Duration::from_secs_f64(text.trim().parse().expect("a figure"))
 }
 
-/// Plays that process's part: prints the seconds that building took, and removes everything.
-pub(crate) fn be_ip(hosts: usize) -> ExitCode {
-    labsim_lab::gain_rights().expect("rights for namespaces");
+/// Builds in that process: prints the seconds that building took, and removes everything.
+pub(crate) fn run_as_ip_builder(hosts: usize) -> ExitCode {
+    labsim_lab::acquire_privileges().expect("rights for namespaces");
     let none = None::<&str>;
     unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");

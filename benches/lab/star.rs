@@ -36,6 +36,7 @@ pub(crate) fn topology(hosts: usize) -> Topology {
     let mut nodes = vec![Node {
         name: node_name("router"),
         forward: true,
+        at: None,
         interfaces: (1..=hosts).map(|it| interface(&format!("r{it}"), gateway(it))).collect(),
         routes: Vec::new(),
         sysctls: BTreeMap::new(),
@@ -45,9 +46,10 @@ pub(crate) fn topology(hosts: usize) -> Topology {
         Node {
             name: node_name(&format!("h{it}")),
             forward: false,
+            at: None,
             routes: vec![Route {
                 destination: "0.0.0.0/0".parse().expect("a prefix"),
-                via: gateway(it).into(),
+                via: vec![gateway(it).into()],
                 interface: eth0.name.clone(),
             }],
             interfaces: vec![eth0],

@@ -4,8 +4,9 @@
 use super::contestant::{Process, config};
 use super::median;
 use super::path::{interface, interface_name, node_name, sysctls};
-use labsim_lab::{Lab, Node, Plan};
-use labsim_scenario::model::{self, Attachment, Route, Segment, Topology};
+use crate::scale::Scale;
+use labsim_lab::{Lab, LabPlan, Node};
+use labsim_scenario::model::{self, Attachment, Route, Segment, SegmentName, Topology};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -18,11 +19,12 @@ const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(300);
 
 /// Prints the table.
-pub(super) fn print() {
-    println!("\n  bulk TCP through a VIP, Gbit/s: medians of {ROUNDS} rounds of {ROUND:?}");
+pub(super) fn print(scale: Scale) {
+    let number = scale.choose(ROUNDS, 1);
+    println!("\n  bulk TCP through a VIP, Gbit/s: medians of {number} rounds of {ROUND:?}");
     println!("  {:<34} {:>10} {:>9} {:>14}", "", "ip_forward", "forwarder", "of ip_forward");
     for offloads in [false, true] {
-        let lab = Lab::build(&Plan::of_topology(&topology(offloads))).expect("a lab");
+        let lab = Lab::build(&LabPlan::of_topology(&topology(offloads))).expect("a lab");
         let node = |name: &str| lab.node(&node_name(name)).expect("a node");
         let _forwarder = Process::start(
             node("lb"),
@@ -35,7 +37,7 @@ pub(super) fn print() {
             (address, server.tcp_listener(address).expect("a listener"))
         });
         let (mut limits, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
+        for _ in 0..number {
             let limit = transfer(node("client"), kernel.0, &kernel.1);
             let rate = transfer(node("client"), forwarder.0, &forwarder.1);
             limits.push(limit);
@@ -85,7 +87,7 @@ fn topology(offloads: bool) -> Topology {
     let address = |n: usize| Ipv4Addr::new(10, 0, 0, n as u8 + 1);
     let route = |vip: Ipv4Addr, via: usize| Route {
         destination: format!("{vip}/32").parse().expect("a prefix"),
-        via: address(via).into(),
+        via: vec![address(via).into()],
         interface: interface_name("eth0"),
     };
     let nodes = NODES.iter().enumerate().map(|(n, name)| {
@@ -98,6 +100,7 @@ fn topology(offloads: bool) -> Topology {
         model::Node {
             name: node_name(name),
             forward: *name == "kernel",
+            at: None,
             interfaces: vec![eth0],
             routes: match *name {
                 "client" => vec![route(THROUGH_KERNEL, 1), route(THROUGH_FORWARDER, 2)],
@@ -109,7 +112,8 @@ fn topology(offloads: bool) -> Topology {
     });
     let ports =
         NODES.map(|name| Attachment { node: node_name(name), interface: interface_name("eth0") });
-    let segment = Segment { name: interface_name("wire"), ports: ports.into(), mtu: 1500 };
+    let segment =
+        Segment { name: SegmentName::new("wire").expect("a name"), ports: ports.into(), mtu: 1500 };
     Topology {
         name: "bulk".into(),
         nodes: nodes.collect(),

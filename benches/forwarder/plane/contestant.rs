@@ -1,5 +1,6 @@
 //! Who is measured, and the forwarder's process.
 
+use labsim_control::Answer;
 use labsim_lab::{Child, Node, inherit_text};
 use labsim_wire::ethernet::Mac;
 use nix::time::{ClockId, clock_gettime};
@@ -10,7 +11,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// The contestants' nodes: nobody (what the generator takes by itself), the kernel, the forwarder.
+/// The contestants' nodes: none (the generator's own share), the kernel, the forwarder.
 pub(super) const NAMES: [&str; 3] = ["nothing", "kernel", "forwarder"];
 
 /// One of those that are measured, behind an interface of `ends`.
@@ -55,10 +56,9 @@ impl Process {
         let mut child = node.spawn(&mut command).expect("labsim runs");
         let mut line = String::new();
         let output = child.stdout.take().expect("a pipe");
-        BufReader::new(output).read_line(&mut line).expect("an event");
-        let event: serde_json::Value = serde_json::from_str(&line).expect("an event in JSON");
-        match (event["event"].as_str(), event["data_plane"].as_str()) {
-            (Some("ready"), Some(data_plane)) => Self { child, data_plane: data_plane.to_owned() },
+        BufReader::new(output).read_line(&mut line).expect("an answer");
+        match serde_json::from_str(&line) {
+            Ok(Answer::Ready(ready)) => Self { child, data_plane: ready.data_plane },
             _ => panic!("the forwarder is not ready: {line}"),
         }
     }
@@ -89,6 +89,7 @@ pub(super) fn config(
     });
     json!({
         "interface": "eth0",
+        "outer_source": "egress",
         "virtual_servers": { "server": server },
         "pools": { "pool": { "profile": profile, "members": [format!("{member}:{port}")] } },
     })

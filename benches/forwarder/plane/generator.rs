@@ -7,16 +7,17 @@
 
 use super::socket;
 use labsim_lab::Node;
+use labsim_sys::batch;
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::{checksum::AddressPair, ipv4, protocol, udp};
 use nix::time::{ClockId, clock_gettime};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Frames of a call.
-const CALL: usize = 64;
+const CALL: usize = batch::MAX_SENT;
 /// Different frames, each of a flow of its own.
 const FLOWS: usize = 1024;
 
@@ -39,7 +40,7 @@ impl Generator {
     /// Frames of `length` bytes from an interface of `node`.
     pub(super) fn new(node: &Node, interface: u32, to: Mac, length: usize) -> Self {
         let socket = socket::open(node, interface, 0);
-        socket::switch_on(&socket, libc::PACKET_QDISC_BYPASS);
+        labsim_sys::packet::set_qdisc_bypass(socket.as_fd(), true).expect("Linux 3.14");
         let mut bytes = vec![0; FLOWS * length];
         for (flow, frame) in bytes.chunks_exact_mut(length).enumerate() {
             write(frame, to, flow as u16);
@@ -47,30 +48,15 @@ impl Generator {
         Self { socket, bytes, length }
     }
 
-    /// Sends until it is told to stop.
+    /// Sends until the stop flag is set.
     pub(super) fn run(&mut self, stop: &AtomicBool) -> Sent {
-        // SAFETY: all-zero bytes are an iovec and an mmsghdr: null pointers and lengths of 0.
-        let mut vectors: [libc::iovec; FLOWS] = unsafe { std::mem::zeroed() };
-        // SAFETY: as above.
-        let mut messages: [libc::mmsghdr; FLOWS] = unsafe { std::mem::zeroed() };
-        let frames = self.bytes.chunks_exact_mut(self.length);
-        for ((vector, message), frame) in vectors.iter_mut().zip(&mut messages).zip(frames) {
-            *vector = libc::iovec { iov_base: frame.as_mut_ptr().cast(), iov_len: frame.len() };
-            message.msg_hdr.msg_iov = vector;
-            message.msg_hdr.msg_iovlen = 1;
-        }
         let (began, began_cpu) = (Instant::now(), own_cpu());
         let mut frames = 0;
         while !stop.load(Ordering::Relaxed) {
-            for call in messages.chunks_exact_mut(CALL) {
-                // SAFETY: `call` holds CALL headers whose vectors point into `self.bytes`; both
-                // outlive the call, which only reads the frames.
-                let sent = unsafe {
-                    let flags = libc::MSG_DONTWAIT;
-                    libc::sendmmsg(self.socket.as_raw_fd(), call.as_mut_ptr(), CALL as u32, flags)
-                };
+            for call in self.bytes.chunks(CALL * self.length) {
+                let sent = batch::send(self.socket.as_fd(), call.chunks_exact(self.length));
                 // A full device costs frames of a generator, and nothing else.
-                frames += u64::try_from(sent).unwrap_or(0);
+                frames += sent.unwrap_or(0) as u64;
             }
         }
         Sent { frames, cpu: own_cpu() - began_cpu, elapsed: began.elapsed() }

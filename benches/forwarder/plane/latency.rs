@@ -4,6 +4,7 @@
 use super::contestant::Contestant;
 use super::path::Lab;
 use super::{generator, median, socket};
+use crate::scale::Scale;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::sockopt::ReceiveTimestampns;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, send, setsockopt};
@@ -21,15 +22,16 @@ const LENGTH: usize = 128;
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Prints the table.
-pub(super) fn print(lab: &Lab) {
+pub(super) fn print(lab: &Lab, scale: Scale) {
+    let turns = scale.choose(TURNS, 1);
     let contestants: Vec<_> = lab.contestants.iter().filter(|it| it.name != "nothing").collect();
     let mut all: Vec<Vec<f64>> = contestants.iter().map(|_| Vec::new()).collect();
-    for _ in 0..TURNS {
+    for _ in 0..turns {
         for (contestant, times) in contestants.iter().zip(&mut all) {
             turn(lab, contestant, times);
         }
     }
-    let sent = PACKETS * TURNS as u64;
+    let sent = PACKETS * turns as u64;
     println!("\n  latency in µs at 1000 packets a second, {sent} packets of {LENGTH} bytes each");
     println!(
         "  {:<28} {:>9} {:>9} {:>11} {:>11} {:>6}",

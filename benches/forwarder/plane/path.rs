@@ -3,8 +3,10 @@
 
 use super::contestant::{Contestant, NAMES, Process, config};
 use super::socket;
-use labsim_lab::{Node, Plan};
-use labsim_scenario::model::{self, Attachment, InterfaceName, Link, NodeName, Route, Topology};
+use labsim_lab::{LabPlan, Node};
+use labsim_scenario::model::{
+    self, Attachment, InterfaceName, Link, NodeName, Place, Route, Setting, Topology,
+};
 use labsim_wire::arp;
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -18,9 +20,9 @@ use std::thread::JoinHandle;
 
 pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 99);
 pub(super) const PORT: u16 = 49;
-/// Nobody's: what is sent to it is dropped by the kernel that receives it before it looks inside,
+/// An address without an owner: the receiving kernel drops a frame for it without parsing it,
 /// which is the cheapest end that a frame can have without a program.
-const NOBODY: Mac = Mac([2, 0, 0, 0, 0, 0x99]);
+const UNOWNED: Mac = Mac([2, 0, 0, 0, 0, 0x99]);
 
 /// The running lab.
 pub(super) struct Lab {
@@ -32,7 +34,7 @@ pub(super) struct Lab {
 impl Lab {
     /// Builds it and starts the forwarders.
     pub(super) fn build() -> Self {
-        let lab = labsim_lab::Lab::build(&Plan::of_topology(&topology())).expect("a lab");
+        let lab = labsim_lab::Lab::build(&LabPlan::of_topology(&topology())).expect("a lab");
         let neighbour = Neighbour::start(lab.node(&node_name("ends")).expect("a node"));
         let ends = lab.node(&node_name("ends")).expect("a node").plan().clone();
         let contestants = NAMES.iter().zip(&ends.interfaces).map(|(name, end)| {
@@ -41,7 +43,7 @@ impl Lab {
                 let member = Ipv4Addr::new(10, 1, 1, 51);
                 Process::start(node, &config("ipip", "udp", (VIP, PORT), member))
             });
-            let mac = if *name == "nothing" { NOBODY } else { Mac(node.plan().interfaces[0].mac) };
+            let mac = if *name == "nothing" { UNOWNED } else { Mac(node.plan().interfaces[0].mac) };
             Contestant { name, interface: end.name.to_string(), index: end.index, mac, process }
         });
         let contestants = contestants.collect();
@@ -73,11 +75,12 @@ pub(super) fn interface(name: &str, address: &str, offloads: bool) -> model::Int
 }
 
 /// Neither checks of sources nor redirects: a one-armed path looks wrong to both.
-pub(super) fn sysctls() -> BTreeMap<String, String> {
+pub(super) fn sysctls() -> BTreeMap<String, Setting> {
     let keys = ["rp_filter", "send_redirects", "accept_redirects"];
     let places = ["all", "default"];
     let both = keys.iter().flat_map(|key| places.map(|at| format!("net.ipv4.conf.{at}.{key}")));
-    both.map(|key| (key, "0".to_owned())).collect()
+    let place = Place { file: "benchmark".to_owned(), line: 1 };
+    both.map(|key| (key, Setting { value: "0".to_owned(), place: place.clone() })).collect()
 }
 
 fn topology() -> Topology {
@@ -85,6 +88,7 @@ fn topology() -> Topology {
     let mut nodes = vec![model::Node {
         name: node_name("ends"),
         forward: false,
+        at: None,
         interfaces: (0..NAMES.len())
             .map(|n| interface(&format!("eth{n}"), &format!("10.0.{}.1/24", number(n)), false))
             .collect(),
@@ -94,10 +98,11 @@ fn topology() -> Topology {
     nodes.extend(NAMES.iter().enumerate().map(|(n, name)| model::Node {
         name: node_name(name),
         forward: *name == "kernel",
+        at: None,
         interfaces: vec![interface("eth0", &format!("10.0.{}.2/24", number(n)), false)],
         routes: vec![Route {
             destination: "0.0.0.0/0".parse().expect("a prefix"),
-            via: Ipv4Addr::new(10, 0, number(n) as u8, 9).into(),
+            via: vec![Ipv4Addr::new(10, 0, number(n) as u8, 9).into()],
             interface: interface_name("eth0"),
         }],
         sysctls: sysctls(),
@@ -113,7 +118,7 @@ fn topology() -> Topology {
     Topology { name: "forwarder".into(), nodes, links, segments: Vec::new() }
 }
 
-/// Answers ARP requests for the next hops, none of which exists, with nobody's address.
+/// Answers ARP requests for the next hops, none of which exists, with an address without an owner.
 struct Neighbour {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -123,9 +128,9 @@ impl Neighbour {
     fn start(node: &Node) -> Self {
         let socket = socket::open(node, 0, socket::ARP);
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            while !told.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 let mut readable = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
                 let _ = poll(&mut readable, 50u8);
                 while answer(&socket) {}
@@ -154,13 +159,13 @@ fn answer(socket: &OwnedFd) -> bool {
     if request.operation() == arp::operation::REQUEST && asked.octets()[3] == 9 {
         let message = arp::Packet {
             operation: arp::operation::REPLY,
-            sender_mac: NOBODY,
+            sender_mac: UNOWNED,
             sender_ip: asked,
             target_mac: asker,
             target_ip: request.sender_ip(),
         };
         let link =
-            ethernet::Header { destination: asker, source: NOBODY, ethertype: ethertype::ARP };
+            ethernet::Header { destination: asker, source: UNOWNED, ethertype: ethertype::ARP };
         let mut reply = [0; 42];
         link.emit(&mut reply).expect("room for Ethernet");
         message.emit(&mut reply[14..]).expect("room for ARP");

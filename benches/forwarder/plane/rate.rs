@@ -4,6 +4,7 @@ use super::contestant::Contestant;
 use super::generator::{Generator, Sent};
 use super::median;
 use super::path::Lab;
+use crate::scale::Scale;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,11 +34,12 @@ struct Figures {
 }
 
 /// Prints the table; whether every data plane reached what is wanted.
-pub(super) fn print(lab: &Lab) -> bool {
+pub(super) fn print(lab: &Lab, scale: Scale) -> bool {
+    let rounds = scale.choose(ROUNDS, 1);
     let processes = || lab.contestants.iter().filter_map(|it| it.process.as_ref());
     processes().for_each(|process| pin(process.pid(), 1));
     println!(
-        "  packets a second through veth, and CPU ns a packet; medians of {ROUNDS} rounds of {} ms",
+        "  packets a second through veth, and CPU ns a packet; medians of {rounds} rounds of {} ms",
         ROUND.as_millis()
     );
     println!(
@@ -52,7 +54,7 @@ pub(super) fn print(lab: &Lab) -> bool {
             .map(|it| Generator::new(lab.ends(), it.index, it.mac, length))
             .collect();
         let mut all: Vec<Vec<Figures>> = lab.contestants.iter().map(|_| Vec::new()).collect();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let turns = lab.contestants.iter().zip(&mut generators).zip(&mut all);
             for ((contestant, generator), figures) in turns {
                 figures.push(round(lab, contestant, generator));
@@ -80,10 +82,7 @@ pub(super) fn print(lab: &Lab) -> bool {
     for process in processes() {
         sched_setaffinity(process.pid(), &everywhere).expect("the processors");
     }
-    println!(
-        "  wanted: at least {WANTED} of ip_forward: {}",
-        if kept { "reached" } else { "MISSED" }
-    );
+    println!("  wanted: at least {WANTED} of ip_forward: {}", scale.judge(kept));
     println!(
         "  generator: its thread, with the softirqs that run in it: all of ip_forward, of a ring its \
          filling.\n  process: the forwarder's, with the softirqs of its sending. added: both, less \
@@ -132,16 +131,16 @@ fn round(lab: &Lab, contestant: &Contestant, generator: &mut Generator) -> Figur
     let cpu = contestant.cpu() - began_cpu;
     let busy = [sent.cpu, cpu].map(|time| time.as_secs_f64() / sent.elapsed.as_secs_f64());
     let nanoseconds = |time: Duration, packets: u64| time.as_secs_f64() * 1e9 / packets as f64;
-    // Nothing comes back from nobody: what the generator sent is its rate.
-    let nobody = contestant.name == "nothing";
+    // Without a contestant nothing comes back: the rate is the generator's.
+    let is_baseline = contestant.name == "nothing";
     let seconds = elapsed.as_secs_f64();
     Figures {
-        rate: if nobody {
+        rate: if is_baseline {
             sent.frames as f64 / sent.elapsed.as_secs_f64()
         } else {
             came as f64 / seconds
         },
-        lost: if nobody { 0.0 } else { 1.0 - came_in_all as f64 / sent.frames as f64 },
+        lost: if is_baseline { 0.0 } else { 1.0 - came_in_all as f64 / sent.frames as f64 },
         generator: nanoseconds(sent.cpu, sent.frames),
         process: nanoseconds(cpu, came_in_all.max(1)),
         busy,
