@@ -26,7 +26,7 @@ fn a_shipped_file_is_valid_and_says_so() {
 fn what_is_valid_and_cannot_work_is_warned_about_with_its_place() {
     let desk = Desk::new();
     let ended = desk.labsim(&["validate", "scenarios/port-translation.yaml"]).exits(0);
-    ended.says("a valid scenario").says("  ! scenarios/port-translation.yaml:9:");
+    ended.says("a valid scenario").says("  ! scenarios/port-translation.yaml:10:");
     assert_eq!(ended.stderr, "");
     let quiet = desk.labsim(&["validate", SCENARIO]).exits(0);
     assert!(!quiet.stdout.contains('!'), "{}", quiet.stdout);
@@ -40,7 +40,7 @@ fn several_mistakes_in_two_files_are_all_told_with_their_places() {
     desk.edit("topologies/one-arm-routed.yaml", "10.1.1.53/24", "10.1.1.52/24");
     let ended = desk.labsim(&["run", SCENARIO]).exits(2);
     ended.says("ip_protocoll").says("outer_source: server").says("10.1.1.52/24");
-    assert_eq!(ended.stdout, "", "nothing was run");
+    ended.says("ERROR tacacs-ipip: the file is not valid: ").says("0 passed, 0 failed, 1 error");
 }
 
 #[test]
@@ -48,6 +48,22 @@ fn a_file_that_is_no_text_is_refused() {
     let desk = Desk::new();
     desk.write("scenarios/zero.yaml", [0u8; 4096]);
     desk.labsim(&["validate", "scenarios/zero.yaml"]).exits(2).says("zero.yaml:1:1");
+}
+
+#[test]
+fn a_name_with_control_characters_does_nothing_to_the_terminal() {
+    let desk = Desk::new();
+    let name = "out\u{1b}[2J\u{202e}";
+    for command in
+        [&["compare", name, name][..], &["report", name, "--html", "x"], &["merge", name]]
+    {
+        let ended = desk.labsim(command).exits(2);
+        assert!(ended.stderr.contains(r"out\u{1b}[2J\u{202e}"), "{:?}", ended.stderr);
+        assert!(!ended.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", ended.stderr);
+    }
+    desk.write(&format!("scenarios/{name}.yaml"), "steps: [");
+    let ended = desk.labsim(&["validate", "scenarios"]).exits(2);
+    assert!(!ended.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", ended.stderr);
 }
 
 #[test]
@@ -77,7 +93,7 @@ fn a_folder_without_scenarios_and_a_missing_file_are_both_named() {
 #[test]
 fn a_folder_of_topologies_alone_has_nothing_to_run() {
     let desk = Desk::new();
-    desk.labsim(&["run", "topologies"]).exits(2).says("no scenarios there, only topologies");
+    desk.labsim(&["run", "topologies"]).exits(2).says("only topologies found, no scenarios");
 }
 
 #[test]
@@ -99,12 +115,11 @@ fn a_scenario_cannot_make_labsim_print_a_file_through_a_link() {
 }
 
 #[test]
-fn two_scenarios_of_one_name_cannot_share_a_folder_of_results() {
+fn a_named_file_that_is_not_labsims_is_an_error() {
     let desk = Desk::new();
-    std::fs::create_dir(desk.path("more")).unwrap();
-    desk.write("more/tacacs-ipip.yaml", "extends: ../scenarios/tacacs-ipip.yaml\n");
-    let args = ["run", SCENARIO, "more/tacacs-ipip.yaml", "--out", "results"];
-    desk.labsim(&args).exits(2).says("overwrite each other");
+    desk.write("docker-compose.yml", "services: {}\n");
+    desk.labsim(&["run", "docker-compose.yml"]).exits(2).says("unknown key `services`");
+    desk.labsim(&["validate", "docker-compose.yml"]).exits(2).says("unknown key `services`");
 }
 
 #[test]
@@ -122,7 +137,9 @@ fn unknown_arguments_are_exit_code_2_and_help_is_0() {
     let desk = Desk::new();
     desk.labsim(&["run", "--no-such-option"]).exits(2);
     desk.labsim(&["run"]).exits(2);
-    desk.labsim(&["run", SCENARIO, "--jobs", "0"]).exits(2);
+    desk.labsim(&["run", SCENARIO, "--jobs", "0"]).exits(2).says("expected `auto` or a number");
+    desk.labsim(&["run", SCENARIO, "--timeout", "-1"]).exits(2);
+    desk.labsim(&["run", SCENARIO, "--timeout", "0"]).exits(2).says("above 0, such as `30`");
     desk.labsim(&["--help"]).exits(0).says("doctor");
     desk.labsim(&["--version"]).exits(0);
 }

@@ -17,21 +17,21 @@ fn with(fault: &str) -> Ended {
     let quick = "steps: {login: {tacacs_login: {timeout: 1}}}\n";
     desk.over("quick", "tacacs-ipip", quick);
     let path = desk.over("fault", "quick", fault);
-    desk.labsim(&["run", &path]).exits(1)
+    desk.labsim(&["run", "-v", &path]).exits(1)
 }
 
 /// Runs a RADIUS scenario of one login with a fault laid over it.
 fn radius_with(fault: &str) -> Ended {
     let desk = Desk::new();
-    let quick = "steps: {pap: {radius_login: {timeout: 1, tries: 1}}}\n";
+    let quick = "steps: {pap: {radius_login: {timeout: 1, max_transmissions: 1}}}\n";
     desk.over("quick", "parts/radius", quick);
     let path = desk.over("fault", "quick", fault);
-    desk.labsim(&["run", &path]).exits(1)
+    desk.labsim(&["run", "-v", &path]).exits(1)
 }
 
 #[test]
 fn a_wrong_password_fails_the_login_and_the_expectation() {
-    with("steps: {login: {tacacs_login: {password: orange}}}\n").says("the server said FAIL");
+    with("steps: {login: {tacacs_login: {password: orange}}}\n").says("the server replied FAIL");
 }
 
 #[test]
@@ -69,20 +69,21 @@ fn ipv6_with(fault: &str) -> Ended {
     let quick = "steps: {login: {tacacs_login: {timeout: 1}}}\n";
     desk.over("quick", "ipv6/tacacs-6in6", quick);
     let path = desk.over("fault", "quick", fault);
-    desk.labsim(&["run", &path]).exits(1)
+    desk.labsim(&["run", "-v", &path]).exits(1)
 }
 
 #[test]
 fn by_ipv6_a_server_without_a_decapsulator_is_told_by_the_counter_of_its_own() {
     let ended = ipv6_with("real_servers: {servers: {tunnel: null}}\n");
-    ended.says("unwraps no packets of protocol 41: its Ip6InUnknownProtos rose by");
-    ended.says("sent 2001:db8:11::201 an ICMP error about it");
+    ended.says("does not decapsulate IPv6-in-IP (IP protocol 41) packets (Ip6InUnknownProtos +");
+    ended.says("it has no tunnel device for them [tunnel-missing]");
 }
 
 #[test]
 fn by_ipv6_a_vip_that_is_missing_is_told_by_the_counter_of_its_own() {
     let ended = ipv6_with("real_servers: {servers: {vip: null}}\n");
-    ended.says("does not take packets for 2001:db8:4::99: its Ip6InAddrErrors rose by");
+    ended.says("for 2001:db8:4::99 (Ip6InAddrErrors +");
+    ended.says("no interface has this address [vip-missing]");
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn a_tunnel_key_that_only_one_end_has_keeps_the_server_from_answering() {
     let fault = "steps: {login: {tacacs_login: {timeout: 1}}}\n\
         real_servers: {servers: {tunnel: {mode: gre, key: 1}}}\n";
     let path = desk.over("fault", "tacacs-gre-key", fault);
-    let ended = desk.labsim(&["run", &path]).exits(1);
+    let ended = desk.labsim(&["run", "-v", &path]).exits(1);
     ended.says("no answer to the connection request within 1s");
 }
 
@@ -126,7 +127,7 @@ fn a_radius_secret_that_differs_is_no_answer_at_all() {
 #[test]
 fn a_radius_password_that_is_wrong_is_a_reject() {
     let ended = radius_with("steps: {pap: {radius_login: {password: orange}}}\n");
-    ended.says("the server said REJECT");
+    ended.says("the server replied REJECT");
 }
 
 #[test]
@@ -135,7 +136,9 @@ fn a_counter_that_never_rises_fails_the_run_and_is_told() {
         "steps: {never: {await_counter: {node: lb, counter: flows.timed_out, at_least: 7, \
          timeout: 1}}}\n",
     );
-    ended.says("✗ step never: flows.timed_out of lb is 0 after 1s, and at least 7");
+    ended.says(
+        "✗ step `never`: flows.timed_out of lb is 0 after 1s, expected at least 7 [step-failed]",
+    );
     ended.says("8 of 8 expectations held");
 }
 
@@ -144,7 +147,7 @@ fn a_counter_that_does_not_exist_is_told() {
     let ended = with(
         "steps: {never: {await_counter: {node: lb, counter: no_such, at_least: 1, timeout: 1}}}\n",
     );
-    ended.says("the forwarder in lb has no counter named no_such");
+    ended.says("the forwarder in lb has no counter `no_such`");
 }
 
 #[test]
@@ -153,7 +156,7 @@ fn a_load_balancer_that_stays_dead_ends_the_session_and_the_run_goes_on_to_its_v
     let fault = "steps: {login: {tacacs_login: {timeout: 1}}, second: null, start: null, \
         resume_second: null}\nexpect: {second: null, picked_up: null}\n";
     let path = desk.over("fault", "failover", fault);
-    let ended = desk.labsim(&["run", &path]).exits(1);
+    let ended = desk.labsim(&["run", "-v", &path]).exits(1);
     ended.says("the login did not survive the load balancer's death");
 }
 
@@ -164,5 +167,7 @@ fn a_login_that_nobody_resumes_stays_paused() {
         resume: null}\nexpect:\n  login: {answer: {result: paused}}\n  second: null\n  client_seen: null\n  \
         pool_answers: null\n  picked_up: null\n";
     let path = desk.over("paused", "failover", fault);
-    desk.labsim(&["run", &path]).exits(0).says("it waits where the server asked for the password");
+    desk.labsim(&["run", "-v", &path])
+        .exits(0)
+        .says("paused where the server asked for the password");
 }

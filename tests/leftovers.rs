@@ -19,12 +19,10 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use support::Desk;
+use support::{DEADLINE, Desk};
 
 /// One with a relay between the ends of a link among them.
 const SCENARIOS: [&str; 2] = ["scenarios/tacacs-ipip.yaml", "scenarios/link-delay.yaml"];
-const DEADLINE: Duration = Duration::from_secs(20);
-
 #[test]
 #[expect(clippy::zombie_processes, reason = "everybody is reaped, orphans included")]
 fn nothing_is_left_of_a_run_that_was_killed_or_interrupted() {

@@ -21,14 +21,20 @@ pools:
   p: {profile: ipip, members: [10.1.1.51:49, 10.1.1.52:49]}
 ";
 
-/// Functions for the scripts: starts a forwarder, and waits for what comes about by itself.
+/// Functions for the scripts, and waits for what comes about by itself.
 const PRELUDE: &str = r#"set -eu
 cd "{dir}"
 labsim=LABSIM
 ctl() { "$labsim" forwarder ctl "$@"; }
 until_said() { until grep -q "$1" "$2"; do sleep 0.01; done; }
+"#;
+
+/// Starts a forwarder.
+const START: &str = r#"
 mkfifo input
-"$labsim" forwarder --config config.yaml $OPTIONS < input > output 2> errors &
+# The shell opens them in the background, perhaps after they are searched.
+touch output errors
+"$labsim" forwarder --stdio --config config.yaml $OPTIONS < input > output 2> errors &
 forwarder=$!
 exec 3> input
 until_said '"ready"' output
@@ -36,7 +42,15 @@ until_said '"ready"' output
 
 /// Runs a script beside a forwarder, and returns what it printed.
 fn beside_a_forwarder(options: &str, script: &str) -> (Ended, String) {
-    let desk = Desk::new();
+    let environment = format!(
+        "OPTIONS: \"{options}\", SCRAPE: \"{}\"",
+        std::env::current_exe().unwrap().display()
+    );
+    in_a_node(&Desk::new(), &environment, &format!("{START}{script}"))
+}
+
+/// Runs a script in a node of a lab, and returns what it printed.
+fn in_a_node(desk: &Desk, environment: &str, script: &str) -> (Ended, String) {
     let labsim = env!("CARGO_BIN_EXE_labsim");
     let script = format!("{PRELUDE}{script}").replace("LABSIM", labsim);
     let indented = |text: &str| text.replace('\n', "\n            ");
@@ -48,7 +62,7 @@ steps:
     run:
       node: client
       command: [/bin/sh, \"{{dir}}/script\"]
-      environment: {{OPTIONS: \"{options}\", SCRAPE: \"{}\"}}
+      environment: {{{environment}}}
       files:
           config.yaml: |
             {}
@@ -65,7 +79,6 @@ expect:
   server_wire: null
   script: {{answer: {{step: script, result: pass}}, pass: yes, fail: no}}
 ",
-        std::env::current_exe().unwrap().display(),
         indented(CONFIG),
         indented(&script),
     );
@@ -84,6 +97,7 @@ fn members_come_change_and_go_by_the_control_socket() {
 ctl status
 ctl drain p 10.1.1.51:49
 ctl add p 10.1.1.53:49 --ratio 2
+ctl set p 10.1.1.53:49 --state disabled
 ctl remove p 10.1.1.52:49
 ctl status
 ctl remove p 10.1.1.59:49 && exit 9 || echo "refused: $?"
@@ -91,7 +105,7 @@ ctl add q 10.1.1.59:49 && exit 9 || echo "refused: $?"
 ctl reload
 ctl status
 ctl status --json | grep -q '"flows_opened":0'
-ctl --socket @nobody status && exit 9 || echo "nobody: $?"
+ctl --control @nobody status && exit 9 || echo "nobody: $?"
 exec 3>&-
 wait $forwarder
 "#,
@@ -104,14 +118,15 @@ wait $forwarder
         "    10.1.1.52:49          unmonitored ratio 1     0 flows, 0 opened, 0 packets",
         "members: 1 changed",
         "members: 1 added",
+        "members: 1 changed",
         "members: 1 removed",
         "virtual server vs tcp 172.16.4.99:49: 0 flows, 0 opened, 0 packets",
         "  pool p",
         "    10.1.1.51:49          drained     ratio 0     0 flows, 0 opened, 0 packets",
-        "    10.1.1.53:49          unmonitored ratio 2     0 flows, 0 opened, 0 packets",
-        "labsim: 10.1.1.59:49 is no member of `p`; known: 10.1.1.51:49, 10.1.1.53:49",
+        "    10.1.1.53:49          disabled    ratio 2     0 flows, 0 opened, 0 packets",
+        "labsim: unknown member 10.1.1.59:49 of `p`; known: 10.1.1.51:49, 10.1.1.53:49",
         "refused: 1",
-        "labsim: no pool is named `q`; known: p",
+        "labsim: unknown pool `q`; known: p",
         "refused: 1",
         "members: 1 added, 1 removed, 1 changed",
     ] {
@@ -149,10 +164,10 @@ tail -1 output | cut -c-12
         "config.yaml:2:",
         "config.yaml:3:",
         "refused: 1",
-        "no pool is named `q`; known: p",
+        "there is no pool `q`; `pools` has `p`",
         "config.yaml: interface: it cannot change while the forwarder runs",
-        "labsim_forwarder_config_changes_total{result=\"taken\"} 1",
-        "labsim_forwarder_config_changes_total{result=\"refused\"} 5",
+        "labsim_forwarder_config_changes_total{result=\"applied\"} 1",
+        "labsim_forwarder_config_changes_total{result=\"refused\"} 4",
         "{\"counters\":",
     ] {
         assert!(log.contains(expected), "`{expected}` is missing in\n{log}");
@@ -167,7 +182,7 @@ fn metrics_are_served_over_http_and_a_silent_client_holds_nobody_up() {
         r#"
 ls -l control | cut -c-10
 "$SCRAPE" --ignored --exact scrape --nocapture
-ctl --socket control metrics | tail -1
+ctl --control control metrics | tail -1
 exec 3>&-
 wait $forwarder
 ls control 2> /dev/null || echo "the socket is gone"
@@ -207,7 +222,7 @@ sed -i 's/{profile/{monitor: {tcp: {interval: 20ms}}, action_on_down: reset, pro
 sed -i 's/10.1.1.52:49/10.1.1.52:50/' config.yaml
 ctl reload
 until_said 'labsim: member 10.1.1.51:49 of p is up: connected' errors
-until_said 'labsim: member 10.1.1.52:50 of p is down: .*nobody listens' errors
+until_said 'labsim: member 10.1.1.52:50 of p is down: .*connection refused' errors
 ctl status
 ctl status --json | grep -q '"state":"down"' && echo "in JSON too"
 ctl metrics | grep 'member_state.* 1$'
@@ -230,11 +245,11 @@ echo "tables: $(tables)"
     for expected in [
         "    10.1.1.51:49          up          ratio 1     0 flows, 0 opened, 0 packets\n      up for ",
         " probes failed; connected\n    10.1.1.52:50          down        ratio 1 ",
-        " probes failed; 10.1.1.52:50: nobody listens (refused)\n",
+        " probes failed; 10.1.1.52:50: connection refused\n",
         "in JSON too\n",
         "labsim_forwarder_member_state{pool=\"p\",member=\"10.1.1.52:50\",state=\"down\"} 1\n",
         "pools: 1 changed\nno secret\n",
-        "pools.p.monitor.tacacs.transparent: `vs` translates addresses",
+        ": `vs` translates addresses",
         "refused: 1\ntables: 0\npools: 1 changed\ntables: 1\ntables: 0\n",
     ] {
         assert!(log.contains(expected), "`{expected}` is missing in\n{log}");
@@ -249,6 +264,43 @@ fn a_second_forwarder_of_a_namespace_is_told_to_take_another_socket() {
 "$labsim" forwarder --config config.yaml < /dev/null && exit 9 || echo "refused: $?"
 "#,
     );
-    assert!(log.contains("another process's") && log.contains("--control @NAME"), "{log}");
+    assert!(log.contains("is in use") && log.contains("--control @NAME"), "{log}");
     assert!(log.ends_with("refused: 3\n"), "{log}");
+}
+
+#[test]
+fn a_forwarder_runs_until_a_signal_whatever_its_standard_input_is_and_notifies_systemd() {
+    let desk = Desk::new();
+    let path = desk.path("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    let (_, log) = in_a_node(
+        &desk,
+        &format!("NOTIFY_SOCKET: \"{}\"", path.display()),
+        r#"
+touch output
+"$labsim" forwarder --config config.yaml < /dev/null > output &
+forwarder=$!
+until_said '"ready"' output
+ctl status | head -n 1
+kill -TERM $forwarder
+wait $forwarder && echo "ended: $?"
+"$labsim" forwarder --check --config config.yaml
+echo "pools: {p: {memberz: []}}" > config.yaml
+"$labsim" forwarder --check --config config.yaml && exit 9 || echo "refused: $?"
+"#,
+    );
+    for expected in [
+        "virtual server vs tcp 172.16.4.99:49: 0 flows",
+        "ended: 0\nconfig.yaml: a valid forwarder configuration\n",
+        "config.yaml:1:13: unknown key `memberz`",
+        "refused: 2\n",
+    ] {
+        assert!(log.contains(expected), "`{expected}` is missing in\n{log}");
+    }
+    for expected in ["READY=1", "STOPPING=1"] {
+        let mut state = [0; 64];
+        let length = manager.recv(&mut state).unwrap();
+        assert_eq!(String::from_utf8_lossy(&state[..length]).trim_end(), expected);
+    }
 }

@@ -9,15 +9,14 @@
 
 mod support;
 
+use labsim_sys::testing::{before_exec, forbid_call};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use support::{Desk, Ended};
-
-const DEADLINE: Duration = Duration::from_secs(20);
+use support::{DEADLINE, Desk, Ended};
 
 /// A scenario with a process `p` in rs1 and a step in the client, both of /bin/sh.
 struct Case {
@@ -25,6 +24,8 @@ struct Case {
     process: String,
     ready: &'static str,
     step: String,
+    /// Seconds that the process has to become ready.
+    timeout: u32,
     more: String,
 }
 
@@ -36,15 +37,15 @@ impl Case {
             serde_json::to_string(&script.replace("DESK", desk.path("").to_str().unwrap())).unwrap()
         };
         let (process, step) = (text(process), text(step));
-        Self { desk, process, ready: "{line: go}", step, more: String::new() }
+        Self { desk, process, ready: "{line: go}", step, timeout: 20, more: String::new() }
     }
 
     fn command(&self) -> std::process::Command {
-        let Self { process, ready, step, more, .. } = self;
+        let Self { process, ready, step, timeout, more, .. } = self;
         let yaml = format!(
             "topology: ../topologies/one-segment.yaml
 processes:
-  p: {{node: rs1, command: [/bin/sh, -c, {process}], ready: {ready}, timeout: 1{more}}}
+  p: {{node: rs1, command: [/bin/sh, -c, {process}], ready: {ready}, timeout: {timeout}{more}}}
 steps:
   s: {{run: {{node: client, command: [/bin/sh, -c, {step}]}}}}
 expect:
@@ -52,9 +53,24 @@ expect:
 "
         );
         self.desk.write("scenarios/case.yaml", yaml);
-        let mut command = self.desk.command(&["run", "scenarios/case.yaml", "--out", "out"]);
+        let mut command = self.desk.command(&["run", "-v", "scenarios/case.yaml", "--out", "out"]);
         command.env("TMPDIR", self.desk.path("tmp"));
         command
+    }
+
+    /// A scenario whose step no expectation is about.
+    fn unexpected(end: &str) -> String {
+        format!(
+            "topology: ../topologies/one-segment.yaml
+steps:
+  s: {{run: {{node: client, command: [/bin/sh, -c, \"echo 'no route'; {end}\"]}}}}
+expect:
+  silent:
+    frames: {{at: client:eth0, match: {{protocol: tcp}}, count: 0}}
+    pass: the client was silent
+    fail: the client was not silent
+"
+        )
     }
 
     fn run(&self) -> Ended {
@@ -93,7 +109,7 @@ fn a_process_that_ends_before_the_steps_fails_the_run_with_its_last_lines() {
         "touch DESK/now; until test -e DESK/over; do sleep 0.01; done; sleep 0.3",
     );
     let ended = case.run().exits(1);
-    ended.says("the process `p` in rs1 ended with exit code 7 before the steps were over");
+    ended.says("the process `p` in rs1 ended with exit code 7 before the steps ended");
     ended.says("its last lines: go | no \\u{1b}[31mtea");
     assert!(case.log("p").ends_with("tea\n"), "{}", case.log("p"));
 }
@@ -107,14 +123,14 @@ fn a_process_that_dies_at_once_says_why() {
 
 #[test]
 fn a_process_that_never_gets_ready_fails_the_run_when_its_time_is_over() {
-    let case = Case::new("echo nearly; sleep 1000", "true");
-    case.run().exits(1).says("was not ready after 1s: it has printed no line with `go`");
+    let case = Case { timeout: 1, ..Case::new("echo nearly; sleep 1000", "true") };
+    case.run().exits(1).says("was not ready after 1s: no line with `go` was printed");
     for (ready, why) in [
-        ("{port: 9}", "nobody listens on TCP port 9"),
-        ("{port: 9, protocol: udp}", "nobody has UDP port 9"),
-        ("{exit: true}", "it still runs"),
+        ("{port: 9}", "no process listens on TCP port 9"),
+        ("{port: 9, protocol: udp}", "no process has UDP port 9 open"),
+        ("{exit: true}", "it is still running"),
     ] {
-        let case = Case { ready, ..Case::new("echo nearly; sleep 1000", "true") };
+        let case = Case { ready, timeout: 1, ..Case::new("echo nearly; sleep 1000", "true") };
         case.run().exits(1).says(why).says("its last lines: nearly");
     }
 }
@@ -125,12 +141,28 @@ fn a_process_is_ready_when_a_port_of_its_node_is_open() {
 tacacs_servers: [{nodes: rs1, secret: x, clients: [0.0.0.0/0], users: {u: p}}]
 radius_servers: [{nodes: rs1, secret: x, clients: [0.0.0.0/0], users: {u: p}}]";
     for ready in ["{port: 49}", "{port: 1812, protocol: udp}"] {
-        let case = Case { ready, ..Case::new("sleep 1000", "true") };
+        let case = Case { ready, timeout: 1, ..Case::new("sleep 1000", "true") };
         case.run().exits(1);
         let text = fs::read_to_string(case.desk.path("scenarios/case.yaml")).unwrap();
         let with = text.replacen("\nprocesses:", &format!("{SERVERS}\nprocesses:"), 1);
+        let with = with.replacen("timeout: 1", "timeout: 20", 1);
         case.desk.write("scenarios/case.yaml", with);
-        case.desk.labsim(&["run", "scenarios/case.yaml"]).exits(0);
+        case.desk.labsim(&["run", "-v", "scenarios/case.yaml"]).exits(0);
+    }
+}
+
+#[test]
+fn a_process_that_starts_first_is_ready_before_the_built_in_servers_listen() {
+    const SERVERS: &str = "
+tacacs_servers: [{nodes: rs1, secret: x, clients: [0.0.0.0/0], users: {u: p}}]
+";
+    // Sockets that listen at port 49, as proc_net(5) shows them.
+    let script = "grep -c ':0031 00000000:0000 0A' /proc/net/tcp; echo go; sleep 1000";
+    for (more, listening) in [(", start: first", "0"), (", start: last", "1"), ("", "1")] {
+        let more = format!("{more}}}{SERVERS}#");
+        let case = Case { more, ..Case::new(script, "true") };
+        case.run().exits(0);
+        assert_eq!(case.log("p"), format!("{listening}\ngo\n"));
     }
 }
 
@@ -165,29 +197,30 @@ fn files_are_in_a_folder_that_only_the_process_sees() {
 fn a_step_has_the_exit_code_that_is_wanted_or_fails() {
     let case = Case::new("echo go; sleep 1000", "echo 'no such luck'; exit 3");
     let ended = case.run().exits(1);
-    ended.says("sh ended with exit code 3, and 0 was wanted").says("no such luck");
+    ended.says("sh ended with exit code 3, expected 0").says("no such luck");
     assert!(!ended.stdout.contains("packet of the client"), "whose packets are whose is unknown");
     case.desk.edit("scenarios/case.yaml", "run: {", "run: {exit: 3, ");
-    case.desk.labsim(&["run", "scenarios/case.yaml"]).exits(0);
+    case.desk.labsim(&["run", "-v", "scenarios/case.yaml"]).exits(0);
     let case = Case::new("echo go; sleep 1000", "kill -9 $$");
-    case.run().exits(1).says("sh ended with exit code 137 (signal 9 or its own), and 0 was wanted");
+    case.run().exits(1).says("sh ended with exit code 137 (signal 9 or its own), expected 0");
     let case = Case::new("echo go; sleep 1000", "sleep 1000");
-    case.run_with("run: {", "run: {timeout: 0.2, ").exits(1).says("had not ended after 200ms");
+    case.run_with("run: {", "run: {timeout: 0.2, ").exits(1).says("was still running after 200ms");
 }
 
 impl Case {
     fn run_with(&self, from: &str, to: &str) -> Ended {
         drop(self.command());
         self.desk.edit("scenarios/case.yaml", from, to);
-        self.desk.labsim(&["run", "scenarios/case.yaml"])
+        self.desk.labsim(&["run", "-v", "scenarios/case.yaml"])
     }
 }
 
 #[test]
-fn a_missing_program_is_skipped_by_name() {
+fn a_missing_program_is_an_error_and_one_with_a_package_skips_the_scenario() {
     let case = Case::new("echo go", "true");
-    let ended = case.run_with("[/bin/sh, -c", "[no-such-program, -c").exits(3);
-    ended.says("SKIP case").says("no-such-program: not installed");
+    let ended = case.run_with("[/bin/sh, -c", "[no-such-program, -c").exits(1);
+    ended.says("ERROR case").says("process `p`: there is no program `no-such-program`");
+    ended.says("name its Debian package in `package`").says("[program-unknown]");
     let named = "node: client, package: tea-utils, command: [/no/such/tea";
     let ended = case.run_with("node: client, command: [/bin/sh", named).exits(3);
     ended.says("tea: not installed (Debian: apt-get install tea-utils)");
@@ -205,6 +238,44 @@ fn a_process_is_asked_to_end_and_has_a_second_for_it() {
     case.run().exits(0);
     assert!(began.elapsed() > Duration::from_secs(1), "it had its second");
     assert!(began.elapsed() < DEADLINE);
+}
+
+#[test]
+fn all_processes_are_asked_to_end_before_one_is_waited_for() {
+    let meet = |own: &str, other: &str| {
+        format!(
+            "trap 'touch DESK/{own}; until test -e DESK/{other}; do sleep 0.01; done; echo bye; \
+             exit 0' TERM; echo go; while :; do sleep 0.01; done"
+        )
+    };
+    let second = Case::new(&meet("second", "first"), "true");
+    let case = Case::new(&meet("first", "second"), "true");
+    let other = second
+        .process
+        .replace(second.desk.path("").to_str().unwrap(), case.desk.path("").to_str().unwrap());
+    let more =
+        format!("}}\n  q: {{node: rs1, command: [/bin/sh, -c, {other}], ready: {{line: go}}");
+    let case = Case { more, ..case };
+    case.run().exits(0);
+    for log in [case.log("p"), case.log("q")] {
+        assert!(log.ends_with("bye\n"), "{log}");
+    }
+}
+
+#[test]
+fn an_isolation_that_the_kernel_refuses_is_an_event_and_a_line_of_the_report() {
+    let case = Case::new("echo go; sleep 1000", "true");
+    let mut command = case.command();
+    let new_pid_namespace = libc::CLONE_NEWPID.cast_unsigned();
+    let forbid = move || forbid_call(libc::SYS_unshare, Some((0, new_pid_namespace)));
+    before_exec(&mut command, forbid);
+    let ended = Ended::of(command.output()).exits(0);
+    ended.says("! the kernel refused isolation: no PID namespace for `p` in rs1, `s` in client");
+    let refused = "\"event\":\"isolation_refused\",\"node\":\"rs1\",\"program\":\"p\",\
+                   \"isolation\":\"PID namespace\",\"reason\":\"Operation not permitted\"";
+    assert!(case.events().contains(refused), "{}", case.events());
+    let ended = case.run().exits(0);
+    assert!(!ended.stdout.contains("isolation"), "{}", ended.stdout);
 }
 
 #[test]
@@ -269,4 +340,21 @@ fn freeradius_answers_from_the_vip_or_its_absence_is_named() {
     let without = desk.command(&["run", path]).env("PATH", desk.path("topologies")).output();
     let ended = Ended::of(without).exits(3);
     ended.says("radclient: not installed (Debian: apt-get install freeradius-utils)");
+}
+
+#[test]
+fn a_step_whose_program_fails_fails_the_run_without_an_expectation_about_it() {
+    let case = Case::new("echo go", "true");
+    case.desk.write("scenarios/only.yaml", Case::unexpected("exit 3"));
+    let ended = case.desk.labsim(&["run", "scenarios/only.yaml", "--junit", "j.xml"]).exits(1);
+    ended.says("✗ step `s`: the program ended with fail after ");
+    ended.says(": sh ended with exit code 3, expected 0; its last lines: no route [step-failed]");
+    ended.says("(scenarios/only.yaml:3)").says("1 of 1 expectations held");
+    let junit = fs::read_to_string(case.desk.path("j.xml")).unwrap();
+    assert!(
+        junit.contains("type=\"step-failed\"") && junit.contains("step s: fail after "),
+        "{junit}"
+    );
+    case.desk.write("scenarios/only.yaml", Case::unexpected("exit 0"));
+    case.desk.labsim(&["run", "scenarios/only.yaml"]).exits(0);
 }

@@ -10,14 +10,12 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
-
 mod support;
 
-use nix::errno::Errno;
+use labsim_sys::testing::{before_exec, forbid_call};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use support::Desk;
 
@@ -32,8 +30,7 @@ fn refused(
     let [one, other] = SCENARIOS;
     let args = ["run", one, other, "--out", "out", "--junit", "out/junit.xml"];
     let mut command = desk.command(&args);
-    // SAFETY: the closures make system calls on memory that they own.
-    unsafe { command.pre_exec(forbid) };
+    before_exec(&mut command, forbid);
     let ended = support::Ended::of(command.output()).exits(3);
     let junit = std::fs::read_to_string(desk.path("out/junit.xml")).unwrap();
     let junit = roxmltree::Document::parse(&junit).unwrap();
@@ -66,27 +63,7 @@ fn be_an_ordinary_user() -> io::Result<()> {
 
 /// Has unshare(2) refused as docker's default filter does it.
 fn filter_namespaces() -> io::Result<()> {
-    let statement = |code: u32, jump: (u8, u8), k: u32| libc::sock_filter {
-        code: code as u16,
-        jt: jump.0,
-        jf: jump.1,
-        k,
-    };
-    let refuse = libc::SECCOMP_RET_ERRNO | Errno::EPERM as u32;
-    let number = u32::try_from(libc::SYS_unshare).unwrap();
-    let mut program = [
-        // The call's number is the first member of `struct seccomp_data`.
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, (0, 0), 0),
-        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (0, 1), number),
-        statement(libc::BPF_RET | libc::BPF_K, (0, 0), refuse),
-        statement(libc::BPF_RET | libc::BPF_K, (0, 0), libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: 4, filter: program.as_mut_ptr() };
-    nix::sys::prctl::set_no_new_privs()?;
-    // SAFETY: the filter points at a program of the length that it says, and both outlive the call.
-    let set =
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-    Ok(Errno::result(set).map(drop)?)
+    forbid_call(libc::SYS_unshare, None)
 }
 
 #[test]
@@ -129,7 +106,6 @@ fn apparmors_restriction_is_named() {
 fn the_same_user_runs_everything_where_nothing_is_forbidden() {
     let desk = Desk::new();
     let mut command: Command = desk.command(&["run", SCENARIOS[0], "--out", "out"]);
-    // SAFETY: as above.
-    unsafe { command.pre_exec(be_an_ordinary_user) };
+    before_exec(&mut command, be_an_ordinary_user);
     support::Ended::of(command.output()).exits(0).says("PASS tacacs-ipip");
 }

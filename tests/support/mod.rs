@@ -1,9 +1,16 @@
 //! Runs the built labsim as a user would, on copies of the shipped files.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod labs;
+pub(crate) mod screen;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 use std::{fs, io};
+
+/// How long a test waits for an event that has to happen.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The shipped files, copied into a folder of the test's own.
 pub(crate) struct Desk {

@@ -1,0 +1,153 @@
+//! `labsim exercise`: what is verified, and what it says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use support::Desk;
+
+const EXERCISE: &str = "scenarios/exercises/19-seen-eight-times.yaml";
+
+#[test]
+fn a_sound_exercise_is_verified_in_every_state() {
+    let desk = Desk::new();
+    let ended = desk.labsim(&["exercise", "verify", EXERCISE]).exits(0);
+    ended.says("PASS 19-seen-eight-times: 5 labs, ");
+    ended.says("1 exercise: 1 verified, 0 failed, 0 errors, 0 skipped");
+}
+
+#[test]
+fn an_exercise_whose_states_are_not_what_it_says_fails_with_each_reason() {
+    let desk = Desk::new();
+    desk.edit(
+        EXERCISE,
+        "code: secret-mismatch, node: rs1}\n  fix:",
+        "code: vip-missing, node: rs1}\n  fix:",
+    );
+    desk.edit(
+        EXERCISE,
+        "fix: {tacacs_servers: {aaa: {secret: tacacs-test}}}",
+        "fix: {tags: [fixed]}",
+    );
+    desk.edit(EXERCISE, "routes: {advmss: 1200}", "routes: {advmss: 1201}");
+    let ended = desk.labsim(&["exercise", "verify", EXERCISE]).exits(1);
+    ended.says("FAIL 19-seen-eight-times");
+    ended.says(
+        "  broken, it does not fail for vip-missing at rs1 first (found secret-mismatch at rs1: ",
+    );
+    ended.says("  with the fix, it does not pass: not every login passed");
+    ended.says("1 exercise: 0 verified, 1 failed, 0 errors, 0 skipped");
+    assert!(!ended.stdout.contains("tempting"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_tempting_repair_that_repairs_is_complained_about() {
+    let desk = Desk::new();
+    desk.edit(
+        EXERCISE,
+        "change: {real_servers: {servers: {routes: {advmss: 1200}}}}",
+        "change: {tacacs_servers: {aaa: {secret: tacacs-test}}}",
+    );
+    let ended = desk.labsim(&["exercise", "verify", EXERCISE]).exits(1).stdout.clone();
+    assert!(
+        ended.contains("  with the tempting `smaller_segments`, it passes, and must not"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn mistakes_are_reported_before_anything_runs() {
+    let desk = Desk::new();
+    desk.edit(EXERCISE, "secret: other", "secrets: other");
+    let ended = desk.labsim(&["exercise", "verify", EXERCISE]);
+    ended.exits(2).says("unknown key `secrets`").says("1 error");
+    desk.labsim(&["exercise", "verify", "scenarios/snat.yaml"])
+        .exits(2)
+        .says("this is no exercise");
+    desk.labsim(&["exercise", "verify", "topologies"]).exits(2).says("no exercises found");
+}
+
+#[test]
+fn exercises_are_no_scenarios_of_a_folder_and_run_in_good_order_when_they_are_named() {
+    let desk = Desk::new();
+    desk.labsim(&["run", "scenarios/exercises"]).exits(2).says("only exercises found");
+    desk.labsim(&["run", EXERCISE]).exits(0).says("PASS 19-seen-eight-times");
+    desk.labsim(&["validate", EXERCISE]).exits(0).says(": a valid exercise");
+}
+
+/// A student, with a folder of the student's own for progress.
+fn student(desk: &Desk, args: &[&str]) -> support::Ended {
+    let mut command = desk.command(args);
+    command.env("XDG_STATE_HOME", desk.path("state"));
+    support::Ended::of(command.output())
+}
+
+#[test]
+fn a_student_checks_asks_for_hints_names_the_cause_and_repairs() {
+    let desk = Desk::new();
+    let labsim = |args: &[&str]| student(&desk, args);
+    labsim(&["exercise", "start", "19"]).exits(0).says("Seen eight times").says("Goal: ");
+    labsim(&["exercise", "check", "19"]).exits(1).says("Not yet: not every login passed");
+    labsim(&["exercise", "hint", "19"]).exits(0).says("not every login passed");
+    labsim(&["exercise", "hint", "19"]).exits(0).says("look at rs1, in step login");
+    labsim(&["exercise", "hint", "19"]).exits(0).says("[secret-mismatch]");
+    labsim(&["exercise", "cause", "19", "vip-missing", "rs1"]).exits(1).says("No: ");
+    labsim(&["exercise", "cause", "19", "secret-mismatch", "rs1"]).exits(0).says("Right: ");
+    desk.write("repair.yaml", "tacacs_servers: {aaa: {secret: tacacs-test}}\n");
+    let repaired = labsim(&["exercise", "check", "19", "repair.yaml"]);
+    repaired.exits(0).says("Repaired: Every login passes.").says("Often said, and wrong: ");
+    let list = labsim(&["exercise", "list"]).exits(0).stdout.clone();
+    assert!(list.contains("19-seen-eight-times"), "{list}");
+    assert_eq!(list.matches("  solved  ").count(), 1, "{list}");
+    std::fs::create_dir(desk.path("class")).unwrap();
+    std::fs::copy(desk.path("state/labsim/progress.jsonl"), desk.path("class/violet.jsonl"))
+        .unwrap();
+    let class = labsim(&["class", "class", "--csv"]).exits(0).stdout.clone();
+    let row = class.lines().nth(1).unwrap();
+    assert!(row.starts_with("violet,19-seen-eight-times,solved,2,3,1,yes,"), "{class}");
+}
+
+#[test]
+fn a_repair_changes_the_lab_and_not_what_it_is_judged_by() {
+    let desk = Desk::new();
+    desk.write("repair.yaml", "expect: {login: null}\nsteps: {login: null}\n");
+    let ended = student(&desk, &["exercise", "check", "19", "repair.yaml"]);
+    ended.exits(2).says("a repair cannot change `expect`, `steps`");
+    desk.write("repair.yaml", "tacacs_servers: {aaa: {secrets: x}}\n");
+    let ended = student(&desk, &["exercise", "check", "19", "repair.yaml"]);
+    ended.exits(2).says("repair.yaml:1:24: unknown key `secrets`");
+    student(&desk, &["exercise", "start", "seen-eight-time"]).exits(2).says("19-seen-eight-times");
+}
+
+#[test]
+fn a_bypass_of_the_load_balancer_is_refused_and_named() {
+    let desk = Desk::new();
+    desk.write("repair.yaml", "topology: topologies/vip-to-server.yaml\n");
+    let ended = student(&desk, &["exercise", "check", "11", "repair.yaml"]);
+    ended.exits(1).says("Not yet: logins did not come by the load balancer");
+}
+
+#[test]
+fn without_a_folder_for_progress_everything_else_works() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["exercise", "start", "03"]);
+    command.env_remove("XDG_STATE_HOME").env("HOME", "/dev/null");
+    let ended = support::Ended::of(command.output());
+    ended.exits(0).says("Goal: ").says("your progress is not kept: ");
+    let solution = student(&desk, &["exercise", "solution", "3"]).exits(0).stdout.clone();
+    assert!(
+        solution.contains(
+            "# what is wrong: vip-missing at rs1\nreal_servers:\n  servers:\n    vip: null\n"
+        ),
+        "{solution}"
+    );
+    assert!(
+        solution.contains("# a repair\nreal_servers:\n  servers:\n    vip: 172.16.4.99\n"),
+        "{solution}"
+    );
+}
