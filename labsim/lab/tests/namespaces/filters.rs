@@ -15,6 +15,7 @@ labsim_test_support::tests![
     what_matches_is_dropped_and_the_rest_passes,
     each_kind_of_rule_matches_what_it_says_and_nothing_else,
     later_fragments_are_told_from_first_ones,
+    postrouting_knows_where_a_forwarded_packet_came_in,
     a_stateful_filter_lets_answers_in_and_nothing_new,
     a_rejected_sender_is_told,
     a_rule_rewrites_the_dscp_and_nothing_else,
@@ -170,6 +171,24 @@ fn later_fragments_are_told_from_first_ones() {
     };
     wait_for("three fragments", || by_rule().iter().map(|it| it.1).sum::<u64>() >= 3);
     assert_eq!(by_rule(), [(later.to_owned(), 2), (first.to_owned(), 1)]);
+}
+
+fn postrouting_knows_where_a_forwarded_packet_came_in() {
+    let rules = ["udp dport 700 iifname left drop", "udp dport 700 iifname right drop"];
+    let [left, right] = rules;
+    let lab = lab(&format!("  f: {{nodes: router, postrouting: ['{left}', '{right}']}}\n"));
+    let client = udp(node(&lab, "a"), "10.0.0.1:0");
+    client.send_to(b"4", "10.0.1.2:700").unwrap();
+    let client = udp(node(&lab, "a"), "[fd00::1]:0");
+    client.send_to(b"6", "[fd01::2]:700").unwrap();
+    let mut counted = Vec::new();
+    wait_for("two packets at the router's filter", || {
+        counted = node(&lab, "router").filtered().unwrap();
+        counted.truncate(rules.len());
+        counted.iter().map(|it| it.packets).sum::<u64>() >= 2
+    });
+    let counted: Vec<_> = counted.iter().map(|it| (it.by.as_str(), it.packets)).collect();
+    assert_eq!(counted, [(left, 2), (right, 0)]);
 }
 
 fn a_stateful_filter_lets_answers_in_and_nothing_new() {

@@ -67,10 +67,11 @@ impl Hook {
         }
     }
 
-    /// Whether a packet has come in by an interface there.
+    /// Whether a packet has come in by an interface there: at postrouting those that are forwarded
+    /// (Linux 5.7, `ip_output` hands the interface on).
     #[must_use]
     pub const fn knows_input(self) -> bool {
-        matches!(self, Self::Prerouting | Self::Input | Self::Forward)
+        !matches!(self, Self::Output)
     }
 
     /// Whether it is decided there by which interface a packet goes out.
