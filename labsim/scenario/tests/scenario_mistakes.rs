@@ -465,3 +465,22 @@ fn each_error_is_reported_at_its_place() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_member_is_behind_the_interface_of_its_closest_subnet() {
+    let client = (
+        "client: {interfaces: {eth0: 192.168.11.201/24}}",
+        "client: {interfaces: {eth0: 10.1.2.201/16}}",
+    );
+    let router = ("{client: 192.168.11.1/24,", "{client: 10.1.2.1/16,");
+    let topology = changed(TOPOLOGY, &[client, router]);
+    let scenario =
+        [("  lb:\n", "  router:\n"), ("profile: ipip, ", ""), ("192.168.11.0/24", "10.1.0.0/16")];
+    let files = Files::new(&topology, &changed(SCENARIO, &scenario));
+    let found = files.load().err().map(|diagnostics| shown(&diagnostics)).unwrap_or_default();
+    let behind = |member: &str| {
+        let said = format!("10.1.1.{member} is behind `router:servers`");
+        found.iter().any(|message| message.contains(&said))
+    };
+    assert!(behind("51") && behind("52"), "{found:#?}");
+}

@@ -1,9 +1,7 @@
 //! A load balancer whose node is more: a member of its own pool, a host of the VIP, or one with several
 //! interfaces.
 
-use crate::model::{
-    Interface, InterfaceName, LoadBalancer, NodeName, RealServer, SourceTranslation,
-};
+use crate::model::{InterfaceName, LoadBalancer, Node, NodeName, RealServer, SourceTranslation};
 use crate::resolve::Report;
 use crate::resolve::lookup::Lookup;
 use labsim_codes::file;
@@ -96,9 +94,8 @@ impl OwnNode<'_> {
     fn elsewhere(&self, address: IpAddr) -> Option<(&InterfaceName, &InterfaceName)> {
         let node = self.lookup.get(self.node)?;
         let main = node.main_interface(&self.vips)?;
-        let is_on = |one: &&Interface| one.addresses.iter().any(|net| net.contains(&address));
-        let other = node.interfaces.iter().find(is_on).filter(|other| other.name != main.name)?;
-        (!self.has(address)).then_some((&main.name, &other.name))
+        let other = leaves_by(node, address).filter(|other| **other != main.name)?;
+        (!self.has(address)).then_some((&main.name, other))
     }
 
     /// Whether the node has the address, on whatever interface.
@@ -108,4 +105,13 @@ impl OwnNode<'_> {
         self.lookup.owner(address).is_some_and(|owner| owner.node == *self.node)
             || vips.any(|vip| vip.address == address)
     }
+}
+
+/// The interface by which a node's packets to an address leave: that of its closest subnet or route.
+fn leaves_by(node: &Node, address: IpAddr) -> Option<&InterfaceName> {
+    let connected =
+        node.interfaces.iter().flat_map(|it| it.addresses.iter().map(move |net| (net, &it.name)));
+    let routes = node.routes.iter().map(|route| (&route.destination, &route.interface));
+    let fitting = routes.chain(connected).filter(|(net, _)| net.contains(&address));
+    fitting.max_by_key(|(net, _)| net.prefix_len()).map(|(_, interface)| interface)
 }
