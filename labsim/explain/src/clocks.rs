@@ -122,7 +122,12 @@ impl Clocks {
     }
 
     fn at(&self, first: usize, second: usize) -> Option<i64> {
-        self.most.get(first * self.points + second).copied().flatten()
+        self.most.get(self.place(first, second)?).copied().flatten()
+    }
+
+    /// Where the bound of two points is in `most`; `None` of a point that is none.
+    fn place(&self, first: usize, second: usize) -> Option<usize> {
+        (first.max(second) < self.points).then_some(first * self.points + second)
     }
 
     /// Whether the second clock may be ahead of the first by `difference` at most.
@@ -131,7 +136,8 @@ impl Clocks {
     }
 
     fn bound(&mut self, first: usize, second: usize, difference: i64) {
-        if let Some(most) = self.most.get_mut(first * self.points + second) {
+        let place = self.place(first, second);
+        if let Some(most) = place.and_then(|place| self.most.get_mut(place)) {
             *most = Some(most.map_or(difference, |known| known.min(difference)));
         }
     }

@@ -87,6 +87,16 @@ fn one_point_and_no_packets_bound_nothing() {
     assert_eq!(clocks(&[]).difference(0, 1), nothing);
 }
 
+#[test]
+fn a_point_that_saw_nothing_is_not_bounded() {
+    let nothing = Bounds { lower_ns: None, upper_ns: None };
+    // The server is the last point: without it, there are two.
+    let two = clocks(&of(&[0, 1]));
+    for (first, second) in [(0, 2), (1, 2), (2, 0), (2, 1), (2, 2)] {
+        assert_eq!(two.difference(first, second), nothing, "{first} {second}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(50))]
 
