@@ -292,7 +292,7 @@ fn a_fifo_in_place_of_a_file_is_refused_at_once() {
         let mut child = desk.command(args);
         child.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = child.spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + support::DEADLINE;
         while child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "{args:?} hangs: {:?}", child.kill());
             std::thread::sleep(Duration::from_millis(1));

@@ -14,7 +14,6 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 use support::Desk;
 
 /// Two faults, one behind the other: with one fix, the login still waits in vain.
@@ -110,10 +109,10 @@ fn one_fault_is_proved_by_two_labs_and_its_changes_can_be_saved() {
 fn of_two_faults_behind_each_other_both_are_proved() {
     let desk = Desk::new();
     let file = desk.over("pair", "tacacs-ipip", PAIR);
-    let began = Instant::now();
     let (proof, text) = diagnose(&desk, &file);
     assert_eq!(standings(&proof), ["vip-missing at rs1: proved", "rp-filter at rs1: proved"]);
-    assert!(began.elapsed() < Duration::from_secs(30), "{text}");
+    // Four on a machine that keeps up; a trial that failed in a lab that was late is run again.
+    assert!(proof["labs"].as_u64().unwrap() <= 8, "{text}");
     passes_with_its_changes(&desk, &proof);
 }
 

@@ -17,7 +17,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::Ended;
+use support::{DEADLINE, Ended};
 use support::labs::{Labs, descendants, until_gone};
 
 #[test]
@@ -55,7 +55,7 @@ fn a_lab_holds_no_file_of_its_caller_open() {
     // Its end: no process has the other end of the pipe any more, and the lab is up.
     let (sender, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(output.read_to_end(&mut Vec::new()).is_ok()));
-    assert_eq!(ended.recv_timeout(Duration::from_secs(10)), Ok(true));
+    assert_eq!(ended.recv_timeout(DEADLINE), Ok(true));
     labs.labsim(&["down", "one"]).exits(0);
 }
 

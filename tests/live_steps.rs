@@ -12,7 +12,7 @@ mod support;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::{Child, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use support::labs::Labs;
 use support::{DEADLINE, Ended};
 
@@ -74,7 +74,7 @@ fn an_interface_that_is_down_is_a_fault_that_a_check_finds_without_waiting_for_i
     let began = Instant::now();
     labs.labsim(&["check"]).exits(1).says("FAIL short");
     // A capture that waits for its marker there gives up after 20 s.
-    assert!(began.elapsed() < DEADLINE / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(18), "{:?}", began.elapsed());
 }
 
 #[test]

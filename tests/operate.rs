@@ -273,7 +273,7 @@ fn a_forwarder_runs_until_a_signal_whatever_its_standard_input_is_and_notifies_s
     let desk = Desk::new();
     let path = desk.path("notify");
     let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-    manager.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    manager.set_read_timeout(Some(support::DEADLINE)).unwrap();
     let (_, log) = in_a_node(
         &desk,
         &format!("NOTIFY_SOCKET: \"{}\"", path.display()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 /// How long a test waits for an event that has to happen.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The shipped files, copied into a folder of the test's own.
 pub(crate) struct Desk {
