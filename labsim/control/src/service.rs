@@ -224,7 +224,8 @@ mod tests {
             scrape.read_to_string(&mut text).unwrap();
             assert!(text.ends_with("\r\n\r\n# EOF\n"), "{text}");
         }
-        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        // A slow one has 5 s.
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
         // The oldest was closed without an answer.
         let mut rest = Vec::new();
         let _ = clients[0].read_to_end(&mut rest);
