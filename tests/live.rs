@@ -17,8 +17,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::{DEADLINE, Ended};
 use support::labs::{Labs, descendants, until_gone};
+use support::{DEADLINE, Ended};
 
 #[test]
 fn a_lab_stays_up_until_it_is_ended_and_nothing_of_it_is_left() {
