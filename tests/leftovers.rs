@@ -61,9 +61,8 @@ fn nothing_is_left_of_a_run_that_was_killed_or_interrupted() {
 /// Interrupts a run in the middle of a login that nobody answers, and checks its exit code.
 fn interrupt_while_it_waits(desk: &Desk, signal: Signal) -> Instant {
     std::fs::create_dir_all(desk.path("slow")).unwrap();
-    let without_vip = "extends: ../scenarios/link-delay.yaml\n\
-        real_servers: {servers: {vip: null}}\n";
-    desk.write("slow/slow.yaml", without_vip);
+    let extends = "extends: ../scenarios/link-delay.yaml\n";
+    desk.write("slow/slow.yaml", format!("{extends}{}", support::NO_ANSWER));
     let mut child = desk
         .command(&["run", "slow/slow.yaml", "--out", "slow/out"])
         .stdout(Stdio::piped())

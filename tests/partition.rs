@@ -91,7 +91,7 @@ fn a_partition_that_is_missing_is_no_pass_and_its_scenarios_are_named() {
 fn a_partition_that_was_killed_is_no_pass_and_its_scenarios_are_named() {
     let desk = Desk::new();
     // Its login waits for an answer that does not come.
-    desk.over("slow", "tacacs-ipip", "real_servers: {servers: {vip: null}}\n");
+    desk.over("slow", "tacacs-ipip", support::NO_ANSWER);
     let args = ["run", "scenarios/snat.yaml", "scenarios/slow.yaml", "scenarios/l2-dsr.yaml"];
     let args = [&args[..], &["--partition", "count:1/1", "--jobs", "1", "--out", "part"]].concat();
     let mut child = desk.command(&args).stdout(Stdio::null()).spawn().unwrap();

@@ -127,9 +127,7 @@ fn records_of_the_log_stand_on_lines_of_their_own() {
 #[test]
 fn an_interrupted_run_leaves_no_progress_line() {
     let desk = Desk::new();
-    let yaml =
-        "real_servers: {servers: {vip: null}}\nsteps: {login: {tacacs_login: {timeout: 30}}}\n";
-    let fault = desk.over("fault", "tacacs-ipip", yaml);
+    let fault = desk.over("fault", "tacacs-ipip", support::NO_ANSWER);
     let mut signalled = false;
     let (text, code) = on_terminal(run(&desk, &[&fault], Some("xterm")), |text, pid| {
         if !signalled && text.contains("fault: step login: TACACS+") {

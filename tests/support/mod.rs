@@ -12,6 +12,10 @@ use std::{fs, io};
 /// How long a test waits for an event that has to happen.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Laid over a scenario with a login: nobody answers it, longer than a test lasts that interrupts it.
+pub(crate) const NO_ANSWER: &str =
+    "real_servers: {servers: {vip: null}}\nsteps: {login: {tacacs_login: {timeout: 600}}}\n";
+
 /// The shipped files, copied into a folder of the test's own.
 pub(crate) struct Desk {
     dir: tempfile::TempDir,
