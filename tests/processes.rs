@@ -103,11 +103,12 @@ fn a_process_runs_beside_the_steps_and_its_log_is_kept() {
 
 #[test]
 fn a_process_that_ends_before_the_steps_fails_the_run_with_its_last_lines() {
+    // The kernel closes the process's end of the pipe when it ends; then labsim has a second to see its end.
     let case = Case::new(
-        "echo go; until test -e DESK/now; do sleep 0.01; done; echo 'no \u{1b}[31mtea'; \
-         touch DESK/over; exit 7",
-        "touch DESK/now; until test -e DESK/over; do sleep 0.01; done; sleep 0.3",
+        "echo go; exec 9>DESK/pipe; echo 'no \u{1b}[31mtea'; exit 7",
+        "cat DESK/pipe; sleep 1",
     );
+    nix::unistd::mkfifo(&case.desk.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let ended = case.run().exits(1);
     ended.says("the process `p` in rs1 ended with exit code 7 before the steps ended");
     ended.says("its last lines: go | no \\u{1b}[31mtea");
@@ -123,14 +124,14 @@ fn a_process_that_dies_at_once_says_why() {
 
 #[test]
 fn a_process_that_never_gets_ready_fails_the_run_when_its_time_is_over() {
-    let case = Case { timeout: 1, ..Case::new("echo nearly; sleep 1000", "true") };
-    case.run().exits(1).says("was not ready after 1s: no line with `go` was printed");
+    let case = Case { timeout: 2, ..Case::new("echo nearly; sleep 1000", "true") };
+    case.run().exits(1).says("was not ready after 2s: no line with `go` was printed");
     for (ready, why) in [
         ("{port: 9}", "no process listens on TCP port 9"),
         ("{port: 9, protocol: udp}", "no process has UDP port 9 open"),
         ("{exit: true}", "it is still running"),
     ] {
-        let case = Case { ready, timeout: 1, ..Case::new("echo nearly; sleep 1000", "true") };
+        let case = Case { ready, timeout: 2, ..Case::new("echo nearly; sleep 1000", "true") };
         case.run().exits(1).says(why).says("its last lines: nearly");
     }
 }
@@ -141,11 +142,11 @@ fn a_process_is_ready_when_a_port_of_its_node_is_open() {
 tacacs_servers: [{nodes: rs1, secret: x, clients: [0.0.0.0/0], users: {u: p}}]
 radius_servers: [{nodes: rs1, secret: x, clients: [0.0.0.0/0], users: {u: p}}]";
     for ready in ["{port: 49}", "{port: 1812, protocol: udp}"] {
-        let case = Case { ready, timeout: 1, ..Case::new("sleep 1000", "true") };
+        let case = Case { ready, timeout: 2, ..Case::new("sleep 1000", "true") };
         case.run().exits(1);
         let text = fs::read_to_string(case.desk.path("scenarios/case.yaml")).unwrap();
         let with = text.replacen("\nprocesses:", &format!("{SERVERS}\nprocesses:"), 1);
-        let with = with.replacen("timeout: 1", "timeout: 20", 1);
+        let with = with.replacen("timeout: 2", "timeout: 20", 1);
         case.desk.write("scenarios/case.yaml", with);
         case.desk.labsim(&["run", "-v", "scenarios/case.yaml"]).exits(0);
     }
