@@ -129,7 +129,7 @@ const FAULTS: [Fault; 35] = [
     (
         "other-address",
         "parts/radius",
-        "radius_servers: {aaa: {packet_info: false}}\nsteps: {pap: {radius_login: {timeout: 0.4, max_transmissions: 1}}}",
+        "radius_servers: {aaa: {packet_info: false}}\nsteps: {pap: {radius_login: {timeout: 2, max_transmissions: 1}}}",
         "reply-from-other-address",
         "rs1",
     ),
@@ -204,7 +204,7 @@ const FAULTS: [Fault; 35] = [
         "ttl-expired",
         "client",
     ),
-    ("late", "tacacs-ipip", "impairments: {\"rs1:eth0\": {delay: 900ms}}", "reply-late", "rs1"),
+    ("late", "tacacs-ipip", "impairments: {\"rs1:eth0\": {delay: 2500ms}}", "reply-late", "rs1"),
     (
         "forwarding-off",
         "tacacs-ipip",
@@ -241,6 +241,9 @@ const FAULTS: [Fault; 35] = [
         "lb",
     ),
 ];
+
+/// Between TCP's SYN after 1 s and that after 3 s; a login that has to pass may meet a machine that stands still.
+const QUICK: &str = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
 
 /// The code and node of the first cause of each scenario's run, none if its run named no cause.
 fn first_causes(desk: &Desk, paths: &[String]) -> BTreeMap<String, Option<(String, String)>> {
@@ -284,7 +287,7 @@ fn write_faults(desk: &Desk) -> Vec<String> {
     topology("past-balancer", "router: {routes: {172.16.4.99: 10.1.1.52}}");
     topology("forwarding-servers", &servers("forward: true, routes: {default: 10.1.1.1}"));
     topology("unrouted-client", "client: {routes: {default: none}}");
-    desk.over("quick", "tacacs-ipip", "steps: {login: {tacacs_login: {timeout: 0.6}}}\n");
+    desk.over("quick", "tacacs-ipip", QUICK);
     let paths = FAULTS.iter().map(|(name, base, overlay, ..)| {
         let base = if *base == "tacacs-ipip" { "quick" } else { base };
         desk.over(&format!("fault-{name}"), base, &format!("{overlay}\n"))

@@ -90,7 +90,7 @@ fn a_request_that_fails_has_the_causes_that_a_login_has() {
         ),
     ] {
         let desk = Desk::new();
-        let steps = "steps: {get: {http_get: {timeout: 1}}}";
+        let steps = "steps: {get: {http_get: {timeout: 0.5}}}";
         desk.write("scenarios/case.yaml", format!("extends: parts/http.yaml\n{fault}\n{steps}\n"));
         let ended = Ended::of(desk.command(&["run", "-v", "scenarios/case.yaml"]).output());
         let ended = ended.exits(1);

@@ -11,10 +11,11 @@ mod support;
 
 use support::{Desk, Ended};
 
-/// Runs the shipped scenario with a fault laid over it; nothing waits for more than a second.
+/// Runs the shipped scenario with a fault laid over it; nothing waits for more than
+/// 2 s, which is between TCP's SYN after 1 s and that after 3 s.
 fn with(fault: &str) -> Ended {
     let desk = Desk::new();
-    let quick = "steps: {login: {tacacs_login: {timeout: 1}}}\n";
+    let quick = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
     desk.over("quick", "tacacs-ipip", quick);
     let path = desk.over("fault", "quick", fault);
     desk.labsim(&["run", "-v", &path]).exits(1)
@@ -23,7 +24,7 @@ fn with(fault: &str) -> Ended {
 /// Runs a RADIUS scenario of one login with a fault laid over it.
 fn radius_with(fault: &str) -> Ended {
     let desk = Desk::new();
-    let quick = "steps: {pap: {radius_login: {timeout: 1, max_transmissions: 1}}}\n";
+    let quick = "steps: {pap: {radius_login: {timeout: 2, max_transmissions: 1}}}\n";
     desk.over("quick", "parts/radius", quick);
     let path = desk.over("fault", "quick", fault);
     desk.labsim(&["run", "-v", &path]).exits(1)
@@ -66,7 +67,7 @@ fn a_vip_that_is_missing_on_the_server_is_a_silent_drop_that_its_counter_shows()
 /// Runs the login by IPv6 in IPv6 with a fault laid over it.
 fn ipv6_with(fault: &str) -> Ended {
     let desk = Desk::new();
-    let quick = "steps: {login: {tacacs_login: {timeout: 1}}}\n";
+    let quick = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
     desk.over("quick", "ipv6/tacacs-6in6", quick);
     let path = desk.over("fault", "quick", fault);
     desk.labsim(&["run", "-v", &path]).exits(1)
@@ -111,11 +112,11 @@ fn an_expectation_that_does_not_hold_shows_the_row_the_field_and_the_frames() {
 #[test]
 fn a_tunnel_key_that_only_one_end_has_keeps_the_server_from_answering() {
     let desk = Desk::new();
-    let fault = "steps: {login: {tacacs_login: {timeout: 1}}}\n\
+    let fault = "steps: {login: {tacacs_login: {timeout: 2}}}\n\
         real_servers: {servers: {tunnel: {mode: gre, key: 1}}}\n";
     let path = desk.over("fault", "tacacs-gre-key", fault);
     let ended = desk.labsim(&["run", "-v", &path]).exits(1);
-    ended.says("no answer to the connection request within 1s");
+    ended.says("no answer to the connection request within 2s");
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn a_counter_that_does_not_exist_is_told() {
 #[test]
 fn a_load_balancer_that_stays_dead_ends_the_session_and_the_run_goes_on_to_its_verdict() {
     let desk = Desk::new();
-    let fault = "steps: {login: {tacacs_login: {timeout: 1}}, second: null, start: null, \
+    let fault = "steps: {login: {tacacs_login: {timeout: 2}}, second: null, start: null, \
         resume_second: null}\nexpect: {second: null, picked_up: null}\n";
     let path = desk.over("fault", "failover", fault);
     let ended = desk.labsim(&["run", "-v", &path]).exits(1);

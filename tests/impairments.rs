@@ -80,7 +80,7 @@ fn an_upper_bound_is_held_against_the_line_too() {
 fn a_packet_that_the_line_lost_is_explained_by_the_lines_own_count() {
     // With this seed ARP gets through and what follows does not.
     let fault = "impairments: {\"client:eth0\": {loss: 80%, seed: 4}}\n\
-                 steps: {login: {tacacs_login: {timeout: 1}}}\n";
+                 steps: {login: {tacacs_login: {timeout: 0.5}}}\n";
     let ended = over("tacacs-ipip", fault).exits(1);
     // Where the client is late to give up, a retransmission arrives, and the words are the same.
     ended.says("the impaired link behind client:eth0 (loss 80%) dropped").says("frames: lost");

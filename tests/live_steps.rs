@@ -42,8 +42,8 @@ fn signal(child: &Child, signal: Signal) {
 #[test]
 fn a_check_names_the_cause_of_what_was_broken_and_passes_again_once_it_is_repaired() {
     let labs = Labs::new();
-    // Shorter than the file's: the login gets no answer here.
-    let short = "steps: {login: {tacacs_login: {timeout: 0.5}}}\n";
+    // Shorter than the file's: the login gets no answer here. Between TCP's SYN after 1 s and that after 3 s.
+    let short = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
     let file = labs.0.over("short", "tacacs-ipip", short);
     labs.labsim(&["up", &file]).exits(0);
     let held = "PASS short: 8 of 8 expectations held;";
@@ -67,7 +67,7 @@ fn a_check_names_the_cause_of_what_was_broken_and_passes_again_once_it_is_repair
 #[test]
 fn an_interface_that_is_down_is_a_fault_that_a_check_finds_without_waiting_for_it() {
     let labs = Labs::new();
-    let short = "steps: {login: {tacacs_login: {timeout: 0.5}}}\n";
+    let short = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
     let file = labs.0.over("short", "tacacs-ipip", short);
     labs.labsim(&["up", &file]).exits(0);
     labs.labsim(&["exec", "rs1", "--", "ip", "link", "set", "eth0", "down"]).exits(0);
@@ -105,7 +105,7 @@ fn steps_run_one_by_one_and_what_one_leaves_open_another_resumes() {
 #[test]
 fn a_step_that_does_not_pass_says_what_became_of_its_packets() {
     let labs = Labs::new();
-    let short = "steps: {login: {tacacs_login: {timeout: 0.5}}}\n";
+    let short = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
     let file = labs.0.over("short", "tacacs-ipip", short);
     labs.labsim(&["up", &file]).exits(0);
     let passed = labs.labsim(&["step"]).exits(0);
