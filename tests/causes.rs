@@ -242,7 +242,8 @@ const FAULTS: [Fault; 35] = [
     ),
 ];
 
-/// Between TCP's SYN after 1 s and that after 3 s; a login that has to pass may meet a machine that stands still.
+/// Between TCP's SYN after 1 s and that after 3 s; a login that has to pass may meet a machine that stands
+/// still.
 const QUICK: &str = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
 
 /// The code and node of the first cause of each scenario's run, none if its run named no cause.

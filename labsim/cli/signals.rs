@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a cancelled run may take to report its result, on a machine with more work than processors too,
-/// and less than the 10 s after which container engines kill. What it built ends with the process, so an early
-/// exit leaves nothing behind.
+/// and less than the 10 s after which container engines kill. What it built ends with the process, so an
+/// early exit leaves nothing behind.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// Cancels a run at the first signal; exits at the second one, or after [`GRACE`].

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 /// How long a holder may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a holder may take to listen, or to be gone: it builds its lab first, which takes some seconds on a
-/// machine with more work than processors.
+/// How long a holder may take to listen, or to be gone: it builds its lab first, which takes some seconds on
+/// a machine with more work than processors.
 const SOON: Duration = Duration::from_secs(10);
 /// How long a lab may take to end.
 const END: Duration = Duration::from_secs(10);
