@@ -54,9 +54,13 @@ fn a_file_that_is_no_text_is_refused() {
 fn a_name_with_control_characters_does_nothing_to_the_terminal() {
     let desk = Desk::new();
     let name = "out\u{1b}[2J\u{202e}";
-    for command in
-        [&["compare", name, name][..], &["report", name, "--html", "x"], &["merge", name]]
-    {
+    for command in [
+        &["compare", name, name][..],
+        &["report", name, "--html", "x"],
+        &["merge", name],
+        &["status", name],
+        &["exec", "rs1", "--name", name, "--", "true"],
+    ] {
         let ended = desk.labsim(command).exits(2);
         assert!(ended.stderr.contains(r"out\u{1b}[2J\u{202e}"), "{:?}", ended.stderr);
         assert!(!ended.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", ended.stderr);

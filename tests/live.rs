@@ -188,6 +188,18 @@ fn labs_of_one_file_are_side_by_side_under_names_that_are_taken_once() {
     which.says("several labs are up; name one of them: a, b");
     let unknown = labs.labsim(&["status", "c"]).exits(2);
     unknown.says("no lab `c` is up; up: a, b");
+    labs.up("morning");
+    for command in [
+        &["status", "mornin"][..],
+        &["check", "mornin"],
+        &["down", "mornin"],
+        &["exec", "rs1", "--name", "mornin", "--", "true"],
+        &["step", "--name", "mornin"],
+    ] {
+        let unknown = labs.labsim(command).exits(2);
+        unknown.says("no lab `mornin` is up; did you mean `morning`? Up: a, b, morning");
+    }
+    labs.labsim(&["down", "morning"]).exits(0);
     labs.labsim(&["exec", "rs1", "--name", "a", "--", "sh", "-c", "echo $LABSIM_LAB"]).says("a\n");
     labs.labsim(&["down", "a"]).exits(0);
     labs.labsim(&["exec", "rs1", "--", "sh", "-c", "echo $LABSIM_LAB"]).exits(0).says("b\n");

@@ -50,6 +50,7 @@ mod wireshark;
 use args::{Cli, Command};
 use clap::Parser as _;
 use exit::Exit;
+use labsim_model::is_plain;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and the version go to standard output and are not errors.
             let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Success };
-            let _ = error.print();
+            print(&error);
             return exit.into();
         }
     };
@@ -102,4 +103,25 @@ fn main() -> ExitCode {
         Command::Help(args) => help::help(args),
     };
     exit.into()
+}
+
+/// Prints what clap says. It repeats arguments as they are, which a terminal could execute.
+fn print(error: &clap::Error) {
+    let escape = |argument: std::ffi::OsString| -> String {
+        let text = argument.to_string_lossy().into_owned();
+        let escape = |c: char| match is_plain(c) {
+            true => c.to_string(),
+            false => c.escape_debug().to_string(),
+        };
+        text.chars().map(escape).collect()
+    };
+    let is_plain = |it: std::ffi::OsString| it.to_str().is_some_and(|it| it.chars().all(is_plain));
+    if std::env::args_os().all(is_plain) {
+        let _ = error.print();
+        return;
+    }
+    match Cli::try_parse_from(std::env::args_os().map(escape)) {
+        Err(same) => drop(same.print()),
+        Ok(_) => output::diagnostics(error.render()),
+    }
 }

@@ -1,7 +1,7 @@
 //! Writes to the standard output and error; a closed pipe is not an error.
 
 use labsim_control::Answer;
-use labsim_model::is_plain;
+use labsim_model::{is_plain, known_names, quote};
 use labsim_scenario::model::NodeName;
 use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
@@ -37,9 +37,8 @@ pub(crate) fn unknown_node<'a>(
     known: impl IntoIterator<Item = &'a NodeName>,
 ) {
     let known: Vec<&str> = known.into_iter().map(NodeName::as_str).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    let (file, name) = (file.display(), name.escape_debug());
-    error(format_args!("{file}: unknown {what} `{name}`; known: {known}"));
+    let known = known_names(name, "known", known);
+    error(format_args!("{}: unknown {what} {}; {known}", file.display(), quote(name)));
 }
 
 /// Messages that begin with a file, line and column, on standard error.

@@ -4,7 +4,7 @@ use crate::args::{self, LogArgs};
 use crate::exit::Exit;
 use crate::{live_steps, load, output, signals};
 use labsim_lab::PrivilegeSource;
-use labsim_live::{Claim, Held, LabName, LabsFolder, hold};
+use labsim_live::{Claim, Held, LabName, LabsFolder, hold, no_step};
 use labsim_runner::{Keeping, RunError, cancellation};
 use labsim_scenario::model::Scenario;
 use labsim_sys::pid_namespace::detach;
@@ -24,10 +24,8 @@ pub(crate) fn up(args: &args::Up, log: &LogArgs) -> Exit {
     if let Some(step) = &args.at
         && !scenario.steps.iter().any(|it| it.name.as_str() == step)
     {
-        let steps: Vec<&str> = scenario.steps.iter().map(|it| it.name.as_str()).collect();
-        let known = if steps.is_empty() { "none".to_owned() } else { steps.join(", ") };
-        let (file, step) = (args.file.display(), step.escape_debug());
-        output::error(format_args!("{file} has no step `{step}`; its steps: {known}"));
+        let (file, missing) = (args.file.display(), no_step(step, &scenario.steps));
+        output::error(format_args!("{file} has no {missing}"));
         return Exit::Invalid;
     }
     let name = args.name.clone().map_or_else(|| LabName::of_file(&args.file), Ok);

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::output;
 use labsim_codes::{Code, cause};
 use labsim_exercise::Action;
+use labsim_model::{known_names, quote};
 use labsim_yaml::meant;
 use std::fmt::Write as _;
 
@@ -58,9 +59,9 @@ pub(crate) fn cause(args: &Cause) -> Exit {
     }
     let nodes = &exercise.loaded.broken.topology.nodes;
     if !nodes.iter().any(|node| node.name.as_str() == args.node) {
-        let known: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-        let node = args.node.escape_debug();
-        output::error(format_args!("unknown node `{node}`; the lab has {}", known.join(", ")));
+        let nodes = nodes.iter().map(|node| node.name.as_str());
+        let known = known_names(&args.node, "its nodes", nodes);
+        output::error(format_args!("the lab has no node {}; {known}", quote(&args.node)));
         return Exit::Invalid;
     }
     let expected = &exercise.loaded.exercise.cause;

@@ -7,11 +7,10 @@ use crate::protocol::{
     Versioned, Work,
 };
 use labsim_lab::{Lab, Node};
-use labsim_model::StatePart;
+use labsim_model::{StatePart, known_names, quote};
 use labsim_runner::{Engines, Kept, Running};
 use labsim_scenario::model::NodeName;
 use labsim_sys::descriptors;
-use labsim_yaml::meant;
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use std::cell::RefCell;
@@ -197,13 +196,7 @@ impl<'a> Desk<'a> {
                     send(&mut client, Answer::Enter, &all).await?;
                 }
                 None => {
-                    let known: Vec<&str> =
-                        self.lab.nodes().map(|node| node.name().as_str()).collect();
-                    let meant = meant(node, known.iter().copied())
-                        .map_or_else(|| "its".to_owned(), |it| format!("did you mean `{it}`? Its"));
-                    let (node, known) = (node.escape_debug(), known.join(", "));
-                    let text = format!("the lab has no node `{node}`; {meant} nodes: {known}");
-                    send(&mut client, Answer::Refused(text), &[]).await?;
+                    send(&mut client, Answer::Refused(self.no_node(node)), &[]).await?;
                 }
             },
         }
@@ -231,6 +224,13 @@ impl<'a> Desk<'a> {
 
     fn node(&self, name: &str) -> Option<&Node> {
         NodeName::new(name).ok().and_then(|name| self.lab.node(&name))
+    }
+
+    /// That the lab has no node of that name.
+    fn no_node(&self, name: &str) -> String {
+        let nodes: Vec<&str> = self.lab.nodes().map(|node| node.name().as_str()).collect();
+        let known = known_names(name, "its nodes", nodes);
+        format!("the lab has no node {}; {known}", quote(name))
     }
 
     fn status(&self, now: &mut Now<'_>) -> Status {

@@ -1,6 +1,7 @@
 //! What can go wrong with a lab that is up.
 
 use crate::name::LabName;
+use labsim_model::known_names;
 use std::io;
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ pub enum LiveError {
     )]
     IsUp(LabName),
     /// No lab has the name.
-    #[error("no lab `{name}` is up; {}", up(.known))]
+    #[error("no lab `{name}` is up; {}", up(.name, .known))]
     Unknown {
         /// The name.
         name: LabName,
@@ -91,9 +92,9 @@ fn list(names: &[LabName]) -> String {
     names.iter().map(LabName::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn up(names: &[LabName]) -> String {
+fn up(wanted: &LabName, names: &[LabName]) -> String {
     match names {
-        [] => "none is".to_owned(),
-        names => format!("up: {}", list(names)),
+        [] => "none is, and `labsim up FILE` makes one".to_owned(),
+        names => known_names(wanted.as_str(), "up", names.iter().map(LabName::as_str)),
     }
 }

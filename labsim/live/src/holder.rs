@@ -6,8 +6,9 @@ use crate::presence::Presence;
 use crate::protocol::{Answer, Work};
 use crate::stream::AnswerStream;
 use labsim_codes::run;
+use labsim_model::{known_names, quote};
 use labsim_runner::{Cancelled, Keeping, Kept, RunError, keep};
-use labsim_scenario::model::Scenario;
+use labsim_scenario::model::{Scenario, Step};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
@@ -151,9 +152,7 @@ fn places(work: &Work, kept: &Kept<'_>) -> Result<Option<Range<usize>>, String> 
     let place = |name: &str| {
         let found = steps.iter().position(|step| step.name.as_str() == name);
         found.ok_or_else(|| {
-            let known: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            format!("the scenario has no step `{}`; its steps: {known}", name.escape_debug())
+            format!("the scenario has no {}", no_step(name, steps))
         })
     };
     match work {
@@ -166,6 +165,13 @@ fn places(work: &Work, kept: &Kept<'_>) -> Result<Option<Range<usize>>, String> 
             `labsim check` all of them"
             .to_owned()),
     }
+}
+
+/// That there is no step of that name, after `has no`.
+#[must_use]
+pub fn no_step(name: &str, steps: &[Step]) -> String {
+    let known = known_names(name, "its steps", steps.iter().map(|step| step.name.as_str()));
+    format!("step {}; {known}", quote(name))
 }
 
 /// The nodes' data addresses by name, in the form of hosts(5): those of the interfaces, not VIPs.

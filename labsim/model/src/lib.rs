@@ -40,5 +40,5 @@ pub use secret::{Secret, constant_time_eq};
 pub use service::{
     Addresses, BytesAnswer, Close, HttpAnswer, Payload, RecordType, TcpForm, UdpForm,
 };
-pub use text::{count_of, is_plain, list_of, quote};
+pub use text::{count_of, is_plain, known_names, list_of, quote};
 pub use tunnel::{GreOptions, GueOptions, Profile, TunnelKind, TunnelProtocol};

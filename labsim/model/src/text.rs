@@ -51,6 +51,27 @@ pub fn list_of<T: fmt::Display>(names: impl ExactSizeIterator<Item = T>) -> Stri
     }
 }
 
+/// The end of a sentence about a name that nothing has: `did you mean \`rs1\`? Its nodes: lb, rs1`, or
+/// `its nodes: lb, rs1`. `label` is what comes before all names, as it stands within a sentence.
+pub fn known_names<'n>(
+    given: &str,
+    label: &str,
+    names: impl IntoIterator<Item = &'n str, IntoIter: Clone>,
+) -> String {
+    let names = names.into_iter();
+    let all: Vec<&str> = names.clone().collect();
+    let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+    match labsim_yaml::meant(given, names) {
+        Some(name) => {
+            let mut label = label.chars();
+            let first = label.next().map(|first| first.to_ascii_uppercase());
+            let label: String = first.into_iter().chain(label).collect();
+            format!("did you mean `{name}`? {label}: {all}")
+        }
+        None => format!("{label}: {all}"),
+    }
+}
+
 /// `1 member`, `2 members`.
 #[must_use]
 pub fn count_of(number: usize, what: &str) -> String {
@@ -66,6 +87,17 @@ mod tests {
         assert_eq!(quote("it's"), "`it's`");
         assert_eq!(quote("a\u{1b}[31m\n"), "`a\\u{1b}[31m\\n`");
         assert_eq!(quote(&"x".repeat(61)), format!("`{}…`", "x".repeat(60)));
+    }
+
+    #[test]
+    fn a_name_that_nothing_has_is_answered_with_the_nearest_or_with_all() {
+        let names = ["lb", "rs1"];
+        assert_eq!(
+            known_names("sr1", "its nodes", names),
+            "did you mean `rs1`? Its nodes: lb, rs1"
+        );
+        assert_eq!(known_names("database", "its nodes", names), "its nodes: lb, rs1");
+        assert_eq!(known_names("\u{1b}", "its nodes", []), "its nodes: none");
     }
 
     #[test]
