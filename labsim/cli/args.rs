@@ -7,7 +7,7 @@ mod run;
 mod steps;
 
 pub(crate) use exercise::{Exercise, ExerciseCommand};
-pub(crate) use live::{Down, Exec, LabName, Shell, Up};
+pub(crate) use live::{Down, Exec, LabName, Logs, Shell, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
 pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};
 pub(crate) use steps::{Check, StepArgs};
@@ -84,6 +84,8 @@ pub(crate) enum Command {
     List,
     /// Show a lab that is up: its nodes, their addresses, and what runs in them
     Status(LabName),
+    /// Print what programs and built-in servers of a node printed and logged in a lab that is up
+    Logs(Logs),
     /// Run the next step of the scenario, or the named one, in a lab that is up
     Step(StepArgs),
     /// Run the scenario's steps in a lab that is up, and check its expectations

@@ -1,9 +1,11 @@
-//! `labsim list`, `status`, `down`, `exec` and `shell`: labs that are up.
+//! `labsim list`, `status`, `logs`, `down`, `exec` and `shell`: labs that are up.
 
 use crate::args;
 use crate::exit::Exit;
 use crate::output;
-use labsim_live::{Ended, Entry, Lab, LabName, LabsFolder, LiveError, NodeStatus, Status, end};
+use labsim_live::{
+    Ended, Entry, Lab, LabName, LabsFolder, LiveError, Logs, NodeStatus, Status, end,
+};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -41,6 +43,23 @@ pub(crate) fn status(args: &args::LabName) -> Exit {
         }
         Err(error) => fail(&error),
     }
+}
+
+/// Prints what was printed and logged in a node.
+pub(crate) fn logs(args: &args::Logs) -> Exit {
+    let lab = Lab::find(&LabsFolder::of_user(), args.name.as_ref());
+    let Logs { lines, lost } = match lab.and_then(|lab| lab.logs(&args.node)) {
+        Ok(logs) => logs,
+        Err(error) => return fail(&error),
+    };
+    if lost > 0 {
+        let earlier = labsim_model::count_of(usize::try_from(lost).unwrap_or(usize::MAX), "line");
+        output::error(format_args!("the first {earlier} are not kept"));
+    }
+    for (program, text) in lines {
+        output::visible_line(format_args!("{program}: {}", text.replace('\t', "    ")));
+    }
+    Exit::Success
 }
 
 /// Ends a lab, or all.

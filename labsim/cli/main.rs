@@ -78,6 +78,7 @@ fn main() -> ExitCode {
         Command::Check(args) => live_steps::check(args, &cli.log),
         Command::List => live::list(),
         Command::Status(args) => live::status(args),
+        Command::Logs(args) => live::logs(args),
         Command::Down(args) => live::down(args),
         // The exit code is that of what ran.
         Command::Exec(args) => return live::exec(args),

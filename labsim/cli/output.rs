@@ -12,6 +12,11 @@ pub(crate) fn line(text: impl Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// A line on standard output without anything that a terminal would execute.
+pub(crate) fn visible_line(text: impl Display) {
+    line(Visible(text));
+}
+
 /// Complete lines on standard output.
 pub(crate) fn text(text: impl Display) {
     let _ = write!(std::io::stdout(), "{text}");

@@ -56,6 +56,28 @@ pub(crate) struct Down {
     pub(crate) all: bool,
 }
 
+/// `labsim logs`
+#[derive(Debug, Args)]
+#[command(after_long_help = LOGS_NOTES)]
+pub(crate) struct Logs {
+    /// The node
+    #[arg(value_name = "NODE")]
+    pub(crate) node: String,
+    /// The lab; not needed if one alone is up
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+}
+
+/// What `labsim help logs` says below the options.
+const LOGS_NOTES: &str = "\
+Prints a line for each line of the node's processes, of programs that steps ran, of built-in servers (every \
+request, with the client's address as the server saw it) and of the forwarder, in the order in which they \
+came, with what each is from. A forwarder logs warnings; after `labsim up -v` also what its monitors find. \
+The last 256 KiB of each node are kept, and how many lines came before is said on standard error. Control \
+characters are printed as `\\u{1b}`.
+
+    labsim logs rs1";
+
 /// `labsim exec`
 #[derive(Debug, Args)]
 #[command(after_long_help = EXEC_NOTES)]

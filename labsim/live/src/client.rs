@@ -3,7 +3,7 @@
 use crate::error::LiveError;
 use crate::folder::{LabsFolder, SOCKET};
 use crate::name::LabName;
-use crate::protocol::{Answer, LONGEST_ANSWER, Request, Status, Version, Versioned, Work};
+use crate::protocol::{Answer, LONGEST_ANSWER, Logs, Request, Status, Version, Versioned, Work};
 use labsim_event::Event;
 use labsim_sys::descriptors;
 use labsim_sys::pidfd::PidFd;
@@ -66,6 +66,17 @@ impl Lab {
     pub fn status(&self) -> Result<Status, LiveError> {
         match self.ask(Request::Status)? {
             (Answer::Status(status), _) => Ok(status),
+            _ => Err(self.no_answer(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    /// Asks for what was printed and logged in a node.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version.
+    pub fn logs(&self, node: &str) -> Result<Logs, LiveError> {
+        match self.ask(Request::Logs { node: node.to_owned() })? {
+            (Answer::Logs(logs), _) => Ok(logs),
             _ => Err(self.no_answer(io::ErrorKind::InvalidData.into())),
         }
     }

@@ -3,12 +3,12 @@
 use crate::holder::Held;
 use crate::presence::Presence;
 use crate::protocol::{
-    Answer, LONGEST_REQUEST, NodeStatus, Request, RunningStatus, Status, VERSION, Version,
+    Answer, LONGEST_REQUEST, Logs, NodeStatus, Request, RunningStatus, Status, VERSION, Version,
     Versioned, Work,
 };
 use labsim_lab::{Lab, Node};
 use labsim_model::{StatePart, known_names, quote};
-use labsim_runner::{Engines, Kept, Running};
+use labsim_runner::{Engines, Kept, Logbook, NodeLog, Running};
 use labsim_scenario::model::NodeName;
 use labsim_sys::descriptors;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -36,6 +36,7 @@ pub(crate) struct Desk<'a> {
     held: &'a Held<'a>,
     lab: &'a Lab,
     engines: &'a Engines,
+    logbook: Logbook,
     presence: Presence<'a>,
     pids: OwnedFd,
     user: Option<OwnedFd>,
@@ -111,6 +112,7 @@ impl<'a> Desk<'a> {
             held,
             lab: kept.lab(),
             engines: kept.engines(),
+            logbook: kept.logbook(),
             presence,
             pids: namespace("pid")?,
             user: held.in_user_namespace.then(|| namespace("user")).transpose()?,
@@ -170,6 +172,13 @@ impl<'a> Desk<'a> {
                 let status = self.status(&mut now.borrow_mut());
                 send(&mut client, Answer::Status(status), &[]).await?;
             }
+            Request::Logs { node } => {
+                let answer = match self.node(node) {
+                    Some(node) => Answer::Logs(self.logs(node)),
+                    None => Answer::Refused(self.no_node(node)),
+                };
+                send(&mut client, answer, &[]).await?;
+            }
             Request::Work(work) => {
                 // The first byte comes with descriptors, or without.
                 descriptors_first(&client, &[]).await?;
@@ -224,6 +233,13 @@ impl<'a> Desk<'a> {
 
     fn node(&self, name: &str) -> Option<&Node> {
         NodeName::new(name).ok().and_then(|name| self.lab.node(&name))
+    }
+
+    /// What was printed and logged in a node.
+    fn logs(&self, node: &Node) -> Logs {
+        let NodeLog { lines, lost } = self.logbook.of(node.name());
+        let lines = lines.into_iter().map(|line| (line.program.to_string(), line.text));
+        Logs { lines: lines.collect(), lost }
     }
 
     /// That the lab has no node of that name.

@@ -24,4 +24,4 @@ pub use error::LiveError;
 pub use folder::{Claim, LabsFolder};
 pub use holder::{Held, hold, no_step};
 pub use name::LabName;
-pub use protocol::{NodeStatus, RunningStatus, Status, Work};
+pub use protocol::{Logs, NodeStatus, RunningStatus, Status, Work};

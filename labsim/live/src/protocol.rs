@@ -40,6 +40,8 @@ pub(crate) enum Request {
     Status,
     /// A node's namespaces: the network's and the PIDs', then the user namespace if there is one.
     Enter { node: String },
+    /// What was printed and logged in a node.
+    Logs { node: String },
     /// Steps of the scenario. They are interrupted if the client closes its connection before their
     /// end.
     Work(Work),
@@ -67,6 +69,8 @@ pub(crate) enum Answer {
     Status(Status),
     /// To [`Request::Enter`]; the namespaces' descriptors come with it.
     Enter,
+    /// To [`Request::Logs`].
+    Logs(Logs),
     /// To [`Request::Work`]: what happened. [`Answer::Done`] or [`Answer::Failed`] is the last.
     Event(Box<Event>),
     /// The work is done.
@@ -122,6 +126,16 @@ pub struct RunningStatus {
     pub what: String,
     /// How it ended by itself, if it did.
     pub ended: Option<String>,
+}
+
+/// What was printed and logged in a node, the last of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Logs {
+    /// In the order in which it came: what it is from, such as `forwarder` or `process radiusd`, and
+    /// a line without its end, with whatever else a program prints.
+    pub lines: Vec<(String, String)>,
+    /// How many lines came before them.
+    pub lost: u64,
 }
 
 #[cfg(test)]

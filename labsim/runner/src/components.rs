@@ -9,6 +9,7 @@ mod tunnel;
 
 use crate::component::{ComponentSet, Stage};
 use crate::error::RunError;
+use crate::logbook::Logbook;
 use crate::plan::{ProgramPart, RunPlan};
 use forwarder::Forwarder;
 use kernel::NodeKernel;
@@ -33,6 +34,7 @@ pub(crate) struct Components {
     first_programs: Vec<Vec<Program>>,
     programs: Vec<Vec<Program>>,
     server_log: ServerLog,
+    logbook: Logbook,
 }
 
 /// Something that runs in a node of a lab.
@@ -48,8 +50,8 @@ pub struct Running {
 
 impl Components {
     /// Makes all of them; none runs. `program` is labsim itself, whose `forwarder` command is a
-    /// load balancer. Takes the far sides of tunnel devices and impaired links out of the lab.
-    pub(crate) fn new(plan: RunPlan, lab: &mut Lab, program: &Path) -> Self {
+    /// load balancer. What they print and log goes to `logbook` as well. Takes the far sides of tunnel devices and impaired links out of the lab.
+    pub(crate) fn new(plan: RunPlan, lab: &mut Lab, program: &Path, logbook: Logbook) -> Self {
         let server_log = ServerLog::default();
         let relays = lab.take_relays();
         let starts_first = |parts: &Vec<ProgramPart>| {
@@ -57,7 +59,8 @@ impl Components {
         };
         let (first, last): (Vec<_>, Vec<_>) = plan.programs.into_iter().partition(starts_first);
         let programs = |all: Vec<Vec<ProgramPart>>| {
-            all.into_iter().map(|parts| parts.into_iter().map(Program::new).collect()).collect()
+            let program = |part| Program::new(part, logbook.clone());
+            all.into_iter().map(|parts| parts.into_iter().map(program).collect()).collect()
         };
         Self {
             kernels: lab.nodes().map(|node| NodeKernel::new(node.name().clone())).collect(),
@@ -66,16 +69,20 @@ impl Components {
             servers: plan
                 .servers
                 .into_iter()
-                .map(|part| (part.node.clone(), NodeServers::new(part, server_log.clone())))
+                .map(|part| {
+                    let (log, logbook) = (server_log.clone(), logbook.clone());
+                    (part.node.clone(), NodeServers::new(part, log, logbook))
+                })
                 .collect(),
             forwarders: plan
                 .forwarders
                 .into_iter()
-                .map(|part| (part.node.clone(), Forwarder::new(part, program)))
+                .map(|part| (part.node.clone(), Forwarder::new(part, program, logbook.clone())))
                 .collect(),
             first_programs: programs(first),
             programs: programs(last),
             server_log,
+            logbook,
         }
     }
 
@@ -103,7 +110,7 @@ impl Components {
         };
         let program = |program: &mut Program| {
             let ended = program.ended();
-            running(program.node(), format!("process {}", program.process()), ended)
+            running(program.node(), program.what(), ended)
         };
         let mut all: Vec<Running> = self.first_programs.iter_mut().flatten().map(program).collect();
         for servers in self.servers.values() {
@@ -111,10 +118,15 @@ impl Components {
         }
         for forwarder in self.forwarders.values_mut() {
             let ended = forwarder.ended();
-            all.push(running(forwarder.node(), "forwarder".to_owned(), ended));
+            all.push(running(forwarder.node(), forwarder::WHAT.to_owned(), ended));
         }
         all.extend(self.programs.iter_mut().flatten().map(program));
         all
+    }
+
+    /// What was printed and logged.
+    pub(crate) fn logbook(&self) -> &Logbook {
+        &self.logbook
     }
 
     /// What the built-in servers logged.

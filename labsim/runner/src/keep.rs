@@ -9,6 +9,7 @@ use crate::components::{Components, Running};
 use crate::error::RunError;
 use crate::intervals::Intervals;
 use crate::jobs::Ending;
+use crate::logbook::Logbook;
 use crate::observing::{After, Observing, Steps, observe};
 use crate::plan::RunPlan;
 use crate::scenario_run::report;
@@ -67,6 +68,12 @@ impl<'a> Kept<'a> {
     /// What runs in its nodes.
     pub fn running(&mut self) -> Vec<Running> {
         self.components.running()
+    }
+
+    /// What its programs and servers print and log.
+    #[must_use]
+    pub fn logbook(&self) -> Logbook {
+        self.components.logbook().clone()
     }
 
     /// Forgets what the built-in servers logged, which grows with every request. To be called now and
@@ -261,7 +268,7 @@ pub fn keep(
         .map_err(RunError::from_source(run::PROCESS_LIMIT, "the lab's event loop"))?;
     let mut cancelled = cancelled.clone();
     let kept = async {
-        let mut components = Components::new(plan, &mut lab, &keeping.program);
+        let mut components = Components::new(plan, &mut lab, &keeping.program, Logbook::keeping());
         let lab = &lab;
         let work = async |components: &mut Components| {
             let engines = &engines;

@@ -18,6 +18,7 @@ mod jobs;
 mod judgement;
 mod keep;
 mod lag;
+mod logbook;
 mod observations;
 mod observing;
 mod parallel;
@@ -36,6 +37,7 @@ pub use error::RunError;
 pub use experiment::{Experiment, experiment};
 pub use jobs::{run, skip};
 pub use keep::{Keeping, Kept, keep};
+pub use logbook::{LoggedLine, Logbook, NodeLog};
 pub use parallel::{Jobs, open_files};
 pub use partition::{
     Candidate, OtherScenarios, Partition, PartitionError, PartitionMethod, Selection,

@@ -1,5 +1,6 @@
 //! The run of one scenario: plan, build, start, steps, quiesce, observe, stop, verdict.
 
+use crate::logbook::Logbook;
 use crate::cancel::Cancelled;
 use crate::choices::Engines;
 use crate::component;
@@ -103,7 +104,7 @@ async fn run_lab(
     let began = Instant::now();
     let capture = Capture::start(lab)?;
     let longest_delay = plan.relay.longest_delay;
-    let mut components = Components::new(plan, lab, program);
+    let mut components = Components::new(plan, lab, program, Logbook::default());
     let lab = &*lab;
     let mut open = OpenLogins::default();
     let work = async |components: &mut Components| {

@@ -8,6 +8,7 @@ pub(crate) use counters::by_name;
 
 use crate::component::{Component, Pending, Shutdown, done};
 use crate::error::RunError;
+use crate::logbook::Logbook;
 use crate::observations::Snapshot;
 use crate::plan::ForwarderPart;
 use connection::Connection;
@@ -24,9 +25,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Instant;
 
+/// What it is.
+pub(super) const WHAT: &str = "forwarder";
+
 /// A forwarder.
 pub(crate) struct Forwarder {
     part: ForwarderPart,
+    logbook: Logbook,
     /// labsim itself.
     program: PathBuf,
     /// `None` where it does not run.
@@ -36,9 +41,9 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    pub(super) fn new(part: ForwarderPart, program: &Path) -> Self {
-        let program = program.to_owned();
-        Self { part, program, connection: None, probe_sources: ProbeSources::default() }
+    pub(super) fn new(part: ForwarderPart, program: &Path, logbook: Logbook) -> Self {
+        let (program, probe_sources) = (program.to_owned(), ProbeSources::default());
+        Self { part, logbook, program, connection: None, probe_sources }
     }
 
     /// Its node.
@@ -158,7 +163,9 @@ impl Component<Lab> for Forwarder {
             RunError::internal(run::FORWARDER_NOT_STARTED, message)
         };
         let config = serde_json::to_string(config).map_err(|error| failed(error.into()))?;
-        self.connection = Some(Connection::spawn(node, &self.program, &config).map_err(failed)?);
+        let writer = self.logbook.writer(name, WHAT);
+        let started = Connection::spawn(node, &self.program, &config, writer);
+        self.connection = Some(started.map_err(failed)?);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ pub(crate) use process::{fmt_status, log_event};
 
 use crate::component::{Component, Pending, Shutdown, done};
 use crate::error::RunError;
+use crate::logbook::Logbook;
 use crate::plan::ProgramPart;
 use labsim_codes::{Code, run};
 use labsim_event::Event;
@@ -27,6 +28,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// A program in a node.
 pub(crate) struct Program {
     part: ProgramPart,
+    logbook: Logbook,
     /// `None` where it does not run.
     process: Option<ProgramProcess>,
     /// Whether it ended because that is how it becomes ready.
@@ -34,17 +36,17 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(super) fn new(part: ProgramPart) -> Self {
-        Self { part, process: None, is_done: false }
+    pub(super) fn new(part: ProgramPart, logbook: Logbook) -> Self {
+        Self { part, logbook, process: None, is_done: false }
     }
 
     pub(super) fn node(&self) -> &NodeName {
         &self.part.node
     }
 
-    /// Its name in the scenario.
-    pub(super) fn process(&self) -> String {
-        self.part.process.name.to_string()
+    /// What it is: `process radiusd`.
+    pub(super) fn what(&self) -> String {
+        format!("process {}", self.part.process.name)
     }
 
     /// How it ended though it should run; `None` while it runs, and if its end is how it became ready.
@@ -124,7 +126,8 @@ impl Component<Lab> for Program {
             _ => None,
         };
         let context = format!("{} cannot be started", self.name());
-        let started = ProgramProcess::start(node, &process.program, line)
+        let writer = self.logbook.writer(name, &self.what());
+        let started = ProgramProcess::start(node, &process.program, line, writer)
             .map_err(RunError::from_source(run::PROGRAM_NOT_STARTED, context))?;
         started.isolation_events(name, &process.name.to_string()).for_each(emit);
         (self.process, self.is_done) = (Some(started), false);

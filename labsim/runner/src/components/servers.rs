@@ -10,6 +10,7 @@ pub use binding::serve;
 
 use crate::component::{Component, Pending, Shutdown, done};
 use crate::error::RunError;
+use crate::logbook::{LogWriter, Logbook};
 use crate::plan::ServerPart;
 use crate::quiesce::until_closed;
 use binding::Binding;
@@ -17,7 +18,7 @@ use labsim_aaa::log::LogEntry;
 use labsim_codes::run;
 use labsim_event::Event;
 use labsim_lab::Lab;
-use labsim_scenario::model::NodeName;
+use labsim_scenario::model::{NodeName, Service};
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -38,10 +39,13 @@ impl ServerLog {
         self.0.take()
     }
 
-    /// Where the server on `node` writes.
-    fn writer(&self, node: &NodeName) -> impl FnMut(LogEntry) + Clone + 'static {
+    /// Where the server on `node` writes; its lines go to `also` as well.
+    fn writer(&self, node: &NodeName, also: LogWriter) -> impl FnMut(LogEntry) + Clone + 'static {
         let (log, node) = (Rc::clone(&self.0), node.clone());
-        move |entry| RefCell::borrow_mut(&log).push((node.clone(), entry))
+        move |entry: LogEntry| {
+            also.line(|| entry.to_string());
+            RefCell::borrow_mut(&log).push((node.clone(), entry));
+        }
     }
 }
 
@@ -49,6 +53,7 @@ impl ServerLog {
 pub(crate) struct NodeServers {
     part: ServerPart,
     log: ServerLog,
+    logbook: Logbook,
     /// `None` where they do not run.
     tasks: Option<Tasks>,
     /// Those that were stopped and still have connections.
@@ -64,8 +69,8 @@ struct Tasks {
 }
 
 impl NodeServers {
-    pub(super) fn new(part: ServerPart, log: ServerLog) -> Self {
-        Self { part, log, tasks: None, closing: JoinSet::new() }
+    pub(super) fn new(part: ServerPart, log: ServerLog, logbook: Logbook) -> Self {
+        Self { part, log, logbook, tasks: None, closing: JoinSet::new() }
     }
 
     pub(super) fn node(&self) -> &NodeName {
@@ -74,10 +79,9 @@ impl NodeServers {
 
     /// What they are.
     pub(super) fn kinds(&self) -> impl Iterator<Item = String> {
-        let tacacs = self.part.tacacs.is_some().then_some("TACACS+ server");
-        let radius = self.part.radius.is_some().then_some("RADIUS server");
-        let services =
-            self.part.services.iter().map(|service| format!("{} server", service.name()));
+        let tacacs = self.part.tacacs.is_some().then_some(TACACS);
+        let radius = self.part.radius.is_some().then_some(RADIUS);
+        let services = self.part.services.iter().map(service_kind);
         let aaa = tacacs.into_iter().chain(radius).map(str::to_owned);
         aaa.chain(services)
     }
@@ -101,31 +105,39 @@ impl NodeServers {
     }
 }
 
+/// What servers are.
+const TACACS: &str = "TACACS+ server";
+const RADIUS: &str = "RADIUS server";
+
+fn service_kind(service: &Service) -> String {
+    format!("{} server", service.name())
+}
+
 impl ServerPart {
-    /// They listen when this returns.
-    fn start(
+    /// They listen when this returns. `log` makes where a server of a kind writes.
+    fn start<W: FnMut(LogEntry) + Clone + 'static>(
         &self,
         binding: &impl Binding,
-        log: impl FnMut(LogEntry) + Clone + 'static,
+        log: impl Fn(&str) -> W,
     ) -> Result<Tasks, RunError> {
         let mut tasks = Tasks::default();
         let name = &self.node;
         if let Some(config) = &self.tacacs {
             let context = format!("the TACACS+ server on {name}, port {}", config.port);
-            tacacs::start(binding, config, log.clone(), &mut tasks)
+            tacacs::start(binding, config, log(TACACS), &mut tasks)
                 .map_err(RunError::from_source(run::SERVER_FAILED, context))?;
         }
         if let Some(config) = &self.radius {
             let (authentication, accounting) = (config.authentication_port, config.accounting_port);
             let context =
                 format!("the RADIUS server on {name}, ports {authentication} and {accounting}");
-            radius::start(binding, config, &log, &mut tasks)
+            radius::start(binding, config, &log(RADIUS), &mut tasks)
                 .map_err(RunError::from_source(run::SERVER_FAILED, context))?;
         }
         for service in &self.services {
             let context =
                 format!("the {} server on {name}, {}", service.name(), service.shown_ports());
-            services::start(binding, (name, service), &log, &mut tasks)
+            services::start(binding, (name, service), &log(&service_kind(service)), &mut tasks)
                 .map_err(RunError::from_source(run::SERVER_FAILED, context))?;
         }
         Ok(tasks)
@@ -141,7 +153,8 @@ impl Component<Lab> for NodeServers {
     fn start(&mut self, lab: &Lab, _emit: &dyn Fn(Event)) -> Result<(), RunError> {
         let name = &self.part.node;
         let node = lab.node(name).ok_or_else(|| RunError::unknown_node(name))?;
-        self.tasks = Some(self.part.start(node, self.log.writer(name))?);
+        let log = |kind: &str| self.log.writer(name, self.logbook.writer(name, kind));
+        self.tasks = Some(self.part.start(node, log)?);
         Ok(())
     }
 

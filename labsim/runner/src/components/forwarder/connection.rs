@@ -2,6 +2,7 @@
 
 use super::log;
 use crate::error::RunError;
+use crate::logbook::LogWriter;
 use labsim_codes::run;
 use labsim_control::{Answer, LONGEST_LINE, Request};
 use labsim_dataplane::forwarder::Snapshot;
@@ -43,8 +44,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Has to be called inside a `LocalSet`.
-    pub(super) fn spawn(node: &Node, program: &Path, config: &str) -> std::io::Result<Self> {
+    /// What it logs goes to `writer` as well. Has to be called inside a `LocalSet`.
+    pub(super) fn spawn(
+        node: &Node,
+        program: &Path,
+        config: &str,
+        writer: LogWriter,
+    ) -> std::io::Result<Self> {
         let mut command = Command::new(program);
         let file = inherit_text(&mut command, config)?;
         command.args(["forwarder", "--stdio", "--config"]).arg(file);
@@ -67,6 +73,7 @@ impl Connection {
                 node.name().clone(),
                 pipe::Receiver::from_owned_fd(stderr)?,
                 Span::current(),
+                writer,
             )),
             data_plane: String::new(),
         })
@@ -218,13 +225,22 @@ impl Connection {
 
 /// Reads to the end, so that it never waits for a reader: log records are logged in `span`, and the
 /// last of everything else is returned.
-async fn stderr_tail(node: NodeName, stream: pipe::Receiver, span: Span) -> Vec<u8> {
+async fn stderr_tail(
+    node: NodeName,
+    stream: pipe::Receiver,
+    span: Span,
+    writer: LogWriter,
+) -> Vec<u8> {
     let (mut tail, mut line) = (Vec::new(), Vec::new());
     let mut stream = BufReader::new(stream);
     while let Ok(1..) = (&mut stream).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
-        let is_record = std::str::from_utf8(&line)
-            .is_ok_and(|text| span.in_scope(|| log::relay(node.as_str(), text.trim_end())));
-        if !is_record {
+        let record = std::str::from_utf8(&line)
+            .ok()
+            .and_then(|text| span.in_scope(|| log::relay(node.as_str(), text.trim_end())));
+        if let Some(text) = record {
+            writer.line(|| text);
+        } else {
+            writer.print(&line);
             tail.extend_from_slice(&line);
             let excess = tail.len().saturating_sub(STDERR_TAIL);
             tail.drain(..excess);

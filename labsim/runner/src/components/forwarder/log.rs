@@ -21,17 +21,17 @@ pub(super) fn configure(command: &mut Command) {
     }
 }
 
-/// Logs a line of a forwarder's standard error. Returns whether it was a record.
-pub(super) fn relay(node: &str, line: &str) -> bool {
+/// Logs a line of a forwarder's standard error if it is a record, and returns its level and message.
+pub(super) fn relay(node: &str, line: &str) -> Option<String> {
     if !line.starts_with(RECORD) {
-        return false;
+        return None;
     }
-    let Ok(Value::Object(record)) = serde_json::from_str(line) else { return false };
+    let Ok(Value::Object(record)) = serde_json::from_str(line) else { return None };
     let text = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default();
     let level = text("level").parse().unwrap_or(Level::INFO);
-    let message = record.get("fields").and_then(Value::as_object).map(message);
-    emit(text("target"), level, node, &message.unwrap_or_default());
-    true
+    let message = record.get("fields").and_then(Value::as_object).map(message).unwrap_or_default();
+    emit(text("target"), level, node, &message);
+    Some(format!("{level} {message}"))
 }
 
 /// The message, then the other fields as `name=value`.
@@ -79,9 +79,9 @@ mod tests {
     #[test]
     fn records_are_relayed_and_error_messages_are_not() {
         let record = r#"{"timestamp":"t","level":"DEBUG","fields":{"message":"up","n":1},"target":"labsim_monitor"}"#;
-        assert!(relay("lb", record));
+        assert_eq!(relay("lb", record).as_deref(), Some("DEBUG up n=1"));
         for line in ["labsim: the interface eth0 is missing", "{\"timestamp\": no record", ""] {
-            assert!(!relay("lb", line), "{line}");
+            assert_eq!(relay("lb", line), None, "{line}");
         }
     }
 

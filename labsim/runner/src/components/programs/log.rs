@@ -1,5 +1,6 @@
 //! What a program prints: read as it comes, the end of it kept.
 
+use crate::logbook::LogWriter;
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, Read};
 use std::sync::mpsc::{self, Receiver};
@@ -88,7 +89,11 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Starts to read.
-    pub(super) fn start(mut output: PipeReader, search_text: Option<String>) -> io::Result<Self> {
+    pub(super) fn start(
+        mut output: PipeReader,
+        search_text: Option<String>,
+        writer: LogWriter,
+    ) -> io::Result<Self> {
         let log = Arc::new(Mutex::new(Log { search_text, ..Log::default() }));
         let (ended, end) = mpsc::channel();
         let mine = Arc::clone(&log);
@@ -100,10 +105,13 @@ impl Reader {
                     Ok(0) | Err(_) => break,
                     Ok(length) => {
                         let bytes = buffer.get(..length).unwrap_or_default();
+                        // Before it can be found.
+                        writer.print(bytes);
                         mine.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
                     }
                 }
             }
+            drop(writer);
             // The receiver may be gone.
             let _ = ended.send(());
         })?;

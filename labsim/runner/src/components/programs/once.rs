@@ -4,6 +4,7 @@ use super::POLL_INTERVAL;
 use super::log::Log;
 use super::process::{ProgramProcess, fmt_status};
 use crate::error::RunError;
+use crate::logbook::Logbook;
 use labsim_codes::run;
 use labsim_event::Event;
 use labsim_lab::Lab;
@@ -23,14 +24,16 @@ pub(crate) async fn run_to_end(
     lab: &Lab,
     step: &StepName,
     run: &Run,
+    logbook: &Logbook,
     emit: &dyn Fn(Event),
 ) -> Result<EndedProgram, RunError> {
     let node = lab.node(&run.node).ok_or_else(|| RunError::unknown_node(&run.node))?;
     let name = super::lookup::display_name(&run.program);
     let began = std::time::Instant::now();
     let deadline = Instant::now() + run.timeout;
+    let writer = logbook.writer(&run.node, &format!("step {step}"));
     let mut started =
-        ProgramProcess::start(node, &run.program, None).map_err(RunError::from_source(
+        ProgramProcess::start(node, &run.program, None, writer).map_err(RunError::from_source(
             run::PROGRAM_NOT_STARTED,
             &format!("{name} cannot be started in {}", run.node),
         ))?;

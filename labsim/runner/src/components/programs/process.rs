@@ -3,6 +3,7 @@
 use super::log::{Log, Reader};
 use super::lookup;
 use crate::error::RunError;
+use crate::logbook::LogWriter;
 use labsim_codes::run;
 use labsim_event::Event;
 use labsim_lab::{Child, Node, Sandboxed};
@@ -17,8 +18,13 @@ pub(super) struct ProgramProcess {
 }
 
 impl ProgramProcess {
-    /// Starts a program. Its output is searched for a line that holds `line`.
-    pub(super) fn start(node: &Node, program: &Program, line: Option<String>) -> io::Result<Self> {
+    /// Starts a program. Its output is searched for a line that holds `line`, and goes to `writer`.
+    pub(super) fn start(
+        node: &Node,
+        program: &Program,
+        line: Option<String>,
+        writer: LogWriter,
+    ) -> io::Result<Self> {
         let path = lookup::find(program).ok_or(io::ErrorKind::NotFound)?;
         let (output, input) = io::pipe()?;
         let prepare = |folder: &str| {
@@ -39,7 +45,7 @@ impl ProgramProcess {
             Sandboxed { command, files }
         };
         let child = node.spawn_sandboxed(prepare)?;
-        Ok(Self { child, reader: Reader::start(output, line)? })
+        Ok(Self { child, reader: Reader::start(output, line, writer)? })
     }
 
     /// The isolations that the kernel refused to it, as events. `program` is what it is called in

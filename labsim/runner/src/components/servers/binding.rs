@@ -75,7 +75,7 @@ pub fn serve(
     });
     let servers = ServerPart::of(scenario, node);
     tokio::task::LocalSet::new().block_on(&runtime, async move {
-        let _tasks = servers.start(&CurrentNamespace { has_ipv6 }, log)?;
+        let _tasks = servers.start(&CurrentNamespace { has_ipv6 }, |_| log.clone())?;
         ready();
         cancelled.wait().await;
         Ok(())
