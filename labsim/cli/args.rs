@@ -7,7 +7,7 @@ mod run;
 mod steps;
 
 pub(crate) use exercise::{Exercise, ExerciseCommand};
-pub(crate) use live::{Down, Exec, LabName, Logs, Shell, Up};
+pub(crate) use live::{Down, Exec, LabName, Logs, Restart, Shell, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
 pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};
 pub(crate) use steps::{Check, StepArgs};
@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Step(StepArgs),
     /// Run the scenario's steps in a lab that is up, and check its expectations
     Check(Check),
+    /// Build a lab that is up again, from what it was made of
+    Restart(Restart),
     /// End a lab that is up
     Down(Down),
     /// Run a command in a node of a lab that is up

@@ -4,18 +4,24 @@ use crate::inputs::InputFile;
 use crate::{exit::Exit, output};
 use labsim_runner::{Loaded, Rejection};
 use labsim_scenario::model::Scenario;
-use labsim_yaml::Diagnostics;
+use labsim_yaml::{Diagnostics, Sources};
 use std::path::Path;
 
 /// The scenario of one file. Otherwise all its errors have been printed.
 pub(crate) fn scenario(path: &Path) -> Result<Scenario, Exit> {
-    labsim_scenario::load(path).map(|loaded| loaded.scenario).map_err(|found| reject(&found))
+    scenario_and_sources(path).map(|(scenario, _)| scenario)
+}
+
+/// The scenario of one file, and what it was read from. Otherwise all its errors have been printed.
+pub(crate) fn scenario_and_sources(path: &Path) -> Result<(Scenario, Sources), Exit> {
+    let loaded = labsim_scenario::load(path).map_err(|found| reject(&found))?;
+    Ok((loaded.scenario, loaded.sources))
 }
 
 /// The scenario of a file, for its run.
 pub(crate) fn for_run(file: &InputFile) -> Result<Loaded, Rejection> {
     match labsim_scenario::load(file.as_input()) {
-        Ok(labsim_scenario::Loaded { scenario, warnings, configuration }) => {
+        Ok(labsim_scenario::Loaded { scenario, warnings, configuration, .. }) => {
             let warnings = warnings.iter().map(on_one_line).collect();
             Ok(Loaded { scenario, warnings, configuration })
         }

@@ -20,6 +20,7 @@ mod generate;
 mod graph;
 mod graph_run;
 mod help;
+mod holding;
 mod import;
 mod init;
 mod inputs;
@@ -35,6 +36,7 @@ mod partition;
 mod plan;
 mod progress;
 mod report;
+mod restart;
 mod results;
 mod run;
 mod schema;
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::List => live::list(),
         Command::Status(args) => live::status(args),
         Command::Logs(args) => live::logs(args),
+        Command::Restart(args) => restart::restart(args),
         Command::Down(args) => live::down(args),
         // The exit code is that of what ran.
         Command::Exec(args) => return live::exec(args),

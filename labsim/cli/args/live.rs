@@ -31,7 +31,7 @@ const UP_NOTES: &str = "\
 The command returns when all of the lab runs. A process of its own holds the lab; there is no daemon. Its \
 end, also by `kill -9`, ends every process in the lab, and nothing stays but a folder that the next \
 command removes. The scenario's steps are not run, or only those before the one that `--at` \
-names, and its file is not read again.
+names, and its file is not read again: `labsim restart` builds the lab again from what was read.
 
     labsim up scenarios/tacacs-ipip.yaml
     labsim exec client -- ping -c 1 10.1.1.51
@@ -44,6 +44,24 @@ pub(crate) struct LabName {
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<labsim_live::LabName>,
 }
+
+/// `labsim restart`
+#[derive(Debug, Args)]
+#[command(after_long_help = RESTART_NOTES)]
+pub(crate) struct Restart {
+    /// The lab; not needed if one alone is up
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+}
+
+/// What `labsim help restart` says below the options.
+const RESTART_NOTES: &str = "\
+The lab remembers the texts of its files and the options of `labsim up`: the files may be gone, or changed, \
+which `labsim down` and `labsim up` take up. The new lab is built first, beside the one that is up. Once all \
+of it runs, the earlier one ends, with every shell and command in it, and the new one has its name; no step \
+was run in it. If it cannot be built, the earlier one stays up as it was. Meanwhile both take memory.
+
+    labsim restart";
 
 /// `labsim down`
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use crate::error::LiveError;
 use crate::folder::{LabsFolder, SOCKET};
 use crate::name::LabName;
-use crate::protocol::{Answer, LONGEST_ANSWER, Logs, Request, Status, Version, Versioned, Work};
+use crate::protocol::{Answer, LONGEST_ANSWER, Logs, Origin, Request, Status, Version, Versioned, Work};
 use labsim_event::Event;
 use labsim_sys::descriptors;
 use labsim_sys::pidfd::PidFd;
@@ -66,6 +66,17 @@ impl Lab {
     pub fn status(&self) -> Result<Status, LiveError> {
         match self.ask(Request::Status)? {
             (Answer::Status(status), _) => Ok(status),
+            _ => Err(self.no_answer(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    /// Asks for what it was made of.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version.
+    pub fn origin(&self) -> Result<Origin, LiveError> {
+        match self.ask(Request::Origin)? {
+            (Answer::Origin(origin), _) => Ok(origin),
             _ => Err(self.no_answer(io::ErrorKind::InvalidData.into())),
         }
     }
@@ -209,17 +220,21 @@ impl Lab {
 /// [`LiveError::Stuck`], or [`LiveError::Folder`].
 pub fn end(lab: Lab) -> Result<(), LiveError> {
     let mut holder = None;
+    // Another lab may have the name at once, as that of another `restart`.
+    let is_gone = |holder: &Option<PidFd>| {
+        holder.as_ref().is_some_and(|holder| holder.has_ended_within(0).unwrap_or(false))
+    };
     let tell = || {
         if holder.is_none() {
             holder = lab.tell_to_end();
         }
-        false
+        is_gone(&holder)
     };
-    if !lab.has_ended(Instant::now() + END, tell) {
+    if !lab.has_ended(Instant::now() + END, tell) && !is_gone(&holder) {
         if let Some(holder) = &holder {
             let _ = holder.signal(Signal::SIGKILL as i32);
         }
-        if !lab.has_ended(Instant::now() + END, || false) {
+        if !lab.has_ended(Instant::now() + END, || is_gone(&holder)) && !is_gone(&holder) {
             return Err(LiveError::Stuck(lab.name));
         }
     }

@@ -3,7 +3,7 @@
 use crate::holder::Held;
 use crate::presence::Presence;
 use crate::protocol::{
-    Answer, LONGEST_REQUEST, Logs, NodeStatus, Request, RunningStatus, Status, VERSION, Version,
+    Answer, LARGEST_ORIGIN, LONGEST_REQUEST, Logs, NodeStatus, Request, RunningStatus, Status, VERSION, Version,
     Versioned, Work,
 };
 use labsim_lab::{Lab, Node};
@@ -172,6 +172,7 @@ impl<'a> Desk<'a> {
                 let status = self.status(&mut now.borrow_mut());
                 send(&mut client, Answer::Status(status), &[]).await?;
             }
+            Request::Origin => send(&mut client, self.origin(), &[]).await?,
             Request::Logs { node } => {
                 let answer = match self.node(node) {
                     Some(node) => Answer::Logs(self.logs(node)),
@@ -235,6 +236,19 @@ impl<'a> Desk<'a> {
         NodeName::new(name).ok().and_then(|name| self.lab.node(&name))
     }
 
+    /// What the lab was made of.
+    fn origin(&self) -> Answer {
+        let origin = &self.held.origin;
+        if origin.size() <= LARGEST_ORIGIN {
+            return Answer::Origin(origin.clone());
+        }
+        let most = LARGEST_ORIGIN >> 20;
+        Answer::Refused(format!(
+            "the lab's files have more than {most} MiB, which it does not pass on; `labsim down` and \
+             `labsim up` build it again"
+        ))
+    }
+
     /// What was printed and logged in a node.
     fn logs(&self, node: &Node) -> Logs {
         let NodeLog { lines, lost } = self.logbook.of(node.name());
@@ -273,7 +287,7 @@ impl<'a> Desk<'a> {
             }
         });
         Status {
-            file: self.held.file.clone(),
+            file: self.held.origin.file.clone(),
             seconds: self.since.elapsed().as_secs(),
             tunnel: engines.tunnel.clone(),
             impairments: engines.impairments.clone(),

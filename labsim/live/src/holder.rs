@@ -1,9 +1,10 @@
 //! The process that holds a lab: builds it, keeps it, and answers its clients.
 
 use crate::desk::{CLIENT, Desk, Now, Order};
-use crate::folder::Claim;
+use crate::folder::{Claim, LabsFolder};
+use crate::name::LabName;
 use crate::presence::Presence;
-use crate::protocol::{Answer, Work};
+use crate::protocol::{Answer, Origin, Work};
 use crate::stream::AnswerStream;
 use labsim_codes::run;
 use labsim_model::{known_names, quote};
@@ -13,12 +14,13 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, PipeReader};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use tracing::{debug, info};
@@ -31,39 +33,75 @@ const FORGET: Duration = Duration::from_secs(1);
 pub struct Held<'a> {
     /// The scenario.
     pub scenario: &'a Scenario,
-    /// Its file, for people.
-    pub file: PathBuf,
+    /// What it was read from.
+    pub origin: Origin,
     /// How it is kept.
     pub keeping: Keeping,
     /// Whether this process made a user namespace for itself, which has to be entered first.
     pub in_user_namespace: bool,
 }
 
-/// Builds a lab and holds it until it is told to end, or `cancelled`. `ready` is called when everything
-/// runs; if it fails, nobody waits for the lab any more, and it ends. The lab's folder is removed in any
-/// case.
+/// The name of a lab, while the lab is built.
+#[derive(Debug)]
+pub enum Name {
+    /// It is this lab's already.
+    Claimed(Claim),
+    /// It is an earlier lab's. Once the pipe says something, that one has ended.
+    Earlier(LabsFolder, LabName, PipeReader),
+}
+
+/// What a holder reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Everything runs, and an earlier lab has the name.
+    Built,
+    /// Everything runs, and the lab can be found.
+    Ready,
+}
+
+/// Builds a lab and holds it until it is told to end, or `cancelled`. `report` is told of each stage; if
+/// it fails, nobody waits for the lab any more, and it ends. The lab's folder is removed in any case.
 ///
 /// # Errors
 /// Those of [`keep`], and what the holder itself lacks.
 pub fn hold(
     held: &Held<'_>,
-    mut claim: Claim,
+    name: Name,
     cancelled: &Cancelled,
-    ready: impl FnOnce() -> io::Result<()>,
+    mut report: impl FnMut(Stage) -> io::Result<()>,
 ) -> Result<(), RunError> {
+    let (mut claim, mut earlier) = match name {
+        Name::Claimed(claim) => (Some(claim), None),
+        Name::Earlier(folder, name, ended) => (None, Some((folder, name, ended))),
+    };
     let ended = keep(held.scenario, &held.keeping, cancelled, async |kept| {
         let failed = |error: &dyn Display| RunError::Internal {
             code: run::HOLDER_FAILED,
             message: format!("the lab's holder: {error}"),
         };
-        let presence = Presence::new(&mut claim, hosts(&kept)).map_err(|error| failed(&error))?;
+        if let Some((folder, name, ended)) = earlier.take() {
+            report(Stage::Built).map_err(|error| failed(&error))?;
+            wait_for_word(ended).await.map_err(|error| failed(&error))?;
+            claim = Some(folder.claim(&name).map_err(|error| failed(&error))?);
+        }
+        let Some(claim) = claim.as_mut() else { return Ok(()) };
+        let presence = Presence::new(claim, hosts(&kept)).map_err(|error| failed(&error))?;
         let mut holder = Holder::new(held, kept, presence).map_err(|error| failed(&error))?;
-        ready().map_err(|error| failed(&error))?;
+        report(Stage::Ready).map_err(|error| failed(&error))?;
         holder.serve().await;
         Ok(())
     });
-    claim.release();
+    if let Some(claim) = claim {
+        claim.release();
+    }
     ended
+}
+
+/// Waits until a pipe says something. An error if the other end was closed instead.
+async fn wait_for_word(pipe: PipeReader) -> io::Result<()> {
+    let mut word = [0];
+    let mut pipe = pipe::Receiver::from_owned_fd(pipe.into())?;
+    pipe.read_exact(&mut word).await.map(drop)
 }
 
 struct Holder<'a> {

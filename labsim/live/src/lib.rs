@@ -22,6 +22,6 @@ pub use client::{Lab, Working, end};
 pub use enter::{Ended, Entry, enter};
 pub use error::LiveError;
 pub use folder::{Claim, LabsFolder};
-pub use holder::{Held, hold, no_step};
+pub use holder::{Held, Name, Stage, hold, no_step};
 pub use name::LabName;
-pub use protocol::{Logs, NodeStatus, RunningStatus, Status, Work};
+pub use protocol::{Logs, NodeStatus, Origin, RunningStatus, Status, Work};

@@ -5,6 +5,7 @@
 
 use labsim_event::Event;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The version of holder and client.
@@ -13,6 +14,8 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const LONGEST_REQUEST: u64 = 4096;
 /// The longest answer.
 pub(crate) const LONGEST_ANSWER: u64 = 8 << 20;
+/// Bytes of the texts of a lab's files that an answer has room for, each of which takes two at most.
+pub(crate) const LARGEST_ORIGIN: usize = 3 << 20;
 
 /// What is sent, with its sender's version.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +43,8 @@ pub(crate) enum Request {
     Status,
     /// A node's namespaces: the network's and the PIDs', then the user namespace if there is one.
     Enter { node: String },
+    /// What the lab was made of.
+    Origin,
     /// What was printed and logged in a node.
     Logs { node: String },
     /// Steps of the scenario. They are interrupted if the client closes its connection before their
@@ -69,6 +74,8 @@ pub(crate) enum Answer {
     Status(Status),
     /// To [`Request::Enter`]; the namespaces' descriptors come with it.
     Enter,
+    /// To [`Request::Origin`].
+    Origin(Origin),
     /// To [`Request::Logs`].
     Logs(Logs),
     /// To [`Request::Work`]: what happened. [`Answer::Done`] or [`Answer::Failed`] is the last.
@@ -126,6 +133,32 @@ pub struct RunningStatus {
     pub what: String,
     /// How it ended by itself, if it did.
     pub ended: Option<String>,
+}
+
+/// What a lab was made of: it can be made again without its file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Origin {
+    /// The scenario's file, for people.
+    pub file: PathBuf,
+    /// The texts that it was read from, by their paths from its folder.
+    pub sources: BTreeMap<String, String>,
+    /// What was to decapsulate tunnels, as `labsim up` takes it.
+    pub tunnel: String,
+    /// What was to impair links, as `labsim up` takes it.
+    pub impairments: String,
+}
+
+impl Origin {
+    /// The path of the scenario's file among its sources.
+    #[must_use]
+    pub fn first_source(&self) -> String {
+        self.file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Bytes of all texts.
+    pub(crate) fn size(&self) -> usize {
+        self.sources.values().map(String::len).sum()
+    }
 }
 
 /// What was printed and logged in a node, the last of it.

@@ -1,6 +1,6 @@
 //! Which file to read, and how far its path is trusted.
 
-use labsim_yaml::{BuiltIn, Diagnostics, Document};
+use labsim_yaml::{BuiltIn, Diagnostics, Document, Sources};
 use std::path::{Path, PathBuf};
 
 /// A file to read.
@@ -16,6 +16,13 @@ pub enum Input<'a> {
         /// The path of the file from there.
         relative: &'a Path,
     },
+    /// A file that was read before, as those that it names.
+    InMemory {
+        /// The texts of all of them: [`crate::Loaded::sources`].
+        sources: &'a Sources,
+        /// The path of this one.
+        path: &'a str,
+    },
     /// A file that is part of the program, as those that it names.
     BuiltIn {
         /// All of them.
@@ -30,6 +37,7 @@ impl Input<'_> {
         match self {
             Self::Named(path) => Document::open(path),
             Self::Found { folder, relative } => Document::open_in(folder, relative),
+            Self::InMemory { sources, path } => Document::open_in_memory(sources.clone(), path),
             Self::BuiltIn { files, path } => Document::open_built_in(files, path),
         }
     }
@@ -39,7 +47,7 @@ impl Input<'_> {
         match self {
             Self::Named(path) => path.to_owned(),
             Self::Found { folder, relative } => folder.join(relative),
-            Self::BuiltIn { path, .. } => path.into(),
+            Self::BuiltIn { path, .. } | Self::InMemory { path, .. } => path.into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::recognize;
 use crate::resolve::{self, Report, Resolved, TopologyContext};
 use crate::schema::Kind;
 use labsim_codes::file;
-use labsim_yaml::{Diagnostic, Diagnostics, Document, Partial, Source, Span};
+use labsim_yaml::{Diagnostic, Diagnostics, Document, Partial, Source, Sources, Span};
 use std::path::{Path, PathBuf};
 
 /// What messages call a change that is no file.
@@ -23,6 +23,8 @@ pub struct Loaded {
     pub warnings: Diagnostics,
     /// The file as [`merged_without_secrets`].
     pub configuration: String,
+    /// The texts of all files that it was read from, for [`Input::InMemory`].
+    pub sources: Sources,
 }
 
 /// What a valid file is.
@@ -252,10 +254,14 @@ pub(crate) fn scenario_and_exercise(
     let Some(file) = value else { return Err(diagnostics) };
     let mut report = Report::new(document, &diagnostics, omitted);
     let named = &file.topology;
+    let mut sources: Sources = document.texts().collect();
     // The default place is that of a value that is missing, and was said to be.
     let read = match (named.span != Span::default()).then(|| document.open_beside(named)) {
         None => None,
-        Some(Ok(opened)) => Some(topology(&opened, Path::new(named.as_str()))),
+        Some(Ok(opened)) => {
+            sources.extend(opened.texts());
+            Some(topology(&opened, Path::new(named.as_str())))
+        }
         Some(Err(found)) => {
             diagnostics.extend(found);
             None
@@ -291,7 +297,7 @@ pub(crate) fn scenario_and_exercise(
             let scenario = resolved.into_scenario(name, topology.topology);
             let configuration = yaml_without(document, &SECRETS);
             let warnings = warnings.into_iter().collect();
-            Ok((Loaded { scenario, warnings, configuration }, exercise))
+            Ok((Loaded { scenario, warnings, configuration, sources }, exercise))
         }
         _ => Err(diagnostics),
     }

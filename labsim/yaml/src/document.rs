@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use labsim_codes::{Code, file};
 
 use crate::collector::Collector;
-use crate::folder::{BuiltIn, Folder};
+use crate::folder::{BuiltIn, Folder, Sources};
 use crate::messages::quote;
 use crate::overlay::overlay;
 use crate::path;
@@ -74,6 +74,24 @@ impl Document {
         let folder = Folder::BuiltIn(files);
         let source = folder.open(Path::new(path))?;
         Ok(Self::begin(folder, source, path.into()))
+    }
+
+    /// Opens a file whose text is in memory, and the files that it extends, which are too.
+    ///
+    /// # Errors
+    /// There is no file of this path; otherwise as [`open`](Self::open).
+    pub fn open_in_memory(sources: Sources, path: &str) -> Result<Self, Diagnostics> {
+        let folder = Folder::InMemory(sources);
+        let source = folder.open(Path::new(path))?;
+        Ok(Self::begin(folder, source, path.into()))
+    }
+
+    /// The texts of all files, for [`open_in_memory`](Self::open_in_memory).
+    pub fn texts(&self) -> impl Iterator<Item = (String, String)> {
+        let text = |(source, path): &(Source, PathBuf)| {
+            (path.to_string_lossy().into_owned(), source.text().to_owned())
+        };
+        self.files.iter().map(text)
     }
 
     /// Opens a file that a value of this document names, and the files that it extends.

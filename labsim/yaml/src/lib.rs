@@ -92,7 +92,7 @@ mod variants;
 pub use context::{Context, Omitted};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use document::Document;
-pub use folder::BuiltIn;
+pub use folder::{BuiltIn, Sources};
 pub use from_yaml::{FromFields, FromYaml};
 pub use labsim_yaml_derive::FromYaml;
 pub use located::Located;
