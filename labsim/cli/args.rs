@@ -106,7 +106,8 @@ pub(crate) enum Command {
     Lessons,
     /// Check scenario and topology files and report all errors; needs no privileges
     Validate(Validate),
-    /// Check the kernel features of this machine, and whether the named scenarios can run on it
+    /// Check the kernel features and limits of this machine, how many labs it has room for, and whether
+    /// the named scenarios can run on it
     Doctor(Doctor),
     /// Convert a load balancer's configuration into a topology and a scenario
     Import(Import),

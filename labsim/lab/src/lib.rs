@@ -36,7 +36,7 @@ pub use labsim_sys::packet_info;
 pub use labsim_sys::socket::{disconnect, segment_size};
 pub use netlink::netem::Queued;
 pub use netns::{PrivilegeError, PrivilegeSource, Privileges, acquire_privileges};
-pub use open_files::allow_open_files;
+pub use open_files::{allow_open_files, open_files_limit};
 pub use plan::{
     AddressPlan, BridgePlan, InterfacePlan, LabPlan, NodePlan, RelayPlan, RoutePlan, Sysctl,
     TunnelMode, TunnelModes, TunnelPlan, VethLink, VethLinkEnd,
