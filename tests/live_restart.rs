@@ -102,7 +102,7 @@ fn a_command_in_the_lab_ends_with_the_earlier_one() {
 fn a_restart_that_is_killed_leaves_one_lab_or_none() {
     let labs = Labs::new();
     // Building and ending take some tens of milliseconds: the moments cover all of it.
-    for moment in (0..120).step_by(12) {
+    for moment in (0..120).step_by(20) {
         labs.labsim(&["down", "--all"]).exits(0);
         labs.up("one");
         let mut processes = labs.processes("one");
@@ -135,9 +135,10 @@ fn of_several_restarts_at_once_one_lab_is_left() {
     let ended: Vec<_> = several.into_iter().map(|it| Ended::of(it.wait_with_output())).collect();
     assert!(ended.iter().any(|it| it.code == Some(0)), "{ended:?}");
     for refused in ended.into_iter().filter(|it| it.code != Some(0)) {
-        // One that came when there was none, and one whose name another took.
-        let text = if refused.code == Some(2) { "is up" } else { "cannot take its place: " };
-        refused.says(text);
+        // One that came when there was none, one that asked a lab at its end, and one whose name another
+        // took.
+        let known = ["no lab ", "does not answer", "cannot take its place: "];
+        assert!(known.iter().any(|text| refused.stderr.contains(text)), "{refused:?}");
     }
     let list = labs.labsim(&["list"]).exits(0).stdout;
     assert!(list.starts_with("one: ") && list.lines().count() == 1, "{list}");

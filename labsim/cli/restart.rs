@@ -75,6 +75,8 @@ pub(crate) fn restart(args: &args::Restart) -> Exit {
         Ok(Outcome::Built) => "its holder waits for ever".to_owned(),
         Err(error) => format!("its holder has ended: {error}"),
     };
-    output::error(format_args!("the lab `{name}` has ended, and the new one cannot take its place: {reason}"));
+    output::error(format_args!(
+        "the lab `{name}` has ended, and the new one cannot take its place: {reason}"
+    ));
     Exit::Failed
 }

@@ -3,7 +3,9 @@
 use crate::error::LiveError;
 use crate::folder::{LabsFolder, SOCKET};
 use crate::name::LabName;
-use crate::protocol::{Answer, LONGEST_ANSWER, Logs, Origin, Request, Status, Version, Versioned, Work};
+use crate::protocol::{
+    Answer, LONGEST_ANSWER, Logs, Origin, Request, Status, Version, Versioned, Work,
+};
 use labsim_event::Event;
 use labsim_sys::descriptors;
 use labsim_sys::pidfd::PidFd;

@@ -3,8 +3,8 @@
 use crate::holder::Held;
 use crate::presence::Presence;
 use crate::protocol::{
-    Answer, LARGEST_ORIGIN, LONGEST_REQUEST, Logs, NodeStatus, Request, RunningStatus, Status, VERSION, Version,
-    Versioned, Work,
+    Answer, LARGEST_ORIGIN, LONGEST_REQUEST, Logs, NodeStatus, Request, RunningStatus, Status,
+    VERSION, Version, Versioned, Work,
 };
 use labsim_lab::{Lab, Node};
 use labsim_model::{StatePart, known_names, quote};

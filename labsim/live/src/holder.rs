@@ -189,9 +189,7 @@ fn places(work: &Work, kept: &Kept<'_>) -> Result<Option<Range<usize>>, String> 
     let steps = kept.steps();
     let place = |name: &str| {
         let found = steps.iter().position(|step| step.name.as_str() == name);
-        found.ok_or_else(|| {
-            format!("the scenario has no {}", no_step(name, steps))
-        })
+        found.ok_or_else(|| format!("the scenario has no {}", no_step(name, steps)))
     };
     match work {
         Work::Check => Ok(None),

@@ -37,7 +37,7 @@ pub use error::RunError;
 pub use experiment::{Experiment, experiment};
 pub use jobs::{run, skip};
 pub use keep::{Keeping, Kept, keep};
-pub use logbook::{LoggedLine, Logbook, NodeLog};
+pub use logbook::{Logbook, LoggedLine, NodeLog};
 pub use parallel::{Jobs, open_files};
 pub use partition::{
     Candidate, OtherScenarios, Partition, PartitionError, PartitionMethod, Selection,

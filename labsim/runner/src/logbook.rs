@@ -192,7 +192,10 @@ mod tests {
         b.line(|| "between".to_owned());
         b.print(b"\nbegun");
         a.print(b"o\n\xff");
-        assert_eq!(lines(&book), ["a: one", "b: between", "b: ", "a: two", "a: \u{fffd}", "b: begun"]);
+        assert_eq!(
+            lines(&book),
+            ["a: one", "b: between", "b: ", "a: two", "a: \u{fffd}", "b: begun"]
+        );
         drop((a, b));
         assert_eq!(lines(&book).last().unwrap(), "b: begun");
         assert_eq!(book.of(&NodeName::new("rs2").unwrap()), NodeLog::default());

@@ -1,6 +1,5 @@
 //! The run of one scenario: plan, build, start, steps, quiesce, observe, stop, verdict.
 
-use crate::logbook::Logbook;
 use crate::cancel::Cancelled;
 use crate::choices::Engines;
 use crate::component;
@@ -8,6 +7,7 @@ use crate::components::Components;
 use crate::components::programs::check_installed;
 use crate::error::RunError;
 use crate::jobs::milliseconds;
+use crate::logbook::Logbook;
 use crate::observations;
 use crate::observing::{After, Observing, Steps, observe};
 use crate::plan::RunPlan;

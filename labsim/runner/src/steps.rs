@@ -243,7 +243,8 @@ impl<'r, 'a> LabSteps<'r, 'a> {
                 Ok(attempts::summarize(vec![request::send(lab, request).await?], "request"))
             }
             StepAction::Run(run) => {
-                let ended = run_to_end(lab, &step.name, run, components.logbook(), context.emit).await?;
+                let ended =
+                    run_to_end(lab, &step.name, run, components.logbook(), context.emit).await?;
                 let file = format!("{}.log", step.name);
                 (context.emit)(log_event(file, &run.node, &ended.log));
                 Ok(attempts::summarize(vec![ended.attempt], "program"))
