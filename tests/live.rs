@@ -188,18 +188,18 @@ fn labs_of_one_file_are_side_by_side_under_names_that_are_taken_once() {
     which.says("several labs are up; name one of them: a, b");
     let unknown = labs.labsim(&["status", "c"]).exits(2);
     unknown.says("no lab `c` is up; up: a, b");
-    labs.up("morning");
+    labs.up("rack-12");
     for command in [
-        &["status", "mornin"][..],
-        &["check", "mornin"],
-        &["down", "mornin"],
-        &["exec", "rs1", "--name", "mornin", "--", "true"],
-        &["step", "--name", "mornin"],
+        &["status", "rack-1"][..],
+        &["check", "rack-1"],
+        &["down", "rack-1"],
+        &["exec", "rs1", "--name", "rack-1", "--", "true"],
+        &["step", "--name", "rack-1"],
     ] {
         let unknown = labs.labsim(command).exits(2);
-        unknown.says("no lab `mornin` is up; did you mean `morning`? Up: a, b, morning");
+        unknown.says("no lab `rack-1` is up; did you mean `rack-12`? Up: a, b, rack-12");
     }
-    labs.labsim(&["down", "morning"]).exits(0);
+    labs.labsim(&["down", "rack-12"]).exits(0);
     labs.labsim(&["exec", "rs1", "--name", "a", "--", "sh", "-c", "echo $LABSIM_LAB"]).says("a\n");
     labs.labsim(&["down", "a"]).exits(0);
     labs.labsim(&["exec", "rs1", "--", "sh", "-c", "echo $LABSIM_LAB"]).exits(0).says("b\n");

@@ -94,8 +94,8 @@ fn steps_run_one_by_one_and_what_one_leaves_open_another_resumes() {
     labs.labsim(&["step"]).exits(2).says("the last step was run");
     let unknown = labs.labsim(&["step", "nothing"]).exits(2);
     unknown.says("no step `nothing`; its steps: login, second, kill, start, resume_second, resume");
-    let slip = labs.labsim(&["step", "loggin"]).exits(2);
-    slip.says("the scenario has no step `loggin`; did you mean `login`? Its steps: login, ");
+    let slip = labs.labsim(&["step", "log_in"]).exits(2);
+    slip.says("the scenario has no step `log_in`; did you mean `login`? Its steps: login, ");
     // Whatever was done before.
     labs.labsim(&["check"]).exits(0).says("PASS failover");
     labs.labsim(&["down"]).exits(0);

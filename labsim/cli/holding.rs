@@ -21,12 +21,14 @@ pub(crate) fn close_callers_files() -> Result<(), Exit> {
     })
 }
 
-/// Acquires what labs need; the process may be in a user namespace then. An error was printed.
-pub(crate) fn acquire_rights() -> Result<Privileges, Exit> {
+/// Acquires what labs need; the process may be in a user namespace then.
+///
+/// # Errors
+/// A sentence; the exit code is [`Exit::CannotRun`].
+pub(crate) fn acquire_rights() -> Result<Privileges, String> {
     labsim_lab::acquire_privileges().map_err(|error| {
         let code = labsim_codes::run::RIGHTS_MISSING;
-        output::error(format_args!("this machine cannot run labs: {error} [{code}]"));
-        Exit::CannotRun
+        format!("this machine cannot run labs: {error} [{code}]")
     })
 }
 

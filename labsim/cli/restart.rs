@@ -30,13 +30,16 @@ pub(crate) fn restart(args: &args::Restart) -> Exit {
         Ok(loaded) => loaded.scenario,
         Err(diagnostics) => return load::reject(&diagnostics),
     };
-    let rights = match holding::acquire_rights() {
-        Ok(rights) => rights,
-        Err(exit) => return exit,
-    };
-    let held = holding::held(&scenario, origin, rights);
     let name = lab.name().clone();
     let kept = format!("the lab `{name}` cannot be built again, and stays up as it was");
+    let rights = match holding::acquire_rights() {
+        Ok(rights) => rights,
+        Err(message) => {
+            output::error(format_args!("{kept}: {message}"));
+            return Exit::CannotRun;
+        }
+    };
+    let held = holding::held(&scenario, origin, rights);
     let Started { mut outcomes, mut go_on } =
         match holding::start(&held, Place::Earlier(folder, name.clone())) {
             Ok(started) => started,

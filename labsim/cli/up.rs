@@ -36,9 +36,10 @@ pub(crate) fn up(args: &args::Up, log: &LogArgs) -> Exit {
     };
     let rights = match holding::acquire_rights() {
         Ok(rights) => rights,
-        Err(exit) => {
+        Err(message) => {
             claim.release();
-            return exit;
+            output::error(message);
+            return Exit::CannotRun;
         }
     };
     let origin = Origin {
