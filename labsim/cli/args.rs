@@ -82,7 +82,7 @@ pub(crate) enum Command {
     Up(Up),
     /// List the labs that are up
     List,
-    /// Show a lab that is up: its nodes, their addresses, and what runs in them
+    /// Show a lab that is up: its nodes, their addresses, what runs in them, and what was changed
     Status(LabName),
     /// Print what programs and built-in servers of a node printed and logged in a lab that is up
     Logs(Logs),

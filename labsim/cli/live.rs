@@ -14,6 +14,9 @@ use std::process::ExitCode;
 const NOT_FOUND: u8 = 127;
 const NOT_STARTED: u8 = 126;
 
+/// Changes of a node that `status` lists.
+const MOST_CHANGES: usize = 20;
+
 /// Prints a line for each lab.
 pub(crate) fn list() -> Exit {
     let folder = LabsFolder::of_user();
@@ -24,7 +27,7 @@ pub(crate) fn list() -> Exit {
     let mut exit = Exit::Success;
     for name in names {
         match Lab::find(&folder, Some(&name)).and_then(|lab| lab.status()) {
-            Ok(status) => output::line(format_args!("{name}: {}", summary(&status))),
+            Ok(status) => output::visible_line(format_args!("{name}: {}", summary(&status))),
             // It has ended meanwhile.
             Err(LiveError::Unknown { .. }) => {}
             Err(error) => exit = fail(&error),
@@ -38,7 +41,7 @@ pub(crate) fn status(args: &args::LabName) -> Exit {
     let folder = LabsFolder::of_user();
     match Lab::find(&folder, args.name.as_ref()).and_then(|lab| Ok((lab.status()?, lab))) {
         Ok((status, lab)) => {
-            output::text(describe(lab.name(), &status));
+            output::visible_text(describe(lab.name(), &status));
             Exit::Success
         }
         Err(error) => fail(&error),
@@ -193,7 +196,7 @@ fn steps(status: &Status) -> String {
 }
 
 fn describe_node(text: &mut String, node: &NodeStatus) {
-    let NodeStatus { name, addresses, unread, virtual_servers, running } = node;
+    let NodeStatus { name, addresses, unread, changed, virtual_servers, running } = node;
     let _ = writeln!(text, "{name}");
     for address in addresses {
         let _ = writeln!(text, "  {address}");
@@ -207,6 +210,13 @@ fn describe_node(text: &mut String, node: &NodeStatus) {
     for running in running {
         let state = running.ended.as_deref().unwrap_or("running");
         let _ = writeln!(text, "  {}: {state}", running.what);
+    }
+    let (shown, more) = changed.split_at(changed.len().min(MOST_CHANGES));
+    for change in shown {
+        let _ = writeln!(text, "  changed: {change}");
+    }
+    if !more.is_empty() {
+        let _ = writeln!(text, "  changed: {} more", more.len());
     }
 }
 

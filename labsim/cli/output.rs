@@ -17,6 +17,11 @@ pub(crate) fn visible_line(text: impl Display) {
     line(Visible(text));
 }
 
+/// Complete lines on standard output without anything that a terminal would execute.
+pub(crate) fn visible_text(lines: impl Display) {
+    text(Visible(lines));
+}
+
 /// Complete lines on standard output.
 pub(crate) fn text(text: impl Display) {
     let _ = write!(std::io::stdout(), "{text}");

@@ -1,5 +1,6 @@
 //! Answers a holder's clients, one after the other, whether or not work is done meanwhile.
 
+use crate::changes::changes;
 use crate::holder::Held;
 use crate::presence::Presence;
 use crate::protocol::{
@@ -7,14 +8,14 @@ use crate::protocol::{
     VERSION, Version, Versioned, Work,
 };
 use labsim_lab::{Lab, Node};
-use labsim_model::{StatePart, known_names, quote};
+use labsim_model::{NodeState, StatePart, known_names, quote};
 use labsim_runner::{Engines, Kept, Logbook, NodeLog, Running};
 use labsim_scenario::model::NodeName;
 use labsim_sys::descriptors;
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -37,6 +39,8 @@ pub(crate) struct Desk<'a> {
     lab: &'a Lab,
     engines: &'a Engines,
     logbook: Logbook,
+    /// What each node's kernel was set up with when everything ran; `None` of one that could not be read.
+    built: RefCell<BTreeMap<NodeName, Option<NodeState>>>,
     presence: Presence<'a>,
     pids: OwnedFd,
     user: Option<OwnedFd>,
@@ -113,6 +117,7 @@ impl<'a> Desk<'a> {
             lab: kept.lab(),
             engines: kept.engines(),
             logbook: kept.logbook(),
+            built: RefCell::default(),
             presence,
             pids: namespace("pid")?,
             user: held.in_user_namespace.then(|| namespace("user")).transpose()?,
@@ -126,8 +131,11 @@ impl<'a> Desk<'a> {
     /// refused while other work is done.
     pub(crate) async fn serve(&mut self, now: &RefCell<Now<'a>>) {
         let mut now_and_then = tokio::time::interval(NOW_AND_THEN);
+        // Reading one takes a while, and clients come first.
+        let mut unread: VecDeque<&Node> = self.lab.nodes().collect();
         loop {
             tokio::select! {
+                biased;
                 client = self.presence.client() => {
                     let Ok(client) = client else { continue };
                     match timeout(CLIENT, self.answer(client, now)).await {
@@ -142,6 +150,7 @@ impl<'a> Desk<'a> {
                         debug!(%error, "the lab cannot be found");
                     }
                 }
+                () = yield_now(), if !unread.is_empty() => self.know(unread.pop_front()),
             }
         }
     }
@@ -181,6 +190,7 @@ impl<'a> Desk<'a> {
                 send(&mut client, answer, &[]).await?;
             }
             Request::Work(work) => {
+                self.know(self.lab.nodes());
                 // The first byte comes with descriptors, or without.
                 descriptors_first(&client, &[]).await?;
                 if let Err((mut client, busy)) = self.order(client, work, now) {
@@ -198,6 +208,7 @@ impl<'a> Desk<'a> {
             }
             Request::Enter { node } => match self.node(node) {
                 Some(node) => {
+                    self.know([node]);
                     let namespaces = self.lab.namespaces();
                     let network = namespaces.filter(|(name, _)| *name == node.name().as_str());
                     let others = [Some(&self.pids), self.user.as_ref()].into_iter().flatten();
@@ -268,9 +279,17 @@ impl<'a> Desk<'a> {
             Now::Idle(kept) => (Progress::of(kept), None),
             Now::Busy(busy) => (busy.progress.clone(), Some((busy.what.clone(), busy.seconds()))),
         };
-        let engines = self.engines;
+        self.know(self.lab.nodes());
+        let (engines, built) = (self.engines, self.built.borrow());
         let nodes = self.lab.nodes().map(|node| {
-            let (addresses, unread) = self.addresses(node);
+            let state = node.state();
+            let changed = match (built.get(node.name()), &state) {
+                (Some(Some(built)), Ok(now)) => changes(built, now),
+                // The addresses' reason says why.
+                (Some(Some(_)), Err(_)) => Vec::new(),
+                _ => vec!["what was set up when it was built is not known".to_owned()],
+            };
+            let (addresses, unread) = self.addresses(state);
             let balancer = self.held.scenario.load_balancers.get(node.name());
             let servers = balancer.into_iter().flat_map(|it| it.virtual_servers.values());
             let running = running.iter().filter(|it| it.node == *node.name());
@@ -282,6 +301,7 @@ impl<'a> Desk<'a> {
                 name: node.name().to_string(),
                 addresses,
                 unread,
+                changed,
                 virtual_servers: servers.map(|server| server.destination.to_string()).collect(),
                 running: running.map(status).collect(),
             }
@@ -297,9 +317,17 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// A node's addresses at the moment, and why they could not be read.
-    fn addresses(&self, node: &Node) -> (Vec<String>, Option<String>) {
-        match node.state() {
+    /// Reads what nodes are set up with, unless that is known. To be called before anything can change it.
+    fn know<'n>(&self, nodes: impl IntoIterator<Item = &'n Node>) {
+        let mut built = self.built.borrow_mut();
+        for node in nodes {
+            built.entry(node.name().clone()).or_insert_with(|| node.state().ok());
+        }
+    }
+
+    /// A node's addresses, and why they could not be read.
+    fn addresses(&self, state: io::Result<NodeState>) -> (Vec<String>, Option<String>) {
+        match state {
             Ok(mut state) => {
                 let unread = state.incomplete.remove(&StatePart::Addresses);
                 let shown = state.addresses.iter().filter(|it| !it.address.addr().is_loopback());

@@ -6,6 +6,7 @@
 //! folder's file tells a lab that is up from one whose holder is gone, whose folder the next command
 //! removes. Who enters a node gets its namespaces as descriptors over the socket.
 
+mod changes;
 mod client;
 mod desk;
 mod enter;

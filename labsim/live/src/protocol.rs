@@ -120,6 +120,8 @@ pub struct NodeStatus {
     pub addresses: Vec<String>,
     /// Why the addresses could not be read, if they could not.
     pub unread: Option<String>,
+    /// What was changed since everything ran, a phrase each: devices, addresses, routes, sysctls.
+    pub changed: Vec<String>,
     /// VIP and port of each virtual server that its forwarder serves.
     pub virtual_servers: Vec<String>,
     /// What labsim started in it.
