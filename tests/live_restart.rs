@@ -9,9 +9,13 @@
 
 mod support;
 
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::Pid;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::labs::{Labs, descendants, parent, until_gone};
@@ -98,28 +102,60 @@ fn a_command_in_the_lab_ends_with_the_earlier_one() {
     ended.says("the lab `one` has ended");
 }
 
+/// Kills something some milliseconds after a restart has begun, and ends what is left then.
+fn killed(labs: &Labs, moment: u64, kill: impl FnOnce(&mut Child)) {
+    labs.labsim(&["down", "--all"]).exits(0);
+    labs.up("one");
+    let mut processes = labs.processes("one");
+    let mut command = labs.command(&["restart"]);
+    let mut restart = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(moment));
+    processes.extend(descendants(restart.id().cast_signed()));
+    kill(&mut restart);
+    restart.wait().unwrap();
+    // One that is being killed may not answer.
+    let up = labs.labsim(&["list"]).stdout;
+    assert!(up.is_empty() || (up.starts_with("one: ") && up.lines().count() == 1), "{up}");
+    labs.labsim(&["down", "--all"]).exits(0);
+    let began = Instant::now();
+    // Also what was being built, and had no name yet.
+    while processes.iter().any(|it| parent(*it).is_some()) || !labs.folders().is_empty() {
+        assert!(began.elapsed() < DEADLINE, "after {moment} ms: {processes:?}");
+        labs.labsim(&["down", "--all"]).exits(0);
+    }
+}
+
+/// Building and ending take some tens of milliseconds: the moments cover all of it.
+fn moments() -> impl Iterator<Item = u64> {
+    (0..120).step_by(24)
+}
+
 #[test]
 fn a_restart_that_is_killed_leaves_one_lab_or_none() {
     let labs = Labs::new();
-    // Building and ending take some tens of milliseconds: the moments cover all of it.
-    for moment in (0..120).step_by(20) {
-        labs.labsim(&["down", "--all"]).exits(0);
-        labs.up("one");
-        let mut processes = labs.processes("one");
-        let mut restart = labs.command(&["restart"]).stdout(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(moment));
-        processes.extend(descendants(restart.id().cast_signed()));
-        restart.kill().unwrap();
-        restart.wait().unwrap();
-        let up = labs.labsim(&["list"]).exits(0).stdout;
-        assert!(up.is_empty() || (up.starts_with("one: ") && up.lines().count() == 1), "{up}");
-        labs.labsim(&["down", "--all"]).exits(0);
-        let began = Instant::now();
-        // Also what was being built, and had no name yet.
-        while processes.iter().any(|it| parent(*it).is_some()) || !labs.folders().is_empty() {
-            assert!(began.elapsed() < DEADLINE, "after {moment} ms: {processes:?}");
-            labs.labsim(&["down", "--all"]).exits(0);
-        }
+    moments().for_each(|moment| killed(&labs, moment, |restart| restart.kill().unwrap()));
+}
+
+#[test]
+fn a_holder_that_is_killed_during_a_restart_leaves_one_lab_or_none() {
+    let labs = Labs::new();
+    for moment in moments() {
+        // The one whose lab is built, and what it has started; none, if the restart is done.
+        killed(&labs, moment, |restart| {
+            let own = restart.id().cast_signed();
+            for process in descendants(own).into_iter().filter(|process| *process != own) {
+                let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
+            }
+        });
+        // The one whose place it takes, or the one that has taken it.
+        killed(&labs, moment, |_| {
+            let socket = labs.0.path("runtime/labsim/one/socket");
+            if let Ok(socket) = UnixStream::connect(socket) {
+                let holder = getsockopt(&socket, sockopt::PeerCredentials).unwrap().pid();
+                assert!(holder > 1, "no process's number");
+                let _ = kill(Pid::from_raw(holder), Signal::SIGKILL);
+            }
+        });
     }
 }
 
