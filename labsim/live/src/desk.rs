@@ -136,18 +136,17 @@ impl<'a> Desk<'a> {
         loop {
             tokio::select! {
                 biased;
-                client = self.presence.client() => {
-                    let Ok(client) = client else { continue };
-                    match timeout(CLIENT, self.answer(client, now)).await {
-                        Ok(Ok(Request::Down)) => return,
-                        Ok(Ok(_)) => {}
-                        Ok(Err(error)) => debug!(%error, "a client was not answered"),
-                        Err(_) => debug!("a client took too long"),
-                    }
-                }
                 _ = now_and_then.tick() => {
                     if let Err(error) = self.presence.renew() {
                         debug!(%error, "the lab cannot be found");
+                    }
+                }
+                client = self.presence.client() => {
+                    let Ok(client) = client else { continue };
+                    match self.answer(client, now).await {
+                        Ok(Request::Down) => return,
+                        Ok(_) => {}
+                        Err(error) => debug!(%error, "a client was not answered"),
                     }
                 }
                 () = yield_now(), if !unread.is_empty() => self.know(unread.pop_front()),
@@ -163,7 +162,7 @@ impl<'a> Desk<'a> {
         }
         let mut line = Vec::new();
         let mut reader = BufReader::new(&mut client).take(LONGEST_REQUEST);
-        reader.read_until(b'\n', &mut line).await?;
+        in_time(reader.read_until(b'\n', &mut line)).await?;
         let Version { version } = serde_json::from_slice(&line)?;
         let request: Versioned<Request> = match serde_json::from_slice(&line) {
             Ok(request) => request,
@@ -351,12 +350,22 @@ async fn send(
     send_text(client, answer).await
 }
 
+/// What a client lets the holder do, in the time that it has for it: what the holder itself does meanwhile
+/// may take longer.
+async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(CLIENT, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
 async fn descriptors_first(client: &UnixStream, all: &[BorrowedFd<'_>]) -> io::Result<()> {
     let write = || Ok(descriptors::send(client.as_fd(), 0, all)?);
-    client.async_io(Interest::WRITABLE, write).await
+    in_time(client.async_io(Interest::WRITABLE, write)).await
 }
 
 async fn send_text(client: &mut UnixStream, answer: Answer) -> io::Result<()> {
-    client.write_all(&serde_json::to_vec(&Versioned::new(answer))?).await?;
-    client.shutdown().await
+    let text = serde_json::to_vec(&Versioned::new(answer))?;
+    in_time(async {
+        client.write_all(&text).await?;
+        client.shutdown().await
+    })
+    .await
 }
