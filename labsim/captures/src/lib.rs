@@ -4,7 +4,7 @@
 //! compressed by gzip, zstd or lz4. Everything is told by content, never by a file's name. Memory does not
 //! grow with the file, its frames or what a compressed file unpacks to.
 //!
-//! [`TextReader`] takes what tcpdump printed, as people paste it.
+//! [`TextReader`] takes what tcpdump printed, as people paste it. [`open`] tells which of the two a file needs.
 //!
 //! Frames are decoded by [`labsim_wire`]; this crate finds out where their network layer begins, below
 //! VLAN tags, Linux' cooked headers and port mirrors, and what the device that captured says of them.
@@ -16,6 +16,7 @@ mod f5;
 mod form;
 mod frame;
 mod mirror;
+mod open;
 mod packet;
 mod points;
 mod reader;
@@ -25,6 +26,7 @@ pub use f5::{F5Banner, F5Flow, F5Trailer};
 pub use form::{Compression, Form, NoCapture};
 pub use frame::{Frame, Point, PointId};
 pub use labsim_wire::pcapng::Direction;
+pub use open::{Opened, open};
 pub use packet::{Arp, Header, Icmp, Known, Number, Packet, Port, Tcp, Transport};
 pub use points::MAX_POINTS;
 pub use reader::{MAX_UNPACKED, Notices, ReadError, Reader};

@@ -98,7 +98,34 @@ impl fmt::Debug for Reader<'_> {
     }
 }
 
-type Input<'a> = Box<dyn Read + 'a>;
+pub(crate) type Input<'a> = Box<dyn Read + 'a>;
+
+/// An input without its compression.
+pub(crate) struct Unpacked<'a> {
+    /// Its first bytes, which `input` has as well.
+    pub(crate) head: Vec<u8>,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) input: Input<'a>,
+}
+
+impl<'a> Unpacked<'a> {
+    pub(crate) fn new(input: impl Read + 'a) -> Result<Self, ReadError> {
+        let (head, input) = look_ahead(input).map_err(ReadError::Io)?;
+        let Some(compression) = Compression::of(&head) else {
+            return Ok(Self { head, compression: None, input: Box::new(input) });
+        };
+        let unpacked = Bounded { input: unpack(compression, input), left: MAX_UNPACKED };
+        let (head, input) = look_ahead(unpacked).map_err(|error| io_error(error, true))?;
+        Ok(Self { head, compression: Some(compression), input: Box::new(input) })
+    }
+
+    pub(crate) fn form(&self) -> Result<Form, ReadError> {
+        let is_packed = self.compression.is_some();
+        detect(&self.head).map_err(|error| {
+            if is_packed { ReadError::NoCaptureInside(error) } else { error.into() }
+        })
+    }
+}
 
 enum Source<'a> {
     Pcap(pcap::Reader<Input<'a>>),
@@ -123,17 +150,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`ReadError`]; what is no capture is named.
     pub fn new(input: impl Read + 'a) -> Result<Self, ReadError> {
-        let (head, input) = look_ahead(input).map_err(ReadError::Io)?;
-        let Some(compression) = Compression::of(&head) else {
-            return Self::plain(detect(&head)?, None, Box::new(input));
-        };
-        let unpacked = Bounded { input: unpack(compression, input), left: MAX_UNPACKED };
-        let (head, input) = look_ahead(unpacked).map_err(|error| io_error(error, true))?;
-        let form = detect(&head).map_err(ReadError::NoCaptureInside)?;
-        Self::plain(form, Some(compression), Box::new(input))
+        let unpacked = Unpacked::new(input)?;
+        Self::plain(unpacked.form()?, unpacked.compression, unpacked.input)
     }
 
-    fn plain(
+    pub(crate) fn plain(
         form: Form,
         compression: Option<Compression>,
         input: Input<'a>,

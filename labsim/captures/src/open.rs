@@ -1,0 +1,73 @@
+//! Opens a file whatever it is: a capture, or a text with captures in it.
+
+use crate::form::NoCapture;
+use crate::reader::{ReadError, Reader, Unpacked};
+use crate::text::TextReader;
+use std::fmt;
+use std::io::{BufReader, Read};
+
+/// The reader that a file needs.
+pub enum Opened<'a> {
+    /// Of a capture.
+    Frames(Box<Reader<'a>>),
+    /// Of a text. Whether it shows any packet is known when it was read.
+    Text(TextReader<BufReader<Box<dyn Read + 'a>>>),
+}
+
+impl fmt::Debug for Opened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frames(reader) => reader.fmt(f),
+            Self::Text(_) => f.debug_struct("TextReader").finish_non_exhaustive(),
+        }
+    }
+}
+
+/// Opens a file of any form, compressed or not. It need not be buffered.
+///
+/// # Errors
+/// [`ReadError`] if it is neither a capture nor text; what it is is named.
+pub fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, ReadError> {
+    let unpacked = Unpacked::new(input)?;
+    match unpacked.form() {
+        Ok(form) => {
+            let reader = Reader::plain(form, unpacked.compression, unpacked.input)?;
+            Ok(Opened::Frames(Box::new(reader)))
+        }
+        Err(
+            ReadError::NoCapture(NoCapture::Unknown(_))
+            | ReadError::NoCaptureInside(NoCapture::Unknown(_)),
+        ) if is_text(&unpacked.head) => {
+            Ok(Opened::Text(TextReader::new(BufReader::with_capacity(1 << 16, unpacked.input))))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a file that begins with these bytes is text in ASCII, UTF-8 or an older 8-bit code: it has no
+/// control characters but those of lines and terminals.
+fn is_text(head: &[u8]) -> bool {
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b | 0x08);
+    !head.iter().any(|byte| is_control(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_told_from_captures_and_from_other_files() {
+        let opened = |bytes: &'static [u8]| open(bytes);
+        assert!(matches!(opened(b"# A page\n\x1b[1mbold\x1b[0m\n"), Ok(Opened::Text(_))));
+        assert!(matches!(opened("Zähler\r\n".as_bytes()), Ok(Opened::Text(_))));
+        for bytes in [&b""[..], b"\x89PNG\r\n\x1a\n", b"\0\0\0\0\0\0", b"\x7fELF\x02\x01\x01\0"] {
+            let error = opened(bytes).unwrap_err();
+            assert!(matches!(error, ReadError::NoCapture(_)), "{bytes:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_three_bytes_is_one() {
+        assert!(matches!(open(&b"ok\n"[..]), Ok(Opened::Text(_))));
+    }
+}
