@@ -2,13 +2,36 @@
 //!
 //! [`Matching`] finds packets that were seen at several points, by what no tunnel and no router changes.
 //! [`Clocks`] bounds the difference of every two clocks, and finds out which point packets passed first.
+//! [`Trace::explain`] tells of every connection what happened to it, and what became of it as far as that is
+//! shown: an [`Explanation`], which [`Text`] prints.
 
 #![forbid(unsafe_code)]
 
 mod clocks;
+mod connection;
+mod differences;
+mod explanation;
 mod matching;
+mod roles;
 mod segment;
+mod sentence;
+mod story;
+mod text;
+mod trace;
+mod tunnel;
+mod verdict;
+mod way;
 
 pub use clocks::{Bounds, Clocks, Contradiction};
+pub use connection::KnownBy;
+pub use differences::ClockDifference;
+pub use explanation::{
+    ConnectionReport, Explanation, MAX_CONNECTIONS, PointReport, Routers, WayPoint, icmp_error,
+};
 pub use matching::{Matching, Seen};
 pub use segment::{Segment, Sighting};
+pub use sentence::{Place, Sentence};
+pub use text::Text;
+pub use trace::{Clock, Days, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit};
+pub use tunnel::Tunnel;
+pub use verdict::{Kind, Verdict};

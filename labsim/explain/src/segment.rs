@@ -40,6 +40,12 @@ impl Segment {
     #[must_use]
     pub fn of(known: &Known) -> Option<Self> {
         let Known::Ip(packet) = known else { return None };
+        Self::of_packet(packet)
+    }
+
+    /// Of an IP packet, see [`Segment::of`].
+    #[must_use]
+    pub fn of_packet(packet: &Packet) -> Option<Self> {
         let tcp = packet.tcp()?;
         let (source, destination) = ends(packet)?;
         let flags = tcp.flags?;

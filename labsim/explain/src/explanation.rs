@@ -1,0 +1,370 @@
+//! What captures say of each connection, as one document.
+
+use crate::clocks::{Clocks, Contradiction};
+use crate::connection::{self, Connection, KnownBy};
+use crate::differences::{ClockDifference, differences};
+use crate::matching::Matching;
+use crate::roles;
+use crate::sentence::{Sentence, evidence, list};
+use crate::story;
+use crate::trace::{Clock, Role, Row, Trace, Unit};
+use crate::tunnel::{self, Step, Tunnel};
+use crate::verdict::{self, Verdict};
+use crate::way::{Order, Way, Ways};
+use labsim_captures::Transport;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+/// Connections that are explained at most.
+pub const MAX_CONNECTIONS: usize = 2000;
+/// ICMP errors that are named at most.
+const MAX_ERRORS: usize = 20;
+
+/// The version of the document: keys may be added within one.
+const VERSION: u32 = 1;
+
+/// What captures say.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// The version of this document.
+    pub version: u32,
+    /// Where packets were captured.
+    pub points: Vec<PointReport>,
+    /// How far the clocks of every two points differ.
+    pub clocks: Vec<ClockDifference>,
+    /// Why the clocks are not bounded, if they contradict each other.
+    pub clock_contradiction: Option<String>,
+    /// TCP connections.
+    pub connections: Vec<ConnectionReport>,
+    /// Connections that are not explained, as there are more than [`MAX_CONNECTIONS`].
+    pub further_connections: usize,
+    /// Connections that packets of several captures belong to.
+    pub connections_in_common: usize,
+    /// ICMP errors, which may be about the connections.
+    pub icmp_errors: Vec<Sentence>,
+    /// What was noticed while reading.
+    pub notices: Vec<String>,
+}
+
+/// A capture point.
+#[derive(Debug, Clone, Serialize)]
+pub struct PointReport {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// What its packets are numbered by.
+    pub unit: Unit,
+    /// The capture that it belongs to.
+    pub capture: usize,
+    /// Where on the way it is, if that is shown or given.
+    pub role: Option<Role>,
+    /// Whether the user gave the role.
+    pub role_is_given: bool,
+    /// What its times are counted from.
+    pub times: Clock,
+    /// Its TCP packets and ICMP errors.
+    pub packets: usize,
+    /// The command that captured it.
+    pub command: Option<String>,
+}
+
+/// A point on a way.
+#[derive(Debug, Clone, Serialize)]
+pub struct WayPoint {
+    /// Its place in `points`.
+    pub point: usize,
+    /// Different packets that it saw.
+    pub packets: usize,
+    /// Whether it is known to be passed after the one before it.
+    pub order_is_known: bool,
+}
+
+/// Routers between two points.
+#[derive(Debug, Clone, Serialize)]
+pub struct Routers {
+    /// The first point's place in `points`.
+    pub from: usize,
+    /// The second point's.
+    pub to: usize,
+    /// How many, by the TTL.
+    pub count: u8,
+}
+
+/// A TCP connection.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConnectionReport {
+    /// Who connected.
+    pub client: SocketAddr,
+    /// To whom: the VIP, as a rule.
+    pub server: SocketAddr,
+    /// How the client is known.
+    pub client_known_by: KnownBy,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The points that the client's packets passed.
+    pub requests: Vec<WayPoint>,
+    /// The points that the answers passed.
+    pub replies: Vec<WayPoint>,
+    /// Tunnels that the client's packets were in.
+    pub tunnels: Vec<Tunnel>,
+    /// Routers between points on the client's packets' way.
+    pub routers: Vec<Routers>,
+    /// What happened.
+    pub story: Vec<Sentence>,
+}
+
+/// All that is known of a connection, for its story and its verdict.
+pub(crate) struct Known<'a> {
+    pub(crate) trace: &'a Trace,
+    pub(crate) connection: &'a Connection,
+    pub(crate) ways: &'a Ways,
+    pub(crate) tunnels: &'a [Tunnel],
+    pub(crate) steps: &'a [Step],
+    pub(crate) roles: &'a [Option<Role>],
+    /// Connections with the same first sequence number.
+    pub(crate) siblings: &'a [&'a Connection],
+}
+
+impl Known<'_> {
+    pub(crate) fn row(&self, index: usize) -> Option<&Row> {
+        self.trace.rows.get(index)
+    }
+
+    pub(crate) fn name(&self, point: usize) -> &str {
+        self.trace.points.get(point).map_or("?", |it| it.name.as_str())
+    }
+
+    pub(crate) fn names(&self, points: &[usize]) -> String {
+        list(points.iter().map(|point| self.name(*point)))
+    }
+
+    pub(crate) fn has_role(&self, point: usize, role: Role) -> bool {
+        self.roles.get(point).copied().flatten() == Some(role)
+    }
+
+    pub(crate) fn sentence(
+        &self,
+        text: impl Into<String>,
+        rows: impl IntoIterator<Item = usize>,
+    ) -> Sentence {
+        Sentence { text: text.into(), evidence: evidence(self.trace, rows) }
+    }
+}
+
+impl Trace {
+    /// Explains what was captured.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        let matching = Matching::new(&self.sightings());
+        let (clocks, contradiction) = match Clocks::new(&matching) {
+            Ok(clocks) => (Some(clocks), None),
+            Err(contradiction) => (None, Some(self.contradiction(contradiction))),
+        };
+        let all = connection::connections(self);
+        let in_common = all.iter().filter(|it| self.captures(it) > 1).count();
+        let (explained, further) = self.select(&all);
+        let mut by_isn: BTreeMap<u32, Vec<&Connection>> = BTreeMap::new();
+        for connection in &all {
+            if let Some(isn) = connection.isn {
+                by_isn.entry(isn).or_default().push(connection);
+            }
+        }
+        let siblings = |connection: &Connection| -> Vec<&Connection> {
+            let alike = connection.isn.and_then(|isn| by_isn.get(&isn));
+            let is_other = |it: &&&Connection| {
+                (it.client, it.server) != (connection.client, connection.server)
+            };
+            alike.into_iter().flatten().filter(is_other).copied().collect()
+        };
+        let details: Vec<_> = explained
+            .into_iter()
+            .map(|connection| {
+                let ways = Ways::new(self, clocks.as_ref(), connection);
+                let tunnels = tunnel::tunnels(self, connection, &ways.requests);
+                let siblings = siblings(connection);
+                let translated: Vec<&Connection> = siblings
+                    .iter()
+                    .copied()
+                    .filter(|it| tunnel::is_translated(self, connection, it))
+                    .collect();
+                let shown = roles::of_connection(self, connection, &ways, &tunnels, &translated);
+                (connection, ways, tunnels, siblings, shown)
+            })
+            .collect();
+        let roles = roles::of_points(self, details.iter().map(|(.., shown)| shown));
+        let mut folded: BTreeSet<(SocketAddr, SocketAddr, Option<u32>)> = BTreeSet::new();
+        let mut reports = Vec::new();
+        for (connection, ways, tunnels, siblings, _) in &details {
+            let steps = tunnel::steps(self, &ways.requests);
+            let known = Known {
+                trace: self,
+                connection,
+                ways,
+                tunnels,
+                steps: &steps,
+                roles: &roles,
+                siblings,
+            };
+            let verdict = verdict::of(&known);
+            if verdict.cause.is_some() {
+                // Their packets are what the cause is about.
+                folded.extend(siblings.iter().map(|it| (it.client, it.server, it.isn)));
+            }
+            let key = (connection.client, connection.server, connection.isn);
+            reports.push((key, report(&known, verdict)));
+        }
+        let connections: Vec<ConnectionReport> = reports
+            .into_iter()
+            .filter(|(key, _)| !folded.contains(key))
+            .map(|(_, report)| report)
+            .collect();
+        Explanation {
+            version: VERSION,
+            points: self.point_reports(&roles),
+            clocks: clocks.as_ref().map(|it| differences(self, it)).unwrap_or_default(),
+            clock_contradiction: contradiction,
+            connections,
+            further_connections: further,
+            connections_in_common: in_common,
+            icmp_errors: self.icmp_errors(),
+            notices: self.notices.clone(),
+        }
+    }
+
+    /// In how many captures a connection was seen.
+    fn captures(&self, connection: &Connection) -> usize {
+        let rows = connection.requests.iter().chain(&connection.replies);
+        let captures: BTreeSet<usize> = rows
+            .filter_map(|index| self.points.get(self.rows.get(*index)?.point))
+            .map(|point| point.capture)
+            .collect();
+        captures.len()
+    }
+
+    /// The connections that are explained: all, or those that most captures saw; and how many are not.
+    fn select<'a>(&self, all: &'a [Connection]) -> (Vec<&'a Connection>, usize) {
+        let mut selected: Vec<(usize, &Connection)> = all.iter().enumerate().collect();
+        if selected.len() > MAX_CONNECTIONS {
+            selected.sort_by_key(|(place, it)| (usize::MAX - self.captures(it), *place));
+            selected.truncate(MAX_CONNECTIONS);
+            selected.sort_by_key(|(place, _)| *place);
+        }
+        let further = all.len() - selected.len();
+        (selected.into_iter().map(|(_, connection)| connection).collect(), further)
+    }
+
+    fn contradiction(&self, found: Contradiction) -> String {
+        let name = self.points.get(found.point).map_or("?", |it| it.name.as_str());
+        let (seconds, micros) = (found.by_ns / 1_000_000_000, found.by_ns / 1000 % 1_000_000);
+        format!(
+            "The times contradict each other by {seconds}.{micros:06} s, at {name} among others: a clock was \
+             set or drifts while the captures ran, or packets look the same and are not. Captures of a \
+             shorter time show which."
+        )
+    }
+
+    fn point_reports(&self, roles: &[Option<Role>]) -> Vec<PointReport> {
+        let mut packets = vec![0_usize; self.points.len()];
+        for row in &self.rows {
+            if let Some(count) = packets.get_mut(row.point) {
+                *count += 1;
+            }
+        }
+        self.points
+            .iter()
+            .zip(packets)
+            .enumerate()
+            .map(|(place, (point, packets))| PointReport {
+                name: point.name.clone(),
+                file: point.file.clone(),
+                unit: point.unit,
+                capture: point.capture,
+                role: roles.get(place).copied().flatten(),
+                role_is_given: point.given.is_some(),
+                times: point.clock,
+                packets,
+                command: point.command.clone(),
+            })
+            .collect()
+    }
+
+    fn icmp_errors(&self) -> Vec<Sentence> {
+        let error = |(index, row): (usize, &Row)| {
+            let header = row.packet.innermost();
+            let what = icmp_error(row)?;
+            let name = self.points.get(row.point).map_or("?", |it| it.name.as_str());
+            let text = format!("{} told {} at {name}: {what}", header.source, header.destination);
+            Some(Sentence { text, evidence: evidence(self, [index]) })
+        };
+        self.rows.iter().enumerate().filter_map(error).take(MAX_ERRORS).collect()
+    }
+}
+
+/// What an ICMP error says; `None` if a row is none.
+#[must_use]
+pub fn icmp_error(row: &Row) -> Option<String> {
+    let Transport::Icmp(icmp) = &row.packet.transport else { return None };
+    let is_v4 = row.packet.innermost().source.is_ipv4();
+    let what = match (is_v4, icmp.kind?) {
+        (true, 3) | (false, 1) => "destination unreachable",
+        (false, 2) => "packet too big",
+        (true, 11) | (false, 3) => "time exceeded",
+        (true, 12) | (false, 4) => "parameter problem",
+        _ => return None,
+    };
+    let code = match (is_v4, icmp.kind?, icmp.code) {
+        (true, 3, Some(0)) => ", no route",
+        (true, 3, Some(1)) => ", host",
+        (true, 3, Some(2)) => ", protocol",
+        (true, 3, Some(3)) | (false, 1, Some(4)) => ", port",
+        (true, 3, Some(4)) => ", fragmentation needed",
+        (true, 3, Some(9 | 10 | 13)) | (false, 1, Some(1)) => ", prohibited",
+        _ => "",
+    };
+    let mtu = icmp.mtu.map(|mtu| format!(", MTU {mtu}")).unwrap_or_default();
+    Some(format!("ICMP {what}{code}{mtu}"))
+}
+
+fn report(known: &Known<'_>, verdict: Verdict) -> ConnectionReport {
+    let routers = known
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let count = step.ttl.0.checked_sub(step.ttl.1).filter(|count| *count > 0)?;
+            Some(Routers { from: step.first, to: step.second, count })
+        })
+        .collect();
+    ConnectionReport {
+        client: known.connection.client,
+        server: known.connection.server,
+        client_known_by: known.connection.known_by,
+        verdict,
+        requests: way_points(&known.ways.requests),
+        replies: way_points(&known.ways.replies),
+        tunnels: known.tunnels.to_vec(),
+        routers,
+        story: story::of(known),
+    }
+}
+
+fn way_points(way: &Way) -> Vec<WayPoint> {
+    way.points
+        .iter()
+        .enumerate()
+        .map(|(place, point)| WayPoint {
+            point: *point,
+            packets: way.count(*point),
+            order_is_known: place
+                .checked_sub(1)
+                .is_none_or(|before| way.order.get(before) != Some(&Order::NotKnown)),
+        })
+        .collect()
+}
+
+/// The outer destinations of a connection's tunnels: the servers' own addresses.
+pub(crate) fn tunnel_ends(tunnels: &[Tunnel]) -> Vec<IpAddr> {
+    let ends: BTreeSet<IpAddr> = tunnels.iter().map(|it| it.destination).collect();
+    ends.into_iter().collect()
+}

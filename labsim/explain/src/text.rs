@@ -1,0 +1,147 @@
+//! An explanation as text, for a ticket.
+
+use crate::explanation::{ConnectionReport, Explanation, WayPoint};
+use crate::sentence::number;
+use crate::trace::{Clock, Unit};
+use crate::verdict::Kind;
+use labsim_codes::Code;
+use std::fmt;
+
+/// Connections that are printed at most; those that are not healthy come first.
+const MAX_PRINTED: usize = 50;
+/// Pairs of clocks that are printed at most.
+const MAX_CLOCKS: usize = 12;
+/// The longest command that is printed whole.
+const MAX_COMMAND: usize = 60;
+
+/// Prints an explanation. What it prints is not escaped: names come from files.
+#[derive(Debug)]
+pub struct Text<'a>(pub &'a Explanation);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.0;
+        let points = number(all.points.len(), "capture point");
+        let connections = number(all.connections.len() + all.further_connections, "TCP connection");
+        writeln!(f, "{points}, {connections}\n")?;
+        self.points(f)?;
+        self.clocks(f)?;
+        let mut ordered: Vec<&ConnectionReport> = all.connections.iter().collect();
+        ordered.sort_by_key(|it| it.verdict.kind == Kind::Healthy);
+        for connection in ordered.iter().take(MAX_PRINTED) {
+            self.connection(f, connection)?;
+        }
+        let more = ordered.len().saturating_sub(MAX_PRINTED);
+        if more > 0 {
+            let healthy = ordered.iter().skip(MAX_PRINTED);
+            let healthy = healthy.filter(|it| it.verdict.kind == Kind::Healthy).count();
+            let what = number(more, "further connection");
+            writeln!(f, "{what}, {healthy} of them healthy: --json has all\n")?;
+        }
+        if all.further_connections > 0 {
+            let what = number(all.further_connections, "connection");
+            writeln!(f, "{what} too many to explain: filter the captures by host or port\n")?;
+        }
+        section(f, "ICMP errors, which may be about these connections", &all.icmp_errors)?;
+        section(f, "noticed", &all.notices)
+    }
+}
+
+fn section<T: fmt::Display>(f: &mut fmt::Formatter<'_>, title: &str, lines: &[T]) -> fmt::Result {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "{title}:")?;
+    for line in lines {
+        writeln!(f, "  {line}")?;
+    }
+    writeln!(f)
+}
+
+impl Text<'_> {
+    fn name(&self, point: usize) -> &str {
+        self.0.points.get(point).map_or("?", |it| it.name.as_str())
+    }
+
+    fn points(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.points.iter().map(|it| it.name.chars().count()).max().unwrap_or(0);
+        for point in &self.0.points {
+            let role = match (point.role, point.role_is_given) {
+                (Some(role), false) => role.name().to_owned(),
+                (Some(role), true) => format!("{} (as given)", role.name()),
+                (None, _) => "-".to_owned(),
+            };
+            let packets = number(point.packets, "packet");
+            let unit = if point.unit == Unit::Line { "text" } else { "capture" };
+            write!(f, "  {:width$}  {role:13}  {packets}, {unit} in {}", point.name, point.file)?;
+            if let Some(command) = &point.command {
+                let short: String = command.chars().take(MAX_COMMAND).collect();
+                let cut = if short.len() < command.len() { " ..." } else { "" };
+                write!(f, ": {short}{cut}")?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f)
+    }
+
+    fn clocks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(contradiction) = &self.0.clock_contradiction {
+            return writeln!(f, "clocks: not bounded. {contradiction}\n");
+        }
+        let all: Vec<_> = self.0.clocks.iter().filter(|it| !it.is_same_capture).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "clocks, how far the second one is ahead of the first:")?;
+        for clock in all.iter().take(MAX_CLOCKS) {
+            let (first, second) = (self.name(clock.first), self.name(clock.second));
+            writeln!(f, "  {first} to {second}: {clock}")?;
+        }
+        if all.len() > MAX_CLOCKS {
+            writeln!(f, "  {} more: --json has all", all.len() - MAX_CLOCKS)?;
+        }
+        for point in self.0.points.iter().filter(|it| it.times == Clock::FirstPacket) {
+            writeln!(f, "  the times of {} count from its first packet", point.name)?;
+        }
+        writeln!(f)
+    }
+
+    fn connection(&self, f: &mut fmt::Formatter<'_>, connection: &ConnectionReport) -> fmt::Result {
+        let verdict = &connection.verdict;
+        let (client, server) = (connection.client, connection.server);
+        match (verdict.kind, verdict.cause) {
+            (Kind::Healthy, _) => writeln!(f, "HEALTHY {client} -> {server}")?,
+            (_, Some(code)) => writeln!(f, "CAUSE SHOWN [{code}] {client} -> {server}")?,
+            _ => writeln!(f, "NOT DECIDABLE {client} -> {server}")?,
+        }
+        for sentence in &verdict.because {
+            writeln!(f, "  {sentence}.")?;
+        }
+        if !verdict.possible.is_empty() {
+            let names: Vec<&str> = verdict.possible.iter().map(|it| Code::name(*it)).collect();
+            writeln!(f, "  possible, among others: {}", names.join(", "))?;
+        }
+        let label = if verdict.cause.is_some() { "fix" } else { "what decides" };
+        for next in &verdict.next {
+            writeln!(f, "  {label}: {next}")?;
+        }
+        writeln!(f, "  way there: {}", self.way(&connection.requests))?;
+        writeln!(f, "  way back:  {}", self.way(&connection.replies))?;
+        for sentence in &connection.story {
+            writeln!(f, "  - {sentence}.")?;
+        }
+        writeln!(f)
+    }
+
+    /// `a -> b`, and `a, b` where the order is not known.
+    fn way(&self, points: &[WayPoint]) -> String {
+        let mut text = String::new();
+        for (place, point) in points.iter().enumerate() {
+            if place > 0 {
+                text.push_str(if point.order_is_known { " -> " } else { ", (order not shown) " });
+            }
+            text.push_str(self.name(point.point));
+        }
+        if text.is_empty() { "not seen".to_owned() } else { text }
+    }
+}

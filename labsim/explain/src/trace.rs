@@ -1,0 +1,174 @@
+//! What was captured where: the input of an explanation.
+
+use crate::segment::Sighting;
+use labsim_captures::{Known, Packet};
+use labsim_wire::pcapng::Direction;
+use serde::Serialize;
+
+/// Packets that are explained at most: what is kept of each is some hundred bytes.
+pub const MAX_ROWS: usize = 500_000;
+
+/// Capture points that are explained at most.
+pub const MAX_POINTS: usize = 64;
+
+/// A place where packets were captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Its name, as the user or the capture gives it. Not to be shown without escaping.
+    pub name: String,
+    /// The file.
+    pub file: String,
+    /// What packets of the file are numbered by.
+    pub unit: Unit,
+    /// Which of the captures it belongs to: points of one capture stand in one file, in the order in which
+    /// that was written.
+    pub capture: usize,
+    /// What its times are counted from.
+    pub clock: Clock,
+    /// The role that the user gave it.
+    pub given: Option<Role>,
+    /// The command that captured it, if the capture tells.
+    pub command: Option<String>,
+}
+
+/// What the packets of a file are numbered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Lines of a text.
+    Line,
+    /// Frames, as Wireshark counts.
+    Frame,
+}
+
+/// What the times of a point are counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// 1970, in UTC.
+    Utc,
+    /// 1970, in a time zone that is not known.
+    Local,
+    /// Midnight, in a time zone that is not known.
+    TimeOfDay,
+    /// The capture's first packet.
+    FirstPacket,
+    /// There are no times.
+    None,
+}
+
+/// Where on the way a point is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The first to see what the clients send.
+    ClientSide,
+    /// What came in plain went out in a tunnel, or to another address.
+    LoadBalancer,
+    /// The last to see what the clients send, and the first to see the answers.
+    ServerSide,
+}
+
+impl Role {
+    /// The name of a role, as it is printed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientSide => "client side",
+            Self::LoadBalancer => "load balancer",
+            Self::ServerSide => "server side",
+        }
+    }
+
+    /// The role of a point that the user named so.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "client" => Self::ClientSide,
+            "load-balancer" => Self::LoadBalancer,
+            "server" => Self::ServerSide,
+            _ => return None,
+        })
+    }
+}
+
+/// A packet at a point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The point's place in [`Trace::points`].
+    pub point: usize,
+    /// Its line or frame.
+    pub number: u64,
+    /// When, in nanoseconds by the point's own clock.
+    pub time_ns: Option<i64>,
+    /// Which way it went, seen from the host that captured it.
+    pub direction: Option<Direction>,
+    /// Whether an F5 said that it sent this on behalf of a virtual server.
+    pub is_f5_out: bool,
+    /// Why an F5 sent this reset.
+    pub reset_cause: Option<String>,
+    /// The packet.
+    pub packet: Packet,
+}
+
+/// All that was captured.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// Where.
+    pub points: Vec<Point>,
+    /// What, in the order of the files.
+    pub rows: Vec<Row>,
+    /// What readers noticed, in sentences.
+    pub notices: Vec<String>,
+}
+
+impl Trace {
+    /// The rows that have a time, for the clocks.
+    pub(crate) fn sightings(&self) -> Vec<Sighting> {
+        let sighting = |row: &Row| {
+            Some(Sighting {
+                point: row.point,
+                time_ns: row.time_ns?,
+                known: Known::Ip(row.packet.clone()),
+            })
+        };
+        self.rows.iter().filter_map(sighting).collect()
+    }
+}
+
+/// Nanoseconds of a day.
+pub(crate) const DAY_NS: i64 = 86_400_000_000_000;
+
+/// Times of day that go on at midnight.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Days {
+    last_ns: Option<i64>,
+    days: i64,
+}
+
+impl Days {
+    /// Nanoseconds since the midnight before the first packet. A time that is half a day earlier than the one
+    /// before it is of the next day.
+    pub fn count(&mut self, time_of_day_ns: i64) -> i64 {
+        if self.last_ns.is_some_and(|last| last - time_of_day_ns > DAY_NS / 2) {
+            self.days += 1;
+        }
+        self.last_ns = Some(time_of_day_ns);
+        time_of_day_ns.saturating_add(self.days.saturating_mul(DAY_NS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_day_go_on_at_midnight_and_small_disorder_is_none() {
+        let mut days = Days::default();
+        let hour = DAY_NS / 24;
+        assert_eq!(days.count(23 * hour), 23 * hour);
+        assert_eq!(days.count(23 * hour - 1), 23 * hour - 1);
+        assert_eq!(days.count(1), DAY_NS + 1);
+        assert_eq!(days.count(23 * hour), DAY_NS + 23 * hour);
+    }
+}

@@ -1,0 +1,412 @@
+//! What became of a connection: never more than its captures show.
+
+use crate::connection::{self, Connection};
+use crate::explanation::{Known, tunnel_ends};
+use crate::sentence::{Sentence, number};
+use crate::story::{first_rows, has, in_order, is_acknowledged, later, tries};
+use crate::trace::Role;
+use crate::tunnel;
+use crate::way::{Passed, Way, count, is_reset};
+use labsim_codes::{Code, cause};
+use labsim_wire::tcp::Flags;
+use serde::Serialize;
+
+/// What became of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It was established, and all that was sent arrived.
+    Healthy,
+    /// It failed, and the captures show why.
+    Cause,
+    /// The captures do not tell.
+    NotDecidable,
+}
+
+/// The verdict of a connection.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    /// Which it is.
+    pub kind: Kind,
+    /// The cause that the captures show.
+    pub cause: Option<Code>,
+    /// Causes that are possible; others are as well.
+    pub possible: Vec<Code>,
+    /// What it rests on.
+    pub because: Vec<Sentence>,
+    /// What decides: what to capture, or which command to run.
+    pub next: Vec<String>,
+}
+
+impl Verdict {
+    fn open(because: Sentence, next: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::NotDecidable,
+            cause: None,
+            possible: Vec::new(),
+            because: vec![because],
+            next: vec![next.into()],
+        }
+    }
+
+    fn possible(mut self, codes: &[Code]) -> Self {
+        self.possible = codes.to_vec();
+        self
+    }
+}
+
+/// Causes of a server that gets what the client sends, and is silent.
+const SILENT_SERVER: [Code; 8] = [
+    cause::TUNNEL_MISSING,
+    cause::TUNNEL_DOWN,
+    cause::ENCAPSULATION_MISMATCH,
+    cause::VIP_MISSING,
+    cause::RP_FILTER,
+    cause::PROTOCOL_FILTERED,
+    cause::NO_ROUTE,
+    cause::NEIGHBOUR_SILENT,
+];
+
+/// The verdict of a connection.
+pub(crate) fn of(known: &Known<'_>) -> Verdict {
+    if let Some(verdict) = wrong_source(known) {
+        return verdict;
+    }
+    let (requests, replies) = (&known.ways.requests, &known.ways.replies);
+    let unmatched = requests.unmatched.iter().chain(&replies.unmatched).next();
+    let syn = requests.find(Flags::SYN);
+    let syn_ack = replies.find(Flags::SYN.with(Flags::ACK));
+    match (syn, syn_ack) {
+        (Some(_), Some(syn_ack)) if is_confirmed(requests, syn_ack) => {
+            established(known, syn_ack, unmatched.copied())
+        }
+        (_, Some(syn_ack)) if !is_confirmed(requests, syn_ack) => unconfirmed(known, syn_ack),
+        (Some(syn), None) => match replies.find_with(Flags::RST) {
+            Some(reset) => refused(known, reset),
+            None if known.connection.replies.is_empty() => silent(known, syn),
+            None => beginning_missing(known),
+        },
+        _ => beginning_missing(known),
+    }
+}
+
+/// Whether the client acknowledged the SYN with ACK: then it got it, from the address that it had asked.
+fn is_confirmed(requests: &Way, syn_ack: &Passed) -> bool {
+    let first = syn_ack.segment.sequence;
+    first.and_then(|first| requests.acknowledged(first)).is_some_and(|number| number >= 1)
+}
+
+/// The answer came from another address than the client had asked, and the client could not take it.
+fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
+    let connection = known.connection;
+    let syn = known.ways.requests.find(Flags::SYN)?;
+    if known.ways.replies.find(Flags::SYN.with(Flags::ACK)).is_some() {
+        return None;
+    }
+    let other = known.siblings.iter().find(|it| it.client == connection.client)?;
+    let is_syn_ack =
+        |index: &&usize| has(known, **index, Flags::SYN) && has(known, **index, Flags::ACK);
+    let answers: Vec<usize> = other.replies.iter().filter(is_syn_ack).copied().collect();
+    let refused = answers.iter().find_map(|answer| {
+        let point = known.row(*answer)?.point;
+        let syn_row = *syn.at.get(&point)?.first()?;
+        let given = known.trace.points.get(point)?.given == Some(Role::ClientSide);
+        let reset = reset_by_client(known, other, point, syn_row);
+        // A load balancer would have translated the answer before the client got it.
+        (given || reset.is_some()).then_some((*answer, syn_row, reset))
+    });
+    let (answer, syn_row, reset) = refused?;
+    let is_translated = tunnel::is_translated(known.trace, connection, other);
+    let code =
+        if is_translated { cause::DESTINATION_TRANSLATED } else { cause::WRONG_REPLY_SOURCE };
+    let after = if reset.is_some() { ", and the client reset it" } else { "" };
+    let text = format!(
+        "The client asked {}, and was answered by {}{after}: it can take no answer from another address",
+        connection.server, other.server
+    );
+    let mut because = vec![known.sentence(text, [syn_row, answer].into_iter().chain(reset))];
+    if is_translated {
+        let row = other.requests.iter().copied().find(|index| has(known, *index, Flags::SYN));
+        because.push(known.sentence(
+            format!(
+                "The same SYN was seen on its way to {}: its destination was translated",
+                other.server
+            ),
+            row,
+        ));
+    }
+    Some(Verdict {
+        kind: Kind::Cause,
+        cause: Some(code),
+        possible: Vec::new(),
+        because,
+        next: vec![code.remedy().to_owned()],
+    })
+}
+
+/// The client's RST to who answered in place of the server, from as far away as its SYN.
+fn reset_by_client(
+    known: &Known<'_>,
+    other: &Connection,
+    point: usize,
+    syn: usize,
+) -> Option<usize> {
+    let distance = known.row(syn).and_then(tunnel::ttl)?;
+    other.requests.iter().copied().find(|index| {
+        known.row(*index).is_some_and(|row| {
+            row.point == point
+                && connection::has(row, Flags::RST)
+                && tunnel::ttl(row) == Some(distance)
+                && row.packet.inner.is_empty()
+        })
+    })
+}
+
+fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) -> Verdict {
+    let (requests, replies) = (&known.ways.requests, &known.ways.replies);
+    let reset = requests.find_with(Flags::RST).or_else(|| replies.find_with(Flags::RST));
+    let fin = requests.find_with(Flags::FIN).or_else(|| replies.find_with(Flags::FIN));
+    if let Some(point) = unmatched {
+        let name = known.name(point);
+        return Verdict::open(
+            known.sentence(
+                format!(
+                    "The connection was established; {name} has packets of it that cannot be matched, as their \
+                     numbers are relative or not shown"
+                ),
+                first_rows(syn_ack),
+            ),
+            format!("send the file of {name}, or print it by `tcpdump -nn -S -vvv -r FILE`"),
+        );
+    }
+    for (who, way, back) in [("client", requests, replies), ("server", replies, requests)] {
+        if let Some(passed) = outstanding(way, back) {
+            return stuck(known, who, way, passed, reset);
+        }
+    }
+    let lost: Vec<&Passed> = [(requests, replies), (replies, requests)]
+        .into_iter()
+        .flat_map(|(way, back)| {
+            let segments = way.missing().into_iter().filter_map(|it| way.segments.get(it.segment));
+            segments.filter(move |it| is_acknowledged(way, back, it) != Some(true))
+        })
+        .collect();
+    if !lost.is_empty() {
+        let text = format!(
+            "The connection was established, and all data was acknowledged; {} that nobody has to acknowledge \
+             may be lost, or was not captured",
+            number(lost.len(), "packet")
+        );
+        let next = "nothing, if the connection did its work; else captures without drops";
+        return Verdict::open(known.sentence(text, lost.into_iter().flat_map(first_rows)), next);
+    }
+    let is_after_fin = |reset: &Passed| fin.is_some_and(|fin| later(known, fin, reset).is_some());
+    if let Some(reset) = reset.filter(|reset| !is_after_fin(reset)) {
+        return reset_before_fin(known, reset);
+    }
+    unanswered(known, fin).unwrap_or_else(|| healthy(known, syn_ack, fin))
+}
+
+/// Data or a FIN that nobody acknowledged; a FIN alone only if data is open as well.
+fn outstanding<'a>(way: &'a Way, back: &Way) -> Option<&'a Passed> {
+    let first = way.segments.iter().find_map(|it| it.segment.sequence)?;
+    let acknowledged = back.acknowledged(first).unwrap_or(0);
+    way.segments.iter().find(|it| {
+        let end = it.segment.sequence.map(|from| from.wrapping_add(it.segment.payload));
+        !is_reset(&it.segment)
+            && it.segment.payload > 0
+            && end.is_some_and(|end| count(end, first) > acknowledged)
+    })
+}
+
+fn stuck(
+    known: &Known<'_>,
+    who: &str,
+    way: &Way,
+    passed: &Passed,
+    reset: Option<&Passed>,
+) -> Verdict {
+    let points = in_order(way, passed);
+    let last = points.last().map_or("?", |point| known.name(*point));
+    let tries = tries(known, passed);
+    let (payload, rows) = (passed.segment.payload, first_rows(passed).collect::<Vec<_>>());
+    let again = if tries > 1 { format!(", sent {tries} times,") } else { String::new() };
+    let text = format!(
+        "The connection was established; {payload} bytes of the {who}{again} were not acknowledged as far as \
+         the captures go, and were last seen at {last}"
+    );
+    let mut verdict = Verdict::open(
+        known.sentence(text, rows),
+        format!(
+            "a capture at the next device after {last}, and of what answers come back, over the same time"
+        ),
+    );
+    if let Some(reset) = reset {
+        verdict.because.push(known.sentence("The connection was then reset", first_rows(reset)));
+    }
+    if tries > 1 {
+        let length =
+            first_rows(passed).filter_map(|index| known.row(index)?.packet.outermost.length).max();
+        if let Some(length) = length {
+            let text = format!("The packet is up to {length} bytes long, the IP header included");
+            verdict.because.push(known.sentence(text, []));
+        }
+        verdict.next.push(
+            "`ping -M do -s SIZE` from load balancer to server with the length of the packet in its tunnel: it \
+             tells whether the path is too narrow"
+                .to_owned(),
+        );
+    }
+    verdict
+}
+
+fn reset_before_fin(known: &Known<'_>, reset: &Passed) -> Verdict {
+    let is_client = reset.segment.source == known.connection.client;
+    let way = if is_client { &known.ways.requests } else { &known.ways.replies };
+    let points = in_order(way, reset);
+    let first = points.first().map_or("?", |point| known.name(*point));
+    let whose = if is_client { "client" } else { "server" };
+    let text = format!(
+        "The connection was established, all data was acknowledged, and a RST with the {whose}'s address ended it \
+         before any FIN; it was seen first at {first}"
+    );
+    Verdict::open(
+        known.sentence(text, first_rows(reset)),
+        format!(
+            "whether the {whose} itself sent it: a capture on the {whose} over the same time, and the idle \
+             timeouts of what is between"
+        ),
+    )
+    .possible(&[cause::CONNECTION_RESET, cause::FLOW_EXPIRED, cause::RESET_TO_SERVER])
+}
+
+/// A service that took the connection and said nothing.
+fn unanswered(known: &Known<'_>, fin: Option<&Passed>) -> Option<Verdict> {
+    let (requests, replies) = (&known.ways.requests, &known.ways.replies);
+    let is_closed_by_server = replies.find_with(Flags::FIN).is_some();
+    let has_asked = requests.bytes() > 0;
+    if replies.bytes() > 0 || !(has_asked || is_closed_by_server) {
+        return None;
+    }
+    let is_client_first = requests.find_with(Flags::FIN).is_some_and(|own| {
+        replies.find_with(Flags::FIN).is_none_or(|other| later(known, own, other).is_some())
+    });
+    if !has_asked && is_client_first {
+        return None;
+    }
+    let how = if fin.is_some() { "closed" } else { "open until the captures end" };
+    let text = format!(
+        "The network carried all packets; the service sent no data, and the connection is {how}"
+    );
+    Some(
+        Verdict::open(known.sentence(text, []), "the log of the service at this time")
+            .possible(&[cause::CLIENT_UNKNOWN, cause::SECRET_MISMATCH]),
+    )
+}
+
+fn healthy(known: &Known<'_>, syn_ack: &Passed, fin: Option<&Passed>) -> Verdict {
+    let end = if fin.is_some() { "" } else { "; it is open when the captures end" };
+    let text = format!(
+        "The client acknowledged the answers of {} and so got them, and all data of both sides was acknowledged; \
+         nothing was lost between points that saw it{end}",
+        known.connection.server
+    );
+    Verdict {
+        kind: Kind::Healthy,
+        cause: None,
+        possible: Vec::new(),
+        because: vec![known.sentence(text, first_rows(syn_ack))],
+        next: Vec::new(),
+    }
+}
+
+/// A SYN with ACK that the client did not acknowledge.
+fn unconfirmed(known: &Known<'_>, syn_ack: &Passed) -> Verdict {
+    let points = in_order(&known.ways.replies, syn_ack);
+    let last = points.last().copied();
+    let name = last.map_or("?", |point| known.name(point));
+    let at_client = last.is_some_and(|point| known.has_role(point, Role::ClientSide));
+    let text = format!(
+        "The server answered the SYN, and no packet shows that the client got the answer; it was last seen at \
+         {name}"
+    );
+    let because = known.sentence(text, first_rows(syn_ack));
+    if at_client {
+        let next = "on the client: `nstat -az` before and after (TcpInCsumErrors, IPReversePathFilter), and the \
+                    rules of its packet filter";
+        Verdict::open(because, next)
+    } else {
+        let next = format!(
+            "a capture on the client itself over the same time, and one at the next device after {name} on the \
+             way to the client"
+        );
+        Verdict::open(because, next).possible(&[
+            cause::REPLIES_LOST,
+            cause::REPLY_SOURCE_FILTERED,
+            cause::HALF_FLOW_FILTERED,
+            cause::NO_ROUTE,
+        ])
+    }
+}
+
+fn refused(known: &Known<'_>, reset: &Passed) -> Verdict {
+    let points = in_order(&known.ways.replies, reset);
+    let first = points.first().map_or("?", |point| known.name(*point));
+    let text = format!(
+        "The SYN was refused by a RST with the address {}, seen first at {first}",
+        known.connection.server
+    );
+    let because = known.sentence(text, first_rows(reset));
+    let next = "who sent it: a capture on the server over the same time; there, `ss -ltn` tells whether a program \
+                listens at the VIP and port";
+    Verdict::open(because, next).possible(&[
+        cause::CONNECTION_RESET,
+        cause::NOT_LISTENING_AT_VIP,
+        cause::PORT_DIFFERS,
+    ])
+}
+
+/// A SYN without any answer.
+fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
+    let points = in_order(&known.ways.requests, syn);
+    let last = points.last().copied();
+    let name = last.map_or("?", |point| known.name(point));
+    let text = format!(
+        "The SYN was last seen at {name}, and no answer at any point; not seen is not the same as not sent"
+    );
+    let because = known.sentence(text, first_rows(syn));
+    let is_server = last.is_some_and(|point| known.has_role(point, Role::ServerSide));
+    let client = known.connection.client.ip();
+    if is_server {
+        let next = "on the server: `nstat -az | grep -E \
+                    'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|TcpInCsumErrors'` before and after an \
+                    attempt, and `tcpdump -ni any`: it shows whether the packet comes out of the tunnel device";
+        return Verdict::open(because, next).possible(&SILENT_SERVER);
+    }
+    let ends = tunnel_ends(known.tunnels);
+    let next = if ends.is_empty() {
+        format!(
+            "a capture at the next device after {name}; on the load balancer without a filter of ports, which \
+             cannot match inside a tunnel: `tcpdump -nn -w FILE 'host {client} or ip proto 4 or ip proto 47'`"
+        )
+    } else {
+        let servers: Vec<String> = ends.iter().map(ToString::to_string).collect();
+        format!(
+            "a capture on the server {}, with what is in the tunnel and its answers: `tcpdump -ni any -w FILE \
+             'host {client} or ip proto 4 or ip proto 47'`, given as `server=FILE`",
+            servers.join(" or ")
+        )
+    };
+    Verdict::open(because, next)
+}
+
+fn beginning_missing(known: &Known<'_>) -> Verdict {
+    let first = known.connection.requests.first().or(known.connection.replies.first());
+    Verdict::open(
+        known.sentence(
+            "The captures do not show how the connection began, so they do not show that it did not end well",
+            first.copied(),
+        ),
+        "captures that begin before the client connects",
+    )
+}
