@@ -74,6 +74,9 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     /// Compare two folders of results, or two scenarios: configuration, verdicts, frames and kernel counters
     Compare(Compare),
+    /// Tell what captures of a real network show of each connection: where its packets went, how far
+    /// the clocks differ, and what became of it
+    Explain(Explain),
     /// Write kept results as one HTML page
     Report(Report),
     /// Merge the results of a run's partitions, and name what is missing
@@ -276,6 +279,19 @@ pub(crate) struct Compare {
     /// Write the comparison to this file as an HTML page without scripts, both runs side by side
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+/// `labsim explain`
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Captures of the same time at different places, any number in a file: pcap or pcapng, also
+    /// compressed by gzip, zstd or lz4, or what tcpdump printed, as a page with text around it; `-` is
+    /// standard input. NAME names the place; `client`, `load-balancer` and `server` say what it is
+    #[arg(required = true, value_name = "[NAME=]FILE")]
+    pub(crate) files: Vec<OsString>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `labsim report`

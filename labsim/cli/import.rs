@@ -4,24 +4,15 @@ mod linux;
 
 use crate::args::{self, Vendor};
 use crate::exit::Exit;
-use crate::{load, output};
+use crate::{load, output, stream};
 use labsim_import::{Diagnostics, Imported, Left, Note, Source, a10, f5};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// How much of a file is read: one byte more than labsim-import accepts.
 const READ_LIMIT: u64 = (64 << 20) + 1;
-
-/// Standard input in place of a file.
-const STDIN: &str = "-";
-/// How long a FIFO may have no writer, in milliseconds.
-const WRITER_APPEARS: u16 = 2000;
 
 /// Reads the configuration, writes a topology and a scenario, and lists what is not imported;
 /// `listed`: each line that was left out, too.
@@ -79,49 +70,9 @@ fn reject(diagnostics: &Diagnostics) -> Exit {
 /// Text of a file, a pipe such as `<(ssh ...)`, or standard input.
 fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
-    if path == Path::new(STDIN) {
-        let read = io::stdin().lock().take(READ_LIMIT).read_to_end(&mut bytes);
-        read.map_err(|error| error.to_string())?;
-        return text(bytes);
-    }
-    // A FIFO is opened without waiting for its writer.
-    let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => "no such file; check its name".to_owned(),
-        _ => error.to_string(),
-    })?;
-    let kind = file.metadata().map_err(|error| error.to_string())?.file_type();
-    if kind.is_fifo() {
-        wait_for_writer(&file, &mut bytes)?;
-    } else if !kind.is_file() {
-        return Err("not a regular file; name a configuration file".to_owned());
-    }
-    file.take(READ_LIMIT).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let input = stream::open(path, "configuration file")?;
+    input.take(READ_LIMIT).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     text(bytes)
-}
-
-/// Waits for something to read, or for a writer, which may take as long as it likes: the file
-/// blocks from then on. What was read on the way is added to `bytes`.
-fn wait_for_writer(fifo: &File, bytes: &mut Vec<u8>) -> Result<(), String> {
-    let mut polled = [PollFd::new(fifo.as_fd(), PollFlags::POLLIN)];
-    let ready =
-        poll(&mut polled, PollTimeout::from(WRITER_APPEARS)).map_err(|error| error.to_string())?;
-    if ready == 0 {
-        let mut first = [0];
-        match io::Read::read(&mut &*fifo, &mut first) {
-            // That is the end of a FIFO that nobody has opened to write.
-            Ok(0) => {
-                let message = "nobody writes to this FIFO; start what writes to it, or name a file";
-                return Err(message.to_owned());
-            }
-            Ok(_) => bytes.extend(first),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    fcntl(fifo, FcntlArg::F_SETFL(OFlag::empty())).map_err(|error| error.to_string())?;
-    Ok(())
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {

@@ -13,6 +13,7 @@ mod doctor;
 mod execute;
 mod exercise;
 mod exit;
+mod explain;
 mod export;
 mod fail_on_skip;
 mod forwarder;
@@ -45,6 +46,7 @@ mod server;
 mod shipped;
 mod show;
 mod signals;
+mod stream;
 mod up;
 mod validate;
 mod wireshark;
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args, &cli.log),
         Command::Diagnose(args) => diagnose::diagnose(args, &cli.log),
         Command::Compare(args) => compare::compare(args),
+        Command::Explain(args) => explain::explain(args),
         Command::Report(args) => report::report(args),
         Command::Merge(args) => merge::merge(args, &cli.log),
         Command::Up(args) => up::up(args, &cli.log),

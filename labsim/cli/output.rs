@@ -27,6 +27,29 @@ pub(crate) fn text(text: impl Display) {
     let _ = write!(std::io::stdout(), "{text}");
 }
 
+/// Complete lines on standard output, of names and texts from files of others.
+pub(crate) fn foreign_text(text: impl Display) {
+    let _ = write!(std::io::stdout(), "{}", Visible(text));
+}
+
+/// A JSON document on standard output, of names and texts from files of others. Outside of strings it has
+/// nothing but plain characters.
+pub(crate) fn foreign_json(document: &str) {
+    let mut escaped = String::with_capacity(document.len());
+    for character in document.chars() {
+        if is_plain(character) || character == '\n' {
+            escaped.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                // Writing to a string cannot fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        }
+    }
+    line(escaped);
+}
+
 /// A forwarder's answer as one line of JSON on standard output.
 pub(crate) fn answer(answer: &Answer) {
     if let Ok(text) = serde_json::to_string(answer) {
