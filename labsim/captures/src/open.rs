@@ -44,11 +44,11 @@ pub fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, ReadError> {
     }
 }
 
-/// Whether a file that begins with these bytes is text in ASCII, UTF-8 or an older 8-bit code: it has no
-/// control characters but those of lines and terminals.
+/// Whether a file that begins with these bytes is text in ASCII, UTF-8 or an older 8-bit code. Texts of
+/// terminals have a control character here and there, and none has a zero byte.
 fn is_text(head: &[u8]) -> bool {
-    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1b | 0x08);
-    !head.iter().any(|byte| is_control(byte))
+    let is_control = |byte: &&u8| **byte < b' ' && !matches!(**byte, b'\t'..=b'\r' | 0x1b);
+    !head.contains(&0) && head.iter().filter(is_control).count() * 16 <= head.len()
 }
 
 #[cfg(test)]
@@ -59,6 +59,10 @@ mod tests {
     fn text_is_told_from_captures_and_from_other_files() {
         let opened = |bytes: &'static [u8]| open(bytes);
         assert!(matches!(opened(b"# A page\n\x1b[1mbold\x1b[0m\n"), Ok(Opened::Text(_))));
+        assert!(matches!(
+            opened(b"\x1b]0;title of a terminal\x07$ tcpdump\n"),
+            Ok(Opened::Text(_))
+        ));
         assert!(matches!(opened("Zähler\r\n".as_bytes()), Ok(Opened::Text(_))));
         for bytes in [&b""[..], b"\x89PNG\r\n\x1a\n", b"\0\0\0\0\0\0", b"\x7fELF\x02\x01\x01\0"] {
             let error = opened(bytes).unwrap_err();

@@ -94,10 +94,14 @@ impl Reading {
             }
         }
         if self.others > 0 {
-            self.trace.notices.push(format!(
-                "{} packets are neither TCP nor ICMP errors, and are not explained",
-                self.others
-            ));
+            let count = if self.others == 1 {
+                "1 packet is".to_owned()
+            } else {
+                format!("{} packets are", self.others)
+            };
+            self.trace
+                .notices
+                .push(format!("{count} neither TCP nor an ICMP error, and not explained"));
         }
         self.trace
     }
@@ -220,7 +224,7 @@ impl Reading {
         let file = input.shown();
         if let Some((line, text)) = notices.unread_lines.first() {
             self.trace.notices.push(format!(
-                "{file}: {} packets are not understood and were left out, the first in line {line}: {text}",
+                "{file}: packets that are not understood and were left out: {}, the first in line {line}: {text}",
                 notices.unread
             ));
         }

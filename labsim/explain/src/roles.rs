@@ -56,10 +56,11 @@ fn is_translated_at(
         rows.find(|it| trace.rows.get(*it).is_some_and(|it| it.point == point))
     };
     let Some(before) = first(connection) else { return false };
+    // This connection may be the one before the translation, or the one after it.
     translated
         .iter()
         .filter_map(|it| first(it))
-        .any(|after| before < after && is_through(trace, before, after))
+        .any(|after| is_through(trace, before.min(after), before.max(after)))
 }
 
 /// Whether two rows of one point can be a packet before and after the host that captured it changed it.

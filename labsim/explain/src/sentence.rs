@@ -2,7 +2,6 @@
 
 use crate::trace::{Trace, Unit};
 use serde::Serialize;
-use std::fmt;
 
 /// Packets that a sentence names at most.
 const MAX_EVIDENCE: usize = 8;
@@ -40,10 +39,10 @@ pub(crate) fn evidence(trace: &Trace, rows: impl IntoIterator<Item = usize>) -> 
     rows.into_iter().filter_map(place).take(MAX_EVIDENCE).collect()
 }
 
-impl fmt::Display for Sentence {
-    /// The text, and behind it the places, each file once.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)?;
+impl Sentence {
+    /// The text, and behind it the places, each file once; without the files' names if there is only one.
+    #[must_use]
+    pub fn shown(&self, has_files: bool) -> String {
         let mut files: Vec<(&str, Unit, Vec<String>)> = Vec::new();
         for place in &self.evidence {
             let number = place.number.to_string();
@@ -53,17 +52,21 @@ impl fmt::Display for Sentence {
                 None => files.push((&place.file, place.unit, vec![number])),
             }
         }
-        for (at, (file, unit, numbers)) in files.iter().enumerate() {
-            let open = if at == 0 { " (" } else { "; " };
+        let place = |(file, unit, numbers): (&str, Unit, Vec<String>)| {
             let unit = match (unit, numbers.len()) {
                 (Unit::Line, 1) => "line",
                 (Unit::Line, _) => "lines",
                 (Unit::Frame, 1) => "frame",
                 (Unit::Frame, _) => "frames",
             };
-            write!(f, "{open}{file} {unit} {}", numbers.join(", "))?;
+            let file = if has_files { format!("{file} ") } else { String::new() };
+            format!("{file}{unit} {}", numbers.join(", "))
+        };
+        let places: Vec<String> = files.into_iter().map(place).collect();
+        if places.is_empty() {
+            return self.text.clone();
         }
-        if files.is_empty() { Ok(()) } else { f.write_str(")") }
+        format!("{} ({})", self.text, places.join("; "))
     }
 }
 
@@ -120,6 +123,6 @@ mod tests {
             place("a.txt", Unit::Line, 5),
         ];
         let sentence = Sentence { text: "It came".to_owned(), evidence };
-        assert_eq!(sentence.to_string(), "It came (a.txt lines 3, 5; b.pcap frame 1)");
+        assert_eq!(sentence.shown(true), "It came (a.txt lines 3, 5; b.pcap frame 1)");
     }
 }

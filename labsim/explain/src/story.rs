@@ -5,7 +5,8 @@ use crate::explanation::Known;
 use crate::sentence::{Sentence, number, seconds};
 use crate::trace::Role;
 use crate::tunnel;
-use crate::way::{Missing, Passed, Way, is_tunnelled};
+use crate::way::{Missing, Passed, Way, is_tunnelled, rows_at};
+use labsim_wire::pcapng::Direction;
 use labsim_wire::tcp::Flags;
 use std::collections::BTreeMap;
 
@@ -36,12 +37,8 @@ fn beginning(known: &Known<'_>) -> Sentence {
     let syn = known.ways.requests.find(Flags::SYN);
     if let Some(syn) = syn {
         let points = in_order(&known.ways.requests, syn);
-        let times = syn.at.values().map(Vec::len).max().unwrap_or(1);
-        let again = if times > 1 && tries(known, syn) > 1 {
-            format!(", sent {} times", tries(known, syn))
-        } else {
-            String::new()
-        };
+        let times = tries(known, syn);
+        let again = if times > 1 { format!(", sent {times} times") } else { String::new() };
         let text = format!(
             "{client} asked {server} for a connection (SYN{again}), seen at {}",
             known.names(&points)
@@ -58,20 +55,24 @@ fn beginning(known: &Known<'_>) -> Sentence {
     known.sentence(text, first.copied())
 }
 
-/// How often a segment was sent, as the point tells that saw it most often in one form.
+/// How often a segment was sent, as the point tells that saw it most often.
 pub(crate) fn tries(known: &Known<'_>, passed: &Passed) -> usize {
-    let at_point = |rows: &Vec<usize>| {
-        let mut forms: BTreeMap<
-            (usize, Option<u8>, Option<labsim_wire::pcapng::Direction>),
-            usize,
-        > = BTreeMap::new();
-        for row in rows.iter().filter_map(|index| known.row(*index)) {
-            let form = (row.packet.inner.len(), tunnel::ttl(row), row.direction);
-            *forms.entry(form).or_default() += 1;
+    passed.at.keys().map(|point| tries_at(known, passed, *point)).max().unwrap_or(0)
+}
+
+/// How often a point saw a segment in one form. What is captured twice has the same identification.
+pub(crate) fn tries_at(known: &Known<'_>, passed: &Passed, point: usize) -> usize {
+    type Form = (usize, Option<u8>, Option<Direction>);
+    let mut forms: BTreeMap<Form, Vec<Option<u16>>> = BTreeMap::new();
+    for row in rows_at(known.trace, passed, point) {
+        let form = (row.packet.inner.len(), tunnel::ttl(row), row.direction);
+        let id = row.packet.innermost().id.filter(|id| *id != 0);
+        let ids = forms.entry(form).or_default();
+        if id.is_none() || !ids.contains(&id) {
+            ids.push(id);
         }
-        forms.into_values().max().unwrap_or(0)
-    };
-    passed.at.values().map(at_point).max().unwrap_or(0)
+    }
+    forms.into_values().map(|ids| ids.len()).max().unwrap_or(0)
 }
 
 /// The points that saw a segment, in the order of the way.
@@ -87,8 +88,12 @@ fn traced(known: &Known<'_>, way: &Way, what: &str) -> Option<Sentence> {
     let counts: Vec<usize> = way.points.iter().map(|point| way.count(*point)).collect();
     let text = if counts.iter().all(|count| *count == all) {
         let names = known.names(&way.points);
-        let count = if all == 1 { "The only one".to_owned() } else { format!("All {all}") };
-        format!("{count} of the {what} seen at all {} points: {names}", counts.len())
+        let count = if all == 1 {
+            format!("The only of the {what} was")
+        } else {
+            format!("All {all} {what} were")
+        };
+        format!("{count} seen at all {} points: {names}", counts.len())
     } else {
         let each: Vec<String> = way
             .points

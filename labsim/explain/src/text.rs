@@ -1,7 +1,7 @@
 //! An explanation as text, for a ticket.
 
 use crate::explanation::{ConnectionReport, Explanation, WayPoint};
-use crate::sentence::number;
+use crate::sentence::{Sentence, number};
 use crate::trace::{Clock, Unit};
 use crate::verdict::Kind;
 use labsim_codes::Code;
@@ -42,7 +42,8 @@ impl fmt::Display for Text<'_> {
             let what = number(all.further_connections, "connection");
             writeln!(f, "{what} too many to explain: filter the captures by host or port\n")?;
         }
-        section(f, "ICMP errors, which may be about these connections", &all.icmp_errors)?;
+        let errors: Vec<String> = all.icmp_errors.iter().map(|it| self.sentence(it)).collect();
+        section(f, "ICMP errors, which may be about these connections", &errors)?;
         section(f, "noticed", &all.notices)
     }
 }
@@ -115,7 +116,7 @@ impl Text<'_> {
             _ => writeln!(f, "NOT DECIDABLE {client} -> {server}")?,
         }
         for sentence in &verdict.because {
-            writeln!(f, "  {sentence}.")?;
+            writeln!(f, "  {}", self.sentence(sentence))?;
         }
         if !verdict.possible.is_empty() {
             let names: Vec<&str> = verdict.possible.iter().map(|it| Code::name(*it)).collect();
@@ -128,9 +129,16 @@ impl Text<'_> {
         writeln!(f, "  way there: {}", self.way(&connection.requests))?;
         writeln!(f, "  way back:  {}", self.way(&connection.replies))?;
         for sentence in &connection.story {
-            writeln!(f, "  - {sentence}.")?;
+            writeln!(f, "  - {}", self.sentence(sentence))?;
         }
         writeln!(f)
+    }
+
+    /// A sentence with what shows it; the file is named if there are several.
+    fn sentence(&self, sentence: &Sentence) -> String {
+        let mut files = self.0.points.iter().map(|it| &it.file);
+        let first = files.next();
+        format!("{}.", sentence.shown(files.any(|file| Some(file) != first)))
     }
 
     /// `a -> b`, and `a, b` where the order is not known.

@@ -2,11 +2,12 @@
 
 use crate::connection::{self, Connection};
 use crate::explanation::{Known, tunnel_ends};
+use crate::segment::Segment;
 use crate::sentence::{Sentence, number};
-use crate::story::{first_rows, has, in_order, is_acknowledged, later, tries};
+use crate::story::{first_rows, has, in_order, is_acknowledged, later, tries, tries_at};
 use crate::trace::Role;
 use crate::tunnel;
-use crate::way::{Passed, Way, count, is_reset};
+use crate::way::{Passed, Way, count, is_reset, is_tunnelled, rows_at};
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
 use serde::Serialize;
@@ -55,6 +56,8 @@ impl Verdict {
     }
 }
 
+/// How many of the causes below are about the tunnel's end.
+const SILENT_TUNNEL: usize = 3;
 /// Causes of a server that gets what the client sends, and is silent.
 const SILENT_SERVER: [Code; 8] = [
     cause::TUNNEL_MISSING,
@@ -84,9 +87,9 @@ pub(crate) fn of(known: &Known<'_>) -> Verdict {
         (Some(syn), None) => match replies.find_with(Flags::RST) {
             Some(reset) => refused(known, reset),
             None if known.connection.replies.is_empty() => silent(known, syn),
-            None => beginning_missing(known),
+            None => gap(known, unmatched.copied()),
         },
-        _ => beginning_missing(known),
+        _ => gap(known, unmatched.copied()),
     }
 }
 
@@ -101,6 +104,16 @@ fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
     let connection = known.connection;
     let syn = known.ways.requests.find(Flags::SYN)?;
     if known.ways.replies.find(Flags::SYN.with(Flags::ACK)).is_some() {
+        return None;
+    }
+    if known
+        .ways
+        .requests
+        .segments
+        .iter()
+        .any(|it| !is_reset(&it.segment) && it.segment.acknowledgement.is_some())
+    {
+        // The client took an answer, though the captures lack it.
         return None;
     }
     let other = known.siblings.iter().find(|it| it.client == connection.client)?;
@@ -167,17 +180,7 @@ fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) ->
     let reset = requests.find_with(Flags::RST).or_else(|| replies.find_with(Flags::RST));
     let fin = requests.find_with(Flags::FIN).or_else(|| replies.find_with(Flags::FIN));
     if let Some(point) = unmatched {
-        let name = known.name(point);
-        return Verdict::open(
-            known.sentence(
-                format!(
-                    "The connection was established; {name} has packets of it that cannot be matched, as their \
-                     numbers are relative or not shown"
-                ),
-                first_rows(syn_ack),
-            ),
-            format!("send the file of {name}, or print it by `tcpdump -nn -S -vvv -r FILE`"),
-        );
+        return unmatchable(known, point);
     }
     for (who, way, back) in [("client", requests, replies), ("server", replies, requests)] {
         if let Some(passed) = outstanding(way, back) {
@@ -200,6 +203,9 @@ fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) ->
         let next = "nothing, if the connection did its work; else captures without drops";
         return Verdict::open(known.sentence(text, lost.into_iter().flat_map(first_rows)), next);
     }
+    if let Some(verdict) = repeated(known) {
+        return verdict;
+    }
     let is_after_fin = |reset: &Passed| fin.is_some_and(|fin| later(known, fin, reset).is_some());
     if let Some(reset) = reset.filter(|reset| !is_after_fin(reset)) {
         return reset_before_fin(known, reset);
@@ -207,7 +213,41 @@ fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) ->
     unanswered(known, fin).unwrap_or_else(|| healthy(known, syn_ack, fin))
 }
 
-/// Data or a FIN that nobody acknowledged; a FIN alone only if data is open as well.
+/// What was sent more than once, though all arrived in the end.
+fn repeated(known: &Known<'_>) -> Option<Verdict> {
+    let ways = [&known.ways.requests, &known.ways.replies];
+    let repeated: Vec<(&Way, &Passed)> = ways
+        .into_iter()
+        .flat_map(|way| way.segments.iter().map(move |passed| (way, passed)))
+        .filter(|(_, passed)| passed.segment.end().is_some() && tries(known, passed) > 1)
+        .collect();
+    let (way, first) = repeated.first()?;
+    let counts: Vec<String> = in_order(way, first)
+        .into_iter()
+        .map(|point| {
+            format!("{} saw it {} times", known.name(point), tries_at(known, first, point))
+        })
+        .collect();
+    let text = format!(
+        "The connection was established, and all data was acknowledged in the end; {} sent more than once, so \
+         packets or acknowledgements were lost or late. Of the first of them {}",
+        if repeated.len() == 1 {
+            "1 packet was".to_owned()
+        } else {
+            format!("{} packets were", repeated.len())
+        },
+        counts.join(", ")
+    );
+    let next = "captures without drops between the last point that saw it most often and the first that saw it \
+                less often";
+    Some(Verdict::open(known.sentence(text, first_rows(first)), next).possible(&[
+        cause::LINK_LOSSY,
+        cause::REPLIES_LOST,
+        cause::REPLY_LATE,
+    ]))
+}
+
+/// Data that nobody acknowledged.
 fn outstanding<'a>(way: &'a Way, back: &Way) -> Option<&'a Passed> {
     let first = way.segments.iter().find_map(|it| it.segment.sequence)?;
     let acknowledged = back.acknowledged(first).unwrap_or(0);
@@ -366,6 +406,17 @@ fn refused(known: &Known<'_>, reset: &Passed) -> Verdict {
     ])
 }
 
+/// Whether the last point that saw a segment saw it plain, and the one before it in a tunnel.
+fn came_out(known: &Known<'_>, passed: &Passed, points: &[usize], last: usize) -> bool {
+    let all_at = |point: usize, tunnelled: bool| {
+        rows_at(known.trace, passed, point).all(|row| is_tunnelled(row) == tunnelled)
+    };
+    let before = points.iter().rev().nth(1).copied();
+    known.ways.requests.is_last(last)
+        && all_at(last, false)
+        && before.is_some_and(|before| all_at(before, true))
+}
+
 /// A SYN without any answer.
 fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
     let points = in_order(&known.ways.requests, syn);
@@ -375,13 +426,22 @@ fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
         "The SYN was last seen at {name}, and no answer at any point; not seen is not the same as not sent"
     );
     let because = known.sentence(text, first_rows(syn));
-    let is_server = last.is_some_and(|point| known.has_role(point, Role::ServerSide));
     let client = known.connection.client.ip();
-    if is_server {
+    let is_out = last.is_some_and(|point| came_out(known, syn, &points, point));
+    if is_out || last.is_some_and(|point| known.has_role(point, Role::ServerSide)) {
         let next = "on the server: `nstat -az | grep -E \
                     'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|TcpInCsumErrors'` before and after an \
-                    attempt, and `tcpdump -ni any`: it shows whether the packet comes out of the tunnel device";
-        return Verdict::open(because, next).possible(&SILENT_SERVER);
+                    attempt, `ip addr` (it needs the VIP), and `tcpdump -ni any` (whether the packet comes out of \
+                    the tunnel device)";
+        // What came out of the tunnel is past what is wrong with tunnels.
+        let past = if is_out { SILENT_TUNNEL } else { 0 };
+        let mut verdict =
+            Verdict::open(because, next).possible(SILENT_SERVER.get(past..).unwrap_or_default());
+        if is_out {
+            let text = format!("At {name} it had come out of the tunnel, and it was not answered");
+            verdict.because.push(known.sentence(text, []));
+        }
+        return verdict;
     }
     let ends = tunnel_ends(known.tunnels);
     let next = if ends.is_empty() {
@@ -400,13 +460,42 @@ fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
     Verdict::open(because, next)
 }
 
-fn beginning_missing(known: &Known<'_>) -> Verdict {
+/// Packets whose numbers are relative, or not shown.
+fn unmatchable(known: &Known<'_>, point: usize) -> Verdict {
+    let name = known.name(point);
+    let rows = known.connection.requests.iter().chain(&known.connection.replies).copied();
+    let is_of_point = |index: &usize| {
+        known
+            .row(*index)
+            .is_some_and(|row| row.point == point && Segment::of_packet(&row.packet).is_none())
+    };
+    Verdict::open(
+        known.sentence(
+            format!(
+                "{name} has packets of the connection that cannot be matched with others: their numbers are \
+                 relative, or not shown"
+            ),
+            rows.filter(is_of_point),
+        ),
+        format!("the file of {name}, or its text from tcpdump's first line on, by `tcpdump -nn -S -vvv -r FILE`"),
+    )
+}
+
+/// Captures that do not show the beginning, or the answer to it.
+fn gap(known: &Known<'_>, unmatched: Option<usize>) -> Verdict {
+    if let Some(point) = unmatched {
+        return unmatchable(known, point);
+    }
+    let has_syn = known.ways.requests.find(Flags::SYN).is_some();
+    let what = if has_syn { "the answer to the SYN" } else { "how the connection began" };
     let first = known.connection.requests.first().or(known.connection.replies.first());
     Verdict::open(
         known.sentence(
-            "The captures do not show how the connection began, so they do not show that it did not end well",
+            format!(
+                "The captures do not show {what}, and so not whether the connection was established"
+            ),
             first.copied(),
         ),
-        "captures that begin before the client connects",
+        "captures without drops that begin before the client connects",
     )
 }

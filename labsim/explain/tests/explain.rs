@@ -1,0 +1,253 @@
+//! What captures say of connections: the page with three captures, and what is left of it, and short texts.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use labsim_captures::{Known, TextReader};
+use labsim_codes::cause;
+use labsim_explain::{
+    Clock, ConnectionReport, Explanation, Kind, Point, Role, Row, Text, Trace, Unit,
+};
+use labsim_wire::pcapng::Direction;
+use proptest::prelude::*;
+
+const PAGE: &str = include_str!("../../captures/tests/data/login.md");
+
+/// A text's packets; each capture of it is a point.
+fn trace(text: &str) -> Trace {
+    let mut reader = TextReader::new(text.as_bytes());
+    let mut trace = Trace::default();
+    while let Some(frame) = reader.next_frame().unwrap() {
+        let Known::Ip(packet) = frame.known else { continue };
+        let f5 = frame.f5.unwrap_or_default();
+        trace.rows.push(Row {
+            point: frame.section,
+            number: frame.line,
+            time_ns: frame.time.map(|time| i64::try_from(time.ns).unwrap()),
+            direction: frame.direction,
+            is_f5_out: f5.direction == Some(Direction::Out) && f5.virtual_server.is_some(),
+            reset_cause: f5.reset_cause,
+            packet,
+        });
+    }
+    for capture in 0..reader.sections().len() {
+        trace.points.push(Point {
+            name: format!("p{capture}"),
+            file: "page.md".to_owned(),
+            unit: Unit::Line,
+            capture,
+            clock: Clock::TimeOfDay,
+            given: None,
+            command: None,
+        });
+    }
+    trace
+}
+
+fn only(explanation: &Explanation) -> &ConnectionReport {
+    let [connection] = explanation.connections.as_slice() else {
+        panic!("not one connection: {:#?}", explanation.connections)
+    };
+    connection
+}
+
+fn says(explanation: &Explanation, text: &str) {
+    let printed = Text(explanation).to_string();
+    assert!(printed.contains(text), "nothing says `{text}`:\n{printed}");
+}
+
+#[test]
+fn the_page_is_a_healthy_login_through_ipip() {
+    let explanation = trace(PAGE).explain();
+    let login = only(&explanation);
+    assert_eq!(login.verdict.kind, Kind::Healthy);
+    assert!(login.verdict.possible.is_empty());
+    let roles: Vec<_> = explanation.points.iter().map(|it| it.role.unwrap()).collect();
+    assert_eq!(roles, [Role::ClientSide, Role::LoadBalancer, Role::ServerSide]);
+    let way: Vec<_> = login.requests.iter().map(|it| (it.point, it.packets)).collect();
+    assert_eq!(way, [(0, 6), (1, 6), (2, 6)]);
+    let back: Vec<_> = login.replies.iter().map(|it| (it.point, it.packets)).collect();
+    assert_eq!(back, [(2, 5), (0, 5)]);
+    assert!(login.requests.iter().chain(&login.replies).all(|it| it.order_is_known));
+    let [tunnel] = login.tunnels.as_slice() else { panic!("{:?}", login.tunnels) };
+    assert_eq!((tunnel.kind, tunnel.source_is_client), ("IPIP", true));
+    assert_eq!(tunnel.destination.to_string(), "10.1.1.52");
+    let [routers] = login.routers.as_slice() else { panic!("{:?}", login.routers) };
+    assert_eq!((routers.from, routers.to, routers.count), (1, 2, 1));
+    says(&explanation, "p0 to p1: +5.779194 .. +5.782072 s\n");
+    says(&explanation, "p0 to p2: -0.601648 .. -0.598770 s\n");
+    says(&explanation, "none was seen at p1: direct server return");
+    says(&explanation, "which was on no wire (line ");
+    says(&explanation, "0.892791 s after a FIN, which is no fault");
+}
+
+#[test]
+fn what_is_not_seen_is_not_called_lost() {
+    let mut trace = trace(PAGE);
+    // Answers are not in the captures; the client's acknowledgements are.
+    trace.rows.retain(|row| row.packet.innermost().source.to_string() != "172.16.4.99");
+    let explanation = trace.explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!((verdict.kind, verdict.cause), (Kind::NotDecidable, None));
+    says(&explanation, "not seen is not the same as not sent");
+}
+
+#[test]
+fn a_packet_that_a_capture_lacks_was_not_lost_if_it_was_acknowledged() {
+    let mut trace = trace(PAGE);
+    let is_missing =
+        |row: &Row| row.point == 2 && row.packet.tcp().and_then(|tcp| tcp.payload) == Some(26);
+    trace.rows.retain(|row| !is_missing(row));
+    let explanation = trace.explain();
+    assert_eq!(only(&explanation).verdict.kind, Kind::Healthy);
+    says(
+        &explanation,
+        "1 packet that p0 saw was not seen at p2 between others; all of them were acknowledged",
+    );
+}
+
+#[test]
+fn a_bare_acknowledgement_that_is_missing_may_have_been_lost() {
+    let mut trace = trace(PAGE);
+    let mut acknowledgements = 0;
+    trace.rows.retain(|row| {
+        let is_bare = row.point == 2 && row.packet.tcp().unwrap().flags.unwrap().0 == 0x10;
+        acknowledgements += usize::from(is_bare && !row.packet.inner.is_empty());
+        !(is_bare && acknowledgements == 1)
+    });
+    let explanation = trace.explain();
+    assert_eq!(only(&explanation).verdict.kind, Kind::NotDecidable);
+    says(&explanation, "may be lost, or was not captured");
+}
+
+#[test]
+fn clocks_that_contradict_each_other_are_said_and_bound_nothing() {
+    let mut trace = trace(PAGE);
+    for row in trace.rows.iter_mut().filter(|row| row.point == 2).skip(5) {
+        row.time_ns = row.time_ns.map(|time| time + 1_000_000_000);
+    }
+    let explanation = trace.explain();
+    assert!(explanation.clocks.is_empty());
+    says(&explanation, "clocks: not bounded. The times contradict each other by ");
+}
+
+#[test]
+fn whole_hours_are_a_possible_time_zone_and_nothing_more() {
+    let mut trace = trace(PAGE);
+    for row in trace.rows.iter_mut().filter(|row| row.point == 1) {
+        row.time_ns = row.time_ns.map(|time| time - 7_200_000_000_000);
+    }
+    let explanation = trace.explain();
+    says(
+        &explanation,
+        "p0 to p1: -7194.220806 .. -7194.217928 s, of which -2 h may be a time zone",
+    );
+}
+
+/// A packet of a text, with and without what `-v` shows.
+fn packet(second: u32, ttl: u8, id: u16, ends: &str, tcp: &str) -> String {
+    format!(
+        "10:00:0{second}.000000 IP (tos 0x0, ttl {ttl}, id {id}, offset 0, flags [DF], proto TCP (6), length 40)\n    \
+         {ends}: Flags {tcp}, length 0\n"
+    )
+}
+
+const ASKED: &str = "192.0.2.7.40000 > 198.51.100.9.49";
+const STRANGER: &str = "203.0.113.5.49 > 192.0.2.7.40000";
+const TO_STRANGER: &str = "192.0.2.7.40000 > 203.0.113.5.49";
+const SYN: &str = "[S], seq 1000, win 64240";
+const SYN_ACK: &str = "[S.], seq 9000, ack 1001, win 29200";
+
+#[test]
+fn an_answer_from_another_address_that_the_client_resets_is_the_cause() {
+    let asked = packet(0, 64, 7, ASKED, SYN) + &packet(1, 60, 0, STRANGER, SYN_ACK);
+    let reset = packet(2, 64, 0, TO_STRANGER, "[R], seq 1001, win 0");
+    let explanation = trace(&(asked.clone() + &reset)).explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!((verdict.kind, verdict.cause), (Kind::Cause, Some(cause::WRONG_REPLY_SOURCE)));
+    says(&explanation, "was answered by 203.0.113.5:49, and the client reset it");
+    // The same seen at a load balancer that translates is no fault, and cannot be told from it.
+    for text in [
+        asked.clone(),
+        asked.clone() + &packet(2, 61, 0, TO_STRANGER, "[R], seq 1001, win 0"),
+        asked.clone() + &reset + &packet(3, 64, 0, "198.51.100.9.49 > 192.0.2.7.40000", SYN_ACK),
+    ] {
+        let explanation = trace(&text).explain();
+        assert!(explanation.connections.iter().all(|it| it.verdict.cause.is_none()), "{text}");
+    }
+    // The user says that this is the client.
+    let mut trace = trace(&asked);
+    trace.points[0].given = Some(Role::ClientSide);
+    assert_eq!(only(&trace.explain()).verdict.cause, Some(cause::WRONG_REPLY_SOURCE));
+}
+
+#[test]
+fn a_syn_that_was_translated_and_answered_past_the_load_balancer_is_the_cause() {
+    let client = packet(0, 64, 7, ASKED, SYN)
+        + &packet(1, 60, 0, STRANGER, SYN_ACK)
+        + &packet(2, 64, 0, TO_STRANGER, "[R], seq 1001, win 0");
+    let balancer = packet(0, 63, 7, ASKED, SYN) + &packet(0, 62, 7, TO_STRANGER, SYN);
+    let explanation = trace(&format!("{client}\nand:\n\n{balancer}")).explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!(verdict.cause, Some(cause::DESTINATION_TRANSLATED));
+    says(&explanation, "its destination was translated");
+}
+
+#[test]
+fn a_refused_syn_is_refused_by_somebody() {
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(1, 60, 0, "198.51.100.9.49 > 192.0.2.7.40000", "[R.], seq 0, ack 1001, win 0");
+    // Without tcpdump's first line its numbers may be relative.
+    let part = trace(&text).explain();
+    assert!(only(&part).verdict.possible.is_empty());
+    says(&part, "cannot be matched with others: their numbers are relative, or not shown (line 3)");
+    let explanation = trace(&format!("$ tcpdump -nn -v\n{text}")).explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!((verdict.kind, verdict.cause), (Kind::NotDecidable, None));
+    assert!(verdict.possible.contains(&cause::NOT_LISTENING_AT_VIP));
+    says(&explanation, "The SYN was refused by a RST with the address 198.51.100.9:49");
+}
+
+#[test]
+fn a_syn_that_is_sent_again_is_counted_and_one_that_is_captured_twice_is_not() {
+    let count = |second_id: u16| {
+        let text = packet(0, 64, 7, ASKED, SYN) + &packet(1, 64, second_id, ASKED, SYN);
+        Text(&trace(&text).explain()).to_string().contains("sent 2 times")
+    };
+    assert!(count(8));
+    assert!(!count(7));
+}
+
+#[test]
+fn a_connection_whose_packets_were_sent_again_is_not_called_healthy() {
+    let back = "198.51.100.9.49 > 192.0.2.7.40000";
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(1, 60, 0, back, SYN_ACK)
+        + &packet(1, 64, 9, ASKED, "[.], seq 1001, ack 9001, win 500");
+    assert_eq!(only(&trace(&text).explain()).verdict.kind, Kind::Healthy);
+    let again = packet(0, 64, 6, ASKED, SYN) + &text;
+    let explanation = trace(&again).explain();
+    assert_eq!(only(&explanation).verdict.kind, Kind::NotDecidable);
+    says(&explanation, "sent more than once");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn no_part_of_a_healthy_login_shows_a_cause(
+        kept in proptest::collection::vec(any::<bool>(), 40),
+        moved in proptest::collection::vec(-4_000_000_000_000i64..4_000_000_000_000, 3),
+    ) {
+        let mut trace = trace(PAGE);
+        let mut keep = kept.iter();
+        trace.rows.retain(|_| *keep.next().unwrap());
+        for row in &mut trace.rows {
+            row.time_ns = row.time_ns.map(|time| time + moved[row.point]);
+        }
+        let explanation = trace.explain();
+        for connection in &explanation.connections {
+            prop_assert_eq!(connection.verdict.cause, None);
+            prop_assert!(connection.verdict.kind != Kind::Cause);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Captures of others, explained: the page with three captures, captures of labs, and what is none.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use serde_json::Value;
+use support::{Desk, Ended, shipped};
+
+/// A desk with our own page of three captures.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    let page = shipped().join("labsim/captures/tests/data/login.md");
+    std::fs::copy(page, desk.path("login.md")).unwrap();
+    desk
+}
+
+/// The capture of a scenario that was run.
+fn capture_of(desk: &Desk, scenario: &str) -> String {
+    let file = format!("scenarios/{scenario}.yaml");
+    desk.labsim(&["run", &file, "--out", "out"]).exits(0);
+    let name = scenario.rsplit('/').next().unwrap();
+    format!("out/{name}/capture.pcapng")
+}
+
+fn json(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn a_page_with_three_captures_is_explained_as_it_stands() {
+    let desk = desk();
+    let ended = desk.labsim(&["explain", "login.md"]).exits(0);
+    ended
+        .says("3 capture points, 1 TCP connection\n")
+        .says("srv-services-01  client side ")
+        .says("adc              load balancer ")
+        .says("srv-services-02  server side ")
+        .says("srv-services-01 to adc: +5.779194 .. +5.782072 s\n")
+        .says("srv-services-01 to srv-services-02: -0.601648 .. -0.598770 s\n")
+        .says("HEALTHY 192.168.11.201:61067 -> 172.16.4.99:49\n")
+        .says("  way there: srv-services-01 -> adc -> srv-services-02\n")
+        .says("  way back:  srv-services-02 -> srv-services-01\n")
+        .says("All 6 packets of the client were seen at all 3 points")
+        .says("came in plain and went out in IPIP from 192.168.11.201 to 10.1.1.52; the outer source is the client's own")
+        .says("the outer TTL fell from 255 to 254: 1 router (lines ");
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn standard_input_and_names_are_taken_and_the_document_has_all() {
+    let desk = desk();
+    let mut command = desk.command(&["explain", "--json", "page=-"]);
+    command.stdin(std::fs::File::open(desk.path("login.md")).unwrap());
+    let document = json(&Ended::of(command.output()).exits(0));
+    assert_eq!(document["version"], 1);
+    assert_eq!(document["connections"][0]["verdict"]["kind"], "healthy");
+    assert_eq!(document["connections"][0]["tunnels"][0]["source_is_client"], true);
+    assert_eq!(document["connections"][0]["routers"][0]["count"], 1);
+    assert_eq!(document["clocks"][0]["at_least_ns"], 5_779_194_000_i64);
+    assert_eq!(document["clocks"][0]["at_most_ns"], 5_782_072_000_i64);
+    assert_eq!(document["points"][2]["role"], "server_side");
+    assert_eq!(document["points"][2]["name"], "page#3");
+}
+
+#[test]
+fn the_captures_of_a_lab_are_healthy_as_its_login_was() {
+    let desk = desk();
+    let capture = capture_of(&desk, "tacacs-ipip");
+    let ended = desk.labsim(&["explain", &capture]).exits(0);
+    ended
+        .says("HEALTHY 192.168.11.201:")
+        .says("  way there: client:eth0 -> router:client -> router:lb -> lb:eth0 -> router:servers -> rs")
+        .says("none was seen at lb:eth0: direct server return")
+        .says("client:eth0     client side ")
+        .says("lb:eth0         load balancer ");
+}
+
+#[test]
+fn a_translated_destination_is_named_as_the_lab_names_it() {
+    let desk = desk();
+    let capture = capture_of(&desk, "dnat-without-snat");
+    let ended = desk.labsim(&["explain", "--json", &capture]).exits(0);
+    let document = json(&ended);
+    let [connection] = document["connections"].as_array().unwrap().as_slice() else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(connection["verdict"]["kind"], "cause");
+    assert_eq!(connection["verdict"]["cause"], "destination-translated");
+}
+
+#[test]
+fn a_server_without_the_vip_is_a_set_of_causes_that_has_the_true_one() {
+    let desk = desk();
+    let capture = capture_of(&desk, "faults/vip-missing");
+    let document = json(&desk.labsim(&["explain", "--json", &capture]).exits(0));
+    let verdict = &document["connections"][0]["verdict"];
+    assert_eq!(verdict["kind"], "not_decidable");
+    assert_eq!(verdict["cause"], Value::Null);
+    let possible = verdict["possible"].as_array().unwrap();
+    assert!(possible.contains(&"vip-missing".into()), "{verdict}");
+    assert!(!possible.contains(&"tunnel-missing".into()), "{verdict}");
+}
+
+#[test]
+fn all_files_that_are_no_captures_are_named_with_what_to_send() {
+    let desk = desk();
+    desk.write("empty.pcap", "");
+    desk.write("shot.png", b"\x89PNG\r\n\x1a\nand more");
+    desk.write("zeros.pcap", vec![0; 4096]);
+    desk.write("program", b"\x7fELF\x02\x01\x01\0\0\0");
+    desk.write("mail.txt", "It does not work.\n");
+    let files = ["empty.pcap", "shot.png", "zeros.pcap", "program", "mail.txt", "gone.pcap", "."];
+    let ended = desk.labsim(&[&["explain", "login.md"][..], &files].concat()).exits(2);
+    ended
+        .says("labsim: empty.pcap: the file is empty: capture again")
+        .says("labsim: shot.png: this is a picture: send the capture file")
+        .says("labsim: zeros.pcap: the file holds zero bytes")
+        .says("labsim: program: this is no capture: it begins with 0x7f454c46; send")
+        .says("labsim: mail.txt: this text shows no packet of tcpdump's: paste what")
+        .says("labsim: gone.pcap: no such file; check its name")
+        .says("labsim: .: not a regular file; name a capture");
+    assert_eq!((ended.stdout.as_str(), ended.stderr.lines().count()), ("", 7));
+    let twice = desk.labsim(&["explain", "-", "client=-"]).exits(2);
+    twice.says("standard input (`-`) is named twice");
+}
+
+const SYN: &str =
+    "10:00:00.000000 IP 192.0.2.7.40000 > 198.51.100.9.49: Flags [S], seq 1, win 1, length 0\n";
+
+#[test]
+fn captures_of_different_connections_have_nothing_to_say_about_each_other() {
+    let desk = desk();
+    desk.write("other.txt", SYN);
+    let ended = desk.labsim(&["explain", "other.txt", "login.md"]).exits(0);
+    ended.says("4 capture points, 2 TCP connections");
+    desk.write("third.txt", SYN.replace(".40000", ".40001"));
+    let ended = desk.labsim(&["explain", "client=other.txt", "server=third.txt"]).exits(2);
+    ended.says(
+        "no connection was seen by more than one of these captures; send captures of the same",
+    );
+    desk.write(
+        "udp.txt",
+        "10:00:00.000000 IP 192.0.2.7.40000 > 198.51.100.9.1812: UDP, length 4\n",
+    );
+    let ended = desk.labsim(&["explain", "udp.txt"]).exits(2);
+    ended.says("no TCP connection in these captures");
+}
+
+#[test]
+fn what_a_terminal_would_execute_is_escaped() {
+    let desk = desk();
+    let prompt = "[a@b ~]$ tcpdump -ni eth0 \u{202e}\u{7}\n";
+    let broken = SYN.replace("length 0", "length \u{9b}2J");
+    desk.write("evil.txt", format!("{prompt}{SYN}{broken}"));
+    for flags in [&[][..], &["--json"]] {
+        let ended = desk.labsim(&[&["explain", "evil.txt"], flags].concat()).exits(0);
+        let is_plain = |it: char| it == '\n' || (!it.is_control() && it != '\u{202e}');
+        assert!(ended.stdout.chars().all(is_plain), "{:?}", ended.stdout);
+        ended.says("left out: 1, the first in line 3");
+    }
+}
