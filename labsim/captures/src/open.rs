@@ -11,7 +11,7 @@ pub enum Opened<'a> {
     /// Of a capture.
     Frames(Box<Reader<'a>>),
     /// Of a text. Whether it shows any packet is known when it was read.
-    Text(TextReader<BufReader<Box<dyn Read + 'a>>>),
+    Text(Box<TextReader<BufReader<Box<dyn Read + 'a>>>>),
 }
 
 impl fmt::Debug for Opened<'_> {
@@ -38,7 +38,8 @@ pub fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, ReadError> {
             ReadError::NoCapture(NoCapture::Unknown(_))
             | ReadError::NoCaptureInside(NoCapture::Unknown(_)),
         ) if is_text(&unpacked.head) => {
-            Ok(Opened::Text(TextReader::new(BufReader::with_capacity(1 << 16, unpacked.input))))
+            let input = BufReader::with_capacity(1 << 16, unpacked.input);
+            Ok(Opened::Text(Box::new(TextReader::new(input))))
         }
         Err(error) => Err(error),
     }

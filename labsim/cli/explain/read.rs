@@ -78,7 +78,7 @@ impl Reading {
         });
         match opened {
             Opened::Frames(reader) => self.frames(*reader, input),
-            Opened::Text(reader) => self.text(reader, input),
+            Opened::Text(reader) => self.text(*reader, input),
         }
     }
 

@@ -206,7 +206,7 @@ fn sort(
     let mut sorted: Vec<usize> = Vec::new();
     while !left.is_empty() {
         let is_next = |at: &usize| left.iter().all(|other| order(*other, *at) == Order::NotKnown);
-        let next = left.iter().position(|at| is_next(at)).unwrap_or(0);
+        let next = left.iter().position(is_next).unwrap_or(0);
         sorted.push(left.remove(next));
     }
     let orders = sorted.windows(2).map(|pair| match pair {
