@@ -59,7 +59,7 @@ impl Verdict {
 /// How many of the causes below are about the tunnel's end.
 const SILENT_TUNNEL: usize = 3;
 /// Causes of a server that gets what the client sends, and is silent.
-const SILENT_SERVER: [Code; 8] = [
+const SILENT_SERVER: [Code; 10] = [
     cause::TUNNEL_MISSING,
     cause::TUNNEL_DOWN,
     cause::ENCAPSULATION_MISMATCH,
@@ -68,6 +68,8 @@ const SILENT_SERVER: [Code; 8] = [
     cause::PROTOCOL_FILTERED,
     cause::NO_ROUTE,
     cause::NEIGHBOUR_SILENT,
+    cause::CHECKSUM_UNFINISHED,
+    cause::BAD_CHECKSUM,
 ];
 
 /// The verdict of a connection.
@@ -130,12 +132,19 @@ fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
     });
     let (answer, syn_row, reset) = refused?;
     let is_translated = tunnel::is_translated(known.trace, connection, other);
-    let code =
-        if is_translated { cause::DESTINATION_TRANSLATED } else { cause::WRONG_REPLY_SOURCE };
+    let is_port = other.server.ip() == connection.server.ip();
+    let translated = if is_port { cause::PORT_DIFFERS } else { cause::DESTINATION_TRANSLATED };
+    let (code, possible) = if is_translated {
+        (translated, Vec::new())
+    } else {
+        (cause::WRONG_REPLY_SOURCE, vec![translated])
+    };
     let after = if reset.is_some() { ", and the client reset it" } else { "" };
     let text = format!(
-        "The client asked {}, and was answered by {}{after}: it can take no answer from another address",
-        connection.server, other.server
+        "The client asked {}, and was answered by {}{after}: it can take no answer from another {}",
+        connection.server,
+        other.server,
+        if is_port { "port" } else { "address" }
     );
     let mut because = vec![known.sentence(text, [syn_row, answer].into_iter().chain(reset))];
     if is_translated {
@@ -151,7 +160,7 @@ fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
     Some(Verdict {
         kind: Kind::Cause,
         cause: Some(code),
-        possible: Vec::new(),
+        possible,
         because,
         next: vec![code.remedy().to_owned()],
     })
@@ -306,6 +315,17 @@ fn reset_before_fin(known: &Known<'_>, reset: &Passed) -> Verdict {
     let points = in_order(way, reset);
     let first = points.first().map_or("?", |point| known.name(*point));
     let whose = if is_client { "client" } else { "server" };
+    let has_data = known.ways.requests.bytes() + known.ways.replies.bytes() > 0;
+    if is_client && !has_data && points.first() == way.points.first() {
+        let text = format!(
+            "The connection was established, and reset without any data by who had asked, as monitors do; the reset \
+             was seen first at {first}"
+        );
+        return Verdict::open(
+            known.sentence(text, first_rows(reset)),
+            "nothing, if this is a monitor; else the client's own log",
+        );
+    }
     let text = format!(
         "The connection was established, all data was acknowledged, and a RST with the {whose}'s address ended it \
          before any FIN; it was seen first at {first}"
@@ -339,8 +359,11 @@ fn unanswered(known: &Known<'_>, fin: Option<&Passed>) -> Option<Verdict> {
         "The network carried all packets; the service sent no data, and the connection is {how}"
     );
     Some(
-        Verdict::open(known.sentence(text, []), "the log of the service at this time")
-            .possible(&[cause::CLIENT_UNKNOWN, cause::SECRET_MISMATCH]),
+        Verdict::open(known.sentence(text, []), "the log of the service at this time").possible(&[
+            cause::CLIENT_UNKNOWN,
+            cause::SECRET_MISMATCH,
+            cause::SOURCE_TRANSLATED,
+        ]),
     )
 }
 
@@ -403,6 +426,7 @@ fn refused(known: &Known<'_>, reset: &Passed) -> Verdict {
         cause::CONNECTION_RESET,
         cause::NOT_LISTENING_AT_VIP,
         cause::PORT_DIFFERS,
+        cause::FORWARDER_DROPPED,
     ])
 }
 

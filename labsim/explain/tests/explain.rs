@@ -193,6 +193,22 @@ fn a_syn_that_was_translated_and_answered_past_the_load_balancer_is_the_cause() 
 }
 
 #[test]
+fn an_answer_from_another_port_is_no_other_address() {
+    let (member, back) =
+        ("192.0.2.7.40000 > 198.51.100.9.4949", "198.51.100.9.4949 > 192.0.2.7.40000");
+    let client = packet(0, 64, 7, ASKED, SYN)
+        + &packet(1, 60, 0, back, SYN_ACK)
+        + &packet(2, 64, 0, member, "[R], seq 1001, win 0");
+    let verdict = only(&trace(&client).explain()).verdict.clone();
+    assert_eq!(verdict.cause, Some(cause::WRONG_REPLY_SOURCE));
+    assert_eq!(verdict.possible, [cause::PORT_DIFFERS]);
+    let balancer = packet(0, 63, 7, ASKED, SYN) + &packet(0, 62, 7, member, SYN);
+    let explanation = trace(&format!("{client}\nand:\n\n{balancer}")).explain();
+    assert_eq!(only(&explanation).verdict.cause, Some(cause::PORT_DIFFERS));
+    says(&explanation, "it can take no answer from another port");
+}
+
+#[test]
 fn a_refused_syn_is_refused_by_somebody() {
     let text = packet(0, 64, 7, ASKED, SYN)
         + &packet(1, 60, 0, "198.51.100.9.49 > 192.0.2.7.40000", "[R.], seq 0, ack 1001, win 0");
