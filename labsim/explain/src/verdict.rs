@@ -315,15 +315,15 @@ fn reset_before_fin(known: &Known<'_>, reset: &Passed) -> Verdict {
     let points = in_order(way, reset);
     let first = points.first().map_or("?", |point| known.name(*point));
     let whose = if is_client { "client" } else { "server" };
-    let has_data = known.ways.requests.bytes() + known.ways.replies.bytes() > 0;
-    if is_client && !has_data && points.first() == way.points.first() {
+    if is_client && points.first() == way.points.first() {
         let text = format!(
-            "The connection was established, and reset without any data by who had asked, as monitors do; the reset \
-             was seen first at {first}"
+            "The connection was established, all data was acknowledged, and a RST with the client's address ended it \
+             before any FIN, as monitors and some programs do; it was seen first at {first}, as all of the client's \
+             packets"
         );
         return Verdict::open(
             known.sentence(text, first_rows(reset)),
-            "nothing, if this is a monitor; else the client's own log",
+            "nothing, if the client is such a program; else the client's own log",
         );
     }
     let text = format!(

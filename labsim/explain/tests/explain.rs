@@ -234,6 +234,19 @@ fn a_syn_that_is_sent_again_is_counted_and_one_that_is_captured_twice_is_not() {
 }
 
 #[test]
+fn a_client_that_ends_by_a_reset_is_not_accused() {
+    let back = "198.51.100.9.49 > 192.0.2.7.40000";
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(1, 60, 0, back, SYN_ACK)
+        + &packet(1, 64, 9, ASKED, "[.], seq 1001, ack 9001, win 500")
+        + &packet(2, 64, 10, ASKED, "[R.], seq 1001, ack 9001, win 500");
+    let explanation = trace(&text).explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!((verdict.kind, verdict.possible.len()), (Kind::NotDecidable, 0));
+    says(&explanation, "as monitors and some programs do");
+}
+
+#[test]
 fn a_connection_whose_packets_were_sent_again_is_not_called_healthy() {
     let back = "198.51.100.9.49 > 192.0.2.7.40000";
     let text = packet(0, 64, 7, ASKED, SYN)
