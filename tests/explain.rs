@@ -165,3 +165,55 @@ fn what_a_terminal_would_execute_is_escaped() {
         ended.says("left out: 1, the first in line 3");
     }
 }
+
+/// Writes one point of a lab's capture as a classic pcap file with nanoseconds, on a clock that is ahead, its frames
+/// cut.
+fn split(desk: &Desk, capture: &str, point: &str, to: &str, ahead_s: i64, cut: usize) {
+    let file = std::fs::File::open(desk.path(capture)).unwrap();
+    let mut reader = labsim_captures::Reader::new(file).unwrap();
+    let mut pcap = Vec::new();
+    for word in [0xa1b2_3c4d, 4 << 16 | 2, 0, 0, 65_535, 1_u32] {
+        pcap.extend(word.to_le_bytes());
+    }
+    while let Some(frame) = reader.next_frame().unwrap() {
+        if reader.points()[frame.point.0].name.as_deref() != Some(point) {
+            continue;
+        }
+        let time = u128::from(frame.time_ns.unwrap())
+            .checked_add_signed(i128::from(ahead_s) * 1_000_000_000);
+        let time = time.unwrap();
+        let bytes = &frame.bytes[..frame.bytes.len().min(cut)];
+        let (seconds, ns) = (time / 1_000_000_000, time % 1_000_000_000);
+        for word in [seconds, ns, bytes.len() as u128, u128::from(frame.original_length)] {
+            pcap.extend(u32::try_from(word).unwrap().to_le_bytes());
+        }
+        pcap.extend(bytes);
+    }
+    desk.write(to, pcap);
+}
+
+#[test]
+fn a_labs_captures_on_wrong_clocks_cut_and_apart_are_explained_like_the_whole() {
+    let desk = desk();
+    let capture = capture_of(&desk, "tacacs-ipip");
+    let whole = json(&desk.labsim(&["explain", "--json", &capture]).exits(0));
+    let points = whole["points"].as_array().unwrap();
+    let server =
+        points.iter().find(|it| it["role"] == "server_side").unwrap()["name"].as_str().unwrap();
+    split(&desk, &capture, "client:eth0", "a.pcap", 0, 65_535);
+    split(&desk, &capture, "lb:eth0", "b.pcap", 3600, 96);
+    split(&desk, &capture, server, "c.pcap", -12, 96);
+    let ended = desk.labsim(&["explain", "--json", "c.pcap", "b.pcap", "a.pcap"]).exits(0);
+    let document = json(&ended);
+    let roles: Vec<_> =
+        document["points"].as_array().unwrap().iter().map(|it| &it["role"]).collect();
+    assert_eq!(roles, ["server_side", "load_balancer", "client_side"], "{document:#}");
+    assert_eq!(document["connections"][0]["verdict"]["kind"], "healthy");
+    assert_eq!(document["connections"][0]["routers"][0]["count"], 1);
+    // c to b, c to a, b to a.
+    for (clock, seconds) in document["clocks"].as_array().unwrap().iter().zip([3612, 12, -3600]) {
+        let bound = |key: &str| clock[key].as_i64().unwrap();
+        let true_ns = seconds * 1_000_000_000;
+        assert!(bound("at_least_ns") <= true_ns && true_ns <= bound("at_most_ns"), "{clock}");
+    }
+}
