@@ -76,7 +76,7 @@ fn the_captures_of_a_lab_are_healthy_as_its_login_was() {
     ended
         .says("HEALTHY 192.168.11.201:")
         .says("  way there: client:eth0 -> router:client -> router:lb -> lb:eth0 -> router:servers -> rs")
-        .says("none was seen at lb:eth0: direct server return")
+        .says("none was seen at lb:eth0, as in direct server return")
         .says("client:eth0     client side ")
         .says("lb:eth0         load balancer ");
 }

@@ -213,7 +213,7 @@ fn answers(known: &Known<'_>) -> Option<Sentence> {
     let by = if past.is_empty() {
         String::new()
     } else {
-        let return_way = if known.tunnels.is_empty() { "" } else { ": direct server return" };
+        let return_way = if known.tunnels.is_empty() { "" } else { ", as in direct server return" };
         format!("; none was seen at {}{return_way}", known.names(&past))
     };
     let text = format!("Answers come from {server}, seen at {}{by}", known.names(&points));

@@ -1,16 +1,17 @@
 //! What became of a connection: never more than its captures show.
 
-use crate::connection::{self, Connection};
-use crate::explanation::{Known, tunnel_ends};
-use crate::segment::Segment;
+mod unanswered;
+mod wrong_source;
+
+use crate::explanation::Known;
 use crate::sentence::{Sentence, number};
-use crate::story::{first_rows, has, in_order, is_acknowledged, later, tries, tries_at};
-use crate::trace::Role;
-use crate::tunnel;
-use crate::way::{Passed, Way, count, is_reset, is_tunnelled, rows_at};
+use crate::story::{first_rows, in_order, is_acknowledged, later, tries, tries_at};
+use crate::way::{Passed, Way, count, is_reset};
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
 use serde::Serialize;
+use unanswered::{gap, refused, silent, unconfirmed, unmatchable};
+use wrong_source::wrong_source;
 
 /// What became of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,22 +57,6 @@ impl Verdict {
     }
 }
 
-/// How many of the causes below are about the tunnel's end.
-const SILENT_TUNNEL: usize = 3;
-/// Causes of a server that gets what the client sends, and is silent.
-const SILENT_SERVER: [Code; 10] = [
-    cause::TUNNEL_MISSING,
-    cause::TUNNEL_DOWN,
-    cause::ENCAPSULATION_MISMATCH,
-    cause::VIP_MISSING,
-    cause::RP_FILTER,
-    cause::PROTOCOL_FILTERED,
-    cause::NO_ROUTE,
-    cause::NEIGHBOUR_SILENT,
-    cause::CHECKSUM_UNFINISHED,
-    cause::BAD_CHECKSUM,
-];
-
 /// The verdict of a connection.
 pub(crate) fn of(known: &Known<'_>) -> Verdict {
     if let Some(verdict) = wrong_source(known) {
@@ -99,89 +84,6 @@ pub(crate) fn of(known: &Known<'_>) -> Verdict {
 fn is_confirmed(requests: &Way, syn_ack: &Passed) -> bool {
     let first = syn_ack.segment.sequence;
     first.and_then(|first| requests.acknowledged(first)).is_some_and(|number| number >= 1)
-}
-
-/// The answer came from another address than the client had asked, and the client could not take it.
-fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
-    let connection = known.connection;
-    let syn = known.ways.requests.find(Flags::SYN)?;
-    if known.ways.replies.find(Flags::SYN.with(Flags::ACK)).is_some() {
-        return None;
-    }
-    if known
-        .ways
-        .requests
-        .segments
-        .iter()
-        .any(|it| !is_reset(&it.segment) && it.segment.acknowledgement.is_some())
-    {
-        // The client took an answer, though the captures lack it.
-        return None;
-    }
-    let other = known.siblings.iter().find(|it| it.client == connection.client)?;
-    let is_syn_ack =
-        |index: &&usize| has(known, **index, Flags::SYN) && has(known, **index, Flags::ACK);
-    let answers: Vec<usize> = other.replies.iter().filter(is_syn_ack).copied().collect();
-    let refused = answers.iter().find_map(|answer| {
-        let point = known.row(*answer)?.point;
-        let syn_row = *syn.at.get(&point)?.first()?;
-        let given = known.trace.points.get(point)?.given == Some(Role::ClientSide);
-        let reset = reset_by_client(known, other, point, syn_row);
-        // A load balancer would have translated the answer before the client got it.
-        (given || reset.is_some()).then_some((*answer, syn_row, reset))
-    });
-    let (answer, syn_row, reset) = refused?;
-    let is_translated = tunnel::is_translated(known.trace, connection, other);
-    let is_port = other.server.ip() == connection.server.ip();
-    let translated = if is_port { cause::PORT_DIFFERS } else { cause::DESTINATION_TRANSLATED };
-    let (code, possible) = if is_translated {
-        (translated, Vec::new())
-    } else {
-        (cause::WRONG_REPLY_SOURCE, vec![translated])
-    };
-    let after = if reset.is_some() { ", and the client reset it" } else { "" };
-    let text = format!(
-        "The client asked {}, and was answered by {}{after}: it can take no answer from another {}",
-        connection.server,
-        other.server,
-        if is_port { "port" } else { "address" }
-    );
-    let mut because = vec![known.sentence(text, [syn_row, answer].into_iter().chain(reset))];
-    if is_translated {
-        let row = other.requests.iter().copied().find(|index| has(known, *index, Flags::SYN));
-        because.push(known.sentence(
-            format!(
-                "The same SYN was seen on its way to {}: its destination was translated",
-                other.server
-            ),
-            row,
-        ));
-    }
-    Some(Verdict {
-        kind: Kind::Cause,
-        cause: Some(code),
-        possible,
-        because,
-        next: vec![code.remedy().to_owned()],
-    })
-}
-
-/// The client's RST to who answered in place of the server, from as far away as its SYN.
-fn reset_by_client(
-    known: &Known<'_>,
-    other: &Connection,
-    point: usize,
-    syn: usize,
-) -> Option<usize> {
-    let distance = known.row(syn).and_then(tunnel::ttl)?;
-    other.requests.iter().copied().find(|index| {
-        known.row(*index).is_some_and(|row| {
-            row.point == point
-                && connection::has(row, Flags::RST)
-                && tunnel::ttl(row) == Some(distance)
-                && row.packet.inner.is_empty()
-        })
-    })
 }
 
 fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) -> Verdict {
@@ -381,145 +283,4 @@ fn healthy(known: &Known<'_>, syn_ack: &Passed, fin: Option<&Passed>) -> Verdict
         because: vec![known.sentence(text, first_rows(syn_ack))],
         next: Vec::new(),
     }
-}
-
-/// A SYN with ACK that the client did not acknowledge.
-fn unconfirmed(known: &Known<'_>, syn_ack: &Passed) -> Verdict {
-    let points = in_order(&known.ways.replies, syn_ack);
-    let last = points.last().copied();
-    let name = last.map_or("?", |point| known.name(point));
-    let at_client = last.is_some_and(|point| known.has_role(point, Role::ClientSide));
-    let text = format!(
-        "The server answered the SYN, and no packet shows that the client got the answer; it was last seen at \
-         {name}"
-    );
-    let because = known.sentence(text, first_rows(syn_ack));
-    if at_client {
-        let next = "on the client: `nstat -az` before and after (TcpInCsumErrors, IPReversePathFilter), and the \
-                    rules of its packet filter";
-        Verdict::open(because, next)
-    } else {
-        let next = format!(
-            "a capture on the client itself over the same time, and one at the next device after {name} on the \
-             way to the client"
-        );
-        Verdict::open(because, next).possible(&[
-            cause::REPLIES_LOST,
-            cause::REPLY_SOURCE_FILTERED,
-            cause::HALF_FLOW_FILTERED,
-            cause::NO_ROUTE,
-        ])
-    }
-}
-
-fn refused(known: &Known<'_>, reset: &Passed) -> Verdict {
-    let points = in_order(&known.ways.replies, reset);
-    let first = points.first().map_or("?", |point| known.name(*point));
-    let text = format!(
-        "The SYN was refused by a RST with the address {}, seen first at {first}",
-        known.connection.server
-    );
-    let because = known.sentence(text, first_rows(reset));
-    let next = "who sent it: a capture on the server over the same time; there, `ss -ltn` tells whether a program \
-                listens at the VIP and port";
-    Verdict::open(because, next).possible(&[
-        cause::CONNECTION_RESET,
-        cause::NOT_LISTENING_AT_VIP,
-        cause::PORT_DIFFERS,
-        cause::FORWARDER_DROPPED,
-    ])
-}
-
-/// Whether the last point that saw a segment saw it plain, and the one before it in a tunnel.
-fn came_out(known: &Known<'_>, passed: &Passed, points: &[usize], last: usize) -> bool {
-    let all_at = |point: usize, tunnelled: bool| {
-        rows_at(known.trace, passed, point).all(|row| is_tunnelled(row) == tunnelled)
-    };
-    let before = points.iter().rev().nth(1).copied();
-    known.ways.requests.is_last(last)
-        && all_at(last, false)
-        && before.is_some_and(|before| all_at(before, true))
-}
-
-/// A SYN without any answer.
-fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
-    let points = in_order(&known.ways.requests, syn);
-    let last = points.last().copied();
-    let name = last.map_or("?", |point| known.name(point));
-    let text = format!(
-        "The SYN was last seen at {name}, and no answer at any point; not seen is not the same as not sent"
-    );
-    let because = known.sentence(text, first_rows(syn));
-    let client = known.connection.client.ip();
-    let is_out = last.is_some_and(|point| came_out(known, syn, &points, point));
-    if is_out || last.is_some_and(|point| known.has_role(point, Role::ServerSide)) {
-        let next = "on the server: `nstat -az | grep -E \
-                    'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|TcpInCsumErrors'` before and after an \
-                    attempt, `ip addr` (it needs the VIP), and `tcpdump -ni any` (whether the packet comes out of \
-                    the tunnel device)";
-        // What came out of the tunnel is past what is wrong with tunnels.
-        let past = if is_out { SILENT_TUNNEL } else { 0 };
-        let mut verdict =
-            Verdict::open(because, next).possible(SILENT_SERVER.get(past..).unwrap_or_default());
-        if is_out {
-            let text = format!("At {name} it had come out of the tunnel, and it was not answered");
-            verdict.because.push(known.sentence(text, []));
-        }
-        return verdict;
-    }
-    let ends = tunnel_ends(known.tunnels);
-    let next = if ends.is_empty() {
-        format!(
-            "a capture at the next device after {name}; on the load balancer without a filter of ports, which \
-             cannot match inside a tunnel: `tcpdump -nn -w FILE 'host {client} or ip proto 4 or ip proto 47'`"
-        )
-    } else {
-        let servers: Vec<String> = ends.iter().map(ToString::to_string).collect();
-        format!(
-            "a capture on the server {}, with what is in the tunnel and its answers: `tcpdump -ni any -w FILE \
-             'host {client} or ip proto 4 or ip proto 47'`, given as `server=FILE`",
-            servers.join(" or ")
-        )
-    };
-    Verdict::open(because, next)
-}
-
-/// Packets whose numbers are relative, or not shown.
-fn unmatchable(known: &Known<'_>, point: usize) -> Verdict {
-    let name = known.name(point);
-    let rows = known.connection.requests.iter().chain(&known.connection.replies).copied();
-    let is_of_point = |index: &usize| {
-        known
-            .row(*index)
-            .is_some_and(|row| row.point == point && Segment::of_packet(&row.packet).is_none())
-    };
-    Verdict::open(
-        known.sentence(
-            format!(
-                "{name} has packets of the connection that cannot be matched with others: their numbers are \
-                 relative, or not shown"
-            ),
-            rows.filter(is_of_point),
-        ),
-        format!("the file of {name}, or its text from tcpdump's first line on, by `tcpdump -nn -S -vvv -r FILE`"),
-    )
-}
-
-/// Captures that do not show the beginning, or the answer to it.
-fn gap(known: &Known<'_>, unmatched: Option<usize>) -> Verdict {
-    if let Some(point) = unmatched {
-        return unmatchable(known, point);
-    }
-    let has_syn = known.ways.requests.find(Flags::SYN).is_some();
-    let what = if has_syn { "the answer to the SYN" } else { "how the connection began" };
-    let first = known.connection.requests.first().or(known.connection.replies.first());
-    Verdict::open(
-        known.sentence(
-            format!(
-                "The captures do not show {what}, and so not whether the connection was established"
-            ),
-            first.copied(),
-        ),
-        "captures without drops that begin before the client connects",
-    )
 }

@@ -75,7 +75,7 @@ fn the_page_is_a_healthy_login_through_ipip() {
     assert_eq!((routers.from, routers.to, routers.count), (1, 2, 1));
     says(&explanation, "p0 to p1: +5.779194 .. +5.782072 s\n");
     says(&explanation, "p0 to p2: -0.601648 .. -0.598770 s\n");
-    says(&explanation, "none was seen at p1: direct server return");
+    says(&explanation, "none was seen at p1, as in direct server return");
     says(&explanation, "which was on no wire (line ");
     says(&explanation, "0.892791 s after a FIN, which is no fault");
 }
