@@ -14,13 +14,17 @@ use std::collections::BTreeMap;
 pub(crate) fn of(known: &Known<'_>) -> Vec<Sentence> {
     let mut story = Vec::new();
     story.push(beginning(known));
-    story.extend(traced(known, &known.ways.requests, "packets of the client"));
+    story.extend(traced(
+        known,
+        &known.ways.requests,
+        ["The one packet of the client", "packets of the client"],
+    ));
     story.extend(tunnels(known));
     story.extend(internal_rows(known));
     story.extend(translations(known));
     story.extend(routers(known));
     story.extend(answers(known));
-    story.extend(traced(known, &known.ways.replies, "answers"));
+    story.extend(traced(known, &known.ways.replies, ["The one answer", "answers"]));
     story.extend(missing(known));
     story.extend(data(known));
     story.extend(end(known));
@@ -80,7 +84,8 @@ pub(crate) fn in_order(way: &Way, passed: &Passed) -> Vec<usize> {
     way.points.iter().copied().filter(|point| passed.at.contains_key(point)).collect()
 }
 
-fn traced(known: &Known<'_>, way: &Way, what: &str) -> Option<Sentence> {
+/// How far what was sent came. `one` and `several` of it have these names.
+fn traced(known: &Known<'_>, way: &Way, [one, several]: [&str; 2]) -> Option<Sentence> {
     if way.points.len() < 2 || way.segments.is_empty() {
         return None;
     }
@@ -88,12 +93,8 @@ fn traced(known: &Known<'_>, way: &Way, what: &str) -> Option<Sentence> {
     let counts: Vec<usize> = way.points.iter().map(|point| way.count(*point)).collect();
     let text = if counts.iter().all(|count| *count == all) {
         let names = known.names(&way.points);
-        let count = if all == 1 {
-            format!("The only of the {what} was")
-        } else {
-            format!("All {all} {what} were")
-        };
-        format!("{count} seen at all {} points: {names}", counts.len())
+        let all = if all == 1 { format!("{one} was") } else { format!("All {all} {several} were") };
+        format!("{all} seen at all {} points: {names}", counts.len())
     } else {
         let each: Vec<String> = way
             .points
@@ -101,7 +102,7 @@ fn traced(known: &Known<'_>, way: &Way, what: &str) -> Option<Sentence> {
             .zip(&counts)
             .map(|(point, count)| format!("{} saw {count}", known.name(*point)))
             .collect();
-        format!("Of {all} different {what} {}", each.join(", "))
+        format!("Of {all} different {several} {}", each.join(", "))
     };
     Some(known.sentence(text, []))
 }
