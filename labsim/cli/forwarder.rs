@@ -88,7 +88,7 @@ impl Operation {
     /// Starts the monitors, the control socket, the metrics endpoint and the reload on SIGHUP.
     fn start(args: &args::Forwarder, file: &Path, config: &Config) -> Result<Self, String> {
         let (handle, commands) = forwarder::commands().map_err(to_text)?;
-        // Signal masks and the umask are the process's: set them before the first thread.
+        // Threads inherit signal masks: set them before the first one.
         let stop = StopSignals::take().map_err(to_text)?;
         let sighup =
             SighupListener::block().map_err(|error| format!("cannot block SIGHUP: {error}"))?;

@@ -1,13 +1,17 @@
 //! The listening end of a control socket: binding, access, removal.
 
 use crate::Address;
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, getsockopt, sockopt::PeerCredentials,
+};
+use nix::sys::socket::{bind, listen, socket};
+use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::geteuid;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 /// Temporary names that are tried in the folder of a socket file.
@@ -57,21 +61,22 @@ struct FileId(u64, u64);
 impl Listener {
     /// Listens at an address. A file has mode 0600 and replaces the socket of a killed forwarder.
     /// The path has to be about ten bytes shorter than `sun_path` (unix(7)), for a temporary name
-    /// in the same folder. Call this while the process has one thread: the mode of new files is
-    /// the process's (umask(2)).
+    /// in the same folder.
     ///
     /// # Errors
     /// The reason, and the remedy.
     pub fn bind(address: &Address) -> Result<(Self, SocketFile), BindError> {
         let system = |source| BindError::System { address: address.clone(), source };
         match address {
-            Address::Name(_) => match bind_private(&address.to_socket().map_err(system)?) {
-                Ok(socket) => Ok((Self(socket), SocketFile(None))),
-                Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                    Err(BindError::InUse(address.clone()))
+            Address::Name(_) => {
+                match UnixListener::bind_addr(&address.to_socket().map_err(system)?) {
+                    Ok(socket) => Ok((Self(socket), SocketFile(None))),
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                        Err(BindError::InUse(address.clone()))
+                    }
+                    Err(error) => Err(system(error)),
                 }
-                Err(error) => Err(system(error)),
-            },
+            }
             Address::File(path) => {
                 let (socket, temporary) = bind_temporary(path).map_err(system)?;
                 let id = FileId::of(&temporary).map_err(system)?;
@@ -116,12 +121,14 @@ pub(crate) fn is_trusted(stream: &UnixStream) -> bool {
     peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
 }
 
-/// Binds a socket whose file only its owner can use.
-fn bind_private(address: &SocketAddr) -> io::Result<UnixListener> {
-    let before = umask(Mode::from_bits_truncate(0o177));
-    let socket = UnixListener::bind_addr(address);
-    umask(before);
-    socket
+/// Binds a socket whose file only its owner can use. The file gets the mode that the socket has (Linux,
+/// net/unix/af_unix.c), so that nobody can open it in between, and other threads' files keep theirs.
+fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    listen(&socket, Backlog::MAXCONN)?;
+    Ok(socket.into())
 }
 
 /// Binds a socket under a temporary name in the folder of `path`.
@@ -129,7 +136,7 @@ fn bind_temporary(path: &Path) -> io::Result<(UnixListener, PathBuf)> {
     let process = std::process::id();
     for number in 0..TEMPORARY_NAMES {
         let temporary = path.with_file_name(format!(".lb{process}.{number}"));
-        match bind_private(&SocketAddr::from_pathname(&temporary)?) {
+        match bind_private(&temporary) {
             Ok(socket) => return Ok((socket, temporary)),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
             Err(error) => return Err(error),
