@@ -1,7 +1,7 @@
 //! The differences of clocks as they are told.
 
-use crate::clocks::Clocks;
-use crate::sentence::seconds;
+use crate::clocks::{Bounds, Clocks};
+use crate::sentence::signed;
 use crate::trace::{Clock, DAY_NS, Trace};
 use serde::Serialize;
 use std::fmt;
@@ -72,19 +72,21 @@ fn hours(least: i64, most: i64) -> Option<i64> {
     (hours != 0 && hours.abs() <= 14 && is_near(least) && is_near(most)).then_some(hours)
 }
 
-impl fmt::Display for ClockDifference {
+impl fmt::Display for Bounds {
     /// `+5.779194 .. +5.782072 s`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signed = |ns: i64| {
-            let text = seconds(ns);
-            if ns < 0 { text } else { format!("+{text}") }
-        };
-        match (self.at_least_ns, self.at_most_ns) {
-            (Some(least), Some(most)) => write!(f, "{} .. {} s", signed(least), signed(most))?,
-            (Some(least), None) => write!(f, "at least {} s", signed(least))?,
-            (None, Some(most)) => write!(f, "at most {} s", signed(most))?,
-            (None, None) => f.write_str("not bounded")?,
+        match (self.lower_ns.map(signed), self.upper_ns.map(signed)) {
+            (Some(least), Some(most)) => write!(f, "{least} .. {most} s"),
+            (Some(least), None) => write!(f, "at least {least} s"),
+            (None, Some(most)) => write!(f, "at most {most} s"),
+            (None, None) => f.write_str("not bounded"),
         }
+    }
+}
+
+impl fmt::Display for ClockDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Bounds { lower_ns: self.at_least_ns, upper_ns: self.at_most_ns }.fmt(f)?;
         if self.is_time_of_day && (self.at_least_ns.is_some() || self.at_most_ns.is_some()) {
             f.write_str(", less whole days: one text shows no date")?;
         }

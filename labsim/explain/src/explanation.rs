@@ -163,7 +163,7 @@ impl Trace {
             Err(contradiction) => (None, Some(self.contradiction(contradiction))),
         };
         let all = connection::connections(self);
-        let in_common = all.iter().filter(|it| self.captures(it) > 1).count();
+        let in_common = self.in_common(&all);
         let (explained, further) = self.select(&all);
         let mut by_isn: BTreeMap<u32, Vec<&Connection>> = BTreeMap::new();
         for connection in &all {
@@ -243,6 +243,11 @@ impl Trace {
         captures.len()
     }
 
+    /// How many connections several captures saw.
+    pub(crate) fn in_common(&self, all: &[Connection]) -> usize {
+        all.iter().filter(|it| self.captures(it) > 1).count()
+    }
+
     /// The connections that are explained: all, or those that most captures saw; and how many are not.
     fn select<'a>(&self, all: &'a [Connection]) -> (Vec<&'a Connection>, usize) {
         let mut selected: Vec<(usize, &Connection)> = all.iter().enumerate().collect();
@@ -255,7 +260,7 @@ impl Trace {
         (selected.into_iter().map(|(_, connection)| connection).collect(), further)
     }
 
-    fn contradiction(&self, found: Contradiction) -> String {
+    pub(crate) fn contradiction(&self, found: Contradiction) -> String {
         let name = self.points.get(found.point).map_or("?", |it| it.name.as_str());
         let (seconds, micros) = (found.by_ns / 1_000_000_000, found.by_ns / 1000 % 1_000_000);
         format!(

@@ -3,10 +3,11 @@
 //! [`Matching`] finds packets that were seen at several points, by what no tunnel and no router changes.
 //! [`Clocks`] bounds the difference of every two clocks, and finds out which point packets passed first.
 //! [`Trace::explain`] tells of every connection what happened to it, and what became of it as far as that is
-//! shown: an [`Explanation`], which [`Text`] prints.
+//! shown: an [`Explanation`], which [`Text`] prints. [`Trace::axis`] says how all times are put on one [`Axis`].
 
 #![forbid(unsafe_code)]
 
+mod axis;
 mod clocks;
 mod connection;
 mod differences;
@@ -22,6 +23,7 @@ mod tunnel;
 mod verdict;
 mod way;
 
+pub use axis::{Axis, Correction};
 pub use clocks::{Bounds, Clocks, Contradiction};
 pub use connection::KnownBy;
 pub use differences::ClockDifference;

@@ -95,6 +95,12 @@ pub(crate) fn seconds(ns: i64) -> String {
     format!("{sign}{}.{:06}", ns / 1_000_000_000, ns / 1000 % 1_000_000)
 }
 
+/// A difference of times: its sign is always there.
+pub(crate) fn signed(ns: i64) -> String {
+    let sign = if ns < 0 { "" } else { "+" };
+    format!("{sign}{}", seconds(ns))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

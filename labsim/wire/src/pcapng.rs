@@ -6,7 +6,7 @@ mod read;
 mod write;
 
 pub use read::{Block, MAX_BLOCK, MAX_INTERFACES, ReadError, Reader};
-pub use write::{InterfaceId, PacketRecord, Statistics, Writer};
+pub use write::{InterfaceId, InterfaceRecord, PacketRecord, Statistics, Writer};
 
 use crate::decode::LinkType;
 

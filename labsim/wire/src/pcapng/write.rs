@@ -8,6 +8,19 @@ use std::io::{self, Write};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceId(u32);
 
+/// What a file says of an interface.
+#[derive(Debug, Clone, Copy)]
+pub struct InterfaceRecord<'a> {
+    /// Its name, such as `lb:eth0`.
+    pub name: &'a str,
+    /// The tcpdump group's number of its link layer.
+    pub link: u16,
+    /// Packets were cut at this many bytes; 0 for never.
+    pub snap_length: u32,
+    /// A remark that Wireshark shows.
+    pub comment: Option<&'a str>,
+}
+
 /// One captured packet.
 #[derive(Debug, Clone, Copy)]
 pub struct PacketRecord<'a> {
@@ -78,13 +91,25 @@ impl<W: Write> Writer<W> {
         link: LinkType,
         snap_length: u32,
     ) -> io::Result<InterfaceId> {
+        let link = link_number(link);
+        self.describe(&InterfaceRecord { name, link, snap_length, comment: None })
+    }
+
+    /// Describes an interface of any link layer. All have to be described before their packets.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn describe(&mut self, interface: &InterfaceRecord<'_>) -> io::Result<InterfaceId> {
         let id = InterfaceId(self.interfaces);
         self.interfaces += 1;
         self.begin(kind::INTERFACE);
-        self.u16(link_number(link));
+        self.u16(interface.link);
         self.u16(0);
-        self.u32(snap_length);
-        self.option(option::INTERFACE_NAME, bounded(name).as_bytes());
+        self.u32(interface.snap_length);
+        if let Some(comment) = interface.comment {
+            self.option(option::COMMENT, bounded(comment).as_bytes());
+        }
+        self.option(option::INTERFACE_NAME, bounded(interface.name).as_bytes());
         // 10^-9 seconds.
         self.option(option::INTERFACE_TIME_RESOLUTION, &[9]);
         self.end(true)?;
