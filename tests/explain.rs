@@ -10,6 +10,7 @@
 mod support;
 
 use serde_json::Value;
+use support::captures::{capture_of, split};
 use support::{Desk, Ended, shipped};
 
 /// A desk with our own page of three captures.
@@ -18,14 +19,6 @@ fn desk() -> Desk {
     let page = shipped().join("labsim/captures/tests/data/login.md");
     std::fs::copy(page, desk.path("login.md")).unwrap();
     desk
-}
-
-/// The capture of a scenario that was run.
-fn capture_of(desk: &Desk, scenario: &str) -> String {
-    let file = format!("scenarios/{scenario}.yaml");
-    desk.labsim(&["run", &file, "--out", "out"]).exits(0);
-    let name = scenario.rsplit('/').next().unwrap();
-    format!("out/{name}/capture.pcapng")
 }
 
 fn json(ended: &Ended) -> Value {
@@ -164,32 +157,6 @@ fn what_a_terminal_would_execute_is_escaped() {
         assert!(ended.stdout.chars().all(is_plain), "{:?}", ended.stdout);
         ended.says("left out: 1, the first in line 3");
     }
-}
-
-/// Writes one point of a lab's capture as a classic pcap file with nanoseconds, on a clock that is ahead, its frames
-/// cut.
-fn split(desk: &Desk, capture: &str, point: &str, to: &str, ahead_s: i64, cut: usize) {
-    let file = std::fs::File::open(desk.path(capture)).unwrap();
-    let mut reader = labsim_captures::Reader::new(file).unwrap();
-    let mut pcap = Vec::new();
-    for word in [0xa1b2_3c4d, 4 << 16 | 2, 0, 0, 65_535, 1_u32] {
-        pcap.extend(word.to_le_bytes());
-    }
-    while let Some(frame) = reader.next_frame().unwrap() {
-        if reader.points()[frame.point.0].name.as_deref() != Some(point) {
-            continue;
-        }
-        let time = u128::from(frame.time_ns.unwrap())
-            .checked_add_signed(i128::from(ahead_s) * 1_000_000_000);
-        let time = time.unwrap();
-        let bytes = &frame.bytes[..frame.bytes.len().min(cut)];
-        let (seconds, ns) = (time / 1_000_000_000, time % 1_000_000_000);
-        for word in [seconds, ns, bytes.len() as u128, u128::from(frame.original_length)] {
-            pcap.extend(u32::try_from(word).unwrap().to_le_bytes());
-        }
-        pcap.extend(bytes);
-    }
-    desk.write(to, pcap);
 }
 
 #[test]

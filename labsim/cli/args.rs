@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Tell what captures of a real network show of each connection: where its packets went, how far
     /// the clocks differ, and what became of it
     Explain(Explain),
+    /// Write the packets of captures of a real network to one file, on one time axis: the clock of the
+    /// first, each other clock corrected into what the packets show of it
+    MergeCaptures(MergeCaptures),
     /// Write kept results as one HTML page
     Report(Report),
     /// Merge the results of a run's partitions, and name what is missing
@@ -292,6 +295,22 @@ pub(crate) struct Explain {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `labsim merge-captures`
+#[derive(Debug, Args)]
+pub(crate) struct MergeCaptures {
+    /// Captures of the same time at different places, of all forms that `labsim explain` reads; of texts
+    /// the packets are taken whose bytes are shown. NAME names the place, and its interface in the output
+    #[arg(required = true, value_name = "[NAME=]FILE")]
+    pub(crate) files: Vec<OsString>,
+    /// The file to be written: pcapng, one interface for each place, packets in the order of time. What
+    /// was corrected is printed, and in the file's comments
+    #[arg(short, long, value_name = "OUT.pcapng")]
+    pub(crate) out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// `labsim report`

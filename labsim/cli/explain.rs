@@ -1,32 +1,29 @@
-//! `labsim explain`.
+//! `labsim explain` and `labsim merge-captures`.
 
+mod merge;
+mod packets;
 mod points;
 mod read;
 
+pub(crate) use merge::merge_captures;
+
 use crate::exit::Exit;
 use crate::{args, output};
-use labsim_explain::{Explanation, Text};
+use labsim_explain::Text;
 use read::{Input, Reading};
+use std::ffi::OsString;
+
+/// Of captures that share no connection.
+const NOTHING_IN_COMMON: &str = "no connection was seen by more than one of these captures; send captures of the \
+     same connection at the same time, taken at client, load balancer and server";
 
 /// Reads captures of several places, and tells what they show of each connection.
 pub(crate) fn explain(args: &args::Explain) -> Exit {
-    let inputs: Vec<Input> = args.files.iter().map(|it| Input::new(it)).collect();
-    if inputs.iter().filter(|input| input.is_stdin()).count() > 1 {
-        output::error("standard input (`-`) is named twice; it can be read once");
-        return Exit::Invalid;
-    }
     let mut reading = Reading::default();
-    let mut problems = Vec::new();
-    for input in &inputs {
-        if let Err(problem) = reading.read(input) {
-            problems.push(format!("{}: {problem}", input.shown()));
-        }
+    if let Err(exit) = read_all(&args.files, &mut reading) {
+        return exit;
     }
-    if !problems.is_empty() {
-        problems.iter().for_each(output::error);
-        return Exit::Invalid;
-    }
-    let explanation = reading.finish().explain();
+    let explanation = reading.finish().0.explain();
     if explanation.connections.is_empty() {
         explanation.notices.iter().for_each(output::error);
         output::error(
@@ -46,19 +43,33 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
     } else {
         output::foreign_text(Text(&explanation));
     }
-    if has_nothing_in_common(&explanation) {
-        output::error(
-            "no connection was seen by more than one of these captures; send captures of the same connection at \
-             the same time, taken at client, load balancer and server",
-        );
+    let captures = explanation.points.iter().map(|point| point.capture);
+    if explanation.connections_in_common == 0 && has_several(captures) {
+        output::error(NOTHING_IN_COMMON);
         return Exit::Invalid;
     }
     Exit::Success
 }
 
-/// Whether there are several captures, and none saw a connection of another.
-fn has_nothing_in_common(explanation: &Explanation) -> bool {
-    let mut captures = explanation.points.iter().map(|point| point.capture);
+/// Reads all files, and names each that cannot be read.
+fn read_all(files: &[OsString], reading: &mut Reading) -> Result<(), Exit> {
+    let inputs: Vec<Input> = files.iter().map(|it| Input::new(it)).collect();
+    if inputs.iter().filter(|input| input.is_stdin()).count() > 1 {
+        output::error("standard input (`-`) is named twice; it can be read once");
+        return Err(Exit::Invalid);
+    }
+    let mut problems = Vec::new();
+    for input in &inputs {
+        if let Err(problem) = reading.read(input) {
+            problems.push(format!("{}: {problem}", input.shown()));
+        }
+    }
+    problems.iter().for_each(output::error);
+    if problems.is_empty() { Ok(()) } else { Err(Exit::Invalid) }
+}
+
+/// Whether there are several captures.
+fn has_several(mut captures: impl Iterator<Item = usize>) -> bool {
     let first = captures.next();
-    captures.any(|capture| Some(capture) != first) && explanation.connections_in_common == 0
+    captures.any(|capture| Some(capture) != first)
 }

@@ -76,6 +76,7 @@ fn main() -> ExitCode {
         Command::Diagnose(args) => diagnose::diagnose(args, &cli.log),
         Command::Compare(args) => compare::compare(args),
         Command::Explain(args) => explain::explain(args),
+        Command::MergeCaptures(args) => explain::merge_captures(args),
         Command::Report(args) => report::report(args),
         Command::Merge(args) => merge::merge(args, &cli.log),
         Command::Up(args) => up::up(args, &cli.log),

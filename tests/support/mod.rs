@@ -1,6 +1,7 @@
 //! Runs the built labsim as a user would, on copies of the shipped files.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod captures;
 pub(crate) mod labs;
 pub(crate) mod screen;
 

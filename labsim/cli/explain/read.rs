@@ -1,5 +1,6 @@
 //! Reads the captures into a trace.
 
+use super::packets::Packets;
 use super::points::{Hints, host, names};
 use crate::stream;
 use labsim_captures::{
@@ -51,6 +52,8 @@ pub(super) struct Reading {
     captures: usize,
     /// Packets that are neither TCP nor ICMP errors.
     others: u64,
+    /// All packets as they are, if they are to be written.
+    packets: Option<Packets>,
 }
 
 /// The points of a file, which are named when all files are known.
@@ -63,6 +66,11 @@ struct FilePoints {
 }
 
 impl Reading {
+    /// A reading that keeps all packets.
+    pub(super) fn keeping(packets: Packets) -> Self {
+        Self { packets: Some(packets), ..Self::default() }
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -82,8 +90,8 @@ impl Reading {
         }
     }
 
-    /// All that was read, with a name for each point.
-    pub(super) fn finish(mut self) -> Trace {
+    /// All that was read, with a name for each point, and the packets if they were kept.
+    pub(super) fn finish(mut self) -> (Trace, Option<Packets>) {
         let mut taken = BTreeSet::new();
         let is_only_file = self.files.len() == 1;
         for file in &self.files {
@@ -93,7 +101,7 @@ impl Reading {
                 point.name = name;
             }
         }
-        if self.others > 0 {
+        if self.others > 0 && self.packets.is_none() {
             let count = if self.others == 1 {
                 "1 packet is".to_owned()
             } else {
@@ -103,7 +111,7 @@ impl Reading {
                 .notices
                 .push(format!("{count} neither TCP nor an ICMP error, and not explained"));
         }
-        self.trace
+        (self.trace, self.packets)
     }
 
     fn frames(&mut self, mut reader: Reader<'_>, input: &Input) -> Result<(), String> {
@@ -126,6 +134,11 @@ impl Reading {
                     point
                 }
             };
+            if let (Some(packets), Some(found)) =
+                (&mut self.packets, reader.points().get(frame.point.0))
+            {
+                packets.add_frame(point, &frame, found.link, found.snap_length)?;
+            }
             let Known::Ip(packet) = Known::of(&frame.decode()) else {
                 self.others += 1;
                 continue;
@@ -196,6 +209,9 @@ impl Reading {
                 }
             };
             let time_ns = time(&frame, days.entry(frame.section).or_default());
+            if let Some(packets) = &mut self.packets {
+                packets.add_text(point, &frame, time_ns)?;
+            }
             let Known::Ip(packet) = frame.known else {
                 self.others += 1;
                 continue;
@@ -268,6 +284,9 @@ impl Reading {
         });
         if let Some(file) = self.files.last_mut() {
             file.hints.push(hints);
+        }
+        if let Some(packets) = &mut self.packets {
+            packets.add_point();
         }
         Ok(self.trace.points.len() - 1)
     }

@@ -28,7 +28,7 @@ pub enum Correction {
     /// Its clock is not bounded on both sides; its times stay as they are.
     NotBounded(Bounds),
     /// Its times are counted from something else than the axis is, and nothing bounds the difference.
-    OtherOrigin(Bounds),
+    OtherOrigin,
     /// It has no times.
     NoTimes,
 }
@@ -40,7 +40,7 @@ impl Correction {
         match self {
             Self::Axis | Self::Agrees(_) | Self::NotBounded(_) => Some(0),
             Self::Subtracted { ns, .. } | Self::OfCapture { ns } => Some(*ns),
-            Self::OtherOrigin(_) | Self::NoTimes => None,
+            Self::OtherOrigin | Self::NoTimes => None,
         }
     }
 
@@ -70,7 +70,7 @@ impl Correction {
                 "its clock is ahead of that of {axis} by {bounds}, which is a bound of one side; it was not \
                  corrected"
             ),
-            Self::OtherOrigin(_) => format!(
+            Self::OtherOrigin => format!(
                 "its times are not counted from what those of {axis} are, and no two-sided bound says how \
                  far they are apart"
             ),
@@ -166,7 +166,7 @@ fn corrections(
                 Some(ns) if is_bounded => Correction::Subtracted { bounds, ns },
                 Some(ns) => Correction::OfCapture { ns },
                 None if is_comparable(origin, points.get(point)) => Correction::NotBounded(bounds),
-                None => Correction::OtherOrigin(bounds),
+                None => Correction::OtherOrigin,
             };
             if let Correction::Subtracted { ns, .. } | Correction::OfCapture { ns } = correction {
                 fixed.push((point, ns));

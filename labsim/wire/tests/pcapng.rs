@@ -4,7 +4,8 @@
 
 use labsim_wire::decode::LinkType;
 use labsim_wire::pcapng::{
-    Block, Direction, MAX_BLOCK, PacketRecord, ReadError, Reader, Statistics, Writer,
+    Block, Direction, InterfaceRecord, MAX_BLOCK, PacketRecord, ReadError, Reader, Statistics,
+    Writer,
 };
 use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Block as TheirBlock, OptionCode, PcapBlockOwned, PcapError, PcapNGReader};
@@ -16,7 +17,13 @@ const TIME: u64 = 1_763_860_449_162_109_123;
 fn sample() -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), "labsim 0.1.0", Some("it passed")).unwrap();
     let client = writer.interface("client:eth0", LinkType::Ethernet, 262_144).unwrap();
-    let tunnel = writer.interface("rs2:tunl0", LinkType::Raw, 262_144).unwrap();
+    let tunnel = InterfaceRecord {
+        name: "rs2:tunl0",
+        link: 101,
+        snap_length: 262_144,
+        comment: Some("its clock"),
+    };
+    let tunnel = writer.describe(&tunnel).unwrap();
     let mut packet = |interface, time_ns, bytes: &[u8], direction, comment| {
         let original_length = u32::try_from(bytes.len()).unwrap() + 1;
         let record =
@@ -97,8 +104,8 @@ fn an_independent_reader_finds_the_same() {
         seen,
         [
             "section 1.0 labsim 0.1.0 comment it passed",
-            "interface ETHERNET snap 262144 client:eth0 resolution 9",
-            "interface RAW snap 262144 rs2:tunl0 resolution 9",
+            "interface ETHERNET snap 262144 client:eth0 resolution 9 comment -",
+            "interface RAW snap 262144 rs2:tunl0 resolution 9 comment its clock",
             &format!("packet of 0 at {TIME}: 15 of 16 flags [2, 0, 0, 0] comment the SYN"),
             &format!("packet of 1 at {}: 16 of 17 flags [1, 0, 0, 0] comment -", TIME + 1),
             &format!("packet of 0 at {}: 0 of 1 flags [] comment -", TIME + 2),
@@ -124,12 +131,14 @@ fn tell(block: &TheirBlock<'_>) -> String {
         }
         TheirBlock::InterfaceDescription(interface) => {
             let name = interface.options.iter().find(|option| option.code.0 == 2).unwrap();
+            let comment = interface.options.iter().find(|it| it.code == OptionCode::Comment);
             format!(
-                "interface {} snap {} {} resolution {}",
+                "interface {} snap {} {} resolution {} comment {}",
                 interface.linktype,
                 interface.snaplen,
                 text(name.as_bytes().unwrap()),
-                interface.if_tsresol
+                interface.if_tsresol,
+                comment.map_or("-".to_owned(), |it| text(it.as_bytes().unwrap())),
             )
         }
         TheirBlock::EnhancedPacket(packet) => {
