@@ -9,7 +9,7 @@ use crate::trace::{Clock, DAY_NS, Point, Trace};
 /// What puts the times of a point on the axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Correction {
-    /// Its clock is the axis.
+    /// Its clock is the axis: it is the first point that has times, or one of the same capture.
     Axis,
     /// Nothing shows that its clock differs from the axis.
     Agrees(Bounds),
@@ -20,8 +20,10 @@ pub enum Correction {
         /// What is subtracted: within the bounds, and no more exact than they are.
         ns: i64,
     },
-    /// Its clock has no bounds of its own on both sides, and other points of its capture have.
+    /// Its clock is bounded on both sides by other points of its capture, which have the same clock.
     OfCapture {
+        /// How far the capture's clock is ahead of the axis.
+        bounds: Bounds,
         /// What is subtracted, as from the others.
         ns: i64,
     },
@@ -39,7 +41,7 @@ impl Correction {
     pub const fn subtracted_ns(&self) -> Option<i64> {
         match self {
             Self::Axis | Self::Agrees(_) | Self::NotBounded(_) => Some(0),
-            Self::Subtracted { ns, .. } | Self::OfCapture { ns } => Some(*ns),
+            Self::Subtracted { ns, .. } | Self::OfCapture { ns, .. } => Some(*ns),
             Self::OtherOrigin | Self::NoTimes => None,
         }
     }
@@ -56,15 +58,17 @@ impl Correction {
                 let ns = subtracted(*ns);
                 format!("its clock is ahead of that of {axis} by {bounds}; {ns} s was subtracted")
             }
-            Self::OfCapture { ns: 0 } => {
-                "its clock is that of its capture; nothing was subtracted".to_owned()
-            }
-            Self::OfCapture { ns } => {
-                let ns = subtracted(*ns);
-                format!("its clock is that of its capture; {ns} s was subtracted, as there")
+            Self::OfCapture { bounds, ns } => {
+                let what = match ns {
+                    0 => "nothing".to_owned(),
+                    ns => format!("{} s", subtracted(*ns)),
+                };
+                format!(
+                    "the clock of its capture is ahead of that of {axis} by {bounds}; {what} was subtracted"
+                )
             }
             Self::NotBounded(Bounds { lower_ns: None, upper_ns: None }) => {
-                format!("nothing bounds its clock against that of {axis}; it was not corrected")
+                format!("its clock is not bounded against that of {axis}; it was not corrected")
             }
             Self::NotBounded(bounds) => format!(
                 "its clock is ahead of that of {axis} by {bounds}, which is a bound of one side; it was not \
@@ -118,9 +122,8 @@ impl Trace {
             Ok(clocks) => (Some(clocks), None),
             Err(contradiction) => (None, Some(self.contradiction(contradiction))),
         };
-        let unknown = Bounds { lower_ns: None, upper_ns: None };
         let difference = |first: usize, second: usize| {
-            clocks.as_ref().map_or(unknown, |clocks| clocks.difference(first, second))
+            clocks.as_ref().map_or(OPEN, |clocks| clocks.difference(first, second))
         };
         let point = self.points.iter().position(|it| it.clock != Clock::None);
         let zero_ns = match point.and_then(|point| self.points.get(point)).map(|it| it.clock) {
@@ -156,22 +159,23 @@ fn corrections(
     let mut fixed = vec![(axis, 0)];
     for members in captures(points) {
         let value = one_value(&members, axis, &fixed, difference);
+        let common = members.iter().map(|it| difference(axis, *it)).fold(OPEN, inside);
+        let has_axis = members.contains(&axis);
         for point in members {
             let bounds = difference(axis, point);
             let is_bounded = bounds.lower_ns.is_some() && bounds.upper_ns.is_some();
             let own = || choose(room(&fixed, point, difference));
             let correction = match value.or_else(own) {
                 _ if point == axis => Correction::Axis,
+                Some(0) if has_axis && !is_bounded => Correction::Axis,
                 Some(0) if is_bounded => Correction::Agrees(bounds),
                 Some(ns) if is_bounded => Correction::Subtracted { bounds, ns },
-                Some(ns) => Correction::OfCapture { ns },
+                Some(ns) => Correction::OfCapture { bounds: common, ns },
                 None if is_comparable(origin, points.get(point)) => Correction::NotBounded(bounds),
                 None => Correction::OtherOrigin,
             };
-            if let Correction::Subtracted { ns, .. } | Correction::OfCapture { ns } = correction {
+            if let (true, Some(ns)) = (is_corrected(&correction), correction.subtracted_ns()) {
                 fixed.push((point, ns));
-            } else if matches!(correction, Correction::Agrees(_)) {
-                fixed.push((point, 0));
             }
             if let Some(place) = corrections.get_mut(point) {
                 *place = correction;
@@ -212,35 +216,45 @@ fn one_value(
     if members.contains(&axis) {
         return Some(0);
     }
-    choose(members.iter().fold((None, None), |all, point| {
-        let (lower, upper) = room(fixed, *point, difference);
-        (larger(all.0, lower), smaller(all.1, upper))
-    }))
+    choose(members.iter().map(|point| room(fixed, *point, difference)).fold(OPEN, inside))
 }
 
-/// What may be subtracted from a point: not less, and not more.
-type Room = (Option<i64>, Option<i64>);
-
-/// What the points before leave to a point.
-fn room(fixed: &[(usize, i64)], point: usize, difference: Difference<'_>) -> Room {
-    fixed.iter().fold((None, None), |(lower, upper), (other, ns)| {
+/// What the points before leave to a point: not less, and not more may be subtracted.
+fn room(fixed: &[(usize, i64)], point: usize, difference: Difference<'_>) -> Bounds {
+    let of = |(other, ns): &(usize, i64)| {
         let bounds = difference(*other, point);
         let shifted = |bound: Option<i64>| bound.map(|bound| bound.saturating_add(*ns));
-        (larger(lower, shifted(bounds.lower_ns)), smaller(upper, shifted(bounds.upper_ns)))
-    })
+        Bounds { lower_ns: shifted(bounds.lower_ns), upper_ns: shifted(bounds.upper_ns) }
+    };
+    fixed.iter().map(of).fold(OPEN, inside)
 }
 
-fn larger(one: Option<i64>, other: Option<i64>) -> Option<i64> {
-    one.into_iter().chain(other).max()
+/// Bounds of nothing.
+const OPEN: Bounds = Bounds { lower_ns: None, upper_ns: None };
+
+/// What both bounds allow.
+fn inside(one: Bounds, other: Bounds) -> Bounds {
+    Bounds {
+        lower_ns: one.lower_ns.into_iter().chain(other.lower_ns).max(),
+        upper_ns: one.upper_ns.into_iter().chain(other.upper_ns).min(),
+    }
 }
 
-fn smaller(one: Option<i64>, other: Option<i64>) -> Option<i64> {
-    one.into_iter().chain(other).min()
+/// Whether others may rely on where a point was put.
+const fn is_corrected(correction: &Correction) -> bool {
+    matches!(
+        correction,
+        Correction::Axis
+            | Correction::Agrees(_)
+            | Correction::Subtracted { .. }
+            | Correction::OfCapture { .. }
+    )
 }
 
 /// Nothing if that is inside, else the middle; `None` if a side is open.
-fn choose((lower, upper): Room) -> Option<i64> {
-    let (lower, upper) = lower.zip(upper).filter(|(lower, upper)| lower <= upper)?;
+fn choose(room: Bounds) -> Option<i64> {
+    let (lower, upper) =
+        room.lower_ns.zip(room.upper_ns).filter(|(lower, upper)| lower <= upper)?;
     if lower < 0 && upper > 0 {
         return Some(0);
     }
@@ -298,7 +312,7 @@ mod tests {
                     _ => None,
                 }
             });
-            found.unwrap_or(Bounds { lower_ns: None, upper_ns: None })
+            found.unwrap_or(OPEN)
         };
         super::corrections(&points(captures), Some(0), &difference)
     }
@@ -326,7 +340,7 @@ mod tests {
         assert_eq!(subtracted(&found), [Some(0); 4]);
         let shown = found[1].shown("a");
         assert!(shown.contains("at least +1.000000 s, which is a bound of one side"), "{shown}");
-        assert!(found[3].shown("a").starts_with("nothing bounds its clock against that of a"));
+        assert!(found[3].shown("a").starts_with("its clock is not bounded against that of a;"));
     }
 
     #[test]
@@ -347,13 +361,13 @@ mod tests {
         let bounds = [(0, 2, one), (0, 3, two)];
         let found = of(&clocks, &bounds);
         let ns = 8 * SECOND;
-        assert_eq!(found[1], Correction::OfCapture { ns: 0 });
+        assert_eq!(found[1], Correction::Axis);
         assert_eq!(found[2], Correction::Subtracted { bounds: one, ns });
-        assert_eq!(found[4], Correction::OfCapture { ns });
+        assert_eq!(found[4], Correction::OfCapture { bounds: two, ns });
         let apart = (2, 3, two_sided(SECOND, 2 * SECOND));
         let found = of(&clocks, &[bounds[0], bounds[1], apart]);
         assert_eq!(subtracted(&found)[2..4], [Some(6 * SECOND), Some(7_500_000_000)]);
-        assert_eq!(found[4], Correction::NotBounded(Bounds { lower_ns: None, upper_ns: None }));
+        assert_eq!(found[4], Correction::NotBounded(OPEN));
     }
 
     #[test]
@@ -369,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_correction_within_a_microsecond_is_told_with_all_digits() {
-        assert_eq!(choose((Some(1_200), Some(1_800))), Some(1_500));
+        assert_eq!(choose(two_sided(1_200, 1_800)), Some(1_500));
         assert_eq!(super::subtracted(1_500), "+0.000001500");
         assert_eq!(super::subtracted(-2_000), "-0.000002");
     }

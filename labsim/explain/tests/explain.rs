@@ -5,10 +5,11 @@
 use labsim_captures::{Known, TextReader};
 use labsim_codes::cause;
 use labsim_explain::{
-    Clock, ConnectionReport, Explanation, Kind, Point, Role, Row, Text, Trace, Unit,
+    Clock, ConnectionReport, Explanation, Kind, Point, Role, Row, Segment, Text, Trace, Unit,
 };
 use labsim_wire::pcapng::Direction;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 const PAGE: &str = include_str!("../../captures/tests/data/login.md");
 
@@ -78,6 +79,34 @@ fn the_page_is_a_healthy_login_through_ipip() {
     says(&explanation, "none was seen at p1, as in direct server return");
     says(&explanation, "which was on no wire (line ");
     says(&explanation, "0.892791 s after a FIN, which is no fault");
+}
+
+#[test]
+fn on_one_axis_every_packet_of_the_page_passes_the_points_in_their_order() {
+    let trace = trace(PAGE);
+    let axis = trace.axis();
+    assert_eq!(
+        axis.corrections[1].shown("p0"),
+        "its clock is ahead of that of p0 by +5.779194 .. +5.782072 s; +5.780633 s was subtracted"
+    );
+    let subtracted = axis.corrections[2].subtracted_ns().unwrap();
+    assert!((-601_648_000..=-598_770_000).contains(&subtracted), "{subtracted}");
+    let mut sightings: BTreeMap<Segment, Vec<(u64, usize)>> = BTreeMap::new();
+    for row in &trace.rows {
+        let time = axis.place(row.point, row.time_ns.unwrap()).unwrap();
+        let segment = Segment::of_packet(&row.packet).unwrap();
+        sightings.entry(segment).or_default().push((time, row.point));
+    }
+    let mut through = 0;
+    for (segment, mut at) in sightings {
+        at.sort_unstable();
+        let mut points: Vec<usize> = at.into_iter().map(|(_, point)| point).collect();
+        points.dedup();
+        let is_reply = segment.source.port() == 49;
+        assert_eq!(points, if is_reply { vec![2, 0] } else { vec![0, 1, 2] }, "{segment:?}");
+        through += usize::from(!is_reply);
+    }
+    assert_eq!(through, 6);
 }
 
 #[test]
