@@ -85,6 +85,8 @@ fn a_translated_destination_is_named_as_the_lab_names_it() {
     };
     assert_eq!(connection["verdict"]["kind"], "cause");
     assert_eq!(connection["verdict"]["cause"], "destination-translated");
+    let ended = desk.labsim(&["explain", "--ticket", &capture]).exits(0);
+    ended.says(" [destination-translated]\n").says("\n  Fix: ");
 }
 
 #[test]
@@ -95,9 +97,31 @@ fn a_server_without_the_vip_is_a_set_of_causes_that_has_the_true_one() {
     let verdict = &document["connections"][0]["verdict"];
     assert_eq!(verdict["kind"], "not_decidable");
     assert_eq!(verdict["cause"], Value::Null);
+    desk.labsim(&["explain", "--ticket", &capture]).exits(0).says("\n    vip-missing: ");
     let possible = verdict["possible"].as_array().unwrap();
     assert!(possible.contains(&"vip-missing".into()), "{verdict}");
     assert!(!possible.contains(&"tunnel-missing".into()), "{verdict}");
+}
+
+#[test]
+fn a_ticket_has_what_is_not_healthy_in_narrow_lines() {
+    let desk = desk();
+    let ended = desk.labsim(&["explain", "--ticket", "login.md"]).exits(0);
+    ended.says("3 capture points, 1 TCP connection, 0 not healthy\n");
+    assert!(ended.stdout.ends_with("\nHealthy: 192.168.11.201:61067 -> 172.16.4.99:49\n"));
+    desk.write("silent.txt", SYN);
+    let ended = desk.labsim(&["explain", "--ticket", "silent.txt", "login.md"]).exits(0);
+    ended
+        .says("  srv-services-01: client side, login.md\n")
+        .says(
+            "1. 192.0.2.7:40000 -> 198.51.100.9:49\n  What: the captures do not show the cause.\n",
+        )
+        .says("\n  Where: way there silent\n  Where: way back not seen\n  Evidence: ")
+        .says("silent.txt line 1")
+        .says("\n  Send next: ")
+        .says("\nHealthy: 192.168.11.201:61067 -> 172.16.4.99:49\n");
+    assert!(ended.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ended.stdout);
+    desk.labsim(&["explain", "--ticket", "--json", "login.md"]).exits(2);
 }
 
 #[test]

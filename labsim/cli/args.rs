@@ -295,6 +295,10 @@ pub(crate) struct Explain {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print a short text to be pasted into a ticket, at most 80 wide: of each connection that is not
+    /// healthy what, where, the evidence, and what to send next
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) ticket: bool,
 }
 
 /// `labsim merge-captures`

@@ -9,10 +9,12 @@ pub(crate) use merge::merge_captures;
 
 use crate::exit::Exit;
 use crate::{args, output};
-use labsim_explain::Text;
+use labsim_explain::{Text, Ticket};
 use read::{Input, Reading};
 use std::ffi::OsString;
 
+/// What fits into the text fields and mails of tickets.
+const TICKET_WIDTH: usize = 80;
 /// Of captures that share no connection.
 const NOTHING_IN_COMMON: &str = "no connection was seen by more than one of these captures; send captures of the \
      same connection at the same time, taken at client, load balancer and server";
@@ -40,6 +42,8 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
                 return Exit::Failed;
             }
         }
+    } else if args.ticket {
+        output::foreign_lines(Ticket(&explanation), TICKET_WIDTH);
     } else {
         output::foreign_text(Text(&explanation));
     }

@@ -32,6 +32,37 @@ pub(crate) fn foreign_text(text: impl Display) {
     let _ = write!(std::io::stdout(), "{}", Visible(text));
 }
 
+/// The same with lines of at most `width` characters; a word that is longer stays whole.
+pub(crate) fn foreign_lines(lines: impl Display, width: usize) {
+    text(wrapped(&Visible(lines).to_string(), width));
+}
+
+/// Breaks lines at blanks; what follows is indented by two more than the line.
+fn wrapped(lines: &str, width: usize) -> String {
+    let mut wrapped = String::with_capacity(lines.len());
+    for line in lines.lines() {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let mut at = 0;
+        for word in line.split(' ').skip(indent) {
+            let length = word.chars().count();
+            let is_first = at == 0;
+            if is_first || at + 1 + length > width {
+                let blanks = if is_first { indent } else { indent + 2 };
+                wrapped.push_str(if is_first { "" } else { "\n" });
+                wrapped.extend(std::iter::repeat_n(' ', blanks));
+                at = blanks;
+            } else {
+                wrapped.push(' ');
+                at += 1;
+            }
+            wrapped.push_str(word);
+            at += length;
+        }
+        wrapped.push('\n');
+    }
+    wrapped
+}
+
 /// A JSON document on standard output, of names and texts from files of others. Outside of strings it has
 /// nothing but plain characters.
 pub(crate) fn foreign_json(document: &str) {
@@ -103,5 +134,18 @@ impl fmt::Write for Escaping<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_are_broken_at_blanks_and_what_follows_is_indented() {
+        let text = "a line of words\n\n  one two three\n";
+        assert_eq!(wrapped(text, 20), text);
+        assert_eq!(wrapped(text, 10), "a line of\n  words\n\n  one two\n    three\n");
+        assert_eq!(wrapped("  a longer-than-that b", 8), "  a\n    longer-than-that\n    b\n");
     }
 }

@@ -3,7 +3,8 @@
 //! [`Matching`] finds packets that were seen at several points, by what no tunnel and no router changes.
 //! [`Clocks`] bounds the difference of every two clocks, and finds out which point packets passed first.
 //! [`Trace::explain`] tells of every connection what happened to it, and what became of it as far as that is
-//! shown: an [`Explanation`], which [`Text`] prints. [`Trace::axis`] says how all times are put on one [`Axis`].
+//! shown: an [`Explanation`], which [`Text`] prints, and [`Ticket`] in
+//! short. [`Trace::axis`] says how all times are put on one [`Axis`].
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ mod segment;
 mod sentence;
 mod story;
 mod text;
+mod ticket;
 mod trace;
 mod tunnel;
 mod verdict;
@@ -34,6 +36,7 @@ pub use matching::{Matching, Seen};
 pub use segment::{Segment, Sighting};
 pub use sentence::{Place, Sentence};
 pub use text::Text;
+pub use ticket::Ticket;
 pub use trace::{Clock, Days, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit};
 pub use tunnel::Tunnel;
 pub use verdict::{Kind, Verdict};

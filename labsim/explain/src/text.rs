@@ -1,4 +1,4 @@
-//! An explanation as text, for a ticket.
+//! An explanation as text.
 
 use crate::explanation::{ConnectionReport, Explanation, WayPoint};
 use crate::sentence::{Sentence, number};
@@ -8,7 +8,7 @@ use labsim_codes::Code;
 use std::fmt;
 
 /// Connections that are printed at most; those that are not healthy come first.
-const MAX_PRINTED: usize = 50;
+pub(crate) const MAX_PRINTED: usize = 50;
 /// Pairs of clocks that are printed at most.
 const MAX_CLOCKS: usize = 12;
 /// The longest command that is printed whole.
@@ -48,7 +48,11 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-fn section<T: fmt::Display>(f: &mut fmt::Formatter<'_>, title: &str, lines: &[T]) -> fmt::Result {
+pub(crate) fn section<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    title: &str,
+    lines: &[T],
+) -> fmt::Result {
     if lines.is_empty() {
         return Ok(());
     }
@@ -135,14 +139,14 @@ impl Text<'_> {
     }
 
     /// A sentence with what shows it; the file is named if there are several.
-    fn sentence(&self, sentence: &Sentence) -> String {
+    pub(crate) fn sentence(&self, sentence: &Sentence) -> String {
         let mut files = self.0.points.iter().map(|it| &it.file);
         let first = files.next();
         format!("{}.", sentence.shown(files.any(|file| Some(file) != first)))
     }
 
     /// `a -> b`, and `a, b` where the order is not known.
-    fn way(&self, points: &[WayPoint]) -> String {
+    pub(crate) fn way(&self, points: &[WayPoint]) -> String {
         let mut text = String::new();
         for (place, point) in points.iter().enumerate() {
             if place > 0 {
