@@ -203,6 +203,6 @@ fn what_cannot_be_merged_is_told_and_nothing_is_written() {
     merge(&["udp.txt"]).says("no TCP connection in these captures");
     merge(&["-", "client=-"]).says("standard input (`-`) is named twice");
     merge(&["login.md"])
-        .says("labsim: adc: left out: 23 packets whose bytes the text does not show")
+        .says("labsim: adc: left out: 18 packets whose bytes the text does not show")
         .says("labsim: there is nothing to write: send the files that `tcpdump -w` writes");
 }
