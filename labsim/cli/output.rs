@@ -37,13 +37,15 @@ pub(crate) fn foreign_lines(lines: impl Display, width: usize) {
     text(wrapped(&Visible(lines).to_string(), width));
 }
 
-/// Breaks lines at blanks; what follows is indented by two more than the line.
+/// Breaks lines at blanks; what follows is indented by two more than the line. A command between backquotes
+/// stays on one line if it fits there.
 fn wrapped(lines: &str, width: usize) -> String {
     let mut wrapped = String::with_capacity(lines.len());
     for line in lines.lines() {
         let indent = line.len() - line.trim_start_matches(' ').len();
         let mut at = 0;
-        for word in line.split(' ').skip(indent) {
+        for word in words(line.get(indent..).unwrap_or_default(), width.saturating_sub(indent + 2))
+        {
             let length = word.chars().count();
             let is_first = at == 0;
             if is_first || at + 1 + length > width {
@@ -55,12 +57,34 @@ fn wrapped(lines: &str, width: usize) -> String {
                 wrapped.push(' ');
                 at += 1;
             }
-            wrapped.push_str(word);
+            wrapped.push_str(&word);
             at += length;
         }
         wrapped.push('\n');
     }
     wrapped
+}
+
+/// The words of a line; those of a command that has at most `most` characters are one.
+fn words(line: &str, most: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut left: Vec<&str> = line.split(' ').rev().collect();
+    while let Some(word) = left.pop() {
+        let is_open = |text: &str| text.matches('`').count() % 2 == 1;
+        let rest = left.iter().rev().position(|it| is_open(it)).filter(|_| is_open(word));
+        let command = rest.map(|more| {
+            let rest = left.iter().rev().take(more + 1);
+            rest.fold(word.to_owned(), |command, it| command + " " + it)
+        });
+        match command.zip(rest) {
+            Some((command, more)) if command.chars().count() <= most => {
+                left.truncate(left.len() - more - 1);
+                words.push(command);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// A JSON document on standard output, of names and texts from files of others. Outside of strings it has
@@ -147,5 +171,8 @@ mod tests {
         assert_eq!(wrapped(text, 20), text);
         assert_eq!(wrapped(text, 10), "a line of\n  words\n\n  one two\n    three\n");
         assert_eq!(wrapped("  a longer-than-that b", 8), "  a\n    longer-than-that\n    b\n");
+        assert_eq!(wrapped("run `ls -l a`, or `b`.", 12), "run\n  `ls -l a`,\n  or `b`.\n");
+        assert_eq!(wrapped("run `ls -l aaaaaaa`.", 12), "run `ls -l\n  aaaaaaa`.\n");
+        assert_eq!(wrapped("one ` alone is none", 12), "one ` alone\n  is none\n");
     }
 }
