@@ -20,23 +20,16 @@ pub(crate) fn scenario_and_sources(path: &Path) -> Result<(Scenario, Sources), E
 
 /// The scenario of a file, for its run.
 pub(crate) fn for_run(file: &InputFile) -> Result<Loaded, Rejection> {
-    match labsim_scenario::load(file.as_input()) {
-        Ok(labsim_scenario::Loaded { scenario, warnings, configuration, .. }) => {
-            let warnings = warnings.iter().map(on_one_line).collect();
-            Ok(Loaded { scenario, warnings, configuration })
-        }
-        Err(diagnostics) => Err(rejection(&diagnostics)),
-    }
+    let loaded = labsim_scenario::load(file.as_input()).map_err(|found| rejection(&found))?;
+    let configuration = loaded.merged_without_secrets();
+    let warnings = loaded.warnings.iter().map(on_one_line).collect();
+    Ok(Loaded { scenario: loaded.scenario, warnings, configuration })
 }
 
 /// The scenario of a file with a change laid over it.
-pub(crate) fn changed(file: &InputFile, change: &str) -> Result<Loaded, Rejection> {
-    match labsim_scenario::load_changed(file.as_input(), change) {
-        Ok(labsim_scenario::Loaded { scenario, configuration, .. }) => {
-            Ok(Loaded { scenario, warnings: Vec::new(), configuration })
-        }
-        Err(diagnostics) => Err(rejection(&diagnostics)),
-    }
+pub(crate) fn changed(file: &InputFile, change: &str) -> Result<Scenario, Rejection> {
+    let loaded = labsim_scenario::load_changed(file.as_input(), change);
+    loaded.map(|loaded| loaded.scenario).map_err(|found| rejection(&found))
 }
 
 /// The errors of a file, as events have them: without lines of the file, in which passwords may

@@ -8,7 +8,7 @@ use crate::cancel::Cancelled;
 use crate::error::RunError;
 use crate::jobs::milliseconds;
 use crate::scenario_run::{self, RunResult};
-use crate::{Loaded, Options, Rejection};
+use crate::{Options, Rejection};
 use labsim_event::{Event, TrialResult};
 use labsim_scenario::model::Scenario;
 use labsim_verdict::{
@@ -32,7 +32,7 @@ pub struct Proving {
 }
 
 /// Reads a scenario's file with a change laid over it.
-pub type LoadChanged = Box<dyn Fn(&str) -> Result<Loaded, Rejection> + Send + Sync>;
+pub type LoadChanged = Box<dyn Fn(&str) -> Result<Scenario, Rejection> + Send + Sync>;
 
 /// The file of a scenario.
 #[derive(Clone, Copy)]
@@ -226,8 +226,8 @@ impl<'a> Labs<'a> {
             is_doubtful: false,
             took_ms: milliseconds(began),
         };
-        let scenario: Scenario = match (self.load)(&change.to_string()) {
-            Ok(loaded) => loaded.scenario,
+        let scenario = match (self.load)(&change.to_string()) {
+            Ok(scenario) => scenario,
             Err(Rejection { errors, .. }) => {
                 let first = errors.into_iter().next().unwrap_or_default();
                 return Ok(impossible(first, 0));

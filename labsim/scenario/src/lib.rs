@@ -19,7 +19,6 @@ mod text;
 pub use exercise::LoadedExercise;
 pub use input::Input;
 pub use load::{
-    Loaded, Opened, Validated, kind, load, load_changed, load_topology, merged,
-    merged_without_secrets, validate,
+    Loaded, Opened, Validated, kind, load, load_changed, load_topology, merged, validate,
 };
 pub use schema::{Kind, schema};

@@ -21,10 +21,24 @@ pub struct Loaded {
     /// What is allowed and cannot work, as real configurations have it, each with its place.
     /// Shown like errors, and no reason not to run the scenario: it may be there to show this.
     pub warnings: Diagnostics,
-    /// The file as [`merged_without_secrets`].
-    pub configuration: String,
     /// The texts of all files that it was read from, for [`Input::InMemory`].
     pub sources: Sources,
+    document: Document,
+}
+
+impl Loaded {
+    /// What was read, as the function [`merged`].
+    #[must_use]
+    pub fn merged(&self) -> String {
+        yaml_without(&self.document, &[])
+    }
+
+    /// The same with `***` in place of every secret: servers' secrets, passwords, and what programs are
+    /// given. It shows what was run, and cannot take the file's place.
+    #[must_use]
+    pub fn merged_without_secrets(&self) -> String {
+        yaml_without(&self.document, &SECRETS)
+    }
 }
 
 /// What a valid file is.
@@ -158,27 +172,14 @@ fn validate_document(document: &Document, path: &Path) -> Result<Validated, Diag
 /// # Errors
 /// Those of [`validate`].
 pub fn merged<'a>(input: impl Into<Input<'a>>) -> Result<String, Diagnostics> {
-    merged_without(input, &[])
+    let input = input.into();
+    let document = input.open()?;
+    validate_document(&document, &input.path())?;
+    Ok(yaml_without(&document, &[]))
 }
 
 /// Entries whose values are secrets, or may hold some: those of servers, of logins and of programs.
 const SECRETS: [&str; 6] = ["secret", "password", "users", "command", "environment", "files"];
-
-/// As [`merged`], with `***` in place of every secret: servers' secrets, passwords, and what programs are
-/// given. It shows what was run, and cannot take the file's place.
-///
-/// # Errors
-/// Those of [`validate`].
-pub fn merged_without_secrets<'a>(input: impl Into<Input<'a>>) -> Result<String, Diagnostics> {
-    merged_without(input, &SECRETS)
-}
-
-fn merged_without<'a>(input: impl Into<Input<'a>>, hidden: &[&str]) -> Result<String, Diagnostics> {
-    let input = input.into();
-    let document = input.open()?;
-    validate_document(&document, &input.path())?;
-    Ok(yaml_without(&document, hidden))
-}
 
 fn yaml_without(document: &Document, hidden: &[&str]) -> String {
     let yaml = document.to_yaml_without(&["topology"], hidden).unwrap_or_default();
@@ -295,9 +296,9 @@ pub(crate) fn scenario_and_exercise(
     match (name, topology) {
         (Ok(name), Some(topology)) if diagnostics.is_empty() => {
             let scenario = resolved.into_scenario(name, topology.topology);
-            let configuration = yaml_without(document, &SECRETS);
             let warnings = warnings.into_iter().collect();
-            Ok((Loaded { scenario, warnings, configuration, sources }, exercise))
+            let document = document.clone();
+            Ok((Loaded { scenario, warnings, sources, document }, exercise))
         }
         _ => Err(diagnostics),
     }

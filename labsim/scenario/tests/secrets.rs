@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use labsim_scenario::{merged, merged_without_secrets};
+use labsim_scenario::{load, merged};
 use std::path::Path;
 
 #[test]
@@ -27,7 +27,11 @@ tacacs_servers: {{aaa: {{secret: hush-secret, users: {{violet: hush-password}}}}
     std::fs::write(&file, text).unwrap();
     let whole = merged(file.as_path()).unwrap();
     assert_eq!(whole.matches("hush-").count(), 7, "{whole}");
-    let shown = merged_without_secrets(file.as_path()).unwrap();
+    let loaded = load(file.as_path()).unwrap();
+    // What was read, also where the file is another one by now.
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(loaded.merged(), whole);
+    let shown = loaded.merged_without_secrets();
     assert!(!shown.contains("hush-"), "{shown}");
     for kept in ["user: violet", "violet: \"***\"", "vip: 172.16.4.99", "arp_ignore: 3"] {
         assert!(shown.contains(kept), "{kept}: {shown}");

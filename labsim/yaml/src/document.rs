@@ -24,7 +24,7 @@ const FILES: usize = 8;
 /// Mappings are merged key by key: those of the extended file first, in its order. Everything else
 /// takes the place of what it is laid over, and `null` takes a key out. Every value keeps the place
 /// in the file that it stands in, and so does every error.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Document {
     /// The folder of the first file.
     folder: Folder,

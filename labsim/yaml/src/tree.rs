@@ -5,7 +5,7 @@ use crate::Span;
 /// A node of a [`Tree`]. A collection's number is smaller than those of all that it holds.
 pub(crate) type NodeId = usize;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) span: Span,
     pub(crate) kind: Kind,
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
 }
 
 /// A document: of one file, or of several that are laid over one another.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
 }
