@@ -9,6 +9,7 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
 use support::Desk;
 
 fn read(desk: &Desk, name: &str) -> String {
@@ -46,6 +47,47 @@ fn a_run_and_its_kept_results_give_the_same_packets_and_picture_without_secrets(
         assert!(!page.contains("indigo"), "a password");
         assert!(page.len() < 150_000, "{}", page.len());
     }
+}
+
+/// `indigo` is the password of the login.
+#[test]
+fn with_secrets_the_page_alone_has_them_and_is_the_users_alone() {
+    let desk = Desk::new();
+    desk.write("page.html", "of an earlier run");
+    let run = ["run", "scenarios/tacacs-ipip.yaml", "-vv", "--html", "page.html", "--with-secrets"];
+    let ended =
+        desk.labsim(&[&run[..], &["--out", "kept", "--json", "run.json"]].concat()).exits(0);
+    desk.labsim(&["report", "kept", "--html", "kept.html"]).exits(0);
+    let page = read(&desk, "page.html");
+    for shown in ["Configuration as merged, with secrets", "indigo", "secret: tacacs-test"] {
+        assert!(page.contains(shown), "`{shown}` is missing");
+    }
+    assert!(!page.contains("***") && !page.contains("without secrets"));
+    let mode = |name: &str| desk.path(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("page.html"), 0o600);
+    let others = ["kept/tacacs-ipip/events.jsonl", "kept/run.json", "run.json", "kept.html"];
+    let mut others: Vec<(&str, String)> =
+        others.into_iter().map(|name| (name, read(&desk, name))).collect();
+    others.extend([("standard output", ended.stdout), ("the log", ended.stderr)]);
+    for (name, text) in &others {
+        assert!(text.contains("tacacs-ipip"), "{name}");
+        for secret in ["indigo", "secret: tacacs-test", "with secrets"] {
+            assert!(!text.contains(secret), "{name} has `{secret}`");
+        }
+    }
+}
+
+#[test]
+fn secrets_are_refused_without_a_page_and_where_others_may_read_it() {
+    let desk = Desk::new();
+    let run = ["run", "scenarios/tacacs-ipip.yaml", "--with-secrets"];
+    desk.labsim(&run).exits(2).says("--html <FILE>");
+    let ended = desk.labsim(&[&run[..], &["--html", "/dev/stdout"]].concat()).exits(2);
+    ended.says(
+        "the page /dev/stdout cannot be written: it is no regular file; secrets are only written to a file \
+         that is this user's alone",
+    );
+    assert_eq!(ended.stdout, "");
 }
 
 #[test]

@@ -19,8 +19,8 @@ pub(crate) fn diagnose(args: &Diagnose, log: &LogArgs) -> Exit {
     };
     discover::print_errors(scenarios.iter());
     let listed: Vec<ListedScenario> = scenarios.iter().map(FoundScenario::as_listed).collect();
-    let sinks = match results::sinks(&args.results, listed, None) {
-        Ok(sinks) => sinks,
+    let results = match results::open(&args.results, listed, None) {
+        Ok(results) => results,
         Err(error) => {
             output::error(error);
             return Exit::Invalid;
@@ -43,5 +43,5 @@ pub(crate) fn diagnose(args: &Diagnose, log: &LogArgs) -> Exit {
     };
     let output =
         Output { log, quiet: args.quiet, not_selected: 0, again: String::new(), flaky_ok: false };
-    execute(scenarios, (Jobs::Fixed(NonZeroUsize::MIN), Some(1)), options, sinks, &output)
+    execute(scenarios, (Jobs::Fixed(NonZeroUsize::MIN), Some(1)), options, results, &output)
 }

@@ -4,8 +4,10 @@ use crate::args::LogArgs;
 use crate::closed_output::ClosedOutput;
 use crate::discover::FoundScenario;
 use crate::exit::Exit;
+use crate::results::Results;
 use crate::{color, load, output, progress, signals};
 use labsim_event::Sink;
+use labsim_page::Configurations;
 use labsim_report::{Again, Detail, Sinks, Style, Terminal};
 use labsim_runner::{Jobs, Options, Work, cancellation};
 use std::io::IsTerminal as _;
@@ -28,9 +30,10 @@ pub(crate) fn execute(
     scenarios: Vec<FoundScenario>,
     (jobs, rounds): (Jobs, Option<usize>),
     mut options: Options,
-    mut sinks: Vec<Box<dyn Sink>>,
+    results: Results,
     shown: &Output<'_>,
 ) -> Exit {
+    let Results { mut sinks, configurations } = results;
     // From here on the process may have more than one thread and other rights.
     let invalid = scenarios.iter().filter(|scenario| scenario.read.is_err()).count();
     if invalid < scenarios.len() {
@@ -41,7 +44,7 @@ pub(crate) fn execute(
                 let reason = format!("this machine cannot run labs: {error}");
                 // The terminal has it once; the files have it with each scenario.
                 output::error(format_args!("{reason} [{}]", labsim_codes::run::RIGHTS_MISSING));
-                let work = work(scenarios, Some(1));
+                let work = work(scenarios, Some(1), None);
                 labsim_runner::skip(work, &options, &reason, &|scenario, event| {
                     sinks.emit(scenario, event);
                 });
@@ -62,7 +65,8 @@ pub(crate) fn execute(
     sinks.insert(0, terminal(shown.log, shown.quiet, shown.not_selected, again));
     let sinks = Sinks::new(sinks);
     let emit = |scenario: Option<&str>, event| sinks.emit(scenario, event);
-    let totals = labsim_runner::run(work(scenarios, rounds), &options, &emit, &cancelled);
+    let work = work(scenarios, rounds, configurations);
+    let totals = labsim_runner::run(work, &options, &emit, &cancelled);
     let failures = sinks.failures();
     for failure in &failures {
         output::error(failure);
@@ -84,22 +88,31 @@ pub(crate) fn id_in_round(id: &str, round: usize, rounds: Option<usize>) -> Stri
     if rounds == Some(1) { id.to_owned() } else { format!("{id}#{}", round + 1) }
 }
 
-/// The scenarios, round by round.
-fn work(scenarios: Vec<FoundScenario>, rounds: Option<usize>) -> impl Iterator<Item = Work> + Send {
+/// The scenarios, round by round. Each puts its configuration with its secrets into `configurations`.
+fn work(
+    scenarios: Vec<FoundScenario>,
+    rounds: Option<usize>,
+    configurations: Option<Configurations>,
+) -> impl Iterator<Item = Work> + Send {
     let count = scenarios.len();
     let total = rounds.map_or(usize::MAX, |rounds| rounds.saturating_mul(count));
     (0..total).map(move |number| {
         let scenario = &scenarios[number % count];
         let file = scenario.file.clone();
         let rejection = scenario.read.as_ref().err().map(load::rejection);
+        let id = id_in_round(&scenario.id, number / count, rounds);
+        let keep = configurations.clone().map(|configurations| {
+            let id = id.clone();
+            move |yaml| configurations.put(&id, yaml)
+        });
         Work {
-            id: id_in_round(&scenario.id, number / count, rounds),
+            id,
             file: file.path.clone(),
             load_changed: {
                 let file = scenario.file.clone();
                 Box::new(move |change| load::changed(&file, change))
             },
-            load: Box::new(move || rejection.map_or_else(|| load::for_run(&file), Err)),
+            load: Box::new(move || rejection.map_or_else(|| load::for_run(&file, keep), Err)),
         }
     })
 }

@@ -18,9 +18,15 @@ pub(crate) fn scenario_and_sources(path: &Path) -> Result<(Scenario, Sources), E
     Ok((loaded.scenario, loaded.sources))
 }
 
-/// The scenario of a file, for its run.
-pub(crate) fn for_run(file: &InputFile) -> Result<Loaded, Rejection> {
+/// The scenario of a file, for its run. `keep` is given the configuration with its secrets.
+pub(crate) fn for_run(
+    file: &InputFile,
+    keep: Option<impl FnOnce(String)>,
+) -> Result<Loaded, Rejection> {
     let loaded = labsim_scenario::load(file.as_input()).map_err(|found| rejection(&found))?;
+    if let Some(keep) = keep {
+        keep(loaded.merged());
+    }
     let configuration = loaded.merged_without_secrets();
     let warnings = loaded.warnings.iter().map(on_one_line).collect();
     Ok(Loaded { scenario: loaded.scenario, warnings, configuration })

@@ -2,26 +2,35 @@
 
 use crate::args::{DocumentArgs, ResultsArgs};
 use labsim_event::Sink;
-use labsim_page::PageFile;
+use labsim_page::{Configurations, PageFile};
 use labsim_report::{
     DocumentFiles, DocumentFormat, ListedScenario, ResultsOptions, ResultsWriter, RunDocument,
     RunManifest, RunPartition,
 };
 use std::path::Path;
 
+/// Where the results of a run go.
+#[derive(Default)]
+pub(crate) struct Results {
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    /// Where a page with secrets takes configurations from.
+    pub(crate) configurations: Option<Configurations>,
+}
+
 /// Opens everything that results of a run are written to, before anything runs.
 ///
 /// # Errors
 /// What cannot be written, in a sentence.
-pub(crate) fn sinks(
+pub(crate) fn open(
     args: &ResultsArgs,
     scenarios: Vec<ListedScenario>,
     partition: Option<RunPartition>,
-) -> Result<Vec<Box<dyn Sink>>, String> {
-    let ResultsArgs { out, pcap, markers, html, documents } = args;
+) -> Result<Results, String> {
+    let ResultsArgs { out, pcap, markers, html, with_secrets, documents } = args;
     if out.is_none() && !args.lists_runs() {
-        return Ok(Vec::new());
+        return Ok(Results::default());
     }
+    let configurations = with_secrets.then(Configurations::default);
     let manifest = RunManifest::whole(host(), scenarios).with_partition(partition);
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(dir) = out {
@@ -39,11 +48,15 @@ pub(crate) fn sinks(
                 other.display()
             ));
         }
-        let page = PageFile::create(document.clone(), path).map_err(|error| error.to_string())?;
-        sinks.push(Box::new(page));
+        let document = document.clone();
+        let page = match configurations.clone() {
+            None => PageFile::create(document, path),
+            Some(configurations) => PageFile::create_with_secrets(document, path, configurations),
+        };
+        sinks.push(Box::new(page.map_err(|error| error.to_string())?));
     }
     sinks.extend(document_sink(documents, document)?);
-    Ok(sinks)
+    Ok(Results { sinks, configurations })
 }
 
 /// Opens the files that hold the whole run, if any are asked for.

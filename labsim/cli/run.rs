@@ -44,8 +44,8 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
     }
     let invalid = discover::print_errors(scenarios.iter());
     tracing::info!(scenarios = scenarios.len(), invalid, "all files are read");
-    let sinks = match results::sinks(&args.results, listed_in_rounds(&listed, rounds), partition) {
-        Ok(sinks) => sinks,
+    let results = match results::open(&args.results, listed_in_rounds(&listed, rounds), partition) {
+        Ok(results) => results,
         Err(error) => return reject(error),
     };
     let options = Options {
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
     };
     if scenarios.is_empty() {
         // Only a partition can have no scenarios.
-        let sinks = Sinks::new(sinks);
+        let sinks = Sinks::new(results.sinks);
         labsim_runner::skip(std::iter::empty(), &options, "", &|scenario, event| {
             sinks.emit(scenario, event);
         });
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
         again: again(args),
         flaky_ok: args.limits.flaky_ok,
     };
-    execute(scenarios, (args.lab.jobs, rounds), options, sinks, &output)
+    execute(scenarios, (args.lab.jobs, rounds), options, results, &output)
 }
 
 /// When the run ends, and what counts as failed.

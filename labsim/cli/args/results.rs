@@ -21,6 +21,10 @@ pub(crate) struct ResultsArgs {
     /// packets
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Show the configuration with its secrets in the HTML page, a regular file that only the user may
+    /// read; nothing else has them
+    #[arg(long, requires = "html")]
+    pub(crate) with_secrets: bool,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
 }

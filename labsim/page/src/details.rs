@@ -53,7 +53,7 @@ pub(crate) struct StepTime {
 /// Of one scenario, of its last try.
 #[derive(Default)]
 pub(crate) struct Details {
-    /// The scenario as merged, without secrets.
+    /// The scenario as merged; without secrets, unless the page takes it from elsewhere than events.
     pub(crate) configuration: Option<String>,
     pub(crate) lab: Option<Lab>,
     pub(crate) causes: Vec<CauseRecord>,

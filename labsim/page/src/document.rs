@@ -4,7 +4,7 @@ use crate::data::headers;
 use crate::details::Details;
 use crate::html::{element, lean};
 use crate::packed::packed;
-use crate::scenario::{outcome, scenario_data, section};
+use crate::scenario::{configuration_title, outcome, scenario_data, section};
 use crate::script::{SCRIPT, SCRIPT_HASH, script_data};
 use crate::style::{HASHES, STYLE};
 use labsim_picture::xml;
@@ -15,8 +15,9 @@ use std::fmt::Write as _;
 /// Pages of more scenarios have the configurations packed.
 const FEW: usize = 20;
 
-/// Writes a run as HTML. `details` are those of the scenarios, in their order.
-pub(crate) fn page(document: &RunDocument, details: &[Details]) -> String {
+/// Writes a run as HTML. `details` are those of the scenarios, in their order; `with_secrets` says what their
+/// configurations have.
+pub(crate) fn page(document: &RunDocument, details: &[Details], with_secrets: bool) -> String {
     let [own, pictures, ways] = HASHES;
     let title = title(document);
     let mut out = format!(
@@ -53,13 +54,15 @@ pub(crate) fn page(document: &RunDocument, details: &[Details]) -> String {
     let first = order.first().map(|(place, _)| *place);
     let none = Details::default();
     let mut data = String::new();
-    let mut packed_configurations = BTreeMap::new();
+    let heading = configuration_title(with_secrets);
+    // No scenario has the name of the heading.
+    let mut packed_configurations = BTreeMap::from([("title".to_owned(), heading)]);
     let is_packed = order.len() > FEW;
     for (place, scenario) in order {
         let more = details.get(place).unwrap_or(&none);
         let id = format!("s{place}");
         let configuration = more.configuration.as_deref();
-        let shown = configuration.filter(|_| !is_packed);
+        let shown = configuration.filter(|_| !is_packed).map(|yaml| (heading, yaml));
         out += &lean(&section(scenario, more, shown, &id, Some(place) == first));
         if let Some(configuration) = configuration.filter(|_| is_packed) {
             packed_configurations.insert(id.clone(), configuration);

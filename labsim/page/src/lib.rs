@@ -11,6 +11,7 @@
 
 mod arrows;
 mod comparison;
+mod configurations;
 mod data;
 mod details;
 mod document;
@@ -26,5 +27,6 @@ mod style;
 mod way;
 
 pub use comparison::{ComparedRuns, ComparisonPage};
+pub use configurations::Configurations;
 pub use sink::{PageError, PageFile};
 pub use way::{packet_way, step_way};

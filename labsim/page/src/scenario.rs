@@ -22,11 +22,19 @@ pub(crate) fn outcome(scenario: &ScenarioResult) -> (&'static str, &'static str)
     }
 }
 
-/// The whole part. `id` begins the names of elements.
+/// The heading of a configuration, and whether it has its secrets.
+pub(crate) const fn configuration_title(with_secrets: bool) -> &'static str {
+    match with_secrets {
+        true => "Configuration as merged, with secrets",
+        false => "Configuration as merged, without secrets",
+    }
+}
+
+/// The whole part, with a configuration and its heading. `id` begins the names of elements.
 pub(crate) fn section(
     scenario: &ScenarioResult,
     more: &Details,
-    configuration: Option<&str>,
+    configuration: Option<(&str, &str)>,
     id: &str,
     is_open: bool,
 ) -> String {
@@ -77,9 +85,8 @@ pub(crate) fn section(
     body += &steps(scenario);
     body += &expectations(&scenario.expectations);
     body += &machine(scenario, more);
-    if let Some(yaml) = configuration {
-        body +=
-            &details("Configuration as merged, without secrets", false, &element("pre", "", yaml));
+    if let Some((title, yaml)) = configuration {
+        body += &details(title, false, &element("pre", "", yaml));
     }
     out += &details("Lab, packets, steps, expectations, logs and counters", is_open, &body);
     out += "</section>\n";

@@ -15,7 +15,7 @@ pub(crate) const SCRIPT: &str = concat!(
 );
 
 /// The hash (SHA-256, base64) of [`SCRIPT`], as the page's policy names it.
-pub(crate) const SCRIPT_HASH: &str = "wzXJNkZoLyj6XVu76eghEfMOFZE/0cQqWEBFKMwTJ/A=";
+pub(crate) const SCRIPT_HASH: &str = "QJdiyJ2LUElbw2/OhqjXh8cit05jhHNP+eOeeac2hz8=";
 
 /// An element that a script reads JSON from. Nothing in it ends the element.
 pub(crate) fn script_data(id: &str, json: &str) -> String {

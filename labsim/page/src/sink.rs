@@ -1,8 +1,9 @@
 //! The file that holds the page.
 
+use crate::configurations::Configurations;
 use crate::details::Details;
 use crate::document::page;
-use labsim_event::{EventRecord, Sink, SinkError};
+use labsim_event::{Event, EventRecord, Sink, SinkError};
 use labsim_report::{Change, Output, OutputError, RunDocument};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub struct PageFile {
     details: Vec<Details>,
     path: PathBuf,
     output: Output,
+    /// Where configurations come from, if they have their secrets.
+    secrets: Option<Configurations>,
 }
 
 impl PageFile {
@@ -39,16 +42,37 @@ impl PageFile {
     /// # Errors
     /// It cannot be written.
     pub fn create(document: RunDocument, path: &Path) -> Result<Self, PageError> {
+        Self::begin(document, path, None)
+    }
+
+    /// The same with configurations that have their secrets, in a file that this user alone may read.
+    ///
+    /// # Errors
+    /// It cannot be written, or is no regular file.
+    pub fn create_with_secrets(
+        document: RunDocument,
+        path: &Path,
+        configurations: Configurations,
+    ) -> Result<Self, PageError> {
+        Self::begin(document, path, Some(configurations))
+    }
+
+    fn begin(
+        document: RunDocument,
+        path: &Path,
+        secrets: Option<Configurations>,
+    ) -> Result<Self, PageError> {
         let fail = |reason| PageError { path: path.to_owned(), reason };
-        let output = Output::open(path).map_err(fail)?;
+        let open = if secrets.is_some() { Output::open_private } else { Output::open };
+        let output = open(path).map_err(fail)?;
         let details = document.scenarios.iter().map(|_| Details::default()).collect();
-        let file = Self { document, details, path: path.to_owned(), output };
+        let file = Self { document, details, path: path.to_owned(), output, secrets };
         file.write(false).map_err(|error| fail(error.into()))?;
         Ok(file)
     }
 
     fn write(&self, is_last: bool) -> io::Result<()> {
-        let page = page(&self.document, &self.details);
+        let page = page(&self.document, &self.details, self.secrets.is_some());
         self.output.write(is_last, |out| out.write_all(page.as_bytes()))
     }
 
@@ -71,6 +95,10 @@ impl PageFile {
                 place.and_then(|place| Some((place, self.details.get_mut(place)?)))
             {
                 details.add(record, &format!("s{place}"), count);
+                if let (Event::ScenarioLoaded { .. }, Some(whole)) = (&record.event, &self.secrets)
+                {
+                    details.configuration = whole.take(name);
+                }
             }
         }
         self.document.update(record) == Change::End

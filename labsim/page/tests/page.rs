@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use labsim_event::{Event, EventRecord, Outcome, Sink as _};
-use labsim_page::PageFile;
+use labsim_page::{Configurations, PageFile};
 use labsim_picture::{Lab, Network, NetworkKind, Node, Port, Role, Row, RowKind};
 use labsim_report::{ListedScenario, RunDocument};
 use labsim_scenario::model::{Direction, InterfaceName, NodeName};
@@ -213,10 +213,21 @@ fn what_a_capture_and_logs_can_fill_is_bounded_and_the_rest_is_counted() {
 
 /// What the script reads of the only scenario.
 fn data(page: &str) -> (serde_json::Value, serde_json::Value, Vec<u8>) {
-    let (_, from) = page.split_once(" id=\"s0-data\">").unwrap();
+    let own = script_data(page, "s0-data");
+    let all = unpacked(own["packets"].as_str().unwrap());
+    let end = all.iter().position(|byte| *byte == b'\n').unwrap();
+    (own, serde_json::from_slice(&all[..end]).unwrap(), all[end + 1..].to_vec())
+}
+
+/// The JSON in an element.
+fn script_data(page: &str, id: &str) -> serde_json::Value {
+    let (_, from) = page.split_once(&format!(" id=\"{id}\">")).unwrap();
     let (json, _) = from.split_once("</script>").unwrap();
-    let own: serde_json::Value = serde_json::from_str(json).unwrap();
-    let letters = own["packets"].as_str().unwrap();
+    serde_json::from_str(json).unwrap()
+}
+
+/// What is packed in letters.
+fn unpacked(letters: &str) -> Vec<u8> {
     let digit = |letter: u8| match letter {
         b'A'..=b'Z' => letter - b'A',
         b'a'..=b'z' => letter - b'a' + 26,
@@ -230,9 +241,7 @@ fn data(page: &str) -> (serde_json::Value, serde_json::Value, Vec<u8>) {
         let bits = bits << (6 * (4 - four.len()));
         packed.extend_from_slice(&bits.to_be_bytes()[1..four.len()]);
     }
-    let all = miniz_oxide::inflate::decompress_to_vec_zlib(&packed).unwrap();
-    let end = all.iter().position(|byte| *byte == b'\n').unwrap();
-    (own, serde_json::from_slice(&all[..end]).unwrap(), all[end + 1..].to_vec())
+    miniz_oxide::inflate::decompress_to_vec_zlib(&packed).unwrap()
 }
 
 #[test]
@@ -275,4 +284,38 @@ fn a_file_that_cannot_be_written_is_an_error_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let error = PageFile::create(document(), dir.path()).err().unwrap().to_string();
     assert!(error.contains("cannot be written: it is a folder"), "{error}");
+}
+
+#[test]
+fn configurations_with_secrets_are_those_that_were_put_in_and_the_heading_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    for (count, packed) in [(1, false), (21, true)] {
+        let names: Vec<String> = (0..count).map(|number| format!("one-{number}")).collect();
+        let listed = names.iter().map(|name| {
+            let name = name.clone();
+            ListedScenario { path: name.clone(), file: name.clone(), name }
+        });
+        let document = RunDocument::new(String::new(), listed);
+        let (path, configurations) = (dir.path().join("page.html"), Configurations::default());
+        let mut page =
+            PageFile::create_with_secrets(document, &path, configurations.clone()).unwrap();
+        for name in &names {
+            configurations.put(name, format!("password: hush-{name}\n"));
+            let loaded = Event::ScenarioLoaded { configuration: "password: \"***\"\n".to_owned() };
+            for event in [Event::ScenarioStarted { file: name.into() }, loaded] {
+                page.add(&EventRecord::now(0.0, Some(name.clone()), event));
+            }
+        }
+        page.finish().unwrap();
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        if packed {
+            let letters = script_data(&text, "configurations");
+            text = String::from_utf8(unpacked(letters.as_str().unwrap())).unwrap();
+        }
+        assert!(text.contains("Configuration as merged, with secrets"), "{text}");
+        assert!(!text.contains("without secrets") && !text.contains("***"), "{text}");
+        for name in &names {
+            assert!(text.contains(&format!("password: hush-{name}")), "{text}");
+        }
+    }
 }

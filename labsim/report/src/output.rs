@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 
 /// Of a new file: readable by all users.
 const MODE: Mode = Mode::from_bits_truncate(0o644);
+/// Of a file with secrets.
+const PRIVATE_MODE: Mode = Mode::from_bits_truncate(0o600);
 /// Milliseconds that a FIFO's reader may take nothing.
 const PATIENCE_MS: u16 = 10_000;
 /// Links that are followed at most, as in the kernel (path_resolution(7)).
@@ -57,6 +59,9 @@ pub enum OutputError {
     /// A file that another document replaces.
     #[error("another document is written to the same file; name another one")]
     Shared,
+    /// Who reads a stream is not known.
+    #[error("it is no regular file; secrets are only written to a file that is this user's alone")]
+    NotPrivate,
     /// The kernel refuses.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -77,6 +82,8 @@ pub enum Output {
         folder: OwnedFd,
         /// Its name in the folder.
         name: OsString,
+        /// Who may read it, less the process's umask.
+        mode: Mode,
     },
     /// Takes one version, the last.
     Stream(File),
@@ -124,23 +131,34 @@ impl Output {
         Self::file(&target)
     }
 
+    /// The same for a document with secrets: a regular file that this user alone may read.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and what is no regular file.
+    pub fn open_private(path: &Path) -> Result<Self, OutputError> {
+        match Self::open(path)? {
+            Self::File { folder, name, .. } => Ok(Self::File { folder, name, mode: PRIVATE_MODE }),
+            Self::Stream(_) => Err(OutputError::NotPrivate),
+        }
+    }
+
     fn file(path: &Path) -> Result<Self, OutputError> {
         let name = path.file_name().ok_or(OutputError::NoName)?.to_owned();
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let folder = open(parent(path), flags, Mode::empty())?;
-        Ok(Self::File { folder, name })
+        Ok(Self::File { folder, name, mode: MODE })
     }
 
     /// Whether each version would replace one of the other output's.
     #[must_use]
     pub fn is_same_file(&self, other: &Self) -> bool {
-        let (Self::File { folder, name }, Self::File { folder: other_folder, name: other_name }) =
+        let (Self::File { folder, name, .. }, Self::File { folder: other_folder, name: other, .. }) =
             (self, other)
         else {
             return false;
         };
         let id = |folder: &OwnedFd| fstat(folder).map(|stat| (stat.st_dev, stat.st_ino)).ok();
-        name == other_name && id(folder).is_some() && id(folder) == id(other_folder)
+        name == other && id(folder).is_some() && id(folder) == id(other_folder)
     }
 
     /// Writes a version of the document. A stream takes the last one alone.
@@ -153,7 +171,9 @@ impl Output {
         document: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         match self {
-            Self::File { folder, name } => atomic_file::replace(folder, name, MODE, document),
+            Self::File { folder, name, mode } => {
+                atomic_file::replace(folder, name, *mode, document)
+            }
             Self::Stream(file) if is_last => {
                 let mut bytes = Vec::new();
                 document(&mut bytes)?;
@@ -247,6 +267,21 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "one");
         write(&path, &["two", "three"]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "three");
+    }
+
+    #[test]
+    fn a_file_with_secrets_is_the_users_alone_also_where_another_one_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("name");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        for path in [path, dir.path().join("new")] {
+            Output::open_private(&path).unwrap().write(true, |out| out.write_all(b"new")).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let refused = Output::open_private(Path::new("/dev/null")).unwrap_err().to_string();
+        assert!(refused.contains("it is no regular file"), "{refused}");
     }
 
     #[test]

@@ -8,10 +8,10 @@ const configure = async (section, details) => {
   if (!packedConfigurations || section.querySelector(".configuration")) return;
   configurations ??= unpack(JSON.parse(packedConfigurations.textContent))
     .then((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
-  const yaml = (await configurations)[section.id];
+  const { title, [section.id]: yaml } = await configurations;
   if (!yaml || section.querySelector(".configuration")) return;
   details.append(html("details", { class: "configuration" },
-    html("summary", {}, "Configuration as merged, without secrets"), html("pre", {}, yaml)));
+    html("summary", {}, title), html("pre", {}, yaml)));
 };
 
 const explorer = (section) => {
