@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Open a shell in a node of a lab that is up
     Shell(Shell),
+    /// Open tmux with a shell in each node of a lab that is up, in the panes of one window
+    Tmux(LabName),
     /// Find and repair what is wrong in a lab: exercises that check themselves
     Exercise(Exercise),
     /// Print the progress of a class: who solved which exercise, with tries, hints and time

@@ -47,6 +47,7 @@ mod shipped;
 mod show;
 mod signals;
 mod stream;
+mod tmux;
 mod up;
 mod validate;
 mod wireshark;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
         // The exit code is that of what ran.
         Command::Exec(args) => return live::exec(args),
         Command::Shell(args) => return live::shell(args),
+        Command::Tmux(args) => tmux::tmux(args),
         Command::Exercise(args) => exercise::exercise(args),
         Command::Class(args) => exercise::class(args),
         Command::Lessons => lessons::lessons(),

@@ -37,7 +37,7 @@ names, and its file is not read again: `labsim restart` builds the lab again fro
     labsim exec client -- ping -c 1 10.1.1.51
     labsim down";
 
-/// `labsim status`
+/// `labsim status`, `labsim tmux`
 #[derive(Debug, Args)]
 pub(crate) struct LabName {
     /// The lab; not needed if one alone is up
