@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The configurations of a run's scenarios, secrets included. Whoever reads a scenario for its run puts its own
-/// in, before the event that says that it is read; the page takes it then. Clones are the same store.
+/// The configurations of a run's scenarios, secrets included. Whoever reads a scenario for its run puts
+/// its own in, before the event that says that it is read; the page takes it then. Clones are the same
+/// store.
 #[derive(Clone, Default)]
 pub struct Configurations(Arc<Mutex<BTreeMap<String, String>>>);
 
