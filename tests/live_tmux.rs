@@ -21,12 +21,11 @@ fn open(labs: &Labs, args: &[&str], path: &str, within: Option<&str>) -> Screen 
     let labsim = labs.command(&[&["tmux"], args].concat());
     // For labsim alone: the terminal's own programs are found as ever.
     let mut command = Command::new("env");
-    command.arg(format!("PATH={path}"));
     match within {
         Some(value) => command.arg(format!("TMUX={value}")),
         None => command.args(["-u", "TMUX"]),
     };
-    command.arg(labsim.get_program()).args(labsim.get_args());
+    command.arg(format!("PATH={path}")).arg(labsim.get_program()).args(labsim.get_args());
     for (name, value) in labsim.get_envs() {
         command.env(name, value.unwrap());
     }
