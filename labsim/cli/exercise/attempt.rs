@@ -2,12 +2,12 @@
 
 use super::found::{self, FoundExercise};
 use super::journal::Journal;
-use super::verify::{options, shown};
+use super::verify::{cancelled_by_signals, privileged_options, shown};
 use crate::args::exercise::Check;
 use crate::exit::Exit;
-use crate::{load, output, signals};
+use crate::{load, output};
 use labsim_exercise::{Action, Hints, Shown, Stage};
-use labsim_runner::{RunError, cancellation, experiment, open_files};
+use labsim_runner::{RunError, experiment, open_files};
 use labsim_scenario::model::Scenario;
 use labsim_yaml::{Document, Source};
 
@@ -69,21 +69,9 @@ fn run(args: &Check) -> Result<(FoundExercise, Journal, Shown), Exit> {
     };
     // Before the process gets other rights.
     let journal = Journal::open();
-    let mut options = options(&args.lab);
-    match labsim_lab::acquire_privileges() {
-        Ok(rights) => options.rights = rights.to_string(),
-        Err(error) => {
-            let code = labsim_codes::run::RIGHTS_MISSING;
-            output::error(format_args!("this machine cannot run labs: {error} [{code}]"));
-            return Err(Exit::CannotRun);
-        }
-    }
+    let options = privileged_options(&args.lab)?;
     labsim_lab::allow_open_files(open_files(&scenario));
-    let (canceller, cancelled) = cancellation();
-    if let Err(error) = signals::cancel_on_signal(canceller) {
-        output::error(format_args!("signals cannot be handled: {error}"));
-        return Err(Exit::CannotRun);
-    }
+    let cancelled = cancelled_by_signals()?;
     match experiment(&scenario, &options, &cancelled) {
         Ok(ran) => Ok((exercise, journal, shown(ran))),
         Err(RunError::Interrupted) => Err(Exit::Interrupted),

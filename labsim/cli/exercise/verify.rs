@@ -4,7 +4,7 @@ use super::found::{self, FoundExercise};
 use crate::args::LabArgs;
 use crate::args::exercise::Verify;
 use crate::exit::Exit;
-use crate::{output, signals};
+use crate::{holding, output, signals};
 use labsim_event::Totals;
 use labsim_exercise::{Shown, States, complaints};
 use labsim_runner::{
@@ -23,25 +23,19 @@ pub(crate) fn verify(args: &Verify) -> Exit {
         Ok(exercises) => exercises,
         Err(exit) => return exit,
     };
-    let mut options = options(&args.lab);
-    match labsim_lab::acquire_privileges() {
-        Ok(rights) => options.rights = rights.to_string(),
-        Err(error) => {
-            let code = labsim_codes::run::RIGHTS_MISSING;
-            output::error(format_args!("this machine cannot run labs: {error} [{code}]"));
-            return Exit::CannotRun;
-        }
-    }
+    let options = match privileged_options(&args.lab) {
+        Ok(options) => options,
+        Err(exit) => return exit,
+    };
     let files = exercises.iter().map(|it| open_files(&it.loaded.healthy.scenario)).collect();
     let (jobs, lowered) = args.lab.jobs.choose(files, 1, labsim_lab::allow_open_files);
     if let Some(lowered) = lowered {
         output::error(lowered);
     }
-    let (canceller, cancelled) = cancellation();
-    if let Err(error) = signals::cancel_on_signal(canceller) {
-        output::error(format_args!("signals cannot be handled: {error}"));
-        return Exit::CannotRun;
-    }
+    let cancelled = match cancelled_by_signals() {
+        Ok(cancelled) => cancelled,
+        Err(exit) => return exit,
+    };
     let totals = all(&exercises, jobs, &options, &cancelled);
     output::line(format_args!(
         "{}: {} verified, {} failed, {} errors, {} skipped",
@@ -59,18 +53,32 @@ fn counted(exercises: usize) -> String {
     if exercises == 1 { "1 exercise".into() } else { format!("{exercises} exercises") }
 }
 
-/// How labs of exercises run.
-pub(crate) fn options(lab: &LabArgs) -> Options {
-    Options {
+/// Acquires what labs need, and says how those of exercises run. An error was printed.
+pub(super) fn privileged_options(lab: &LabArgs) -> Result<Options, Exit> {
+    let rights = holding::acquire_rights().map_err(|message| {
+        output::error(message);
+        Exit::CannotRun
+    })?;
+    Ok(Options {
         scenarios: None,
         jobs: NonZeroUsize::MIN,
         tunnel: lab.tunnel,
         impairments: lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
-        rights: "none".into(),
+        rights: rights.to_string(),
         policy: Policy::default(),
         proving: None,
-    }
+    })
+}
+
+/// What a signal to end cancels. An error was printed.
+pub(super) fn cancelled_by_signals() -> Result<Cancelled, Exit> {
+    let (canceller, cancelled) = cancellation();
+    signals::cancel_on_signal(canceller).map_err(|error| {
+        output::error(format_args!("signals cannot be handled: {error}"));
+        Exit::CannotRun
+    })?;
+    Ok(cancelled)
 }
 
 /// Several exercises at a time; a result is printed as soon as those before it are.
