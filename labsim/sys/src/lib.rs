@@ -7,6 +7,7 @@
 pub mod async_fd;
 pub mod batch;
 pub mod child;
+mod close;
 pub mod descriptors;
 pub mod device;
 pub mod enter;

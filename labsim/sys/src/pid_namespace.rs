@@ -7,6 +7,7 @@
 //! [`detach`] is for what goes on after this process, and still ends as a whole.
 
 use crate::child::{Isolation, Refusals};
+use crate::close::{close_all, close_before_exec};
 use crate::fork::{exit_after, require_single_thread};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -105,6 +106,7 @@ pub(crate) fn follow_supervisor(end_seen: OwnedFd) -> nix::Result<()> {
 /// Reaps whatever ends, and ends as `child` did. Only a SIGKILL ends it before.
 fn wait_for(child: Pid, but: Option<RawFd>) -> ! {
     let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None);
+    close_before_exec();
     close_all(but);
     let code = loop {
         match waitpid(None, None) {
@@ -116,23 +118,4 @@ fn wait_for(child: Pid, but: Option<RawFd>) -> ! {
     };
     // SAFETY: ends the process at once, without running the exit handlers of the parent.
     unsafe { libc::_exit(code) }
-}
-
-/// Closes every descriptor but one: pipes end with the program.
-fn close_all(but: Option<RawFd>) {
-    let last = libc::c_uint::MAX;
-    let but = but.map_or(last, RawFd::cast_unsigned);
-    for (from, to) in [(0, but.saturating_sub(1)), (but.saturating_add(1), last)] {
-        if from > to {
-            continue;
-        }
-        // SAFETY: takes numbers only. The process uses no other descriptor from here on.
-        let closed = unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
-        if closed != 0 {
-            for descriptor in from..to.min(1 << 16) {
-                // SAFETY: as above; kernels before 5.9 have no close_range(2).
-                unsafe { libc::close(descriptor.cast_signed()) };
-            }
-        }
-    }
 }
