@@ -32,6 +32,22 @@ fn two_runs_of_a_scenario_are_the_same_and_a_changed_one_is_not() {
         .says("outer ttl: 1, 2");
 }
 
+#[test]
+fn a_pool_that_is_set_otherwise_is_a_difference_of_its_load_balancer() {
+    let desk = Desk::new();
+    desk.labsim(&["run", "scenarios/tacacs-ipip.yaml", "--out", "before"]).exits(0);
+    let members = "members: [10.1.1.51:49, 10.1.1.52:49, 10.1.1.53:49]";
+    let ratio = "members: [{address: 10.1.1.51:49, ratio: 2}, 10.1.1.52:49, 10.1.1.53:49]";
+    desk.edit("scenarios/parts/tacacs.yaml", members, ratio);
+    desk.labsim(&["run", "scenarios/tacacs-ipip.yaml", "--out", "after"]).exits(0);
+    let of = "member 10.1.1.51:49 of pool p_tacacs-test_49";
+    desk.labsim(&["compare", "before", "after"])
+        .exits(1)
+        .says("configuration of lb:")
+        .says(&format!("only in before: {of}\n"))
+        .says(&format!("only in after: {of}: {{ratio: 2}}\n"));
+}
+
 /// A desk with a healthy login and two with faults: `out/SCENARIO`.
 fn lessons() -> Desk {
     let desk = Desk::new();

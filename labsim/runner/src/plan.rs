@@ -1,6 +1,8 @@
 //! What a scenario's run consists of: the lab, and a part for each component that runs in it. Pure:
 //! nothing is created, and the kernel is not asked.
 
+mod settings;
+
 use crate::choices::Engines;
 use crate::error::RunError;
 use labsim_lab::LabPlan;
@@ -9,7 +11,7 @@ use labsim_scenario::model::{
     Attachment, Impairment, InterfaceName, LoadBalancer, NodeName, Process, RadiusServer, Scenario,
     Service, TacacsServer, TunnelKind,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -177,6 +179,21 @@ fn longest_delay(scenario: &Scenario) -> Duration {
     scenario.impairments.iter().map(link).sum()
 }
 
+impl RunPlan {
+    /// What each node is set up with, a line each, by its name.
+    pub(crate) fn node_lines(&self) -> BTreeMap<String, Vec<String>> {
+        let nodes = self.lab.nodes.iter().map(|node| {
+            let lines = node.to_string().lines().map(|line| line.trim().to_owned()).collect();
+            (node.name.to_string(), lines)
+        });
+        let mut lines: BTreeMap<String, Vec<String>> = nodes.collect();
+        for ForwarderPart { node, config } in &self.forwarders {
+            lines.entry(node.to_string()).or_default().extend(settings::lines(&config.balancer));
+        }
+        lines
+    }
+}
+
 impl fmt::Display for RunPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.lab.to_string().trim_end())?;
@@ -203,9 +220,10 @@ impl fmt::Display for RunPlan {
             }
         }
         for ForwarderPart { node, config } in &self.forwarders {
-            let names: Vec<&str> =
-                config.balancer.virtual_servers.keys().map(String::as_str).collect();
-            writeln!(f, "  {node}: forwarder, virtual servers {}", names.join(", "))?;
+            writeln!(f, "  {node}: forwarder")?;
+            for line in settings::lines(&config.balancer) {
+                writeln!(f, "    {line}")?;
+            }
         }
         for ProgramPart { node, process, .. } in self.programs.iter().flatten() {
             writeln!(f, "  {node}: process {}", process.name)?;
@@ -245,9 +263,7 @@ mod tests {
     #[test]
     fn the_printed_plan_names_what_is_built_and_what_runs_in_it() {
         let text = plan("tacacs-ipip.yaml").to_string();
-        for line in
-            ["node rs1", "  rs1: TACACS+ server, TCP port 49", "  lb: forwarder, virtual servers "]
-        {
+        for line in ["node rs1", "  rs1: TACACS+ server, TCP port 49", "  lb: forwarder"] {
             assert!(text.lines().any(|it| it.starts_with(line)), "{line} is missing in {text}");
         }
     }

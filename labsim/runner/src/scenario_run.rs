@@ -72,15 +72,7 @@ pub(crate) fn run(
         impairments: engines.impairments,
         took_ms: milliseconds(began),
         lab: Some(Box::new(labsim_picture::Lab::of_scenario(scenario))),
-        plan: plan
-            .lab
-            .nodes
-            .iter()
-            .map(|node| {
-                let lines = node.to_string().lines().map(|line| line.trim().to_owned()).collect();
-                (node.name.to_string(), lines)
-            })
-            .collect(),
+        plan: plan.node_lines(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
