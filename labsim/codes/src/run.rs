@@ -69,6 +69,12 @@ codes! {
         evidence: "The kernel's refusal of the named chain or rule while the lab was built or the forwarder started.",
         remedy: "Load nf_tables, nft_ct and nft_reject_inet with modprobe, or use a kernel with CONFIG_NF_TABLES_INET.",
     }
+    /// No IPv6.
+    IPV6_MISSING = "ipv6-missing" {
+        meaning: "The scenario has IPv6 addresses, and this kernel runs no IPv6.",
+        evidence: "/proc/sys/net/ipv6 does not exist.",
+        remedy: "Boot the kernel without ipv6.disable=1, or load its ipv6 module.",
+    }
     /// Unknown sysctl.
     SYSCTL_UNKNOWN = "sysctl-unknown" {
         meaning: "A sysctl of the scenario, which Linux has, does not exist in a network namespace of this kernel.",

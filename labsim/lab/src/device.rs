@@ -1,5 +1,6 @@
 //! Why a TUN device cannot be created, and what helps.
 
+use crate::kernel_module::how_to_load;
 use labsim_sys::Errno;
 use labsim_sys::device::TunError;
 use std::io::ErrorKind;
@@ -24,7 +25,7 @@ pub(crate) fn tun_remedy(error: &TunError) -> String {
         }
         TunError::Create(Errno::EPERM) => "run as root, or grant CAP_NET_ADMIN".into(),
         TunError::Open(_) | TunError::Create(_) => {
-            "in a container: `--device /dev/net/tun`; elsewhere: `modprobe tun`".into()
+            format!("in a container: `--device /dev/net/tun`; elsewhere: {}", how_to_load("tun"))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong while a lab is built, each in a sentence with the remedy.
 
+use crate::kernel_module::how_to_load;
 use crate::sysctl::SysctlError;
 use labsim_scenario::model::Place;
 use nix::errno::Errno;
@@ -60,8 +61,8 @@ pub enum BuildError {
     },
     /// The kernel has no such tunnel, and the plan demands it.
     #[error(
-        "{node}: the kernel has no {module} module; load it with `modprobe {module}`, or use \
-         the userspace tunnel"
+        "{node}: the kernel has no {module} module; {}, or use the userspace tunnel",
+        how_to_load(.module)
     )]
     NoKernelTunnel {
         /// In which node.
@@ -71,8 +72,9 @@ pub enum BuildError {
     },
     /// The kernel has no packet filter, or lacks a part of it.
     #[error(
-        "{node}: the kernel has no nftables for {what} ({reason}); load it with `modprobe -a \
-         nf_tables nft_ct nft_reject_inet`, or use a kernel with CONFIG_NF_TABLES_INET"
+        "{node}: the kernel has no nftables for {what} ({reason}); {}, or use a kernel with \
+         CONFIG_NF_TABLES_INET",
+        how_to_load("-a nf_tables nft_ct nft_reject_inet")
     )]
     NoFilter {
         /// In which node.
@@ -81,6 +83,14 @@ pub enum BuildError {
         what: String,
         /// What the kernel said.
         reason: String,
+    },
+    /// The node has IPv6 addresses, and the kernel runs no IPv6.
+    #[error("{node} has IPv6 addresses, and the kernel runs no IPv6; {remedy}")]
+    NoIpv6 {
+        /// The node.
+        node: String,
+        /// What helps.
+        remedy: String,
     },
     /// netem was set, and is not what was set.
     #[error(

@@ -6,11 +6,12 @@
 use crate::capture::try_packet_socket;
 use crate::device::{tun_reason, tun_remedy};
 use crate::error::descriptors_hint;
+use crate::kernel_module::how_to_load;
 use crate::netlink::{netem, request, tunnel};
 use crate::netns::{NetnsWorker, WorkerContext};
 use crate::plan::Sysctl;
 use crate::sysctl::SysctlError;
-use crate::{counters, filter, sockets};
+use crate::{counters, filter, sockets, sysctl};
 use labsim_scenario::model::{Impairment, Percent, TunnelKind};
 use labsim_sys::Errno;
 use labsim_sys::device::create_tun;
@@ -48,6 +49,8 @@ pub enum Feature {
     Netem,
     /// Packet filters.
     Nftables,
+    /// Addresses of that family.
+    Ipv6,
 }
 
 impl Feature {
@@ -62,7 +65,7 @@ impl Feature {
             Self::Tun,
         ];
         let tunnels = TunnelKind::ALL.map(Self::KernelTunnel);
-        needed.into_iter().chain(tunnels).chain([Self::Netem, Self::Nftables])
+        needed.into_iter().chain(tunnels).chain([Self::Netem, Self::Nftables, Self::Ipv6])
     }
 }
 
@@ -78,6 +81,7 @@ impl fmt::Display for Feature {
             Self::Sysctls => "sysctls",
             Self::Netem => "netem",
             Self::Nftables => "nftables",
+            Self::Ipv6 => "IPv6",
         };
         f.pad(name)
     }
@@ -266,6 +270,13 @@ fn inside(feature: Feature) -> Result<(), Missing> {
             missing("packet sockets", "af_packet", errno)
         }),
         Feature::Sysctls => sysctls(),
+        Feature::Ipv6 => match sysctl::has_ipv6() {
+            true => Ok(()),
+            false => Err(Missing {
+                reason: "the kernel runs no IPv6".into(),
+                remedy: sysctl::ipv6_remedy(),
+            }),
+        },
     }
 }
 
@@ -351,10 +362,9 @@ fn missing_filter(errno: Errno) -> Missing {
 
 fn missing(what: &str, module: &str, errno: Errno) -> Missing {
     match errno {
-        Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT => Missing {
-            reason: format!("the kernel has no {what}"),
-            remedy: format!("load the module with `modprobe {module}`"),
-        },
+        Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT => {
+            Missing { reason: format!("the kernel has no {what}"), remedy: how_to_load(module) }
+        }
         Errno::EPERM | Errno::EACCES => Missing {
             reason: format!("this process may not create {what} ({})", errno.desc()),
             remedy: "run as root, or grant CAP_NET_ADMIN and CAP_NET_RAW".into(),

@@ -1,6 +1,7 @@
 //! Settings below `/proc/sys`: written, and read back.
 
 use crate::error::descriptors_hint;
+use crate::kernel_module::how_to_load;
 use crate::netns::apparmor_profile;
 use crate::plan::Sysctl;
 use std::fs::File;
@@ -138,6 +139,20 @@ fn same(wanted: &str, got: &str) -> bool {
     wanted.split_whitespace().eq(got.split_whitespace())
 }
 
+/// Whether this kernel runs IPv6.
+pub(crate) fn has_ipv6() -> bool {
+    Path::new("/proc/sys/net/ipv6/conf/default").exists()
+}
+
+/// What helps a kernel that does not: it was booted with `ipv6.disable=1`, or has no such module
+/// (Documentation/networking/ipv6.rst).
+pub(crate) fn ipv6_remedy() -> String {
+    match Path::new("/sys/module/ipv6/parameters/disable").exists() {
+        true => "boot it without `ipv6.disable=1`".into(),
+        false => how_to_load("ipv6"),
+    }
+}
+
 /// The IPv4 interface settings of a fresh namespace, brought back to the kernel's own defaults.
 ///
 /// A new namespace copies the settings of the initial one (`net.core.devconf_inherit_init_net`),
@@ -208,7 +223,7 @@ impl Baseline {
             forwards: is_on("all", "forwarding"),
             forwards_by_default: is_on("default", "forwarding"),
             accepts_redirects: is_on("all", "accept_redirects"),
-            ipv6: Path::new("/proc/sys/net/ipv6/conf/default").exists(),
+            ipv6: has_ipv6(),
         }
     }
 

@@ -27,9 +27,9 @@ const VIP: &str = "2001:db8:4::99";
 
 /// Three kinds of tunnel on one server, and what is told of each.
 const KINDS: [(TunnelKind, &str); 3] = [
-    (TunnelKind::Sit, "modprobe sit"),
-    (TunnelKind::Ip6tnl, "modprobe ip6_tunnel"),
-    (TunnelKind::Ip6gre(GreOptions { key: None, checksum: false }), "modprobe ip6_gre"),
+    (TunnelKind::Sit, "sit"),
+    (TunnelKind::Ip6tnl, "ip6_tunnel"),
+    (TunnelKind::Ip6gre(GreOptions { key: None, checksum: false }), "ip6_gre"),
 ];
 
 fn usual(kind: TunnelKind) -> InterfaceName {

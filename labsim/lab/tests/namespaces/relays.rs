@@ -150,7 +150,7 @@ fn netem_is_read_back_or_its_absence_is_named() {
             assert!(relay.ends[1].netem.is_none());
         }
         Err(missing) => {
-            assert!(missing.remedy.contains("modprobe sch_netem"), "{missing}");
+            assert!(missing.remedy.contains("sch_netem"), "{missing}");
             let error = built.unwrap_err().to_string();
             assert!(error.starts_with("netem for frames from a:eth0: "), "{error}");
         }

@@ -143,8 +143,8 @@ fn the_kernels_tunnel_is_made_or_its_absence_is_named() {
             assert!(devices.contains_key("tunl0"), "{devices:?}");
         }
         (Err(missing), Err(error @ BuildError::NoKernelTunnel { .. })) => {
-            assert!(missing.remedy.contains("modprobe ipip"), "{missing}");
-            assert!(error.to_string().contains("modprobe ipip"), "{error}");
+            assert!(missing.remedy.contains("ipip"), "{missing}");
+            assert!(error.to_string().contains("ipip"), "{error}");
         }
         (probed, built) => panic!("{probed:?} and {built:?}"),
     }
@@ -175,8 +175,8 @@ fn the_kernels_gre_tunnels_are_made_or_their_absence_is_named() {
             }
         }
         (Err(missing), Err(error @ BuildError::NoKernelTunnel { .. })) => {
-            assert!(missing.remedy.contains("modprobe ip_gre"), "{missing}");
-            assert!(error.to_string().contains("modprobe ip_gre"), "{error}");
+            assert!(missing.remedy.contains("ip_gre"), "{missing}");
+            assert!(error.to_string().contains("ip_gre"), "{error}");
         }
         (probed, built) => panic!("{probed:?} and {built:?}"),
     }
