@@ -6,14 +6,14 @@ use labsim_sys::Errno;
 use labsim_sys::socket::{PROTOCOL_RAW, raw};
 use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage,
-    bind, listen, sendto, setsockopt, socket, sockopt,
+    bind, listen, recv, sendto, setsockopt, socket, sockopt,
 };
 use std::io;
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, TcpStream,
     UdpSocket,
 };
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 /// Not inherited by children, and ready for an event loop.
@@ -26,6 +26,14 @@ const BACKLOG: i32 = 128;
 /// (`net.ipv4.ip_local_port_range`).
 const FIRST_CLIENT_PORT: u16 = 50_001;
 const CLIENT_PORTS: u16 = 10_000;
+
+/// Whether a datagram waits to be received.
+#[must_use]
+pub fn has_datagram(socket: impl AsFd) -> bool {
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    // Of a longer datagram the rest is cut off, and it stays whole in the queue.
+    recv(socket.as_fd().as_raw_fd(), &mut [0], flags).is_ok()
+}
 
 impl Node {
     /// A listening TCP socket, nonblocking. `SO_REUSEADDR` is set, as servers do; one that is bound

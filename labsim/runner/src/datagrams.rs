@@ -1,9 +1,10 @@
 //! RADIUS's sockets: the lab's UDP sockets on the scenario's event loop.
 
 use labsim_aaa::radius::datagram::{Datagrams, Received, ReplySocket};
-use labsim_lab::packet_info;
+use labsim_lab::{packet_info, sockets};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::{Rc, Weak};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -29,8 +30,18 @@ impl Datagrams for ClientSocket {
 
 /// A server's socket, bound to no address in particular.
 pub(crate) struct ServerSocket {
-    socket: UdpSocket,
+    socket: Rc<UdpSocket>,
     local: SocketAddr,
+}
+
+/// The queue of a server's socket. It does not keep the socket open.
+pub(crate) struct ServerQueue(Weak<UdpSocket>);
+
+impl ServerQueue {
+    /// Whether nothing in it waits for the server.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.0.upgrade().is_some_and(|socket| sockets::has_datagram(&*socket))
+    }
 }
 
 impl ServerSocket {
@@ -41,7 +52,11 @@ impl ServerSocket {
             packet_info::enable(&socket)?;
         }
         let local = socket.local_addr()?;
-        Ok(Self { socket: UdpSocket::from_std(socket)?, local })
+        Ok(Self { socket: Rc::new(UdpSocket::from_std(socket)?), local })
+    }
+
+    pub(crate) fn queue(&self) -> ServerQueue {
+        ServerQueue(Rc::downgrade(&self.socket))
     }
 }
 

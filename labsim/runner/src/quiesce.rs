@@ -4,7 +4,8 @@
 //! empties each of them once: a marker frame across every link in both directions, and a flush of
 //! every component.
 //! Whatever is in flight gets at least one capture point further in a round; so when a round
-//! passes and no frame was captured in it, nothing is in flight. (What waits for a timer, such as
+//! passes and no frame was captured in it, nothing is in flight. Servers and clients of this thread
+//! have a few turns in it, to read what has arrived, to log it and to answer. (What waits for a timer, such as
 //! a retransmission, is no packet yet.)
 //!
 //! An impaired link drops, duplicates, reorders and delays frames, but not markers. The relay
@@ -28,6 +29,10 @@ use tracing::info;
 /// A link's marker takes microseconds; this bounds a machine that is badly overloaded.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Turns of this thread's event loop after which every task has run whose socket had something to read:
+/// one in which the sockets are asked, one in which the tasks run, and one for what these wake.
+const TURNS: usize = 3;
+
 /// Returns when nothing is in flight, or after [`TIMEOUT`] if packets never stop. Everything that
 /// was sent before the time that it returns (nanoseconds since 1970, the captures' clock) has
 /// arrived or never will; `None` if packets never stopped.
@@ -39,14 +44,15 @@ pub(crate) async fn wait(context: &mut RunContext<'_>) -> Result<Option<u64>, Ru
     while Instant::now() < deadline {
         let began = now_ns();
         component::flush(*components, deadline).await?;
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
         let now = frames(capture, deadline)?;
         // A marker that did not arrive in time proves nothing.
         if now == before && Instant::now() < deadline {
             return Ok(Some(began));
         }
         before = now;
-        // Where others send without a pause, the rest of this thread goes on.
-        tokio::task::yield_now().await;
     }
     info!("packets are still in flight after {TIMEOUT:?}");
     Ok(None)

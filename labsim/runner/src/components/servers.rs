@@ -9,6 +9,7 @@ mod tacacs;
 pub use binding::serve;
 
 use crate::component::{Component, Pending, Shutdown, done};
+use crate::datagrams::ServerQueue;
 use crate::error::RunError;
 use crate::logbook::{LogWriter, Logbook};
 use crate::plan::ServerPart;
@@ -22,6 +23,7 @@ use labsim_scenario::model::{NodeName, Service};
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
+use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -64,6 +66,8 @@ pub(crate) struct NodeServers {
 #[derive(Default)]
 struct Tasks {
     all: JoinSet<()>,
+    /// What waits for the servers that are asked by datagrams.
+    queues: Vec<ServerQueue>,
     /// Tells them to accept no more connections.
     closing: watch::Sender<bool>,
 }
@@ -158,6 +162,19 @@ impl Component<Lab> for NodeServers {
         Ok(())
     }
 
+    /// Of datagrams that nobody answers, only the servers' logs tell.
+    fn flush(&mut self, deadline: Instant) -> Pending<'_> {
+        Box::pin(async move {
+            let queues = self.tasks.iter().flat_map(|tasks| &tasks.queues);
+            for queue in queues {
+                while !queue.is_empty() && Instant::now() < deadline {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn stop<'a>(&'a mut self, _how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
         drop(self.tasks.take());
         self.closing.abort_all();
@@ -172,4 +189,63 @@ fn listen_at(addresses: &[IpAddr], has_ipv6: bool, port: u16) -> Vec<SocketAddr>
     let every = std::iter::once(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).chain(ipv6);
     let every = every.filter(|_| addresses.is_empty());
     addresses.iter().copied().chain(every).map(|at| SocketAddr::new(at, port)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+    use std::path::Path;
+
+    /// This process's network namespace.
+    struct Here;
+
+    impl Binding for Here {
+        fn has_ipv6(&self) -> bool {
+            false
+        }
+
+        fn tcp_listener(&self, address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+            labsim_lab::sockets::tcp_listener(address)
+        }
+
+        fn udp_socket(&self, address: SocketAddr) -> std::io::Result<UdpSocket> {
+            labsim_lab::sockets::udp_socket(address)
+        }
+    }
+
+    /// A collector of syslog messages on loopback, and its address.
+    fn collector() -> (ServerPart, SocketAddr) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/syslog-udp.yaml");
+        let scenario = labsim_scenario::load(file.as_path()).unwrap().scenario;
+        let mut part = ServerPart::of(&scenario, &NodeName::new("rs1").unwrap());
+        // No other process has this address of loopback.
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let address = SocketAddr::from(([127, high, low, 1], 5514));
+        part.services[0].addresses = vec![address.ip()];
+        part.services[0].ports = vec![address.port()];
+        (part, address)
+    }
+
+    #[test]
+    fn what_has_arrived_and_is_not_answered_is_in_the_log_after_a_flush() {
+        const MESSAGES: usize = 200;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let (part, address) = collector();
+            let log = ServerLog::default();
+            let mut servers = NodeServers::new(part, log.clone(), Logbook::default());
+            let node = servers.node().clone();
+            let writer = |kind: &str| log.writer(&node, servers.logbook.writer(&node, kind));
+            servers.tasks = Some(servers.part.start(&Here, writer).unwrap());
+            let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+            for _ in 0..MESSAGES {
+                client.send_to(b"<134>1 - - - - - - up", address).unwrap();
+            }
+            assert!(log.take().is_empty(), "no task has run yet");
+            let deadline = Instant::now() + std::time::Duration::from_secs(60);
+            servers.flush(deadline).await.unwrap();
+            assert_eq!(log.take().len(), MESSAGES);
+        });
+    }
 }

@@ -33,6 +33,7 @@ pub(super) fn start(
         for address in listen_at(&config.addresses, binding.has_ipv6(), port) {
             let socket = binding.udp_socket(address)?;
             let mut socket = ServerSocket::new(socket, config.packet_info)?;
+            tasks.queues.push(socket.queue());
             let (server, mut write) = (Rc::clone(&server), write.clone());
             let mut closing = tasks.closing.subscribe();
             tasks.all.spawn_local(async move {

@@ -52,6 +52,7 @@ pub(super) fn start(
             for address in addresses {
                 let socket = binding.udp_socket(address)?;
                 let socket = ServerSocket::new(socket, *packet_info)?;
+                tasks.queues.push(socket.queue());
                 let (form, packet_info) = (Rc::clone(&form), *packet_info);
                 let (mut closing, mut write) = (tasks.closing.subscribe(), write.clone());
                 tasks.all.spawn_local(async move {
