@@ -37,6 +37,7 @@ mod partition;
 mod plan;
 mod progress;
 mod report;
+mod reset;
 mod restart;
 mod results;
 mod run;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         Command::List => live::list(),
         Command::Status(args) => live::status(args),
         Command::Logs(args) => live::logs(args),
+        Command::Reset(args) => reset::reset(args),
         Command::Restart(args) => restart::restart(args),
         Command::Down(args) => live::down(args),
         // The exit code is that of what ran.

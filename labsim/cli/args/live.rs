@@ -45,6 +45,32 @@ pub(crate) struct LabName {
     pub(crate) name: Option<labsim_live::LabName>,
 }
 
+/// `labsim reset`
+#[derive(Debug, Args)]
+#[command(after_long_help = RESET_NOTES)]
+pub(crate) struct Reset {
+    /// The node; without one, all nodes of the lab
+    #[arg(value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// The lab; not needed if one alone is up
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+}
+
+/// What `labsim help reset` says below the options.
+const RESET_NOTES: &str = "\
+Undoes what `labsim status` lists as changed: devices, addresses, routes, rules, neighbours that were set by \
+hand, sysctls and packet filters, whether a shell or a step has changed them. Then the forwarder is started \
+anew, with its members as in the file and without flows, and whatever else labsim started and that has \
+ended. Shells stay open, and programs that were started in them go on. Without a node the next step is the \
+first one again.
+
+What cannot be undone, such as a veth device that was deleted, is listed, and the exit code is 1; `labsim \
+restart` builds the whole lab again.
+
+    labsim reset rs1
+    labsim reset";
+
 /// `labsim restart`
 #[derive(Debug, Args)]
 #[command(after_long_help = RESTART_NOTES)]

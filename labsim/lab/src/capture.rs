@@ -10,11 +10,13 @@ mod marker;
 mod points;
 mod reader;
 mod receive;
+mod tap;
 
 pub(crate) use close::DeferredClose;
 pub use frames::{Captured, Frame, Point};
 pub use marker::{Marked, MarkerKind};
 pub(crate) use receive::open_bound;
+pub use tap::{TapPoint, TappedFrame, TappedPoint, Taps};
 
 use crate::lab::Lab;
 use labsim_scenario::model::{InterfaceName, NodeName};

@@ -5,6 +5,7 @@ mod compile;
 use crate::build::refusal_error;
 use crate::error::BuildError;
 use crate::lab::Node;
+use crate::state::family_number;
 use compile::{INET, changes, removal, table_name};
 use labsim_scenario::model::filter::{
     Chain, Decided, Field, Filter, Hook, Match, Policy, Reject, Rule, Test, Verdict,
@@ -13,7 +14,7 @@ use labsim_scenario::model::{FilterName, NodeName, Place};
 use labsim_sys::Errno;
 use labsim_sys::netlink::Refusal;
 use labsim_sys::netlink::attribute::{each, find};
-use labsim_sys::netlink::nftables::{rules, transact};
+use labsim_sys::netlink::nftables::{Change, rules, transact};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -166,6 +167,44 @@ impl Node {
         state.present = present;
         Ok(())
     }
+}
+
+impl Node {
+    /// Takes note that these tables, by family and name, go: what their rules have counted stays counted.
+    /// On a thread that is in the node.
+    pub(crate) fn forget_filters_here(&self, gone: &[(String, String)]) -> Result<(), BuildError> {
+        let mut states = self.filter_states();
+        for (filter, state) in self.plan().filters.iter().zip(states.iter_mut()) {
+            let goes = |(family, table): &(String, String)| {
+                family == "inet" && table.as_bytes() == filter.name.as_str().as_bytes()
+            };
+            if gone.iter().any(goes) && state.present {
+                let counted = filter.decided(state).map_err(|errno| BuildError::Refused {
+                    operation: format!(
+                        "the counters of the filter {} on {}",
+                        filter.name,
+                        self.name()
+                    ),
+                    reason: errno.desc().to_owned(),
+                })?;
+                state.before = counted.into_iter().map(|one| one.packets).collect();
+                state.present = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the filters that the plan has and that are not in. On a thread that is in the node.
+    pub(crate) fn make_filters_here(&self) -> Result<(), BuildError> {
+        let planned = self.plan().filters.iter().filter(|filter| filter.present);
+        planned.into_iter().try_for_each(|filter| self.set_filter_here(&filter.name, true))
+    }
+}
+
+/// The removal of any table.
+pub(crate) fn table_removal(family: &str, table: &str) -> Option<Change> {
+    let name = [table.as_bytes(), b"\0"].concat();
+    Some(compile::table_removal(family_number(family)?, &name))
 }
 
 /// Tries every kind of rule in the namespace of the calling thread.

@@ -22,12 +22,16 @@ mod plan;
 mod ports;
 pub mod probe;
 mod process;
+mod restore;
 pub mod sockets;
 mod state;
 mod sysctl;
 
 pub use build::{Netem, Relay, RelayEnd, TunnelEnd};
-pub use capture::{Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point};
+pub use capture::{
+    Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point, TapPoint, TappedFrame,
+    TappedPoint, Taps,
+};
 pub use counters::{CounterText, Counters, InterfaceCounters};
 pub use error::BuildError;
 pub use filter::FilterPlan;
@@ -44,4 +48,5 @@ pub use plan::{
 };
 pub use ports::Port;
 pub use process::{Child, Isolation, RefusedIsolation, Sandboxed, inherit_text};
+pub use restore::Setup;
 pub use sysctl::SysctlError;

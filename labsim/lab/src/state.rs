@@ -6,9 +6,11 @@ mod routing;
 pub(crate) mod sockets;
 mod sysctls;
 
+pub(crate) use filters::family_number;
+
 use crate::lab::Node;
 use crate::plan::{NodePlan, TunnelMode};
-use labsim_model::node_state::{Tunnel, TunnelDeviceKind};
+use labsim_model::node_state::{Device, FilterChain, Tunnel, TunnelDeviceKind};
 use labsim_model::{NodeState, StatePart};
 use labsim_sys::Errno;
 use labsim_sys::netlink::Socket;
@@ -53,6 +55,21 @@ fn of_this_namespace() -> NodeState {
         devices,
         incomplete: reader.incomplete,
     }
+}
+
+/// The devices of the calling thread's namespace, which is that of the plan's node.
+pub(crate) fn devices_here(plan: &NodePlan) -> Vec<Device> {
+    let mut reader = Reader::default();
+    let mut devices = devices::read(&mut reader);
+    devices::add_qdiscs(&mut devices, &mut reader);
+    let mut state = NodeState { devices, ..NodeState::default() };
+    name_stand_ins(&mut state, plan);
+    state.devices
+}
+
+/// The packet filters of the calling thread's namespace.
+pub(crate) fn filters_here() -> Vec<FilterChain> {
+    filters::read(&mut Reader::default())
 }
 
 /// Devices' names by number.

@@ -1,6 +1,10 @@
 //! What was changed in a node since its lab was built: two states of it against each other. Pure.
 
-use labsim_model::node_state::{Address, AddressScope, NextHop, Route, RouteKind};
+use labsim_lab::Setup;
+use labsim_model::node_state::{
+    Address, AddressScope, Device, FilterChain, Neighbour, NeighbourState, NextHop, Route,
+    RouteKind, Rule, RuleAction,
+};
 use labsim_model::{NodeState, StatePart};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,15 +17,19 @@ const MAIN_TABLE: u32 = 254;
 /// Compares a part of two states.
 type Compare = fn(&NodeState, &NodeState) -> Vec<String>;
 
-/// What `now` differs in from `built`: devices, addresses, routes and sysctls, a phrase each. A part that
-/// was not read as a whole is named instead.
+/// What `now` differs in from `built`: devices, addresses, routes, rules, neighbours that were set by hand,
+/// sysctls and packet filters, a phrase each. A part that was not read as a whole is named instead.
 pub(crate) fn changes(built: &NodeState, now: &NodeState) -> Vec<String> {
     let mut found = Vec::new();
-    let parts: [(StatePart, Compare); 4] = [
+    let parts: [(StatePart, Compare); 8] = [
         (StatePart::Devices, devices),
+        (StatePart::Qdiscs, qdiscs),
         (StatePart::Addresses, |built, now| sets(&addresses(built), &addresses(now))),
         (StatePart::Routes, |built, now| sets(&routes(built), &routes(now))),
+        (StatePart::Rules, |built, now| sets(&rules(built), &rules(now))),
+        (StatePart::Neighbours, |built, now| sets(&neighbours(built), &neighbours(now))),
         (StatePart::Sysctls, sysctls),
+        (StatePart::Filters, |built, now| sets(&filters(built), &filters(now))),
     ];
     for (part, compare) in parts {
         match [built, now].iter().find_map(|state| state.incomplete.get(&part)) {
@@ -52,8 +60,101 @@ fn devices(built: &NodeState, now: &NodeState) -> Vec<String> {
         if device.mtu != was.mtu {
             found.push(format!("the MTU of {name} is {}, was {}", device.mtu, was.mtu));
         }
+        if device.mac != was.mac {
+            let [is, had] = [device, was].map(|it| it.mac.as_deref().unwrap_or("none"));
+            found.push(format!("the MAC address of {name} is {is}, was {had}"));
+        }
+        if device.noarp != was.noarp {
+            let resolves =
+                if device.noarp { "resolves no neighbours" } else { "resolves neighbours" };
+            found.push(format!("{name} {resolves}"));
+        }
+        if device.tunnel != was.tunnel {
+            found.push(format!("the tunnel {name} has other settings"));
+        }
+        // The same name, and another device.
+        if device.index != was.index {
+            found.push(format!("{name} was made anew"));
+        }
     }
     found
+}
+
+/// The queueing disciplines that devices themselves have; one that is down has none of its own.
+fn qdiscs(built: &NodeState, now: &NodeState) -> Vec<String> {
+    let root = |device: &Device| {
+        let root = device.qdiscs.iter().find(|qdisc| qdisc.root);
+        root.map_or_else(|| "none".to_owned(), |qdisc| qdisc.kind.clone())
+    };
+    let changed = now.devices.iter().filter_map(|device| {
+        let was = built.devices.iter().find(|was| was.name == device.name)?;
+        let (is, had) = (root(device), root(was));
+        let changed = device.up && was.up && is != had;
+        changed.then(|| format!("the queueing discipline of {} is {is}, was {had}", device.name))
+    });
+    changed.collect()
+}
+
+/// The rules in the words of ip-rule(8).
+fn rules(state: &NodeState) -> BTreeSet<String> {
+    state.rules.iter().map(show_rule).collect()
+}
+
+fn show_rule(rule: &Rule) -> String {
+    let Rule { ipv4, priority, from, to, input, mark, inverted, further, action } = rule;
+    let mut text = format!("{} rule {priority}:", if *ipv4 { "IPv4" } else { "IPv6" });
+    let mut add = |word: &str, value: Option<String>| {
+        if let Some(value) = value {
+            text.extend([" ", word, if word.is_empty() { "" } else { " " }, value.as_str()]);
+        }
+    };
+    add("", inverted.then(|| "not".to_owned()));
+    add("from", Some(from.map_or_else(|| "all".to_owned(), |it| it.to_string())));
+    add("to", to.map(|it| it.to_string()));
+    add("iif", input.clone());
+    add("fwmark", mark.map(|(mark, mask)| format!("{mark:#x}/{mask:#x}")));
+    add("", further.then(|| "(and other conditions)".to_owned()));
+    add(
+        "",
+        Some(match action {
+            RuleAction::Table(table) => format!("lookup {table}"),
+            RuleAction::Blackhole => "blackhole".to_owned(),
+            RuleAction::Unreachable => "unreachable".to_owned(),
+            RuleAction::Prohibit => "prohibit".to_owned(),
+            RuleAction::Other => "another action".to_owned(),
+        }),
+    );
+    text
+}
+
+/// Those that were set by hand: the others come and go.
+fn neighbours(state: &NodeState) -> BTreeSet<String> {
+    let by_hand = state.neighbours.iter().filter(|it| it.state == NeighbourState::Permanent);
+    let show = |it: &Neighbour| {
+        let mac = it.mac.as_deref().unwrap_or("none");
+        format!("neighbour {} dev {} lladdr {mac}", it.address, it.device)
+    };
+    by_hand.map(show).collect()
+}
+
+/// Chains and their rules, by the numbers that `nft -a list ruleset` shows: a rule that is replaced gets
+/// another one.
+fn filters(state: &NodeState) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for FilterChain { family, table, name, hook, priority, policy, rules } in &state.filters {
+        let mut text = format!("chain {family} {table} {name}");
+        let at = hook.as_ref().map(|hook| format!(" at {hook}"));
+        let priority = priority.map(|it| format!(" priority {it}"));
+        let policy = policy.as_ref().map(|it| format!(" policy {it}"));
+        text.extend([at, priority, policy].into_iter().flatten());
+        all.insert(text);
+        for rule in rules {
+            let verdict = rule.verdict.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+            let number = rule.handle;
+            all.insert(format!("rule {number} of chain {family} {table} {name}{verdict}"));
+        }
+    }
+    all
 }
 
 /// The addresses, but for those that the kernel makes of a link-layer address.
@@ -98,13 +199,13 @@ fn show(route: &Route) -> String {
     text
 }
 
-/// The settings that are there in both; those of a device come and go with it. IPv6's MTU follows the
-/// device's.
+/// The settings that are there in both; those of a device come and go with it.
 fn sysctls(built: &NodeState, now: &NodeState) -> Vec<String> {
-    let follows = |name: &str| name.starts_with("net.ipv6.conf.") && name.ends_with(".mtu");
-    let own = now.sysctls.0.iter().filter(|(name, _)| !follows(name));
+    let own = now.sysctls.0.iter().filter(|(name, _)| !Setup::follows(name));
     let changed = own.filter_map(|(name, value)| {
         let was = built.sysctls.0.get(name).filter(|was| *was != value)?;
+        // The kernel separates several numbers with tabs.
+        let [value, was] = [value, was].map(|it| it.replace('\t', " "));
         Some(format!("{name} is {value}, was {was}"))
     });
     changed.collect()
@@ -113,7 +214,6 @@ fn sysctls(built: &NodeState, now: &NodeState) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use labsim_model::node_state::Device;
 
     fn device(name: &str, up: bool, mtu: u32) -> Device {
         Device { name: name.to_owned(), up, mtu, ..Device::default() }

@@ -4,11 +4,14 @@ use crate::error::LiveError;
 use crate::folder::{LabsFolder, SOCKET};
 use crate::name::LabName;
 use crate::protocol::{
-    Answer, LONGEST_ANSWER, Logs, Origin, Request, Status, Version, Versioned, Work,
+    Answer, LONGEST_ANSWER, Logs, NodeReset, Origin, Request, Status, TapInterface, Version,
+    Versioned, Work,
 };
 use labsim_event::Event;
+use labsim_lab::TapPoint;
 use labsim_sys::descriptors;
 use labsim_sys::pidfd::PidFd;
+use labsim_wire::decode::LinkType;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{getsockopt, sockopt};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -110,8 +113,29 @@ impl Lab {
         }
     }
 
+    /// Asks for a socket that receives a node's frames from now on, and for its interfaces.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version.
+    pub fn tap(&self, node: &str) -> Result<(OwnedFd, Vec<TapPoint>), LiveError> {
+        let invalid = || self.no_answer(io::ErrorKind::InvalidData.into());
+        match self.ask(Request::Tap { node: node.to_owned() })? {
+            (Answer::Tap(interfaces), sockets) => {
+                let point = |it: TapInterface| TapPoint {
+                    index: it.index,
+                    interface: it.name,
+                    link: if it.ethernet { LinkType::Ethernet } else { LinkType::Raw },
+                };
+                let socket = sockets.into_iter().next().ok_or_else(invalid)?;
+                Ok((socket, interfaces.into_iter().map(point).collect()))
+            }
+            _ => Err(invalid()),
+        }
+    }
+
     /// The process that holds it; `None` if it does not listen.
-    pub(crate) fn holder(&self) -> Option<PidFd> {
+    #[must_use]
+    pub fn holder(&self) -> Option<PidFd> {
         self.holder_of(&self.connect().ok()?)
     }
 
@@ -161,6 +185,20 @@ impl Lab {
         // A step may take as long as it wants.
         socket.set_read_timeout(None).map_err(failed)?;
         Ok(Working { lab: self, answers: BufReader::new(socket) })
+    }
+
+    /// Brings a node, or every node, back to what it was when it was built.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version; or what runs in a node cannot be
+    /// started again.
+    pub fn reset(&self, node: Option<String>) -> Result<Vec<NodeReset>, LiveError> {
+        let mut working = self.work(Work::Reset(node))?;
+        match working.next_answer()? {
+            Answer::Reset(resets) => Ok(resets),
+            Answer::Failed(reason) => Err(LiveError::Failed(reason)),
+            _ => Err(self.no_answer(io::ErrorKind::InvalidData.into())),
+        }
     }
 
     fn connect(&self) -> io::Result<UnixStream> {
@@ -268,17 +306,21 @@ impl Working<'_> {
     /// # Errors
     /// The work cannot be done, or the lab has ended meanwhile.
     pub fn next_event(&mut self) -> Result<Option<Event>, LiveError> {
-        let mut line = Vec::new();
-        let read = (&mut self.answers).take(LONGEST_ANSWER).read_until(b'\n', &mut line);
-        if !read.is_ok_and(|length| length > 0) {
-            return Err(LiveError::EndedMeanwhile(self.lab.name.clone()));
-        }
-        match self.lab.answer(&line)? {
+        match self.next_answer()? {
             Answer::Event(event) => Ok(Some(*event)),
             Answer::Done => Ok(None),
             Answer::Failed(reason) => Err(LiveError::Failed(reason)),
             _ => Err(self.lab.no_answer(io::ErrorKind::InvalidData.into())),
         }
+    }
+
+    fn next_answer(&mut self) -> Result<Answer, LiveError> {
+        let mut line = Vec::new();
+        let read = (&mut self.answers).take(LONGEST_ANSWER).read_until(b'\n', &mut line);
+        if !read.is_ok_and(|length| length > 0) {
+            return Err(LiveError::EndedMeanwhile(self.lab.name.clone()));
+        }
+        self.lab.answer(&line)
     }
 }
 

@@ -1,25 +1,27 @@
 //! Answers a holder's clients, one after the other, whether or not work is done meanwhile.
 
-use crate::changes::changes;
-use crate::holder::Held;
+use crate::built::Built;
+use crate::holder::{Held, no_node};
 use crate::presence::Presence;
 use crate::protocol::{
     Answer, LARGEST_ORIGIN, LONGEST_REQUEST, Logs, NodeStatus, Request, RunningStatus, Status,
-    VERSION, Version, Versioned, Work,
+    TapInterface, VERSION, Version, Versioned, Work,
 };
 use labsim_lab::{Lab, Node};
-use labsim_model::{NodeState, StatePart, known_names, quote};
+use labsim_model::{NodeState, StatePart};
 use labsim_runner::{Engines, Kept, Logbook, NodeLog, Running};
 use labsim_scenario::model::NodeName;
 use labsim_sys::descriptors;
+use labsim_wire::decode::LinkType;
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Interest};
 use tokio::net::UnixStream;
@@ -39,8 +41,7 @@ pub(crate) struct Desk<'a> {
     lab: &'a Lab,
     engines: &'a Engines,
     logbook: Logbook,
-    /// What each node's kernel was set up with when everything ran; `None` of one that could not be read.
-    built: RefCell<BTreeMap<NodeName, Option<NodeState>>>,
+    built: Rc<Built<'a>>,
     presence: Presence<'a>,
     pids: OwnedFd,
     user: Option<OwnedFd>,
@@ -93,6 +94,7 @@ impl Busy {
             (Work::Step(step), _) | (Work::NextStep, Some(step)) => format!("step {step}"),
             (Work::NextStep, None) => "a step".to_owned(),
             (Work::StepsBefore(step), _) => format!("the steps before {step}"),
+            (Work::Reset(_), _) => "a reset".to_owned(),
         };
         Self { what, since: Instant::now(), progress }
     }
@@ -106,6 +108,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn new(
         held: &'a Held<'a>,
         kept: &Kept<'a>,
+        built: Rc<Built<'a>>,
         presence: Presence<'a>,
         orders: UnboundedSender<Order<'a>>,
     ) -> io::Result<Self> {
@@ -117,7 +120,7 @@ impl<'a> Desk<'a> {
             lab: kept.lab(),
             engines: kept.engines(),
             logbook: kept.logbook(),
-            built: RefCell::default(),
+            built,
             presence,
             pids: namespace("pid")?,
             user: held.in_user_namespace.then(|| namespace("user")).transpose()?,
@@ -149,7 +152,7 @@ impl<'a> Desk<'a> {
                         Err(error) => debug!(%error, "a client was not answered"),
                     }
                 }
-                () = yield_now(), if !unread.is_empty() => self.know(unread.pop_front()),
+                () = yield_now(), if !unread.is_empty() => self.built.know(unread.pop_front()),
             }
         }
     }
@@ -181,15 +184,21 @@ impl<'a> Desk<'a> {
                 send(&mut client, Answer::Status(status), &[]).await?;
             }
             Request::Origin => send(&mut client, self.origin(), &[]).await?,
+            Request::Tap { node } => match self.tap(node) {
+                Ok((socket, interfaces)) => {
+                    send(&mut client, Answer::Tap(interfaces), &[socket.as_fd()]).await?;
+                }
+                Err(reason) => send(&mut client, Answer::Refused(reason), &[]).await?,
+            },
             Request::Logs { node } => {
                 let answer = match self.node(node) {
                     Some(node) => Answer::Logs(self.logs(node)),
-                    None => Answer::Refused(self.no_node(node)),
+                    None => Answer::Refused(no_node(self.lab, node)),
                 };
                 send(&mut client, answer, &[]).await?;
             }
             Request::Work(work) => {
-                self.know(self.lab.nodes());
+                self.built.know(self.lab.nodes());
                 // The first byte comes with descriptors, or without.
                 descriptors_first(&client, &[]).await?;
                 if let Err((mut client, busy)) = self.order(client, work, now) {
@@ -207,7 +216,7 @@ impl<'a> Desk<'a> {
             }
             Request::Enter { node } => match self.node(node) {
                 Some(node) => {
-                    self.know([node]);
+                    self.built.know([node]);
                     let namespaces = self.lab.namespaces();
                     let network = namespaces.filter(|(name, _)| *name == node.name().as_str());
                     let others = [Some(&self.pids), self.user.as_ref()].into_iter().flatten();
@@ -216,7 +225,7 @@ impl<'a> Desk<'a> {
                     send(&mut client, Answer::Enter, &all).await?;
                 }
                 None => {
-                    send(&mut client, Answer::Refused(self.no_node(node)), &[]).await?;
+                    send(&mut client, Answer::Refused(no_node(self.lab, node)), &[]).await?;
                 }
             },
         }
@@ -246,6 +255,18 @@ impl<'a> Desk<'a> {
         NodeName::new(name).ok().and_then(|name| self.lab.node(&name))
     }
 
+    /// A node's frames from now on.
+    fn tap(&self, name: &str) -> Result<(OwnedFd, Vec<TapInterface>), String> {
+        let node = self.node(name).ok_or_else(|| no_node(self.lab, name))?;
+        let (socket, points) = self.lab.tap(node).map_err(|error| error.to_string())?;
+        let interfaces = points.into_iter().map(|point| TapInterface {
+            index: point.index,
+            name: point.interface,
+            ethernet: point.link == LinkType::Ethernet,
+        });
+        Ok((socket, interfaces.collect()))
+    }
+
     /// What the lab was made of.
     fn origin(&self) -> Answer {
         let origin = &self.held.origin;
@@ -266,28 +287,15 @@ impl<'a> Desk<'a> {
         Logs { lines: lines.collect(), lost }
     }
 
-    /// That the lab has no node of that name.
-    fn no_node(&self, name: &str) -> String {
-        let nodes: Vec<&str> = self.lab.nodes().map(|node| node.name().as_str()).collect();
-        let known = known_names(name, "its nodes", nodes);
-        format!("the lab has no node {}; {known}", quote(name))
-    }
-
     fn status(&self, now: &mut Now<'_>) -> Status {
         let (Progress { running, next }, busy) = match now {
             Now::Idle(kept) => (Progress::of(kept), None),
             Now::Busy(busy) => (busy.progress.clone(), Some((busy.what.clone(), busy.seconds()))),
         };
-        self.know(self.lab.nodes());
-        let (engines, built) = (self.engines, self.built.borrow());
+        self.built.know(self.lab.nodes());
+        let engines = self.engines;
         let nodes = self.lab.nodes().map(|node| {
-            let state = node.state();
-            let changed = match (built.get(node.name()), &state) {
-                (Some(Some(built)), Ok(now)) => changes(built, now),
-                // The addresses' reason says why.
-                (Some(Some(_)), Err(_)) => Vec::new(),
-                _ => vec!["what was set up when it was built is not known".to_owned()],
-            };
+            let (state, changed) = self.built.compare(node);
             let (addresses, unread) = self.addresses(state);
             let balancer = self.held.scenario.load_balancers.get(node.name());
             let servers = balancer.into_iter().flat_map(|it| it.virtual_servers.values());
@@ -313,14 +321,6 @@ impl<'a> Desk<'a> {
             next: (next, self.held.scenario.steps.len()),
             busy,
             nodes: nodes.collect(),
-        }
-    }
-
-    /// Reads what nodes are set up with, unless that is known. To be called before anything can change it.
-    fn know<'n>(&self, nodes: impl IntoIterator<Item = &'n Node>) {
-        let mut built = self.built.borrow_mut();
-        for node in nodes {
-            built.entry(node.name().clone()).or_insert_with(|| node.state().ok());
         }
     }
 

@@ -1,5 +1,6 @@
 //! The process that holds a lab: builds it, keeps it, and answers its clients.
 
+use crate::built::Built;
 use crate::desk::{CLIENT, Desk, Now, Order};
 use crate::folder::{Claim, LabsFolder};
 use crate::name::LabName;
@@ -7,15 +8,17 @@ use crate::presence::Presence;
 use crate::protocol::{Answer, Origin, Work};
 use crate::stream::AnswerStream;
 use labsim_codes::run;
+use labsim_lab::Lab;
 use labsim_model::{known_names, quote};
 use labsim_runner::{Cancelled, Keeping, Kept, RunError, keep};
-use labsim_scenario::model::{Scenario, Step};
+use labsim_scenario::model::{NodeName, Scenario, Step};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
 use std::future::poll_fn;
 use std::io::{self, PipeReader};
 use std::ops::Range;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
@@ -106,6 +109,7 @@ async fn wait_for_word(pipe: PipeReader) -> io::Result<()> {
 
 struct Holder<'a> {
     desk: Desk<'a>,
+    built: Rc<Built<'a>>,
     now: RefCell<Now<'a>>,
     orders: UnboundedReceiver<Order<'a>>,
 }
@@ -113,17 +117,18 @@ struct Holder<'a> {
 impl<'a> Holder<'a> {
     fn new(held: &'a Held<'a>, kept: Kept<'a>, presence: Presence<'a>) -> io::Result<Self> {
         let (orderer, orders) = unbounded_channel();
-        let desk = Desk::new(held, &kept, presence, orderer)?;
-        Ok(Self { desk, now: RefCell::new(Now::Idle(kept)), orders })
+        let built = Rc::new(Built::new(kept.lab(), held.scenario));
+        let desk = Desk::new(held, &kept, Rc::clone(&built), presence, orderer)?;
+        Ok(Self { desk, built, now: RefCell::new(Now::Idle(kept)), orders })
     }
 
     /// Serves clients, until one ends the lab.
     async fn serve(&mut self) {
-        let Self { desk, now, orders } = self;
+        let Self { desk, built, now, orders } = self;
         let now = &*now;
         let work = async {
             while let Some(Order { client, work, mut kept }) = orders.recv().await {
-                do_work(client, &work, &mut kept).await;
+                do_work(client, &work, &mut kept, built).await;
                 *now.borrow_mut() = Now::Idle(kept);
             }
         };
@@ -136,21 +141,22 @@ impl<'a> Holder<'a> {
 }
 
 /// Does work for a client, until it is done or the client is gone.
-async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>) {
+async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>, built: &Built<'_>) {
     let stream = AnswerStream::default();
     let emit = |event| stream.push(Answer::Event(Box::new(event)));
     let working = async {
-        stream.push(match places(work, kept) {
-            Err(reason) => Answer::Refused(reason),
-            Ok(None) => {
+        let worked = match work {
+            Work::Check => {
                 kept.check(&emit).await;
-                Answer::Done
+                Ok(())
             }
-            Ok(Some(places)) => match kept.step(places, &emit).await {
-                Ok(()) => Answer::Done,
-                Err(error) => Answer::Failed(error.to_string()),
+            Work::Reset(node) => reset(node.as_deref(), kept, built, &stream).await,
+            Work::NextStep | Work::Step(_) | Work::StepsBefore(_) => match places(work, kept) {
+                Ok(places) => kept.step(places, &emit).await.map_err(failed),
+                Err(reason) => Err(Answer::Refused(reason)),
             },
-        });
+        };
+        stream.push(worked.err().unwrap_or(Answer::Done));
     };
     let is_done = tokio::select! {
         () = stream.write_until_gone(&client) => false,
@@ -164,6 +170,46 @@ async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>) {
     } else if !matches!(timeout(CLIENT, stream.finish(client)).await, Ok(Ok(()))) {
         debug!("a client did not read to the end");
     }
+}
+
+fn failed(error: RunError) -> Answer {
+    Answer::Failed(error.to_string())
+}
+
+/// Brings a node, or all, back to what it was when it was built.
+async fn reset(
+    node: Option<&str>,
+    kept: &mut Kept<'_>,
+    built: &Built<'_>,
+    stream: &AnswerStream,
+) -> Result<(), Answer> {
+    let lab = kept.lab();
+    let all: Vec<NodeName> = lab.nodes().map(|node| node.name().clone()).collect();
+    let nodes: Vec<NodeName> = match node {
+        None => all,
+        Some(name) => match all.iter().find(|node| node.as_str() == name) {
+            Some(node) => vec![node.clone()],
+            None => return Err(Answer::Refused(no_node(lab, name))),
+        },
+    };
+    let mut resets = built.restore(&nodes);
+    for (node, what) in kept.start_again(&nodes).await.map_err(failed)? {
+        let reset = resets.iter_mut().find(|reset| reset.name == node.as_str());
+        reset.into_iter().for_each(|reset| reset.started.push(what.clone()));
+    }
+    if node.is_none() {
+        kept.begin_anew().map_err(failed)?;
+    }
+    built.look_again(&mut resets);
+    stream.push(Answer::Reset(resets));
+    Ok(())
+}
+
+/// That a lab has no node of that name.
+pub(crate) fn no_node(lab: &Lab, name: &str) -> String {
+    let nodes: Vec<&str> = lab.nodes().map(|node| node.name().as_str()).collect();
+    let known = known_names(name, "its nodes", nodes);
+    format!("the lab has no node {}; {known}", quote(name))
 }
 
 /// What goes on in the lab while no work is done.
@@ -184,18 +230,18 @@ async fn go_on(now: &RefCell<Now<'_>>) -> Infallible {
     }
 }
 
-/// The places of the steps that work consists of; `None` if it is a check. Or why it cannot be done.
-fn places(work: &Work, kept: &Kept<'_>) -> Result<Option<Range<usize>>, String> {
+/// The places of the steps that work consists of, or why it cannot be done.
+fn places(work: &Work, kept: &Kept<'_>) -> Result<Range<usize>, String> {
     let steps = kept.steps();
     let place = |name: &str| {
         let found = steps.iter().position(|step| step.name.as_str() == name);
         found.ok_or_else(|| format!("the scenario has no {}", no_step(name, steps)))
     };
     match work {
-        Work::Check => Ok(None),
-        Work::Step(name) => place(name).map(|place| Some(place..place + 1)),
-        Work::StepsBefore(name) => place(name).map(|place| Some(0..place)),
-        Work::NextStep if kept.next() < steps.len() => Ok(Some(kept.next()..kept.next() + 1)),
+        Work::Check | Work::Reset(_) => Ok(0..0),
+        Work::Step(name) => place(name).map(|place| place..place + 1),
+        Work::StepsBefore(name) => place(name).map(|place| 0..place),
+        Work::NextStep if kept.next() < steps.len() => Ok(kept.next()..kept.next() + 1),
         Work::NextStep if steps.is_empty() => Err("the scenario has no steps".to_owned()),
         Work::NextStep => Err("the last step was run; `labsim step NAME` runs one once more, and \
             `labsim check` all of them"

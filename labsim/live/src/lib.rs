@@ -6,6 +6,7 @@
 //! folder's file tells a lab that is up from one whose holder is gone, whose folder the next command
 //! removes. Who enters a node gets its namespaces as descriptors over the socket.
 
+mod built;
 mod changes;
 mod client;
 mod desk;
@@ -25,4 +26,4 @@ pub use error::LiveError;
 pub use folder::{Claim, LabsFolder};
 pub use holder::{Held, Name, Stage, hold, no_step};
 pub use name::LabName;
-pub use protocol::{Logs, NodeStatus, Origin, RunningStatus, Status, Work};
+pub use protocol::{Logs, NodeReset, NodeStatus, Origin, RunningStatus, Status, Work};

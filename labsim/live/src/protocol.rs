@@ -43,6 +43,8 @@ pub(crate) enum Request {
     Status,
     /// A node's namespaces: the network's and the PIDs', then the user namespace if there is one.
     Enter { node: String },
+    /// A socket that receives a node's frames, and the interfaces that it receives them of.
+    Tap { node: String },
     /// What the lab was made of.
     Origin,
     /// What was printed and logged in a node.
@@ -65,6 +67,8 @@ pub enum Work {
     StepsBefore(String),
     /// All steps, and the verdict.
     Check,
+    /// The node, or every node, is brought back to what it was when it was built.
+    Reset(Option<String>),
 }
 
 /// What the holder answers.
@@ -74,12 +78,16 @@ pub(crate) enum Answer {
     Status(Status),
     /// To [`Request::Enter`]; the namespaces' descriptors come with it.
     Enter,
+    /// To [`Request::Tap`]; the socket comes with it.
+    Tap(Vec<TapInterface>),
     /// To [`Request::Origin`].
     Origin(Origin),
     /// To [`Request::Logs`].
     Logs(Logs),
     /// To [`Request::Work`]: what happened. [`Answer::Done`] or [`Answer::Failed`] is the last.
     Event(Box<Event>),
+    /// To [`Work::Reset`]: what became of each node.
+    Reset(Vec<NodeReset>),
     /// The work is done.
     Done,
     /// The work could not be done: a sentence.
@@ -120,12 +128,37 @@ pub struct NodeStatus {
     pub addresses: Vec<String>,
     /// Why the addresses could not be read, if they could not.
     pub unread: Option<String>,
-    /// What was changed since everything ran, a phrase each: devices, addresses, routes, sysctls.
+    /// What was changed since everything ran, a phrase each: devices, addresses, routes, rules, neighbours
+    /// that were set by hand, sysctls, packet filters.
     pub changed: Vec<String>,
     /// VIP and port of each virtual server that its forwarder serves.
     pub virtual_servers: Vec<String>,
     /// What labsim started in it.
     pub running: Vec<RunningStatus>,
+}
+
+/// A node that was brought back to what it was when it was built.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodeReset {
+    /// The node.
+    pub name: String,
+    /// What had changed, as [`NodeStatus::changed`] says it.
+    pub changed: Vec<String>,
+    /// What differs still.
+    pub left: Vec<String>,
+    /// What the kernel refused, a sentence each.
+    pub refused: Vec<String>,
+    /// What was started again: `forwarder`, `process radiusd`.
+    pub started: Vec<String>,
+}
+
+/// An interface whose frames a tap receives.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TapInterface {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    /// Whether its frames begin with an Ethernet header.
+    pub(crate) ethernet: bool,
 }
 
 /// Something that labsim started.

@@ -7,12 +7,13 @@ mod relay;
 pub(crate) mod servers;
 mod tunnel;
 
-use crate::component::{ComponentSet, Stage};
+use crate::component::{Component as _, ComponentSet, Shutdown, Stage};
 use crate::error::RunError;
 use crate::logbook::Logbook;
 use crate::plan::{ProgramPart, RunPlan};
 use forwarder::Forwarder;
 use kernel::NodeKernel;
+use labsim_event::Event;
 use labsim_lab::Lab;
 use labsim_scenario::model::{NodeName, ProcessStart};
 use programs::Program;
@@ -124,6 +125,35 @@ impl Components {
         all
     }
 
+    /// Starts again what runs in nodes, in the order of its start: programs that have ended, servers that
+    /// were stopped, and forwarders in any case. Returns what was started, by its node.
+    pub(crate) async fn start_again(
+        &mut self,
+        lab: &Lab,
+        nodes: &[NodeName],
+        emit: &dyn Fn(Event),
+    ) -> Result<Vec<(NodeName, String)>, RunError> {
+        let mut started = Vec::new();
+        let Self { first_programs, servers, forwarders, programs, .. } = self;
+        let first = first_programs.iter_mut().flatten();
+        started.extend(start_programs(first, lab, nodes, emit).await?);
+        for servers in servers.values_mut().filter(|it| nodes.contains(it.node())) {
+            if !servers.listen() {
+                servers.start(lab, emit)?;
+                started.extend(servers.kinds().map(|kind| (servers.node().clone(), kind)));
+            }
+        }
+        for forwarder in forwarders.values_mut().filter(|it| nodes.contains(it.node())) {
+            forwarder.stop(Shutdown::Immediate, emit).await?;
+            forwarder.start(lab, emit)?;
+            forwarder.ready(lab).await?;
+            started.push((forwarder.node().clone(), forwarder::WHAT.to_owned()));
+        }
+        let last = programs.iter_mut().flatten();
+        started.extend(start_programs(last, lab, nodes, emit).await?);
+        Ok(started)
+    }
+
     /// What was printed and logged.
     pub(crate) fn logbook(&self) -> &Logbook {
         &self.logbook
@@ -133,6 +163,25 @@ impl Components {
     pub(crate) fn server_log(&self) -> &ServerLog {
         &self.server_log
     }
+}
+
+/// Starts those that have ended, one after the other.
+async fn start_programs<'p>(
+    programs: impl Iterator<Item = &'p mut Program>,
+    lab: &Lab,
+    nodes: &[NodeName],
+    emit: &dyn Fn(Event),
+) -> Result<Vec<(NodeName, String)>, RunError> {
+    let mut started = Vec::new();
+    for program in programs.filter(|it| nodes.contains(it.node())) {
+        if program.ended().is_some() {
+            program.stop(Shutdown::Immediate, emit).await?;
+            program.start(lab, emit)?;
+            program.ready(lab).await?;
+            started.push((program.node().clone(), program.what()));
+        }
+    }
+    Ok(started)
 }
 
 impl ComponentSet<Lab> for Components {

@@ -18,7 +18,7 @@ use crate::{ImpairmentChoice, Policy, TunnelChoice, judgement, quiesce};
 use labsim_codes::run;
 use labsim_event::{Event, Outcome};
 use labsim_lab::{Capture, Lab};
-use labsim_scenario::model::{InterfaceName, LoginResult, Scenario, Step};
+use labsim_scenario::model::{InterfaceName, LoginResult, NodeName, Scenario, Step};
 use labsim_verdict::{Observations, diagnose};
 use std::convert::Infallible;
 use std::ops::Range;
@@ -157,6 +157,27 @@ impl<'a> Kept<'a> {
             forwarder.resume_monitors().await?;
         }
         Ok(())
+    }
+
+    /// Starts again what runs in nodes: forwarders in any case, as members and flows are what they were
+    /// then, servers that were stopped, and programs that have ended. Returns what was started, by its node.
+    ///
+    /// # Errors
+    /// One of them cannot be started.
+    pub async fn start_again(
+        &mut self,
+        nodes: &[NodeName],
+    ) -> Result<Vec<(NodeName, String)>, RunError> {
+        self.components.start_again(self.lab, nodes, &|_| ()).await
+    }
+
+    /// Begins with the first step, with logins that are open ended and what nodes have learned forgotten.
+    ///
+    /// # Errors
+    /// A node cannot be entered.
+    pub fn begin_anew(&mut self) -> Result<(), RunError> {
+        (self.record, self.open, self.next) = (StepRecord::default(), OpenLogins::default(), 0);
+        self.forget_learned()
     }
 
     async fn judge(

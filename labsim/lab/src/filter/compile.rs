@@ -87,7 +87,12 @@ pub(super) fn changes(filter: &FilterPlan) -> Vec<(Change, String)> {
 
 /// What takes a filter out, with everything in it.
 pub(super) fn removal(name: &FilterName) -> Change {
-    Change { kind: DELETE_TABLE, family: INET, attributes: vec![plain(1, &table_name(name))] }
+    table_removal(INET, &table_name(name))
+}
+
+/// The removal of any table, by its name with a zero byte.
+pub(super) fn table_removal(family: u8, name: &[u8]) -> Change {
+    Change { kind: DELETE_TABLE, family, attributes: vec![plain(1, name)] }
 }
 
 fn new_chain(table: &[u8], chain: &Chain) -> Change {

@@ -161,16 +161,16 @@ fn verdict(code: i32, chain: Option<String>) -> String {
 }
 
 /// `NFPROTO_*` of linux/netfilter.h.
+const FAMILIES: [(u8, &str); 6] =
+    [(1, "inet"), (2, "ip"), (3, "arp"), (5, "netdev"), (7, "bridge"), (10, "ip6")];
+
 fn family(number: u8) -> &'static str {
-    match number {
-        1 => "inet",
-        2 => "ip",
-        3 => "arp",
-        5 => "netdev",
-        7 => "bridge",
-        10 => "ip6",
-        _ => "other",
-    }
+    FAMILIES.iter().find(|(one, _)| *one == number).map_or("other", |(_, word)| word)
+}
+
+/// The number of a family.
+pub(crate) fn family_number(word: &str) -> Option<u8> {
+    FAMILIES.iter().find(|(_, one)| *one == word).map(|(number, _)| *number)
 }
 
 /// The hooks' numbers depend on the family (linux/netfilter.h, netfilter_arp.h, netdev's).

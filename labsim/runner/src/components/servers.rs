@@ -90,6 +90,11 @@ impl NodeServers {
         aaa.chain(services)
     }
 
+    /// Whether they listen.
+    pub(super) fn listen(&self) -> bool {
+        self.tasks.is_some()
+    }
+
     /// Closes the listening sockets; open connections go on to their end.
     pub(crate) async fn stop_listening(&mut self) {
         let Some(mut tasks) = self.tasks.take() else { return };

@@ -1,0 +1,96 @@
+//! What each node was set up with when everything ran, what has changed since, and its way back.
+
+use crate::changes::changes;
+use crate::protocol::NodeReset;
+use labsim_lab::{Lab, Node, Setup};
+use labsim_model::NodeState;
+use labsim_scenario::model::{NodeChange, NodeName, Scenario, StepAction};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+
+/// Nodes as they were built.
+pub(crate) struct Built<'a> {
+    lab: &'a Lab,
+    scenario: &'a Scenario,
+    /// `None` of one that could not be read.
+    setups: RefCell<BTreeMap<NodeName, Option<Setup>>>,
+}
+
+impl<'a> Built<'a> {
+    pub(crate) fn new(lab: &'a Lab, scenario: &'a Scenario) -> Self {
+        Self { lab, scenario, setups: RefCell::default() }
+    }
+
+    /// Reads what nodes are set up with, unless that is known. To be called before anything can change it.
+    pub(crate) fn know<'n>(&self, nodes: impl IntoIterator<Item = &'n Node>) {
+        let mut setups = self.setups.borrow_mut();
+        for node in nodes {
+            setups.entry(node.name().clone()).or_insert_with(|| self.read(node).ok());
+        }
+    }
+
+    /// What a node is set up with now, and what has changed since it was built.
+    pub(crate) fn compare(&self, node: &Node) -> (io::Result<NodeState>, Vec<String>) {
+        self.know([node]);
+        let now = self.read(node).map(|setup| setup.state().clone());
+        let changed = match (self.setups.borrow().get(node.name()), &now) {
+            (Some(Some(built)), Ok(now)) => changes(built.state(), now),
+            // The error says why.
+            (Some(Some(_)), Err(_)) => Vec::new(),
+            _ => vec!["what was set up when it was built is not known".to_owned()],
+        };
+        (now, changed)
+    }
+
+    /// Undoes what has changed in nodes, and says what has.
+    pub(crate) fn restore(&self, nodes: &[NodeName]) -> Vec<NodeReset> {
+        let nodes = nodes.iter().filter_map(|name| self.lab.node(name));
+        let restore = |node: &Node| {
+            let (_, changed) = self.compare(node);
+            let refused = match self.setups.borrow().get(node.name()) {
+                Some(Some(built)) if !changed.is_empty() => match node.restore(built) {
+                    Ok(refused) => refused,
+                    Err(error) => vec![error.to_string()],
+                },
+                _ => Vec::new(),
+            };
+            let (left, started) = (Vec::new(), Vec::new());
+            NodeReset { name: node.name().to_string(), changed, left, refused, started }
+        };
+        nodes.map(restore).collect()
+    }
+
+    /// Adds to what was undone what is left.
+    pub(crate) fn look_again(&self, resets: &mut [NodeReset]) {
+        for reset in resets {
+            let node = NodeName::new(&reset.name).ok().and_then(|name| self.lab.node(&name));
+            if let Some(node) = node {
+                let (now, left) = self.compare(node);
+                reset.left = left;
+                reset.refused.extend(now.err().map(|error| error.to_string()));
+            }
+        }
+    }
+
+    fn read(&self, node: &Node) -> io::Result<Setup> {
+        node.setup(&self.sysctls(node))
+    }
+
+    /// The settings that the scenario writes in a node, when it is built or in a step.
+    fn sysctls(&self, node: &Node) -> Vec<String> {
+        let plan = node.plan();
+        let planned = plan.early_sysctls.iter().chain(&plan.late_sysctls);
+        let changes = self.scenario.steps.iter().filter_map(|step| match &step.action {
+            StepAction::ChangeNode(change) => Some(&**change),
+            _ => None,
+        });
+        let of_steps = changes.filter_map(|change| match change {
+            NodeChange::Sysctls { node: of, sysctls } if of == node.name() => {
+                Some(sysctls.keys().cloned())
+            }
+            _ => None,
+        });
+        planned.map(|sysctl| sysctl.key.clone()).chain(of_steps.flatten()).collect()
+    }
+}
