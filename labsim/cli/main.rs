@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod capture;
 mod closed_output;
 mod color;
 mod compare;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         Command::List => live::list(),
         Command::Status(args) => live::status(args),
         Command::Logs(args) => live::logs(args),
+        Command::Capture(args) => capture::capture(args),
         Command::Reset(args) => reset::reset(args),
         Command::Restart(args) => restart::restart(args),
         Command::Down(args) => live::down(args),

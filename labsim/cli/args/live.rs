@@ -45,6 +45,44 @@ pub(crate) struct LabName {
     pub(crate) name: Option<labsim_live::LabName>,
 }
 
+/// `labsim capture`
+#[derive(Debug, Args)]
+#[command(after_long_help = CAPTURE_NOTES)]
+pub(crate) struct Capture {
+    /// Nodes or interfaces, such as rs1 or lb:eth0; all of the lab if none is named
+    #[arg(value_name = "NODE[:IF]")]
+    pub(crate) points: Vec<String>,
+    /// The lab; not needed if one alone is up
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+    /// Write packets as pcapng to a file, or to the standard output (-), in place of a line each
+    #[arg(short = 'w', long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "write")]
+    pub(crate) force: bool,
+    /// Only packets with these header fields, such as 'protocol: tcp, destination_port: 49'
+    #[arg(long, value_name = "FIELDS", allow_hyphen_values = true)]
+    pub(crate) filter: Option<String>,
+}
+
+/// What `labsim help capture` says below the options.
+const CAPTURE_NOTES: &str = "\
+Every packet is there at each interface that it passes, in one stream: `node:interface` is the name of its \
+interface, as in the captures of `labsim run`. Packets are written as they come. Ctrl-C ends the capture, \
+and so does the lab's end, or that of the program that reads; the file is complete then. What came faster \
+than it could be written is dropped, and how much that was is said at the end and in the file. labsim's own \
+marker frames are left out.
+
+FIELDS are those of an expectation's `match`: direction, source, destination, protocol, source_port, \
+destination_port, ttl, length, tos, dont_fragment, flags, payload, icmp and outer, with the values that \
+scenarios have; they are of the innermost packet. All of them have to hold.
+
+    labsim capture
+    labsim capture rs1 lb:eth0 --filter 'destination_port: 49, flags: S'
+    labsim capture -w - | wireshark -k -i -
+    ssh HOST labsim capture -w - | wireshark -k -i -";
+
 /// `labsim reset`
 #[derive(Debug, Args)]
 #[command(after_long_help = RESET_NOTES)]

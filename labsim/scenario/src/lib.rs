@@ -8,6 +8,7 @@
 
 mod exercise;
 mod file;
+mod frame_filter;
 mod input;
 mod load;
 pub mod model;
@@ -17,6 +18,7 @@ mod schema;
 mod text;
 
 pub use exercise::LoadedExercise;
+pub use frame_filter::frame_match;
 pub use input::Input;
 pub use load::{
     Loaded, Opened, Validated, kind, load, load_changed, load_topology, merged, validate,

@@ -34,6 +34,7 @@ mod tunnels;
 mod wiring;
 
 pub(crate) use exercise::TEMPTING;
+pub(crate) use frames::lone as lone_match;
 pub(crate) use scenario::{TopologyContext, scenario};
 pub(crate) use topology::{Resolved, topology};
 

@@ -41,6 +41,7 @@ pub use frames::{FrameLine, FrameList};
 pub use journey::{Journey, Journeys, Sighting};
 pub use judge::{ExpectationResult, Verdict, diagnose, judge};
 pub use mac_table::MacTable;
+pub use matching::frame_matches;
 pub use observe::{
     Attempt, Capture, FrameRecord, FrameView, IntervalCounters, LinkCounters, Liveness,
     Observations, Point, PointId, ServerEntry, StepObservation, is_marker, is_probe,

@@ -6,8 +6,9 @@ pub(crate) use describe::describe;
 
 use crate::arp_nd;
 use crate::frames::Frame;
-use labsim_scenario::model::{FrameMatch, OuterMatch, TcpFlags};
-use labsim_wire::decode::{IpHeader, Transport};
+use crate::observe::FrameRecord;
+use labsim_scenario::model::{Direction, FrameMatch, OuterMatch, TcpFlags};
+use labsim_wire::decode::{Decoded, IpHeader, Relative, Transport};
 use std::fmt;
 
 /// A field that is not as it should be.
@@ -30,6 +31,14 @@ impl fmt::Display for Mismatch {
 /// Whether every field that is asked for agrees.
 pub(crate) fn matches(wanted: &FrameMatch, frame: &Frame<'_>) -> bool {
     differences(wanted, frame) == 0
+}
+
+/// Whether every field that is asked for agrees, of a frame that stands for itself: its TCP numbers relative
+/// to its flow's are not known.
+#[must_use]
+pub fn frame_matches(wanted: &FrameMatch, direction: Direction, decoded: &Decoded) -> bool {
+    let (record, relative) = (FrameRecord::lone(direction), Relative::default());
+    matches(wanted, &Frame { index: 0, number: 0, record, decoded, relative })
 }
 
 /// In how many of the fields that are asked for the frame differs.

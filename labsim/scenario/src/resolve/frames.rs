@@ -118,6 +118,12 @@ fn protocol(written: Option<&Located<Scalar>>, report: &mut Report<'_>) -> Optio
     number
 }
 
+/// A match that stands for itself.
+pub(crate) fn lone(written: &RawFrameMatch, report: &mut Report<'_>) -> Result<FrameMatch, ()> {
+    let fields = fields(written, report);
+    complete(fields, Span::default(), report)
+}
+
 /// Completes a match by its outer length, and finds what no frame could be.
 pub(super) fn complete(
     fields: Fields,

@@ -53,6 +53,14 @@ pub struct FrameRecord {
     length: usize,
 }
 
+impl FrameRecord {
+    /// Of a frame that is of no capture's.
+    pub(crate) fn lone(direction: Direction) -> Self {
+        let (point, original_length) = (PointId(0), 0);
+        Self { time_ns: 0, point, direction, original_length, start: 0, length: 0 }
+    }
+}
+
 /// One captured frame with its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameView<'a> {
