@@ -7,7 +7,7 @@ mod run;
 mod steps;
 
 pub(crate) use exercise::{Exercise, ExerciseCommand};
-pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Shell, Up};
+pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Save, Shell, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
 pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};
 pub(crate) use steps::{Check, StepArgs};
@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Capture(Capture),
     /// Bring nodes of a lab that is up back to what they were when it was built
     Reset(Reset),
+    /// Write what was changed in a lab that is up as a scenario
+    Save(Save),
     /// Build a lab that is up again, from what it was made of
     Restart(Restart),
     /// End a lab that is up

@@ -42,6 +42,7 @@ mod reset;
 mod restart;
 mod results;
 mod run;
+mod save;
 mod schema;
 mod select;
 mod server;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         Command::Status(args) => live::status(args),
         Command::Logs(args) => live::logs(args),
         Command::Capture(args) => capture::capture(args),
+        Command::Save(args) => save::save(args),
         Command::Reset(args) => reset::reset(args),
         Command::Restart(args) => restart::restart(args),
         Command::Down(args) => live::down(args),

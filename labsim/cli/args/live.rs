@@ -109,6 +109,32 @@ restart` builds the whole lab again.
     labsim reset rs1
     labsim reset";
 
+/// `labsim save`
+#[derive(Debug, Args)]
+#[command(after_long_help = SAVE_NOTES)]
+pub(crate) struct Save {
+    /// The scenario to write (- for standard output); else the lab's name with -saved.yaml
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The lab; not needed if one alone is up
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<labsim_live::LabName>,
+}
+
+/// What `labsim help save` says below the options.
+const SAVE_NOTES: &str = "\
+The scenario extends the file that the lab was made of. Its lab is built as this one is now: sysctls, \
+addresses, routes, MTUs, VIPs and tunnels of real servers, filters of the scenario. Changes of addresses \
+and routes of nodes are those of their topology, and are in a second file beside it, FILE-topology.yaml. If \
+the lab's own files are gone or were changed, what they were is written there too, merged: \
+FILE-base.yaml, FILE-base-topology.yaml.
+
+What a scenario cannot begin with, such as rules of nftables that were typed in, or what its own steps would \
+do again, is listed on standard error and in the file's first lines. Members of pools are not looked at. No file is ever replaced.
+
+    labsim save -o broken.yaml
+    labsim run broken.yaml";
+
 /// `labsim restart`
 #[derive(Debug, Args)]
 #[command(after_long_help = RESTART_NOTES)]

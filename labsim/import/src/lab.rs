@@ -4,6 +4,7 @@ mod addresses;
 mod expectations;
 pub(crate) mod names;
 mod plan;
+pub(crate) mod saved;
 mod scenario;
 pub(crate) mod server_state;
 mod servers;

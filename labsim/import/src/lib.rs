@@ -27,6 +27,7 @@
 
 pub mod a10;
 mod address;
+pub mod changes;
 pub mod export;
 pub mod f5;
 mod lab;

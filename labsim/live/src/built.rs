@@ -9,6 +9,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 
+/// Of a node that could not be read.
+const UNKNOWN: &str = "what was set up when it was built is not known";
+
 /// Nodes as they were built.
 pub(crate) struct Built<'a> {
     lab: &'a Lab,
@@ -38,9 +41,22 @@ impl<'a> Built<'a> {
             (Some(Some(built)), Ok(now)) => changes(built.state(), now),
             // The error says why.
             (Some(Some(_)), Err(_)) => Vec::new(),
-            _ => vec!["what was set up when it was built is not known".to_owned()],
+            _ => vec![UNKNOWN.to_owned()],
         };
         (now, changed)
+    }
+
+    /// What a node was set up with, and what it is set up with now.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub(crate) fn setups(&self, node: &Node) -> Result<(NodeState, NodeState), String> {
+        self.know([node]);
+        let now = self.read(node).map_err(|error| error.to_string())?;
+        match self.setups.borrow().get(node.name()) {
+            Some(Some(built)) => Ok((built.state().clone(), now.state().clone())),
+            _ => Err(UNKNOWN.to_owned()),
+        }
     }
 
     /// Undoes what has changed in nodes, and says what has.

@@ -19,7 +19,8 @@ type Compare = fn(&NodeState, &NodeState) -> Vec<String>;
 
 /// What `now` differs in from `built`: devices, addresses, routes, rules, neighbours that were set by hand,
 /// sysctls and packet filters, a phrase each. A part that was not read as a whole is named instead.
-pub(crate) fn changes(built: &NodeState, now: &NodeState) -> Vec<String> {
+#[must_use]
+pub fn changes(built: &NodeState, now: &NodeState) -> Vec<String> {
     let mut found = Vec::new();
     let parts: [(StatePart, Compare); 8] = [
         (StatePart::Devices, devices),

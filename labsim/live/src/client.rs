@@ -9,6 +9,7 @@ use crate::protocol::{
 };
 use labsim_event::Event;
 use labsim_lab::TapPoint;
+use labsim_model::NodeState;
 use labsim_sys::descriptors;
 use labsim_sys::pidfd::PidFd;
 use labsim_wire::decode::LinkType;
@@ -110,6 +111,17 @@ impl Lab {
                 })
             }
             _ => Err(invalid()),
+        }
+    }
+
+    /// Asks for what a node was set up with when everything ran, and for what it is set up with now.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version.
+    pub fn setups(&self, node: &str) -> Result<(NodeState, NodeState), LiveError> {
+        match self.ask(Request::Setups { node: node.to_owned() })? {
+            (Answer::Setups(setups), _) => Ok(*setups),
+            _ => Err(self.no_answer(io::ErrorKind::InvalidData.into())),
         }
     }
 

@@ -190,6 +190,14 @@ impl<'a> Desk<'a> {
                 }
                 Err(reason) => send(&mut client, Answer::Refused(reason), &[]).await?,
             },
+            Request::Setups { node } => {
+                let node = self.node(node).ok_or_else(|| no_node(self.lab, node));
+                let answer = match node.and_then(|node| self.built.setups(node)) {
+                    Ok(setups) => Answer::Setups(Box::new(setups)),
+                    Err(reason) => Answer::Refused(reason),
+                };
+                send(&mut client, answer, &[]).await?;
+            }
             Request::Logs { node } => {
                 let answer = match self.node(node) {
                     Some(node) => Answer::Logs(self.logs(node)),

@@ -20,6 +20,7 @@ mod protocol;
 mod shell;
 mod stream;
 
+pub use changes::changes;
 pub use client::{Lab, Working, end};
 pub use enter::{Ended, Entry, enter};
 pub use error::LiveError;

@@ -4,6 +4,7 @@
 //! and the socket's name stay as they are, so that `labsim down` ends the labs of other versions too.
 
 use labsim_event::Event;
+use labsim_model::NodeState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ pub(crate) enum Request {
     Enter { node: String },
     /// A socket that receives a node's frames, and the interfaces that it receives them of.
     Tap { node: String },
+    /// What a node was set up with when everything ran, and what it is set up with now.
+    Setups { node: String },
     /// What the lab was made of.
     Origin,
     /// What was printed and logged in a node.
@@ -80,6 +83,8 @@ pub(crate) enum Answer {
     Enter,
     /// To [`Request::Tap`]; the socket comes with it.
     Tap(Vec<TapInterface>),
+    /// To [`Request::Setups`].
+    Setups(Box<(NodeState, NodeState)>),
     /// To [`Request::Origin`].
     Origin(Origin),
     /// To [`Request::Logs`].

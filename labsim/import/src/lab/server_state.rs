@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// What is different from a scenario's healthy server. A place is where a text shows it; none if it
 /// is as in the scenario.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ServerState {
     pub(crate) tunnel: Option<Tunnel>,
     pub(crate) vips: Vec<Vip>,
@@ -25,7 +25,7 @@ pub(crate) struct ServerState {
     pub(crate) radius: Option<Listening>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tunnel {
     pub(crate) place: Option<Place>,
     pub(crate) protocol: TunnelProtocol,
@@ -34,7 +34,7 @@ pub(crate) struct Tunnel {
     pub(crate) up: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Vip {
     pub(crate) place: Option<Place>,
     pub(crate) address: IpAddr,
@@ -101,7 +101,7 @@ pub(crate) fn text(
     report: &Report<'_>,
 ) -> Result<String, String> {
     let written = |error: serde_json::Error| format!("the server cannot be written: {error}");
-    let server = real_server(node, state, report).map_err(written)?;
+    let server = real_server(node, state, Some(report)).map_err(written)?;
     let groups = scenario.real_servers.iter().map(|(node, it)| (node, it.group.as_ref()));
     let mut sections = vec![entry("extends", scalar(extends))];
     let alone = pools(scenario, node).map_err(written)?;
@@ -214,13 +214,14 @@ fn split<'a>(
     Ok(entries)
 }
 
-fn real_server(
+/// A real server of its own; the report says where places are.
+pub(super) fn real_server(
     node: &NodeName,
     state: &ServerState,
-    report: &Report<'_>,
+    report: Option<&Report<'_>>,
 ) -> serde_json::Result<Vec<Entry>> {
-    let at = |one: Entry, place: Option<Place>| match place {
-        Some(place) => one.comment(printable(&report.at(place))),
+    let at = |one: Entry, place: Option<Place>| match place.zip(report) {
+        Some((place, report)) => one.comment(printable(&report.at(place))),
         None => one,
     };
     let mut server = vec![entry("nodes", scalar(node))];
