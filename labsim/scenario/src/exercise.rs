@@ -4,7 +4,8 @@ use crate::load::{Loaded, Opened, change_source, scenario_and_exercise};
 use crate::model::{Exercise, Scenario};
 use crate::resolve::{EXERCISE, TEMPTING};
 use labsim_codes::file;
-use labsim_yaml::{Diagnostic, Diagnostics, Source};
+use labsim_yaml::{Diagnostic, Diagnostics, Source, Sources, relative};
+use std::path::Path;
 
 /// Where a file says what is wrong in the lab.
 const BREAK: &[&str] = &[EXERCISE, "break"];
@@ -17,11 +18,39 @@ pub struct LoadedExercise {
     /// The lab in good order.
     pub healthy: Loaded,
     /// As the student gets it.
-    pub broken: Scenario,
+    pub broken: Loaded,
     /// With the exercise's own repair.
     pub repaired: Scenario,
     /// With each of [`Exercise::tempting`], in their order.
     pub tempted: Vec<Scenario>,
+}
+
+impl LoadedExercise {
+    /// The texts of the broken lab as a scenario of its own, for [`Input::InMemory`](crate::Input): merged,
+    /// without what makes it an exercise. The first file has its name without a folder.
+    #[must_use]
+    pub fn broken_sources(&self) -> Sources {
+        self.broken.standalone()
+    }
+}
+
+impl Loaded {
+    /// What was read as one text, and the topology's beside it, by their paths from the first file's folder.
+    fn standalone(&self) -> Sources {
+        let own: Sources = self.document.texts().collect();
+        let first = self.document.first_path();
+        let folder = first.parent().unwrap_or(Path::new(""));
+        let others = self.sources.iter().filter(|(path, _)| !own.contains_key(*path));
+        let mut sources: Sources = others
+            .map(|(path, text)| {
+                let path = relative(folder, Path::new(path));
+                (path.to_string_lossy().into_owned(), text.clone())
+            })
+            .collect();
+        let name = first.file_name().unwrap_or_default();
+        sources.insert(name.to_string_lossy().into_owned(), self.merged());
+        sources
+    }
 }
 
 impl Opened {
@@ -52,10 +81,11 @@ impl Opened {
             let name = document.source().name();
             return Err(Diagnostic::of_file(name, file::MISSING_VALUE, message).into());
         }
-        let mut states = states.into_iter().map(|(loaded, _)| loaded.scenario);
+        let mut states = states.into_iter().map(|(loaded, _)| loaded);
         match (read, states.next(), states.next()) {
             (Some((healthy, Some(exercise))), Some(broken), Some(repaired)) if found.is_empty() => {
-                let tempted = states.collect();
+                let repaired = repaired.scenario;
+                let tempted = states.map(|loaded| loaded.scenario).collect();
                 Ok(LoadedExercise { exercise, healthy, broken, repaired, tempted })
             }
             _ => Err(found),

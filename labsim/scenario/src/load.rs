@@ -23,7 +23,7 @@ pub struct Loaded {
     pub warnings: Diagnostics,
     /// The texts of all files that it was read from, for [`Input::InMemory`].
     pub sources: Sources,
-    document: Document,
+    pub(crate) document: Document,
 }
 
 impl Loaded {

@@ -6,7 +6,7 @@ mod common;
 
 use common::{Files, SCENARIO, TOPOLOGY, changed, shown};
 use labsim_scenario::model::{LearningGoal, Misconception, Scenario};
-use labsim_scenario::{Kind, LoadedExercise, Opened};
+use labsim_scenario::{Input, Kind, LoadedExercise, Opened};
 use labsim_yaml::Diagnostics;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -49,7 +49,10 @@ fn each_state_is_the_scenario_with_its_changes() {
         server.secret.expose_text().into_owned()
     };
     let expectations = |scenario: &Scenario| scenario.expectations.len();
-    assert_eq!((secret(&healthy.scenario), secret(&broken)), ("s".to_owned(), "other".to_owned()));
+    assert_eq!(
+        (secret(&healthy.scenario), secret(&broken.scenario)),
+        ("s".to_owned(), "other".to_owned())
+    );
     assert_eq!(secret(&repaired), "s");
     // A tempting repair is laid over the broken scenario.
     assert_eq!(tempted.iter().map(secret).collect::<Vec<_>>(), ["other", "other"]);
@@ -145,5 +148,29 @@ fn a_shipped_exercise_has_a_tempting_repair_and_its_story_does_not_name_the_caus
         assert!(!exercise.tempting.is_empty(), "{name}");
         let told = format!("{} {} {}", exercise.title, exercise.story, exercise.goal);
         assert!(!told.contains(exercise.cause.code.name()), "{name}");
+    }
+}
+
+#[test]
+fn the_broken_lab_of_a_shipped_exercise_can_be_read_again_as_a_scenario_of_its_own() {
+    for loaded in all_shipped() {
+        let broken = &loaded.broken.scenario;
+        let (sources, path) = (loaded.broken_sources(), format!("{}.yaml", broken.name));
+        let input = Input::InMemory { sources: &sources, path: &path };
+        assert_eq!(Opened::open(input).unwrap().kind(), Some(Kind::Scenario), "{}", broken.name);
+        let again =
+            labsim_scenario::load(input).unwrap_or_else(|errors| panic!("{errors}")).scenario;
+        // But for places in the files.
+        let set_up = |it: &Scenario| {
+            let text = format!("{it:?}");
+            let parts = text.split("Place {").enumerate();
+            let parts = parts.map(|(number, part)| match part.split_once('}') {
+                Some((_, rest)) if number > 0 => rest.to_owned(),
+                _ => part.to_owned(),
+            });
+            parts.collect::<String>()
+        };
+        assert_eq!(set_up(&again), set_up(broken), "{}", broken.name);
+        assert!(sources.values().all(|text| !text.contains("\nexercise:")), "{}", broken.name);
     }
 }

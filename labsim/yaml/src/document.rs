@@ -94,6 +94,12 @@ impl Document {
         self.files.iter().map(text)
     }
 
+    /// The path of the first file, as [`texts`](Self::texts) has it.
+    #[must_use]
+    pub fn first_path(&self) -> &Path {
+        &self.files[0].1
+    }
+
     /// Opens a file that a value of this document names, and the files that it extends.
     ///
     /// # Errors

@@ -102,6 +102,7 @@ pub use part::Part;
 pub use place::Span;
 pub use read::{Partial, read};
 pub use short_forms::{ShortForms, short_forms};
+pub use show::relative;
 pub use source::{SIZE_LIMIT, Source};
 pub use table::{Scalar, Table};
 

@@ -65,8 +65,10 @@ impl Document {
     }
 }
 
-/// `target` as a path from `folder`; both begin in one place.
-fn relative(folder: &Path, target: &Path) -> PathBuf {
+/// `target` as a path from `folder`; both begin in one place, and neither passes through a folder that it
+/// leaves again.
+#[must_use]
+pub fn relative(folder: &Path, target: &Path) -> PathBuf {
     let (from, to): (Vec<Component>, Vec<Component>) =
         (folder.components().collect(), target.components().collect());
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
