@@ -10,6 +10,7 @@
 mod support;
 
 use support::Desk;
+use support::labs::Labs;
 
 const EXERCISE: &str = "scenarios/exercises/19-seen-eight-times.yaml";
 
@@ -89,9 +90,16 @@ fn student(desk: &Desk, args: &[&str]) -> support::Ended {
 
 #[test]
 fn a_student_checks_asks_for_hints_names_the_cause_and_repairs() {
-    let desk = Desk::new();
-    let labsim = |args: &[&str]| student(&desk, args);
+    let labs = Labs::new();
+    let desk = &labs.0;
+    let labsim = |args: &[&str]| {
+        let mut command = labs.command(args);
+        command.env("XDG_STATE_HOME", desk.path("state"));
+        support::Ended::of(command.output())
+    };
     labsim(&["exercise", "start", "19"]).exits(0).says("Seen eight times").says("Goal: ");
+    labsim(&["down"]).exits(0);
+    // Without the lab, the broken one is run.
     labsim(&["exercise", "check", "19"]).exits(1).says("Not yet: not every login passed");
     labsim(&["exercise", "hint", "19"]).exits(0).says("not every login passed");
     labsim(&["exercise", "hint", "19"]).exits(0).says("look at rs1, in step login");
@@ -134,12 +142,12 @@ fn a_bypass_of_the_load_balancer_is_refused_and_named() {
 
 #[test]
 fn without_a_folder_for_progress_everything_else_works() {
-    let desk = Desk::new();
-    let mut command = desk.command(&["exercise", "start", "03"]);
+    let labs = Labs::new();
+    let mut command = labs.command(&["exercise", "start", "03"]);
     command.env_remove("XDG_STATE_HOME").env("HOME", "/dev/null");
     let ended = support::Ended::of(command.output());
     ended.exits(0).says("Goal: ").says("your progress is not kept: ");
-    let solution = student(&desk, &["exercise", "solution", "3"]).exits(0).stdout.clone();
+    let solution = student(&labs.0, &["exercise", "solution", "3"]).exits(0).stdout.clone();
     assert!(
         solution.contains(
             "# what is wrong: vip-missing at rs1\nreal_servers:\n  servers:\n    vip: null\n"

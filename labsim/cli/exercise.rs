@@ -3,8 +3,10 @@
 mod attempt;
 mod found;
 mod journal;
+mod lab;
 mod student;
 mod verify;
+mod watch;
 
 pub(crate) use journal::class;
 
@@ -17,6 +19,8 @@ pub(crate) fn exercise(args: &args::Exercise) -> Exit {
         ExerciseCommand::List => student::list(),
         ExerciseCommand::Start(args) => student::start(args),
         ExerciseCommand::Check(args) => attempt::check(args),
+        ExerciseCommand::Watch(args) => watch::watch(args),
+        ExerciseCommand::Reset(args) => student::reset(args),
         ExerciseCommand::Hint(args) => attempt::hint(args),
         ExerciseCommand::Cause(args) => student::cause(args),
         ExerciseCommand::Solution(args) => student::solution(args),

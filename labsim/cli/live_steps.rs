@@ -7,10 +7,10 @@ use crate::{execute, output, progress, signals};
 use labsim_event::{Event, Totals};
 use labsim_live::{Lab, LabName, LabsFolder, LiveError, Work, Working};
 use labsim_report::{Again, Sinks};
-use std::io;
 use std::net::Shutdown;
-use std::sync::Arc;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Runs one step, and prints how it ended.
@@ -51,7 +51,8 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
         );
         emit(Some(name), Event::ScenarioStarted { file });
         let mut totals = Totals::default();
-        let interrupted = follow(&lab, Work::Check, &mut |event| {
+        let interrupt = Interrupt::on_signal(|| {})?;
+        let interrupted = follow(&lab, Work::Check, &interrupt, &mut |event| {
             if let Event::ScenarioEnded { outcome, .. } = &event {
                 totals.count(*outcome);
             }
@@ -73,7 +74,10 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
 
 fn steps(lab: &Lab, work: Work, log: &LogArgs) -> Exit {
     let all = log.verbose > 0;
-    match follow(lab, work, &mut |event| print(&event, all)) {
+    let consume = &mut |event| print(&event, all);
+    let followed = Interrupt::on_signal(|| {});
+    let followed = followed.and_then(|interrupt| follow(lab, work, &interrupt, consume));
+    match followed {
         Ok(false) => Exit::Success,
         Ok(true) => Exit::Interrupted,
         Err(error) => fail(&error),
@@ -109,27 +113,63 @@ fn find(name: Option<&LabName>) -> Result<Lab, LiveError> {
     Lab::find(&LabsFolder::of_user(), name)
 }
 
-/// Has work done, and gives its events to `consume`. A signal interrupts it, and then this returns
-/// `true`: the lab stays up.
-fn follow(lab: &Lab, work: Work, consume: &mut dyn FnMut(Event)) -> Result<bool, LiveError> {
+/// What a signal does to work in a lab: it interrupts it, and the lab stays up.
+#[derive(Default)]
+pub(crate) struct Interrupt {
+    happened: AtomicBool,
+    /// That of the work which is done now.
+    connection: Mutex<Option<UnixStream>>,
+}
+
+impl Interrupt {
+    /// Handles signals from now on, once in a process. `after` is called after the first.
+    pub(crate) fn on_signal(after: impl FnOnce() + Send + 'static) -> Result<Arc<Self>, LiveError> {
+        let interrupt = Arc::new(Self::default());
+        let handled = Arc::clone(&interrupt);
+        let installed = signals::on_signal(move || {
+            handled.happened.store(true, Ordering::Relaxed);
+            if let Some(connection) = &*handled.connection() {
+                let _ = connection.shutdown(Shutdown::Both);
+            }
+            after();
+        });
+        match installed {
+            Ok(()) => Ok(interrupt),
+            Err(error) => Err(LiveError::Failed(format!("signals cannot be handled: {error}"))),
+        }
+    }
+
+    /// Whether there was a signal.
+    pub(crate) fn happened(&self) -> bool {
+        self.happened.load(Ordering::Relaxed)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Option<UnixStream>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has work done, and gives its events to `consume`. A signal interrupts it, and then this says that the lab
+/// stays up, and returns `true`.
+pub(crate) fn follow(
+    lab: &Lab,
+    work: Work,
+    interrupt: &Interrupt,
+    consume: &mut dyn FnMut(Event),
+) -> Result<bool, LiveError> {
     let mut working = lab.work(work)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let handled = working.connection().and_then(|connection| {
-        let interrupted = Arc::clone(&interrupted);
-        signals::on_signal(move || {
-            interrupted.store(true, Ordering::Relaxed);
-            let _ = connection.shutdown(Shutdown::Both);
-        })
-    });
-    handled.map_err(|error: io::Error| {
-        LiveError::Failed(format!("signals cannot be handled: {error}"))
-    })?;
-    let read = read_events(&mut working, consume);
+    *interrupt.connection() = working.connection().ok();
+    let read = if interrupt.happened() {
+        Err(LiveError::EndedMeanwhile(lab.name().clone()))
+    } else {
+        read_events(&mut working, consume)
+    };
+    *interrupt.connection() = None;
     if read.is_err() {
         progress::erase();
     }
     match read {
-        Err(LiveError::EndedMeanwhile(_)) if interrupted.load(Ordering::Relaxed) => {
+        Err(LiveError::EndedMeanwhile(_)) if interrupt.happened() => {
             output::error(format_args!("interrupted; the lab `{}` stays up", lab.name()));
             Ok(true)
         }

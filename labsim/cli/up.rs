@@ -4,7 +4,8 @@ use crate::args::{self, LogArgs};
 use crate::exit::Exit;
 use crate::holding::{self, Outcome, Place, word};
 use crate::{live_steps, load, output};
-use labsim_live::{LabName, LabsFolder, Origin, no_step};
+use labsim_live::{Claim, LabName, LabsFolder, Origin, no_step};
+use labsim_scenario::model::Scenario;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -34,47 +35,53 @@ pub(crate) fn up(args: &args::Up, log: &LogArgs) -> Exit {
             return Exit::Invalid;
         }
     };
-    let rights = match holding::acquire_rights() {
-        Ok(rights) => rights,
-        Err(message) => {
-            claim.release();
-            output::error(message);
-            return Exit::CannotRun;
-        }
-    };
     let origin = Origin {
         file: shown(&args.file),
         sources,
         tunnel: word(&args.tunnel),
         impairments: word(&args.impairments),
     };
-    let held = holding::held(&scenario, origin, rights);
     let (folder, name) = (claim.folder().clone(), claim.name().clone());
-    let mut started = match holding::start(&held, Place::Claimed(claim)) {
-        Ok(started) => started,
-        Err(error) => {
-            output::error(format_args!("no process can hold the lab: {error}"));
-            return Exit::CannotRun;
+    match (build(&scenario, origin, claim, began), &args.at) {
+        (Ok(()), Some(step)) => live_steps::steps_before(&folder, &name, step, log),
+        (Ok(()), None) => Exit::Success,
+        (Err(exit), _) => exit,
+    }
+}
+
+/// Leaves a lab to a process that holds it, waits until all of it runs, and prints that. Otherwise an error
+/// was printed.
+pub(crate) fn build(
+    scenario: &Scenario,
+    origin: Origin,
+    claim: Claim,
+    began: Instant,
+) -> Result<(), Exit> {
+    let rights = match holding::acquire_rights() {
+        Ok(rights) => rights,
+        Err(message) => {
+            claim.release();
+            output::error(message);
+            return Err(Exit::CannotRun);
         }
     };
-    match Outcome::read(&mut started.outcomes) {
+    let name = claim.name().clone();
+    let held = holding::held(scenario, origin, rights);
+    let mut started = holding::start(&held, Place::Claimed(claim)).map_err(|error| {
+        output::error(format_args!("no process can hold the lab: {error}"));
+        Exit::CannotRun
+    })?;
+    let (exit, message) = match Outcome::read(&mut started.outcomes) {
         Outcome::Built | Outcome::Ready => {
-            let (nodes, took) = (holding::nodes(&scenario), began.elapsed().as_millis());
+            let (nodes, took) = (holding::nodes(scenario), began.elapsed().as_millis());
             output::line(format_args!("{name} is up: {nodes} in {took} ms"));
-            match &args.at {
-                Some(step) => live_steps::steps_before(&folder, &name, step, log),
-                None => Exit::Success,
-            }
+            return Ok(());
         }
-        Outcome::Unsupported(message) => {
-            output::error(message);
-            Exit::CannotRun
-        }
-        Outcome::Failed(message) => {
-            output::error(message);
-            Exit::Failed
-        }
-    }
+        Outcome::Unsupported(message) => (Exit::CannotRun, message),
+        Outcome::Failed(message) => (Exit::Failed, message),
+    };
+    output::error(message);
+    Err(exit)
 }
 
 /// A file's path from everywhere, as text.

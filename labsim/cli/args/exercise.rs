@@ -14,26 +14,50 @@ pub(crate) struct Exercise {
 
 /// What `labsim help exercise` says below the commands.
 const EXERCISE_NOTES: &str = "\
-A repair is a file of a scenario's keys, laid over the broken lab; it is judged by the packets of a run and \
-their way, and any repair that works is as good as any other. What was done is kept in progress.jsonl below \
-$XDG_STATE_HOME/labsim, else below ~/.local/state/labsim. On a student's own machine all of this is good faith.
+`start` brings the broken lab up, under the exercise's name, and there it is repaired: `labsim shell rs1`, and \
+ip, sysctl, nft and whatever else the machine has. `check` and `hint` judge the lab that is up, as it is then. \
+What no shell can change, such as what the load balancer and the servers are configured with, is repaired by a \
+file: of a scenario's keys, laid over the broken lab. Where `check` and `hint` are given one, they judge that, in a \
+lab of its own, whatever is up; without one and without a lab, the broken lab.
+
+A repair is judged by packets and their way, and any that works is as good as any other. Only the first thing \
+that does not hold is said; `labsim check` would say the cause. `labsim down` ends the lab. What was done is \
+kept in progress.jsonl below $XDG_STATE_HOME/labsim, else below ~/.local/state/labsim. On a student's own \
+machine all of this is good faith.
 
     labsim exercise list
     labsim exercise start 03
+    labsim exec rs1 -- ip address show
     labsim exercise check 03
     labsim exercise cause 03 vip-missing rs1
-    labsim exercise check 03 repair.yaml";
+    labsim exercise check 03 repair.yaml
+    labsim exercise solution 03
+    labsim down";
+
+/// What `labsim help exercise watch` says below the options.
+const WATCH_NOTES: &str = "\
+The lab's devices, addresses, routes and sysctls are looked at once a second; packet filters and what programs \
+do are not, so press Enter after changing these. Checks after a change count as tries only if they pass, those on \
+Enter always. Ctrl-C ends the watch, and the lab stays up.
+
+    labsim exercise start 03
+    labsim exercise watch 03";
 
 /// What is done with exercises.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExerciseCommand {
     /// List the exercises in their order, and how far you are
     List,
-    /// Print the story and the goal of an exercise
+    /// Print the story and the goal of an exercise, and bring its broken lab up
     Start(Name),
-    /// Run the broken lab, with a repair if one is named, and say what does not hold yet
+    /// Judge the lab that is up, or a repair that is named, and say the first thing that does not hold yet
     Check(Check),
-    /// Run the same, and give a hint: the symptom, then the place, the cause, and the repair
+    /// Check again when something in the lab changes and on Enter, until it is repaired
+    #[command(after_long_help = WATCH_NOTES)]
+    Watch(Name),
+    /// Break the lab again, as it was at the start
+    Reset(Name),
+    /// Judge the same as `check`, and give a hint: the symptom, then the place, the cause, and the repair
     Hint(Check),
     /// Name the cause
     Cause(Cause),
@@ -57,7 +81,8 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) name: Name,
     /// A YAML file with the keys of a scenario that the repair changes, such as
-    /// `real_servers: {servers: {vip: 172.16.4.99}}`; without it the lab is as broken as before
+    /// `real_servers: {servers: {vip: 172.16.4.99}}`, judged in a lab of its own; without it the lab that
+    /// is up is judged, or a broken one of its own if it is not up
     #[arg(value_name = "REPAIR")]
     pub(crate) repair: Option<PathBuf>,
     #[command(flatten)]

@@ -1,12 +1,16 @@
-//! Runs a student's lab, and says what it is worth.
+//! Has a student's repair judged, in the lab that is up or in one of its own, and says what it is worth.
 
 use super::found::{self, FoundExercise};
 use super::journal::Journal;
+use super::lab::{self, ExerciseLab};
 use super::verify::{cancelled_by_signals, privileged_options, shown};
 use crate::args::exercise::Check;
 use crate::exit::Exit;
+use crate::live::fail;
+use crate::live_steps::Interrupt;
 use crate::{load, output};
 use labsim_exercise::{Action, Hints, Shown, Stage};
+use labsim_live::Lab;
 use labsim_runner::{RunError, experiment, open_files};
 use labsim_scenario::model::Scenario;
 use labsim_yaml::{Document, Source};
@@ -14,34 +18,80 @@ use labsim_yaml::{Document, Source};
 /// Keys of a scenario that a repair cannot have: what is asked, and what is expected of it.
 const NOT_IN_REPAIRS: [&str; 5] = ["extends", "exercise", "steps", "expect", "conversations"];
 
+/// What was judged.
+struct Attempt {
+    exercise: FoundExercise,
+    journal: Journal,
+    shown: Shown,
+    /// The lab that it was judged in, if that stays up.
+    lab: Option<Lab>,
+}
+
 /// Says whether the lab is repaired, and if not, the first thing that does not hold.
 pub(crate) fn check(args: &Check) -> Exit {
-    let (exercise, mut journal, shown) = match run(args) {
+    let Attempt { exercise, mut journal, shown, lab } = match run(args) {
         Ok(ran) => ran,
         Err(exit) => return exit,
     };
     let name = exercise.name().to_string();
     journal.add(&name, Action::Check { passed: shown.passed });
     if !shown.passed {
-        let first = shown.unmet.first().map_or("the lab does not pass", String::as_str);
-        output::line(format_args!("Not yet: {first}"));
+        say_unmet(&shown);
         return Exit::Failed;
     }
-    let it = &exercise.loaded.exercise;
+    say_repaired(&exercise, &journal, lab.as_ref());
+    Exit::Success
+}
+
+/// The first thing that does not hold, and no more.
+pub(super) fn say_unmet(shown: &Shown) {
+    let first = shown.unmet.first().map_or("the lab does not pass", String::as_str);
+    output::line(format_args!("Not yet: {first}"));
+}
+
+/// What is learned from a repair.
+pub(super) fn say_repaired(exercise: &FoundExercise, journal: &Journal, lab: Option<&Lab>) {
+    let (name, it) = (exercise.name().to_string(), &exercise.loaded.exercise);
     output::line(format_args!("Repaired: {}", it.goal));
     if !journal.standing_of(&name).cause_named {
         output::line(format_args!("Name the cause: labsim exercise cause {name} CODE NODE"));
+    }
+    if let Some(lab) = lab {
+        say_changes(lab);
+    }
+    output::line("\nA repair that the exercise has:");
+    for line in exercise.opened.change_of("fix").unwrap_or_default().lines() {
+        output::line(format_args!("  {line}"));
     }
     if let Some(misconception) = it.misconception {
         output::line(format_args!("\nOften said, and wrong: \"{}\"", misconception.sentence()));
     }
     output::line(format_args!("\n{}", it.lesson));
-    Exit::Success
+    if lab.is_some() {
+        output::line(format_args!("\nThe lab stays up: labsim down {name}"));
+    }
+}
+
+/// What the student changed, as far as labsim sees it.
+fn say_changes(lab: &Lab) {
+    match lab::changes(lab) {
+        Ok(changes) if changes.is_empty() => output::line(
+            "\nYou changed nothing in devices, addresses, routes and sysctls, which is all that is \
+             compared.",
+        ),
+        Ok(changes) => {
+            output::line("\nYou changed, in devices, addresses, routes and sysctls:");
+            for change in changes {
+                output::visible_line(format_args!("  {change}"));
+            }
+        }
+        Err(error) => output::error(error),
+    }
 }
 
 /// Gives the next hint.
 pub(crate) fn hint(args: &Check) -> Exit {
-    let (exercise, mut journal, shown) = match run(args) {
+    let Attempt { exercise, mut journal, shown, .. } = match run(args) {
         Ok(ran) => ran,
         Err(exit) => return exit,
     };
@@ -57,11 +107,19 @@ pub(crate) fn hint(args: &Check) -> Exit {
     Exit::Success
 }
 
-/// Runs the broken lab, with the repair if there is one.
-fn run(args: &Check) -> Result<(FoundExercise, Journal, Shown), Exit> {
+/// Runs the steps: in a lab of its own if there is a repair, else in the one that is up, else in a broken
+/// one of its own.
+fn run(args: &Check) -> Result<Attempt, Exit> {
     let exercise = found::one(&args.name.exercise)?;
     let scenario = match &args.repair {
-        None => exercise.loaded.broken.clone(),
+        None => match ExerciseLab::of(&exercise)?.find()? {
+            None => exercise.loaded.broken.scenario.clone(),
+            Some(lab) => {
+                let interrupt = Interrupt::on_signal(|| {}).map_err(|error| fail(&error))?;
+                let shown = lab::judge(&lab, &interrupt)?;
+                return Ok(Attempt { exercise, journal: Journal::open(), shown, lab: Some(lab) });
+            }
+        },
         Some(path) => {
             let source = Source::open(path).map_err(|errors| load::reject(&errors))?;
             repaired(&exercise, &source)?
@@ -73,7 +131,7 @@ fn run(args: &Check) -> Result<(FoundExercise, Journal, Shown), Exit> {
     labsim_lab::allow_open_files(open_files(&scenario));
     let cancelled = cancelled_by_signals()?;
     match experiment(&scenario, &options, &cancelled) {
-        Ok(ran) => Ok((exercise, journal, shown(ran))),
+        Ok(ran) => Ok(Attempt { exercise, journal, shown: shown(ran), lab: None }),
         Err(RunError::Interrupted) => Err(Exit::Interrupted),
         Err(error) => {
             output::error(&error);

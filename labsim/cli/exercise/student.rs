@@ -1,12 +1,15 @@
-//! What a student asks for without a lab: the list, the story, whether a cause is right, the solution.
+//! What a student asks for without a check: the list, the story with its lab, whether a cause is right, the
+//! solution.
 
 use super::found::{self, FoundExercise};
 use super::journal::Journal;
+use super::lab::ExerciseLab;
 use crate::args::exercise::{Cause, Name};
 use crate::exit::Exit;
-use crate::output;
+use crate::{args, output, restart};
 use labsim_codes::{Code, cause};
 use labsim_exercise::Action;
+use labsim_live::LabsFolder;
 use labsim_model::{known_names, quote};
 use labsim_yaml::meant;
 use std::fmt::Write as _;
@@ -29,19 +32,52 @@ pub(crate) fn list() -> Exit {
     Exit::Success
 }
 
-/// The story.
+/// The story, and the lab.
 pub(crate) fn start(args: &Name) -> Exit {
-    let exercise = match found::one(&args.exercise) {
-        Ok(exercise) => exercise,
+    let found = found::one(&args.exercise).and_then(|exercise| {
+        let lab = ExerciseLab::of(&exercise)?;
+        Ok((lab.find()?.is_some(), lab, exercise))
+    });
+    let (is_up, lab, exercise) = match found {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
     let (name, it) = (exercise.name().to_string(), &exercise.loaded.exercise);
+    output::text(format!("{}\n\n{}\n\nGoal: {}\n\n", it.title, it.story, it.goal));
+    if is_up {
+        output::line(format_args!(
+            "{name} is up, as you left it; labsim exercise reset {name} breaks it again"
+        ));
+        return Exit::Success;
+    }
     Journal::open().add(&name, Action::Start);
+    let lab_name = lab.name().clone();
+    if let Err(exit) = lab.start() {
+        return exit;
+    }
+    let is_only = LabsFolder::of_user().find(None).is_ok();
+    let which = if is_only { String::new() } else { format!(" --name {lab_name}") };
     output::text(format!(
-        "{}\n\n{}\n\nGoal: {}\n\nNext: labsim exercise check {name}\n",
-        it.title, it.story, it.goal
+        "\nLook around, repair it, have it checked:\n    labsim shell{which} NODE\n    \
+         labsim exercise check {name}\nWhat no shell can change, such as what the load balancer is \
+         configured with, a repair file does:\n    labsim exercise check {name} repair.yaml\n"
     ));
     Exit::Success
+}
+
+/// The lab, broken as it was at the start.
+pub(crate) fn reset(args: &Name) -> Exit {
+    let found = found::one(&args.exercise)
+        .and_then(|exercise| Ok((ExerciseLab::of(&exercise)?.up()?, exercise)));
+    let (lab, exercise) = match found {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let restarted = restart::restart(&args::Restart { name: Some(lab.name().clone()) });
+    if restarted == Exit::Success {
+        Journal::open().add(exercise.name().as_str(), Action::Reset);
+    }
+    restarted
 }
 
 /// Whether a cause is the exercise's.
@@ -57,7 +93,7 @@ pub(crate) fn cause(args: &Cause) -> Exit {
         output::error(format_args!("unknown cause `{code}`{meant} `labsim help codes` lists all"));
         return Exit::Invalid;
     }
-    let nodes = &exercise.loaded.broken.topology.nodes;
+    let nodes = &exercise.loaded.broken.scenario.topology.nodes;
     if !nodes.iter().any(|node| node.name.as_str() == args.node) {
         let nodes = nodes.iter().map(|node| node.name.as_str());
         let known = known_names(&args.node, "its nodes", nodes);

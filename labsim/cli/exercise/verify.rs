@@ -171,7 +171,7 @@ fn states(
     let run = |scenario: &Scenario| experiment(scenario, options, cancelled).map(shown);
     let loaded = &exercise.loaded;
     let healthy = run(&loaded.healthy.scenario)?;
-    let broken = run(&loaded.broken)?;
+    let broken = run(&loaded.broken.scenario)?;
     let repaired = run(&loaded.repaired)?;
     let tempted = loaded.tempted.iter().map(run).collect::<Result<_, _>>()?;
     let as_hinted = as_hinted(exercise, &broken, run)?;

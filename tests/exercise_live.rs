@@ -1,0 +1,194 @@
+//! `labsim exercise` in a lab that stays up: what is judged, watched and broken again.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
+use support::labs::Labs;
+use support::{DEADLINE, Ended};
+
+const VIP: &str = "172.16.4.99/32";
+const NAME: &str = "03-no-such-address";
+const UNMET: &str = "Not yet: not every login passed with answers from the VIP";
+
+/// A student, with a folder of the student's own for progress.
+struct Student(Labs);
+
+impl Student {
+    fn new() -> Self {
+        Self(Labs::new())
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.0.command(args);
+        command.env("XDG_STATE_HOME", self.0.0.path("state"));
+        command
+    }
+
+    fn labsim(&self, args: &[&str]) -> Ended {
+        Ended::of(self.command(args).output())
+    }
+
+    fn exec(&self, node: &str, command: &[&str]) {
+        self.labsim(&[&["exec", node, "--"], command].concat()).exits(0);
+    }
+
+    /// Gives each server the VIP, which is what the exercise is about.
+    fn repair(&self) {
+        for server in ["rs1", "rs2", "rs3"] {
+            self.exec(server, &["ip", "address", "add", VIP, "dev", "lo"]);
+        }
+    }
+
+    /// Has the lab checked until that says `text`: on a machine with more work than processors a login may
+    /// take longer than it is given.
+    fn until_check_says(&self, exercise: &str, text: &str) -> Ended {
+        let began = Instant::now();
+        loop {
+            let ended = self.labsim(&["exercise", "check", exercise]);
+            if ended.stdout.contains(text) {
+                return ended;
+            }
+            assert!(began.elapsed() < DEADLINE, "no `{text}` in {ended:?}");
+        }
+    }
+}
+
+/// A watch, with its standard input and the lines that it prints.
+struct Watch {
+    child: Child,
+    input: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Watch {
+    fn new(student: &Student) -> Self {
+        let mut command = student.command(&["exercise", "watch", "3"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || output.lines().try_for_each(|line| sender.send(line.unwrap())));
+        let input = child.stdin.take().unwrap();
+        Self { child, input, lines }
+    }
+
+    /// The next line that begins with one of these.
+    fn next(&self, begins: &[&str]) -> String {
+        loop {
+            let line = self.lines.recv_timeout(DEADLINE).unwrap();
+            if begins.iter().any(|begin| line.starts_with(begin)) {
+                return line;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lab_that_is_repaired_by_hand_passes_and_shows_what_was_changed_beside_the_exercises_repair() {
+    let student = Student::new();
+    let started = student.labsim(&["exercise", "start", "03"]).exits(0);
+    started.says("Goal: ").says(&format!("{NAME} is up: client, router, lb, rs1"));
+    assert!(!started.stdout.contains("vip-missing"), "{started:?}");
+    student.labsim(&["exercise", "check", "03"]).exits(1).says(UNMET);
+    student.labsim(&["exercise", "hint", "03"]).exits(0).says("not every login passed");
+    student.labsim(&["exercise", "hint", "03"]).exits(0).says("look at rs1, in step login");
+    student.repair();
+    let repaired = student.until_check_says("3", "Repaired: Every login passes").exits(0);
+    repaired.says(&format!("rs1: new: address {VIP} on lo"));
+    repaired.says("  real_servers:\n    servers:\n      vip: 172.16.4.99\n");
+    repaired.says(&format!("The lab stays up: labsim down {NAME}"));
+    let again = student.labsim(&["exercise", "start", "03"]).exits(0);
+    again.says("is up, as you left it; labsim exercise reset");
+    student.labsim(&["exercise", "list"]).exits(0).says("  repaired  ");
+    student.labsim(&["down"]).exits(0);
+    assert_eq!(student.0.folders(), [""; 0]);
+}
+
+#[test]
+fn a_lab_is_broken_again_by_reset_and_by_restart_and_its_hints_begin_anew() {
+    let student = Student::new();
+    student.labsim(&["exercise", "reset", "03"]).exits(2).says("labsim exercise start 03-no");
+    student.labsim(&["exercise", "start", "03"]).exits(0);
+    student.labsim(&["exercise", "hint", "03"]).exits(0);
+    student.repair();
+    student.labsim(&["exercise", "reset", "03"]).exits(0).says("is up again: client, router");
+    student.labsim(&["exercise", "hint", "03"]).exits(0).says("not every login passed");
+    student.repair();
+    student.labsim(&["restart"]).exits(0);
+    student.labsim(&["exercise", "check", "03"]).exits(1).says(UNMET);
+}
+
+#[test]
+fn a_bypass_of_the_load_balancer_is_refused_in_the_lab_too() {
+    let student = Student::new();
+    student.labsim(&["exercise", "start", "11"]).exits(0);
+    student.exec("router", &["ip", "route", "add", "172.16.4.99", "via", "10.1.1.51"]);
+    let bypass = "Not yet: logins did not come by the load balancer";
+    student.until_check_says("11", bypass).exits(1);
+    student.exec("router", &["ip", "route", "replace", "172.16.4.99", "via", "172.16.0.10"]);
+    let repaired = student.until_check_says("11", "Repaired: ").exits(0);
+    repaired.says("router: new: route 172.16.4.99/32 via 172.16.0.10 dev lb");
+}
+
+#[test]
+fn a_repair_file_is_judged_in_a_lab_of_its_own_and_another_lab_of_that_name_is_not_judged() {
+    let student = Student::new();
+    student.labsim(&["exercise", "start", "19"]).exits(0);
+    student.0.0.write("repair.yaml", "tacacs_servers: {aaa: {secret: tacacs-test}}\n");
+    let repaired = student.labsim(&["exercise", "check", "19", "repair.yaml"]).exits(0);
+    repaired.says("Repaired: ").says("secret: tacacs-test");
+    assert!(!repaired.stdout.contains("The lab stays up"), "{repaired:?}");
+    // The lab that is up is as broken as before.
+    student.labsim(&["exercise", "check", "19"]).exits(1).says("Not yet: not every login passed");
+    student.labsim(&["up", "scenarios/exercises/03-no-such-address.yaml"]).exits(0);
+    let other = student.labsim(&["exercise", "check", "3"]).exits(2);
+    other.says("the lab `03-no-such-address` that is up was not made by `labsim exercise start`");
+}
+
+#[test]
+fn a_watch_checks_on_enter_and_after_a_change_until_the_lab_is_repaired() {
+    let student = Student::new();
+    student.labsim(&["exercise", "watch", "3"]).exits(2).says("labsim exercise start 03-no");
+    student.labsim(&["exercise", "start", "3"]).exits(0);
+    let mut watch = Watch::new(&student);
+    assert_eq!(watch.next(&["Not yet", "Repaired"]), UNMET);
+    watch.input.write_all(b"\n").unwrap();
+    watch.next(&["Checking"]);
+    assert_eq!(watch.next(&["Not yet", "Repaired"]), UNMET);
+    student.exec("rs1", &["ip", "address", "add", "10.9.9.9/32", "dev", "lo"]);
+    watch.next(&["Something changed"]);
+    assert_eq!(watch.next(&["Not yet", "Repaired"]), UNMET);
+    student.repair();
+    // The change may be seen when a part of it is made.
+    while watch.next(&["Not yet", "Repaired"]) == UNMET {
+        watch.input.write_all(b"\n").unwrap();
+    }
+    watch.next(&["  rs3: new: address"]);
+    drop(watch.input);
+    Ended::of(watch.child.wait_with_output()).exits(0);
+    student.labsim(&["exercise", "list"]).exits(0).says("  repaired  ");
+}
+
+#[test]
+fn a_watch_ends_by_ctrl_c_and_the_lab_stays_up() {
+    let student = Student::new();
+    student.labsim(&["exercise", "start", "3"]).exits(0);
+    let watch = Watch::new(&student);
+    watch.next(&["Not yet"]);
+    kill(Pid::from_raw(i32::try_from(watch.child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let ended = Ended::of(watch.child.wait_with_output()).exits(130);
+    ended.says("interrupted; the lab `03-no-such-address` stays up");
+    student.labsim(&["status"]).exits(0);
+}
