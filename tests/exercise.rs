@@ -159,3 +159,19 @@ fn without_a_folder_for_progress_everything_else_works() {
         "{solution}"
     );
 }
+
+#[test]
+fn a_class_is_a_page_on_which_no_name_is_markup() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("class")).unwrap();
+    let line = |action: &str| format!("{{\"time\": 5, \"exercise\": \"<b>03\", {action}}}\n");
+    let done = [line("\"action\": \"start\""), line("\"action\": \"check\", \"passed\": true")];
+    desk.write("class/<img src=x>.jsonl", done.concat());
+    let ended = desk.labsim(&["class", "class", "--html", "out/class.html"]).exits(0);
+    ended.says("<img src=x>");
+    let page = std::fs::read_to_string(desk.path("out/class.html")).unwrap();
+    assert!(page.contains("<title>Progress of 1 student</title>"), "{page}");
+    assert!(page.contains("<td>&lt;img src=x&gt;<td>&lt;b&gt;03<td>repaired<td>1<td>0"), "{page}");
+    assert!(!page.contains("<img") && !page.contains("<b>") && !page.contains("<script"), "{page}");
+    desk.labsim(&["class", "class", "--html", "class"]).exits(2).says("cannot be written");
+}

@@ -1,6 +1,7 @@
 //! `labsim exercise`.
 
 mod attempt;
+mod class;
 mod found;
 mod journal;
 mod lab;
@@ -8,7 +9,7 @@ mod student;
 mod verify;
 mod watch;
 
-pub(crate) use journal::class;
+pub(crate) use class::class;
 
 use crate::args::{self, ExerciseCommand};
 use crate::exit::Exit;

@@ -131,4 +131,7 @@ pub(crate) struct Class {
     /// Print comma-separated values
     #[arg(long)]
     pub(crate) csv: bool,
+    /// Write the progress to this file as an HTML page without scripts, in place of an earlier one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }

@@ -1,9 +1,7 @@
-//! The file of a student's progress, and the files of a class.
+//! The file of a student's progress.
 
-use crate::args::exercise::Class;
-use crate::exit::Exit;
 use crate::output;
-use labsim_exercise::{Action, Record, Standing, csv, rows, standing, table};
+use labsim_exercise::{Action, Record, Standing, standing};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -13,8 +11,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of a file that are read at most.
 const LONGEST: u64 = 4 << 20;
-/// Students of a class at most.
-const STUDENTS: usize = 10_000;
 const NAME: &str = "progress.jsonl";
 
 /// The student's file, open for appending; none if it cannot be kept, which has been said.
@@ -81,7 +77,7 @@ fn folder() -> io::Result<PathBuf> {
 }
 
 /// A file's text, up to the limit, without following a link.
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let flags = nofollow() | nix::fcntl::OFlag::O_NONBLOCK.bits();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
@@ -90,40 +86,4 @@ fn read(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Prints the progress of a class.
-pub(crate) fn class(args: &Class) -> Exit {
-    let students = match students(&args.dir) {
-        Ok(students) => students,
-        Err(error) => {
-            output::error(format_args!("{}: {error}", args.dir.display()));
-            return Exit::Invalid;
-        }
-    };
-    if students.is_empty() {
-        let dir = args.dir.display();
-        output::error(format_args!("{dir}: no progress here; it is in files STUDENT.jsonl"));
-        return Exit::Invalid;
-    }
-    let rows = rows(&students);
-    output::text(if args.csv { csv(&rows) } else { table(&rows) });
-    Exit::Success
-}
-
-/// Each student of a folder, with what was done.
-fn students(dir: &Path) -> io::Result<Vec<(String, Vec<Record>)>> {
-    let mut students = Vec::new();
-    for entry in dir.read_dir()?.take(STUDENTS) {
-        let path = entry?.path();
-        if path.extension().is_none_or(|ending| ending != "jsonl") {
-            continue;
-        }
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        match read(&path) {
-            Ok(text) => students.push((name, Record::read(&text))),
-            Err(error) => output::error(format_args!("{}: skipped: {error}", path.display())),
-        }
-    }
-    Ok(students)
 }

@@ -1,6 +1,7 @@
-//! A class: the progress of many students, as a table and as CSV.
+//! A class: the progress of many students, as a table, as CSV and as what a page shows.
 
 use crate::progress::{Record, Standing, standing};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A student and an exercise.
@@ -49,13 +50,52 @@ fn cells(row: &Row) -> [String; 8] {
     ]
 }
 
+/// The names of the columns, for people.
+#[must_use]
+pub fn heads() -> [String; 8] {
+    COLUMNS.map(|name| name.replace('_', " "))
+}
+
+/// The cells of the rows, one for each column. Control characters in names are escaped.
+#[must_use]
+pub fn lines(rows: &[Row]) -> Vec<[String; 8]> {
+    rows.iter().map(|row| cells(row).map(|cell| visible(&cell))).collect()
+}
+
+/// An exercise, and what a class did with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The exercise; control characters are escaped.
+    pub exercise: String,
+    /// How many students began it.
+    pub begun: usize,
+    /// How many repaired it before the solution was shown to them.
+    pub repaired: usize,
+    /// How many named its cause.
+    pub cause_named: usize,
+    /// Hints that they took, all together.
+    pub hints: usize,
+}
+
+/// What the class did with each exercise, in their order.
+#[must_use]
+pub fn by_exercise(rows: &[Row]) -> Vec<Summary> {
+    let mut all: BTreeMap<&str, Summary> = BTreeMap::new();
+    for Row { exercise, standing, .. } in rows {
+        let one = all.entry(exercise).or_default();
+        one.exercise = visible(exercise);
+        one.begun += 1;
+        one.repaired += usize::from(standing.solved.is_some() && !standing.solution_shown);
+        one.cause_named += usize::from(standing.cause_named);
+        one.hints += standing.hints;
+    }
+    all.into_values().collect()
+}
+
 /// A table for people, with a line of column names. Control characters in names are escaped.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
-    let names = COLUMNS.map(|name| name.replace('_', " "));
-    let lines: Vec<[String; 8]> = std::iter::once(names)
-        .chain(rows.iter().map(|row| cells(row).map(|cell| visible(&cell))))
-        .collect();
+    let lines: Vec<[String; 8]> = std::iter::once(heads()).chain(lines(rows)).collect();
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
@@ -76,8 +116,8 @@ pub fn table(rows: &[Row]) -> String {
 #[must_use]
 pub fn csv(rows: &[Row]) -> String {
     let mut text = format!("{}\n", COLUMNS.join(","));
-    for row in rows {
-        let cells = cells(row).map(|cell| quoted(&visible(&cell)));
+    for cells in lines(rows) {
+        let cells = cells.map(|cell| quoted(&cell));
         let _ = writeln!(text, "{}", cells.join(","));
     }
     text
@@ -132,6 +172,14 @@ mod tests {
         assert!(lines[2].ends_with("no           60"), "{table}");
         assert!(lines[3].starts_with("bo\\u{1b}[2J  02-b      started   0"), "{table}");
         assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn an_exercise_is_counted_once_for_each_student_who_began_it() {
+        let summaries = by_exercise(&class());
+        let first = &summaries[0];
+        assert_eq!((summaries.len(), first.exercise.as_str()), (2, "01-a"));
+        assert_eq!((first.begun, first.repaired, first.cause_named, first.hints), (2, 1, 0, 1));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod hint;
 mod progress;
 mod sound;
 
-pub use class::{Row, csv, rows, table};
+pub use class::{Row, Summary, by_exercise, csv, heads, lines, rows, table};
 pub use hint::{Hints, Stage};
 pub use progress::{Action, Record, Standing, standing};
 pub use sound::{Shown, States, complaints};

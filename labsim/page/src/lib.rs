@@ -24,9 +24,11 @@ mod scenario;
 mod script;
 mod sink;
 mod style;
+mod tables;
 mod way;
 
 pub use comparison::{ComparedRuns, ComparisonPage};
 pub use configurations::Configurations;
 pub use sink::{PageError, PageFile};
+pub use tables::{Table, tables_page};
 pub use way::{packet_way, step_way};
