@@ -41,7 +41,13 @@ pub(crate) fn diagnose(args: &Diagnose, log: &LogArgs) -> Exit {
         policy: Policy { timeout: args.timeout, ..Policy::default() },
         proving: Some(Proving { side_by_side, hurries: true }),
     };
-    let output =
-        Output { log, quiet: args.quiet, not_selected: 0, again: String::new(), flaky_ok: false };
+    let output = Output {
+        log,
+        quiet: args.quiet,
+        not_selected: 0,
+        by_steps: false,
+        again: String::new(),
+        flaky_ok: false,
+    };
     execute(scenarios, (Jobs::Fixed(NonZeroUsize::MIN), Some(1)), options, results, &output)
 }

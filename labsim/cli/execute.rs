@@ -5,11 +5,11 @@ use crate::closed_output::ClosedOutput;
 use crate::discover::FoundScenario;
 use crate::exit::Exit;
 use crate::results::Results;
-use crate::{color, load, output, progress, signals};
+use crate::{by_steps, color, load, output, progress, signals};
 use labsim_event::Sink;
 use labsim_page::Configurations;
 use labsim_report::{Again, Detail, Sinks, Style, Terminal};
-use labsim_runner::{Jobs, Options, Work, cancellation};
+use labsim_runner::{Jobs, Keeping, Options, Work, cancellation};
 use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 
@@ -19,6 +19,8 @@ pub(crate) struct Output<'a> {
     pub(crate) quiet: bool,
     /// How many scenarios were found and not selected.
     pub(crate) not_selected: usize,
+    /// Whether the steps of the first scenario are run one by one before.
+    pub(crate) by_steps: bool,
     /// The options that a scenario is run again with.
     pub(crate) again: String,
     /// Whether flaky scenarios are a success.
@@ -60,6 +62,14 @@ pub(crate) fn execute(
     if let Err(error) = signals::cancel_on_signal(canceller) {
         output::error(format!("signals cannot be handled: {error}"));
         return Exit::CannotRun;
+    }
+    if shown.by_steps
+        && let Some(Ok(loaded)) =
+            scenarios.first().map(|it| labsim_scenario::load(it.file.as_input()))
+    {
+        let Options { tunnel, impairments, .. } = options;
+        let keeping = Keeping { tunnel, impairments, program: options.program.clone() };
+        by_steps::by_steps(&loaded.scenario, &keeping, &cancelled);
     }
     let again = Again::Run(shown.again.clone());
     sinks.insert(0, terminal(shown.log, shown.quiet, shown.not_selected, again));

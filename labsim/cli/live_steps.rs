@@ -85,7 +85,7 @@ fn steps(lab: &Lab, work: Work, log: &LogArgs) -> Exit {
 }
 
 /// What is printed of a step.
-fn print(event: &Event, all: bool) {
+pub(crate) fn print(event: &Event, all: bool) {
     match event {
         Event::StepStarted { step, what } if all => {
             output::line(format_args!("step {step}: {what}"));

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod by_steps;
 mod capture;
 mod closed_output;
 mod color;

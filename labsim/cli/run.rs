@@ -42,6 +42,10 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
         select::list(&scenarios, format);
         return Exit::Success;
     }
+    if args.step && scenarios.len() != 1 {
+        let count = scenarios.len();
+        return reject(format!("--step is for one scenario, and {count} are selected; name one"));
+    }
     let invalid = discover::print_errors(scenarios.iter());
     tracing::info!(scenarios = scenarios.len(), invalid, "all files are read");
     let results = match results::open(&args.results, listed_in_rounds(&listed, rounds), partition) {
@@ -72,6 +76,7 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
         log,
         quiet: args.quiet,
         not_selected,
+        by_steps: args.step,
         again: again(args),
         flaky_ok: args.limits.flaky_ok,
     };

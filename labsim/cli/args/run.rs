@@ -24,6 +24,10 @@ pub(crate) struct Run {
     /// fixes, in up to 11 more labs
     #[arg(long)]
     pub(crate) prove: bool,
+    /// Before the run, run the steps of the only scenario one by one in a lab of their own: each after
+    /// Enter, with the way of its first packet
+    #[arg(long)]
+    pub(crate) step: bool,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
@@ -72,8 +76,15 @@ const RUN_NOTES: &str = "\
 Filter expressions: name(GLOB) or GLOB, tag(GLOB), file(GLOB), all(), none(); !a, a & b, a - b (a and \
 not b), a | b, parentheses. Several -E are alternatives; names and -E have to match both.
 
+`--step` says what a step will do and waits for a line of standard input; where an expectation is about the source \
+that the client sees, the line is a prediction, which is compared with what was seen. Then the first packet of the \
+step, and the first answer to it, are printed as they were at each interface. Time goes on while it waits: \
+timeouts of the load balancer expire, monitors probe. The verdict is that of the run that follows, without stops. No \
+shell can be opened in either lab; `labsim up` and `labsim step` are for that.
+
     labsim run scenarios -E 'tag(gre) & !name(link-*)'
-    labsim run scenarios 'tacacs-*' --skip 'tag(slow)'";
+    labsim run scenarios 'tacacs-*' --skip 'tag(slow)'
+    labsim run --step scenarios/tacacs-ipip.yaml";
 
 /// Which scenarios run.
 #[derive(Debug, Args)]

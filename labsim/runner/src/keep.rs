@@ -112,26 +112,39 @@ impl<'a> Kept<'a> {
         emit: &dyn Fn(Event),
     ) -> Result<(), RunError> {
         for place in places {
-            let steps = self.scenario.steps.get(place..=place).unwrap_or_default();
-            self.next = place + 1;
-            let observed = self.observe(steps, After::MoreSteps, emit).await;
-            self.recover().await?;
-            let mut observations = observed?;
-            for step in steps {
-                if has_passed(&observations, step) {
-                    continue;
-                }
-                observations.states = judgement::states(self.lab);
-                if let Some(diagnosis) = diagnose(self.scenario, &observations, &step.name) {
-                    emit(Event::Diagnosed {
-                        step: diagnosis.step.to_string(),
-                        findings: diagnosis.findings(),
-                        causes: diagnosis.records(),
-                    });
-                }
-            }
+            self.observed_step(place, emit).await?;
         }
         Ok(())
+    }
+
+    /// Runs the step at a place as [`Self::step`] does, and returns what was observed meanwhile.
+    ///
+    /// # Errors
+    /// The step cannot be run, and the lab stays up.
+    pub async fn observed_step(
+        &mut self,
+        place: usize,
+        emit: &dyn Fn(Event),
+    ) -> Result<Observations, RunError> {
+        let steps = self.scenario.steps.get(place..=place).unwrap_or_default();
+        self.next = place + 1;
+        let observed = self.observe(steps, After::MoreSteps, emit).await;
+        self.recover().await?;
+        let mut observations = observed?;
+        for step in steps {
+            if has_passed(&observations, step) {
+                continue;
+            }
+            observations.states = judgement::states(self.lab);
+            if let Some(diagnosis) = diagnose(self.scenario, &observations, &step.name) {
+                emit(Event::Diagnosed {
+                    step: diagnosis.step.to_string(),
+                    findings: diagnosis.findings(),
+                    causes: diagnosis.records(),
+                });
+            }
+        }
+        Ok(observations)
     }
 
     /// Runs all steps, and judges what was observed as a run does. The lab stays as the steps leave it.

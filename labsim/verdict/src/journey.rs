@@ -74,7 +74,7 @@ impl<'a> Journeys<'a> {
     }
 
     /// The same without monitors' probes.
-    pub(crate) fn without_probes<'b>(
+    pub fn without_probes<'b>(
         observations: &'a Observations,
         balancers: impl IntoIterator<Item = &'b NodeName>,
     ) -> Self {

@@ -1,0 +1,141 @@
+//! `labsim run --step`: the steps of a scenario one by one, each when a line of standard input says so.
+
+mod walk;
+
+use crate::{live_steps, output};
+use labsim_event::Event;
+use labsim_runner::{Cancelled, Keeping, Kept, RunError, keep};
+use labsim_scenario::model::{Check, Scenario, Step};
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use walk::Walk;
+
+/// Runs the steps in a lab of their own, each after a line of standard input, and prints the way of its
+/// packets. What ends that early ends the run that follows too, which says so; anything else is printed.
+pub(crate) fn by_steps(scenario: &Scenario, keeping: &Keeping, cancelled: &Cancelled) {
+    let mut lines = Lines::read();
+    let kept = keep(scenario, keeping, cancelled, async |mut kept| {
+        for (place, step) in scenario.steps.iter().enumerate() {
+            run_step(&mut kept, scenario, (place, step), &mut lines).await?;
+        }
+        Ok(())
+    });
+    match kept {
+        Ok(()) => output::line("\nNow all steps in a new lab, without stops, and the verdict:"),
+        Err(RunError::Interrupted | RunError::Unsupported { .. }) => {}
+        Err(error) => output::error(error),
+    }
+}
+
+/// Says what a step will do, waits, runs it, and prints what was seen.
+async fn run_step(
+    kept: &mut Kept<'_>,
+    scenario: &Scenario,
+    (place, step): (usize, &Step),
+    lines: &mut Lines,
+) -> Result<(), RunError> {
+    let asks = asks_for_source(scenario, step);
+    let (number, all) = (place + 1, scenario.steps.len());
+    let what = step.action.description();
+    output::visible_line(format_args!("\nstep {number} of {all}, {}: {what}", step.name));
+    output::line(if asks {
+        "  which source address will the client see? Write it, or nothing, then Enter"
+    } else {
+        "  Enter runs it"
+    });
+    let line = lines.next(kept).await;
+    let predicted = line.as_deref().map(str::trim).filter(|line| asks && !line.is_empty());
+    let emit = |event: Event| live_steps::print(&event, false);
+    let observations = kept.observed_step(place, &emit).await?;
+    let walk = Walk::of(&observations, scenario.load_balancers.keys(), &step.name);
+    for line in walk.lines() {
+        output::visible_line(format_args!("  {line}"));
+    }
+    if asks {
+        output::visible_line(format_args!("  {}", compared(predicted, walk.source_seen())));
+    }
+    Ok(())
+}
+
+/// Whether an expectation is about the source that the client of a step sees.
+fn asks_for_source(scenario: &Scenario, step: &Step) -> bool {
+    scenario.expectations.iter().any(|expectation| match &expectation.check {
+        Check::Answer { step: of, source: Some(_), .. } => *of == step.name,
+        _ => false,
+    })
+}
+
+/// A prediction against what was seen, in a sentence.
+fn compared(predicted: Option<&str>, seen: Option<IpAddr>) -> String {
+    let seen_text = match seen {
+        Some(seen) => format!("the first answer came from {seen}"),
+        None => "no answer reached the client".to_owned(),
+    };
+    match predicted.map(|text| (text, text.parse::<IpAddr>())) {
+        None => format!("seen: {seen_text}"),
+        Some((_, Ok(predicted))) if Some(predicted) == seen => {
+            format!("as you predicted: {seen_text}")
+        }
+        Some((_, Ok(predicted))) => format!("you predicted {predicted}, and {seen_text}"),
+        Some((text, Err(_))) => format!("`{text}` is no IP address; {seen_text}"),
+    }
+}
+
+/// The lines of standard input.
+struct Lines {
+    lines: UnboundedReceiver<String>,
+    has_ended: bool,
+}
+
+impl Lines {
+    /// Reads them on a thread of their own, which nothing waits for.
+    fn read() -> Self {
+        let (sender, lines) = unbounded_channel();
+        std::thread::spawn(move || {
+            for line in io::stdin().lines() {
+                if !line.is_ok_and(|line| sender.send(line).is_ok()) {
+                    return;
+                }
+            }
+        });
+        Self { lines, has_ended: false }
+    }
+
+    /// Waits for the next one, while logins that earlier steps left open go on; none after the input's
+    /// end, which is said once.
+    async fn next(&mut self, kept: &mut Kept<'_>) -> Option<String> {
+        if self.has_ended {
+            return None;
+        }
+        let line = tokio::select! {
+            line = self.lines.recv() => line,
+            never = poll_fn(|context| kept.poll_open_logins(context)) => match never {},
+        };
+        if line.is_none() {
+            self.has_ended = true;
+            output::line("  (standard input has ended: no more stops)");
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compared;
+
+    #[test]
+    fn a_prediction_is_compared_as_an_address_and_what_is_none_is_said() {
+        let vip = "172.16.4.99".parse().ok();
+        assert_eq!(compared(None, vip), "seen: the first answer came from 172.16.4.99");
+        let right = compared(Some("172.16.4.99"), vip);
+        assert_eq!(right, "as you predicted: the first answer came from 172.16.4.99");
+        let wrong = compared(Some("10.1.1.51"), vip);
+        assert_eq!(wrong, "you predicted 10.1.1.51, and the first answer came from 172.16.4.99");
+        let none = compared(Some("rs1"), None);
+        assert_eq!(none, "`rs1` is no IP address; no answer reached the client");
+        let same = compared(Some("2001:db8:0::1"), "2001:db8::1".parse().ok());
+        assert!(same.starts_with("as you predicted"), "{same}");
+    }
+}
