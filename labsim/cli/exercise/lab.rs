@@ -79,14 +79,12 @@ impl ExerciseLab {
     }
 }
 
-/// Runs the exercise's steps in a lab that is up, as it is now, and judges what is seen.
-pub(super) fn judge(lab: &Lab, interrupt: &Interrupt) -> Result<Shown, Exit> {
+/// Runs the exercise's steps in a lab that is up, as it is now, and judges what is seen; nothing if a signal
+/// interrupted that, which was said.
+pub(super) fn judge(lab: &Lab, interrupt: &Interrupt) -> Result<Option<Shown>, LiveError> {
     let mut seen = Seen::default();
-    match follow(lab, Work::Check, interrupt, &mut |event| seen.take(event)) {
-        Ok(false) => seen.shown(),
-        Ok(true) => Err(Exit::Interrupted),
-        Err(error) => Err(fail(&error)),
-    }
+    let interrupted = follow(lab, Work::Check, interrupt, &mut |event| seen.take(event))?;
+    if interrupted { Ok(None) } else { seen.shown().map(Some) }
 }
 
 /// What was changed in a lab since it was started, a line each: those that labsim can see.
@@ -122,20 +120,16 @@ impl Seen {
         }
     }
 
-    fn shown(self) -> Result<Shown, Exit> {
+    fn shown(self) -> Result<Shown, LiveError> {
         let Self { unmet, causes, ended } = self;
-        let (passed, reason) = match ended {
-            Some((Outcome::Passed, _)) => (true, None),
-            Some((Outcome::Failed, _)) => (false, None),
-            Some((_, reason)) => (false, reason),
-            None => (false, Some("the check did not end".to_owned())),
-        };
-        match reason {
-            Some(reason) => {
-                output::error(reason);
-                Err(Exit::Failed)
+        let passed = match ended {
+            Some((Outcome::Passed, _)) => true,
+            Some((Outcome::Failed, None)) => false,
+            Some((_, Some(reason))) => return Err(LiveError::Failed(reason)),
+            Some((_, None)) | None => {
+                return Err(LiveError::Failed("the check did not come to its end".to_owned()));
             }
-            None => Ok(shown(Experiment { passed, unmet, causes })),
-        }
+        };
+        Ok(shown(Experiment { passed, unmet, causes }))
     }
 }

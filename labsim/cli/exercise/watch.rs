@@ -60,19 +60,22 @@ pub(crate) fn watch(args: &Name) -> Exit {
     };
     loop {
         match lab::judge(&lab, &interrupt) {
-            Ok(shown) if shown.passed => {
+            Ok(Some(shown)) if shown.passed => {
                 journal.add(&name, Action::Check { passed: true });
                 say_repaired(&exercise, &journal, Some(&lab));
                 return Exit::Success;
             }
-            Ok(shown) => {
+            Ok(Some(shown)) => {
                 // A change may be the first of several that are needed: it is no try.
                 if why == Woken::Enter {
                     journal.add(&name, Action::Check { passed: false });
                 }
                 say_unmet(&shown);
             }
-            Err(exit) => return exit,
+            Ok(None) => return Exit::Interrupted,
+            // Another command works in the lab.
+            Err(LiveError::Refused(reason)) => output::error(reason),
+            Err(error) => return fail(&error),
         }
         why = match next(&lab, &woken, &mut state) {
             Ok(Woken::Signal) => {
