@@ -51,7 +51,7 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
         );
         emit(Some(name), Event::ScenarioStarted { file });
         let mut totals = Totals::default();
-        let interrupt = Interrupt::on_signal(|| {})?;
+        let interrupt = Interrupt::on_signal()?;
         let interrupted = follow(&lab, Work::Check, &interrupt, &mut |event| {
             if let Event::ScenarioEnded { outcome, .. } = &event {
                 totals.count(*outcome);
@@ -75,7 +75,7 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
 fn steps(lab: &Lab, work: Work, log: &LogArgs) -> Exit {
     let all = log.verbose > 0;
     let consume = &mut |event| print(&event, all);
-    let followed = Interrupt::on_signal(|| {});
+    let followed = Interrupt::on_signal();
     let followed = followed.and_then(|interrupt| follow(lab, work, &interrupt, consume));
     match followed {
         Ok(false) => Exit::Success,
@@ -122,8 +122,8 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Handles signals from now on, once in a process. `after` is called after the first.
-    pub(crate) fn on_signal(after: impl FnOnce() + Send + 'static) -> Result<Arc<Self>, LiveError> {
+    /// Handles signals from now on, once in a process.
+    pub(crate) fn on_signal() -> Result<Arc<Self>, LiveError> {
         let interrupt = Arc::new(Self::default());
         let handled = Arc::clone(&interrupt);
         let installed = signals::on_signal(move || {
@@ -131,7 +131,6 @@ impl Interrupt {
             if let Some(connection) = &*handled.connection() {
                 let _ = connection.shutdown(Shutdown::Both);
             }
-            after();
         });
         match installed {
             Ok(()) => Ok(interrupt),

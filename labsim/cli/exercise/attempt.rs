@@ -115,7 +115,7 @@ fn run(args: &Check) -> Result<Attempt, Exit> {
         None => match ExerciseLab::of(&exercise)?.find()? {
             None => exercise.loaded.broken.scenario.clone(),
             Some(lab) => {
-                let judged = Interrupt::on_signal(|| {}).and_then(|it| lab::judge(&lab, &it));
+                let judged = Interrupt::on_signal().and_then(|it| lab::judge(&lab, &it));
                 let judged = judged.map_err(|error| fail(&error))?;
                 let shown = judged.ok_or(Exit::Interrupted)?;
                 return Ok(Attempt { exercise, journal: Journal::open(), shown, lab: Some(lab) });

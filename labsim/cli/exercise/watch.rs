@@ -8,11 +8,11 @@ use crate::args::exercise::Name;
 use crate::exit::Exit;
 use crate::live::fail;
 use crate::live_steps::Interrupt;
-use crate::output;
+use crate::{output, signals};
 use labsim_exercise::Action;
 use labsim_live::{Lab, LiveError};
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 /// Between two looks at the lab.
@@ -25,28 +25,22 @@ enum Woken {
     Enter,
     /// Something in the lab changed.
     Changed,
-    /// The watch is to end.
-    Signal,
 }
 
 /// Has the lab judged until it is repaired.
 pub(crate) fn watch(args: &Name) -> Exit {
-    let began = || {
-        let exercise = found::one(&args.exercise)?;
-        let lab = ExerciseLab::of(&exercise)?.up()?;
-        let (sender, woken) = channel();
-        let signal = sender.clone();
-        let on_signal = move || {
-            let _ = signal.send(Woken::Signal);
-        };
-        let interrupt = Interrupt::on_signal(on_signal).map_err(|error| fail(&error))?;
-        Ok((exercise, lab, sender, woken, interrupt))
-    };
-    let (exercise, lab, sender, woken, interrupt) = match began() {
-        Ok(began) => began,
+    let found = found::one(&args.exercise)
+        .and_then(|exercise| Ok((ExerciseLab::of(&exercise)?.up()?, exercise)));
+    let (lab, exercise) = match found {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
-    read_lines(sender);
+    if let Err(exit) = end_on_signal(&lab) {
+        return exit;
+    }
+    // One sender stays here: the end of standard input does not end the watch.
+    let (sender, lines) = channel();
+    read_lines(sender.clone());
     let name = exercise.name().to_string();
     let mut journal = Journal::open();
     output::line(format_args!(
@@ -59,7 +53,7 @@ pub(crate) fn watch(args: &Name) -> Exit {
         Err(error) => return fail(&error),
     };
     loop {
-        match lab::judge(&lab, &interrupt) {
+        match lab::judge(&lab, &Interrupt::default()) {
             Ok(Some(shown)) if shown.passed => {
                 journal.add(&name, Action::Check { passed: true });
                 say_repaired(&exercise, &journal, Some(&lab));
@@ -77,45 +71,51 @@ pub(crate) fn watch(args: &Name) -> Exit {
             Err(LiveError::Refused(reason)) => output::error(reason),
             Err(error) => return fail(&error),
         }
-        why = match next(&lab, &woken, &mut state) {
-            Ok(Woken::Signal) => {
-                output::error(format_args!("interrupted; the lab `{name}` stays up"));
-                return Exit::Interrupted;
-            }
+        why = match next(&lab, &lines, &mut state) {
             Ok(why) => why,
             Err(error) => return fail(&error),
         };
         output::line(match why {
             Woken::Changed => "Something changed; checking ...",
-            _ => "Checking ...",
+            Woken::Enter => "Checking ...",
         });
     }
 }
 
-/// What wakes the watch next. `state` is that of the lab when it was judged last began.
-fn next(lab: &Lab, woken: &Receiver<Woken>, state: &mut Vec<String>) -> Result<Woken, LiveError> {
+/// Ends the process at a signal, at once: what it has the lab do is interrupted by that, and the lab stays up.
+fn end_on_signal(lab: &Lab) -> Result<(), Exit> {
+    let name = lab.name().clone();
+    let handled = signals::on_signal(move || {
+        output::error(format_args!("interrupted; the lab `{name}` stays up"));
+        std::process::exit(Exit::Interrupted as i32);
+    });
+    handled.map_err(|error| {
+        output::error(format_args!("signals cannot be handled: {error}"));
+        Exit::CannotRun
+    })
+}
+
+/// What wakes the watch next. `state` is that of the lab before it was judged last.
+fn next(lab: &Lab, lines: &Receiver<()>, state: &mut Vec<String>) -> Result<Woken, LiveError> {
     loop {
         let now = lab::changes(lab)?;
         if now != *state {
             *state = now;
             return Ok(Woken::Changed);
         }
-        match woken.recv_timeout(LOOK) {
-            Ok(woken) => return Ok(woken),
-            Err(RecvTimeoutError::Timeout) => {}
-            // The signals' thread has one of the senders, for as long as the process lives.
-            Err(RecvTimeoutError::Disconnected) => return Ok(Woken::Signal),
+        if lines.recv_timeout(LOOK).is_ok() {
+            return Ok(Woken::Enter);
         }
     }
 }
 
 /// Tells of every line of standard input, until its end.
-fn read_lines(sender: Sender<Woken>) {
+fn read_lines(sender: Sender<()>) {
     std::thread::spawn(move || {
         let mut line = String::new();
         while io::stdin().read_line(&mut line).is_ok_and(|length| length > 0) {
             line.clear();
-            if sender.send(Woken::Enter).is_err() {
+            if sender.send(()).is_err() {
                 return;
             }
         }

@@ -24,11 +24,21 @@ pub fn send(socket: BorrowedFd<'_>, byte: u8, descriptors: &[BorrowedFd<'_>]) ->
     Ok(())
 }
 
-/// Receives a byte and the descriptors that came with it, at most [`MOST`], close-on-exec.
+/// Receives a byte and the descriptors that came with it, at most [`MOST`], close-on-exec. A signal does not
+/// end the wait: a socket with a timeout would return `EINTR` (signal(7)).
 ///
 /// # Errors
 /// Those of recvmsg(2); `ENOBUFS` if there are more, of which the first ones stay open in this process; [`io::ErrorKind::UnexpectedEof`] if the peer has closed.
 pub fn receive(socket: BorrowedFd<'_>) -> io::Result<(u8, Vec<OwnedFd>)> {
+    loop {
+        match receive_once(socket) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return received,
+        }
+    }
+}
+
+fn receive_once(socket: BorrowedFd<'_>) -> io::Result<(u8, Vec<OwnedFd>)> {
     let mut byte = [0];
     let mut control = nix::cmsg_space!([RawFd; MOST]);
     let mut data = [IoSliceMut::new(&mut byte)];
