@@ -25,6 +25,7 @@ mod text;
 pub use f5::{F5Banner, F5Flow, F5Trailer};
 pub use form::{Compression, Form, NoCapture};
 pub use frame::{Frame, Point, PointId};
+pub use labsim_wire::ethernet::Mac;
 pub use labsim_wire::pcapng::Direction;
 pub use open::{Opened, open};
 pub use packet::{Arp, Header, Icmp, Known, Number, Packet, Port, Tcp, Transport};

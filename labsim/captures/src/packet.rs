@@ -1,6 +1,7 @@
 //! What is known of a packet: by its bytes, or by what a text says of it.
 
 use labsim_wire::decode::{Content, Decoded, IpHeader, Transport as Decoding};
+use labsim_wire::ethernet::Mac;
 use labsim_wire::tcp::Flags;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -129,9 +130,24 @@ pub enum Arp {
     Reply {
         /// The address.
         sender: Ipv4Addr,
+        /// Where it is.
+        mac: Mac,
     },
     /// Neither.
     Other,
+}
+
+impl Arp {
+    /// The address that somebody says is its own, and where: a reply, or a request for the sender's own address,
+    /// which announces it (RFC 5227). `source` sent the frame.
+    #[must_use]
+    pub fn claim(&self, source: Option<Mac>) -> Option<(Ipv4Addr, Mac)> {
+        match *self {
+            Self::Reply { sender, mac } => Some((sender, mac)),
+            Self::Request { target, sender } if target == sender => Some((sender, source?)),
+            Self::Request { .. } | Self::Other => None,
+        }
+    }
 }
 
 impl Known {
@@ -148,7 +164,9 @@ impl Known {
                 labsim_wire::arp::operation::REQUEST => {
                     Arp::Request { target: arp.target_ip, sender: arp.sender_ip }
                 }
-                labsim_wire::arp::operation::REPLY => Arp::Reply { sender: arp.sender_ip },
+                labsim_wire::arp::operation::REPLY => {
+                    Arp::Reply { sender: arp.sender_ip, mac: arp.sender_mac }
+                }
                 _ => Arp::Other,
             }),
             Content::Other | Content::Malformed(_) => Self::Other,

@@ -4,11 +4,11 @@ use super::packets::Packets;
 use super::points::{Hints, host, names};
 use crate::stream;
 use labsim_captures::{
-    Direction, Frame, Known, Opened, Origin, Packet, PointId, Reader, Section, TextFrame,
+    Direction, Frame, Known, Mac, Opened, Origin, Packet, PointId, Reader, Section, TextFrame,
     TextReader, Transport,
 };
 use labsim_explain::{
-    Clock, Days, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, icmp_error,
+    Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, icmp_error,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -139,9 +139,13 @@ impl Reading {
             {
                 packets.add_frame(point, &frame, found.link, found.snap_length)?;
             }
-            let Known::Ip(packet) = Known::of(&frame.decode()) else {
-                self.others += 1;
-                continue;
+            let packet = match Known::of(&frame.decode()) {
+                Known::Ip(packet) => packet,
+                known => {
+                    let source = frame.link.ethernet.map(|it| it.source);
+                    self.claim(point, frame.number, &known, source);
+                    continue;
+                }
             };
             self.add(row_of_frame(point, &frame, packet))?;
         }
@@ -212,9 +216,12 @@ impl Reading {
             if let Some(packets) = &mut self.packets {
                 packets.add_text(point, &frame, time_ns)?;
             }
-            let Known::Ip(packet) = frame.known else {
-                self.others += 1;
-                continue;
+            let packet = match frame.known {
+                Known::Ip(packet) => packet,
+                known => {
+                    self.claim(point, frame.line, &known, None);
+                    continue;
+                }
             };
             self.add(Row {
                 point,
@@ -223,6 +230,7 @@ impl Reading {
                 direction: frame.direction,
                 is_f5_out: is_f5_out(frame.f5.as_ref()),
                 reset_cause: frame.f5.and_then(|it| it.reset_cause),
+                link: None,
                 packet,
             })?;
         }
@@ -291,6 +299,20 @@ impl Reading {
         Ok(self.trace.points.len() - 1)
     }
 
+    /// Keeps who claims an address; other packets that are no IP are counted.
+    fn claim(&mut self, point: usize, number: u64, known: &Known, source: Option<Mac>) {
+        let claim = match known {
+            Known::Arp(arp) => arp.claim(source),
+            _ => None,
+        };
+        match claim {
+            Some((address, mac)) if self.trace.claims.len() < MAX_CLAIMS => {
+                self.trace.claims.push(Claim { point, number, address, mac });
+            }
+            _ => self.others += 1,
+        }
+    }
+
     /// Keeps a packet that is of use.
     fn add(&mut self, row: Row) -> Result<(), String> {
         if !matches!(row.packet.transport, Transport::Tcp(_)) && icmp_error(&row).is_none() {
@@ -316,6 +338,7 @@ fn row_of_frame(point: usize, frame: &Frame, packet: Packet) -> Row {
         direction: frame.direction,
         is_f5_out: is_f5_out(frame.f5.as_ref()),
         reset_cause: frame.f5.as_ref().and_then(|it| it.reset_cause.clone()),
+        link: frame.link.ethernet.map(|it| (it.source, it.destination)),
         packet,
     }
 }

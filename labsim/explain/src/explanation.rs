@@ -1,5 +1,6 @@
 //! What captures say of each connection, as one document.
 
+use crate::bypass::with_bypass;
 use crate::clocks::{Clocks, Contradiction};
 use crate::connection::{self, Connection, KnownBy};
 use crate::differences::{ClockDifference, differences};
@@ -12,6 +13,7 @@ use crate::tunnel::{self, Step, Tunnel};
 use crate::verdict::{self, Verdict};
 use crate::way::{Order, Way, Ways};
 use labsim_captures::Transport;
+use labsim_wire::tcp::Flags;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -125,6 +127,8 @@ pub(crate) struct Known<'a> {
     pub(crate) roles: &'a [Option<Role>],
     /// Connections with the same first sequence number.
     pub(crate) siblings: &'a [&'a Connection],
+    /// Addresses that are a load balancer's: given, or those of connections that one sent on.
+    pub(crate) balanced: &'a BTreeSet<(IpAddr, Option<u16>)>,
 }
 
 impl Known<'_> {
@@ -142,6 +146,13 @@ impl Known<'_> {
 
     pub(crate) fn has_role(&self, point: usize, role: Role) -> bool {
         self.roles.get(point).copied().flatten() == Some(role)
+    }
+
+    /// Whether the client acknowledged something, by other packets than resets: it got an answer.
+    pub(crate) fn got_answer(&self) -> bool {
+        let rows = self.connection.requests.iter().filter_map(|index| self.row(*index));
+        let mut rows = rows.filter(|row| !connection::has(row, Flags::RST));
+        rows.any(|row| connection::has(row, Flags::ACK))
     }
 
     pub(crate) fn sentence(
@@ -193,6 +204,11 @@ impl Trace {
                 (connection, ways, tunnels, siblings, shown)
             })
             .collect();
+        let mut balanced: BTreeSet<_> =
+            self.vips.iter().map(|vip| (vip.address, vip.port)).collect();
+        let is_balanced = |tunnels: &[Tunnel]| tunnels.iter().any(|it| !it.begins_at.is_empty());
+        let sent_on = details.iter().filter(|(_, _, tunnels, ..)| is_balanced(tunnels));
+        balanced.extend(sent_on.map(|(it, ..)| (it.server.ip(), Some(it.server.port()))));
         let roles = roles::of_points(self, details.iter().map(|(.., shown)| shown));
         let mut folded: BTreeSet<(SocketAddr, SocketAddr, Option<u32>)> = BTreeSet::new();
         let mut reports = Vec::new();
@@ -206,8 +222,9 @@ impl Trace {
                 steps: &steps,
                 roles: &roles,
                 siblings,
+                balanced: &balanced,
             };
-            let verdict = verdict::of(&known);
+            let verdict = with_bypass(&known, verdict::of(&known));
             if verdict.cause.is_some() {
                 // Their packets are what the cause is about.
                 folded.extend(siblings.iter().map(|it| (it.client, it.server, it.isn)));

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod axis;
+mod bypass;
 mod clocks;
 mod connection;
 mod differences;
@@ -37,6 +38,8 @@ pub use segment::{Segment, Sighting};
 pub use sentence::{Place, Sentence};
 pub use text::Text;
 pub use ticket::Ticket;
-pub use trace::{Clock, Days, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit};
+pub use trace::{
+    Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, Vip,
+};
 pub use tunnel::Tunnel;
 pub use verdict::{Kind, Verdict};

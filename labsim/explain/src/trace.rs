@@ -1,12 +1,16 @@
 //! What was captured where: the input of an explanation.
 
 use crate::segment::Sighting;
-use labsim_captures::{Known, Packet};
+use labsim_captures::{Known, Mac, Packet};
 use labsim_wire::pcapng::Direction;
 use serde::Serialize;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Packets that are explained at most: what is kept of each is some hundred bytes.
 pub const MAX_ROWS: usize = 500_000;
+
+/// Claims of addresses that are kept at most.
+pub const MAX_CLAIMS: usize = 100_000;
 
 /// Capture points that are explained at most.
 pub const MAX_POINTS: usize = 64;
@@ -107,8 +111,32 @@ pub struct Row {
     pub is_f5_out: bool,
     /// Why an F5 sent this reset.
     pub reset_cause: Option<String>,
+    /// Who sent its frame, and to whom, by the link layer.
+    pub link: Option<(Mac, Mac)>,
     /// The packet.
     pub packet: Packet,
+}
+
+/// An address that somebody on the link says is its own, by ARP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The point's place in [`Trace::points`].
+    pub point: usize,
+    /// Its line or frame.
+    pub number: u64,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Where it is said to be.
+    pub mac: Mac,
+}
+
+/// A virtual server's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vip {
+    /// The address.
+    pub address: IpAddr,
+    /// The port; `None` for all.
+    pub port: Option<u16>,
 }
 
 /// All that was captured.
@@ -118,6 +146,10 @@ pub struct Trace {
     pub points: Vec<Point>,
     /// What, in the order of the files.
     pub rows: Vec<Row>,
+    /// Claims of addresses, in the order of the files.
+    pub claims: Vec<Claim>,
+    /// Addresses that clients ask, as the user gave them.
+    pub vips: Vec<Vip>,
     /// What readers noticed, in sentences.
     pub notices: Vec<String>,
 }

@@ -6,7 +6,9 @@ mod wrong_source;
 use crate::explanation::Known;
 use crate::sentence::{Sentence, number};
 use crate::story::{first_rows, in_order, is_acknowledged, later, tries, tries_at};
-use crate::way::{Passed, Way, count, is_reset};
+use crate::trace::Role;
+use crate::tunnel;
+use crate::way::{Passed, Way, count, is_reset, rows_at};
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
 use serde::Serialize;
@@ -71,6 +73,8 @@ pub(crate) fn of(known: &Known<'_>) -> Verdict {
             established(known, syn_ack, unmatched.copied())
         }
         (_, Some(syn_ack)) if !is_confirmed(requests, syn_ack) => unconfirmed(known, syn_ack),
+        // The client took an answer that is not in the captures: what is in them is not the answer to the SYN.
+        (Some(_), None) if known.got_answer() => gap(known, unmatched.copied()),
         (Some(syn), None) => match replies.find_with(Flags::RST) {
             Some(reset) => refused(known, reset),
             None if known.connection.replies.is_empty() => silent(known, syn),
@@ -211,17 +215,36 @@ fn stuck(
     verdict
 }
 
+/// Whether a reset came from as far away as other packets of its way, by their TTL at one point.
+fn is_as_far(known: &Known<'_>, way: &Way, reset: &Passed) -> bool {
+    let ttl_of = |passed: &Passed, point: usize| {
+        let mut rows = rows_at(known.trace, passed, point);
+        rows.find(|row| row.packet.inner.is_empty()).and_then(tunnel::ttl)
+    };
+    let is_alike = |point: &usize| {
+        let ttl = ttl_of(reset, *point);
+        let mut others = way.segments.iter().filter(|it| !is_reset(&it.segment));
+        ttl.is_some() && others.any(|it| ttl_of(it, *point) == ttl)
+    };
+    reset.at.keys().any(is_alike)
+}
+
 fn reset_before_fin(known: &Known<'_>, reset: &Passed) -> Verdict {
     let is_client = reset.segment.source == known.connection.client;
     let way = if is_client { &known.ways.requests } else { &known.ways.replies };
     let points = in_order(way, reset);
     let first = points.first().map_or("?", |point| known.name(*point));
     let whose = if is_client { "client" } else { "server" };
-    if is_client && points.first() == way.points.first() {
+    let is_seen_first = points.first() == way.points.first();
+    if is_client && (is_seen_first || is_as_far(known, way, reset)) {
+        let as_all = if is_seen_first {
+            format!("it was seen first at {first}, as all of the client's packets")
+        } else {
+            format!("its TTL at {first} is that of the client's other packets")
+        };
         let text = format!(
             "The connection was established, all data was acknowledged, and a RST with the client's address ended it \
-             before any FIN, as monitors and some programs do; it was seen first at {first}, as all of the client's \
-             packets"
+             before any FIN, as monitors and some programs do; {as_all}"
         );
         return Verdict::open(
             known.sentence(text, first_rows(reset)),
@@ -269,7 +292,26 @@ fn unanswered(known: &Known<'_>, fin: Option<&Passed>) -> Option<Verdict> {
     )
 }
 
+/// Whether a point saw all that the client sent: it is the client's own, or no router was between.
+fn is_at_client(known: &Known<'_>, point: usize) -> bool {
+    let way = &known.ways.requests;
+    let has_full_ttl = || {
+        let mut rows = way.segments.iter().flat_map(|it| rows_at(known.trace, it, point));
+        rows.any(|row| {
+            row.packet.inner.is_empty() && matches!(tunnel::ttl(row), Some(64 | 128 | 255))
+        })
+    };
+    known.has_role(point, Role::ClientSide) || has_full_ttl()
+}
+
 fn healthy(known: &Known<'_>, syn_ack: &Passed, fin: Option<&Passed>) -> Verdict {
+    if fin.is_none() && !known.ways.requests.points.iter().any(|it| is_at_client(known, *it)) {
+        let text = "The connection was established, and nothing is missing of it at these points; it is open when \
+                    the captures end, and none of them is at the client: what it sent later and did not come this \
+                    far is not in them";
+        let next = "a capture on the client over the same time";
+        return Verdict::open(known.sentence(text, first_rows(syn_ack)), next);
+    }
     let end = if fin.is_some() { "" } else { "; it is open when the captures end" };
     let text = format!(
         "The client acknowledged the answers of {} and so got them, and all data of both sides was acknowledged; \

@@ -2,59 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use labsim_captures::{Known, TextReader};
+mod support;
+
 use labsim_codes::cause;
-use labsim_explain::{
-    Clock, ConnectionReport, Explanation, Kind, Point, Role, Row, Segment, Text, Trace, Unit,
-};
-use labsim_wire::pcapng::Direction;
+use labsim_explain::{Kind, Role, Row, Segment, Text};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use support::{ASKED, STRANGER, SYN, SYN_ACK, TO_STRANGER, only, packet, says, trace};
 
 const PAGE: &str = include_str!("../../captures/tests/data/login.md");
-
-/// A text's packets; each capture of it is a point.
-fn trace(text: &str) -> Trace {
-    let mut reader = TextReader::new(text.as_bytes());
-    let mut trace = Trace::default();
-    while let Some(frame) = reader.next_frame().unwrap() {
-        let Known::Ip(packet) = frame.known else { continue };
-        let f5 = frame.f5.unwrap_or_default();
-        trace.rows.push(Row {
-            point: frame.section,
-            number: frame.line,
-            time_ns: frame.time.map(|time| i64::try_from(time.ns).unwrap()),
-            direction: frame.direction,
-            is_f5_out: f5.direction == Some(Direction::Out) && f5.virtual_server.is_some(),
-            reset_cause: f5.reset_cause,
-            packet,
-        });
-    }
-    for capture in 0..reader.sections().len() {
-        trace.points.push(Point {
-            name: format!("p{capture}"),
-            file: "page.md".to_owned(),
-            unit: Unit::Line,
-            capture,
-            clock: Clock::TimeOfDay,
-            given: None,
-            command: None,
-        });
-    }
-    trace
-}
-
-fn only(explanation: &Explanation) -> &ConnectionReport {
-    let [connection] = explanation.connections.as_slice() else {
-        panic!("not one connection: {:#?}", explanation.connections)
-    };
-    connection
-}
-
-fn says(explanation: &Explanation, text: &str) {
-    let printed = Text(explanation).to_string();
-    assert!(printed.contains(text), "nothing says `{text}`:\n{printed}");
-}
 
 #[test]
 fn the_page_is_a_healthy_login_through_ipip() {
@@ -172,20 +128,6 @@ fn whole_hours_are_a_possible_time_zone_and_nothing_more() {
     );
 }
 
-/// A packet of a text, with and without what `-v` shows.
-fn packet(second: u32, ttl: u8, id: u16, ends: &str, tcp: &str) -> String {
-    format!(
-        "10:00:0{second}.000000 IP (tos 0x0, ttl {ttl}, id {id}, offset 0, flags [DF], proto TCP (6), length 40)\n    \
-         {ends}: Flags {tcp}, length 0\n"
-    )
-}
-
-const ASKED: &str = "192.0.2.7.40000 > 198.51.100.9.49";
-const STRANGER: &str = "203.0.113.5.49 > 192.0.2.7.40000";
-const TO_STRANGER: &str = "192.0.2.7.40000 > 203.0.113.5.49";
-const SYN: &str = "[S], seq 1000, win 64240";
-const SYN_ACK: &str = "[S.], seq 9000, ack 1001, win 29200";
-
 #[test]
 fn an_answer_from_another_address_that_the_client_resets_is_the_cause() {
     let asked = packet(0, 64, 7, ASKED, SYN) + &packet(1, 60, 0, STRANGER, SYN_ACK);
@@ -286,6 +228,31 @@ fn a_connection_whose_packets_were_sent_again_is_not_called_healthy() {
     let explanation = trace(&again).explain();
     assert_eq!(only(&explanation).verdict.kind, Kind::NotDecidable);
     says(&explanation, "sent more than once");
+}
+
+#[test]
+fn a_reset_after_the_client_took_an_answer_is_no_refusal() {
+    let back = "198.51.100.9.49 > 192.0.2.7.40000";
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(1, 64, 9, ASKED, "[.], seq 1001, ack 9001, win 500")
+        + &packet(2, 60, 0, back, "[R], seq 9001, win 0");
+    let explanation = trace(&format!("$ tcpdump -nn -v\n{text}")).explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!((verdict.kind, verdict.possible.len()), (Kind::NotDecidable, 0));
+    says(&explanation, "the answer to the SYN, which the client acknowledged");
+}
+
+#[test]
+fn an_open_connection_is_healthy_only_where_the_client_is_seen() {
+    let back = "198.51.100.9.49 > 192.0.2.7.40000";
+    let seen_with = |ttl: u8| {
+        let text = packet(0, ttl, 7, ASKED, SYN)
+            + &packet(1, 60, 0, back, SYN_ACK)
+            + &packet(1, ttl, 9, ASKED, "[.], seq 1001, ack 9001, win 500");
+        only(&trace(&text).explain()).verdict.kind
+    };
+    assert_eq!(seen_with(64), Kind::Healthy);
+    assert_eq!(seen_with(62), Kind::NotDecidable);
 }
 
 proptest! {

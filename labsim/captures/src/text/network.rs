@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::transport;
 use crate::packet::{Arp, Header, Known, Packet, Port, Transport};
+use labsim_wire::ethernet::Mac;
 use labsim_wire::protocol;
 use std::net::IpAddr;
 
@@ -260,6 +261,13 @@ const PORTS: [(&str, u16); 20] = [
     ("webcache", 8080),
 ];
 
+/// `02:00:00:00:00:6a`
+fn mac(text: &str) -> Option<Mac> {
+    let parts: Option<Vec<u8>> =
+        text.split(':').map(|part| u8::from_str_radix(part, 16).ok()).collect();
+    Some(Mac(parts?.try_into().ok()?))
+}
+
 fn arp(cursor: &mut Cursor<'_>) -> Option<Arp> {
     // `-v`: `Ethernet (len 6), IPv4 (len 4), `.
     if cursor.eat("Ethernet ") {
@@ -274,7 +282,8 @@ fn arp(cursor: &mut Cursor<'_>) -> Option<Arp> {
     if cursor.eat("Reply ") {
         let sender = cursor.word()?.parse().ok()?;
         cursor.need(" is-at ")?;
-        return Some(Arp::Reply { sender });
+        let mac = mac(cursor.run(|it| it.is_ascii_hexdigit() || it == ':')?)?;
+        return Some(Arp::Reply { sender, mac });
     }
     None
 }

@@ -25,6 +25,19 @@ const SILENT_SERVER: [Code; 10] = [
     cause::BAD_CHECKSUM,
 ];
 
+/// How many of the causes below change addresses or ports.
+const TRANSLATED: usize = 3;
+/// Causes of answers that do not come to the client.
+const ANSWER_LOST: [Code; 7] = [
+    cause::DESTINATION_TRANSLATED,
+    cause::SOURCE_TRANSLATED,
+    cause::PORT_DIFFERS,
+    cause::REPLIES_LOST,
+    cause::REPLY_SOURCE_FILTERED,
+    cause::HALF_FLOW_FILTERED,
+    cause::NO_ROUTE,
+];
+
 /// A SYN with ACK that the client did not acknowledge.
 pub(super) fn unconfirmed(known: &Known<'_>, syn_ack: &Passed) -> Verdict {
     let points = in_order(&known.ways.replies, syn_ack);
@@ -45,12 +58,11 @@ pub(super) fn unconfirmed(known: &Known<'_>, syn_ack: &Passed) -> Verdict {
             "a capture on the client itself over the same time, and one at the next device after {name} on the \
              way to the client"
         );
-        Verdict::open(because, next).possible(&[
-            cause::REPLIES_LOST,
-            cause::REPLY_SOURCE_FILTERED,
-            cause::HALF_FLOW_FILTERED,
-            cause::NO_ROUTE,
-        ])
+        let points = &known.ways.requests.points;
+        let is_as_sent = points.iter().any(|it| known.has_role(*it, Role::ClientSide));
+        // Where the client's own packets are not seen, the server may have been asked by other addresses.
+        let past = if is_as_sent { TRANSLATED } else { 0 };
+        Verdict::open(because, next).possible(ANSWER_LOST.get(past..).unwrap_or_default())
     }
 }
 
@@ -152,16 +164,30 @@ pub(super) fn gap(known: &Known<'_>, unmatched: Option<usize>) -> Verdict {
     if let Some(point) = unmatched {
         return unmatchable(known, point);
     }
-    let has_syn = known.ways.requests.find(Flags::SYN).is_some();
-    let what = if has_syn { "the answer to the SYN" } else { "how the connection began" };
+    let (requests, replies) = (&known.ways.requests, &known.ways.replies);
+    let has_syn = requests.find(Flags::SYN).is_some();
+    let text = match (has_syn, known.got_answer()) {
+        (true, true) => {
+            "The captures do not show the answer to the SYN, which the client acknowledged, and so not what the \
+             server sent"
+        }
+        (true, false) => {
+            "The captures do not show the answer to the SYN, and so not whether the connection was established"
+        }
+        (false, _) => {
+            "The captures do not show how the connection began, and so not whether the connection was established"
+        }
+    };
     let first = known.connection.requests.first().or(known.connection.replies.first());
-    Verdict::open(
-        known.sentence(
-            format!(
-                "The captures do not show {what}, and so not whether the connection was established"
-            ),
-            first.copied(),
-        ),
+    let mut verdict = Verdict::open(
+        known.sentence(text, first.copied()),
         "captures without drops that begin before the client connects",
-    )
+    );
+    for (whose, way) in [("client", requests), ("server", replies)] {
+        if let Some(reset) = way.find_with(Flags::RST) {
+            let text = format!("A RST with the {whose}'s address was sent");
+            verdict.because.push(known.sentence(text, first_rows(reset)));
+        }
+    }
+    verdict
 }

@@ -6,7 +6,6 @@ use crate::explanation::Known;
 use crate::story::has;
 use crate::trace::Role;
 use crate::tunnel;
-use crate::way::is_reset;
 use labsim_codes::cause;
 use labsim_wire::tcp::Flags;
 
@@ -17,13 +16,7 @@ pub(super) fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
     if known.ways.replies.find(Flags::SYN.with(Flags::ACK)).is_some() {
         return None;
     }
-    if known
-        .ways
-        .requests
-        .segments
-        .iter()
-        .any(|it| !is_reset(&it.segment) && it.segment.acknowledgement.is_some())
-    {
+    if known.got_answer() {
         // The client took an answer, though the captures lack it.
         return None;
     }
