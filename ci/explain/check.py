@@ -1,0 +1,182 @@
+"""Counts what `labsim explain` says of captures whose truth is known; fails on a wrong word."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import captures
+import distortions
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PAGE = ROOT / "labsim/captures/tests/data/login.md"
+# Scenarios that pass, and the causes that they have on purpose.
+ON_PURPOSE = {"port-translation": {"port-differs"}}
+HEALTHY = """
+    tacacs-ipip tacacs-gre tacacs-gue l2-dsr http-ipip tcp-bulk-ipip port-translation snat snat-pool monitor
+    radius-ipip radius-gre radius-fragments dns-gre ipv6/tacacs-6in4 ipv6/tacacs-gre-6in4 ipv6/tacacs-gue-6in4 ipv6/radius-6in6
+""".split()
+# Lessons whose packets are all as they should be, and why.
+IS_IN_NO_PACKET = {
+    "flow-lingers": "the load balancer's own table",
+    "icmp-error-misdelivered": "the answers arrive",
+    "login-rejected": "the server's answer, which is encrypted",
+    "secret-mismatch": "the server's answer, which is encrypted",
+}
+# Lessons whose exchanges succeed: captures that lack what shows the fault show none.
+SUCCEEDS = ["server-answers-arp", "server-answers-arp-with-tunnel"]
+KINDS = ["right", "set", "open", "healthy", "nothing", "wrong"]
+complaints = []
+
+
+def explain(labsim, folder, files):
+    """The document; `None` if there is nothing to explain."""
+    os.makedirs(folder)
+    names = []
+    for name, content in files:
+        path = os.path.join(folder, name)
+        pathlib.Path(path).write_bytes(content)
+        names.append(path)
+    ran = subprocess.run([labsim, "explain", "--json", *names], capture_output=True, text=True)
+    if ran.returncode == 2 and not ran.stdout:
+        return None
+    if ran.returncode not in (0, 2):
+        raise RuntimeError(f"labsim explain {' '.join(names)} ended with {ran.returncode}: {ran.stderr}")
+    return json.loads(ran.stdout)
+
+
+def verdicts(document):
+    """What is said of each connection, by its client and server."""
+    found = [] if document is None else document["connections"]
+    return {(connection["client"], connection["server"]): connection["verdict"] for connection in found}
+
+
+def judge(truth, found, whole, may_be_healthy):
+    """Which of KINDS the verdicts are, and what is wrong. `whole` are those of the captures as they were."""
+    text = ", ".join(sorted(truth)) or "nothing"
+    kind = "open" if found else "nothing"
+    healthy = 0
+    for ends, verdict in found.items():
+        named = {verdict["cause"]} - {None}
+        possible = named | set(verdict["possible"])
+        if named and not possible & truth:
+            return "wrong", f"{verdict['cause']} instead of {text}"
+        if named & truth:
+            kind = "right"
+        elif possible & truth and kind != "right":
+            kind = "set"
+        # What a login shows in all captures is the truth of this login.
+        before = whole.get(ends, {"kind": "cause"})["kind"]
+        healthy += verdict["kind"] == "healthy"
+        if truth and before != "healthy" and not may_be_healthy:
+            if verdict["kind"] == "healthy":
+                return "wrong", f"healthy instead of {text}"
+            if possible and not possible & truth:
+                return "wrong", f"one of {', '.join(sorted(possible))} instead of {text}"
+    if found and healthy == len(found):
+        is_wrong = truth and whole is found and not may_be_healthy
+        return ("wrong", f"healthy instead of {text}") if is_wrong else ("healthy", "")
+    return kind, ""
+
+
+def run(labsim, out, scenarios):
+    """Runs scenarios; the folder of each by its name."""
+    command = [labsim, "run", *scenarios, "--out", out]
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if ran.returncode != 0:
+        sys.exit(f"ci/explain: the scenarios did not pass:\n{ran.stdout}")
+    if " 0 skipped" not in ran.stdout.splitlines()[-1]:
+        print(ran.stdout.splitlines()[-1])
+    return {path.parent.relative_to(out).as_posix(): path.parent for path in pathlib.Path(out).rglob("capture.pcapng")}
+
+
+def truth_of(folder):
+    """The codes of all causes that the lab found."""
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return {cause["code"] for event in events if event["event"] == "diagnosed" for cause in event.get("causes", [])}
+
+
+def check_page(labsim):
+    """The page with three captures is a healthy login, traced at all points, its clocks bounded."""
+    ran = subprocess.run([labsim, "explain", "--json", PAGE], capture_output=True, text=True, check=True)
+    document = json.loads(ran.stdout)
+    clocks = [(it["at_least_ns"], it["at_most_ns"]) for it in document["clocks"]]
+    connections = document["connections"]
+    seen = {
+        "connections": len(connections),
+        "kind": [it["verdict"]["kind"] for it in connections],
+        "packets": [point["packets"] for it in connections for point in it["requests"]],
+        "client to balancer, client to server": clocks[:2],
+        "findings": document["icmp_errors"] + document["notices"],
+    }
+    expected = {
+        "connections": 1,
+        "kind": ["healthy"],
+        "packets": [6, 6, 6],
+        "client to balancer, client to server": [(5_779_194_000, 5_782_072_000), (-601_648_000, -598_770_000)],
+        "findings": [],
+    }
+    if seen != expected:
+        complaints.append(f"the page: {seen} instead of {expected}")
+
+
+def table(title, counts):
+    print(f"\n{title:24}" + "".join(f"{kind:>9}" for kind in KINDS))
+    for name, of_name in counts.items():
+        print(f"{name:24}" + "".join(f"{of_name[kind]:9}" for kind in KINDS))
+    total = sum(counts.values(), Counter())
+    print(f"{'all':24}" + "".join(f"{total[kind]:9}" for kind in KINDS))
+
+
+def main():
+    labsim = sys.argv[1]
+    check_page(labsim)
+    with tempfile.TemporaryDirectory() as work:
+        faults = run(labsim, f"{work}/faults", ["scenarios/faults"])
+        healthy = run(labsim, f"{work}/healthy", [f"scenarios/{name}.yaml" for name in HEALTHY])
+        cases = []
+        for group, folders in [("fault", faults), ("healthy", healthy)]:
+            for name, folder in sorted(folders.items()):
+                truth = truth_of(folder)
+                if bool(truth) != (group == "fault"):
+                    complaints.append(f"{name}: the lab's causes are {', '.join(sorted(truth)) or 'none'}")
+                truth = truth or ON_PURPOSE.get(name, set())
+                cases.append((group, name, truth, captures.read(folder / "capture.pcapng")))
+
+        def all_of(case):
+            group, name, truth, frames = case
+            may_be_healthy = name in IS_IN_NO_PACKET
+
+            def found(distortion, files):
+                folder = f"{work}/explained/{group}/{name}/{distortion}"
+                return verdicts(explain(labsim, folder, [(file, content) for file, content in files if content]))
+
+            whole = found("as it is", [("lab", captures.pcapng(frames))])
+            results = [("as it is", judge(truth, whole, whole, may_be_healthy))]
+            for distortion, files in distortions.all_of(name, frames):
+                if files:
+                    may_be = may_be_healthy or name in SUCCEEDS
+                    results.append((distortion, judge(truth, found(distortion, files), whole, may_be)))
+            return group, name, results
+
+        by_distortion = {"fault": {}, "healthy": {}}
+        by_lesson = {}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for group, name, results in pool.map(all_of, cases):
+                for distortion, (kind, why) in results:
+                    by_distortion[group].setdefault(distortion, Counter())[kind] += 1
+                    by_lesson.setdefault(f"{name}", Counter())[kind] += 1
+                    if kind == "wrong":
+                        complaints.append(f"{name}, {distortion}: {why}")
+    table("lessons", by_lesson)
+    table("faults", by_distortion["fault"])
+    table("healthy scenarios", by_distortion["healthy"])
+    for text in complaints:
+        print(f"ci/explain: {text}", file=sys.stderr)
+    sys.exit(1 if complaints else 0)
+
+
+main()
