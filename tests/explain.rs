@@ -104,6 +104,17 @@ fn a_server_without_the_vip_is_a_set_of_causes_that_has_the_true_one() {
 }
 
 #[test]
+fn a_radius_login_is_explained_as_a_login_by_tcp_is() {
+    let desk = desk();
+    let capture = capture_of(&desk, "radius-ipip");
+    let ended = desk.labsim(&["explain", &capture]).exits(0);
+    ended.says("HEALTHY 192.168.11.201:").says(" by UDP\n").says("went out in IPIP from ");
+    let capture = capture_of(&desk, "faults/reply-from-other-address");
+    let ended = desk.labsim(&["explain", "--ticket", &capture]).exits(0);
+    ended.says(" [reply-from-other-address]\n").says("\n  Fix: ");
+}
+
+#[test]
 fn a_ticket_has_what_is_not_healthy_in_narrow_lines() {
     let desk = desk();
     let ended = desk.labsim(&["explain", "--ticket", "login.md"]).exits(0);
@@ -162,11 +173,11 @@ fn captures_of_different_connections_have_nothing_to_say_about_each_other() {
         "no connection was seen by more than one of these captures; send captures of the same",
     );
     desk.write(
-        "udp.txt",
-        "10:00:00.000000 IP 192.0.2.7.40000 > 198.51.100.9.1812: UDP, length 4\n",
+        "ping.txt",
+        "10:00:00.000000 IP 192.0.2.7 > 198.51.100.9: ICMP echo request, id 1, seq 1, length 64\n",
     );
-    let ended = desk.labsim(&["explain", "udp.txt"]).exits(2);
-    ended.says("no TCP connection in these captures");
+    let ended = desk.labsim(&["explain", "ping.txt"]).exits(2);
+    ended.says("no TCP connection and no UDP exchange in these captures");
 }
 
 #[test]

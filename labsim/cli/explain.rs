@@ -29,8 +29,8 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
     if explanation.connections.is_empty() {
         explanation.notices.iter().for_each(output::error);
         output::error(
-            "no TCP connection in these captures, and other protocols are not explained yet; capture again \
-             without a filter of ports, which cannot match inside a tunnel",
+            "no TCP connection and no UDP exchange in these captures, and other protocols are not explained; \
+             capture again without a filter of ports, which cannot match inside a tunnel",
         );
         return Exit::Invalid;
     }

@@ -1,6 +1,7 @@
 //! A frame of a capture, and where it was captured.
 
 use crate::f5::F5Trailer;
+use crate::packet::Known;
 use labsim_wire::decode::{Decoded, decode_network};
 use labsim_wire::link;
 use labsim_wire::pcapng::Direction;
@@ -52,6 +53,12 @@ impl Frame {
     #[must_use]
     pub fn network_layer(&self) -> &[u8] {
         self.bytes.get(self.network..).unwrap_or_default()
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        Known::of(&self.decode()).with_datagram(self.network_layer())
     }
 
     /// Decodes it.

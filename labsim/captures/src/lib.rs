@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod compressed;
+mod datagram;
 mod f5;
 mod form;
 mod frame;
@@ -22,13 +23,14 @@ mod points;
 mod reader;
 mod text;
 
+pub use datagram::{Datagram, Message};
 pub use f5::{F5Banner, F5Flow, F5Trailer};
 pub use form::{Compression, Form, NoCapture};
 pub use frame::{Frame, Point, PointId};
 pub use labsim_wire::ethernet::Mac;
 pub use labsim_wire::pcapng::Direction;
 pub use open::{Opened, open};
-pub use packet::{Arp, Header, Icmp, Known, Number, Packet, Port, Tcp, Transport};
+pub use packet::{About, Arp, Header, Icmp, Known, Number, Packet, Port, Tcp, Transport};
 pub use points::MAX_POINTS;
 pub use reader::{MAX_UNPACKED, Notices, ReadError, Reader};
 pub use text::{Origin, Section, TextFrame, TextNotices, TextReader, TextTime};

@@ -1,5 +1,6 @@
 //! What is known of a packet: by its bytes, or by what a text says of it.
 
+use crate::datagram::Datagram;
 use labsim_wire::decode::{Content, Decoded, IpHeader, Transport as Decoding};
 use labsim_wire::ethernet::Mac;
 use labsim_wire::tcp::Flags;
@@ -63,6 +64,8 @@ pub enum Transport {
         ports: (Port, Port),
         /// Bytes of payload.
         payload: Option<u32>,
+        /// What its payload says, if enough of it was captured.
+        datagram: Option<Datagram>,
     },
     /// ICMP of either family.
     Icmp(Icmp),
@@ -114,6 +117,19 @@ pub struct Icmp {
     pub echo: Option<(u16, u16)>,
     /// The MTU that an error tells.
     pub mtu: Option<u32>,
+    /// The packet that an error is about. Texts do not show all of it.
+    pub about: Option<About>,
+}
+
+/// What an ICMP error quotes of a packet. Each two are source and destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The addresses of its first header.
+    pub outermost: (IpAddr, IpAddr),
+    /// Those of the last that is quoted.
+    pub innermost: (IpAddr, IpAddr),
+    /// The ports, if that far was quoted.
+    pub ports: Option<(u16, u16)>,
 }
 
 /// ARP for IPv4.
@@ -209,12 +225,18 @@ fn transport(decoded: &Decoding) -> Transport {
         Decoding::Udp(udp) => Transport::Udp {
             ports: (Some(udp.source_port), Some(udp.destination_port)),
             payload: Some(udp.payload),
+            datagram: None,
         },
         Decoding::Icmp(icmp) => Transport::Icmp(Icmp {
             kind: Some(icmp.kind),
             code: Some(icmp.code),
             echo: icmp.echo,
             mtu: icmp.mtu,
+            about: icmp.quoted.as_ref().map(|packet| About {
+                outermost: (packet.outermost.source, packet.outermost.destination),
+                innermost: (packet.innermost().source, packet.innermost().destination),
+                ports: packet.ports(),
+            }),
         }),
         Decoding::Beginning { source_port, destination_port, .. } => {
             Transport::Ports(Some(*source_port), Some(*destination_port))

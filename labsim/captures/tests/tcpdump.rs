@@ -5,7 +5,7 @@
 mod support;
 
 use labsim_captures::{
-    Frame, Header, Known, Number, Reader, Tcp, TextFrame, TextReader, Transport,
+    Frame, Header, Icmp, Known, Number, Reader, Tcp, TextFrame, TextReader, Transport,
 };
 use labsim_wire::decode::LinkType;
 use labsim_wire::pcap::Writer;
@@ -209,7 +209,7 @@ fn time(text: &TextFrame, time_ns: u64, options: &[&str], context: &str) {
 fn compare(text: &TextFrame, frame: &Frame, options: &[&str], context: &str) {
     let is_verbose = options.iter().any(|it| it.starts_with("-v"));
     let has_bytes = options.iter().any(|it| it.to_lowercase().starts_with("-x"));
-    let whole = Known::of(&frame.decode());
+    let whole = frame.known();
     if has_bytes && matches!(whole, Known::Ip(_)) {
         assert!(frame.network_layer().starts_with(text.bytes.as_deref().unwrap()), "{context}");
         assert_eq!(text.known, whole, "{context}");
@@ -242,11 +242,13 @@ fn compare(text: &TextFrame, frame: &Frame, options: &[&str], context: &str) {
         (Transport::Tcp(words), Transport::Tcp(bytes)) => {
             assert_eq!(*words, shown(bytes, words, options), "{context}");
         }
-        (Transport::Udp { ports, .. }, Transport::Udp { ports: others, payload }) => {
+        (Transport::Udp { ports, .. }, Transport::Udp { ports: others, payload, .. }) => {
             assert_eq!(ports, others, "{context}");
             assert!(payload.is_some());
         }
-        (Transport::Icmp(words), Transport::Icmp(bytes)) => assert_eq!(words, bytes, "{context}"),
+        (Transport::Icmp(words), Transport::Icmp(bytes)) => {
+            assert_eq!(*words, Icmp { about: None, ..*bytes }, "{context}");
+        }
         (words, bytes) => assert_eq!(words, bytes, "{context}"),
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct Reading {
     trace: Trace,
     files: Vec<FilePoints>,
     captures: usize,
-    /// Packets that are neither TCP nor ICMP errors.
+    /// Packets that are neither TCP nor UDP nor ICMP errors.
     others: u64,
     /// All packets as they are, if they are to be written.
     packets: Option<Packets>,
@@ -109,7 +109,7 @@ impl Reading {
             };
             self.trace
                 .notices
-                .push(format!("{count} neither TCP nor an ICMP error, and not explained"));
+                .push(format!("{count} neither TCP nor UDP nor an ICMP error, and not explained"));
         }
         (self.trace, self.packets)
     }
@@ -139,7 +139,7 @@ impl Reading {
             {
                 packets.add_frame(point, &frame, found.link, found.snap_length)?;
             }
-            let packet = match Known::of(&frame.decode()) {
+            let packet = match frame.known() {
                 Known::Ip(packet) => packet,
                 known => {
                     let source = frame.link.ethernet.map(|it| it.source);
@@ -315,13 +315,14 @@ impl Reading {
 
     /// Keeps a packet that is of use.
     fn add(&mut self, row: Row) -> Result<(), String> {
-        if !matches!(row.packet.transport, Transport::Tcp(_)) && icmp_error(&row).is_none() {
+        let is_kept = matches!(row.packet.transport, Transport::Tcp(_) | Transport::Udp { .. });
+        if !is_kept && icmp_error(&row).is_none() {
             self.others += 1;
             return Ok(());
         }
         if self.trace.rows.len() >= MAX_ROWS {
             return Err(format!(
-                "more than {MAX_ROWS} packets of TCP in all: keep those of one client, by \
+                "more than {MAX_ROWS} packets of TCP and UDP in all: keep those of one client, by \
                  `tcpdump -r FILE -w SMALLER 'host CLIENT or ip proto 4 or ip proto 47'`"
             ));
         }

@@ -137,7 +137,8 @@ impl Trace {
     /// How many TCP connections there are, and how many of them several captures saw.
     #[must_use]
     pub fn count_connections(&self) -> (usize, usize) {
-        let all = connection::connections(self);
+        let mut all = connection::connections(self);
+        all.retain(|it| it.protocol == connection::Protocol::Tcp);
         (all.len(), self.in_common(&all))
     }
 }

@@ -1,5 +1,6 @@
-//! Which packets are of one TCP connection, and who is its client.
+//! Which packets are of one TCP connection or UDP exchange, and who is its client.
 
+use crate::exchange::exchanges;
 use crate::trace::{Row, Trace};
 use labsim_captures::Number;
 use labsim_wire::tcp::Flags;
@@ -19,11 +20,26 @@ pub enum KnownBy {
     Tunnel,
     /// Its port is the greater one: no more than a guess.
     Ports,
+    /// It sent a message that asks, or was sent one that answers.
+    Message,
+    /// It sent the first packet that was captured: no more than a guess.
+    First,
+}
+
+/// What carries a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP: all datagrams between two addresses and ports.
+    Udp,
 }
 
 /// A connection's rows, by their places in [`Trace::rows`].
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
+    pub(crate) protocol: Protocol,
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
     pub(crate) known_by: KnownBy,
@@ -36,7 +52,7 @@ pub(crate) struct Connection {
 /// Both ends, the lower one first.
 type Ends = (SocketAddr, SocketAddr);
 
-/// Divides a trace into connections, in the order of their first packets. One pair of ports may serve several,
+/// Divides a trace into connections and exchanges, in the order of their first packets. One pair of ports may serve several,
 /// told apart by their first sequence numbers.
 pub(crate) fn connections(trace: &Trace) -> Vec<Connection> {
     let mut found: BTreeMap<(Ends, Option<u32>), Vec<usize>> = BTreeMap::new();
@@ -72,6 +88,7 @@ pub(crate) fn connections(trace: &Trace) -> Vec<Connection> {
             Some((*rows.first()?, connection(trace, ends, isn, &rows)))
         })
         .collect();
+    connections.extend(exchanges(trace));
     connections.sort_by_key(|(first, _)| *first);
     connections.into_iter().map(|(_, connection)| connection).collect()
 }
@@ -85,6 +102,7 @@ fn connection(trace: &Trace, ends: Ends, isn: Option<u32>, rows: &[usize]) -> Co
     };
     let (requests, replies): (Vec<&usize>, Vec<&usize>) = rows.iter().partition(is_request);
     Connection {
+        protocol: Protocol::Tcp,
         client,
         server,
         known_by,

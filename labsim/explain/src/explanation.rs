@@ -2,7 +2,7 @@
 
 use crate::bypass::with_bypass;
 use crate::clocks::{Clocks, Contradiction};
-use crate::connection::{self, Connection, KnownBy};
+use crate::connection::{self, Connection, KnownBy, Protocol};
 use crate::differences::{ClockDifference, differences};
 use crate::matching::Matching;
 use crate::roles;
@@ -37,7 +37,7 @@ pub struct Explanation {
     pub clocks: Vec<ClockDifference>,
     /// Why the clocks are not bounded, if they contradict each other.
     pub clock_contradiction: Option<String>,
-    /// TCP connections.
+    /// TCP connections and UDP exchanges.
     pub connections: Vec<ConnectionReport>,
     /// Connections that are not explained, as there are more than [`MAX_CONNECTIONS`].
     pub further_connections: usize,
@@ -66,7 +66,7 @@ pub struct PointReport {
     pub role_is_given: bool,
     /// What its times are counted from.
     pub times: Clock,
-    /// Its TCP packets and ICMP errors.
+    /// Its packets of TCP and UDP, and ICMP errors.
     pub packets: usize,
     /// The command that captured it.
     pub command: Option<String>,
@@ -94,9 +94,11 @@ pub struct Routers {
     pub count: u8,
 }
 
-/// A TCP connection.
+/// A TCP connection or a UDP exchange.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConnectionReport {
+    /// What carries it.
+    pub protocol: Protocol,
     /// Who connected.
     pub client: SocketAddr,
     /// To whom: the VIP, as a rule.
@@ -117,6 +119,15 @@ pub struct ConnectionReport {
     pub story: Vec<Sentence>,
 }
 
+impl ConnectionReport {
+    /// Client and server, as they are printed.
+    pub(crate) fn ends(&self) -> String {
+        let (client, server) = (self.client, self.server);
+        let protocol = if self.protocol == Protocol::Udp { " by UDP" } else { "" };
+        format!("{client} -> {server}{protocol}")
+    }
+}
+
 /// All that is known of a connection, for its story and its verdict.
 pub(crate) struct Known<'a> {
     pub(crate) trace: &'a Trace,
@@ -125,7 +136,7 @@ pub(crate) struct Known<'a> {
     pub(crate) tunnels: &'a [Tunnel],
     pub(crate) steps: &'a [Step],
     pub(crate) roles: &'a [Option<Role>],
-    /// Connections with the same first sequence number.
+    /// Connections with the same first sequence number; exchanges of the same client's port.
     pub(crate) siblings: &'a [&'a Connection],
     /// Addresses that are a load balancer's: given, or those of connections that one sent on.
     pub(crate) balanced: &'a BTreeSet<(IpAddr, Option<u16>)>,
@@ -177,13 +188,20 @@ impl Trace {
         let in_common = self.in_common(&all);
         let (explained, further) = self.select(&all);
         let mut by_isn: BTreeMap<u32, Vec<&Connection>> = BTreeMap::new();
+        let mut by_client: BTreeMap<SocketAddr, Vec<&Connection>> = BTreeMap::new();
         for connection in &all {
             if let Some(isn) = connection.isn {
                 by_isn.entry(isn).or_default().push(connection);
             }
+            if connection.protocol == Protocol::Udp {
+                by_client.entry(connection.client).or_default().push(connection);
+            }
         }
         let siblings = |connection: &Connection| -> Vec<&Connection> {
-            let alike = connection.isn.and_then(|isn| by_isn.get(&isn));
+            let alike = match connection.protocol {
+                Protocol::Tcp => connection.isn.and_then(|isn| by_isn.get(&isn)),
+                Protocol::Udp => by_client.get(&connection.client),
+            };
             let is_other = |it: &&&Connection| {
                 (it.client, it.server) != (connection.client, connection.server)
             };
@@ -359,6 +377,7 @@ fn report(known: &Known<'_>, verdict: Verdict) -> ConnectionReport {
         })
         .collect();
     ConnectionReport {
+        protocol: known.connection.protocol,
         client: known.connection.client,
         server: known.connection.server,
         client_known_by: known.connection.known_by,

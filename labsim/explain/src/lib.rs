@@ -13,6 +13,7 @@ mod bypass;
 mod clocks;
 mod connection;
 mod differences;
+mod exchange;
 mod explanation;
 mod matching;
 mod roles;
@@ -28,7 +29,7 @@ mod way;
 
 pub use axis::{Axis, Correction};
 pub use clocks::{Bounds, Clocks, Contradiction};
-pub use connection::KnownBy;
+pub use connection::{KnownBy, Protocol};
 pub use differences::ClockDifference;
 pub use explanation::{
     ConnectionReport, Explanation, MAX_CONNECTIONS, PointReport, Routers, WayPoint, icmp_error,

@@ -1,6 +1,6 @@
-//! What of a TCP segment stays the same on its way.
+//! What of a TCP segment or a UDP datagram stays the same on its way.
 
-use labsim_captures::{Known, Number, Packet};
+use labsim_captures::{Known, Number, Packet, Transport};
 use labsim_wire::tcp::Flags;
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ pub struct Sighting {
     pub known: Known,
 }
 
-/// A TCP segment by what tunnels, routers and load balancers without translation leave as it is.
+/// A TCP segment or a UDP datagram by what tunnels, routers and load balancers without translation leave as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Segment {
     /// Who sent it, by the innermost header.
@@ -32,10 +32,12 @@ pub struct Segment {
     pub payload: u32,
     /// The window.
     pub window: u16,
+    /// Whether it is a UDP datagram: `sequence` is its fingerprint, and there is no other number.
+    pub is_udp: bool,
 }
 
 impl Segment {
-    /// Of an IP packet; `None` if it is not TCP, or if one of these is not known. Numbers that are relative
+    /// Of an IP packet; `None` if it is neither TCP nor UDP, or if one of these is not known. Numbers that are relative
     /// say nothing outside of their text.
     #[must_use]
     pub fn of(known: &Known) -> Option<Self> {
@@ -46,6 +48,21 @@ impl Segment {
     /// Of an IP packet, see [`Segment::of`].
     #[must_use]
     pub fn of_packet(packet: &Packet) -> Option<Self> {
+        if let Transport::Udp { ports: (Some(from), Some(to)), payload, datagram } =
+            &packet.transport
+        {
+            let header = packet.innermost();
+            return Some(Self {
+                source: SocketAddr::new(header.source, *from),
+                destination: SocketAddr::new(header.destination, *to),
+                flags: 0,
+                sequence: Some((*datagram)?.fingerprint),
+                acknowledgement: None,
+                payload: (*payload)?,
+                window: 0,
+                is_udp: true,
+            });
+        }
         let tcp = packet.tcp()?;
         let (source, destination) = ends(packet)?;
         let flags = tcp.flags?;
@@ -63,12 +80,16 @@ impl Segment {
             },
             payload,
             window: tcp.window?,
+            is_udp: false,
         })
     }
 
     /// The acknowledgement number that covers all of it, if it asks for one.
     #[must_use]
     pub fn end(&self) -> Option<u32> {
+        if self.is_udp {
+            return None;
+        }
         let flags = Flags(self.flags);
         let controls =
             [Flags::SYN, Flags::FIN].into_iter().filter(|it| flags.contains(*it)).count();

@@ -1,6 +1,6 @@
 //! What happened to a connection, in sentences.
 
-use crate::connection::{self, KnownBy};
+use crate::connection::{self, KnownBy, Protocol};
 use crate::explanation::Known;
 use crate::sentence::{Sentence, number, seconds};
 use crate::trace::Role;
@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 /// The story of a connection.
 pub(crate) fn of(known: &Known<'_>) -> Vec<Sentence> {
     let mut story = Vec::new();
-    story.push(beginning(known));
+    let is_tcp = known.connection.protocol == Protocol::Tcp;
+    story.push(if is_tcp { beginning(known) } else { asked(known) });
     story.extend(traced(
         known,
         &known.ways.requests,
@@ -26,8 +27,10 @@ pub(crate) fn of(known: &Known<'_>) -> Vec<Sentence> {
     story.extend(answers(known));
     story.extend(traced(known, &known.ways.replies, ["The one answer", "answers"]));
     story.extend(missing(known));
-    story.extend(data(known));
-    story.extend(end(known));
+    if is_tcp {
+        story.extend(data(known));
+        story.extend(end(known));
+    }
     story
 }
 
@@ -52,11 +55,31 @@ fn beginning(known: &Known<'_>) -> Sentence {
     let why = match known.connection.known_by {
         KnownBy::Syn | KnownBy::SynAck => "its SYN with ACK tells who asked",
         KnownBy::Tunnel => "the client is who sends into the tunnel",
-        KnownBy::Ports => "who is the client is a guess by the ports",
+        KnownBy::Ports | KnownBy::First | KnownBy::Message => {
+            "who is the client is a guess by the ports"
+        }
     };
     let text = format!("{client} talks to {server}; the captures do not show its SYN, and {why}");
     let first = known.connection.requests.first().or(known.connection.replies.first());
     known.sentence(text, first.copied())
+}
+
+/// The beginning of a UDP exchange.
+fn asked(known: &Known<'_>) -> Sentence {
+    let (client, server) = (known.connection.client, known.connection.server);
+    let guess = match known.connection.known_by {
+        KnownBy::Ports => "; who asks is a guess by the ports",
+        KnownBy::First => "; who asks is a guess: it sent the first packet",
+        _ => "",
+    };
+    let requests = &known.ways.requests;
+    let all = requests.segments.len();
+    let what = if all == 0 { String::new() } else { format!(" ({})", number(all, "request")) };
+    let names = known.names(&requests.points);
+    let seen =
+        if requests.points.is_empty() { "not seen".to_owned() } else { format!("seen at {names}") };
+    let text = format!("{client} asked {server} by UDP{what}, {seen}{guess}");
+    known.sentence(text, requests.segments.first().into_iter().flat_map(first_rows))
 }
 
 /// How often a segment was sent, as the point tells that saw it most often.

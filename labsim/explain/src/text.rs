@@ -1,5 +1,6 @@
 //! An explanation as text.
 
+use crate::connection::Protocol;
 use crate::explanation::{ConnectionReport, Explanation, WayPoint};
 use crate::sentence::{Sentence, number};
 use crate::trace::{Clock, Unit};
@@ -22,7 +23,7 @@ impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.0;
         let points = number(all.points.len(), "capture point");
-        let connections = number(all.connections.len() + all.further_connections, "TCP connection");
+        let connections = counted(all);
         writeln!(f, "{points}, {connections}\n")?;
         self.points(f)?;
         self.clocks(f)?;
@@ -45,6 +46,17 @@ impl fmt::Display for Text<'_> {
         let errors: Vec<String> = all.icmp_errors.iter().map(|it| self.sentence(it)).collect();
         section(f, "ICMP errors, which may be about these connections", &errors)?;
         section(f, "noticed", &all.notices)
+    }
+}
+
+/// How many connections and exchanges there are.
+pub(crate) fn counted(all: &Explanation) -> String {
+    let udp = all.connections.iter().filter(|it| it.protocol == Protocol::Udp).count();
+    let tcp = all.connections.len() - udp + all.further_connections;
+    match (tcp, udp) {
+        (_, 0) => number(tcp, "TCP connection"),
+        (0, _) => number(udp, "UDP exchange"),
+        _ => format!("{}, {}", number(tcp, "TCP connection"), number(udp, "UDP exchange")),
     }
 }
 
@@ -113,11 +125,11 @@ impl Text<'_> {
 
     fn connection(&self, f: &mut fmt::Formatter<'_>, connection: &ConnectionReport) -> fmt::Result {
         let verdict = &connection.verdict;
-        let (client, server) = (connection.client, connection.server);
+        let ends = connection.ends();
         match (verdict.kind, verdict.cause) {
-            (Kind::Healthy, _) => writeln!(f, "HEALTHY {client} -> {server}")?,
-            (_, Some(code)) => writeln!(f, "CAUSE SHOWN [{code}] {client} -> {server}")?,
-            _ => writeln!(f, "NOT DECIDABLE {client} -> {server}")?,
+            (Kind::Healthy, _) => writeln!(f, "HEALTHY {ends}")?,
+            (_, Some(code)) => writeln!(f, "CAUSE SHOWN [{code}] {ends}")?,
+            _ => writeln!(f, "NOT DECIDABLE {ends}")?,
         }
         for sentence in &verdict.because {
             writeln!(f, "  {}", self.sentence(sentence))?;

@@ -2,7 +2,7 @@
 
 use crate::explanation::{ConnectionReport, Explanation};
 use crate::sentence::number;
-use crate::text::{MAX_PRINTED, Text, section};
+use crate::text::{MAX_PRINTED, Text, counted, section};
 use crate::trace::Role;
 use crate::verdict::Kind;
 use std::fmt;
@@ -21,7 +21,7 @@ impl fmt::Display for Ticket<'_> {
         let (healthy, others): (Vec<_>, Vec<_>) =
             all.connections.iter().partition(|it| it.verdict.kind == Kind::Healthy);
         let points = number(all.points.len(), "capture point");
-        let connections = number(all.connections.len(), "TCP connection");
+        let connections = counted(all);
         writeln!(f, "{points}, {connections}, {} not healthy", others.len())?;
         for point in &all.points {
             let role =
@@ -53,7 +53,7 @@ impl fmt::Display for Ticket<'_> {
             return Ok(());
         }
         let named = healthy.iter().take(MAX_HEALTHY);
-        let named: Vec<_> = named.map(|it| format!("{} -> {}", it.client, it.server)).collect();
+        let named: Vec<_> = named.map(|it| it.ends()).collect();
         let more = healthy.len().saturating_sub(MAX_HEALTHY);
         let more = if more > 0 { format!(", {more} more") } else { String::new() };
         writeln!(f, "Healthy: {}{more}", named.join(", "))
@@ -68,7 +68,7 @@ impl Ticket<'_> {
         connection: &ConnectionReport,
     ) -> fmt::Result {
         let (verdict, text) = (&connection.verdict, Text(self.0));
-        writeln!(f, "{place}. {} -> {}", connection.client, connection.server)?;
+        writeln!(f, "{place}. {}", connection.ends())?;
         match verdict.cause {
             Some(code) => writeln!(f, "  What: {} [{code}]", code.meaning())?,
             None => writeln!(f, "  What: the captures do not show the cause.")?,

@@ -1,8 +1,10 @@
 //! What became of a connection: never more than its captures show.
 
+mod udp;
 mod unanswered;
 mod wrong_source;
 
+use crate::connection::Protocol;
 use crate::explanation::Known;
 use crate::sentence::{Sentence, number};
 use crate::story::{first_rows, in_order, is_acknowledged, later, tries, tries_at};
@@ -61,6 +63,9 @@ impl Verdict {
 
 /// The verdict of a connection.
 pub(crate) fn of(known: &Known<'_>) -> Verdict {
+    if known.connection.protocol == Protocol::Udp {
+        return udp::of(known);
+    }
     if let Some(verdict) = wrong_source(known) {
         return verdict;
     }

@@ -225,7 +225,7 @@ struct Ranges {
 
 impl Ranges {
     fn new<'a>(segments: impl Iterator<Item = &'a Segment>) -> Self {
-        let data: Vec<&Segment> = segments.filter(|it| it.payload > 0).collect();
+        let data: Vec<&Segment> = segments.filter(|it| it.payload > 0 && !it.is_udp).collect();
         let first = data.first().and_then(|it| it.sequence);
         let mut ranges: Vec<(i64, i64)> = data
             .iter()

@@ -337,7 +337,7 @@ fn network(words: &Known, bytes: Vec<u8>) -> Option<(Known, Vec<u8>)> {
         // The text does not show how long the frame was.
         let content = decode_network(header.ethertype, network, usize::MAX);
         let Content::Ip(_) = content else { return None };
-        match Known::of(&Decoded { link: None, content }) {
+        match Known::of(&Decoded { link: None, content }).with_datagram(network) {
             Known::Ip(packet) if is_same(words, &packet) => {
                 Some((Known::Ip(packet), network.to_vec()))
             }

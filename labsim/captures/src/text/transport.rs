@@ -214,7 +214,7 @@ fn udp(header: &Header, ports: (Port, Port), cursor: &mut Cursor<'_>) -> Option<
         cursor.need("length ")?;
         let payload = Some(cursor.number()?);
         is_end(cursor)?;
-        return Some(Transport::Udp { ports, payload });
+        return Some(Transport::Udp { ports, payload, datagram: None });
     }
     let is_udp = header.protocol == Some(protocol::UDP)
         || ["RADIUS, ", "NTPv", "SIP, ", "BOOTP/DHCP, ", "VXLAN, ", "SYSLOG "]
@@ -223,7 +223,7 @@ fn udp(header: &Header, ports: (Port, Port), cursor: &mut Cursor<'_>) -> Option<
     // What the payload is was printed instead of its length.
     let lower = if header.source.is_ipv4() { 28 } else { 48 };
     let payload = header.length.and_then(|length| length.checked_sub(lower));
-    is_udp.then_some(Transport::Udp { ports, payload })
+    is_udp.then_some(Transport::Udp { ports, payload, datagram: None })
 }
 
 /// A number ends where its word does: with a colon before what the payload is, with a comma, a space or the
@@ -252,7 +252,13 @@ fn icmp_with_length(
 fn icmp(cursor: &mut Cursor<'_>) -> Icmp {
     for (words, kind) in [("echo request, ", 8), ("echo reply, ", 0)] {
         if cursor.eat(words) {
-            return Icmp { kind: Some(kind), code: Some(0), echo: echo(cursor), mtu: None };
+            return Icmp {
+                kind: Some(kind),
+                code: Some(0),
+                echo: echo(cursor),
+                mtu: None,
+                about: None,
+            };
         }
     }
     let text = cursor.rest.split(", length ").next().unwrap_or_default();
@@ -279,17 +285,23 @@ fn icmp(cursor: &mut Cursor<'_>) -> Icmp {
         };
         let mtu =
             behind.split_once("(mtu ").and_then(|(_, mtu)| mtu.trim_end_matches(')').parse().ok());
-        return Icmp { kind: Some(3), code, echo: None, mtu };
+        return Icmp { kind: Some(3), code, echo: None, mtu, about: None };
     } else {
         return Icmp::default();
     };
-    Icmp { kind: Some(kind), code, echo: None, mtu: None }
+    Icmp { kind: Some(kind), code, echo: None, mtu: None, about: None }
 }
 
 fn icmp6(cursor: &mut Cursor<'_>) -> Icmp {
     for (words, kind) in [("echo request, ", 128), ("echo reply, ", 129)] {
         if cursor.eat(words) {
-            return Icmp { kind: Some(kind), code: Some(0), echo: echo(cursor), mtu: None };
+            return Icmp {
+                kind: Some(kind),
+                code: Some(0),
+                echo: echo(cursor),
+                mtu: None,
+                about: None,
+            };
         }
     }
     let text = cursor.rest;
@@ -314,7 +326,7 @@ fn icmp6(cursor: &mut Cursor<'_>) -> Icmp {
     ];
     let found = starts.iter().find(|(start, ..)| text.starts_with(start));
     let Some((_, kind, code)) = found else { return Icmp::default() };
-    Icmp { kind: Some(*kind), code: *code, echo: None, mtu }
+    Icmp { kind: Some(*kind), code: *code, echo: None, mtu, about: None }
 }
 
 /// `id 1, seq 2, length 64`

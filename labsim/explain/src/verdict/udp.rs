@@ -1,0 +1,333 @@
+//! What became of a UDP exchange: which requests were answered, as far as captures show it.
+
+use super::{Kind, Verdict, is_at_client};
+use crate::connection::Connection;
+use crate::exchange::datagram;
+use crate::explanation::{Known, tunnel_ends};
+use crate::sentence::{Sentence, number};
+use crate::story::{first_rows, in_order, tries};
+use crate::trace::Role;
+use crate::way::{Passed, is_tunnelled, rows_at};
+use labsim_captures::{About, Transport};
+use labsim_codes::{Code, cause};
+use std::net::{IpAddr, SocketAddr};
+
+/// ICMP errors that a verdict names at most.
+const MAX_ERRORS: usize = 4;
+/// Causes of a server that gets requests, and is silent. The first are about the tunnel's end.
+const SILENT_SERVER: [Code; 11] = [
+    cause::TUNNEL_MISSING,
+    cause::TUNNEL_DOWN,
+    cause::ENCAPSULATION_MISMATCH,
+    cause::VIP_MISSING,
+    cause::RP_FILTER,
+    cause::PROTOCOL_FILTERED,
+    cause::NO_ROUTE,
+    cause::NEIGHBOUR_SILENT,
+    cause::NOT_LISTENING_AT_VIP,
+    cause::CLIENT_UNKNOWN,
+    cause::SECRET_MISMATCH,
+];
+const TUNNEL_END: usize = 3;
+
+pub(super) fn of(known: &Known<'_>) -> Verdict {
+    let (requests, replies) = (&known.ways.requests, &known.ways.replies);
+    let unmatched = requests.unmatched.iter().chain(&replies.unmatched).next();
+    if known.connection.requests.is_empty() {
+        let text = "The captures show answers only, and not what was asked";
+        let rows = known.connection.replies.first().copied();
+        return Verdict::open(
+            known.sentence(text, rows),
+            "captures that begin before the client asks, at the client as well",
+        );
+    }
+    if let Some(point) = unmatched.filter(|_| !known.connection.replies.is_empty()) {
+        return unmatchable(known, *point);
+    }
+    let (answered, open): (Vec<&Passed>, Vec<&Passed>) =
+        requests.segments.iter().partition(|it| !answers(known, known.connection, it).is_empty());
+    if let Some(verdict) = open.iter().find_map(|request| wrong_source(known, request)) {
+        return verdict;
+    }
+    if open.is_empty() && !answered.is_empty() {
+        return all_answered(known, &answered);
+    }
+    unanswered(known, &open, answered.len())
+}
+
+/// Rows of a connection's replies that answer a request: by its identifier, else any.
+fn answers(known: &Known<'_>, connection: &Connection, request: &Passed) -> Vec<usize> {
+    let identifier = |index: usize| Some(known.row(index).and_then(datagram)?.message?.identifier);
+    let wanted = first_rows(request).next().and_then(identifier);
+    let replies = connection.replies.iter().copied();
+    replies.filter(|index| wanted.is_none() || identifier(*index) == wanted).collect()
+}
+
+fn all_answered(known: &Known<'_>, answered: &[&Passed]) -> Verdict {
+    let server = known.connection.server;
+    let rows = |request: &Passed| answers(known, known.connection, request);
+    let is_back = |request: &&&Passed| {
+        rows(request)
+            .iter()
+            .any(|it| known.row(*it).is_some_and(|it| is_at_client(known, it.point)))
+    };
+    let evidence: Vec<usize> = answered
+        .iter()
+        .flat_map(|request| first_rows(request).take(1).chain(rows(request).into_iter().take(1)))
+        .collect();
+    let repeated = answered.iter().find(|request| tries(known, request) > 1);
+    let seen = number(answered.len(), "request");
+    if answered.iter().filter(is_back).count() < answered.len() {
+        let points = &known.ways.replies.points;
+        let last = points.last().map_or("?", |point| known.name(*point));
+        let again = repeated.map_or("", |_| ", though it asked again");
+        let text = format!(
+            "{server} answered ({seen}), and no packet shows that the client got the answer{again}; answers were last \
+             seen at {last}"
+        );
+        let next = "a capture on the client itself over the same time";
+        let verdict = Verdict::open(known.sentence(text, evidence), next);
+        return if repeated.is_some() {
+            verdict.possible(&[
+                cause::DESTINATION_TRANSLATED,
+                cause::SOURCE_TRANSLATED,
+                cause::PORT_DIFFERS,
+                cause::REPLIES_LOST,
+                cause::REPLY_SOURCE_FILTERED,
+                cause::NO_ROUTE,
+                cause::REPLY_LATE,
+                cause::FRAGMENTS_DROPPED,
+            ])
+        } else {
+            verdict
+        };
+    }
+    if let Some(request) = repeated {
+        let text = format!(
+            "{server} answered ({seen}) in the end; a request was sent {} times, so packets or answers were lost or late",
+            tries(known, request)
+        );
+        let next = "captures without drops between client and server, and the service's own log";
+        return Verdict::open(known.sentence(text, evidence), next).possible(&[
+            cause::LINK_LOSSY,
+            cause::REPLIES_LOST,
+            cause::REPLY_LATE,
+        ]);
+    }
+    let text = format!("{server} answered, and the answers came back to the client ({seen})");
+    Verdict {
+        kind: Kind::Healthy,
+        cause: None,
+        possible: Vec::new(),
+        because: vec![known.sentence(text, evidence)],
+        next: Vec::new(),
+    }
+}
+
+fn unmatchable(known: &Known<'_>, point: usize) -> Verdict {
+    let name = known.name(point);
+    let rows = known.connection.requests.iter().chain(&known.connection.replies).copied();
+    let is_of_point = |index: &usize| {
+        known.row(*index).is_some_and(|row| row.point == point && datagram(row).is_none())
+    };
+    Verdict::open(
+        known.sentence(
+            format!(
+                "{name} has datagrams of the exchange whose payload is not shown, so that they cannot be matched with \
+                 others, and answers not with requests"
+            ),
+            rows.filter(is_of_point),
+        ),
+        format!("the file of {name}, whole; or its text by `tcpdump -nn -x -r FILE`"),
+    )
+}
+
+/// An answer that came from another address or port than was asked.
+fn wrong_source(known: &Known<'_>, request: &Passed) -> Option<Verdict> {
+    let is_same = |other: &SocketAddr| *other == known.connection.client;
+    let others = known.siblings.iter().filter(|it| is_same(&it.client));
+    let (other, rows) = others
+        .map(|other| (*other, answers(known, other, request)))
+        .find(|(other, rows)| !rows.is_empty() && may_answer(known, other, request))?;
+    let is_translated = has_request(known, other, request);
+    let is_port = other.server.ip() == known.connection.server.ip();
+    let translated = if is_port { cause::PORT_DIFFERS } else { cause::DESTINATION_TRANSLATED };
+    let point_of = |index: &usize| known.row(*index).map(|row| row.point);
+    let at_client = rows.iter().find(|it| point_of(it).is_some_and(|at| is_at_client(known, at)));
+    let at_server = rows.iter().find(|it| {
+        point_of(it).is_some_and(|point| {
+            known.has_role(point, Role::ServerSide)
+                || rows_at(known.trace, request, point).any(is_tunnelled)
+        })
+    });
+    let (code, possible, row) = match (is_translated, at_client, at_server) {
+        (true, Some(row), _) => (translated, Vec::new(), row),
+        (false, _, Some(row)) => (cause::REPLY_FROM_OTHER_ADDRESS, Vec::new(), row),
+        (false, Some(row), None) => {
+            let possible = vec![cause::REPLY_FROM_OTHER_ADDRESS, translated];
+            (cause::WRONG_REPLY_SOURCE, possible, row)
+        }
+        _ => return None,
+    };
+    if is_port && code == cause::REPLY_FROM_OTHER_ADDRESS {
+        return None;
+    }
+    let asked = first_rows(request).next();
+    let what = if is_port { "port" } else { "address" };
+    let text = format!(
+        "The client asked {}, and {} answered: it can take no answer from another {what}",
+        known.connection.server, other.server
+    );
+    let mut because = vec![known.sentence(text, asked.into_iter().chain([*row]))];
+    if is_translated {
+        let text = format!("The same request was seen on its way to {}", other.server);
+        because.push(known.sentence(text, other.requests.first().copied()));
+    }
+    let next = vec![code.remedy().to_owned()];
+    Some(Verdict { kind: Kind::Cause, cause: Some(code), possible, because, next })
+}
+
+/// Whether the other exchange has this request.
+fn has_request(known: &Known<'_>, other: &Connection, request: &Passed) -> bool {
+    let fingerprint = |index: &usize| Some(known.row(*index).and_then(datagram)?.fingerprint);
+    other.requests.iter().any(|index| fingerprint(index) == request.segment.sequence)
+}
+
+/// Whether answers of another exchange may be those to this request: that is its own, or there is none.
+fn may_answer(known: &Known<'_>, other: &Connection, request: &Passed) -> bool {
+    other.requests.is_empty() || has_request(known, other, request)
+}
+
+fn unanswered(known: &Known<'_>, open: &[&Passed], answered: usize) -> Verdict {
+    let (server, way) = (known.connection.server, &known.ways.requests);
+    let request = open.first().copied();
+    let points = request.map_or_else(|| way.points.clone(), |it| in_order(way, it));
+    let last = points.last().copied();
+    let name = last.map_or("?", |point| known.name(point));
+    let again = request.map(|it| tries(known, it)).filter(|times| *times > 1);
+    let again = again.map_or(String::new(), |times| format!(", sent {times} times,"));
+    let count = match (open.len(), answered) {
+        (0 | 1, 0) => format!("The request{again} was"),
+        (count, 0) => format!("{count} requests were"),
+        (count, some) => format!("Of {} requests {count} were", count + some),
+    };
+    let text = format!(
+        "{count} not answered by {server} at any point, and last seen at {name}; not seen is not the same as not sent, \
+         and some services never answer"
+    );
+    let rows: Vec<usize> = match request {
+        Some(request) => first_rows(request).collect(),
+        None => known.connection.requests.iter().copied().take(1).collect(),
+    };
+    let is_fragment = |row: &usize| {
+        known.row(*row).is_some_and(|row| row.packet.headers().any(|it| it.fragment.is_some()))
+    };
+    let fragments: Vec<usize> = rows.iter().copied().filter(is_fragment).collect();
+    let is_plain = last.is_some_and(|point| {
+        request.is_some_and(|it| !rows_at(known.trace, it, point).any(is_tunnelled))
+    });
+    let is_out = is_plain && way.points.len() > 1 && last.is_some_and(|it| way.is_last(it));
+    let is_out = is_out && !known.tunnels.is_empty();
+    let at_server = last.is_some_and(|point| known.has_role(point, Role::ServerSide));
+    let mut verdict =
+        Verdict::open(known.sentence(text, rows), next(known, name, at_server || is_out));
+    if at_server || is_out {
+        let past = if is_out { TUNNEL_END } else { 0 };
+        verdict.possible = SILENT_SERVER.get(past..).unwrap_or_default().to_vec();
+    }
+    for (sentence, possible) in errors(known) {
+        verdict.because.push(sentence);
+        // What an error says is nearer than what silence leaves open.
+        verdict.possible.splice(0..0, possible.iter().copied());
+    }
+    if !fragments.is_empty() {
+        let text = "The request is in fragments, which filters and NAT drop more easily than whole packets";
+        verdict.because.push(known.sentence(text, fragments));
+        verdict.possible.splice(0..0, [cause::FRAGMENTS_DROPPED, cause::MTU_BLACK_HOLE]);
+    }
+    let mut seen = Vec::new();
+    verdict.possible.retain(|code| {
+        let is_new = !seen.contains(code);
+        seen.push(*code);
+        is_new
+    });
+    verdict
+}
+
+fn next(known: &Known<'_>, name: &str, is_at_server: bool) -> String {
+    if is_at_server {
+        return "on the server: `nstat -az | grep -E \
+                'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|UdpNoPorts'` before and after an attempt, `ip \
+                addr` (it needs the VIP), `ss -lun`, and the service's log (an unknown client or another secret is \
+                not answered)"
+            .to_owned();
+    }
+    let (client, ends) = (known.connection.client.ip(), tunnel_ends(known.tunnels));
+    let servers: Vec<String> = ends.iter().map(ToString::to_string).collect();
+    let place = if servers.is_empty() {
+        format!("the next device after {name}")
+    } else {
+        format!("the server {}", servers.join(" or "))
+    };
+    format!(
+        "a capture at {place} without a filter of ports, which cannot match inside a tunnel: `tcpdump -ni any -w FILE \
+         'host {client} or ip proto 4 or ip proto 47'`"
+    )
+}
+
+/// ICMP errors about the exchange's requests, each with the causes that it is a sign of.
+fn errors(known: &Known<'_>) -> Vec<(Sentence, &'static [Code])> {
+    let mut told: Vec<String> = Vec::new();
+    let mut errors = Vec::new();
+    for (index, row) in known.trace.rows.iter().enumerate() {
+        let Transport::Icmp(icmp) = &row.packet.transport else { continue };
+        let Some(about) = icmp.about.filter(|about| is_about(known, about)) else { continue };
+        let Some(what) = crate::explanation::icmp_error(row) else { continue };
+        let source = row.packet.innermost().source;
+        let text = format!("{source} sent {what} about a request");
+        if told.contains(&text) || errors.len() == MAX_ERRORS {
+            continue;
+        }
+        told.push(text.clone());
+        let is_tunnel =
+            about.outermost != about.innermost || about.innermost.1 != known.connection.server.ip();
+        errors
+            .push((known.sentence(text, [index]), signs(icmp.kind, icmp.code, source, is_tunnel)));
+    }
+    errors
+}
+
+/// Whether an error is about a request, or about what a tunnel made of it.
+fn is_about(known: &Known<'_>, about: &About) -> bool {
+    let (client, server) = (known.connection.client, known.connection.server);
+    let is_request = about.innermost == (client.ip(), server.ip())
+        && about.ports.is_none_or(|ports| ports == (client.port(), server.port()));
+    let is_tunnel =
+        || known.tunnels.iter().any(|it| about.innermost == (it.source, it.destination));
+    is_request || is_tunnel()
+}
+
+fn signs(kind: Option<u8>, code: Option<u8>, source: IpAddr, is_tunnel: bool) -> &'static [Code] {
+    const TUNNEL: [Code; 3] =
+        [cause::TUNNEL_MISSING, cause::TUNNEL_DOWN, cause::ENCAPSULATION_MISMATCH];
+    const NARROW: [Code; 3] =
+        [cause::MTU_BLACK_HOLE, cause::PMTU_ERROR_IGNORED, cause::FRAGMENTS_DROPPED];
+    match (source.is_ipv4(), kind, code) {
+        (true, Some(3), Some(2 | 3)) | (false, Some(1), Some(4)) | (false, Some(4), Some(1))
+            if is_tunnel =>
+        {
+            &TUNNEL
+        }
+        (true, Some(3), Some(3)) | (false, Some(1), Some(4)) => {
+            &[cause::NOT_LISTENING_AT_VIP, cause::PORT_DIFFERS]
+        }
+        (true, Some(3), Some(4)) | (false, Some(2), _) => &NARROW,
+        (true, Some(3), Some(9 | 10 | 13)) | (false, Some(1), Some(1)) => {
+            &[cause::PROTOCOL_FILTERED]
+        }
+        (true, Some(3), Some(0 | 1)) | (false, Some(1), Some(0 | 3)) => {
+            &[cause::NO_ROUTE, cause::NEIGHBOUR_SILENT]
+        }
+        _ => &[],
+    }
+}
