@@ -181,6 +181,31 @@ fn captures_of_different_connections_have_nothing_to_say_about_each_other() {
 }
 
 #[test]
+fn roles_and_vips_are_given_by_name_and_a_name_that_is_none_is_an_error() {
+    let desk = desk();
+    let roles = ["--role", "adc=router", "--vip", "172.16.4.99:49", "--vip", "192.0.2.1"];
+    let ended = desk.labsim(&[&["explain", "login.md"][..], &roles].concat()).exits(0);
+    ended
+        .says("adc              router (as given)")
+        .says("  adc is given as router, and its packets show the load balancer")
+        .says("  192.0.2.1 is given as a VIP, and no packet asks it");
+    let ended = desk.labsim(&["explain", "login.md", "--role", "lb=router"]).exits(2);
+    ended.says("--role lb: no capture point has this name; there are srv-services-01, adc, srv-");
+    for wrong in [["--role", "adc=switch"], ["--role", "router"], ["--vip", "vip.example.org"]] {
+        desk.labsim(&[&["explain", "login.md"][..], &wrong].concat()).exits(2);
+    }
+}
+
+#[test]
+fn a_filter_in_the_prompt_that_cannot_match_in_tunnels_is_told_with_what_was_not_seen() {
+    let desk = desk();
+    desk.write("silent.txt", format!("[a@b ~]$ tcpdump -nni eth0 port 49\n{SYN}"));
+    desk.labsim(&["explain", "silent.txt"]).exits(0).says(
+        "  b was captured with the filter `port 49`, which matches nothing inside of a tunnel.\n",
+    );
+}
+
+#[test]
 fn what_a_terminal_would_execute_is_escaped() {
     let desk = desk();
     let prompt = "[a@b ~]$ tcpdump -ni eth0 \u{202e}\u{7}\n";

@@ -297,9 +297,18 @@ pub(crate) struct Compare {
 pub(crate) struct Explain {
     /// Captures of the same time at different places, any number in a file: pcap or pcapng, also
     /// compressed by gzip, zstd or lz4, or what tcpdump printed, as a page with text around it; `-` is
-    /// standard input. NAME names the place; `client`, `load-balancer` and `server` say what it is
+    /// standard input. NAME names the place; `client`, `load-balancer`, `server` and `router` say what it
+    /// is
     #[arg(required = true, value_name = "[NAME=]FILE")]
     pub(crate) files: Vec<OsString>,
+    /// An address that clients ask, of a virtual server; may be given several times. What it tells is taken
+    /// where packets do not show who asks
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    pub(crate) vip: Vec<labsim_explain::Vip>,
+    /// What the place NAME is: client, load-balancer, server or router; may be given several times. NAME is a
+    /// place as it is printed, or what stands before the colon in several. What packets show otherwise is told
+    #[arg(long, value_name = "NAME=ROLE", value_parser = role)]
+    pub(crate) role: Vec<(String, labsim_explain::Role)>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -307,6 +316,14 @@ pub(crate) struct Explain {
     /// healthy what, where, the evidence, and what to send next
     #[arg(long, conflicts_with = "json")]
     pub(crate) ticket: bool,
+}
+
+fn role(text: &str) -> Result<(String, labsim_explain::Role), String> {
+    let (name, role) = text.rsplit_once('=').unwrap_or_default();
+    match labsim_explain::Role::of_name(role) {
+        Some(role) if !name.is_empty() => Ok((name.to_owned(), role)),
+        _ => Err("write NAME=ROLE, ROLE being client, load-balancer, server or router".to_owned()),
+    }
 }
 
 /// `labsim merge-captures`

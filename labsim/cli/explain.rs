@@ -9,7 +9,7 @@ pub(crate) use merge::merge_captures;
 
 use crate::exit::Exit;
 use crate::{args, output};
-use labsim_explain::{Text, Ticket};
+use labsim_explain::{Role, Text, Ticket, Trace};
 use read::{Input, Reading};
 use std::ffi::OsString;
 
@@ -25,7 +25,12 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
     if let Err(exit) = read_all(&args.files, &mut reading) {
         return exit;
     }
-    let explanation = reading.finish().0.explain();
+    let (mut trace, _) = reading.finish();
+    trace.vips.clone_from(&args.vip);
+    if let Err(exit) = give_roles(&mut trace, &args.role) {
+        return exit;
+    }
+    let explanation = trace.explain();
     if explanation.connections.is_empty() {
         explanation.notices.iter().for_each(output::error);
         output::error(
@@ -53,6 +58,21 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
         return Exit::Invalid;
     }
     Exit::Success
+}
+
+/// Gives points their roles; a name that none has is an error.
+fn give_roles(trace: &mut Trace, roles: &[(String, Role)]) -> Result<(), Exit> {
+    for (name, role) in roles {
+        if !trace.give_role(name, *role) {
+            let points: Vec<&str> = trace.points.iter().map(|it| it.name.as_str()).collect();
+            output::error(format_args!(
+                "--role {name}: no capture point has this name; there are {}",
+                points.join(", ")
+            ));
+            return Err(Exit::Invalid);
+        }
+    }
+    Ok(())
 }
 
 /// Reads all files, and names each that cannot be read.

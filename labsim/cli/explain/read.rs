@@ -56,6 +56,13 @@ pub(super) struct Reading {
     packets: Option<Packets>,
 }
 
+/// What a capture tells of how it was taken.
+#[derive(Debug, Default)]
+struct Told {
+    command: Option<String>,
+    snap_length: Option<u32>,
+}
+
 /// The points of a file, which are named when all files are known.
 #[derive(Debug)]
 struct FilePoints {
@@ -129,7 +136,9 @@ impl Reading {
                     });
                     let clock = if frame.time_ns.is_some() { Clock::Utc } else { Clock::None };
                     let hints = Hints { host: None, device };
-                    let point = self.add_point(input, capture, Unit::Frame, clock, hints, None)?;
+                    let snap_length = found.map(|it| it.snap_length).filter(|it| *it > 0);
+                    let told = Told { command: None, snap_length };
+                    let point = self.add_point(input, capture, Unit::Frame, clock, hints, told)?;
                     points.insert(frame.point, point);
                     point
                 }
@@ -154,11 +163,11 @@ impl Reading {
                 "this capture has no frame: capture again while the client connects".to_owned()
             );
         }
-        self.note_frames(&reader, input);
+        self.note_frames(&reader, input, capture);
         Ok(())
     }
 
-    fn note_frames(&mut self, reader: &Reader<'_>, input: &Input) {
+    fn note_frames(&mut self, reader: &Reader<'_>, input: &Input, capture: usize) {
         let notices = reader.notices();
         let file = input.shown();
         let mut note = |text: String| self.trace.notices.push(format!("{file}: {text}"));
@@ -176,6 +185,8 @@ impl Reading {
         }
         if let Some(command) = notices.f5.as_ref().and_then(|it| it.command.as_ref()) {
             note(format!("captured by: {command}"));
+            let points = self.trace.points.iter_mut().filter(|it| it.capture == capture);
+            points.for_each(|it| it.command = Some(command.clone()));
         }
     }
 
@@ -204,10 +215,12 @@ impl Reading {
                         host: section.and_then(|it| host(it.prompt.as_deref()?)),
                         device: frame.device.clone(),
                     };
-                    let command = section.and_then(|it| it.command.clone());
+                    let told = Told {
+                        command: section.and_then(|it| it.command.clone()),
+                        snap_length: section.and_then(|it| it.snap_length),
+                    };
                     let clock = clock(&frame);
-                    let point =
-                        self.add_point(input, capture, Unit::Line, clock, hints, command)?;
+                    let point = self.add_point(input, capture, Unit::Line, clock, hints, told)?;
                     points.insert(key, point);
                     point
                 }
@@ -274,7 +287,7 @@ impl Reading {
         unit: Unit,
         clock: Clock,
         hints: Hints,
-        command: Option<String>,
+        told: Told,
     ) -> Result<usize, String> {
         if self.trace.points.len() >= MAX_POINTS {
             return Err(format!(
@@ -288,7 +301,8 @@ impl Reading {
             capture,
             clock,
             given: input.name.as_deref().and_then(Role::of_name),
-            command,
+            command: told.command,
+            snap_length: told.snap_length,
         });
         if let Some(file) = self.files.last_mut() {
             file.hints.push(hints);

@@ -290,6 +290,7 @@ mod tests {
             clock: *clock,
             given: None,
             command: None,
+            snap_length: None,
         };
         captures.iter().map(point).collect()
     }

@@ -66,6 +66,7 @@ fn shown(because: Vec<Sentence>) -> Verdict {
         possible: Vec::new(),
         because,
         next: vec![cause::SERVER_ANSWERS_ARP.remedy().to_owned()],
+        is_by_absence: false,
     }
 }
 
@@ -74,7 +75,8 @@ fn possible(verdict: Verdict, mut because: Vec<Sentence>, next: &str) -> Verdict
     let mut possible = vec![cause::SERVER_ANSWERS_ARP, cause::BALANCER_BYPASSED];
     possible.extend(verdict.possible);
     let next = std::iter::once(next.to_owned()).chain(verdict.next).collect();
-    Verdict { kind: Kind::NotDecidable, cause: None, possible, because, next }
+    let kind = Kind::NotDecidable;
+    Verdict { kind, cause: None, possible, because, next, is_by_absence: true }
 }
 
 /// Who claims the server's address.

@@ -18,6 +18,8 @@ pub enum KnownBy {
     SynAck,
     /// What it sent was in a tunnel.
     Tunnel,
+    /// The user said that the other end is a VIP.
+    Given,
     /// Its port is the greater one: no more than a guess.
     Ports,
     /// It sent a message that asks, or was sent one that answers.
@@ -50,7 +52,7 @@ pub(crate) struct Connection {
 }
 
 /// Both ends, the lower one first.
-type Ends = (SocketAddr, SocketAddr);
+pub(crate) type Ends = (SocketAddr, SocketAddr);
 
 /// Divides a trace into connections and exchanges, in the order of their first packets. One pair of ports may serve several,
 /// told apart by their first sequence numbers.
@@ -129,11 +131,22 @@ fn client(trace: &Trace, ends: Ends, rows: &[usize]) -> (SocketAddr, KnownBy) {
         (client, KnownBy::Syn)
     } else if let Some(client) = syn_ack() {
         (client, KnownBy::SynAck)
+    } else if let Some(client) = of_vip(trace, ends) {
+        (client, KnownBy::Given)
     } else if let Some(client) = tunnel() {
         (client, KnownBy::Tunnel)
     } else {
         let client = if ends.0.port() > ends.1.port() { ends.0 } else { ends.1 };
         (client, KnownBy::Ports)
+    }
+}
+
+/// The client, if the other end alone is a VIP that the user gave.
+pub(crate) fn of_vip(trace: &Trace, ends: Ends) -> Option<SocketAddr> {
+    match (trace.is_vip(ends.0), trace.is_vip(ends.1)) {
+        (true, false) => Some(ends.1),
+        (false, true) => Some(ends.0),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which UDP datagrams are of one exchange, and who asks.
 
-use crate::connection::{Connection, KnownBy, Protocol};
+use crate::connection::{Connection, KnownBy, Protocol, of_vip};
 use crate::trace::{Row, Trace};
 use labsim_captures::{Datagram, Transport};
 use std::collections::BTreeMap;
@@ -51,6 +51,9 @@ fn client(trace: &Trace, ends: (SocketAddr, SocketAddr), rows: &[usize]) -> (Soc
     });
     if let Some(client) = by_message {
         return (client, KnownBy::Message);
+    }
+    if let Some(client) = of_vip(trace, ends) {
+        return (client, KnownBy::Given);
     }
     let tunnelled = rows().find(|row| !row.packet.inner.is_empty()).and_then(self::ends);
     match (tunnelled, ends.0.port() < FIRST_EPHEMERAL, ends.1.port() < FIRST_EPHEMERAL) {

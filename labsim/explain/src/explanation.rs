@@ -1,9 +1,11 @@
 //! What captures say of each connection, as one document.
 
+use crate::absence::limits;
 use crate::bypass::with_bypass;
 use crate::clocks::{Clocks, Contradiction};
 use crate::connection::{self, Connection, KnownBy, Protocol};
 use crate::differences::{ClockDifference, differences};
+use crate::given;
 use crate::matching::Matching;
 use crate::roles;
 use crate::sentence::{Sentence, evidence, list};
@@ -242,7 +244,10 @@ impl Trace {
                 siblings,
                 balanced: &balanced,
             };
-            let verdict = with_bypass(&known, verdict::of(&known));
+            let mut verdict = with_bypass(&known, verdict::of(&known));
+            if verdict.is_by_absence {
+                verdict.because.extend(limits(&known));
+            }
             if verdict.cause.is_some() {
                 // Their packets are what the cause is about.
                 folded.extend(siblings.iter().map(|it| (it.client, it.server, it.isn)));
@@ -255,6 +260,9 @@ impl Trace {
             .filter(|(key, _)| !folded.contains(key))
             .map(|(_, report)| report)
             .collect();
+        let shown = details.iter().map(|(.., shown)| shown);
+        let mut notices = given::contradictions(self, &all, shown);
+        notices.extend(self.notices.iter().cloned());
         Explanation {
             version: VERSION,
             points: self.point_reports(&roles),
@@ -264,7 +272,7 @@ impl Trace {
             further_connections: further,
             connections_in_common: in_common,
             icmp_errors: self.icmp_errors(),
-            notices: self.notices.clone(),
+            notices,
         }
     }
 

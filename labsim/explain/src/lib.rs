@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod absence;
 mod axis;
 mod bypass;
 mod clocks;
@@ -15,6 +16,7 @@ mod connection;
 mod differences;
 mod exchange;
 mod explanation;
+mod given;
 mod matching;
 mod roles;
 mod segment;

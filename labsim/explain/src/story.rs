@@ -55,6 +55,7 @@ fn beginning(known: &Known<'_>) -> Sentence {
     let why = match known.connection.known_by {
         KnownBy::Syn | KnownBy::SynAck => "its SYN with ACK tells who asked",
         KnownBy::Tunnel => "the client is who sends into the tunnel",
+        KnownBy::Given => "who asks is known by the VIP that was given",
         KnownBy::Ports | KnownBy::First | KnownBy::Message => {
             "who is the client is a guess by the ports"
         }

@@ -4,7 +4,8 @@ use crate::segment::Sighting;
 use labsim_captures::{Known, Mac, Packet};
 use labsim_wire::pcapng::Direction;
 use serde::Serialize;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 /// Packets that are explained at most: what is kept of each is some hundred bytes.
 pub const MAX_ROWS: usize = 500_000;
@@ -33,6 +34,8 @@ pub struct Point {
     pub given: Option<Role>,
     /// The command that captured it, if the capture tells.
     pub command: Option<String>,
+    /// Frames were cut at this many bytes, if the capture tells.
+    pub snap_length: Option<u32>,
 }
 
 /// What the packets of a file are numbered by.
@@ -71,6 +74,8 @@ pub enum Role {
     LoadBalancer,
     /// The last to see what the clients send, and the first to see the answers.
     ServerSide,
+    /// Between the others. Never found out, as packets do not show it; the user says so.
+    Router,
 }
 
 impl Role {
@@ -81,6 +86,7 @@ impl Role {
             Self::ClientSide => "client side",
             Self::LoadBalancer => "load balancer",
             Self::ServerSide => "server side",
+            Self::Router => "router",
         }
     }
 
@@ -91,6 +97,7 @@ impl Role {
             "client" => Self::ClientSide,
             "load-balancer" => Self::LoadBalancer,
             "server" => Self::ServerSide,
+            "router" => Self::Router,
             _ => return None,
         })
     }
@@ -154,7 +161,48 @@ pub struct Trace {
     pub notices: Vec<String>,
 }
 
+impl Vip {
+    /// Whether an end of a connection is at this address and port.
+    #[must_use]
+    pub fn is_at(&self, end: SocketAddr) -> bool {
+        self.address == end.ip() && self.port.is_none_or(|port| port == end.port())
+    }
+}
+
+impl FromStr for Vip {
+    type Err = String;
+
+    /// `ADDRESS` or `ADDRESS:PORT`; an IPv6 address before a port stands in brackets.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self { address, port: None });
+        }
+        let end: SocketAddr = text.parse().map_err(|_| {
+            "not an address; write ADDRESS or ADDRESS:PORT, as in 192.0.2.1:49 or [2001:db8::1]:49"
+                .to_owned()
+        })?;
+        Ok(Self { address: end.ip(), port: Some(end.port()) })
+    }
+}
+
 impl Trace {
+    /// Whether the user named an address and port as a VIP.
+    pub(crate) fn is_vip(&self, end: SocketAddr) -> bool {
+        self.vips.iter().any(|vip| vip.is_at(end))
+    }
+
+    /// Gives a role to the points of this name, or of this host; `false` if there is none.
+    pub fn give_role(&mut self, name: &str, role: Role) -> bool {
+        let is_named = |point: &&mut Point| {
+            point.name == name
+                || point.name.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
+        };
+        let points: Vec<&mut Point> = self.points.iter_mut().filter(is_named).collect();
+        let is_known = !points.is_empty();
+        points.into_iter().for_each(|point| point.given = Some(role));
+        is_known
+    }
+
     /// The rows that have a time, for the clocks.
     pub(crate) fn sightings(&self) -> Vec<Sighting> {
         let sighting = |row: &Row| {

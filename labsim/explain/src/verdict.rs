@@ -42,6 +42,9 @@ pub struct Verdict {
     pub because: Vec<Sentence>,
     /// What decides: what to capture, or which command to run.
     pub next: Vec<String>,
+    /// Whether it rests on packets that were not seen.
+    #[serde(skip)]
+    pub(crate) is_by_absence: bool,
 }
 
 impl Verdict {
@@ -52,7 +55,13 @@ impl Verdict {
             possible: Vec::new(),
             because: vec![because],
             next: vec![next.into()],
+            is_by_absence: false,
         }
+    }
+
+    /// A verdict that rests on packets that were not seen.
+    fn absent(because: Sentence, next: impl Into<String>) -> Self {
+        Self { is_by_absence: true, ..Self::open(because, next) }
     }
 
     fn possible(mut self, codes: &[Code]) -> Self {
@@ -121,7 +130,7 @@ fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) ->
             number(lost.len(), "packet")
         );
         let next = "nothing, if the connection did its work; else captures without drops";
-        return Verdict::open(known.sentence(text, lost.into_iter().flat_map(first_rows)), next);
+        return Verdict::absent(known.sentence(text, lost.into_iter().flat_map(first_rows)), next);
     }
     if let Some(verdict) = repeated(known) {
         return verdict;
@@ -195,7 +204,7 @@ fn stuck(
         "The connection was established; {payload} bytes of the {who}{again} were not acknowledged as far as \
          the captures go, and were last seen at {last}"
     );
-    let mut verdict = Verdict::open(
+    let mut verdict = Verdict::absent(
         known.sentence(text, rows),
         format!(
             "a capture at the next device after {last}, and of what answers come back, over the same time"
@@ -315,7 +324,7 @@ fn healthy(known: &Known<'_>, syn_ack: &Passed, fin: Option<&Passed>) -> Verdict
                     the captures end, and none of them is at the client: what it sent later and did not come this \
                     far is not in them";
         let next = "a capture on the client over the same time";
-        return Verdict::open(known.sentence(text, first_rows(syn_ack)), next);
+        return Verdict::absent(known.sentence(text, first_rows(syn_ack)), next);
     }
     let end = if fin.is_some() { "" } else { "; it is open when the captures end" };
     let text = format!(
@@ -329,5 +338,6 @@ fn healthy(known: &Known<'_>, syn_ack: &Passed, fin: Option<&Passed>) -> Verdict
         possible: Vec::new(),
         because: vec![known.sentence(text, first_rows(syn_ack))],
         next: Vec::new(),
+        is_by_absence: false,
     }
 }

@@ -36,6 +36,7 @@ fn answered_by(mac: Mac) -> Trace {
         clock: Clock::Utc,
         given: None,
         command: None,
+        snap_length: None,
     });
     trace
 }

@@ -86,7 +86,7 @@ fn all_answered(known: &Known<'_>, answered: &[&Passed]) -> Verdict {
              seen at {last}"
         );
         let next = "a capture on the client itself over the same time";
-        let verdict = Verdict::open(known.sentence(text, evidence), next);
+        let verdict = Verdict::absent(known.sentence(text, evidence), next);
         return if repeated.is_some() {
             verdict.possible(&[
                 cause::DESTINATION_TRANSLATED,
@@ -121,6 +121,7 @@ fn all_answered(known: &Known<'_>, answered: &[&Passed]) -> Verdict {
         possible: Vec::new(),
         because: vec![known.sentence(text, evidence)],
         next: Vec::new(),
+        is_by_absence: false,
     }
 }
 
@@ -183,8 +184,14 @@ fn wrong_source(known: &Known<'_>, request: &Passed) -> Option<Verdict> {
         let text = format!("The same request was seen on its way to {}", other.server);
         because.push(known.sentence(text, other.requests.first().copied()));
     }
-    let next = vec![code.remedy().to_owned()];
-    Some(Verdict { kind: Kind::Cause, cause: Some(code), possible, because, next })
+    Some(Verdict {
+        kind: Kind::Cause,
+        cause: Some(code),
+        possible,
+        because,
+        next: vec![code.remedy().to_owned()],
+        is_by_absence: false,
+    })
 }
 
 /// Whether the other exchange has this request.
@@ -230,7 +237,7 @@ fn unanswered(known: &Known<'_>, open: &[&Passed], answered: usize) -> Verdict {
     let is_out = is_out && !known.tunnels.is_empty();
     let at_server = last.is_some_and(|point| known.has_role(point, Role::ServerSide));
     let mut verdict =
-        Verdict::open(known.sentence(text, rows), next(known, name, at_server || is_out));
+        Verdict::absent(known.sentence(text, rows), next(known, name, at_server || is_out));
     if at_server || is_out {
         let past = if is_out { TUNNEL_END } else { 0 };
         verdict.possible = SILENT_SERVER.get(past..).unwrap_or_default().to_vec();

@@ -52,7 +52,7 @@ pub(super) fn unconfirmed(known: &Known<'_>, syn_ack: &Passed) -> Verdict {
     if at_client {
         let next = "on the client: `nstat -az` before and after (TcpInCsumErrors, IPReversePathFilter), and the \
                     rules of its packet filter";
-        Verdict::open(because, next)
+        Verdict::absent(because, next)
     } else {
         let next = format!(
             "a capture on the client itself over the same time, and one at the next device after {name} on the \
@@ -62,7 +62,7 @@ pub(super) fn unconfirmed(known: &Known<'_>, syn_ack: &Passed) -> Verdict {
         let is_as_sent = points.iter().any(|it| known.has_role(*it, Role::ClientSide));
         // Where the client's own packets are not seen, the server may have been asked by other addresses.
         let past = if is_as_sent { TRANSLATED } else { 0 };
-        Verdict::open(because, next).possible(ANSWER_LOST.get(past..).unwrap_or_default())
+        Verdict::absent(because, next).possible(ANSWER_LOST.get(past..).unwrap_or_default())
     }
 }
 
@@ -114,7 +114,7 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
         // What came out of the tunnel is past what is wrong with tunnels.
         let past = if is_out { SILENT_TUNNEL } else { 0 };
         let mut verdict =
-            Verdict::open(because, next).possible(SILENT_SERVER.get(past..).unwrap_or_default());
+            Verdict::absent(because, next).possible(SILENT_SERVER.get(past..).unwrap_or_default());
         if is_out {
             let text = format!("At {name} it had come out of the tunnel, and it was not answered");
             verdict.because.push(known.sentence(text, []));
@@ -135,7 +135,7 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
             servers.join(" or ")
         )
     };
-    Verdict::open(because, next)
+    Verdict::absent(because, next)
 }
 
 /// Packets whose numbers are relative, or not shown.
@@ -179,7 +179,7 @@ pub(super) fn gap(known: &Known<'_>, unmatched: Option<usize>) -> Verdict {
         }
     };
     let first = known.connection.requests.first().or(known.connection.replies.first());
-    let mut verdict = Verdict::open(
+    let mut verdict = Verdict::absent(
         known.sentence(text, first.copied()),
         "captures without drops that begin before the client connects",
     );

@@ -65,6 +65,7 @@ pub(super) fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
         possible,
         because,
         next: vec![code.remedy().to_owned()],
+        is_by_absence: false,
     })
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn trace(text: &str) -> Trace {
             clock: Clock::TimeOfDay,
             given: None,
             command: None,
+            snap_length: None,
         });
     }
     trace

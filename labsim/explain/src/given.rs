@@ -1,0 +1,70 @@
+//! What the user says of points and addresses, and where packets show something else.
+
+use crate::connection::Connection;
+use crate::trace::{Role, Trace};
+use std::collections::BTreeMap;
+
+/// Sentences about what was given and is not what packets show.
+pub(crate) fn contradictions<'a>(
+    trace: &Trace,
+    connections: &[Connection],
+    shown: impl Iterator<Item = &'a BTreeMap<usize, Role>>,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    for (point, role) in shown.flatten() {
+        let Some(found) = trace.points.get(*point) else { continue };
+        let Some(given) = found.given.filter(|given| contradicts(*given, *role)) else { continue };
+        let text = format!(
+            "{} is given as {}, and its packets show the {}: what was given is taken",
+            found.name,
+            given.name(),
+            role.name()
+        );
+        if !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    for vip in &trace.vips {
+        let address = vip.address;
+        let asks = connections.iter().find(|it| vip.is_at(it.client));
+        if let Some(connection) = asks {
+            told.push(format!(
+                "{address} is given as a VIP, and it asks {} itself: the packets are taken",
+                connection.server
+            ));
+        } else if !connections.iter().any(|it| vip.is_at(it.server)) {
+            let port = vip.port.map(|port| format!(" at port {port}")).unwrap_or_default();
+            told.push(format!(
+                "{address} is given as a VIP, and no packet asks it{port}: is it translated before these points?"
+            ));
+        }
+    }
+    told
+}
+
+/// Whether a point that was given one role cannot have shown the other. The first and the last point may be of
+/// any device.
+fn contradicts(given: Role, shown: Role) -> bool {
+    matches!(
+        (given, shown),
+        (Role::ClientSide | Role::ServerSide | Role::Router, Role::LoadBalancer)
+            | (Role::ClientSide, Role::ServerSide)
+            | (Role::ServerSide, Role::ClientSide)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trace::Vip;
+
+    #[test]
+    fn a_vip_has_a_port_or_is_meant_at_all() {
+        let vip = |text: &str| text.parse::<Vip>().map(|vip| (vip.address.to_string(), vip.port));
+        assert_eq!(vip("192.0.2.1"), Ok(("192.0.2.1".to_owned(), None)));
+        assert_eq!(vip("192.0.2.1:49"), Ok(("192.0.2.1".to_owned(), Some(49))));
+        assert_eq!(vip("2001:db8::1"), Ok(("2001:db8::1".to_owned(), None)));
+        assert_eq!(vip("[2001:db8::1]:49"), Ok(("2001:db8::1".to_owned(), Some(49))));
+        assert!(vip("vip.example.org").is_err());
+        assert!(vip("192.0.2.1:70000").is_err());
+    }
+}
