@@ -32,7 +32,7 @@ KINDS = ["right", "set", "open", "healthy", "nothing", "wrong"]
 complaints = []
 
 
-def explain(labsim, folder, files):
+def explain(labsim, folder, files, roles=()):
     """The document; `None` if there is nothing to explain."""
     os.makedirs(folder)
     names = []
@@ -40,7 +40,8 @@ def explain(labsim, folder, files):
         path = os.path.join(folder, name)
         pathlib.Path(path).write_bytes(content)
         names.append(path)
-    ran = subprocess.run([labsim, "explain", "--json", *names], capture_output=True, text=True)
+    given = [f"--role={role}" for role in roles]
+    ran = subprocess.run([labsim, "explain", "--json", *given, *names], capture_output=True, text=True)
     if ran.returncode == 2 and not ran.stdout:
         return None
     if ran.returncode not in (0, 2):
@@ -150,9 +151,10 @@ def main():
             group, name, truth, frames = case
             may_be_healthy = name in IS_IN_NO_PACKET
 
-            def found(distortion, files):
+            def found(distortion, files, roles=()):
                 folder = f"{work}/explained/{group}/{name}/{distortion}"
-                return verdicts(explain(labsim, folder, [(file, content) for file, content in files if content]))
+                files = [(file, content) for file, content in files if content]
+                return verdicts(explain(labsim, folder, files, roles))
 
             whole = found("as it is", [("lab", captures.pcapng(frames))])
             results = [("as it is", judge(truth, whole, whole, may_be_healthy))]
@@ -160,6 +162,9 @@ def main():
                 if files:
                     may_be = may_be_healthy or name in SUCCEEDS
                     results.append((distortion, judge(truth, found(distortion, files), whole, may_be)))
+            # With the places' names; what is seen with them may be more than without.
+            told = found("roles given", distortions.of_nodes(frames), distortions.roles(frames))
+            results.append(("roles given", judge(truth, told, told, may_be_healthy)))
             return group, name, results
 
         by_distortion = {"fault": {}, "healthy": {}}

@@ -85,6 +85,13 @@ def of_points(frames, write):
     return [(point.replace(":", "-"), write(part)) for point, part in by_point(frames).items()]
 
 
+def roles(frames):
+    """What the nodes are, by their names in the shipped topologies."""
+    kinds = {"client": "client", "lb": "load-balancer", "rs": "server", "router": "router"}
+    given = lambda node: [role for name, role in kinds.items() if node.startswith(name)][:1]
+    return [f"{node}={role}" for node in by_node(frames) for role in given(node)]
+
+
 def all_of(name, frames):
     """Each distortion's name, and its files as name and content."""
     yield "per node", of_nodes(frames)

@@ -7,7 +7,7 @@ use crate::tunnel;
 use crate::verdict::{Kind, Verdict};
 use labsim_captures::Mac;
 use labsim_codes::cause;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// TTLs that hosts begin with: a packet that has one came from the link.
 const FULL_TTLS: [u8; 3] = [64, 128, 255];
@@ -87,21 +87,19 @@ fn claims<'a>(known: &'a Known<'_>) -> impl Iterator<Item = &'a Claim> {
 
 /// Who was sent the client's packets and answered them itself, with the rows that show it.
 fn answering(known: &Known<'_>) -> Option<(Mac, [usize; 2])> {
-    let requests = known.connection.requests.iter().copied();
-    requests
-        .filter(|index| known.row(*index).is_some_and(|it| it.packet.inner.is_empty()))
-        .find_map(|request| {
-            let row = known.row(request)?;
-            let (_, mac) = row.link?;
-            let reply = known.connection.replies.iter().copied().find(|index| {
-                known.row(*index).is_some_and(|reply| {
-                    reply.point == row.point
-                        && reply.link.is_some_and(|(source, _)| source == mac)
-                        && tunnel::ttl(reply).is_some_and(|ttl| FULL_TTLS.contains(&ttl))
-                })
-            })?;
-            Some((mac, [request, reply]))
-        })
+    let mut answered: BTreeMap<(usize, Mac), usize> = BTreeMap::new();
+    for index in &known.connection.replies {
+        let Some(row) = known.row(*index) else { continue };
+        let is_own = tunnel::ttl(row).is_some_and(|ttl| FULL_TTLS.contains(&ttl));
+        if let Some((source, _)) = row.link.filter(|_| is_own) {
+            answered.entry((row.point, source)).or_insert(*index);
+        }
+    }
+    known.connection.requests.iter().find_map(|request| {
+        let row = known.row(*request).filter(|row| row.packet.inner.is_empty())?;
+        let (_, mac) = row.link?;
+        Some((mac, [*request, *answered.get(&(row.point, mac))?]))
+    })
 }
 
 /// That no point of a load balancer saw the connection, if there is one.

@@ -25,6 +25,9 @@ pub const MAX_CONNECTIONS: usize = 2000;
 /// ICMP errors that are named at most.
 const MAX_ERRORS: usize = 20;
 
+/// ICMP errors that are compared with connections at most.
+const MAX_ERRORS_EXAMINED: usize = 2000;
+
 /// The version of the document: keys may be added within one.
 const VERSION: u32 = 1;
 
@@ -140,6 +143,8 @@ pub(crate) struct Known<'a> {
     pub(crate) roles: &'a [Option<Role>],
     /// Connections with the same first sequence number; exchanges of the same client's port.
     pub(crate) siblings: &'a [&'a Connection],
+    /// Rows of ICMP errors.
+    pub(crate) errors: &'a [usize],
     /// Addresses that are a load balancer's: given, or those of connections that one sent on.
     pub(crate) balanced: &'a BTreeSet<(IpAddr, Option<u16>)>,
 }
@@ -230,6 +235,9 @@ impl Trace {
         let sent_on = details.iter().filter(|(_, _, tunnels, ..)| is_balanced(tunnels));
         balanced.extend(sent_on.map(|(it, ..)| (it.server.ip(), Some(it.server.port()))));
         let roles = roles::of_points(self, details.iter().map(|(.., shown)| shown));
+        let is_error = |(index, row): (usize, &Row)| icmp_error(row).map(|_| index);
+        let errors: Vec<usize> =
+            self.rows.iter().enumerate().filter_map(is_error).take(MAX_ERRORS_EXAMINED).collect();
         let mut folded: BTreeSet<(SocketAddr, SocketAddr, Option<u32>)> = BTreeSet::new();
         let mut reports = Vec::new();
         for (connection, ways, tunnels, siblings, _) in &details {
@@ -243,6 +251,7 @@ impl Trace {
                 roles: &roles,
                 siblings,
                 balanced: &balanced,
+                errors: &errors,
             };
             let mut verdict = with_bypass(&known, verdict::of(&known));
             if verdict.is_by_absence {

@@ -1,5 +1,6 @@
 //! What became of a connection: never more than its captures show.
 
+mod icmp;
 mod udp;
 mod unanswered;
 mod wrong_source;
@@ -62,6 +63,12 @@ impl Verdict {
     /// A verdict that rests on packets that were not seen.
     fn absent(because: Sentence, next: impl Into<String>) -> Self {
         Self { is_by_absence: true, ..Self::open(because, next) }
+    }
+
+    /// Adds causes that are more likely than those that are there.
+    fn put_first(&mut self, codes: &[Code]) {
+        self.possible.retain(|code| !codes.contains(code));
+        self.possible.splice(0..0, codes.iter().copied());
     }
 
     fn possible(mut self, codes: &[Code]) -> Self {
@@ -226,6 +233,7 @@ fn stuck(
                 .to_owned(),
         );
     }
+    icmp::add_errors(known, &mut verdict);
     verdict
 }
 

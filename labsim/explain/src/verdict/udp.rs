@@ -1,19 +1,17 @@
 //! What became of a UDP exchange: which requests were answered, as far as captures show it.
 
+use super::icmp::add_errors;
 use super::{Kind, Verdict, is_at_client};
 use crate::connection::Connection;
 use crate::exchange::datagram;
 use crate::explanation::{Known, tunnel_ends};
-use crate::sentence::{Sentence, number};
+use crate::sentence::number;
 use crate::story::{first_rows, in_order, tries};
 use crate::trace::Role;
 use crate::way::{Passed, is_tunnelled, rows_at};
-use labsim_captures::{About, Transport};
 use labsim_codes::{Code, cause};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
 
-/// ICMP errors that a verdict names at most.
-const MAX_ERRORS: usize = 4;
 /// Causes of a server that gets requests, and is silent. The first are about the tunnel's end.
 const SILENT_SERVER: [Code; 11] = [
     cause::TUNNEL_MISSING,
@@ -29,6 +27,8 @@ const SILENT_SERVER: [Code; 11] = [
     cause::SECRET_MISMATCH,
 ];
 const TUNNEL_END: usize = 3;
+/// Requests without an answer, and other exchanges of their client, that are compared at most.
+const MAX_OTHERS: usize = 16;
 
 pub(super) fn of(known: &Known<'_>) -> Verdict {
     let (requests, replies) = (&known.ways.requests, &known.ways.replies);
@@ -44,28 +44,49 @@ pub(super) fn of(known: &Known<'_>) -> Verdict {
     if let Some(point) = unmatched.filter(|_| !known.connection.replies.is_empty()) {
         return unmatchable(known, *point);
     }
+    let answers = Answers::new(known, known.connection);
     let (answered, open): (Vec<&Passed>, Vec<&Passed>) =
-        requests.segments.iter().partition(|it| !answers(known, known.connection, it).is_empty());
-    if let Some(verdict) = open.iter().find_map(|request| wrong_source(known, request)) {
+        requests.segments.iter().partition(|it| !answers.to(known, it).is_empty());
+    if let Some(verdict) = wrong_source(known, &open) {
         return verdict;
     }
     if open.is_empty() && !answered.is_empty() {
-        return all_answered(known, &answered);
+        return all_answered(known, &answers, &answered);
     }
     unanswered(known, &open, answered.len())
 }
 
-/// Rows of a connection's replies that answer a request: by its identifier, else any.
-fn answers(known: &Known<'_>, connection: &Connection, request: &Passed) -> Vec<usize> {
-    let identifier = |index: usize| Some(known.row(index).and_then(datagram)?.message?.identifier);
-    let wanted = first_rows(request).next().and_then(identifier);
-    let replies = connection.replies.iter().copied();
-    replies.filter(|index| wanted.is_none() || identifier(*index) == wanted).collect()
+/// A connection's replies, by the identifiers of what they answer.
+struct Answers {
+    by_identifier: BTreeMap<Option<u16>, Vec<usize>>,
+    all: Vec<usize>,
 }
 
-fn all_answered(known: &Known<'_>, answered: &[&Passed]) -> Verdict {
+impl Answers {
+    fn new(known: &Known<'_>, connection: &Connection) -> Self {
+        let mut by_identifier: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for index in &connection.replies {
+            by_identifier.entry(identifier(known, *index)).or_default().push(*index);
+        }
+        Self { by_identifier, all: connection.replies.clone() }
+    }
+
+    /// The rows that answer a request: by its identifier, else any.
+    fn to(&self, known: &Known<'_>, request: &Passed) -> &[usize] {
+        match first_rows(request).next().and_then(|index| identifier(known, index)) {
+            None => &self.all,
+            wanted => self.by_identifier.get(&wanted).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+}
+
+fn identifier(known: &Known<'_>, index: usize) -> Option<u16> {
+    Some(known.row(index).and_then(datagram)?.message?.identifier)
+}
+
+fn all_answered(known: &Known<'_>, answers: &Answers, answered: &[&Passed]) -> Verdict {
     let server = known.connection.server;
-    let rows = |request: &Passed| answers(known, known.connection, request);
+    let rows = |request: &Passed| answers.to(known, request);
     let is_back = |request: &&&Passed| {
         rows(request)
             .iter()
@@ -73,7 +94,9 @@ fn all_answered(known: &Known<'_>, answered: &[&Passed]) -> Verdict {
     };
     let evidence: Vec<usize> = answered
         .iter()
-        .flat_map(|request| first_rows(request).take(1).chain(rows(request).into_iter().take(1)))
+        .flat_map(|request| {
+            first_rows(request).take(1).chain(rows(request).iter().copied().take(1))
+        })
         .collect();
     let repeated = answered.iter().find(|request| tries(known, request) > 1);
     let seen = number(answered.len(), "request");
@@ -144,12 +167,26 @@ fn unmatchable(known: &Known<'_>, point: usize) -> Verdict {
 }
 
 /// An answer that came from another address or port than was asked.
-fn wrong_source(known: &Known<'_>, request: &Passed) -> Option<Verdict> {
-    let is_same = |other: &SocketAddr| *other == known.connection.client;
-    let others = known.siblings.iter().filter(|it| is_same(&it.client));
-    let (other, rows) = others
-        .map(|other| (*other, answers(known, other, request)))
-        .find(|(other, rows)| !rows.is_empty() && may_answer(known, other, request))?;
+fn wrong_source(known: &Known<'_>, open: &[&Passed]) -> Option<Verdict> {
+    let others = known.siblings.iter().filter(|it| it.client == known.connection.client);
+    others.take(MAX_OTHERS).find_map(|other| {
+        let answers = Answers::new(known, other);
+        open.iter()
+            .take(MAX_OTHERS)
+            .find_map(|request| answered_by(known, request, other, answers.to(known, request)))
+    })
+}
+
+/// The verdict of a request, if these rows of another exchange answer it.
+fn answered_by(
+    known: &Known<'_>,
+    request: &Passed,
+    other: &Connection,
+    rows: &[usize],
+) -> Option<Verdict> {
+    if rows.is_empty() || !may_answer(known, other, request) {
+        return None;
+    }
     let is_translated = has_request(known, other, request);
     let is_port = other.server.ip() == known.connection.server.ip();
     let translated = if is_port { cause::PORT_DIFFERS } else { cause::DESTINATION_TRANSLATED };
@@ -242,22 +279,12 @@ fn unanswered(known: &Known<'_>, open: &[&Passed], answered: usize) -> Verdict {
         let past = if is_out { TUNNEL_END } else { 0 };
         verdict.possible = SILENT_SERVER.get(past..).unwrap_or_default().to_vec();
     }
-    for (sentence, possible) in errors(known) {
-        verdict.because.push(sentence);
-        // What an error says is nearer than what silence leaves open.
-        verdict.possible.splice(0..0, possible.iter().copied());
-    }
+    add_errors(known, &mut verdict);
     if !fragments.is_empty() {
         let text = "The request is in fragments, which filters and NAT drop more easily than whole packets";
         verdict.because.push(known.sentence(text, fragments));
-        verdict.possible.splice(0..0, [cause::FRAGMENTS_DROPPED, cause::MTU_BLACK_HOLE]);
+        verdict.put_first(&[cause::FRAGMENTS_DROPPED, cause::MTU_BLACK_HOLE]);
     }
-    let mut seen = Vec::new();
-    verdict.possible.retain(|code| {
-        let is_new = !seen.contains(code);
-        seen.push(*code);
-        is_new
-    });
     verdict
 }
 
@@ -280,61 +307,4 @@ fn next(known: &Known<'_>, name: &str, is_at_server: bool) -> String {
         "a capture at {place} without a filter of ports, which cannot match inside a tunnel: `tcpdump -ni any -w FILE \
          'host {client} or ip proto 4 or ip proto 47'`"
     )
-}
-
-/// ICMP errors about the exchange's requests, each with the causes that it is a sign of.
-fn errors(known: &Known<'_>) -> Vec<(Sentence, &'static [Code])> {
-    let mut told: Vec<String> = Vec::new();
-    let mut errors = Vec::new();
-    for (index, row) in known.trace.rows.iter().enumerate() {
-        let Transport::Icmp(icmp) = &row.packet.transport else { continue };
-        let Some(about) = icmp.about.filter(|about| is_about(known, about)) else { continue };
-        let Some(what) = crate::explanation::icmp_error(row) else { continue };
-        let source = row.packet.innermost().source;
-        let text = format!("{source} sent {what} about a request");
-        if told.contains(&text) || errors.len() == MAX_ERRORS {
-            continue;
-        }
-        told.push(text.clone());
-        let is_tunnel =
-            about.outermost != about.innermost || about.innermost.1 != known.connection.server.ip();
-        errors
-            .push((known.sentence(text, [index]), signs(icmp.kind, icmp.code, source, is_tunnel)));
-    }
-    errors
-}
-
-/// Whether an error is about a request, or about what a tunnel made of it.
-fn is_about(known: &Known<'_>, about: &About) -> bool {
-    let (client, server) = (known.connection.client, known.connection.server);
-    let is_request = about.innermost == (client.ip(), server.ip())
-        && about.ports.is_none_or(|ports| ports == (client.port(), server.port()));
-    let is_tunnel =
-        || known.tunnels.iter().any(|it| about.innermost == (it.source, it.destination));
-    is_request || is_tunnel()
-}
-
-fn signs(kind: Option<u8>, code: Option<u8>, source: IpAddr, is_tunnel: bool) -> &'static [Code] {
-    const TUNNEL: [Code; 3] =
-        [cause::TUNNEL_MISSING, cause::TUNNEL_DOWN, cause::ENCAPSULATION_MISMATCH];
-    const NARROW: [Code; 3] =
-        [cause::MTU_BLACK_HOLE, cause::PMTU_ERROR_IGNORED, cause::FRAGMENTS_DROPPED];
-    match (source.is_ipv4(), kind, code) {
-        (true, Some(3), Some(2 | 3)) | (false, Some(1), Some(4)) | (false, Some(4), Some(1))
-            if is_tunnel =>
-        {
-            &TUNNEL
-        }
-        (true, Some(3), Some(3)) | (false, Some(1), Some(4)) => {
-            &[cause::NOT_LISTENING_AT_VIP, cause::PORT_DIFFERS]
-        }
-        (true, Some(3), Some(4)) | (false, Some(2), _) => &NARROW,
-        (true, Some(3), Some(9 | 10 | 13)) | (false, Some(1), Some(1)) => {
-            &[cause::PROTOCOL_FILTERED]
-        }
-        (true, Some(3), Some(0 | 1)) | (false, Some(1), Some(0 | 3)) => {
-            &[cause::NO_ROUTE, cause::NEIGHBOUR_SILENT]
-        }
-        _ => &[],
-    }
 }

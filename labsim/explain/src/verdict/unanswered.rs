@@ -1,6 +1,7 @@
 //! Connections that were not established, as far as the captures go.
 
 use super::Verdict;
+use super::icmp::add_errors;
 use crate::explanation::{Known, tunnel_ends};
 use crate::segment::Segment;
 use crate::story::{first_rows, in_order};
@@ -119,6 +120,7 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
             let text = format!("At {name} it had come out of the tunnel, and it was not answered");
             verdict.because.push(known.sentence(text, []));
         }
+        add_errors(known, &mut verdict);
         return verdict;
     }
     let ends = tunnel_ends(known.tunnels);
@@ -135,7 +137,9 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
             servers.join(" or ")
         )
     };
-    Verdict::absent(because, next)
+    let mut verdict = Verdict::absent(because, next);
+    add_errors(known, &mut verdict);
+    verdict
 }
 
 /// Packets whose numbers are relative, or not shown.
