@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import captures
 
+# Those that lose packets.
+LOSSY = ["10 % lost", "10 % lost, again", "10 % lost, once more", "all at once"]
 HOUR_NS = 3_600_000_000_000
 FORMATS = {
     "pcap": captures.pcap,
@@ -101,8 +103,8 @@ def all_of(name, frames):
     yield "clocks hours off", of_nodes(wrong_clocks(frames))
     yield "clocks drift 50 ppm", of_nodes(wrong_clocks(frames, 50))
     yield "96 bytes", of_nodes(cut(frames))
-    yield "10 % lost", of_nodes(lossy(frames, name))
-    yield "10 % lost, again", of_nodes(lossy(frames, name + "again"))
+    for lost in LOSSY[:-1]:
+        yield lost, of_nodes(lossy(frames, name + lost))
     yield "tunnels filtered", of_nodes(plain(frames))
     yield "without the client", of_nodes(without(frames, "client"))
     yield "without the balancer", of_nodes(without(frames, "lb"))
@@ -114,6 +116,6 @@ def all_of(name, frames):
     sent = on_wires(frames)
     yield "network cards", of_points(sent, captures.pcap)
     worst = cut(lossy(plain(wrong_clocks(sent, 50)), name + "worst"))
-    yield "all at once", list(reversed(of_points(worst, captures.packed)))
+    yield LOSSY[-1], list(reversed(of_points(worst, captures.packed)))
     for form, options in TEXTS.items():
         yield form, of_points(wrong_clocks(sent), lambda part: printed(part, options))
