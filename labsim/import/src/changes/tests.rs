@@ -25,7 +25,7 @@ fn a_filter_that_is_gone_is_absent_in_the_file_and_what_cannot_be_loaded_is_left
     let scenario = load(true);
     let filter = scenario.filters.first().unwrap();
     assert_eq!((filter.name.as_str(), filter.present), ("host_firewall", true));
-    let name: NodeName = filter.nodes.iter().next().unwrap().clone();
+    let name: NodeName = filter.nodes.first().unwrap().clone();
     let chain = FilterChain {
         family: "inet".to_owned(),
         table: filter.name.to_string(),
