@@ -67,8 +67,13 @@ fn nothing(report: Report<'_>) -> Diagnostics {
     let name = report.files().sources().first().map_or("", |source| source.name());
     let message = "no virtual server can be imported";
     let whole = Diagnostic::of_file(name, file::IMPORT_EMPTY, message);
-    let mut diagnostics =
-        report.not_imported_as_diagnostics(&["ltm virtual ", "virtual ", "slb virtual-server "]);
+    let mut diagnostics = report.not_imported_as_diagnostics(&[
+        "ltm virtual ",
+        "virtual ",
+        "slb virtual-server ",
+        "-A ",
+        "virtual_server ",
+    ]);
     diagnostics.push(whole);
     diagnostics
 }

@@ -3,7 +3,9 @@
 use crate::place::Place;
 use crate::validate;
 use ipnet::Ipv4Net;
-use labsim_model::{AdminState, IpProtocol, Profile, SourceTranslation, TunnelProtocol};
+use labsim_model::{
+    AdminState, IpProtocol, OuterSource, Profile, SourceTranslation, TunnelProtocol,
+};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// A load balancer: what it does, and where it stands.
@@ -15,6 +17,11 @@ pub(crate) struct LbModel {
     pub(crate) own: Vec<OwnAddress>,
     /// The next hops of its routes.
     pub(crate) gateways: Vec<Ipv4Addr>,
+    /// The source address of tunnel packets.
+    pub(crate) outer_source: OuterSource,
+    /// Whether the configuration itself says that members without tunnel and translation are on the load
+    /// balancer's segment.
+    pub(crate) is_direct_routing: bool,
 }
 
 /// A virtual server with its stanza.

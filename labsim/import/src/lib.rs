@@ -33,6 +33,7 @@ pub mod f5;
 mod lab;
 mod lb_model;
 pub mod linux;
+mod lvs;
 mod note;
 mod paste;
 mod place;
@@ -41,4 +42,5 @@ mod text;
 mod validate;
 
 pub use labsim_yaml::{Diagnostic, Diagnostics, Source};
+pub use lvs::ipvs;
 pub use note::{Imported, Left, Note};

@@ -197,7 +197,7 @@ fn warn_of_contradictions(one: &VirtualServer, model: &LbModel, report: &mut Rep
              members on other subnets and come back to the load balancer. Imported unchanged; \
              the login is expected to pass, and the run shows why it does not",
         );
-    } else if !one.settings.translate_address && model.own.is_empty() {
+    } else if !one.settings.translate_address && model.own.is_empty() && !model.is_direct_routing {
         warn(
             "no tunnel, and the destination is not translated: that works on one segment only (L2 DSR, \
              nPath), so the lab puts the load balancer and the members on one. If they are on \

@@ -50,7 +50,13 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
         }
     }
     let own = config.own.iter().map(|(net, place)| OwnAddress { net: *net, place: *place });
-    LbModel { virtuals, pools: pools.all, own: own.collect(), gateways: config.gateways.clone() }
+    LbModel {
+        virtuals,
+        pools: pools.all,
+        own: own.collect(),
+        gateways: config.gateways.clone(),
+        ..LbModel::default()
+    }
 }
 
 struct Reader<'r, 's> {

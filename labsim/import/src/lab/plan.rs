@@ -68,7 +68,9 @@ impl AddressPlan {
                 continue;
             }
             let is_beside = |at: &usize| Some(self.servers[*at].segment) == self.lb_segment;
-            if needs_segment(one, model) && !servers.iter().all(is_beside) {
+            let pool = &model.pools[one.pool];
+            let plain = self.servers_that(|member| pool.tunnel(member).is_none(), one, model);
+            if needs_segment(one, model) && !plain.iter().all(is_beside) {
                 let why = "without a tunnel and translation its members have to be on the load \
                            balancer's segment; the lab's load balancer has one interface, and it \
                            is on another";
@@ -152,7 +154,11 @@ fn load_balancer(
     let direct = model.virtuals.iter().find(|one| needs_segment(one, model));
     let on = |address: Ipv4Addr| segments.iter().position(|one| one.net.contains(&address));
     let wanted = direct
-        .and_then(|one| model.pools[one.pool].members.iter().find_map(|one| on(one.address)))
+        .and_then(|one| {
+            let pool = &model.pools[one.pool];
+            let plain = pool.members.iter().filter(|member| pool.tunnel(member).is_none());
+            plain.map(|member| member.address).find_map(on)
+        })
         .or_else(|| snat_segment(segments, model));
     let own = choose_own(wanted, segments, model, report);
     let shared = own.map_or(wanted, |own| on(own.addr()));

@@ -9,7 +9,8 @@ use crate::lb_model::{LbModel, Mode, Service, VirtualServer, tunnel_name};
 use crate::report::Report;
 use crate::text::printable;
 use labsim_model::{
-    GreOptions, IpProtocol, Member, Persistence, Profile, SourceAddress, TunnelKind,
+    GreOptions, GueOptions, IpProtocol, Member, OuterSource, Persistence, Profile, SourceAddress,
+    TunnelKind, TunnelProtocol,
 };
 use std::net::SocketAddr;
 
@@ -47,7 +48,7 @@ pub(super) fn text(
         entry("topology", scalar(format_args!("{TOPOLOGY}.yaml"))),
         entry("load_balancers", vec![entry("lb", load_balancer(virtuals, model, plan, report)?)]),
     ];
-    sections.extend(real_servers(&settings(virtuals, model, plan, report), plan));
+    sections.extend(real_servers(&settings(virtuals, model, plan, report), plan)?);
     let mut of_service = |service| listeners(service, virtuals, model, plan, report);
     let all: Vec<(&str, Groups<Listener>)> = vec![
         ("tacacs_servers", of_service(Service::Tacacs)),
@@ -130,7 +131,8 @@ fn load_balancer(
     // Default options and ratios are not written.
     let gre = Value::of(&Profile::Gre(GreOptions::default()))?;
     let persistence = Value::of(&Persistence::SourceAddress(SourceAddress::default()))?;
-    let short = [(gre, "gre".into()), (persistence, "source_address".into())];
+    let gue = Value::of(&Profile::Gue(GueOptions::default()))?;
+    let short = [(gre, "gre".into()), (gue, "gue".into()), (persistence, "source_address".into())];
     // The pools that are used, in the order of their use.
     let mut used: Vec<&VirtualServer> = Vec::new();
     for one in virtuals {
@@ -179,13 +181,26 @@ fn load_balancer(
         let settings = Value::without_defaults(&settings, &defaults, &[], &short)?;
         pools.push(entry(name, settings).comment(printable(&report.at(pool.place))));
     }
-    Ok(vec![entry("virtual_servers", servers), entry("pools", pools)])
+    let mut written = Vec::new();
+    if model.outer_source != OuterSource::default()
+        && used.iter().any(|one| model.pools[one.pool].has_tunnel())
+    {
+        written.push(entry("outer_source", Value::of(&model.outer_source)?));
+    }
+    written.extend([entry("virtual_servers", servers), entry("pools", pools)]);
+    Ok(written)
 }
 
-fn real_servers(groups: &Groups<Settings>, plan: &AddressPlan) -> Option<Entry> {
-    let parts = groups.iter().enumerate().map(|(number, (settings, servers))| {
+fn real_servers(
+    groups: &Groups<Settings>,
+    plan: &AddressPlan,
+) -> serde_json::Result<Option<Entry>> {
+    let mut parts = Vec::new();
+    for (number, (settings, servers)) in groups.iter().enumerate() {
         let mut server = vec![entry("nodes", nodes(servers, plan))];
-        server.extend(settings.tunnel.map(|tunnel| entry("tunnel", tunnel_name(tunnel))));
+        if let Some(tunnel) = settings.tunnel {
+            server.push(entry("tunnel", written(tunnel)?));
+        }
         server.push(entry("vip", one_or_list(&settings.vips)));
         let mut sysctls = vec![
             entry("net.ipv4.conf.all.arp_ignore", scalar(3)),
@@ -197,9 +212,22 @@ fn real_servers(groups: &Groups<Settings>, plan: &AddressPlan) -> Option<Entry> 
             sysctls.push(entry(format_args!("net.ipv4.conf.{device}.rp_filter"), scalar(0)));
         }
         server.push(entry("sysctls", sysctls));
-        entry(part("servers", number), server)
-    });
-    (!groups.is_empty()).then(|| entry("real_servers", parts.collect::<Vec<_>>()))
+        parts.push(entry(part("servers", number), server));
+    }
+    Ok((!parts.is_empty()).then(|| entry("real_servers", parts)))
+}
+
+/// A tunnel by its name, or with the options that are not its usual ones.
+fn written(tunnel: TunnelProtocol) -> serde_json::Result<Value> {
+    match tunnel {
+        TunnelProtocol::Gre(options) if options != GreOptions::default() => {
+            Value::of(&Profile::Gre(options))
+        }
+        TunnelProtocol::Gue(options) if options != GueOptions::default() => {
+            Value::of(&Profile::Gue(options))
+        }
+        _ => Ok(tunnel_name(tunnel).into()),
+    }
 }
 
 /// The name of a part of `real_servers` and the like: files that extend this one change it by that.

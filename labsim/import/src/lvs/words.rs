@@ -1,0 +1,55 @@
+//! Words of both languages, and the values that they stand for.
+
+use crate::place::Place;
+use crate::report::Report;
+use labsim_model::quote;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+
+/// A word and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) place: Place,
+}
+
+/// A number of a range, or an error that names it.
+pub(super) fn number(
+    word: &Word,
+    what: &str,
+    range: RangeInclusive<u32>,
+    report: &mut Report<'_>,
+) -> Option<u32> {
+    let is_number = word.text.bytes().all(|byte| byte.is_ascii_digit());
+    match word.text.parse() {
+        Ok(number) if is_number && range.contains(&number) => Some(number),
+        _ => {
+            let (least, most) = (range.start(), range.end());
+            let message = format!(
+                "{} is not {what}; write a number from {least} to {most}",
+                quote(&word.text)
+            );
+            report.reject(word.place, message)
+        }
+    }
+}
+
+/// A port by its number; 0 is every port.
+pub(super) fn port(word: &Word, report: &mut Report<'_>) -> Option<u16> {
+    let port = number(word, "a port", 0..=u32::from(u16::MAX), report)?;
+    u16::try_from(port).ok()
+}
+
+/// The length of a mask such as 255.255.255.0; none of the whole address's.
+pub(super) fn prefix_length(word: &Word, report: &mut Report<'_>) -> Option<u8> {
+    let bits = word.text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits);
+    let length = bits
+        .map(u32::leading_ones)
+        .filter(|length| *length > 0 && bits.is_some_and(|bits| bits.count_ones() == *length));
+    if length.is_none() {
+        let message =
+            format!("{} is not a mask; write one such as 255.255.255.0", quote(&word.text));
+        report.diagnostic(word.place, message);
+    }
+    length.filter(|length| *length < 32).and_then(|length| u8::try_from(length).ok())
+}
