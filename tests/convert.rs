@@ -348,3 +348,46 @@ fn acos_text_gives_a_lab_that_passes() {
     desk.labsim(&["import", "a10", "acos.txt", "--out", "acos"]).exits(0);
     desk.labsim(&["run", "acos/acos.yaml"]).exits(0).says("PASS acos");
 }
+
+#[test]
+fn linux_virtual_servers_in_tunnels_and_by_direct_routing_give_labs_that_pass() {
+    let desk = Desk::new();
+    desk.write(
+        "table.txt",
+        "-A -t 172.16.4.99:49 -s rr
+-a -t 172.16.4.99:49 -r 10.1.1.51:49 -i -w 1
+-a -t 172.16.4.99:49 -r 10.1.1.52:49 -i -w 1 --tun-type gue --tun-port 6081 --tun-nocsum
+-a -t 172.16.4.99:49 -r 10.1.1.53:49 -i -w 1 --tun-type gre --tun-csum
+-A -t 172.16.4.98:80 -s rr
+-a -t 172.16.4.98:80 -r 10.1.1.54:8080 -m -w 1
+",
+    );
+    // The checks' times are long: their first probes decide.
+    desk.write(
+        "keepalived.conf",
+        "! lb1
+virtual_server 10.1.1.99 49 {
+    delay_loop 60
+    lb_algo rr
+    lb_kind DR
+    protocol TCP
+    real_server 10.1.1.51 49 {
+        TCP_CHECK { connect_timeout 60 }
+    }
+    real_server 10.1.1.52 49 {
+        TCP_CHECK { connect_timeout 60 }
+    }
+}
+",
+    );
+    let ended = desk.labsim(&["import", "ipvs", "table.txt", "--out", "tun"]).exits(0);
+    ended.says("written: tun/table.yaml");
+    assert!(!ended.stdout.contains("not imported"), "{}", ended.stdout);
+    let ended = desk.labsim(&["import", "keepalived", "keepalived.conf", "--out", "dr"]).exits(0);
+    assert!(!ended.stdout.contains("not imported"), "{}", ended.stdout);
+    let ran = desk.labsim(&["run", "tun/table.yaml", "dr/keepalived.yaml"]).exits(0);
+    ran.says("PASS table").says("PASS keepalived").says("2 passed, 0 failed, 0 skipped");
+    let ended = desk.labsim(&["import", "ipvs", "keepalived.conf", "--out", "no"]).exits(2);
+    ended.says("no virtual server can be imported");
+    assert!(!desk.path("no").exists());
+}

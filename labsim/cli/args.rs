@@ -410,6 +410,10 @@ pub(crate) enum Vendor {
     F5,
     /// A10 ACOS: output of `show running-config`
     A10,
+    /// Linux Virtual Server: output of `ipvsadm-save -n`, or commands of ipvsadm
+    Ipvs,
+    /// Linux Virtual Server: keepalived.conf
+    Keepalived,
     /// A real server's state: output of `ip addr`, `ip -d link`, `ip route`, `ip rule`, `sysctl -a`,
     /// `ss -ltnu`, `nft list ruleset`, `iptables-save`, as text or as `ip -j` prints it
     Linux,

@@ -5,7 +5,7 @@ mod linux;
 use crate::args::{self, Vendor};
 use crate::exit::Exit;
 use crate::{load, output, stream};
-use labsim_import::{Diagnostics, Imported, Left, Note, Source, a10, f5};
+use labsim_import::{Diagnostics, Imported, Left, Note, Source, a10, f5, ipvs, keepalived};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -30,6 +30,8 @@ pub(crate) fn import(args: &args::Import, listed: bool) -> Exit {
     };
     let imported = match args.vendor {
         Vendor::A10 => a10::import(&sources),
+        Vendor::Ipvs => ipvs::import(&sources),
+        Vendor::Keepalived => keepalived::import(&sources),
         Vendor::F5 | Vendor::Linux => f5::import(&sources),
     };
     let imported = match imported {

@@ -1,4 +1,4 @@
-//! Addresses as both vendors have them.
+//! Addresses as all vendors have them.
 
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;

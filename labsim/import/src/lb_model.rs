@@ -151,8 +151,8 @@ impl Pool {
 }
 
 impl VirtualServer {
-    /// A virtual server that translates addresses, as those of both vendors do by default. Port 0 is
-    /// every port.
+    /// A virtual server that translates addresses, as F5's and A10's do by default. Port 0 is every
+    /// port.
     pub(crate) fn new(
         (name, what, place): (String, &str, Place),
         (address, port): (Ipv4Addr, u16),

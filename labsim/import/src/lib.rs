@@ -42,5 +42,5 @@ mod text;
 mod validate;
 
 pub use labsim_yaml::{Diagnostic, Diagnostics, Source};
-pub use lvs::ipvs;
+pub use lvs::{ipvs, keepalived};
 pub use note::{Imported, Left, Note};

@@ -3,6 +3,7 @@
 //! Both configure the same kernel: what a service, a server, a scheduler and a tunnel mean is here once.
 
 pub mod ipvs;
+pub mod keepalived;
 mod scheduler;
 mod service;
 mod tunnel;

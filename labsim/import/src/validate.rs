@@ -1,4 +1,4 @@
-//! What both importers decide alike: the service at a port, what fits into a lab, and what
+//! What all importers decide alike: the service at a port, what fits into a lab, and what
 //! contradicts itself.
 
 use crate::lb_model::{LbModel, Member, Mode, Pool, Service, VirtualServer};

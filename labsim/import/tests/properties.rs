@@ -1,11 +1,11 @@
-//! Both importers on texts that nobody wrote: they never panic, and what they make is valid.
+//! The importers on texts that nobody wrote: they never panic, and what they make is valid.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 
 use common::write;
-use labsim_import::{Diagnostics, Imported, Source, a10, f5};
+use labsim_import::{Diagnostics, Imported, Source, a10, f5, ipvs, keepalived};
 use proptest::prelude::*;
 
 type Import = fn(&[Source]) -> Result<Imported, Diagnostics>;
@@ -123,6 +123,56 @@ slb virtual-server vs 172.16.4.99
     source-nat auto
 ";
 
+/// Every kind of service and server.
+const IPVS: &str = "\
+-A -t 172.16.4.99:49 -s rr -p 600 -M 255.255.255.0
+-a -t 172.16.4.99:49 -r 10.1.1.51:49 -i -w 1
+-a -t 172.16.4.99:49 -r 10.1.2.52:49 -i -w 0 --tun-type gue --tun-port 6081 --tun-nocsum
+-a -t 172.16.4.99:49 -r 10.1.2.53:49 -i -w 2 --tun-type gre --tun-csum
+-A -u 172.16.4.99:1812 -s mh -b mh-port
+-a -u 172.16.4.99:1812 -r 10.1.1.51:1812 -m -w 1
+-A -t 10.1.1.99:80 -s wlc
+-a -t 10.1.1.99:80 -r 10.1.1.51:80 -g -w 1 -x 5
+-a -t 10.1.1.99:80 -r 10.1.1.52:80 -i
+-A -t 10.1.1.98 -s sh -p
+root@lb1:~# ipvsadm -a -t 10.1.1.98 \\
+  --real-server 10.1.1.51 --masquerading
+";
+
+const KEEPALIVED: &str = "\
+$NET=10.1.1
+global_defs { router_id x }
+virtual_server_group g {
+    172.16.4.99-101 49
+    10.9.9.8/30 80
+    fwmark 5
+}
+virtual_server group g {
+    delay_loop 6
+    lvs_sched wrr
+    lvs_method TUN type gue port 6081 nocsum
+    persistence_timeout 600
+    real_server ${NET}.51 49 {
+        weight 3
+        TCP_CHECK { connect_port 50 connect_timeout 3.5 }
+    }
+    real_server 10.1.2.52 49 { lvs_method TUN type gre csum }
+}
+virtual_server 10.1.1.99 1812
+{
+    lb_algo rr    # in turn
+    lb_kind NAT
+    protocol UDP
+    real_server 10.1.1.51 1812 { PING_CHECK { } }
+    real_server 10.1.1.52 1645 { }
+}
+virtual_server 10.1.1.98 {
+    lvs_method DR
+    persistence_timeout
+    real_server 10.1.1.51 { weight 1 }
+}
+";
+
 /// Imports a text, and has labsim read what comes of it.
 fn check(import: Import, text: &str) -> Result<(), TestCaseError> {
     let Ok(imported) = import(&[Source::new("x.conf", text)]) else { return Ok(()) };
@@ -192,6 +242,21 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
         "\u{8}",
         "create ltm pool ",
         "\nmodify ltm pool p members add ",
+        " -i ",
+        " -m ",
+        " -g ",
+        "-C\n",
+        "-p",
+        "ipvsadm ",
+        " --tun-type gue ",
+        "real_server 10.1.1.51 49 { }\n",
+        "virtual_server 10.9.9.9 49 {\n",
+        "lvs_method DR\n",
+        "TCP_CHECK { }\n",
+        "${NET}",
+        "$NET",
+        "protocol UDP\n",
+        "-",
     ]);
     let number = prop::sample::select(vec![
         "0",
@@ -275,7 +340,7 @@ fn apply(text: &str, changes: &[Change]) -> String {
     text.into_iter().collect()
 }
 
-/// Words of both languages, in any order.
+/// Words of all languages, in any order.
 fn words() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
         "ltm",
@@ -321,6 +386,22 @@ fn words() -> impl Strategy<Value = String> {
         "gre",
         "udp",
         "1812",
+        "-A",
+        "-a",
+        "-t",
+        "-r",
+        "-i",
+        "-m",
+        "-w",
+        "ipvsadm",
+        "10.9.9.9:49",
+        "virtual_server",
+        "virtual_server_group",
+        "real_server",
+        "lvs_method",
+        "TUN",
+        "delay_loop",
+        "$A=",
     ]);
     prop::collection::vec(word, 0..120).prop_map(|words| words.join(" "))
 }
@@ -330,14 +411,16 @@ proptest! {
 
     #[test]
     fn any_text_is_imported_or_refused(text in any::<String>()) {
-        check(f5::import, &text)?;
-        check(a10::import, &text)?;
+        for import in [f5::import, a10::import, ipvs::import, keepalived::import] {
+            check(import, &text)?;
+        }
     }
 
     #[test]
     fn any_words_are_imported_or_refused(text in words()) {
-        check(f5::import, &text)?;
-        check(a10::import, &text)?;
+        for import in [f5::import, a10::import, ipvs::import, keepalived::import] {
+            check(import, &text)?;
+        }
     }
 
     #[test]
@@ -348,6 +431,16 @@ proptest! {
     #[test]
     fn what_comes_of_changed_a10_text_is_valid(changes in changes()) {
         check(a10::import, &apply(A10, &changes))?;
+    }
+
+    #[test]
+    fn what_comes_of_changed_ipvsadm_text_is_valid(changes in changes()) {
+        check(ipvs::import, &apply(IPVS, &changes))?;
+    }
+
+    #[test]
+    fn what_comes_of_changed_keepalived_text_is_valid(changes in changes()) {
+        check(keepalived::import, &apply(KEEPALIVED, &changes))?;
     }
 
     #[test]
@@ -390,6 +483,8 @@ fn the_texts_that_are_changed_are_good_ones() {
         (a10::import, A10, "translate_address: false"),
         (f5::import, F5_SNAT, "{snat: [10.9.9.9, 10.1.1.9]}"),
         (a10::import, A10_SNAT, "{snat: [10.9.9.1, 10.9.9.2]}"),
+        (ipvs::import, IPVS, "{maglev: {hash: five_tuple"),
+        (keepalived::import, KEEPALIVED, "monitor: {tcp: {"),
     ] {
         let imported =
             import(&[Source::new("x.conf", text)]).unwrap_or_else(|error| panic!("{error}"));

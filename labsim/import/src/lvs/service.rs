@@ -72,7 +72,8 @@ pub(super) enum Forwarding {
 }
 
 impl Forwarding {
-    const fn translates(self) -> bool {
+    /// Whether the destination is translated.
+    pub(super) const fn translates(self) -> bool {
         matches!(self, Self::Masquerading)
     }
 

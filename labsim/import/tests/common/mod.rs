@@ -1,4 +1,4 @@
-//! What the tests of both importers share.
+//! What the tests of the importers share.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 #![allow(dead_code, reason = "each test file uses a part of it")]

@@ -1,0 +1,63 @@
+//! keepalived: `keepalived.conf`.
+//!
+//! Words as in keepalived.conf(5) of version 2.3.
+
+mod checks;
+mod group;
+mod reasons;
+mod tree;
+mod variables;
+mod virtual_server;
+
+use super::service;
+use crate::paste::Pasted;
+use crate::place::Files;
+use crate::report::Report;
+use crate::text::printable;
+use crate::{Diagnostics, Imported, Source, lab};
+use group::Groups;
+use tree::Node;
+
+/// Turns the files of one director into a topology and a scenario.
+///
+/// # Errors
+/// Everything that is wrong with the text, each with its place; or that there is no virtual
+/// server that labsim has a client for.
+pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    pasted.report(&mut report);
+    let mut variables = variables::Variables::default();
+    let mut roots: Vec<Node> = Vec::new();
+    for (file, source) in pasted.sources.iter().enumerate() {
+        roots.extend(tree::parse(file, source.text(), &mut variables, &mut report));
+    }
+    let mut groups = Groups::read(&roots, &mut report);
+    let mut services = Vec::new();
+    for node in &roots {
+        match node.name() {
+            "virtual_server" => {
+                services.extend(virtual_server::service(node, &mut groups, &mut report));
+            }
+            "virtual_server_group" => {}
+            _ => other(node, &mut report),
+        }
+    }
+    groups.report_unused(&mut report);
+    let model = service::lb_model(services, &mut report);
+    lab::imported(model, "labsim import keepalived", report)
+}
+
+/// Lists what is no virtual server.
+fn other(node: &Node, report: &mut Report<'_>) {
+    // A statement's value may be a secret; a block's is its name.
+    let shown = if node.has_block() { 2 } else { 1 };
+    let words: Vec<&str> = node.words.iter().take(shown).map(|word| word.text.as_str()).collect();
+    report.not_imported(node.place, printable(&words.join(" ")), reasons::of_block(node.name()));
+    for child in node.children.iter().filter(|child| child.name() == "lvs_timeouts") {
+        let what = format!("{}: lvs_timeouts", printable(node.name()));
+        let why =
+            "IPVS's own timeouts are used; write the virtual server's `fastl4` into the scenario";
+        report.not_imported(child.place, what, why);
+    }
+}
