@@ -183,6 +183,18 @@ virtual_server fwmark 7 {
 }
 
 #[test]
+fn large_groups_and_many_virtual_servers_are_bounded_and_listed() {
+    let group = "virtual_server_group g {\n 10.0.0.1-10.9.0.0 80\n fwmark 1\n}\n";
+    let one = "virtual_server group g {\n lvs_method TUN\n lvs_sched rr\n real_server 10.10.1.1 80 { }\n}\n";
+    let imported = imported(&format!("{group}{}", one.repeat(1001)));
+    let all: Vec<String> = imported.not_imported.iter().map(ToString::to_string).collect();
+    let count = |text: &str| all.iter().filter(|note| note.contains(text)).count();
+    assert_eq!(count("a lab takes 200 addresses of a group"), 1);
+    assert_eq!(count("fwmark"), 1);
+    assert_eq!(count("more than 1000 virtual servers are not read"), 1);
+}
+
+#[test]
 fn what_a_lab_cannot_have_is_listed_with_its_reason() {
     let imported = imported(
         "include other.conf

@@ -18,6 +18,9 @@ use crate::{Diagnostics, Imported, Source, lab};
 use group::Groups;
 use tree::Node;
 
+/// Most virtual servers that are looked at; a lab has fewer.
+const MOST: usize = 1000;
+
 /// Turns the files of one director into a topology and a scenario.
 ///
 /// # Errors
@@ -34,9 +37,15 @@ pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
     }
     let mut groups = Groups::read(&roots, &mut report);
     let mut services = Vec::new();
+    let mut count = 0;
     for node in &roots {
         match node.name() {
+            "virtual_server" if count >= MOST => {
+                let why = format!("more than {MOST} virtual servers are not read");
+                report.not_imported(node.place, "virtual_server", why);
+            }
             "virtual_server" => {
+                count += 1;
                 services.extend(virtual_server::service(node, &mut groups, &mut report));
             }
             "virtual_server_group" => {}

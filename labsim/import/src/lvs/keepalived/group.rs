@@ -7,16 +7,17 @@ use crate::lvs::words;
 use crate::report::Report;
 use crate::text::printable;
 use ipnet::Ipv4Net;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Most addresses of a range that a lab takes.
-const MOST: u32 = 200;
+/// Most addresses of a group that a lab takes.
+const MOST: usize = 200;
 
 /// The groups by name.
 pub(super) struct Groups<'n> {
     by_name: BTreeMap<&'n str, &'n Node>,
-    used: BTreeSet<&'n str>,
+    /// The addresses of those that were referred to.
+    used: BTreeMap<&'n str, Vec<Destination>>,
 }
 
 impl<'n> Groups<'n> {
@@ -35,7 +36,7 @@ impl<'n> Groups<'n> {
             }
             by_name.insert(&name.text, node);
         }
-        Self { by_name, used: BTreeSet::new() }
+        Self { by_name, used: BTreeMap::new() }
     }
 
     /// The addresses of a group; `None` if there is no such group.
@@ -45,61 +46,51 @@ impl<'n> Groups<'n> {
         report: &mut Report<'_>,
     ) -> Option<Vec<Destination>> {
         let (name, node) = self.by_name.get_key_value(name)?;
-        let is_first = self.used.insert(name);
-        let mut all = Vec::new();
-        for line in &node.children {
-            let what =
-                format!("virtual_server_group {}: {}", printable(name), printable(line.name()));
-            if line.name() == "fwmark" {
-                if is_first {
-                    let why = "its addresses and ports are those of the firewall's rules that set the \
-                               mark; write them in its place";
-                    report.not_imported(line.place, what, why);
-                }
-                continue;
-            }
-            let port = match line.words.get(1) {
-                Some(word) => words::port(word, report),
-                None => Some(0),
-            };
-            let Some(port) = port else { continue };
-            match range(line.name()) {
-                Some((first, last)) => {
-                    let end = last.min(first.saturating_add(MOST - 1));
-                    if end < last && is_first {
-                        let why =
-                            format!("a lab takes {MOST} addresses of a range; the first are used");
-                        report.not_imported(line.place, what, why);
-                    }
-                    for bits in first..=end {
-                        let address = report.check(line.place, check_unicast(bits.into()));
-                        all.extend(address.map(|address| Destination {
-                            address,
-                            port,
-                            place: line.place,
-                        }));
-                    }
-                }
-                None => {
-                    let address = report.ipv4(line.place, &v6(line.name()), &what);
-                    all.extend(address.map(|address| Destination {
-                        address,
-                        port,
-                        place: line.place,
-                    }));
-                }
-            }
-        }
-        Some(all)
+        Some(self.used.entry(name).or_insert_with(|| read(name, node, report)).clone())
     }
 
     /// Lists groups that nothing refers to.
     pub(super) fn report_unused(&self, report: &mut Report<'_>) {
-        for (name, node) in self.by_name.iter().filter(|(name, _)| !self.used.contains(*name)) {
+        for (name, node) in self.by_name.iter().filter(|(name, _)| !self.used.contains_key(*name)) {
             let what = format!("virtual_server_group {}", printable(name));
             report.not_imported(node.place, what, "no virtual server refers to it");
         }
     }
+}
+
+/// The addresses of a group; the others are listed.
+fn read(name: &str, node: &Node, report: &mut Report<'_>) -> Vec<Destination> {
+    let mut all = Vec::new();
+    for line in &node.children {
+        let what = format!("virtual_server_group {}: {}", printable(name), printable(line.name()));
+        if line.name() == "fwmark" {
+            let why = "its addresses and ports are those of the firewall's rules that set the mark; \
+                       write them in its place";
+            report.not_imported(line.place, what, why);
+            continue;
+        }
+        let port = match line.words.get(1) {
+            Some(word) => words::port(word, report),
+            None => Some(0),
+        };
+        let Some(port) = port else { continue };
+        let place = line.place;
+        let Some((first, last)) = range(line.name()) else {
+            let address = report.ipv4(place, &v6(line.name()), &what);
+            all.extend(address.map(|address| Destination { address, port, place }));
+            continue;
+        };
+        for bits in first..=last {
+            if all.len() >= MOST {
+                let why = format!("a lab takes {MOST} addresses of a group; the first are used");
+                report.not_imported(place, what, why);
+                break;
+            }
+            let Some(address) = report.check(place, check_unicast(bits.into())) else { break };
+            all.push(Destination { address, port, place });
+        }
+    }
+    all
 }
 
 /// The first and the last address of `10.0.0.1-10`, `10.0.0.1-10.0.1.5`, `10.0.0.8/29` or `10.0.0.1`.
