@@ -11,6 +11,7 @@ mod support;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 use support::{Desk, Ended};
@@ -54,6 +55,17 @@ fn no_prediction_is_asked_for_where_nothing_is_expected_of_it_and_without_input_
     ended.says(" more places\n    it looped 63 times between router and lb");
     ended.says("PASS no-tunnel: ");
     assert!(!ended.stdout.contains("which source"), "{ended:?}");
+}
+
+#[test]
+fn endless_input_without_a_line_is_read_in_parts() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["run", "--step", FILE]);
+    command.stdin(File::open("/dev/zero").unwrap());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = Ended::of(command.spawn().unwrap().wait_with_output()).exits(0);
+    ended.says("` is no IP address; the first answer came from 172.16.4.99");
+    assert!(ended.stdout.len() < 20_000, "{} bytes", ended.stdout.len());
 }
 
 #[test]

@@ -7,9 +7,9 @@ use labsim_event::Event;
 use labsim_runner::{Cancelled, Keeping, Kept, RunError, keep};
 use labsim_scenario::model::{Check, Scenario, Step};
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, BufRead as _, Read as _};
 use std::net::IpAddr;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
 use walk::Walk;
 
 /// Runs the steps in a lab of their own, each after a line of standard input, and prints the way of its
@@ -79,23 +79,34 @@ fn compared(predicted: Option<&str>, seen: Option<IpAddr>) -> String {
             format!("as you predicted: {seen_text}")
         }
         Some((_, Ok(predicted))) => format!("you predicted {predicted}, and {seen_text}"),
-        Some((text, Err(_))) => format!("`{text}` is no IP address; {seen_text}"),
+        Some((text, Err(_))) => {
+            let beginning: String = text.chars().take(64).collect();
+            format!("`{beginning}` is no IP address; {seen_text}")
+        }
     }
 }
 
+/// Bytes of a line of standard input at most; what is longer is several lines.
+const LONGEST_LINE: u64 = 4096;
+
 /// The lines of standard input.
 struct Lines {
-    lines: UnboundedReceiver<String>,
+    lines: Receiver<String>,
     has_ended: bool,
 }
 
 impl Lines {
     /// Reads them on a thread of their own, which nothing waits for.
     fn read() -> Self {
-        let (sender, lines) = unbounded_channel();
+        // It reads ahead by one line, whatever the input is.
+        let (sender, lines) = channel(1);
         std::thread::spawn(move || {
-            for line in io::stdin().lines() {
-                if !line.is_ok_and(|line| sender.send(line).is_ok()) {
+            let mut input = io::stdin().lock();
+            loop {
+                let mut line = Vec::new();
+                let read = input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+                let text = String::from_utf8_lossy(&line).into_owned();
+                if !matches!(read, Ok(1..)) || sender.blocking_send(text).is_err() {
                     return;
                 }
             }
