@@ -2,7 +2,9 @@
 
 use crate::exit::Exit;
 use crate::{args, ctl, output};
-use labsim_control::{Address, Answer, ConfigFile, Listener, Operator, SighupListener, SocketFile};
+use labsim_control::{
+    Address, Answer, ConfigFile, KernelPart, Listener, Operator, SighupListener, SocketFile,
+};
 use labsim_dataplane::Error;
 use labsim_dataplane::forwarder::{self, Commands, StopSignals};
 use labsim_forwarder::Config;
@@ -57,10 +59,13 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
         drop(commands);
         operator.stop_monitors();
         result.map_err(|error| {
-            if args.stdio && matches!(error, Error::IngressDropUnsupported { .. }) {
-                output::answer(&Answer::Unsupported(error.to_string()));
+            let reason = error.to_string();
+            if args.stdio
+                && let Some(lacks) = missing_part(&error)
+            {
+                output::answer(&Answer::Unsupported { lacks, reason: reason.clone() });
             }
-            error.to_string()
+            reason
         })
     });
     match result {
@@ -72,6 +77,15 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
             output::error(error);
             Exit::CannotRun
         }
+    }
+}
+
+/// The part of the kernel whose lack is the error.
+fn missing_part(error: &Error) -> Option<KernelPart> {
+    match error {
+        Error::IngressDropUnsupported { .. } => Some(KernelPart::Nftables),
+        Error::IngressFilterUnsupported { .. } => Some(KernelPart::IngressFilter),
+        _ => None,
     }
 }
 

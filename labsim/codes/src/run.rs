@@ -69,6 +69,12 @@ codes! {
         evidence: "The kernel's refusal of the named chain or rule while the lab was built or the forwarder started.",
         remedy: "Load nf_tables, nft_ct and nft_reject_inet with modprobe, or use a kernel with CONFIG_NF_TABLES_INET.",
     }
+    /// No filters at an interface's ingress.
+    INGRESS_FILTER_MISSING = "ingress-filter-missing" {
+        meaning: "A load balancer translates source addresses, and this kernel cannot be kept from answering the servers' packets to them: it has no queueing discipline or no BPF filter at an interface's ingress.",
+        evidence: "The kernel's refusal (ENOENT) of the discipline or the filter when the forwarder started.",
+        remedy: "Load sch_ingress and cls_bpf with modprobe, or use a kernel that has them.",
+    }
     /// No IPv6.
     IPV6_MISSING = "ipv6-missing" {
         meaning: "The scenario has IPv6 addresses, and this kernel runs no IPv6.",

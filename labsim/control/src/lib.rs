@@ -24,5 +24,7 @@ pub use client::{AskError, ask};
 pub use listener::{BindError, Listener, SocketFile};
 pub use metrics::{CONTENT_TYPE, MetricsSource, metrics};
 pub use operator::{ConfigFile, Operator};
-pub use protocol::{Answer, LONGEST_LINE, MemberName, MemberSettings, NewMember, Request, Status};
+pub use protocol::{
+    Answer, KernelPart, LONGEST_LINE, MemberName, MemberSettings, NewMember, Request, Status,
+};
 pub use service::{SighupListener, serve_listener, serve_metrics, serve_stream};

@@ -88,6 +88,16 @@ pub struct MemberSettings {
     pub state: Option<AdminState>,
 }
 
+/// A part of the kernel that a forwarder may need and not every kernel has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelPart {
+    /// nftables with the netdev family's ingress hook.
+    Nftables,
+    /// The ingress queueing discipline with BPF filters (`sch_ingress`, `cls_bpf`).
+    IngressFilter,
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,9 +120,13 @@ pub enum Answer {
     Changed(Changes),
     /// The request was refused, and nothing has changed: every reason, in sentences.
     Refused(Vec<String>),
-    /// The forwarder cannot start, as this kernel lacks what it needs: a sentence. Instead of
-    /// [`Self::Ready`].
-    Unsupported(String),
+    /// The forwarder cannot start, as this kernel lacks what it needs. Instead of [`Self::Ready`].
+    Unsupported {
+        /// What is missing.
+        lacks: KernelPart,
+        /// A sentence.
+        reason: String,
+    },
 }
 
 /// The current configuration, health and counters.

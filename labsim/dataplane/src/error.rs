@@ -58,6 +58,21 @@ pub enum Error {
         /// The error's name, and what the kernel said.
         reason: String,
     },
+    /// The kernel has no filters at an interface's ingress, and would answer translated packets itself.
+    #[error(
+        "source address translation needs {what} at the ingress of `{interface}`, and the kernel has no \
+         {module} ({source}); load that module, or use a kernel that has it"
+    )]
+    IngressFilterUnsupported {
+        /// What cannot be made: `a queueing discipline`.
+        what: &'static str,
+        /// The interface's name.
+        interface: String,
+        /// The kernel's module for it.
+        module: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The kernel may give its own sockets a port that source translation uses.
     #[error(
         "snat_ports {first} to {last} overlap the ports that the kernel gives to its own sockets \

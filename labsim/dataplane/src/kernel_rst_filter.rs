@@ -48,6 +48,7 @@ const ACT_DIRECT: u32 = 1;
 pub(crate) struct KernelRstFilter {
     socket: Socket,
     interface: u32,
+    interface_name: String,
     /// The qdisc was made here, and goes with the filter.
     made_qdisc: bool,
 }
@@ -61,16 +62,15 @@ impl KernelRstFilter {
         let Some(program) = filter::drop_translated(rx_filter) else { return Ok(None) };
         refuse_collision(rx_filter.ports)?;
         let socket = crate::kernel::routing_socket()?;
-        let mut filter = Self { socket, interface: interface.index, made_qdisc: false };
+        let (index, name) = (interface.index, interface.name.clone());
+        let mut filter = Self { socket, interface: index, interface_name: name, made_qdisc: false };
         let qdisc = RouteNetlinkMessage::NewQueueDiscipline(filter.qdisc());
         match filter.socket.execute(Request::create(qdisc)).map_err(|refusal| refusal.errno) {
             Ok(()) => filter.made_qdisc = true,
             // An earlier forwarder's, or the user's own.
             Err(Errno::EEXIST) => {}
             Err(errno) => {
-                let what = "an ingress qdisc for source address translation, which needs \
-                            CAP_NET_ADMIN in this network namespace and the kernel's sch_ingress";
-                return Err(Error::system(what)(errno.into()));
+                return Err(filter.refused(errno, "a queueing discipline", "sch_ingress"));
             }
         }
         filter.set(&program)?;
@@ -94,11 +94,20 @@ impl KernelRstFilter {
     /// Puts a program in the place of the one before.
     fn set(&mut self, program: &[Instruction]) -> Result<(), Error> {
         let filter = RouteNetlinkMessage::NewTrafficFilter(self.filter(Some(program)));
-        self.socket.execute(Request::add(filter)).map_err(|refusal| {
-            let what = "a filter at the interface's ingress for source address translation, which \
-                        needs the kernel's cls_bpf";
-            Error::system(what)(refusal.errno.into())
-        })
+        let set = self.socket.execute(Request::add(filter));
+        set.map_err(|refusal| self.refused(refusal.errno, "a BPF filter", "cls_bpf"))
+    }
+
+    /// ENOENT says that the kernel knows no such kind (`qdisc_create`, `tc_new_tfilter`).
+    fn refused(&self, errno: Errno, what: &'static str, module: &'static str) -> Error {
+        let (interface, source) = (self.interface_name.clone(), errno.into());
+        match errno {
+            Errno::ENOENT => Error::IngressFilterUnsupported { what, interface, module, source },
+            _ => Error::system(format!(
+                "{what} at the ingress of `{interface}` for source address translation, which needs \
+                 CAP_NET_ADMIN in this network namespace"
+            ))(source),
+        }
     }
 
     fn qdisc(&self) -> TcMessage {

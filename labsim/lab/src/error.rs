@@ -84,14 +84,6 @@ pub enum BuildError {
         /// What the kernel said.
         reason: String,
     },
-    /// The node has IPv6 addresses, and the kernel runs no IPv6.
-    #[error("{node} has IPv6 addresses, and the kernel runs no IPv6; {remedy}")]
-    NoIpv6 {
-        /// The node.
-        node: String,
-        /// What helps.
-        remedy: String,
-    },
     /// netem was set, and is not what was set.
     #[error(
         "netem does not apply the impairment of frames from {sender} ({}); use labsim's own relay: \

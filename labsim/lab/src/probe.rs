@@ -124,6 +124,17 @@ pub fn kernel_netem() -> Result<(), Missing> {
     probe(Feature::Netem)
 }
 
+/// Whether the kernel runs IPv6.
+///
+/// # Errors
+/// Why it does not.
+pub fn ipv6() -> Result<(), Missing> {
+    sysctl::has_ipv6().then_some(()).ok_or_else(|| Missing {
+        reason: "the kernel runs no IPv6".into(),
+        remedy: sysctl::ipv6_remedy(),
+    })
+}
+
 /// Tries whether a decapsulator in user space would be alone in taking packets of a tunnel's
 /// kind. Where the kernel's modules are loaded they have a handler in every namespace, which
 /// refuses by ICMP what labsim's decapsulator takes.
@@ -270,13 +281,7 @@ fn inside(feature: Feature) -> Result<(), Missing> {
             missing("packet sockets", "af_packet", errno)
         }),
         Feature::Sysctls => sysctls(),
-        Feature::Ipv6 => match sysctl::has_ipv6() {
-            true => Ok(()),
-            false => Err(Missing {
-                reason: "the kernel runs no IPv6".into(),
-                remedy: sysctl::ipv6_remedy(),
-            }),
-        },
+        Feature::Ipv6 => ipv6(),
     }
 }
 

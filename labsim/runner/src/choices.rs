@@ -42,6 +42,8 @@ pub(crate) trait Probe {
     fn tun_device(&self) -> Result<(), Missing>;
     /// Whether the kernel has netem.
     fn netem(&self) -> Result<(), Missing>;
+    /// Whether the kernel runs IPv6.
+    fn ipv6(&self) -> Result<(), Missing>;
 }
 
 /// Tries on this machine, in namespaces of its own.
@@ -62,6 +64,10 @@ impl Probe for Host {
 
     fn netem(&self) -> Result<(), Missing> {
         probe::kernel_netem()
+    }
+
+    fn ipv6(&self) -> Result<(), Missing> {
+        probe::ipv6()
     }
 }
 
@@ -106,6 +112,13 @@ impl Engines {
         impairments: ImpairmentChoice,
         probe: &dyn Probe,
     ) -> Result<Self, RunError> {
+        // First: without IPv6 the other questions get misleading answers.
+        if let Some(node) = scenario.node_with_ipv6() {
+            probe.ipv6().map_err(|missing| {
+                let message = format!("{node} has IPv6 addresses, and {missing}");
+                RunError::unsupported(run::IPV6_MISSING, message)
+            })?;
+        }
         let mut tunnels = TunnelModes::from(TunnelMode::Userspace);
         let mut sentences = Vec::new();
         let used = || scenario.real_servers.values().flat_map(|it| &it.tunnels);
@@ -193,6 +206,7 @@ mod tests {
         alone: bool,
         tun: bool,
         netem: bool,
+        ipv6: bool,
     }
 
     fn found(lacks: bool, what: &str) -> Result<(), Missing> {
@@ -215,6 +229,10 @@ mod tests {
 
         fn netem(&self) -> Result<(), Missing> {
             found(self.netem, "netem")
+        }
+
+        fn ipv6(&self) -> Result<(), Missing> {
+            found(self.ipv6, "IPv6")
         }
     }
 
@@ -253,6 +271,21 @@ mod tests {
             let expected = expected.map(|(mode, sentence)| (mode, sentence.to_owned()));
             assert_eq!(chosen.map_err(|error| error.code()), expected, "{choice:?}");
         }
+    }
+
+    #[test]
+    fn only_a_scenario_with_ipv6_addresses_needs_ipv6_and_it_is_asked_for_first() {
+        // A kernel without IPv6 has no tunnels of it either, which is not the reason.
+        let probe = Lacks { ipv6: true, alone: true, tunnel: true, ..Lacks::default() };
+        let choose = |file: &str| {
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/").to_owned() + file;
+            let scenario = labsim_scenario::load(std::path::Path::new(&file)).unwrap().scenario;
+            let (tunnel, impairments) = (TunnelChoice::Auto, ImpairmentChoice::Auto);
+            Engines::choose_by(&scenario, tunnel, impairments, &probe).map_err(|error| error.code())
+        };
+        assert_eq!(choose("ipv6/tacacs-6in4.yaml"), Err(run::IPV6_MISSING));
+        assert_eq!(choose("ipv6/tacacs-6in6.yaml"), Err(run::IPV6_MISSING));
+        assert_eq!(choose("tacacs-ipip.yaml"), Err(run::KERNEL_TUNNEL_CONFLICT));
     }
 
     #[test]

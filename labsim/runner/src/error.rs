@@ -18,6 +18,7 @@ pub(crate) const UNSUPPORTED: &[Code] = &[
     run::NETEM_MISSING,
     run::NETEM_DIFFERS,
     run::NFTABLES_MISSING,
+    run::INGRESS_FILTER_MISSING,
     run::IPV6_MISSING,
     run::SYSCTL_UNKNOWN,
     run::SYSCTL_READ_ONLY,
@@ -146,7 +147,6 @@ impl From<BuildError> for RunError {
             BuildError::NoKernelTunnel { .. } => run::KERNEL_TUNNEL_MISSING,
             BuildError::NotAsSet { .. } => run::NETEM_DIFFERS,
             BuildError::NoFilter { .. } => run::NFTABLES_MISSING,
-            BuildError::NoIpv6 { .. } => run::IPV6_MISSING,
             BuildError::Sysctl { source, .. } => match source {
                 SysctlError::Unknown { .. } => run::SYSCTL_UNKNOWN,
                 SysctlError::ReadOnly { .. } => run::SYSCTL_READ_ONLY,
@@ -232,7 +232,6 @@ mod tests {
                 BuildError::NoFilter { node: text(), what: text(), reason: text() },
                 run::NFTABLES_MISSING,
             ),
-            (BuildError::NoIpv6 { node: text(), remedy: text() }, run::IPV6_MISSING),
             (sysctl(SysctlError::Unknown { key: key.clone() }), run::SYSCTL_UNKNOWN),
             (
                 sysctl(SysctlError::ReadOnly { key: key.clone(), wanted: wanted.clone() }),

@@ -99,4 +99,18 @@ impl Scenario {
         let aaa = self.tacacs_servers.keys().chain(self.radius_servers.keys());
         aaa.chain(self.services.keys()).collect()
     }
+
+    /// The first node with an IPv6 address: one of its interfaces', or a VIP.
+    #[must_use]
+    pub fn node_with_ipv6(&self) -> Option<&NodeName> {
+        let of_interfaces = self.topology.nodes.iter().filter(|node| {
+            let mut addresses = node.interfaces.iter().flat_map(|it| &it.addresses);
+            addresses.any(|net| net.addr().is_ipv6())
+        });
+        let balancers = self.load_balancers.iter().filter(|(_, balancer)| {
+            let mut servers = balancer.virtual_servers.values();
+            servers.any(|server| server.destination.is_ipv6())
+        });
+        of_interfaces.map(|node| &node.name).chain(balancers.map(|(node, _)| node)).next()
+    }
 }

@@ -5,7 +5,6 @@ use crate::error::BuildError;
 use crate::netlink::request;
 use crate::netns::WorkerContext;
 use crate::plan::{AddressPlan, NodePlan, RoutePlan, TunnelMode, TunnelPlan};
-use crate::sysctl::ipv6_remedy;
 use labsim_sys::netlink::Batch;
 
 /// The loopback device's number: the first of every namespace.
@@ -44,10 +43,6 @@ pub(super) fn configure_node(
     mut switch_ns: Option<&mut NodeBuilder>,
     context: &mut WorkerContext,
 ) -> Result<BuiltNode, BuildError> {
-    if !builder.ipv6 && node.addresses.iter().any(|it| it.address.addr().is_ipv6()) {
-        let (node, remedy) = (node.name.to_string(), ipv6_remedy());
-        return Err(BuildError::NoIpv6 { node, remedy });
-    }
     let with_ipv6 = node.interfaces.iter().filter(|it| it.ipv6);
     let settings: Vec<_> = with_ipv6.flat_map(|it| ipv6::switch_on(it.name.as_str())).collect();
     if !settings.is_empty() {

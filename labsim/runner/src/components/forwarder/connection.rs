@@ -4,7 +4,7 @@ use super::log;
 use crate::error::RunError;
 use crate::logbook::LogWriter;
 use labsim_codes::run;
-use labsim_control::{Answer, LONGEST_LINE, Request};
+use labsim_control::{Answer, KernelPart, LONGEST_LINE, Request};
 use labsim_dataplane::forwarder::Snapshot;
 use labsim_lab::{Child, Node, inherit_text};
 use labsim_model::ProbeSources;
@@ -93,9 +93,13 @@ impl Connection {
     pub(super) async fn await_ready(&mut self) -> Result<(), RunError> {
         match self.recv().await? {
             Answer::Ready(ready) => self.data_plane = ready.data_plane,
-            Answer::Unsupported(reason) => {
+            Answer::Unsupported { lacks, reason } => {
                 let message = format!("the forwarder in {} cannot start: {reason}", self.node);
-                return Err(RunError::unsupported(run::NFTABLES_MISSING, message));
+                let code = match lacks {
+                    KernelPart::Nftables => run::NFTABLES_MISSING,
+                    KernelPart::IngressFilter => run::INGRESS_FILTER_MISSING,
+                };
+                return Err(RunError::unsupported(code, message));
             }
             other => return Err(self.unexpected_reply(&other)),
         }
