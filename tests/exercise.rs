@@ -121,6 +121,43 @@ fn a_student_checks_asks_for_hints_names_the_cause_and_repairs() {
 }
 
 #[test]
+fn a_seed_chooses_servers_and_addresses_which_later_commands_know() {
+    let labs = Labs::new();
+    let labsim = |args: &[&str]| {
+        let mut command = labs.command(args);
+        command.env("XDG_STATE_HOME", labs.0.path("state"));
+        support::Ended::of(command.output())
+    };
+    let cause = |node: &str| labsim(&["exercise", "cause", "19", "secret-mismatch", node]);
+    labsim(&["exercise", "start", "19", "--seed", "bob"]).exits(0).says("Seen eight times");
+    labsim(&["status"]).exits(0).says("eth0 10.1.161.52/24").says("virtual server 172.16.2.99:49");
+    cause("rs1").exits(1).says("No: ");
+    cause("rs2").exits(0).says("Right: secret-mismatch at rs2.");
+    labsim(&["exercise", "check", "19"]).exits(1).says("Not yet: ");
+    labsim(&["exercise", "hint", "19"]).exits(0);
+    labsim(&["exercise", "hint", "19"]).exits(0).says("look at rs2");
+    labsim(&["exercise", "start", "19", "--seed", "dora"])
+        .exits(2)
+        .says("not that of this exercise and seed");
+    labsim(&["down"]).exits(0);
+    // The same lab again, and the shipped one.
+    labsim(&["exercise", "start", "19"]).exits(0);
+    labsim(&["status"]).exits(0).says("virtual server 172.16.2.99:49");
+    labsim(&["down"]).exits(0);
+    labsim(&["exercise", "start", "19", "--seed", ""]).exits(0);
+    labsim(&["status"]).exits(0).says("virtual server 172.16.4.99:49");
+    cause("rs1").exits(0).says("Right: ");
+}
+
+#[test]
+fn without_a_name_the_seed_chooses_the_exercise() {
+    let labs = Labs::new();
+    let start = |seed: &str| student(&labs.0, &["exercise", "start", "--seed", seed]);
+    start("ada").exits(0).says("Seen eight times");
+    student(&labs.0, &["exercise", "start"]).exits(2).says("--seed");
+}
+
+#[test]
 fn a_repair_changes_the_lab_and_not_what_it_is_judged_by() {
     let desk = Desk::new();
     desk.write("repair.yaml", "expect: {login: null}\nsteps: {login: null}\n");

@@ -157,7 +157,7 @@ fn a_repair_file_is_judged_in_a_lab_of_its_own_and_another_lab_of_that_name_is_n
     student.labsim(&["exercise", "check", "19"]).exits(1).says("Not yet: not every login passed");
     student.labsim(&["up", "scenarios/exercises/03-no-such-address.yaml"]).exits(0);
     let other = student.labsim(&["exercise", "check", "3"]).exits(2);
-    other.says("the lab `03-no-such-address` that is up was not made by `labsim exercise start`");
+    other.says("the lab `03-no-such-address` that is up is not that of this exercise and seed");
 }
 
 #[test]

@@ -49,7 +49,8 @@ pub(crate) enum ExerciseCommand {
     /// List the exercises in their order, and how far you are
     List,
     /// Print the story and the goal of an exercise, and bring its broken lab up
-    Start(Name),
+    #[command(after_long_help = START_NOTES)]
+    Start(Start),
     /// Judge the lab that is up, or a repair that is named, and say the first thing that does not hold yet
     Check(Check),
     /// Check again when something in the lab changes and on Enter, until it is repaired
@@ -65,6 +66,28 @@ pub(crate) enum ExerciseCommand {
     Solution(Name),
     /// Run exercises in every state, and check that each shows what its file says
     Verify(Verify),
+}
+
+/// What `labsim help exercise start` says below the options.
+const START_NOTES: &str = "\
+With a seed, such as a student's name, real servers of one network trade names and addresses, and private \
+IPv4 networks have another third byte, so that neighbours in a class repair different labs. The same seed gives the \
+same lab. Story, hints, cause and solution are those of that lab; they follow the seed with which the \
+exercise was started last, which progress.jsonl has, and `start` without `--seed` starts that lab again; \
+`--seed ''` is the exercise as it is shipped. Where no exercise is named, the seed chooses one.
+
+    labsim exercise start 03 --seed ada
+    labsim exercise start --seed ada";
+
+/// `labsim exercise start`
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// The exercise: its name or its number
+    #[arg(value_name = "EXERCISE")]
+    pub(crate) exercise: Option<String>,
+    /// Choose servers and addresses by this text, and the exercise if none is named
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) seed: Option<String>,
 }
 
 /// An exercise.
@@ -109,6 +132,9 @@ pub(crate) struct Verify {
     /// Exercise files, or folders of them; without any, the shipped exercises
     #[arg(value_name = "FILE|DIR")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Choose servers and addresses by this text, as `start` does
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) seed: String,
     #[command(flatten)]
     pub(crate) lab: LabArgs,
 }

@@ -110,7 +110,9 @@ pub(crate) fn hint(args: &Check) -> Exit {
 /// Runs the steps: in a lab of its own if there is a repair, else in the one that is up, else in a broken
 /// one of its own.
 fn run(args: &Check) -> Result<Attempt, Exit> {
-    let exercise = found::one(&args.name.exercise)?;
+    // Before the process gets other rights.
+    let journal = Journal::open();
+    let exercise = found::one(&args.name.exercise, &journal)?;
     let scenario = match &args.repair {
         None => match ExerciseLab::of(&exercise)?.find()? {
             None => exercise.loaded.broken.scenario.clone(),
@@ -118,7 +120,7 @@ fn run(args: &Check) -> Result<Attempt, Exit> {
                 let judged = Interrupt::on_signal().and_then(|it| lab::judge(&lab, &it));
                 let judged = judged.map_err(|error| fail(&error))?;
                 let shown = judged.ok_or(Exit::Interrupted)?;
-                return Ok(Attempt { exercise, journal: Journal::open(), shown, lab: Some(lab) });
+                return Ok(Attempt { exercise, journal, shown, lab: Some(lab) });
             }
         },
         Some(path) => {
@@ -126,8 +128,6 @@ fn run(args: &Check) -> Result<Attempt, Exit> {
             repaired(&exercise, &source)?
         }
     };
-    // Before the process gets other rights.
-    let journal = Journal::open();
     let options = privileged_options(&args.lab)?;
     labsim_lab::allow_open_files(open_files(&scenario));
     let cancelled = cancelled_by_signals()?;

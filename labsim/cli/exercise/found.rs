@@ -1,10 +1,12 @@
 //! Finds exercises: those that are named, or the shipped ones.
 
+use super::journal::Journal;
 use crate::exit::Exit;
 use crate::{discover, load, output, shipped};
+use labsim_exercise::{Variation, choose};
 use labsim_scenario::model::ScenarioName;
 use labsim_scenario::{Input, Kind, LoadedExercise, Opened};
-use labsim_yaml::Diagnostics;
+use labsim_yaml::{Diagnostics, Sources};
 use std::path::PathBuf;
 
 /// The folder of the shipped exercises.
@@ -20,6 +22,25 @@ impl FoundExercise {
     /// The name of its file, without its ending.
     pub(crate) fn name(&self) -> &ScenarioName {
         &self.loaded.healthy.scenario.name
+    }
+
+    /// The exercise with the servers and addresses that a seed chooses.
+    pub(crate) fn with_seed(self, seed: &str) -> Result<Self, Exit> {
+        if seed.is_empty() {
+            return Ok(self);
+        }
+        let sources = &self.loaded.sources;
+        let texts = sources.values().map(String::as_str);
+        let variation = Variation::of(seed, &self.loaded.healthy.scenario, texts);
+        let sources: Sources =
+            sources.iter().map(|(path, text)| (path.clone(), variation.apply(text))).collect();
+        let path = self.opened.path().to_string_lossy();
+        let opened = Opened::open(Input::InMemory { sources: &sources, path: &path });
+        let loaded = opened.and_then(|opened| {
+            let loaded = opened.load_exercise()?;
+            Ok(Self { opened, loaded })
+        });
+        loaded.map_err(|diagnostics| load::reject(&diagnostics))
     }
 }
 
@@ -84,8 +105,21 @@ fn all(read: Vec<Read>) -> Result<Vec<FoundExercise>, Exit> {
     Ok(found)
 }
 
+/// The shipped exercise of that name or number, as the student has started it last.
+pub(crate) fn one(wanted: &str, journal: &Journal) -> Result<FoundExercise, Exit> {
+    let found = as_shipped(wanted)?;
+    let seed = journal.standing_of(found.name().as_str()).seed;
+    found.with_seed(&seed)
+}
+
+/// The shipped exercise that a seed chooses.
+pub(crate) fn chosen_by(seed: &str) -> Result<FoundExercise, Exit> {
+    let mut all = shipped()?;
+    Ok(all.swap_remove(choose(seed, all.len())))
+}
+
 /// The shipped exercise of that name or number.
-pub(crate) fn one(wanted: &str) -> Result<FoundExercise, Exit> {
+pub(crate) fn as_shipped(wanted: &str) -> Result<FoundExercise, Exit> {
     let mut all = shipped()?;
     let number = wanted.parse::<usize>().ok();
     let is_wanted = |it: &FoundExercise| {

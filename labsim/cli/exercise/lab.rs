@@ -46,8 +46,8 @@ impl ExerciseLab {
             Ok(_) => {
                 let name = &self.name;
                 output::error(format_args!(
-                    "the lab `{name}` that is up was not made by `labsim exercise start`; `labsim down \
-                     {name}` ends it"
+                    "the lab `{name}` that is up is not that of this exercise and seed; `labsim down {name}` ends \
+                     it"
                 ));
                 Err(Exit::Invalid)
             }

@@ -4,7 +4,7 @@
 use super::found::{self, FoundExercise};
 use super::journal::Journal;
 use super::lab::ExerciseLab;
-use crate::args::exercise::{Cause, Name};
+use crate::args::exercise::{Cause, Name, Start};
 use crate::exit::Exit;
 use crate::{args, output, restart};
 use labsim_codes::{Code, cause};
@@ -33,8 +33,9 @@ pub(crate) fn list() -> Exit {
 }
 
 /// The story, and the lab.
-pub(crate) fn start(args: &Name) -> Exit {
-    let found = found::one(&args.exercise).and_then(|exercise| {
+pub(crate) fn start(args: &Start) -> Exit {
+    let mut journal = Journal::open();
+    let found = started(args, &journal).and_then(|exercise| {
         let lab = ExerciseLab::of(&exercise)?;
         Ok((lab.find()?.is_some(), lab, exercise))
     });
@@ -50,7 +51,7 @@ pub(crate) fn start(args: &Name) -> Exit {
         ));
         return Exit::Success;
     }
-    Journal::open().add(&name, Action::Start);
+    journal.add(&name, Action::Start { seed: seed_of(args, &journal, &name) });
     let lab_name = lab.name().clone();
     if let Err(exit) = lab.start() {
         return exit;
@@ -65,9 +66,31 @@ pub(crate) fn start(args: &Name) -> Exit {
     Exit::Success
 }
 
+/// The exercise that is asked for, or chosen by the seed, with the seed's servers and addresses.
+fn started(args: &Start, journal: &Journal) -> Result<FoundExercise, Exit> {
+    let exercise = match (&args.exercise, &args.seed) {
+        (Some(wanted), _) => found::as_shipped(wanted)?,
+        (None, Some(seed)) => found::chosen_by(seed)?,
+        (None, None) => {
+            output::error(
+                "name an exercise (labsim exercise list), or give a seed that chooses one (--seed TEXT)",
+            );
+            return Err(Exit::Invalid);
+        }
+    };
+    let seed = seed_of(args, journal, exercise.name().as_str());
+    exercise.with_seed(&seed)
+}
+
+/// The seed that is given, else that of the last start.
+fn seed_of(args: &Start, journal: &Journal, name: &str) -> String {
+    args.seed.clone().unwrap_or_else(|| journal.standing_of(name).seed)
+}
+
 /// The lab, broken as it was at the start.
 pub(crate) fn reset(args: &Name) -> Exit {
-    let found = found::one(&args.exercise)
+    let mut journal = Journal::open();
+    let found = found::one(&args.exercise, &journal)
         .and_then(|exercise| Ok((ExerciseLab::of(&exercise)?.up()?, exercise)));
     let (lab, exercise) = match found {
         Ok(found) => found,
@@ -75,14 +98,15 @@ pub(crate) fn reset(args: &Name) -> Exit {
     };
     let restarted = restart::restart(&args::Restart { name: Some(lab.name().clone()) });
     if restarted == Exit::Success {
-        Journal::open().add(exercise.name().as_str(), Action::Reset);
+        journal.add(exercise.name().as_str(), Action::Reset);
     }
     restarted
 }
 
 /// Whether a cause is the exercise's.
 pub(crate) fn cause(args: &Cause) -> Exit {
-    let exercise = match found::one(&args.name.exercise) {
+    let mut journal = Journal::open();
+    let exercise = match found::one(&args.name.exercise, &journal) {
         Ok(exercise) => exercise,
         Err(exit) => return exit,
     };
@@ -104,7 +128,7 @@ pub(crate) fn cause(args: &Cause) -> Exit {
     let right = expected.code.name() == args.code && expected.node.as_str() == args.node;
     let name = exercise.name().to_string();
     let (code, node) = (args.code.clone(), Some(args.node.clone()));
-    Journal::open().add(&name, Action::Cause { code, node, right });
+    journal.add(&name, Action::Cause { code, node, right });
     if right {
         output::line(format_args!("Right: {expected}. labsim help {} explains it.", expected.code));
         Exit::Success
@@ -116,12 +140,13 @@ pub(crate) fn cause(args: &Cause) -> Exit {
 
 /// What is wrong, and how it is repaired.
 pub(crate) fn solution(args: &Name) -> Exit {
-    let exercise = match found::one(&args.exercise) {
+    let mut journal = Journal::open();
+    let exercise = match found::one(&args.exercise, &journal) {
         Ok(exercise) => exercise,
         Err(exit) => return exit,
     };
     let (name, it) = (exercise.name().to_string(), &exercise.loaded.exercise);
-    Journal::open().add(&name, Action::Solution);
+    journal.add(&name, Action::Solution);
     let part = |key| exercise.opened.change_of(key).unwrap_or_default();
     let mut text = format!("{}: {}\n\n# what is wrong: {}\n", name, it.title, it.cause);
     text.push_str(&part("break"));

@@ -19,7 +19,9 @@ use std::time::Instant;
 
 /// Runs every exercise in every state.
 pub(crate) fn verify(args: &Verify) -> Exit {
-    let exercises = match found::named(&args.paths) {
+    let found = found::named(&args.paths)
+        .and_then(|all| all.into_iter().map(|it| it.with_seed(&args.seed)).collect());
+    let exercises: Vec<FoundExercise> = match found {
         Ok(exercises) => exercises,
         Err(exit) => return exit,
     };

@@ -29,7 +29,8 @@ enum Woken {
 
 /// Has the lab judged until it is repaired.
 pub(crate) fn watch(args: &Name) -> Exit {
-    let found = found::one(&args.exercise)
+    let mut journal = Journal::open();
+    let found = found::one(&args.exercise, &journal)
         .and_then(|exercise| Ok((ExerciseLab::of(&exercise)?.up()?, exercise)));
     let (lab, exercise) = match found {
         Ok(found) => found,
@@ -42,7 +43,6 @@ pub(crate) fn watch(args: &Name) -> Exit {
     let (sender, lines) = channel();
     read_lines(sender.clone());
     let name = exercise.name().to_string();
-    let mut journal = Journal::open();
     output::line(format_args!(
         "Watching {name}: it is checked when its addresses, routes, devices or sysctls change, and on \
          Enter; Ctrl-C ends the watch"

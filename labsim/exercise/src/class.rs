@@ -153,8 +153,8 @@ mod tests {
         let record =
             |time, exercise: &str, action| Record { time, exercise: exercise.to_owned(), action };
         let bo = vec![
-            record(100, "02-b", Action::Start),
-            record(10, "01-a", Action::Start),
+            record(100, "02-b", Action::Start { seed: String::new() }),
+            record(10, "01-a", Action::Start { seed: String::new() }),
             record(70, "01-a", Action::Check { passed: true }),
         ];
         rows(&[

@@ -9,8 +9,10 @@ mod class;
 mod hint;
 mod progress;
 mod sound;
+mod variation;
 
 pub use class::{Row, Summary, by_exercise, csv, heads, lines, rows, table};
 pub use hint::{Hints, Stage};
 pub use progress::{Action, Record, Standing, standing};
 pub use sound::{Shown, States, complaints};
+pub use variation::{Variation, choose};

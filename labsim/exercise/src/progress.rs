@@ -20,7 +20,11 @@ pub struct Record {
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// Started the exercise.
-    Start,
+    Start {
+        /// What its servers and addresses were chosen by; empty if they are the shipped ones.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        seed: String,
+    },
     /// Had the lab checked.
     Check {
         /// Whether it passed.
@@ -83,6 +87,8 @@ pub struct Standing {
     pub wrong_causes: usize,
     /// Whether the solution was shown before the first check that passed.
     pub solution_shown: bool,
+    /// The seed with which it was started last.
+    pub seed: String,
 }
 
 impl Standing {
@@ -107,7 +113,8 @@ impl Standing {
     fn take(&mut self, time: u64, action: &Action) {
         let is_solved = self.solved.is_some();
         match action {
-            Action::Start => {
+            Action::Start { seed } => {
+                self.seed.clone_from(seed);
                 self.started.get_or_insert(time);
                 self.hints_in_this_lab = 0;
             }
@@ -153,6 +160,10 @@ mod tests {
         actions.iter().map(record).collect()
     }
 
+    fn start() -> Action {
+        Action::Start { seed: String::new() }
+    }
+
     fn cause(right: bool) -> Action {
         Action::Cause { code: "vip-missing".to_owned(), node: Some("rs1".to_owned()), right }
     }
@@ -160,7 +171,7 @@ mod tests {
     #[test]
     fn a_line_is_read_as_it_was_written_and_others_are_left_out() {
         let all = records(&[
-            (1, Action::Start),
+            (1, start()),
             (2, Action::Check { passed: false }),
             (3, cause(true)),
             (4, Action::Cause { code: "x".to_owned(), node: None, right: false }),
@@ -170,6 +181,11 @@ mod tests {
         assert_eq!(Record::read(&text), all);
         let torn = format!("{text}{{\"time\": 5, \"exer");
         assert_eq!(Record::read(&torn), all);
+        assert!(text.starts_with(r#"{"time":1,"exercise":"one","action":"start"}"#), "{text}");
+        let seeded = Action::Start { seed: "ada".to_owned() };
+        let all = records(&[(1, seeded), (2, Action::Reset)]);
+        assert_eq!(Record::read(&all[0].line()), all[..1]);
+        assert_eq!(standing(&all)["one"].seed, "ada");
         let later = r#"{"time": 5, "exercise": "one", "action": "dance"}"#;
         assert_eq!(Record::read(later)[0].action, Action::Unknown);
     }
@@ -177,7 +193,7 @@ mod tests {
     #[test]
     fn tries_hints_and_time_are_those_up_to_the_first_check_that_passed() {
         let all = records(&[
-            (10, Action::Start),
+            (10, start()),
             (20, Action::Check { passed: false }),
             (21, Action::Hint),
             (22, Action::Reset),
@@ -198,10 +214,9 @@ mod tests {
 
     #[test]
     fn what_was_solved_after_the_solution_was_shown_is_called_so() {
-        let shown =
-            [(1, Action::Start), (2, Action::Solution), (3, Action::Check { passed: true })];
+        let shown = [(1, start()), (2, Action::Solution), (3, Action::Check { passed: true })];
         assert_eq!(standing(&records(&shown))["one"].word(), "solution shown");
-        let without_cause = [(1, Action::Start), (3, Action::Check { passed: true })];
+        let without_cause = [(1, start()), (3, Action::Check { passed: true })];
         assert_eq!(standing(&records(&without_cause))["one"].word(), "repaired");
         assert_eq!(standing(&records(&shown[..1]))["one"].word(), "started");
         assert_eq!(Standing::default().word(), "open");

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod line;
-mod random;
 mod settings;
 
 pub use line::{Counters, Line};

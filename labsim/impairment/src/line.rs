@@ -1,7 +1,7 @@
 //! One direction of a link: frames in, frames out later, or never.
 
-use crate::random::Random;
 use crate::settings::{Impairment, Share};
+use labsim_model::Random;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -162,7 +162,7 @@ impl<F: Clone> Line<F> {
         let Impairment { delay, jitter, .. } = self.impairment;
         match jitter.saturating_mul(2) {
             0 => delay,
-            width => delay.saturating_sub(jitter).saturating_add(self.jitter.next() % width),
+            width => delay.saturating_sub(jitter).saturating_add(self.jitter.next_number() % width),
         }
     }
 

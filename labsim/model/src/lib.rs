@@ -16,6 +16,7 @@ pub mod outcome;
 mod probe_sources;
 mod problem;
 mod quantity;
+mod random;
 mod secret;
 pub mod server_log;
 mod service;
@@ -36,6 +37,7 @@ pub use outcome::Outcome;
 pub use probe_sources::ProbeSources;
 pub use problem::{KeyPath, Problem};
 pub use quantity::{parse_number_with_unit, parse_time};
+pub use random::Random;
 pub use secret::{Secret, constant_time_eq};
 pub use service::{
     Addresses, BytesAnswer, Close, HttpAnswer, Payload, RecordType, TcpForm, UdpForm,

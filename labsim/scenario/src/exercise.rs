@@ -23,6 +23,8 @@ pub struct LoadedExercise {
     pub repaired: Scenario,
     /// With each of [`Exercise::tempting`], in their order.
     pub tempted: Vec<Scenario>,
+    /// The texts of all files that any of these were read from, for [`Input::InMemory`](crate::Input).
+    pub sources: Sources,
 }
 
 impl LoadedExercise {
@@ -81,12 +83,14 @@ impl Opened {
             let name = document.source().name();
             return Err(Diagnostic::of_file(name, file::MISSING_VALUE, message).into());
         }
+        let mut sources: Sources = states.iter().flat_map(|(it, _)| it.sources.clone()).collect();
         let mut states = states.into_iter().map(|(loaded, _)| loaded);
         match (read, states.next(), states.next()) {
             (Some((healthy, Some(exercise))), Some(broken), Some(repaired)) if found.is_empty() => {
+                sources.extend(healthy.sources.clone());
                 let repaired = repaired.scenario;
                 let tempted = states.map(|loaded| loaded.scenario).collect();
-                Ok(LoadedExercise { exercise, healthy, broken, repaired, tempted })
+                Ok(LoadedExercise { exercise, healthy, broken, repaired, tempted, sources })
             }
             _ => Err(found),
         }

@@ -71,7 +71,9 @@ impl Opened {
         &self.document
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Its path, as it was named.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
