@@ -112,8 +112,11 @@ fn a_step_that_does_not_pass_says_what_became_of_its_packets() {
     let short = "steps: {login: {tacacs_login: {timeout: 2}}}\n";
     let file = labs.0.over("short", "tacacs-ipip", short);
     labs.labsim(&["up", &file]).exits(0);
-    let passed = labs.labsim(&["step"]).exits(0);
+    let passed = labs.labsim(&["step", "--predict", "10.1.1.51"]).exits(0);
     passed.says("step login: pass: the server replied PASS");
+    passed.says("  its first packet, S seq 0 len 0:\n    client:eth0 out     IP 192.168.11.201.");
+    passed.says("  the first answer to it, S. seq 0 len 0:\n    rs1:eth0 out       IP 172.16.4.99.49");
+    passed.says("  you predicted 10.1.1.51, and the first answer came from 172.16.4.99\n");
     assert!(!passed.stdout.contains("was last seen"), "{passed:?}");
     for server in ["rs1", "rs2", "rs3"] {
         labs.labsim(&["exec", server, "--", "ip", "addr", "del", VIP, "dev", "lo"]).exits(0);
@@ -122,7 +125,9 @@ fn a_step_that_does_not_pass_says_what_became_of_its_packets() {
     failed
         .says("step login: timeout")
         .says("[vip-missing]")
-        .says("fix: add 172.16.4.99 to lo of rs");
+        .says("fix: add 172.16.4.99 to lo of rs")
+        .says("rs2:tunl0 in")
+        .says("  no answer to it was captured\n");
 }
 
 #[test]

@@ -1,16 +1,13 @@
 //! `labsim run --step`: the steps of a scenario one by one, each when a line of standard input says so.
 
-mod walk;
-
-use crate::{live_steps, output};
+use crate::{live_steps, output, prediction};
 use labsim_event::Event;
 use labsim_runner::{Cancelled, Keeping, Kept, RunError, keep};
 use labsim_scenario::model::{Check, Scenario, Step};
+use labsim_verdict::Walk;
 use std::future::poll_fn;
 use std::io::{self, BufRead as _, Read as _};
-use std::net::IpAddr;
 use tokio::sync::mpsc::{Receiver, channel};
-use walk::Walk;
 
 /// Runs the steps in a lab of their own, each after a line of standard input, and prints the way of its
 /// packets. What ends that early ends the run that follows too, which says so; anything else is printed.
@@ -54,7 +51,10 @@ async fn run_step(
         output::visible_line(format_args!("  {line}"));
     }
     if asks {
-        output::visible_line(format_args!("  {}", compared(predicted, walk.source_seen())));
+        output::visible_line(format_args!(
+            "  {}",
+            prediction::compared(predicted, walk.source_seen())
+        ));
     }
     Ok(())
 }
@@ -65,25 +65,6 @@ fn asks_for_source(scenario: &Scenario, step: &Step) -> bool {
         Check::Answer { step: of, source: Some(_), .. } => *of == step.name,
         _ => false,
     })
-}
-
-/// A prediction against what was seen, in a sentence.
-fn compared(predicted: Option<&str>, seen: Option<IpAddr>) -> String {
-    let seen_text = match seen {
-        Some(seen) => format!("the first answer came from {seen}"),
-        None => "no answer reached the client".to_owned(),
-    };
-    match predicted.map(|text| (text, text.parse::<IpAddr>())) {
-        None => format!("seen: {seen_text}"),
-        Some((_, Ok(predicted))) if Some(predicted) == seen => {
-            format!("as you predicted: {seen_text}")
-        }
-        Some((_, Ok(predicted))) => format!("you predicted {predicted}, and {seen_text}"),
-        Some((text, Err(_))) => {
-            let beginning: String = text.chars().take(64).collect();
-            format!("`{beginning}` is no IP address; {seen_text}")
-        }
-    }
 }
 
 /// Bytes of a line of standard input at most; what is longer is several lines.
@@ -129,24 +110,5 @@ impl Lines {
             output::line("  (standard input has ended: no more stops)");
         }
         line
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::compared;
-
-    #[test]
-    fn a_prediction_is_compared_as_an_address_and_what_is_none_is_said() {
-        let vip = "172.16.4.99".parse().ok();
-        assert_eq!(compared(None, vip), "seen: the first answer came from 172.16.4.99");
-        let right = compared(Some("172.16.4.99"), vip);
-        assert_eq!(right, "as you predicted: the first answer came from 172.16.4.99");
-        let wrong = compared(Some("10.1.1.51"), vip);
-        assert_eq!(wrong, "you predicted 10.1.1.51, and the first answer came from 172.16.4.99");
-        let none = compared(Some("rs1"), None);
-        assert_eq!(none, "`rs1` is no IP address; no answer reached the client");
-        let same = compared(Some("2001:db8:0::1"), "2001:db8::1".parse().ok());
-        assert!(same.starts_with("as you predicted"), "{same}");
     }
 }

@@ -3,9 +3,10 @@
 use crate::args::{self, LogArgs};
 use crate::exit::Exit;
 use crate::live::fail;
+use crate::prediction::compared;
 use crate::{execute, output, progress, signals};
 use labsim_event::{Event, Totals};
-use labsim_live::{Lab, LabName, LabsFolder, LiveError, Work, Working};
+use labsim_live::{Happening, Lab, LabName, LabsFolder, LiveError, StepWalk, Work, Working};
 use labsim_report::{Again, Sinks};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -16,7 +17,9 @@ use std::time::Instant;
 /// Runs one step, and prints how it ended.
 pub(crate) fn step(args: &args::StepArgs, log: &LogArgs) -> Exit {
     let work = args.step.clone().map_or(Work::NextStep, Work::Step);
-    find(args.name.as_ref()).map_or_else(|error| fail(&error), |lab| steps(&lab, work, log))
+    let predicted = args.predict.as_deref();
+    let lab = find(args.name.as_ref());
+    lab.map_or_else(|error| fail(&error), |lab| steps(&lab, work, predicted, log))
 }
 
 /// Runs the steps before one, in a lab that is new.
@@ -25,8 +28,8 @@ pub(crate) fn steps_before(folder: &LabsFolder, name: &LabName, step: &str, log:
     // No thread can be started by what has started the holder: a signal ends this process, and with it
     // the steps.
     let follow = |lab: &Lab| {
-        let consume = &mut |event: Event| print(&event, log.verbose > 0);
-        read_events(&mut lab.work(work)?, consume)
+        let consume = &mut |happening| print_happening(&happening, log.verbose > 0, None);
+        read_happenings(&mut lab.work(work)?, consume)
     };
     match Lab::find(folder, Some(name)).and_then(|lab| follow(&lab)) {
         Ok(()) => Exit::Success,
@@ -52,11 +55,12 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
         emit(Some(name), Event::ScenarioStarted { file });
         let mut totals = Totals::default();
         let interrupt = Interrupt::on_signal()?;
-        let interrupted = follow(&lab, Work::Check, &interrupt, &mut |event| {
-            if let Event::ScenarioEnded { outcome, .. } = &event {
+        let interrupted = follow(&lab, Work::Check, &interrupt, &mut |happening| {
+            let Happening::Event(event) = happening else { return };
+            if let Event::ScenarioEnded { outcome, .. } = &*event {
                 totals.count(*outcome);
             }
-            emit(Some(name), event);
+            emit(Some(name), *event);
         });
         let took_ms = labsim_event::milliseconds(began.elapsed());
         let ended = Event::RunEnded { totals, ended_early: None, took_ms };
@@ -72,15 +76,30 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
     checked.unwrap_or_else(|error| fail(&error))
 }
 
-fn steps(lab: &Lab, work: Work, log: &LogArgs) -> Exit {
+fn steps(lab: &Lab, work: Work, predicted: Option<&str>, log: &LogArgs) -> Exit {
     let all = log.verbose > 0;
-    let consume = &mut |event| print(&event, all);
+    let consume = &mut |happening| print_happening(&happening, all, predicted);
     let followed = Interrupt::on_signal();
     let followed = followed.and_then(|interrupt| follow(lab, work, &interrupt, consume));
     match followed {
         Ok(false) => Exit::Success,
         Ok(true) => Exit::Interrupted,
         Err(error) => fail(&error),
+    }
+}
+
+/// Prints what happens while a step is run, and at last the way of its packets.
+fn print_happening(happening: &Happening, all: bool, predicted: Option<&str>) {
+    match happening {
+        Happening::Event(event) => print(event, all),
+        Happening::Walked(StepWalk { lines, source_seen }) => {
+            for line in lines {
+                output::visible_line(format_args!("  {line}"));
+            }
+            if predicted.is_some() {
+                output::visible_line(format_args!("  {}", compared(predicted, *source_seen)));
+            }
+        }
     }
 }
 
@@ -148,20 +167,20 @@ impl Interrupt {
     }
 }
 
-/// Has work done, and gives its events to `consume`. A signal interrupts it, and then this says that the lab
+/// Has work done, and gives what happens to `consume`. A signal interrupts it, and then this says that the lab
 /// stays up, and returns `true`.
 pub(crate) fn follow(
     lab: &Lab,
     work: Work,
     interrupt: &Interrupt,
-    consume: &mut dyn FnMut(Event),
+    consume: &mut dyn FnMut(Happening),
 ) -> Result<bool, LiveError> {
     let mut working = lab.work(work)?;
     *interrupt.connection() = working.connection().ok();
     let read = if interrupt.happened() {
         Err(LiveError::EndedMeanwhile(lab.name().clone()))
     } else {
-        read_events(&mut working, consume)
+        read_happenings(&mut working, consume)
     };
     *interrupt.connection() = None;
     if read.is_err() {
@@ -176,10 +195,13 @@ pub(crate) fn follow(
     }
 }
 
-/// Gives all events to `consume`, until the work is done.
-fn read_events(working: &mut Working<'_>, consume: &mut dyn FnMut(Event)) -> Result<(), LiveError> {
-    while let Some(event) = working.next_event()? {
-        consume(event);
+/// Gives what happens to `consume`, until the work is done.
+fn read_happenings(
+    working: &mut Working<'_>,
+    consume: &mut dyn FnMut(Happening),
+) -> Result<(), LiveError> {
+    while let Some(happening) = working.next_happening()? {
+        consume(happening);
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ mod merge;
 mod output;
 mod partition;
 mod plan;
+mod prediction;
 mod progress;
 mod report;
 mod reset;

@@ -9,6 +9,9 @@ pub(crate) struct StepArgs {
     /// The step's name in the scenario; else the one after the last one that was run
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<String>,
+    /// The source address that you expect the client to see
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) predict: Option<String>,
     /// The lab; not needed if one alone is up
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<labsim_live::LabName>,
@@ -16,14 +19,15 @@ pub(crate) struct StepArgs {
 
 /// What `labsim help step` says below the options.
 const STEP_NOTES: &str = "\
-Prints how the step ended, and what became of its packets if it did not pass. A login in the background goes \
+Prints how the step ended, the way of its first packet and of the first answer to it, where each was seen, and \
+the causes if it did not pass. `--predict` says whether the client saw the source that you expected. A login in the background goes \
 on after its step, and one that pauses stays open for the step that resumes it. The exit code is 0 for a \
 step that was run, however it ended: what a scenario expects is judged by `labsim check`. Ctrl-C interrupts \
 the step, and the lab stays up.
 
     labsim up scenarios/tacacs-ipip.yaml
     labsim step
-    labsim step login";
+    labsim step login --predict 172.16.4.99";
 
 /// `labsim check`
 #[derive(Debug, Args)]

@@ -4,8 +4,8 @@ use crate::error::LiveError;
 use crate::folder::{LabsFolder, SOCKET};
 use crate::name::LabName;
 use crate::protocol::{
-    Answer, LONGEST_ANSWER, Logs, NodeReset, Origin, Request, Status, TapInterface, Version,
-    Versioned, Work,
+    Answer, LONGEST_ANSWER, Logs, NodeReset, Origin, Request, Status, StepWalk, TapInterface,
+    Version, Versioned, Work,
 };
 use labsim_event::Event;
 use labsim_lab::TapPoint;
@@ -297,6 +297,15 @@ pub fn end(lab: Lab) -> Result<(), LiveError> {
     lab.folder.up().map(drop)
 }
 
+/// What happens while a holder works.
+#[derive(Debug)]
+pub enum Happening {
+    /// An event.
+    Event(Box<Event>),
+    /// A step was run that was asked for alone.
+    Walked(StepWalk),
+}
+
 /// Work that a holder does.
 #[derive(Debug)]
 pub struct Working<'a> {
@@ -317,9 +326,10 @@ impl Working<'_> {
     ///
     /// # Errors
     /// The work cannot be done, or the lab has ended meanwhile.
-    pub fn next_event(&mut self) -> Result<Option<Event>, LiveError> {
+    pub fn next_happening(&mut self) -> Result<Option<Happening>, LiveError> {
         match self.next_answer()? {
-            Answer::Event(event) => Ok(Some(*event)),
+            Answer::Event(event) => Ok(Some(Happening::Event(event))),
+            Answer::Walk(walk) => Ok(Some(Happening::Walked(walk))),
             Answer::Done => Ok(None),
             Answer::Failed(reason) => Err(LiveError::Failed(reason)),
             _ => Err(self.lab.no_answer(io::ErrorKind::InvalidData.into())),

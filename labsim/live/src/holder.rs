@@ -5,13 +5,15 @@ use crate::desk::{CLIENT, Desk, Now, Order};
 use crate::folder::{Claim, LabsFolder};
 use crate::name::LabName;
 use crate::presence::Presence;
-use crate::protocol::{Answer, Origin, Work};
+use crate::protocol::{Answer, Origin, StepWalk, Work};
 use crate::stream::AnswerStream;
 use labsim_codes::run;
+use labsim_event::Event;
 use labsim_lab::Lab;
 use labsim_model::{known_names, quote};
 use labsim_runner::{Cancelled, Keeping, Kept, RunError, keep};
 use labsim_scenario::model::{NodeName, Scenario, Step};
+use labsim_verdict::Walk;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
@@ -151,7 +153,11 @@ async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>, built: &B
                 Ok(())
             }
             Work::Reset(node) => reset(node.as_deref(), kept, built, &stream).await,
-            Work::NextStep | Work::Step(_) | Work::StepsBefore(_) => match places(work, kept) {
+            Work::NextStep | Work::Step(_) => match places(work, kept) {
+                Ok(places) => step(places.start, kept, &emit, &stream).await,
+                Err(reason) => Err(Answer::Refused(reason)),
+            },
+            Work::StepsBefore(_) => match places(work, kept) {
                 Ok(places) => kept.step(places, &emit).await.map_err(failed),
                 Err(reason) => Err(Answer::Refused(reason)),
             },
@@ -174,6 +180,23 @@ async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>, built: &B
 
 fn failed(error: RunError) -> Answer {
     Answer::Failed(error.to_string())
+}
+
+/// Runs a step, and tells the way of its packets.
+async fn step(
+    place: usize,
+    kept: &mut Kept<'_>,
+    emit: &dyn Fn(Event),
+    stream: &AnswerStream,
+) -> Result<(), Answer> {
+    let observations = kept.observed_step(place, emit).await.map_err(failed)?;
+    let scenario = kept.scenario();
+    if let Some(step) = scenario.steps.get(place) {
+        let walk = Walk::of(&observations, scenario.load_balancers.keys(), &step.name);
+        let (lines, source_seen) = (walk.lines(), walk.source_seen());
+        stream.push(Answer::Walk(StepWalk { lines, source_seen }));
+    }
+    Ok(())
 }
 
 /// Brings a node, or all, back to what it was when it was built.

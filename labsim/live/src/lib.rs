@@ -21,10 +21,10 @@ mod shell;
 mod stream;
 
 pub use changes::changes;
-pub use client::{Lab, Working, end};
+pub use client::{Happening, Lab, Working, end};
 pub use enter::{Ended, Entry, enter};
 pub use error::LiveError;
 pub use folder::{Claim, LabsFolder};
 pub use holder::{Held, Name, Stage, hold, no_step};
 pub use name::LabName;
-pub use protocol::{Logs, NodeReset, NodeStatus, Origin, RunningStatus, Status, Work};
+pub use protocol::{Logs, NodeReset, NodeStatus, Origin, RunningStatus, Status, StepWalk, Work};

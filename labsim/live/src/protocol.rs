@@ -7,6 +7,7 @@ use labsim_event::Event;
 use labsim_model::NodeState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The version of holder and client.
@@ -91,6 +92,8 @@ pub(crate) enum Answer {
     Logs(Logs),
     /// To [`Request::Work`]: what happened. [`Answer::Done`] or [`Answer::Failed`] is the last.
     Event(Box<Event>),
+    /// To [`Work::NextStep`] and [`Work::Step`], after the step: the way of its packets.
+    Walk(StepWalk),
     /// To [`Work::Reset`]: what became of each node.
     Reset(Vec<NodeReset>),
     /// The work is done.
@@ -101,6 +104,15 @@ pub(crate) enum Answer {
     Down,
     /// A sentence.
     Refused(String),
+}
+
+/// The way of a step's first packet, and of the first answer to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StepWalk {
+    /// A line for each place, below lines that say which packet it is.
+    pub lines: Vec<String>,
+    /// The source of the first answer that reached the client.
+    pub source_seen: Option<IpAddr>,
 }
 
 /// The state of a lab.

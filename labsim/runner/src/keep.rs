@@ -82,6 +82,12 @@ impl<'a> Kept<'a> {
         drop(self.components.server_log().take());
     }
 
+    /// The scenario.
+    #[must_use]
+    pub fn scenario(&self) -> &'a Scenario {
+        self.scenario
+    }
+
     /// The scenario's steps.
     #[must_use]
     pub fn steps(&self) -> &'a [Step] {

@@ -33,6 +33,7 @@ mod run_defect;
 mod servers;
 mod step_end;
 mod translate;
+mod walk;
 
 pub use diagnose::{
     Cause, CauseRecord, Change, Diagnosis, Finding, Fix, Rounds, Topic, TopicWays, Trace, Way, ways,
@@ -52,3 +53,4 @@ pub use proof::{
 };
 pub use run_defect::RunDefect;
 pub use step_end::StepFailure;
+pub use walk::Walk;

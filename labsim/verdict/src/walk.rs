@@ -1,18 +1,20 @@
 //! The way of a step's first packet and of the first answer to it, as lines of text.
 
+use crate::{Journey, Journeys, Observations, Sighting};
 use labsim_scenario::model::{NodeName, StepName};
-use labsim_verdict::{Journey, Journeys, Observations, Sighting};
 use std::net::IpAddr;
 
 /// What became of a step's first packet.
-pub(super) struct Walk {
+#[derive(Debug)]
+pub struct Walk {
     asked: Option<Journey>,
     answered: Option<Journey>,
 }
 
 impl Walk {
     /// That of a step, in what was captured while it was run.
-    pub(super) fn of<'a>(
+    #[must_use]
+    pub fn of<'a>(
         observations: &Observations,
         balancers: impl IntoIterator<Item = &'a NodeName>,
         step: &StepName,
@@ -27,7 +29,8 @@ impl Walk {
     }
 
     /// The source of the first answer where the client saw it; nothing if none came home.
-    pub(super) fn source_seen(&self) -> Option<IpAddr> {
+    #[must_use]
+    pub fn source_seen(&self) -> Option<IpAddr> {
         let home = &self.asked.as_ref()?.sightings.first()?.node;
         let last = self.answered.as_ref()?.sightings.last()?;
         let packet = last.decoded.packet()?;
@@ -35,7 +38,8 @@ impl Walk {
     }
 
     /// A line for each place where a packet was seen, below one that says which packet it is.
-    pub(super) fn lines(&self) -> Vec<String> {
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
         let Some(asked) = &self.asked else {
             return vec!["no packet was captured, monitors' probes apart".to_owned()];
         };
