@@ -250,16 +250,8 @@ fn icmp_with_length(
 }
 
 fn icmp(cursor: &mut Cursor<'_>) -> Icmp {
-    for (words, kind) in [("echo request, ", 8), ("echo reply, ", 0)] {
-        if cursor.eat(words) {
-            return Icmp {
-                kind: Some(kind),
-                code: Some(0),
-                echo: echo(cursor),
-                mtu: None,
-                about: None,
-            };
-        }
+    if let Some(icmp) = echo(cursor, 8, 0) {
+        return icmp;
     }
     let text = cursor.rest.split(", length ").next().unwrap_or_default();
     let (kind, code) = if text.starts_with("time exceeded in-transit") {
@@ -293,16 +285,8 @@ fn icmp(cursor: &mut Cursor<'_>) -> Icmp {
 }
 
 fn icmp6(cursor: &mut Cursor<'_>) -> Icmp {
-    for (words, kind) in [("echo request, ", 128), ("echo reply, ", 129)] {
-        if cursor.eat(words) {
-            return Icmp {
-                kind: Some(kind),
-                code: Some(0),
-                echo: echo(cursor),
-                mtu: None,
-                about: None,
-            };
-        }
+    if let Some(icmp) = echo(cursor, 128, 129) {
+        return icmp;
     }
     let text = cursor.rest;
     let mtu = text
@@ -329,8 +313,21 @@ fn icmp6(cursor: &mut Cursor<'_>) -> Icmp {
     Icmp { kind: Some(*kind), code: *code, echo: None, mtu, about: None }
 }
 
-/// `id 1, seq 2, length 64`
-fn echo(cursor: &mut Cursor<'_>) -> Option<(u16, u16)> {
+/// `echo request, id 1, seq 2, length 64`, or the reply: with the family's types of both.
+fn echo(cursor: &mut Cursor<'_>, request: u8, reply: u8) -> Option<Icmp> {
+    let kind = if cursor.eat("echo request, ") {
+        request
+    } else if cursor.eat("echo reply, ") {
+        reply
+    } else {
+        return None;
+    };
+    let echo = identifiers(cursor);
+    Some(Icmp { kind: Some(kind), code: Some(0), echo, mtu: None, about: None })
+}
+
+/// `id 1, seq 2`
+fn identifiers(cursor: &mut Cursor<'_>) -> Option<(u16, u16)> {
     cursor.need("id ")?;
     let id = cursor.number()?;
     cursor.need(", seq ")?;
