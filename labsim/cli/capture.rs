@@ -32,7 +32,7 @@ const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// How soon frames that wait for others, or for the output, are looked at again, in milliseconds.
 const SOON: u16 = 2;
 
-/// Captures until a signal, the lab's end, or that of whoever reads.
+/// Captures until a signal, the lab's end, or the reader's end.
 pub(crate) fn capture(args: &args::Capture) -> Exit {
     let filter = args.filter.as_deref().map(|text| labsim_scenario::frame_match("--filter", text));
     let filter = match filter.transpose() {

@@ -1,7 +1,7 @@
 //! Captures that other programs wrote, as frames and what is known of each.
 //!
 //! [`Reader`] takes a file whatever it is packed in: classic pcap in all variants, pcapng, and either
-//! compressed by gzip, zstd or lz4. Everything is told by content, never by a file's name. Memory does not
+//! compressed by gzip, zstd or lz4. Every form is recognised by its content, never by a file's name. Memory does not
 //! grow with the file, its frames or what a compressed file unpacks to.
 //!
 //! [`TextReader`] takes what tcpdump printed, as people paste it. [`open`] tells which of the two a file needs.

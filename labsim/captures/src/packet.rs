@@ -154,7 +154,7 @@ pub enum Arp {
 }
 
 impl Arp {
-    /// The address that somebody says is its own, and where: a reply, or a request for the sender's own address,
+    /// The address that the sender claims, and its link-layer address: by a reply, or by a request for its own address,
     /// which announces it (RFC 5227). `source` sent the frame.
     #[must_use]
     pub fn claim(&self, source: Option<Mac>) -> Option<(Ipv4Addr, Mac)> {

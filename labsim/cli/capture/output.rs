@@ -1,4 +1,4 @@
-//! Where a capture is written, by a thread of its own: whoever reads may take its time.
+//! Where a capture is written, by a thread of its own: its reader may be slow.
 
 use crate::stream::STDIN as STANDARD;
 use labsim_report::Output;

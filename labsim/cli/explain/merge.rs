@@ -78,7 +78,7 @@ fn reject(error: impl fmt::Display) -> Exit {
     Exit::Invalid
 }
 
-/// What is told of the file: on standard output, and in its comments.
+/// What is printed about the file, and stands in its comments.
 struct Told {
     /// What the times are.
     axis: String,

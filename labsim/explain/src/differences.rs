@@ -1,4 +1,4 @@
-//! The differences of clocks as they are told.
+//! The differences of clocks, as they are printed.
 
 use crate::clocks::{Bounds, Clocks};
 use crate::sentence::signed;

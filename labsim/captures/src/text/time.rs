@@ -16,9 +16,9 @@ pub struct TextTime {
 pub enum Origin {
     /// 1970, in UTC (`-tt`).
     Epoch,
-    /// 1970, in the time zone of whoever printed the text (`-tttt`).
+    /// 1970, in the time zone of the host that printed the text (`-tttt`).
     LocalEpoch,
-    /// Midnight, in the time zone of whoever printed the text.
+    /// Midnight, in the time zone of the host that printed the text.
     Midnight,
     /// The first packet of the capture (`-ttt`, `-ttttt`).
     FirstPacket,
