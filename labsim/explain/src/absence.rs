@@ -2,7 +2,7 @@
 //!
 //! A filter of ports or addresses looks at the outermost headers only (pcap-filter(7)), and so not into tunnels.
 
-use crate::explanation::Known;
+use crate::known::Known;
 use crate::sentence::Sentence;
 use crate::trace::Point;
 

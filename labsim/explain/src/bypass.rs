@@ -1,6 +1,6 @@
 //! Connections that passed the load balancer by: a server answers ARP for the VIP, or is routed to.
 
-use crate::explanation::Known;
+use crate::known::Known;
 use crate::sentence::{Place, Sentence, list};
 use crate::trace::{Claim, Role};
 use crate::tunnel;
@@ -40,7 +40,7 @@ pub(crate) fn with_bypass(known: &Known<'_>, verdict: Verdict) -> Verdict {
                 Some(sentence) => {
                     because.push(sentence);
                     because.extend(verdict.because);
-                    shown(because)
+                    Verdict::shown(cause::SERVER_ANSWERS_ARP, Vec::new(), because)
                 }
                 None if !others.is_empty() => {
                     let next = "which of them is the load balancer: a capture on it, given as `--role \
@@ -56,17 +56,6 @@ pub(crate) fn with_bypass(known: &Known<'_>, verdict: Verdict) -> Verdict {
             possible(verdict, vec![sentence], next)
         }
         _ => verdict,
-    }
-}
-
-fn shown(because: Vec<Sentence>) -> Verdict {
-    Verdict {
-        kind: Kind::Cause,
-        cause: Some(cause::SERVER_ANSWERS_ARP),
-        possible: Vec::new(),
-        because,
-        next: vec![cause::SERVER_ANSWERS_ARP.remedy().to_owned()],
-        is_by_absence: false,
     }
 }
 

@@ -3,22 +3,21 @@
 use crate::absence::limits;
 use crate::bypass::with_bypass;
 use crate::clocks::{Clocks, Contradiction};
-use crate::connection::{self, Connection, KnownBy, Protocol};
-use crate::differences::{ClockDifference, differences};
+use crate::connection::{self, Connection, Protocol};
+use crate::differences::differences;
+use crate::document::{ConnectionReport, Explanation, PointReport, report};
 use crate::given;
+use crate::known::Known;
 use crate::matching::Matching;
 use crate::roles;
-use crate::sentence::{Sentence, evidence, list};
-use crate::story;
-use crate::trace::{Clock, Role, Row, Trace, Unit};
-use crate::tunnel::{self, Step, Tunnel};
-use crate::verdict::{self, Verdict};
-use crate::way::{Order, Way, Ways};
+use crate::sentence::{Sentence, evidence};
+use crate::trace::{Role, Row, Trace};
+use crate::tunnel::{self, Tunnel};
+use crate::verdict;
+use crate::way::Ways;
 use labsim_captures::Transport;
-use labsim_wire::tcp::Flags;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Connections that are explained at most.
 pub const MAX_CONNECTIONS: usize = 2000;
@@ -30,157 +29,6 @@ const MAX_ERRORS_EXAMINED: usize = 2000;
 
 /// The version of the document: keys may be added within one.
 const VERSION: u32 = 1;
-
-/// What captures say.
-#[derive(Debug, Clone, Serialize)]
-pub struct Explanation {
-    /// The version of this document.
-    pub version: u32,
-    /// Where packets were captured.
-    pub points: Vec<PointReport>,
-    /// How far the clocks of every two points differ.
-    pub clocks: Vec<ClockDifference>,
-    /// Why the clocks are not bounded, if they contradict each other.
-    pub clock_contradiction: Option<String>,
-    /// TCP connections and UDP exchanges.
-    pub connections: Vec<ConnectionReport>,
-    /// Connections that are not explained, as there are more than [`MAX_CONNECTIONS`].
-    pub further_connections: usize,
-    /// Connections that packets of several captures belong to.
-    pub connections_in_common: usize,
-    /// ICMP errors, which may be about the connections.
-    pub icmp_errors: Vec<Sentence>,
-    /// What was noticed while reading.
-    pub notices: Vec<String>,
-}
-
-/// A capture point.
-#[derive(Debug, Clone, Serialize)]
-pub struct PointReport {
-    /// Its name.
-    pub name: String,
-    /// Its file.
-    pub file: String,
-    /// What its packets are numbered by.
-    pub unit: Unit,
-    /// The capture that it belongs to.
-    pub capture: usize,
-    /// Where on the way it is, if that is shown or given.
-    pub role: Option<Role>,
-    /// Whether the user gave the role.
-    pub role_is_given: bool,
-    /// What its times are counted from.
-    pub times: Clock,
-    /// Its packets of TCP and UDP, and ICMP errors.
-    pub packets: usize,
-    /// The command that captured it.
-    pub command: Option<String>,
-}
-
-/// A point on a way.
-#[derive(Debug, Clone, Serialize)]
-pub struct WayPoint {
-    /// Its place in `points`.
-    pub point: usize,
-    /// Different packets that it saw.
-    pub packets: usize,
-    /// Whether it is known to be passed after the one before it.
-    pub order_is_known: bool,
-}
-
-/// Routers between two points.
-#[derive(Debug, Clone, Serialize)]
-pub struct Routers {
-    /// The first point's place in `points`.
-    pub from: usize,
-    /// The second point's.
-    pub to: usize,
-    /// How many, by the TTL.
-    pub count: u8,
-}
-
-/// A TCP connection or a UDP exchange.
-#[derive(Debug, Clone, Serialize)]
-pub struct ConnectionReport {
-    /// What carries it.
-    pub protocol: Protocol,
-    /// Who connected.
-    pub client: SocketAddr,
-    /// To whom: the VIP, as a rule.
-    pub server: SocketAddr,
-    /// How the client is known.
-    pub client_known_by: KnownBy,
-    /// What became of it.
-    pub verdict: Verdict,
-    /// The points that the client's packets passed.
-    pub requests: Vec<WayPoint>,
-    /// The points that the answers passed.
-    pub replies: Vec<WayPoint>,
-    /// Tunnels that the client's packets were in.
-    pub tunnels: Vec<Tunnel>,
-    /// Routers between points on the client's packets' way.
-    pub routers: Vec<Routers>,
-    /// What happened.
-    pub story: Vec<Sentence>,
-}
-
-impl ConnectionReport {
-    /// Client and server, as they are printed.
-    pub(crate) fn ends(&self) -> String {
-        let (client, server) = (self.client, self.server);
-        let protocol = if self.protocol == Protocol::Udp { " by UDP" } else { "" };
-        format!("{client} -> {server}{protocol}")
-    }
-}
-
-/// All that is known of a connection, for its story and its verdict.
-pub(crate) struct Known<'a> {
-    pub(crate) trace: &'a Trace,
-    pub(crate) connection: &'a Connection,
-    pub(crate) ways: &'a Ways,
-    pub(crate) tunnels: &'a [Tunnel],
-    pub(crate) steps: &'a [Step],
-    pub(crate) roles: &'a [Option<Role>],
-    /// Connections with the same first sequence number; exchanges of the same client's port.
-    pub(crate) siblings: &'a [&'a Connection],
-    /// Rows of ICMP errors.
-    pub(crate) errors: &'a [usize],
-    /// Addresses that are a load balancer's: given, or those of connections that one sent on.
-    pub(crate) balanced: &'a BTreeSet<(IpAddr, Option<u16>)>,
-}
-
-impl Known<'_> {
-    pub(crate) fn row(&self, index: usize) -> Option<&Row> {
-        self.trace.rows.get(index)
-    }
-
-    pub(crate) fn name(&self, point: usize) -> &str {
-        self.trace.points.get(point).map_or("?", |it| it.name.as_str())
-    }
-
-    pub(crate) fn names(&self, points: &[usize]) -> String {
-        list(points.iter().map(|point| self.name(*point)))
-    }
-
-    pub(crate) fn has_role(&self, point: usize, role: Role) -> bool {
-        self.roles.get(point).copied().flatten() == Some(role)
-    }
-
-    /// Whether the client acknowledged something, by other packets than resets: it got an answer.
-    pub(crate) fn got_answer(&self) -> bool {
-        let rows = self.connection.requests.iter().filter_map(|index| self.row(*index));
-        let mut rows = rows.filter(|row| !connection::has(row, Flags::RST));
-        rows.any(|row| connection::has(row, Flags::ACK))
-    }
-
-    pub(crate) fn sentence(
-        &self,
-        text: impl Into<String>,
-        rows: impl IntoIterator<Item = usize>,
-    ) -> Sentence {
-        Sentence { text: text.into(), evidence: evidence(self.trace, rows) }
-    }
-}
 
 impl Trace {
     /// Explains what was captured.
@@ -382,47 +230,4 @@ pub fn icmp_error(row: &Row) -> Option<String> {
     };
     let mtu = icmp.mtu.map(|mtu| format!(", MTU {mtu}")).unwrap_or_default();
     Some(format!("ICMP {what}{code}{mtu}"))
-}
-
-fn report(known: &Known<'_>, verdict: Verdict) -> ConnectionReport {
-    let routers = known
-        .steps
-        .iter()
-        .filter_map(|step| {
-            let count = step.ttl.0.checked_sub(step.ttl.1).filter(|count| *count > 0)?;
-            Some(Routers { from: step.first, to: step.second, count })
-        })
-        .collect();
-    ConnectionReport {
-        protocol: known.connection.protocol,
-        client: known.connection.client,
-        server: known.connection.server,
-        client_known_by: known.connection.known_by,
-        verdict,
-        requests: way_points(&known.ways.requests),
-        replies: way_points(&known.ways.replies),
-        tunnels: known.tunnels.to_vec(),
-        routers,
-        story: story::of(known),
-    }
-}
-
-fn way_points(way: &Way) -> Vec<WayPoint> {
-    way.points
-        .iter()
-        .enumerate()
-        .map(|(place, point)| WayPoint {
-            point: *point,
-            packets: way.count(*point),
-            order_is_known: place
-                .checked_sub(1)
-                .is_none_or(|before| way.order.get(before) != Some(&Order::NotKnown)),
-        })
-        .collect()
-}
-
-/// The outer destinations of a connection's tunnels: the servers' own addresses.
-pub(crate) fn tunnel_ends(tunnels: &[Tunnel]) -> Vec<IpAddr> {
-    let ends: BTreeSet<IpAddr> = tunnels.iter().map(|it| it.destination).collect();
-    ends.into_iter().collect()
 }

@@ -14,9 +14,11 @@ mod bypass;
 mod clocks;
 mod connection;
 mod differences;
+mod document;
 mod exchange;
 mod explanation;
 mod given;
+mod known;
 mod matching;
 mod roles;
 mod segment;
@@ -33,9 +35,8 @@ pub use axis::{Axis, Correction};
 pub use clocks::{Bounds, Clocks, Contradiction};
 pub use connection::{KnownBy, Protocol};
 pub use differences::ClockDifference;
-pub use explanation::{
-    ConnectionReport, Explanation, MAX_CONNECTIONS, PointReport, Routers, WayPoint, icmp_error,
-};
+pub use document::{ConnectionReport, Explanation, PointReport, Routers, WayPoint};
+pub use explanation::{MAX_CONNECTIONS, icmp_error};
 pub use matching::{Matching, Seen};
 pub use segment::{Segment, Sighting};
 pub use sentence::{Place, Sentence};

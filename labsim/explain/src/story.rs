@@ -1,7 +1,7 @@
 //! What happened to a connection, in sentences.
 
 use crate::connection::{self, KnownBy, Protocol};
-use crate::explanation::Known;
+use crate::known::Known;
 use crate::sentence::{Sentence, number, seconds};
 use crate::trace::Role;
 use crate::tunnel;

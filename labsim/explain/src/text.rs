@@ -1,7 +1,7 @@
 //! An explanation as text.
 
 use crate::connection::Protocol;
-use crate::explanation::{ConnectionReport, Explanation, WayPoint};
+use crate::document::{ConnectionReport, Explanation, WayPoint};
 use crate::sentence::{Sentence, number};
 use crate::trace::{Clock, Unit};
 use crate::verdict::Kind;

@@ -1,6 +1,6 @@
 //! An explanation to be pasted into a ticket: what is not healthy, and what to send next.
 
-use crate::explanation::{ConnectionReport, Explanation};
+use crate::document::{ConnectionReport, Explanation};
 use crate::sentence::number;
 use crate::text::{MAX_PRINTED, Text, counted, section};
 use crate::trace::Role;

@@ -124,7 +124,7 @@ pub struct Row {
     pub packet: Packet,
 }
 
-/// An address that somebody on the link says is its own, by ARP.
+/// A claim of an address by ARP: the sender says that it is its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The point's place in [`Trace::points`].

@@ -6,7 +6,7 @@ mod unanswered;
 mod wrong_source;
 
 use crate::connection::Protocol;
-use crate::explanation::Known;
+use crate::known::Known;
 use crate::sentence::{Sentence, number};
 use crate::story::{first_rows, in_order, is_acknowledged, later, tries, tries_at};
 use crate::trace::Role;
@@ -15,6 +15,7 @@ use crate::way::{Passed, Way, count, is_reset, rows_at};
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
 use serde::Serialize;
+use std::net::SocketAddr;
 use unanswered::{gap, refused, silent, unconfirmed, unmatchable};
 use wrong_source::wrong_source;
 
@@ -60,6 +61,30 @@ impl Verdict {
         }
     }
 
+    /// A cause that packets show, and its remedy. `possible`: causes that it may be a case of.
+    pub(crate) fn shown(cause: Code, possible: Vec<Code>, because: Vec<Sentence>) -> Self {
+        Self {
+            kind: Kind::Cause,
+            cause: Some(cause),
+            possible,
+            because,
+            next: vec![cause.remedy().to_owned()],
+            is_by_absence: false,
+        }
+    }
+
+    /// All arrived.
+    fn healthy(because: Sentence) -> Self {
+        Self {
+            kind: Kind::Healthy,
+            cause: None,
+            possible: Vec::new(),
+            because: vec![because],
+            next: Vec::new(),
+            is_by_absence: false,
+        }
+    }
+
     /// A verdict that rests on packets that were not seen.
     fn absent(because: Sentence, next: impl Into<String>) -> Self {
         Self { is_by_absence: true, ..Self::open(because, next) }
@@ -75,6 +100,34 @@ impl Verdict {
         self.possible = codes.to_vec();
         self
     }
+}
+
+/// Causes of a server that gets what the client sends, and is silent, by TCP as by UDP.
+const SILENT_SERVER: [Code; 8] = [
+    cause::TUNNEL_MISSING,
+    cause::TUNNEL_DOWN,
+    cause::ENCAPSULATION_MISMATCH,
+    cause::VIP_MISSING,
+    cause::RP_FILTER,
+    cause::PROTOCOL_FILTERED,
+    cause::NO_ROUTE,
+    cause::NEIGHBOUR_SILENT,
+];
+/// How many of these are about the tunnel's end: what came out of the tunnel is past them.
+const TUNNEL_END: usize = 3;
+
+/// The causes of a silent server: all, or those behind the tunnel's end, and then others.
+fn silent_server(is_out_of_tunnel: bool, others: &[Code]) -> Vec<Code> {
+    let past = if is_out_of_tunnel { TUNNEL_END } else { 0 };
+    SILENT_SERVER.iter().skip(past).chain(others).copied().collect()
+}
+
+/// An answer that the client cannot take. `asked` and `answered`: whom.
+fn other_source(asked: SocketAddr, answered: SocketAddr, but: &str) -> String {
+    let what = if asked.ip() == answered.ip() { "port" } else { "address" };
+    format!(
+        "The client asked {asked}, and {answered} answered{but}: it can take no answer from another {what}"
+    )
 }
 
 /// The verdict of a connection.
@@ -340,12 +393,5 @@ fn healthy(known: &Known<'_>, syn_ack: &Passed, fin: Option<&Passed>) -> Verdict
          nothing was lost between points that saw it{end}",
         known.connection.server
     );
-    Verdict {
-        kind: Kind::Healthy,
-        cause: None,
-        possible: Vec::new(),
-        because: vec![known.sentence(text, first_rows(syn_ack))],
-        next: Vec::new(),
-        is_by_absence: false,
-    }
+    Verdict::healthy(known.sentence(text, first_rows(syn_ack)))
 }

@@ -135,7 +135,7 @@ fn an_answer_from_another_address_that_the_client_resets_is_the_cause() {
     let explanation = trace(&(asked.clone() + &reset)).explain();
     let verdict = &only(&explanation).verdict;
     assert_eq!((verdict.kind, verdict.cause), (Kind::Cause, Some(cause::WRONG_REPLY_SOURCE)));
-    says(&explanation, "was answered by 203.0.113.5:49, and the client reset it");
+    says(&explanation, "and 203.0.113.5:49 answered, and the client reset it");
     // The same seen at a load balancer that translates is no fault, and cannot be told from it.
     for text in [
         asked.clone(),

@@ -1,7 +1,8 @@
 //! ICMP errors about a connection's packets, and what they are signs of.
 
 use super::Verdict;
-use crate::explanation::{Known, icmp_error};
+use crate::explanation::icmp_error;
+use crate::known::Known;
 use crate::sentence::Sentence;
 use labsim_captures::{About, Transport};
 use labsim_codes::{Code, cause};

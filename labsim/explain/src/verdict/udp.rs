@@ -1,10 +1,10 @@
 //! What became of a UDP exchange: which requests were answered, as far as captures show it.
 
 use super::icmp::add_errors;
-use super::{Kind, Verdict, is_at_client};
+use super::{Verdict, is_at_client, other_source, silent_server};
 use crate::connection::Connection;
 use crate::exchange::datagram;
-use crate::explanation::{Known, tunnel_ends};
+use crate::known::{Known, tunnel_ends};
 use crate::sentence::number;
 use crate::story::{first_rows, in_order, tries};
 use crate::trace::Role;
@@ -12,21 +12,9 @@ use crate::way::{Passed, is_tunnelled, rows_at};
 use labsim_codes::{Code, cause};
 use std::collections::BTreeMap;
 
-/// Causes of a server that gets requests, and is silent. The first are about the tunnel's end.
-const SILENT_SERVER: [Code; 11] = [
-    cause::TUNNEL_MISSING,
-    cause::TUNNEL_DOWN,
-    cause::ENCAPSULATION_MISMATCH,
-    cause::VIP_MISSING,
-    cause::RP_FILTER,
-    cause::PROTOCOL_FILTERED,
-    cause::NO_ROUTE,
-    cause::NEIGHBOUR_SILENT,
-    cause::NOT_LISTENING_AT_VIP,
-    cause::CLIENT_UNKNOWN,
-    cause::SECRET_MISMATCH,
-];
-const TUNNEL_END: usize = 3;
+/// Further causes of a server that is silent to datagrams.
+const SILENT_SERVICE: [Code; 3] =
+    [cause::NOT_LISTENING_AT_VIP, cause::CLIENT_UNKNOWN, cause::SECRET_MISMATCH];
 /// Requests without an answer, and other exchanges of their client, that are compared at most.
 const MAX_OTHERS: usize = 16;
 
@@ -57,24 +45,24 @@ pub(super) fn of(known: &Known<'_>) -> Verdict {
 }
 
 /// A connection's replies, by the identifiers of what they answer.
-struct Answers {
+struct Answers<'a> {
     by_identifier: BTreeMap<Option<u16>, Vec<usize>>,
-    all: Vec<usize>,
+    all: &'a [usize],
 }
 
-impl Answers {
-    fn new(known: &Known<'_>, connection: &Connection) -> Self {
+impl<'a> Answers<'a> {
+    fn new(known: &Known<'_>, connection: &'a Connection) -> Self {
         let mut by_identifier: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for index in &connection.replies {
             by_identifier.entry(identifier(known, *index)).or_default().push(*index);
         }
-        Self { by_identifier, all: connection.replies.clone() }
+        Self { by_identifier, all: &connection.replies }
     }
 
     /// The rows that answer a request: by its identifier, else any.
     fn to(&self, known: &Known<'_>, request: &Passed) -> &[usize] {
         match first_rows(request).next().and_then(|index| identifier(known, index)) {
-            None => &self.all,
+            None => self.all,
             wanted => self.by_identifier.get(&wanted).map(Vec::as_slice).unwrap_or_default(),
         }
     }
@@ -84,7 +72,7 @@ fn identifier(known: &Known<'_>, index: usize) -> Option<u16> {
     Some(known.row(index).and_then(datagram)?.message?.identifier)
 }
 
-fn all_answered(known: &Known<'_>, answers: &Answers, answered: &[&Passed]) -> Verdict {
+fn all_answered(known: &Known<'_>, answers: &Answers<'_>, answered: &[&Passed]) -> Verdict {
     let server = known.connection.server;
     let rows = |request: &Passed| answers.to(known, request);
     let is_back = |request: &&&Passed| {
@@ -138,14 +126,7 @@ fn all_answered(known: &Known<'_>, answers: &Answers, answered: &[&Passed]) -> V
         ]);
     }
     let text = format!("{server} answered, and the answers came back to the client ({seen})");
-    Verdict {
-        kind: Kind::Healthy,
-        cause: None,
-        possible: Vec::new(),
-        because: vec![known.sentence(text, evidence)],
-        next: Vec::new(),
-        is_by_absence: false,
-    }
+    Verdict::healthy(known.sentence(text, evidence))
 }
 
 fn unmatchable(known: &Known<'_>, point: usize) -> Verdict {
@@ -211,24 +192,13 @@ fn answered_by(
         return None;
     }
     let asked = first_rows(request).next();
-    let what = if is_port { "port" } else { "address" };
-    let text = format!(
-        "The client asked {}, and {} answered: it can take no answer from another {what}",
-        known.connection.server, other.server
-    );
+    let text = other_source(known.connection.server, other.server, "");
     let mut because = vec![known.sentence(text, asked.into_iter().chain([*row]))];
     if is_translated {
         let text = format!("The same request was seen on its way to {}", other.server);
         because.push(known.sentence(text, other.requests.first().copied()));
     }
-    Some(Verdict {
-        kind: Kind::Cause,
-        cause: Some(code),
-        possible,
-        because,
-        next: vec![code.remedy().to_owned()],
-        is_by_absence: false,
-    })
+    Some(Verdict::shown(code, possible, because))
 }
 
 /// Whether the other exchange has this request.
@@ -276,8 +246,7 @@ fn unanswered(known: &Known<'_>, open: &[&Passed], answered: usize) -> Verdict {
     let mut verdict =
         Verdict::absent(known.sentence(text, rows), next(known, name, at_server || is_out));
     if at_server || is_out {
-        let past = if is_out { TUNNEL_END } else { 0 };
-        verdict.possible = SILENT_SERVER.get(past..).unwrap_or_default().to_vec();
+        verdict.possible = silent_server(is_out, &SILENT_SERVICE);
     }
     add_errors(known, &mut verdict);
     if !fragments.is_empty() {

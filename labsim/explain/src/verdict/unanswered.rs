@@ -1,8 +1,8 @@
 //! Connections that were not established, as far as the captures go.
 
-use super::Verdict;
 use super::icmp::add_errors;
-use crate::explanation::{Known, tunnel_ends};
+use super::{Verdict, silent_server};
+use crate::known::{Known, tunnel_ends};
 use crate::segment::Segment;
 use crate::story::{first_rows, in_order};
 use crate::trace::Role;
@@ -10,21 +10,8 @@ use crate::way::{Passed, is_tunnelled, rows_at};
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
 
-/// How many of the causes below are about the tunnel's end.
-const SILENT_TUNNEL: usize = 3;
-/// Causes of a server that gets what the client sends, and is silent.
-const SILENT_SERVER: [Code; 10] = [
-    cause::TUNNEL_MISSING,
-    cause::TUNNEL_DOWN,
-    cause::ENCAPSULATION_MISMATCH,
-    cause::VIP_MISSING,
-    cause::RP_FILTER,
-    cause::PROTOCOL_FILTERED,
-    cause::NO_ROUTE,
-    cause::NEIGHBOUR_SILENT,
-    cause::CHECKSUM_UNFINISHED,
-    cause::BAD_CHECKSUM,
-];
+/// Further causes of a server that is silent to segments.
+const DAMAGED: [Code; 2] = [cause::CHECKSUM_UNFINISHED, cause::BAD_CHECKSUM];
 
 /// How many of the causes below change addresses or ports.
 const TRANSLATED: usize = 3;
@@ -112,10 +99,7 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
                     'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|TcpInCsumErrors'` before and after an \
                     attempt, `ip addr` (it needs the VIP), and `tcpdump -ni any` (whether the packet comes out of \
                     the tunnel device)";
-        // What came out of the tunnel is past what is wrong with tunnels.
-        let past = if is_out { SILENT_TUNNEL } else { 0 };
-        let mut verdict =
-            Verdict::absent(because, next).possible(SILENT_SERVER.get(past..).unwrap_or_default());
+        let mut verdict = Verdict::absent(because, next).possible(&silent_server(is_out, &DAMAGED));
         if is_out {
             let text = format!("At {name} it had come out of the tunnel, and it was not answered");
             verdict.because.push(known.sentence(text, []));

@@ -1,8 +1,8 @@
 //! Answers from another address than the client had asked.
 
-use super::{Kind, Verdict};
+use super::{Verdict, other_source};
 use crate::connection::{self, Connection};
-use crate::explanation::Known;
+use crate::known::Known;
 use crate::story::has;
 use crate::trace::Role;
 use crate::tunnel;
@@ -42,12 +42,7 @@ pub(super) fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
         (cause::WRONG_REPLY_SOURCE, vec![translated])
     };
     let after = if reset.is_some() { ", and the client reset it" } else { "" };
-    let text = format!(
-        "The client asked {}, and was answered by {}{after}: it can take no answer from another {}",
-        connection.server,
-        other.server,
-        if is_port { "port" } else { "address" }
-    );
+    let text = other_source(connection.server, other.server, after);
     let mut because = vec![known.sentence(text, [syn_row, answer].into_iter().chain(reset))];
     if is_translated {
         let row = other.requests.iter().copied().find(|index| has(known, *index, Flags::SYN));
@@ -59,14 +54,7 @@ pub(super) fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
             row,
         ));
     }
-    Some(Verdict {
-        kind: Kind::Cause,
-        cause: Some(code),
-        possible,
-        because,
-        next: vec![code.remedy().to_owned()],
-        is_by_absence: false,
-    })
+    Some(Verdict::shown(code, possible, because))
 }
 
 /// The client's RST to who answered in place of the server, from as far away as its SYN.

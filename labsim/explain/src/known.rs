@@ -1,0 +1,65 @@
+//! What is known of one connection: what its story and its verdict are made of.
+
+use crate::connection::{self, Connection};
+use crate::sentence::{Sentence, evidence, list};
+use crate::trace::{Role, Row, Trace};
+use crate::tunnel::{Step, Tunnel};
+use crate::way::Ways;
+use labsim_wire::tcp::Flags;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// All that is known of a connection, for its story and its verdict.
+pub(crate) struct Known<'a> {
+    pub(crate) trace: &'a Trace,
+    pub(crate) connection: &'a Connection,
+    pub(crate) ways: &'a Ways,
+    pub(crate) tunnels: &'a [Tunnel],
+    pub(crate) steps: &'a [Step],
+    pub(crate) roles: &'a [Option<Role>],
+    /// Connections with the same first sequence number; exchanges of the same client's port.
+    pub(crate) siblings: &'a [&'a Connection],
+    /// Rows of ICMP errors.
+    pub(crate) errors: &'a [usize],
+    /// Addresses that are a load balancer's: given, or those of connections that one sent on.
+    pub(crate) balanced: &'a BTreeSet<(IpAddr, Option<u16>)>,
+}
+
+impl Known<'_> {
+    pub(crate) fn row(&self, index: usize) -> Option<&Row> {
+        self.trace.rows.get(index)
+    }
+
+    pub(crate) fn name(&self, point: usize) -> &str {
+        self.trace.points.get(point).map_or("?", |it| it.name.as_str())
+    }
+
+    pub(crate) fn names(&self, points: &[usize]) -> String {
+        list(points.iter().map(|point| self.name(*point)))
+    }
+
+    pub(crate) fn has_role(&self, point: usize, role: Role) -> bool {
+        self.roles.get(point).copied().flatten() == Some(role)
+    }
+
+    /// Whether the client acknowledged something, by other packets than resets: it got an answer.
+    pub(crate) fn got_answer(&self) -> bool {
+        let rows = self.connection.requests.iter().filter_map(|index| self.row(*index));
+        let mut rows = rows.filter(|row| !connection::has(row, Flags::RST));
+        rows.any(|row| connection::has(row, Flags::ACK))
+    }
+
+    pub(crate) fn sentence(
+        &self,
+        text: impl Into<String>,
+        rows: impl IntoIterator<Item = usize>,
+    ) -> Sentence {
+        Sentence { text: text.into(), evidence: evidence(self.trace, rows) }
+    }
+}
+
+/// The outer destinations of a connection's tunnels: the servers' own addresses.
+pub(crate) fn tunnel_ends(tunnels: &[Tunnel]) -> Vec<IpAddr> {
+    let ends: BTreeSet<IpAddr> = tunnels.iter().map(|it| it.destination).collect();
+    ends.into_iter().collect()
+}
