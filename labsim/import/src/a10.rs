@@ -10,6 +10,8 @@ mod pools;
 mod terminal;
 mod virtuals;
 
+use crate::balancer::{self, Balancer};
+use crate::lb_model::LbModel;
 use crate::paste::Pasted;
 use crate::place::Files;
 use crate::report::Report;
@@ -23,14 +25,29 @@ use crate::{Diagnostics, Imported, Source, lab};
 pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
     let pasted = Pasted::new(sources);
     let mut report = Report::new(Files::new(&pasted.sources)?);
-    pasted.report(&mut report);
+    let model = model(&pasted, &mut report);
+    lab::imported(model, "labsim import a10", report)
+}
+
+/// Reads what the files of one device say of its virtual servers.
+///
+/// # Errors
+/// Everything that is wrong with the text, each with its place; or that there is no virtual server.
+pub fn read(sources: &[Source]) -> Result<Balancer, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    let model = model(&pasted, &mut report);
+    balancer::balancer(&model, report)
+}
+
+fn model(pasted: &Pasted, report: &mut Report<'_>) -> LbModel {
+    pasted.report(report);
     let mut config = config::Config::default();
     for (file, source) in pasted.sources.iter().enumerate() {
-        for line in lines::parse(file, source.text(), &mut report) {
-            config.add(line, &mut report);
+        for line in lines::parse(file, source.text(), report) {
+            config.add(line, report);
         }
     }
     config.settle();
-    let model = virtuals::lb_model(&config, &mut report);
-    lab::imported(model, "labsim import a10", report)
+    virtuals::lb_model(&config, report)
 }

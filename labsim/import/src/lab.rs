@@ -63,7 +63,7 @@ pub(crate) fn imported(
 }
 
 /// Nothing is left to be done: what was left out says why.
-fn nothing(report: Report<'_>) -> Diagnostics {
+pub(crate) fn nothing(report: Report<'_>) -> Diagnostics {
     let name = report.files().sources().first().map_or("", |source| source.name());
     let message = "no virtual server can be imported";
     let whole = Diagnostic::of_file(name, file::IMPORT_EMPTY, message);

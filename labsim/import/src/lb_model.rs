@@ -36,6 +36,16 @@ pub(crate) struct VirtualServer {
     pub(crate) pool: usize,
     /// As a scenario has it, but for the pool's name.
     pub(crate) settings: labsim_model::VirtualServer,
+    /// Where it is written what becomes of the addresses, if that is written.
+    pub(crate) written: Written,
+}
+
+/// Where the settings stand that decide which way packets and answers go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Written {
+    pub(crate) destination_translation: Option<Place>,
+    pub(crate) source_translation: Option<Place>,
+    pub(crate) tunnel: Option<Place>,
 }
 
 /// A pool with its stanza.
@@ -48,6 +58,8 @@ pub(crate) struct Pool {
     pub(crate) members: Vec<Member>,
     /// As a scenario has it, but for the members.
     pub(crate) settings: labsim_model::Pool,
+    /// Where its profile is written, if it is.
+    pub(crate) profile_at: Option<Place>,
 }
 
 #[derive(Debug, Clone)]
@@ -161,7 +173,8 @@ impl VirtualServer {
         let defaults = labsim_model::VirtualServer::new(SocketAddr::from((address, port)), "");
         let settings =
             labsim_model::VirtualServer { ip_protocol, translate_address: true, ..defaults };
-        Self { name, place, what: what.to_owned(), address, pool: 0, settings }
+        let (what, written) = (what.to_owned(), Written::default());
+        Self { name, place, what, address, pool: 0, settings, written }
     }
 
     /// Its port; 0 is every port.

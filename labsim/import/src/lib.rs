@@ -27,6 +27,7 @@
 
 pub mod a10;
 mod address;
+pub mod balancer;
 pub mod changes;
 pub mod export;
 pub mod f5;
@@ -43,4 +44,4 @@ mod validate;
 
 pub use labsim_yaml::{Diagnostic, Diagnostics, Source};
 pub use lvs::{ipvs, keepalived};
-pub use note::{Imported, Left, Note};
+pub use note::{Imported, Left, Line, Note};

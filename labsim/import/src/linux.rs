@@ -14,6 +14,7 @@ mod routes;
 mod server;
 mod settings;
 mod sockets;
+mod state;
 mod sysctls;
 mod typed;
 
@@ -25,6 +26,10 @@ use crate::text::printable;
 use crate::{Diagnostic, Diagnostics, Left, Note, Source};
 use labsim_codes::file;
 use labsim_scenario::model::{NodeName, Scenario};
+pub use state::{Address, Counter, Device, Setting, Socket, State};
+
+const NOTHING: &str = "nothing here is a host's state; give the output of `ip addr`, `ip route`, \
+                       `sysctl -a` and `ss -ltnu`";
 
 /// A scenario that extends another one, and what is to be known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +46,33 @@ pub struct ImportedServer {
     pub left_out: Vec<Left>,
 }
 
+/// Reads a host's state.
+///
+/// # Errors
+/// The texts hold nothing that is known.
+pub fn read(sources: &[Source]) -> Result<State, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    let host = host(&pasted, &mut report);
+    if report.has_errors() {
+        return Err(report.into_diagnostics());
+    }
+    if host.is_empty() && host.counters.is_empty() {
+        let name = sources.first().map_or(String::new(), |it| it.name().to_owned());
+        return Err(Diagnostic::of_file(name, file::IMPORT_EMPTY, NOTHING).into());
+    }
+    Ok(state::state(&host, &report))
+}
+
+fn host(pasted: &Pasted, report: &mut Report<'_>) -> host::Host {
+    pasted.report(report);
+    let mut host = host::Host::default();
+    for (number, source) in pasted.sources.iter().enumerate() {
+        read::read(number, source.text(), &mut host, report);
+    }
+    host
+}
+
 /// Puts a host's state in place of a real server of a scenario. `extends` is how the new file names the
 /// scenario's.
 ///
@@ -54,11 +86,7 @@ pub fn import_into(
 ) -> Result<ImportedServer, Diagnostics> {
     let pasted = Pasted::new(sources);
     let mut report = Report::new(Files::new(&pasted.sources)?);
-    pasted.report(&mut report);
-    let mut host = host::Host::default();
-    for (number, source) in pasted.sources.iter().enumerate() {
-        read::read(number, source.text(), &mut host, &mut report);
-    }
+    let host = host(&pasted, &mut report);
     let name = |report: &Report<'_>| {
         report.files().sources().first().map_or(String::new(), |it| it.name().to_owned())
     };
@@ -66,9 +94,7 @@ pub fn import_into(
         Diagnostics::from(Diagnostic::of_file(name(report), file::IMPORT_EMPTY, message))
     };
     if host.is_empty() {
-        let message = "nothing here is a host's state; give the output of `ip addr`, `ip route`, \
-                       `sysctl -a` and `ss -ltnu`";
-        return Err(failed(&report, message.to_owned()));
+        return Err(failed(&report, NOTHING.to_owned()));
     }
     let Some(in_lab) = scenario.topology.node(node) else {
         return Err(failed(&report, format!("{} has no node `{node}`", scenario.name)));

@@ -42,6 +42,24 @@ impl fmt::Display for Left {
     }
 }
 
+/// A line of a file that was read.
+///
+/// Displayed as `file:line`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    /// The file as it was named.
+    pub file: String,
+    /// The line, from 1.
+    pub number: usize,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, number } = self;
+        write!(f, "{file}:{number}")
+    }
+}
+
 /// Something in a configuration that a person should know of.
 ///
 /// Displayed as `file:line: what: why`.

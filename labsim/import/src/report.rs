@@ -2,7 +2,7 @@
 
 use crate::address::check_unicast;
 use crate::place::{Files, Place};
-use crate::{Left, Note};
+use crate::{Left, Line, Note};
 use labsim_codes::file;
 use labsim_model::quote;
 use labsim_yaml::Diagnostics;
@@ -104,6 +104,11 @@ impl<'s> Report<'s> {
 
     fn note(&self, place: Place, what: String, why: String) -> Note {
         Note { file: self.files.name(place).to_owned(), line: self.files.line(place), what, why }
+    }
+
+    /// The line of a place.
+    pub(crate) fn line(&self, place: Place) -> Line {
+        Line { file: self.files.name(place).to_owned(), number: self.files.line(place) }
     }
 
     /// `file:line`.

@@ -110,6 +110,7 @@ impl Pools {
             place: object.place,
             what: object.what.clone(),
             members,
+            profile_at: None,
             settings: labsim_model::Pool {
                 profile,
                 load_balancing_mode: mode,

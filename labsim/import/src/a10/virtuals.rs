@@ -158,12 +158,20 @@ impl<'r> Reader<'r, '_> {
                     self.replaced(&what, group.replace(child));
                 }
                 ["no-dest-nat"] => {
+                    found.written.destination_translation = Some(child.place);
                     (found.settings.translate_address, found.settings.translate_port) =
                         (false, false)
                 }
-                ["no-dest-nat", "port-translation"] => found.settings.translate_address = false,
-                ["ipinip"] => profile = Profile::Ipip,
+                ["no-dest-nat", "port-translation"] => {
+                    found.written.destination_translation = Some(child.place);
+                    found.settings.translate_address = false;
+                }
+                ["ipinip"] => {
+                    found.written.tunnel = Some(child.place);
+                    profile = Profile::Ipip;
+                }
                 ["source-nat", "auto", rest @ ..] => {
+                    found.written.source_translation = Some(child.place);
                     self.replaced(&what, snat.replace(child));
                     if let Some(first) = rest.first() {
                         let what = format!("{what}: source-nat auto {}", printable(first));
@@ -172,6 +180,7 @@ impl<'r> Reader<'r, '_> {
                     found.settings.source_address_translation = SourceTranslation::Automap;
                 }
                 ["source-nat", "pool", _] => {
+                    found.written.source_translation = Some(child.place);
                     self.replaced(&what, snat.replace(child));
                     found.settings.source_address_translation = self.nat_pool(child, &what)?;
                 }

@@ -58,6 +58,7 @@ impl Pools {
     fn pool(&mut self, object: &Object, config: &Config, report: &mut Report<'_>) -> Pool {
         let properties = object.block.properties();
         let mut settings = labsim_model::Pool::default();
+        let mut profile_at = None;
         for property in &properties {
             match property.name() {
                 "members" if property.is_none() || property.block().is_some() => {}
@@ -71,6 +72,7 @@ impl Pools {
                 "profiles" => {
                     if let Some(found) = self.profile(property, &object.what, config, report) {
                         settings.profile = found;
+                        profile_at = Some(property.place);
                     }
                 }
                 _ => read::not_imported(&object.what, property, report),
@@ -92,6 +94,7 @@ impl Pools {
             what: object.what.clone(),
             members: found,
             settings,
+            profile_at,
         }
     }
 

@@ -84,6 +84,7 @@ impl Reader<'_, '_> {
                 "source" => self.source(property, what),
                 "source-address-translation" => match property.block() {
                     Some(block) => {
+                        found.written.source_translation = Some(property.place);
                         found.settings.source_address_translation = snat::translation(
                             block,
                             what,
@@ -98,6 +99,7 @@ impl Reader<'_, '_> {
                     }
                 },
                 "snat" | "snatpool" => {
+                    found.written.source_translation = Some(property.place);
                     found.settings.source_address_translation = snat::legacy_translation(
                         property,
                         what,
@@ -107,6 +109,7 @@ impl Reader<'_, '_> {
                     )?;
                 }
                 "translate-address" => {
+                    found.written.destination_translation = Some(property.place);
                     found.settings.translate_address = read::switch(property, self.report)?;
                 }
                 "translate-port" => {

@@ -1,6 +1,7 @@
 //! The kernel's counters: /proc/net/snmp, /proc/net/netstat, `nstat`. They are what happened, and no
 //! settings; two of them show a fault of a real server.
 
+use super::host::{Counter, Host};
 use crate::place::Place;
 use crate::report::Report;
 
@@ -19,7 +20,13 @@ pub(super) struct Counters {
 
 impl Counters {
     /// A line of counters. Whether it is one.
-    pub(super) fn line(&mut self, line: &str, place: Place, report: &mut Report<'_>) -> bool {
+    pub(super) fn line(
+        &mut self,
+        line: &str,
+        place: Place,
+        host: &mut Host,
+        report: &mut Report<'_>,
+    ) -> bool {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let group = words.first().and_then(|word| word.strip_suffix(':'));
         let is_nstat = |name: &str| {
@@ -29,13 +36,13 @@ impl Counters {
             (None, ["#kernel"]) => report.left_out(place, COUNTER),
             (None, [name, value, _]) if is_nstat(name) => {
                 report.left_out(place, COUNTER);
-                evidence(name, value, place, report);
+                counter(name, value, place, host, report);
             }
             (Some(group), [_, rest @ ..]) if GROUPS.contains(&group) => {
                 report.left_out(place, COUNTER);
                 if rest.iter().all(|word| word.parse::<i64>().is_ok()) && self.group == group {
                     for (name, value) in self.names.iter().zip(rest) {
-                        evidence(&format!("{group}{name}"), value, place, report);
+                        counter(&format!("{group}{name}"), value, place, host, report);
                     }
                 } else {
                     self.group = group.to_owned();
@@ -46,6 +53,18 @@ impl Counters {
         }
         true
     }
+}
+
+/// Keeps a counter.
+fn counter(name: &str, value: &str, place: Place, host: &mut Host, report: &mut Report<'_>) {
+    /// Most counters that are remembered: a kernel has some hundred.
+    const MOST: usize = 2000;
+    if let Ok(number) = value.parse()
+        && (host.counters.len() < MOST || host.counters.contains_key(name))
+    {
+        host.counters.insert(name.to_owned(), Counter { place, value: number });
+    }
+    evidence(name, value, place, report);
 }
 
 /// Warns where packets were dropped as those of a tunnel are.

@@ -14,6 +14,8 @@ pub(super) struct Host {
     pub(super) sysctls: BTreeMap<SysctlName, Sysctl>,
     pub(super) routes: Vec<Route>,
     pub(super) sockets: Vec<Socket>,
+    /// By the names of nstat(8), such as `TcpExtIPReversePathFilter`.
+    pub(super) counters: BTreeMap<String, Counter>,
     /// Whether a list of addresses was seen: what it lacks, the host lacks.
     pub(super) has_addresses: bool,
     /// Whether a list of routes of the main table was seen.
@@ -85,9 +87,17 @@ pub(super) struct Route {
     pub(super) advmss: Option<u32>,
 }
 
+/// A counter of the kernel, as a text shows it last.
+#[derive(Debug)]
+pub(super) struct Counter {
+    pub(super) place: Place,
+    pub(super) value: u64,
+}
+
 /// A socket that takes connections or datagrams.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Socket {
+    pub(super) place: Place,
     pub(super) is_tcp: bool,
     /// None for every address.
     pub(super) address: Option<IpAddr>,

@@ -96,7 +96,7 @@ impl Reader {
         }
         sysctls::line(line, place, host, report)
             || routes::rule(line, place, report)
-            || self.counters.line(line, place, report)
+            || self.counters.line(line, place, host, report)
             || sockets::line(line, place, host, report)
             || routes::route(line, place, host, report)
     }

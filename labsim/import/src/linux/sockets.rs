@@ -41,10 +41,14 @@ pub(super) fn line(line: &str, place: Place, host: &mut Host, report: &mut Repor
         return true;
     }
     let Some(local) = rest.iter().find(|word| word.contains(':')) else { return false };
-    let Some(mut socket) = socket(local) else { return false };
+    let Some(mut socket) = socket(local, place) else { return false };
     socket.is_tcp = is_tcp;
     *if is_tcp { &mut host.has_tcp } else { &mut host.has_udp } = true;
-    if host.sockets.len() < MOST && !host.sockets.contains(&socket) {
+    let is_known = |it: &Socket| {
+        (it.is_tcp, it.address, it.port, &it.device)
+            == (socket.is_tcp, socket.address, socket.port, &socket.device)
+    };
+    if host.sockets.len() < MOST && !host.sockets.iter().any(is_known) {
         host.sockets.push(socket);
     }
     true
@@ -55,7 +59,7 @@ fn number_pair(words: &[&str]) -> bool {
 }
 
 /// `*:49`, `0.0.0.0:49`, `[::]:49`, `:::49`, `127.0.0.53%lo:53`
-fn socket(text: &str) -> Option<Socket> {
+fn socket(text: &str, place: Place) -> Option<Socket> {
     let (address, port) = text.rsplit_once(':')?;
     let port = match port {
         "tacacs" => 49,
@@ -72,12 +76,16 @@ fn socket(text: &str) -> Option<Socket> {
         "*" => None,
         text => Some(text.parse::<IpAddr>().ok()?).filter(|it| !it.is_unspecified()),
     };
-    Some(Socket { is_tcp: true, address, port, device })
+    Some(Socket { place, is_tcp: true, address, port, device })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::socket;
+    use super::{Place, Socket};
+
+    fn socket(text: &str) -> Option<Socket> {
+        super::socket(text, Place::new(0, 0, 0))
+    }
 
     #[test]
     fn sockets_of_every_address_have_none() {

@@ -6,6 +6,8 @@ mod options;
 mod table;
 
 use super::service;
+use crate::balancer::{self, Balancer};
+use crate::lb_model::LbModel;
 use crate::paste::Pasted;
 use crate::place::Files;
 use crate::report::Report;
@@ -19,15 +21,30 @@ use crate::{Diagnostics, Imported, Source, lab};
 pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
     let pasted = Pasted::new(sources);
     let mut report = Report::new(Files::new(&pasted.sources)?);
-    pasted.report(&mut report);
+    let model = model(&pasted, &mut report);
+    lab::imported(model, "labsim import ipvs", report)
+}
+
+/// Reads what the commands of one director say of its virtual services.
+///
+/// # Errors
+/// Everything that is wrong with the text, each with its place; or that there is no virtual service.
+pub fn read(sources: &[Source]) -> Result<Balancer, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    let model = model(&pasted, &mut report);
+    balancer::balancer(&model, report)
+}
+
+fn model(pasted: &Pasted, report: &mut Report<'_>) -> LbModel {
+    pasted.report(report);
     let mut table = table::Table::default();
     for (file, source) in pasted.sources.iter().enumerate() {
-        for line in lines::commands(file, source.text(), &mut report) {
-            if let Some(command) = options::parse(&line, &mut report) {
-                table.run(&command, &mut report);
+        for line in lines::commands(file, source.text(), report) {
+            if let Some(command) = options::parse(&line, report) {
+                table.run(&command, report);
             }
         }
     }
-    let model = service::lb_model(table.into_services(), &mut report);
-    lab::imported(model, "labsim import ipvs", report)
+    service::lb_model(table.into_services(), report)
 }

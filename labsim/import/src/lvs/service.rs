@@ -180,6 +180,7 @@ impl Service {
             place: self.place,
             what: self.what.clone(),
             members,
+            profile_at: None,
             settings: labsim_model::Pool {
                 profile,
                 load_balancing_mode: self.scheduler.mode(&self.what, self.place, report),

@@ -1,0 +1,103 @@
+//! What a load balancer's configuration says of its virtual servers, each fact with its line.
+
+use crate::lab;
+use crate::lb_model::{LbModel, Pool, VirtualServer};
+use crate::place::Place;
+use crate::report::Report;
+use crate::{Diagnostics, Line};
+use labsim_model::{IpProtocol, TunnelProtocol};
+use std::net::Ipv4Addr;
+
+/// A load balancer, as its configuration has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balancer {
+    /// In the files' order.
+    pub virtuals: Vec<Virtual>,
+}
+
+/// A virtual server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Virtual {
+    /// In its vendor's words, such as `ltm virtual vs_web`.
+    pub what: String,
+    /// Its line.
+    pub line: Line,
+    /// The VIP.
+    pub address: Ipv4Addr,
+    /// `None` is every port.
+    pub port: Option<u16>,
+    /// TCP or UDP.
+    pub protocol: IpProtocol,
+    /// Whether the destination address is translated, and the line that says so; the virtual server's own
+    /// where none does.
+    pub destination_translation: (bool, Line),
+    /// The same of the source address.
+    pub source_translation: (bool, Line),
+    /// Whether the members' ports are used.
+    pub translates_port: bool,
+    /// The real servers.
+    pub members: Vec<Member>,
+}
+
+/// A member of a virtual server's pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its line.
+    pub line: Line,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// `None` is the client's destination port.
+    pub port: Option<u16>,
+    /// The tunnel that packets reach it in, if any.
+    pub tunnel: Option<TunnelProtocol>,
+    /// The line that says so; the member's own where none does.
+    pub tunnel_line: Line,
+}
+
+/// What was understood of a configuration.
+///
+/// # Errors
+/// The errors of the report; or that there is no virtual server.
+pub(crate) fn balancer(model: &LbModel, report: Report<'_>) -> Result<Balancer, Diagnostics> {
+    if report.has_errors() {
+        return Err(report.into_diagnostics());
+    }
+    if model.virtuals.is_empty() {
+        return Err(lab::nothing(report));
+    }
+    let virtuals = model.virtuals.iter().filter_map(|it| {
+        let pool = model.pools.get(it.pool)?;
+        Some(virtual_server(it, pool, model.is_direct_routing, &report))
+    });
+    Ok(Balancer { virtuals: virtuals.collect() })
+}
+
+/// `is_ipvs`: a lab translates the source where IPVS's servers answer through the director, and IPVS does not.
+fn virtual_server(one: &VirtualServer, pool: &Pool, is_ipvs: bool, report: &Report<'_>) -> Virtual {
+    let line = |place: Option<Place>| report.line(place.unwrap_or(one.place));
+    let written = one.written;
+    let members = pool.members.iter().map(|member| Member {
+        line: report.line(member.place),
+        address: member.address,
+        port: Some(member.port).filter(|port| *port != 0),
+        tunnel: pool.tunnel(member),
+        tunnel_line: report.line(match member.profile {
+            Some(_) => member.place,
+            None => written.tunnel.or(pool.profile_at).unwrap_or(member.place),
+        }),
+    });
+    Virtual {
+        what: one.what.clone(),
+        line: line(None),
+        address: one.address,
+        port: Some(one.port()).filter(|port| *port != 0),
+        protocol: one.settings.ip_protocol,
+        destination_translation: (
+            one.settings.translate_address,
+            line(written.destination_translation),
+        ),
+        source_translation: (one.has_snat() && !is_ipvs, line(written.source_translation)),
+        translates_port: one.settings.translate_port,
+        members: members.collect(),
+    }
+}
