@@ -13,6 +13,7 @@
 
 mod compressed;
 mod datagram;
+mod error;
 mod f5;
 mod form;
 mod frame;
@@ -22,8 +23,10 @@ mod packet;
 mod points;
 mod reader;
 mod text;
+mod utf16;
 
 pub use datagram::{Datagram, Message};
+pub use error::{MAX_UNPACKED, ReadError};
 pub use f5::{F5Banner, F5Flow, F5Trailer};
 pub use form::{Compression, Form, NoCapture};
 pub use frame::{Frame, Point, PointId};
@@ -32,5 +35,5 @@ pub use labsim_wire::pcapng::Direction;
 pub use open::{Opened, open};
 pub use packet::{About, Arp, Header, Icmp, Known, Number, Packet, Port, Tcp, Transport};
 pub use points::MAX_POINTS;
-pub use reader::{MAX_UNPACKED, Notices, ReadError, Reader};
+pub use reader::{Notices, Reader};
 pub use text::{Origin, Section, TextFrame, TextNotices, TextReader, TextTime};

@@ -1,8 +1,10 @@
 //! Opens a file whatever it is: a capture, or a text with captures in it.
 
+use crate::error::ReadError;
 use crate::form::NoCapture;
-use crate::reader::{ReadError, Reader, Unpacked};
+use crate::reader::{Reader, Unpacked};
 use crate::text::TextReader;
+use crate::utf16::{Order, Utf16};
 use std::fmt;
 use std::io::{BufReader, Read};
 
@@ -37,8 +39,12 @@ pub fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, ReadError> {
         Err(
             ReadError::NoCapture(NoCapture::Unknown(_))
             | ReadError::NoCaptureInside(NoCapture::Unknown(_)),
-        ) if is_text(&unpacked.head) => {
-            let input = BufReader::with_capacity(1 << 16, unpacked.input);
+        ) if is_text(&unpacked.head) || Order::of(&unpacked.head).is_some() => {
+            let input: Box<dyn Read + 'a> = match Order::of(&unpacked.head) {
+                Some(order) => Box::new(Utf16::new(order, unpacked.input)),
+                None => Box::new(unpacked.input),
+            };
+            let input = BufReader::with_capacity(1 << 16, input);
             Ok(Opened::Text(Box::new(TextReader::new(input))))
         }
         Err(error) => Err(error),
@@ -68,6 +74,19 @@ mod tests {
         for bytes in [&b""[..], b"\x89PNG\r\n\x1a\n", b"\0\0\0\0\0\0", b"\x7fELF\x02\x01\x01\0"] {
             let error = opened(bytes).unwrap_err();
             assert!(matches!(error, ReadError::NoCapture(_)), "{bytes:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_powershell_is_read_as_any_other() {
+        let text = "$ tcpdump -nn\r\n10:00:00.000000 IP 192.0.2.7 > 198.51.100.9: ICMP echo request, \
+                    id 1, seq 2, length 64\r\n";
+        let mark = [0xff, 0xfe].into_iter();
+        let utf16: Vec<u8> = mark.chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        for bytes in [utf16, format!("\u{feff}{text}").into_bytes()] {
+            let Ok(Opened::Text(mut reader)) = open(&bytes[..]) else { panic!("no text") };
+            let frame = reader.next_frame().unwrap().unwrap();
+            assert_eq!((frame.line, reader.sections()[0].line), (2, 1));
         }
     }
 

@@ -5,7 +5,7 @@ use labsim_wire::decode::{Content, Decoded, IpHeader, Transport as Decoding};
 use labsim_wire::ethernet::Mac;
 use labsim_wire::tcp::Flags;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What a frame carries. What its form does not show is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,6 +117,8 @@ pub struct Icmp {
     pub echo: Option<(u16, u16)>,
     /// The MTU that an error tells.
     pub mtu: Option<u32>,
+    /// The address that a neighbour solicitation or advertisement is about.
+    pub target: Option<Ipv6Addr>,
     /// The packet that an error is about. Texts do not show all of it.
     pub about: Option<About>,
 }
@@ -166,7 +168,26 @@ impl Arp {
     }
 }
 
+/// ICMPv6's type of a neighbour advertisement (RFC 4861, 4.4).
+const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+
 impl Known {
+    /// The address that the sender claims, and its link-layer address: by ARP, or by a neighbour advertisement.
+    /// `source` sent the frame.
+    #[must_use]
+    pub fn claim(&self, source: Option<Mac>) -> Option<(IpAddr, Mac)> {
+        match self {
+            Self::Arp(arp) => arp.claim(source).map(|(address, mac)| (address.into(), mac)),
+            Self::Ip(packet) => match packet.transport {
+                Transport::Icmp(icmp) if icmp.kind == Some(NEIGHBOUR_ADVERTISEMENT) => {
+                    Some((icmp.target?.into(), source?))
+                }
+                _ => None,
+            },
+            Self::Other => None,
+        }
+    }
+
     /// What the bytes of a frame say.
     #[must_use]
     pub fn of(decoded: &Decoded) -> Self {
@@ -232,6 +253,7 @@ fn transport(decoded: &Decoding) -> Transport {
             code: Some(icmp.code),
             echo: icmp.echo,
             mtu: icmp.mtu,
+            target: icmp.target,
             about: icmp.quoted.as_ref().map(|packet| About {
                 outermost: (packet.outermost.source, packet.outermost.destination),
                 innermost: (packet.innermost().source, packet.innermost().destination),

@@ -1,9 +1,10 @@
 //! Reads a capture frame by frame.
 
 use crate::compressed::{Bounded, unpack};
-use crate::form::{Compression, ENOUGH, Form, NoCapture, detect};
+use crate::error::{MAX_UNPACKED, ReadError, io_error, pcap_error, pcapng_error};
+use crate::form::{Compression, ENOUGH, Form, detect};
 use crate::frame::{Frame, Point};
-use crate::points::{Interface, MAX_POINTS, Points};
+use crate::points::{Interface, Points};
 use crate::{f5, mirror};
 use labsim_wire::link::{self, Link};
 use labsim_wire::pcapng::{Block, Direction};
@@ -12,53 +13,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
 
-/// Bytes that a compressed file may unpack to at most.
-pub const MAX_UNPACKED: u64 = 64 << 30;
-
 /// Mirrors of mirrors that are followed at most.
 const MAX_MIRRORS: usize = 2;
-
-/// Why a capture cannot be read, or not be read on.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The input failed.
-    #[error("the capture cannot be read: {0}")]
-    Io(io::Error),
-    /// It is no capture.
-    #[error(transparent)]
-    NoCapture(#[from] NoCapture),
-    /// What is compressed is no capture.
-    #[error("what is compressed: {0}")]
-    NoCaptureInside(NoCapture),
-    /// It ends before its first frame.
-    #[error("the file ends before its first frame: copy it again when its capture has ended")]
-    Cut,
-    /// The compressed data is damaged.
-    #[error("the compressed data is damaged: {0}")]
-    Compressed(io::Error),
-    /// It unpacks to more than [`MAX_UNPACKED`].
-    #[error("the file unpacks to more than {} GiB", MAX_UNPACKED >> 30)]
-    TooLarge,
-    /// A record of a pcap file is damaged.
-    #[error("after frame {frames}: {why}")]
-    Pcap {
-        /// Frames before it.
-        frames: u64,
-        /// What is wrong.
-        why: pcap::ReadError,
-    },
-    /// A block of a pcapng file is damaged.
-    #[error("after frame {frames}: {why}")]
-    Pcapng {
-        /// Frames before it.
-        frames: u64,
-        /// What is wrong.
-        why: pcapng::ReadError,
-    },
-    /// More points than [`MAX_POINTS`].
-    #[error("more than {MAX_POINTS} interfaces and devices")]
-    TooManyPoints,
-}
 
 /// What a reader of frames noticed on the way, for those who rely on the frames being all there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -193,6 +149,12 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn compression(&self) -> Option<Compression> {
         self.compression
+    }
+
+    /// The frames that were read so far, those without a known link layer among them.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// The points of the frames that were read so far, in the order of their first frames.
@@ -374,29 +336,4 @@ fn look_ahead<'a>(mut input: impl Read + 'a) -> io::Result<(Vec<u8>, BufReader<i
 
 fn is_cut(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
-}
-
-fn pcap_error(why: pcap::ReadError, frames: u64, is_packed: bool) -> ReadError {
-    match why {
-        pcap::ReadError::Io(error) => io_error(error, is_packed),
-        pcap::ReadError::Cut => ReadError::Cut,
-        why => ReadError::Pcap { frames, why },
-    }
-}
-
-fn pcapng_error(why: pcapng::ReadError, frames: u64, is_packed: bool) -> ReadError {
-    match why {
-        pcapng::ReadError::Io(error) => io_error(error, is_packed),
-        pcapng::ReadError::Cut => ReadError::Cut,
-        why => ReadError::Pcapng { frames, why },
-    }
-}
-
-fn io_error(error: io::Error, is_packed: bool) -> ReadError {
-    match error.kind() {
-        io::ErrorKind::FileTooLarge => ReadError::TooLarge,
-        io::ErrorKind::UnexpectedEof => ReadError::Cut,
-        _ if is_packed => ReadError::Compressed(error),
-        _ => ReadError::Io(error),
-    }
 }

@@ -146,7 +146,9 @@ impl<R: BufRead> TextReader<R> {
         if bytes.last() != Some(&b'\n') {
             self.skip_line()?;
         }
-        Ok(Some(without_escapes(String::from_utf8_lossy(&bytes).trim_end())))
+        let text = String::from_utf8_lossy(&bytes);
+        // The mark that some editors begin a text with.
+        Ok(Some(without_escapes(text.trim_start_matches('\u{feff}').trim_end())))
     }
 
     fn skip_line(&mut self) -> io::Result<()> {

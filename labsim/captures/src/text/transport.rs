@@ -277,11 +277,11 @@ fn icmp(cursor: &mut Cursor<'_>) -> Icmp {
         };
         let mtu =
             behind.split_once("(mtu ").and_then(|(_, mtu)| mtu.trim_end_matches(')').parse().ok());
-        return Icmp { kind: Some(3), code, echo: None, mtu, about: None };
+        return Icmp { kind: Some(3), code, mtu, ..Icmp::default() };
     } else {
         return Icmp::default();
     };
-    Icmp { kind: Some(kind), code, echo: None, mtu: None, about: None }
+    Icmp { kind: Some(kind), code, ..Icmp::default() }
 }
 
 fn icmp6(cursor: &mut Cursor<'_>) -> Icmp {
@@ -310,7 +310,11 @@ fn icmp6(cursor: &mut Cursor<'_>) -> Icmp {
     ];
     let found = starts.iter().find(|(start, ..)| text.starts_with(start));
     let Some((_, kind, code)) = found else { return Icmp::default() };
-    Icmp { kind: Some(*kind), code: *code, echo: None, mtu, about: None }
+    let target = ["who has ", "tgt is "].iter().find_map(|words| {
+        let (_, behind) = text.split_once(words)?;
+        behind.split([',', ' ']).next()?.parse().ok()
+    });
+    Icmp { kind: Some(*kind), code: *code, mtu, target, ..Icmp::default() }
 }
 
 /// `echo request, id 1, seq 2, length 64`, or the reply: with the family's types of both.
@@ -323,7 +327,7 @@ fn echo(cursor: &mut Cursor<'_>, request: u8, reply: u8) -> Option<Icmp> {
         return None;
     };
     let echo = identifiers(cursor);
-    Some(Icmp { kind: Some(kind), code: Some(0), echo, mtu: None, about: None })
+    Some(Icmp { kind: Some(kind), code: Some(0), echo, ..Icmp::default() })
 }
 
 /// `id 1, seq 2`
