@@ -1,5 +1,7 @@
 //! `labsim explain` and `labsim merge-captures`.
 
+mod frames;
+mod input;
 mod merge;
 mod packets;
 mod points;
@@ -9,8 +11,9 @@ pub(crate) use merge::merge_captures;
 
 use crate::exit::Exit;
 use crate::{args, output};
+use input::Input;
 use labsim_explain::{Role, Text, Ticket, Trace};
-use read::{Input, Reading};
+use read::Reading;
 use std::ffi::OsString;
 
 /// What fits into the text fields and mails of tickets.

@@ -158,8 +158,7 @@ pub enum Arp {
 impl Arp {
     /// The address that the sender claims, and its link-layer address: by a reply, or by a request for its own address,
     /// which announces it (RFC 5227). `source` sent the frame.
-    #[must_use]
-    pub fn claim(&self, source: Option<Mac>) -> Option<(Ipv4Addr, Mac)> {
+    fn claim(&self, source: Option<Mac>) -> Option<(Ipv4Addr, Mac)> {
         match *self {
             Self::Reply { sender, mac } => Some((sender, mac)),
             Self::Request { target, sender } if target == sender => Some((sender, source?)),

@@ -1,66 +1,38 @@
 //! Reads the captures into a trace.
 
+use super::frames::Ring;
+use super::input::Input;
 use super::packets::Packets;
 use super::points::{Hints, host, names};
 use crate::stream;
 use labsim_captures::{
-    Direction, Frame, Known, Mac, Opened, Origin, Packet, PointId, Reader, Section, TextFrame,
-    TextReader, Transport,
+    Direction, Known, Mac, Opened, Origin, Section, TextFrame, TextReader, Transport,
 };
 use labsim_explain::{
     Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, icmp_error,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
-
-/// An argument: a file, perhaps with a name.
-#[derive(Debug)]
-pub(super) struct Input {
-    name: Option<String>,
-    path: PathBuf,
-}
-
-impl Input {
-    /// `NAME=FILE` or `FILE`. A file whose own name has this form is a file.
-    pub(super) fn new(argument: &OsStr) -> Self {
-        let path = PathBuf::from(argument);
-        let named = argument.to_str().and_then(|text| text.split_once('='));
-        match named.filter(|(name, _)| !name.is_empty() && !name.contains('/')) {
-            Some((name, file)) if !path.exists() => {
-                Self { name: Some(name.to_owned()), path: file.into() }
-            }
-            _ => Self { name: None, path },
-        }
-    }
-
-    pub(super) fn is_stdin(&self) -> bool {
-        self.path == Path::new(stream::STDIN)
-    }
-
-    pub(super) fn shown(&self) -> String {
-        self.path.display().to_string()
-    }
-}
 
 /// What was read so far.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    trace: Trace,
+    pub(super) trace: Trace,
     files: Vec<FilePoints>,
-    captures: usize,
+    pub(super) captures: usize,
     /// Packets that are neither TCP nor UDP nor ICMP errors.
-    others: u64,
+    pub(super) others: u64,
     /// All packets as they are, if they are to be written.
-    packets: Option<Packets>,
+    pub(super) packets: Option<Packets>,
+    /// Ring files of the same capture, the last one of each.
+    pub(super) rings: Vec<Ring>,
 }
 
 /// What a capture tells of how it was taken.
 #[derive(Debug, Default)]
-struct Told {
-    command: Option<String>,
-    snap_length: Option<u32>,
+pub(super) struct Told {
+    pub(super) command: Option<String>,
+    pub(super) snap_length: Option<u32>,
 }
 
 /// The points of a file, which are named when all files are known.
@@ -108,6 +80,13 @@ impl Reading {
                 point.name = name;
             }
         }
+        for ring in self.rings.iter().filter(|ring| ring.files > 1) {
+            self.trace.notices.push(format!(
+                "{} and the {} files after it are one capture: its frames are counted from the first file on",
+                ring.file,
+                ring.files - 1
+            ));
+        }
         if self.others > 0 && self.packets.is_none() {
             let count = if self.others == 1 {
                 "1 packet is".to_owned()
@@ -119,75 +98,6 @@ impl Reading {
                 .push(format!("{count} neither TCP nor UDP nor an ICMP error, and not explained"));
         }
         (self.trace, self.packets)
-    }
-
-    fn frames(&mut self, mut reader: Reader<'_>, input: &Input) -> Result<(), String> {
-        let capture = self.next_capture();
-        let mut points: BTreeMap<PointId, usize> = BTreeMap::new();
-        while let Some(frame) = reader.next_frame().map_err(|error| error.to_string())? {
-            let point = match points.get(&frame.point) {
-                Some(point) => *point,
-                None => {
-                    let found = reader.points().get(frame.point.0);
-                    let device = found.and_then(|it| match (&it.name, it.device) {
-                        (Some(name), Some(device)) => Some(format!("{name}:if{device}")),
-                        (Some(name), None) => Some(name.clone()),
-                        (None, device) => device.map(|device| format!("if{device}")),
-                    });
-                    let clock = if frame.time_ns.is_some() { Clock::Utc } else { Clock::None };
-                    let hints = Hints { host: None, device };
-                    let snap_length = found.map(|it| it.snap_length).filter(|it| *it > 0);
-                    let told = Told { command: None, snap_length };
-                    let point = self.add_point(input, capture, Unit::Frame, clock, hints, told)?;
-                    points.insert(frame.point, point);
-                    point
-                }
-            };
-            if let (Some(packets), Some(found)) =
-                (&mut self.packets, reader.points().get(frame.point.0))
-            {
-                packets.add_frame(point, &frame, found.link, found.snap_length)?;
-            }
-            let packet = match frame.known() {
-                Known::Ip(packet) => packet,
-                known => {
-                    let source = frame.link.ethernet.map(|it| it.source);
-                    self.claim(point, frame.number, &known, source);
-                    continue;
-                }
-            };
-            self.add(row_of_frame(point, &frame, packet))?;
-        }
-        if points.is_empty() {
-            return Err(
-                "this capture has no frame: capture again while the client connects".to_owned()
-            );
-        }
-        self.note_frames(&reader, input, capture);
-        Ok(())
-    }
-
-    fn note_frames(&mut self, reader: &Reader<'_>, input: &Input, capture: usize) {
-        let notices = reader.notices();
-        let file = input.shown();
-        let mut note = |text: String| self.trace.notices.push(format!("{file}: {text}"));
-        if notices.is_cut {
-            note("the file ends within a frame, which was left out".to_owned());
-        }
-        if notices.dropped > 0 {
-            note(format!(
-                "{} packets were dropped while capturing: not seen may be dropped",
-                notices.dropped
-            ));
-        }
-        for (link, count) in &notices.unknown_links {
-            note(format!("{count} frames have link layer {link}, which is not known here"));
-        }
-        if let Some(command) = notices.f5.as_ref().and_then(|it| it.command.as_ref()) {
-            note(format!("captured by: {command}"));
-            let points = self.trace.points.iter_mut().filter(|it| it.capture == capture);
-            points.for_each(|it| it.command = Some(command.clone()));
-        }
     }
 
     fn text<R: BufRead>(&mut self, mut reader: TextReader<R>, input: &Input) -> Result<(), String> {
@@ -229,10 +139,13 @@ impl Reading {
             if let Some(packets) = &mut self.packets {
                 packets.add_text(point, &frame, time_ns)?;
             }
+            if self.claim(point, frame.line, &frame.known, None) {
+                continue;
+            }
             let packet = match frame.known {
                 Known::Ip(packet) => packet,
-                known => {
-                    self.claim(point, frame.line, &known, None);
+                _ => {
+                    self.others += 1;
                     continue;
                 }
             };
@@ -275,12 +188,12 @@ impl Reading {
         Ok(())
     }
 
-    fn next_capture(&mut self) -> usize {
+    pub(super) fn next_capture(&mut self) -> usize {
         self.captures += 1;
         self.captures - 1
     }
 
-    fn add_point(
+    pub(super) fn add_point(
         &mut self,
         input: &Input,
         capture: usize,
@@ -313,22 +226,25 @@ impl Reading {
         Ok(self.trace.points.len() - 1)
     }
 
-    /// Keeps who claims an address; other packets that are no IP are counted.
-    fn claim(&mut self, point: usize, number: u64, known: &Known, source: Option<Mac>) {
-        let claim = match known {
-            Known::Arp(arp) => arp.claim(source),
-            _ => None,
-        };
-        match claim {
-            Some((address, mac)) if self.trace.claims.len() < MAX_CLAIMS => {
-                self.trace.claims.push(Claim { point, number, address, mac });
-            }
-            _ => self.others += 1,
+    /// Keeps who claims an address; whether that is what a packet is for.
+    pub(super) fn claim(
+        &mut self,
+        point: usize,
+        number: u64,
+        known: &Known,
+        source: Option<Mac>,
+    ) -> bool {
+        let Some((address, mac)) = known.claim(source) else { return false };
+        if self.trace.claims.len() < MAX_CLAIMS {
+            self.trace.claims.push(Claim { point, number, address, mac });
+        } else {
+            self.others += 1;
         }
+        true
     }
 
     /// Keeps a packet that is of use.
-    fn add(&mut self, row: Row) -> Result<(), String> {
+    pub(super) fn add(&mut self, row: Row) -> Result<(), String> {
         let is_kept = matches!(row.packet.transport, Transport::Tcp(_) | Transport::Udp { .. });
         if !is_kept && icmp_error(&row).is_none() {
             self.others += 1;
@@ -345,20 +261,7 @@ impl Reading {
     }
 }
 
-fn row_of_frame(point: usize, frame: &Frame, packet: Packet) -> Row {
-    Row {
-        point,
-        number: frame.number,
-        time_ns: frame.time_ns.and_then(|ns| i64::try_from(ns).ok()),
-        direction: frame.direction,
-        is_f5_out: is_f5_out(frame.f5.as_ref()),
-        reset_cause: frame.f5.as_ref().and_then(|it| it.reset_cause.clone()),
-        link: frame.link.ethernet.map(|it| (it.source, it.destination)),
-        packet,
-    }
-}
-
-fn is_f5_out(trailer: Option<&labsim_captures::F5Trailer>) -> bool {
+pub(super) fn is_f5_out(trailer: Option<&labsim_captures::F5Trailer>) -> bool {
     trailer.is_some_and(|it| it.direction == Some(Direction::Out) && it.virtual_server.is_some())
 }
 
@@ -376,21 +279,4 @@ fn time(frame: &TextFrame, days: &mut Days) -> Option<i64> {
     let time = frame.time?;
     let ns = i64::try_from(time.ns).ok()?;
     Some(if time.origin == Origin::Midnight { days.count(ns) } else { ns })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_stands_before_a_file_unless_the_file_is_called_so() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("a=b.pcap");
-        std::fs::write(&file, "").unwrap();
-        let named = Input::new(OsStr::new("client=c.txt"));
-        assert_eq!((named.name.as_deref(), named.shown()), (Some("client"), "c.txt".to_owned()));
-        let input = Input::new(file.as_os_str());
-        assert_eq!((input.name, input.path), (None, file));
-        assert!(Input::new(OsStr::new("client=-")).is_stdin());
-    }
 }

@@ -31,8 +31,9 @@ pub(crate) fn with_bypass(known: &Known<'_>, verdict: Verdict) -> Verdict {
     match (by_arp, passed) {
         (Some((mac, rows, own, others)), passed) if is_vip || !others.is_empty() => {
             let server = server.ip();
+            let how = if server.is_ipv4() { "ARP" } else { "neighbour discovery" };
             let text = format!(
-                "{mac} claims {server} by ARP, and the client's packets went to it and were answered by it"
+                "{mac} claims {server} by {how}, and the client's packets went to it and were answered by it"
             );
             let mut because = vec![with_claims(known, text, &own, rows)];
             because.extend(claimed_by_others(known, &others));

@@ -4,7 +4,7 @@ use crate::segment::Sighting;
 use labsim_captures::{Known, Mac, Packet};
 use labsim_wire::pcapng::Direction;
 use serde::Serialize;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 /// Packets that are explained at most: what is kept of each is some hundred bytes.
@@ -124,7 +124,7 @@ pub struct Row {
     pub packet: Packet,
 }
 
-/// A claim of an address by ARP: the sender says that it is its own.
+/// A claim of an address by ARP or by a neighbour advertisement: the sender says that it is its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The point's place in [`Trace::points`].
@@ -132,7 +132,7 @@ pub struct Claim {
     /// Its line or frame.
     pub number: u64,
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Where it is said to be.
     pub mac: Mac,
 }
