@@ -1,7 +1,7 @@
 //! Bytes as a page with captures of tcpdump as text.
 #![no_main]
 
-use labsim_captures::TextReader;
+use labsim_captures::{Opened, TextReader, open};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut reader = TextReader::new(bytes);
@@ -14,4 +14,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         assert!(reader.sections()[frame.section].line <= frame.line);
     }
     assert!(frames <= bytes.len() / 4);
+    // As a file: in UTF-16, or compressed.
+    if let Ok(Opened::Text(mut reader)) = open(bytes) {
+        while let Ok(Some(_)) = reader.next_frame() {}
+    }
 });

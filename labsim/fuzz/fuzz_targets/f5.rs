@@ -4,6 +4,9 @@
 use labsim_import::{Source, f5};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
+    if let Err(problems) = f5::read(&[Source::new("fuzz.conf", text)]) {
+        assert!(!problems.to_string().is_empty(), "refused without a reason");
+    }
     if let Err(problems) = f5::import(&[Source::new("fuzz.conf", text)]) {
         assert!(!problems.to_string().is_empty(), "refused without a reason");
     }

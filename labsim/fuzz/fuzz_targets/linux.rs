@@ -12,6 +12,9 @@ static SCENARIO: LazyLock<Scenario> = LazyLock::new(|| {
 });
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
+    if let Err(problems) = linux::read(&[Source::new("fuzz.txt", text)]) {
+        assert!(!problems.to_string().is_empty(), "refused without a reason");
+    }
     let node = NodeName::new("rs1").expect("a node's name");
     let scenario = (&*SCENARIO, "tacacs-ipip.yaml");
     if let Err(problems) = linux::import_into(&[Source::new("fuzz.txt", text)], scenario, &node) {
