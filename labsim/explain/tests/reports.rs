@@ -1,0 +1,184 @@
+//! Short texts after what people report in public, each with what its capture alone can show: the cause, a set
+//! that holds it, or nothing. The texts are our own; the facts are those of the report that each names.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use labsim_captures::{Datagram, Message, Transport};
+use labsim_codes::{Code, cause};
+use labsim_explain::{Kind, Role, Trace};
+use support::{ASKED, STRANGER, SYN, SYN_ACK, TO_STRANGER, only, packet, says, trace};
+
+const BACK: &str = "198.51.100.9.49 > 192.0.2.7.40000";
+
+/// A packet in a tunnel from the load balancer to the server.
+fn in_tunnel(second: u32, inner: &str) -> String {
+    format!(
+        "10:00:0{second}.000001 IP (tos 0x0, ttl 63, id {second}, offset 0, flags [none], proto IPIP (4), length 60)\n    \
+         10.1.1.2 > 10.1.1.51: IP {inner}"
+    )
+}
+
+/// The client's SYN as the server gets it, the second time with another ID.
+fn tunnelled_syn(second: u32) -> String {
+    let inner = packet(second, 62, 7, ASKED, SYN);
+    in_tunnel(second, inner.split_once("IP ").unwrap().1)
+}
+
+/// One capture, on the server.
+fn at_server(text: &str) -> Trace {
+    let mut trace = trace(&format!("# tcpdump -vvv -nni eth0\n{text}"));
+    assert!(trace.give_role("p0", Role::ServerSide));
+    trace
+}
+
+fn is_set(trace: &Trace, holds: &[Code]) {
+    let explanation = trace.explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!((verdict.kind, verdict.cause), (Kind::NotDecidable, None), "{verdict:#?}");
+    for code in holds {
+        assert!(verdict.possible.contains(code), "{code}: {verdict:#?}");
+    }
+    assert!(!verdict.next.is_empty());
+}
+
+fn is_cause(trace: &Trace, code: Code) {
+    let explanation = trace.explain();
+    let verdict = &only(&explanation).verdict;
+    assert_eq!((verdict.kind, verdict.cause), (Kind::Cause, Some(code)), "{verdict:#?}");
+}
+
+#[test]
+fn a_server_that_gets_tunnelled_syns_and_is_silent_is_one_class() {
+    // katran#24 was the reverse path filter; katran#241 stayed open; kube-router#570 was a policy that sees the
+    // outer protocol; a server of Windows drops by its strong host model and firewall.
+    let trace = at_server(&(tunnelled_syn(0) + &tunnelled_syn(1) + &tunnelled_syn(3)));
+    is_set(
+        &trace,
+        &[
+            cause::RP_FILTER,
+            cause::VIP_MISSING,
+            cause::TUNNEL_MISSING,
+            cause::TUNNEL_DOWN,
+            cause::PROTOCOL_FILTERED,
+        ],
+    );
+    says(&trace.explain(), "IPReversePathFilter");
+}
+
+#[test]
+fn a_tunnelled_syn_that_no_server_saw_needs_a_capture_there() {
+    // katran#116: sent by the load balancer, not seen on the server.
+    let trace = trace(
+        &("# tcpdump -v -nni eth0\n".to_owned()
+            + &packet(0, 63, 7, ASKED, SYN)
+            + &tunnelled_syn(0)),
+    );
+    is_set(&trace, &[]);
+    says(&trace.explain(), "a capture on the server 10.1.1.51");
+}
+
+#[test]
+fn a_reset_of_an_idle_connection_may_be_an_expired_flow() {
+    // kube-router#1577: the director had forgotten the connection.
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(0, 60, 0, BACK, SYN_ACK)
+        + &packet(0, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500")
+        + &packet(9, 61, 0, BACK, "[R], seq 9001, win 0");
+    let mut trace = trace(&("# tcpdump -v -nni eth0\n".to_owned() + &text));
+    assert!(trace.give_role("p0", Role::ClientSide));
+    is_set(&trace, &[cause::FLOW_EXPIRED, cause::CONNECTION_RESET]);
+}
+
+#[test]
+fn a_capture_that_begins_in_the_middle_decides_nothing() {
+    // keepalived#2450: both ends send again, and the handshake is not in the text.
+    let text = packet(0, 64, 7, ASKED, "[P.], seq 1001:1027, ack 9001, win 500")
+        .replace("length 40", "length 66")
+        .replace("length 0", "length 26")
+        + &packet(1, 64, 8, ASKED, "[P.], seq 1001:1027, ack 9001, win 500")
+            .replace("length 40", "length 66")
+            .replace("length 0", "length 26");
+    is_set(&trace(&("# tcpdump -S -v -nni eth0\n".to_owned() + &text)), &[]);
+}
+
+#[test]
+fn a_vip_that_does_not_answer_ping_is_no_fault() {
+    // kube-router#644 and #1044: by design.
+    let ping = "10:00:00.000000 IP (tos 0x0, ttl 64, id 5, offset 0, flags [DF], proto ICMP (1), length 84)\n    \
+                192.0.2.7 > 198.51.100.9: ICMP echo request, id 1, seq 1, length 64\n";
+    let text = ping.to_owned()
+        + &packet(1, 64, 7, ASKED, SYN)
+        + &packet(1, 60, 0, BACK, SYN_ACK)
+        + &packet(1, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500");
+    let explanation = trace(&("# tcpdump -v -nni eth0\n".to_owned() + &text)).explain();
+    assert_eq!(only(&explanation).verdict.kind, Kind::Healthy);
+    assert!(explanation.icmp_errors.is_empty());
+}
+
+#[test]
+fn a_syn_ack_of_another_address_that_the_client_resets_is_the_cause() {
+    // cilium#18632 and #17759: the answer came from a pod, or from another VIP.
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(0, 60, 0, STRANGER, SYN_ACK)
+        + &packet(0, 64, 9, TO_STRANGER, "[R], seq 1001, win 0");
+    let trace = trace(&("# tcpdump -v -nni eth0\n".to_owned() + &text));
+    is_cause(&trace, cause::WRONG_REPLY_SOURCE);
+}
+
+#[test]
+fn checksums_that_offload_left_open_are_of_the_set_of_a_silent_server() {
+    // calico#7807, VPP#2438: TCP dead over tunl0.
+    is_set(&at_server(&(tunnelled_syn(0) + &tunnelled_syn(1))), &[cause::CHECKSUM_UNFINISHED]);
+}
+
+/// A RADIUS datagram whose payload was shown.
+fn radius(second: u32, ttl: u8, ends: &str) -> String {
+    format!(
+        "10:00:0{second}.000000 IP (tos 0x0, ttl {ttl}, id 7, offset 0, flags [none], proto UDP (17), length 72)\n    \
+         {ends}: UDP, length 44\n"
+    )
+}
+
+fn with_payloads(mut trace: Trace) -> Trace {
+    for row in &mut trace.rows {
+        let Transport::Udp { ports, datagram, .. } = &mut row.packet.transport else { continue };
+        let is_reply = ports.0 == Some(1812);
+        let message = Some(Message { is_reply, identifier: 5 });
+        *datagram = Some(Datagram { fingerprint: if is_reply { 2 } else { 1 }, message });
+    }
+    trace
+}
+
+#[test]
+fn a_radius_server_that_does_not_know_its_client_is_silent() {
+    // The AAA guide of HPE 5950: the source is not the NAS.
+    let text = radius(0, 62, "192.0.2.7.40000 > 198.51.100.9.1812")
+        + &radius(3, 62, "192.0.2.7.40000 > 198.51.100.9.1812");
+    is_set(&with_payloads(at_server(&text)), &[cause::CLIENT_UNKNOWN]);
+}
+
+#[test]
+fn a_udp_reply_of_the_primary_address_is_the_cause() {
+    // openvpn#476: a socket at every address answers from the first.
+    let text = radius(0, 62, "192.0.2.7.40000 > 198.51.100.9.1812")
+        + &radius(0, 64, "10.1.1.51.1812 > 192.0.2.7.40000");
+    is_cause(&with_payloads(at_server(&text)), cause::REPLY_FROM_OTHER_ADDRESS);
+}
+
+#[test]
+fn a_service_that_takes_the_connection_and_says_nothing_may_have_another_secret() {
+    // freeradius#5676: the first of two overlapping ranges of clients had another secret.
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(0, 60, 0, BACK, SYN_ACK)
+        + &packet(0, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500")
+        + &packet(1, 64, 9, ASKED, "[P.], seq 1001:1027, ack 9001, win 500")
+            .replace("length 40", "length 66")
+            .replace("length 0", "length 26")
+        + &packet(1, 60, 3, BACK, "[.], seq 9001, ack 1027, win 500");
+    is_set(
+        &trace(&("# tcpdump -S -v -nni eth0\n".to_owned() + &text)),
+        &[cause::SECRET_MISMATCH, cause::CLIENT_UNKNOWN],
+    );
+}
