@@ -309,6 +309,25 @@ pub(crate) struct Explain {
     /// place as it is printed, or what stands before the colon in several. What packets show otherwise is told
     #[arg(long, value_name = "NAME=ROLE", value_parser = role)]
     pub(crate) role: Vec<(String, labsim_explain::Role)>,
+    /// The configuration of an F5, as `labsim import f5` reads it; may be given several times, for several
+    /// files of one device. Where it and the captures differ is printed with file and line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) f5: Vec<PathBuf>,
+    /// The same of an A10
+    #[arg(long, value_name = "FILE")]
+    pub(crate) a10: Vec<PathBuf>,
+    /// The same of IPVS, as `ipvsadm-save -n` prints it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ipvs: Vec<PathBuf>,
+    /// The state of the server NODE, as `labsim import linux` reads it: a file, or a folder of files; may be
+    /// given several times. It is joined with the captures by the server's addresses, else by NODE. Files of
+    /// the folder with `before` and `after` in their names are read as --counters
+    #[arg(long, value_name = "NODE=DIR|FILE", value_parser = node)]
+    pub(crate) linux: Vec<(String, PathBuf)>,
+    /// The counters of the server NODE before and after what was captured, as `nstat -az` prints them, or
+    /// /proc/net/snmp and netstat have them
+    #[arg(long, value_name = "NODE=BEFORE,AFTER", value_parser = counters)]
+    pub(crate) counters: Vec<(String, [PathBuf; 2])>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -316,6 +335,25 @@ pub(crate) struct Explain {
     /// healthy what, where, the evidence, and what to send next
     #[arg(long, conflicts_with = "json")]
     pub(crate) ticket: bool,
+}
+
+fn node(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok((name.to_owned(), path.into()))
+        }
+        _ => Err("write NODE=FILE, or NODE=FOLDER".to_owned()),
+    }
+}
+
+fn counters(text: &str) -> Result<(String, [PathBuf; 2]), String> {
+    let files = text.split_once('=').and_then(|(name, files)| Some((name, files.split_once(',')?)));
+    match files {
+        Some((name, (before, after))) if ![name, before, after].contains(&"") => {
+            Ok((name.to_owned(), [before.into(), after.into()]))
+        }
+        _ => Err("write NODE=BEFORE,AFTER: two files".to_owned()),
+    }
 }
 
 fn role(text: &str) -> Result<(String, labsim_explain::Role), String> {

@@ -1,5 +1,6 @@
 //! `labsim explain` and `labsim merge-captures`.
 
+mod configuration;
 mod frames;
 mod input;
 mod merge;
@@ -32,6 +33,10 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
     trace.vips.clone_from(&args.vip);
     if let Err(exit) = give_roles(&mut trace, &args.role) {
         return exit;
+    }
+    match configuration::read(args) {
+        Ok(configuration) => trace.configuration = configuration,
+        Err(exit) => return exit,
     }
     let explanation = trace.explain();
     if explanation.connections.is_empty() {

@@ -1,6 +1,6 @@
 //! `labsim import`.
 
-mod linux;
+pub(crate) mod linux;
 
 use crate::args::{self, Vendor};
 use crate::exit::Exit;
@@ -51,7 +51,7 @@ pub(crate) fn import(args: &args::Import, listed: bool) -> Exit {
 }
 
 /// Reads all files; otherwise the first that cannot be read has been named.
-fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Exit> {
+pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Exit> {
     let source = |path: &PathBuf| match read(path) {
         Ok(text) => Ok(Source::new(path.display().to_string(), text)),
         Err(error) => {
@@ -63,7 +63,7 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Exit> {
 }
 
 /// Prints errors.
-fn reject(diagnostics: &Diagnostics) -> Exit {
+pub(crate) fn reject(diagnostics: &Diagnostics) -> Exit {
     output::diagnostics(diagnostics);
     output::error(load::error_count(diagnostics.len()));
     Exit::Invalid

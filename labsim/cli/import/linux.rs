@@ -96,7 +96,7 @@ fn print_summary(path: &Path, imported: &ImportedServer, listed: bool) {
 }
 
 /// The files that are named, and those in folders that are, by name. Links in a folder are not followed.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut all = Vec::new();
     for path in named {
         if path.is_dir() {
@@ -129,7 +129,7 @@ fn in_folder(folder: &Path, depth: usize, all: &mut Vec<PathBuf>) -> Result<(), 
                 return Err(format!("{shown}: more than {FILES} files; name those that matter"));
             }
             _ if kind.is_file() => all.push(path),
-            _ => output::line(format_args!("{}: skipped, as it is no file", path.display())),
+            _ => output::error(format_args!("{}: skipped, as it is no file", path.display())),
         }
     }
     Ok(())

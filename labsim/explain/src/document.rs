@@ -101,6 +101,8 @@ pub struct ConnectionReport {
     pub tunnels: Vec<Tunnel>,
     /// Routers between points on the client's packets' way.
     pub routers: Vec<Routers>,
+    /// Where a configuration and the wire differ.
+    pub configuration: Vec<Sentence>,
     /// What happened.
     pub story: Vec<Sentence>,
 }
@@ -115,7 +117,11 @@ impl ConnectionReport {
 }
 
 /// What is said of a connection.
-pub(crate) fn report(known: &Known<'_>, verdict: Verdict) -> ConnectionReport {
+pub(crate) fn report(
+    known: &Known<'_>,
+    verdict: Verdict,
+    configuration: Vec<Sentence>,
+) -> ConnectionReport {
     let routers = known
         .steps
         .iter()
@@ -134,6 +140,7 @@ pub(crate) fn report(known: &Known<'_>, verdict: Verdict) -> ConnectionReport {
         replies: way_points(&known.ways.replies),
         tunnels: known.tunnels.to_vec(),
         routers,
+        configuration,
         story: story::of(known),
     }
 }

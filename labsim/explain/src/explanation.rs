@@ -3,6 +3,8 @@
 use crate::absence::limits;
 use crate::bypass::with_bypass;
 use crate::clocks::{Clocks, Contradiction};
+use crate::configuration::Used;
+use crate::configured::with_configuration;
 use crate::connection::{self, Connection, Protocol};
 use crate::differences::differences;
 use crate::document::{ConnectionReport, Explanation, PointReport, report};
@@ -79,6 +81,7 @@ impl Trace {
             .collect();
         let mut balanced: BTreeSet<_> =
             self.vips.iter().map(|vip| (vip.address, vip.port)).collect();
+        balanced.extend(self.configuration.vips());
         let is_balanced = |tunnels: &[Tunnel]| tunnels.iter().any(|it| !it.begins_at.is_empty());
         let sent_on = details.iter().filter(|(_, _, tunnels, ..)| is_balanced(tunnels));
         balanced.extend(sent_on.map(|(it, ..)| (it.server.ip(), Some(it.server.port()))));
@@ -88,6 +91,7 @@ impl Trace {
             self.rows.iter().enumerate().filter_map(is_error).take(MAX_ERRORS_EXAMINED).collect();
         let mut folded: BTreeSet<(SocketAddr, SocketAddr, Option<u32>)> = BTreeSet::new();
         let mut reports = Vec::new();
+        let mut used = Used::default();
         for (connection, ways, tunnels, siblings, _) in &details {
             let steps = tunnel::steps(self, &ways.requests);
             let known = Known {
@@ -101,7 +105,9 @@ impl Trace {
                 balanced: &balanced,
                 errors: &errors,
             };
-            let mut verdict = with_bypass(&known, verdict::of(&known));
+            let (mut verdict, differences) =
+                with_configuration(&known, with_bypass(&known, verdict::of(&known)));
+            used.add(&known);
             if verdict.is_by_absence {
                 verdict.because.extend(limits(&known));
             }
@@ -110,7 +116,7 @@ impl Trace {
                 folded.extend(siblings.iter().map(|it| (it.client, it.server, it.isn)));
             }
             let key = (connection.client, connection.server, connection.isn);
-            reports.push((key, report(&known, verdict)));
+            reports.push((key, report(&known, verdict, differences)));
         }
         let connections: Vec<ConnectionReport> = reports
             .into_iter()
@@ -119,6 +125,7 @@ impl Trace {
             .collect();
         let shown = details.iter().map(|(.., shown)| shown);
         let mut notices = given::contradictions(self, &all, shown);
+        notices.extend(used.unused(&self.configuration));
         notices.extend(self.notices.iter().cloned());
         Explanation {
             version: VERSION,

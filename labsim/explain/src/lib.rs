@@ -12,6 +12,8 @@ mod absence;
 mod axis;
 mod bypass;
 mod clocks;
+mod configuration;
+mod configured;
 mod connection;
 mod differences;
 mod document;
@@ -33,6 +35,7 @@ mod way;
 
 pub use axis::{Axis, Correction};
 pub use clocks::{Bounds, Clocks, Contradiction};
+pub use configuration::{Configuration, Host};
 pub use connection::{KnownBy, Protocol};
 pub use differences::ClockDifference;
 pub use document::{ConnectionReport, Explanation, PointReport, Routers, WayPoint};

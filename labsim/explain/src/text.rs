@@ -142,6 +142,9 @@ impl Text<'_> {
         for next in &verdict.next {
             writeln!(f, "  {label}: {next}")?;
         }
+        for sentence in &connection.configuration {
+            writeln!(f, "  configuration: {}", self.sentence(sentence))?;
+        }
         writeln!(f, "  way there: {}", self.way(&connection.requests))?;
         writeln!(f, "  way back:  {}", self.way(&connection.replies))?;
         for sentence in &connection.story {

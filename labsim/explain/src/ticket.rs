@@ -84,6 +84,9 @@ impl Ticket<'_> {
         for sentence in &verdict.because {
             writeln!(f, "  Evidence: {}", text.sentence(sentence))?;
         }
+        for sentence in &connection.configuration {
+            writeln!(f, "  Configuration: {}", text.sentence(sentence))?;
+        }
         let label = if verdict.cause.is_some() { "Fix" } else { "Send next" };
         for next in &verdict.next {
             writeln!(f, "  {label}: {next}")?;

@@ -1,5 +1,6 @@
 //! What was captured where: the input of an explanation.
 
+use crate::configuration::Configuration;
 use crate::segment::Sighting;
 use labsim_captures::{Known, Mac, Packet};
 use labsim_wire::pcapng::Direction;
@@ -157,6 +158,8 @@ pub struct Trace {
     pub claims: Vec<Claim>,
     /// Addresses that clients ask, as the user gave them.
     pub vips: Vec<Vip>,
+    /// What files of the devices say.
+    pub configuration: Configuration,
     /// What readers noticed, in sentences.
     pub notices: Vec<String>,
 }
@@ -186,9 +189,10 @@ impl FromStr for Vip {
 }
 
 impl Trace {
-    /// Whether the user named an address and port as a VIP.
+    /// Whether the user named an address and port as a VIP, or a configuration does.
     pub(crate) fn is_vip(&self, end: SocketAddr) -> bool {
         self.vips.iter().any(|vip| vip.is_at(end))
+            || self.configuration.vips().any(|(address, port)| Vip { address, port }.is_at(end))
     }
 
     /// Gives a role to the points of this name, or of this host; `false` if there is none.

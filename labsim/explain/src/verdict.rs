@@ -25,7 +25,7 @@ use wrong_source::wrong_source;
 pub enum Kind {
     /// It was established, and all that was sent arrived.
     Healthy,
-    /// It failed, and the captures show why.
+    /// It failed, and the captures show why, or files of the devices with them.
     Cause,
     /// The captures do not tell.
     NotDecidable,
@@ -91,7 +91,7 @@ impl Verdict {
     }
 
     /// Adds causes that are more likely than those that are there.
-    fn put_first(&mut self, codes: &[Code]) {
+    pub(crate) fn put_first(&mut self, codes: &[Code]) {
         self.possible.retain(|code| !codes.contains(code));
         self.possible.splice(0..0, codes.iter().copied());
     }
