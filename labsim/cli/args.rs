@@ -328,6 +328,10 @@ pub(crate) struct Explain {
     /// /proc/net/snmp and netstat have them
     #[arg(long, value_name = "NODE=BEFORE,AFTER", value_parser = counters)]
     pub(crate) counters: Vec<(String, [PathBuf; 2])>,
+    /// Print pseudonyms in place of addresses and of the names of files, hosts and virtual servers: the same
+    /// for the same input. Ports stay
+    #[arg(long)]
+    pub(crate) redact: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -13,7 +13,7 @@ pub(crate) use merge::merge_captures;
 use crate::exit::Exit;
 use crate::{args, output};
 use input::Input;
-use labsim_explain::{Role, Text, Ticket, Trace};
+use labsim_explain::{Redaction, Role, Text, Ticket, Trace};
 use read::Reading;
 use std::ffi::OsString;
 
@@ -25,7 +25,7 @@ const NOTHING_IN_COMMON: &str = "no connection was seen by more than one of thes
 
 /// Reads captures of several places, and tells what they show of each connection.
 pub(crate) fn explain(args: &args::Explain) -> Exit {
-    let mut reading = Reading::default();
+    let mut reading = if args.redact { Reading::without_quotes() } else { Reading::default() };
     if let Err(exit) = read_all(&args.files, &mut reading) {
         return exit;
     }
@@ -38,7 +38,14 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
         Ok(configuration) => trace.configuration = configuration,
         Err(exit) => return exit,
     }
-    let explanation = trace.explain();
+    let mut redaction = args.redact.then(Redaction::default);
+    if let Some(redaction) = &mut redaction {
+        redaction.names(&mut trace);
+    }
+    let mut explanation = trace.explain();
+    if let Some(redaction) = &mut redaction {
+        redaction.addresses(&mut explanation);
+    }
     if explanation.connections.is_empty() {
         explanation.notices.iter().for_each(output::error);
         output::error(

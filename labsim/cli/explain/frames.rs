@@ -128,7 +128,9 @@ impl Reading {
             note(format!("{count} frames have link layer {link}, which is not known here"));
         }
         if let Some(command) = notices.f5.as_ref().and_then(|it| it.command.as_ref()) {
-            note(format!("captured by: {command}"));
+            if !self.has_no_quotes {
+                note(format!("captured by: {command}"));
+            }
             let points = self.trace.points.iter_mut().filter(|it| it.capture == capture);
             points.for_each(|it| it.command = Some(command.clone()));
         }

@@ -26,6 +26,8 @@ pub(super) struct Reading {
     pub(super) packets: Option<Packets>,
     /// Ring files of the same capture, the last one of each.
     pub(super) rings: Vec<Ring>,
+    /// Whether notices quote nothing of the files.
+    pub(super) has_no_quotes: bool,
 }
 
 /// What a capture tells of how it was taken.
@@ -48,6 +50,11 @@ impl Reading {
     /// A reading that keeps all packets.
     pub(super) fn keeping(packets: Packets) -> Self {
         Self { packets: Some(packets), ..Self::default() }
+    }
+
+    /// A reading whose notices quote nothing of the files.
+    pub(super) fn without_quotes() -> Self {
+        Self { has_no_quotes: true, ..Self::default() }
     }
 
     /// Reads a file.
@@ -173,8 +180,9 @@ impl Reading {
         }
         let file = input.shown();
         if let Some((line, text)) = notices.unread_lines.first() {
+            let quote = if self.has_no_quotes { String::new() } else { format!(": {text}") };
             self.trace.notices.push(format!(
-                "{file}: packets that are not understood and were left out: {}, the first in line {line}: {text}",
+                "{file}: packets that are not understood and were left out: {}, the first in line {line}{quote}",
                 notices.unread
             ));
         }
