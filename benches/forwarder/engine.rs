@@ -198,7 +198,7 @@ fn profiles() -> [(&'static str, Config); 5] {
     }
     let mut in_v4 = config(Profile::Ipip);
     for server in in_v4.balancer.virtual_servers.values_mut() {
-        server.destination = SocketAddr::new(frames::VIP6.into(), 49);
+        server.destination = SocketAddr::new(frames::VIP6.into(), 49).into();
     }
     let mut in_v6 = in_v4.clone();
     for (member, last) in

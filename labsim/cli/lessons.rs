@@ -25,6 +25,7 @@ const LESSONS: [(&str, &[&str]); 10] = [
             "port-translation",
             "freeradius-ipip",
             "http-ipip",
+            "ports-ipip",
             "dns-gre",
             "syslog-udp",
         ],

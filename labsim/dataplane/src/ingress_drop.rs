@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_kernel_must_not_get_what_it_would_answer_or_forward() {
-        let service = Some(Service { protocol: 6, port: Some(49) });
+        let service = Some(Service { protocol: 6, ports: Some(49.into()) });
         let own = Kept { service, ..every(0x0a00_0001) };
         assert_eq!(reason(&[every(1)], None), None);
         assert_eq!(reason(&[], Some("net.ipv4.ip_forward")), None);

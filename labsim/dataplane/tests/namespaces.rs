@@ -11,7 +11,7 @@ use labsim_forwarder::{DeliberateFault, Outcome, OuterSource};
 use labsim_test_support::{Completion, PATIENCE};
 use nix::sys::signal::{Signal, kill};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -279,7 +279,8 @@ fn another_vip_is_taken_while_it_runs_and_the_old_one_is_not() {
     let mut config = config(OuterSource::Client);
     let mut forwarder = Forwarder::start(&lab.balancer, &config);
     config.balancer.virtual_servers.remove("tcp");
-    config.balancer.virtual_servers.get_mut("udp").unwrap().destination = (OTHER, 49).into();
+    config.balancer.virtual_servers.get_mut("udp").unwrap().destination =
+        SocketAddr::from((OTHER, 49)).into();
     assert_eq!(forwarder.reconfigure(&config).virtual_servers.changed, 1);
     client.send_to(b"old", (VIP, 49)).unwrap();
     client.send_to(b"new", (OTHER, 49)).unwrap();

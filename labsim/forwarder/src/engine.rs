@@ -42,14 +42,16 @@ use crate::port::Routes;
 use crate::rate_limit::RateLimit;
 use crate::scheduler::Scheduler;
 use crate::snat;
-use crate::{ActionOnDown, Config, FastL4, Instant, Outcome, Port, Transmit};
+use crate::{
+    ActionOnDown, Config, Destination, FastL4, Instant, Outcome, Port, PortRange, Transmit,
+};
 use announce::PendingAnnouncements;
 use availability::Sweep;
 use encapsulate::{Encapsulator, Path};
 use ipv6::is_discovery;
 use labsim_wire::ethernet::{self, ethertype};
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Flows, and clients that persist, that one [`Engine::tick`] looks at at most, so that packets are
@@ -104,11 +106,30 @@ pub struct Engine {
 }
 
 /// The VIPs, and the virtual servers by VIP, protocol and port.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Services {
     vips: HashMap<IpAddr, Vip>,
-    /// By VIP, protocol and port; port 0 takes what no other takes.
+    /// Those of one port, by VIP, protocol and port.
     servers: HashMap<(IpAddr, u8, u16), u16>,
+    /// All others, by VIP and protocol.
+    wide: HashMap<(IpAddr, u8), Wide>,
+}
+
+/// The virtual servers of several ports of one VIP and protocol.
+#[derive(Debug, Default)]
+struct Wide {
+    /// In order; none has a port of another, or of a virtual server of one port.
+    ranges: Vec<(PortRange, u16)>,
+    /// What takes every port that no other takes.
+    any: Option<u16>,
+}
+
+impl Wide {
+    fn find(&self, port: u16) -> Option<u16> {
+        let at = self.ranges.partition_point(|(range, _)| range.last < port);
+        let found = self.ranges.get(at).filter(|(range, _)| range.first <= port);
+        found.map(|(_, number)| *number).or(self.any)
+    }
 }
 
 /// Who answers for a VIP.
@@ -138,19 +159,37 @@ impl Services {
 
     /// Whether a virtual server takes packets of that protocol to the address, whatever their port.
     fn takes(&self, address: IpAddr, protocol: u8) -> bool {
-        self.servers.keys().any(|(vip, number, _)| (*vip, *number) == (address, protocol))
+        self.wide.contains_key(&(address, protocol))
+            || self.servers.keys().any(|(vip, number, _)| (*vip, *number) == (address, protocol))
+    }
+
+    /// Adds a virtual server.
+    fn add(&mut self, destination: &Destination, protocol: u8, number: u16) {
+        let vip = destination.ip();
+        if let Some(port) = destination.port() {
+            self.servers.insert((vip, protocol, port), number);
+            return;
+        }
+        let wide = self.wide.entry((vip, protocol)).or_default();
+        if destination.ports().is_any() {
+            wide.any = Some(number);
+        }
+        for range in destination.ports().ranges() {
+            let at = wide.ranges.partition_point(|(other, _)| other < range);
+            wide.ranges.insert(at, (*range, number));
+        }
     }
 
     fn find(&self, address: IpAddr, protocol: u8, port: u16) -> Option<u16> {
-        let exact = self.servers.get(&(address, protocol, port));
-        exact.or_else(|| self.servers.get(&(address, protocol, 0))).copied()
+        let exact = self.servers.get(&(address, protocol, port)).copied();
+        exact.or_else(|| self.wide.get(&(address, protocol))?.find(port))
     }
 }
 
 #[derive(Debug)]
 struct Server {
     name: String,
-    destination: SocketAddr,
+    destination: Destination,
     protocol: u8,
     /// When it was removed from the configuration. Packets of its flows find no virtual server.
     retired: Option<Instant>,

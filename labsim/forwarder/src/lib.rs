@@ -31,8 +31,9 @@ pub use transmit::Transmit;
 pub use tunnel_header::TunnelHeader;
 
 pub use labsim_model::{
-    ActionOnDown, AdminState, Announcements, DeliberateFault, FastL4, ForwarderConfig as Config,
-    GreOptions, IpProtocol, KeyPath, Limits, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash,
-    Member, Monitor, MonitorKind, MonitoredMember, OuterSource, Persistence, Pool, Problem,
-    Profile, SnatPorts, SourceAddress, SourceTranslation, TunnelProtocol, VirtualServer,
+    ActionOnDown, AdminState, Announcements, DeliberateFault, Destination, FastL4,
+    ForwarderConfig as Config, GreOptions, IpProtocol, KeyPath, Limits, LoadBalancer,
+    LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind, MonitoredMember,
+    OuterSource, Persistence, Pool, PortRange, Ports, Problem, Profile, SnatPorts, SourceAddress,
+    SourceTranslation, TunnelProtocol, VirtualServer,
 };

@@ -9,7 +9,7 @@ use labsim_forwarder::{Announcements, CheckedConfig, Config, Instant, IpProtocol
 use labsim_wire::arp;
 use labsim_wire::ethernet::{self, Mac, ethertype};
 use labsim_wire::{icmpv6, ipv6};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use support::*;
 
@@ -105,7 +105,7 @@ fn an_ipv6_vip_is_announced_to_all_nodes() {
     let vip: IpAddr = "2001:db8:9::99".parse().unwrap();
     let server = VirtualServer {
         ip_protocol: IpProtocol::Udp,
-        ..VirtualServer::new((vip, 49).into(), "pool")
+        ..VirtualServer::new(SocketAddr::from((vip, 49)), "pool")
     };
     config.balancer.virtual_servers = [("six".to_owned(), server)].into();
     let mut bench = Bench::unresolved(&config, &routes());
@@ -120,7 +120,7 @@ fn a_vip_that_a_new_configuration_adds_is_announced_and_no_other_again() {
     bench.tick();
     bench.take();
     let added: IpAddr = "10.9.9.98".parse().unwrap();
-    let server = VirtualServer::new((added, 49).into(), "pool");
+    let server = VirtualServer::new(SocketAddr::from((added, 49)), "pool");
     config.balancer.virtual_servers.insert("added".to_owned(), server);
     bench.engine.reconfigure(bench.now, CheckedConfig::new(config).unwrap()).unwrap();
     bench.tick();

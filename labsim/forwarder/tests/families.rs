@@ -11,7 +11,7 @@ use labsim_forwarder::{
     SourceTranslation,
 };
 use labsim_wire::icmpv6::Message;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use support::ipv6::{
     CLIENT6, NEAR_VIP6, OUR_IP6, Tcp6, VIP6, config_of, config6, icmp6, router_solicits, syn6,
     tcp6, udp6,
@@ -122,7 +122,7 @@ fn addresses_that_ipv6_has_beside_are_refused_with_advice() {
     ] {
         let address = support::address(address);
         let mut vip = config.clone();
-        vip.balancer.virtual_servers.get_mut("tcp").unwrap().destination = address;
+        vip.balancer.virtual_servers.get_mut("tcp").unwrap().destination = address.into();
         let at = "virtual_servers.tcp.destination";
         let expected = format!(
             "{at}: {} is {what}; write a global unicast address [unusable-address]",
@@ -185,7 +185,8 @@ fn the_interface_needs_what_the_families_need() {
         assert_eq!(found, [too_small(1279 + overhead, overhead)], "{profile:?}");
     }
     let mut own = config6();
-    own.balancer.virtual_servers.get_mut("tcp").unwrap().destination = (OUR_IP6, 49).into();
+    own.balancer.virtual_servers.get_mut("tcp").unwrap().destination =
+        SocketAddr::from((OUR_IP6, 49)).into();
     assert_eq!(on(&own, port()), [""; 0], "the host may have the VIP itself");
 }
 

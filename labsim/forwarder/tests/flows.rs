@@ -219,7 +219,7 @@ fn a_table_full_of_established_flows_refuses_new_ones() {
 fn port_zero_takes_every_port_that_no_other_virtual_server_names() {
     let mut config = config();
     let mut any = config.balancer.virtual_servers["tcp"].clone();
-    any.destination = address("172.16.4.99:0");
+    any.destination = address("172.16.4.99:0").into();
     config.balancer.virtual_servers.insert("any".to_owned(), any);
     let mut bench = Bench::new(&config);
     goes_to(&mut bench, &Tcp { destination_port: 8080, ..tcp(SYN) }.frame());
@@ -227,6 +227,84 @@ fn port_zero_takes_every_port_that_no_other_virtual_server_names() {
     let counters = bench.counters();
     assert_eq!(counters.virtual_servers["any"].received.packets, 1);
     assert_eq!(counters.virtual_servers["tcp"].received.packets, 1);
+}
+
+#[test]
+fn a_port_belongs_to_the_virtual_server_of_its_range_and_else_to_that_of_every_port() {
+    let mut config = config();
+    let taken = ["80,443", "1024-2047", "2048-65535", "any"];
+    for ports in taken {
+        let mut server = config.balancer.virtual_servers["tcp"].clone();
+        server.destination = format!("172.16.4.99:{ports}").parse().unwrap();
+        config.balancer.virtual_servers.insert(ports.to_owned(), server);
+    }
+    let mut bench = Bench::new(&config);
+    let mut by_server = |port: u16| {
+        let before = bench.counters();
+        goes_to(&mut bench, &Tcp { destination_port: port, ..tcp(SYN) }.frame());
+        // So that the table never is full.
+        goes_to(&mut bench, &Tcp { destination_port: port, ..tcp(RST) }.frame());
+        let after = bench.counters().virtual_servers;
+        let received =
+            |of: &str| after[of].received.packets - before.virtual_servers[of].received.packets;
+        let by: Vec<&str> =
+            after.keys().map(String::as_str).filter(|name| received(name) == 2).collect();
+        assert_eq!(by.len(), 1, "{port}: {by:?}");
+        by[0].to_owned()
+    };
+    for (port, name) in [
+        (49, "tcp"),
+        (80, "80,443"),
+        (443, "80,443"),
+        (1, "any"),
+        (79, "any"),
+        (81, "any"),
+        (1023, "any"),
+        (1024, "1024-2047"),
+        (2047, "1024-2047"),
+        (2048, "2048-65535"),
+        (65535, "2048-65535"),
+    ] {
+        assert_eq!(by_server(port), name, "{port}");
+    }
+    config.balancer.virtual_servers.remove("any");
+    let mut bench = Bench::new(&config);
+    let outside = Tcp { destination_port: 1023, ..tcp(SYN) }.frame();
+    assert_eq!(bench.feed(&outside), Outcome::NoVirtualServer);
+}
+
+#[test]
+fn virtual_servers_with_a_port_in_common_are_refused_each_pair_once() {
+    let problems = |destinations: &[(&str, &str)]| -> Vec<String> {
+        let mut config = config();
+        let server = config.balancer.virtual_servers["tcp"].clone();
+        config.balancer.virtual_servers.clear();
+        for (name, destination) in destinations {
+            let destination = destination.parse().unwrap();
+            let server = labsim_forwarder::VirtualServer { destination, ..server.clone() };
+            config.balancer.virtual_servers.insert((*name).to_owned(), server);
+        }
+        config.check().iter().map(ToString::to_string).collect()
+    };
+    let common = |second: &str, first: &str, port: &str| {
+        format!(
+            "virtual_servers.{second}.destination: `{first}` takes port {port} of the same address \
+             and protocol too; leave it to one of them [duplicate-value]"
+        )
+    };
+    let (a, b, c) = ("172.16.4.99:8000-8010", "172.16.4.99:80,8010", "172.16.4.98:8000-8010");
+    assert_eq!(problems(&[("a", a), ("b", b), ("c", c)]), [common("b", "a", "8010")]);
+    let (d, e) = ("172.16.4.99:1-100,200-300", "172.16.4.99:50-60,250-260");
+    assert_eq!(problems(&[("d", d), ("e", e)]), [common("e", "d", "50-60")]);
+    // One that reaches over others has a port in common with each.
+    let all = [("a", "172.16.4.99:1-9000"), ("b", "172.16.4.99:80"), ("c", "172.16.4.99:443")];
+    assert_eq!(problems(&all), [common("b", "a", "80"), common("c", "a", "443")]);
+    let any = ("x", "172.16.4.99:any");
+    assert!(problems(&[("a", a), any]).is_empty(), "every port is what others leave");
+    let twice = problems(&[("w", any.1), any]);
+    assert!(
+        matches!(&twice[..], [one] if one.contains("`w` has the same destination and protocol"))
+    );
 }
 
 #[test]
@@ -247,7 +325,7 @@ fn what_cannot_work_is_refused_in_sentences() {
     udp.source_address_translation = SourceTranslation::Snat(vec!["10.1.1.51".parse().unwrap()]);
     config.snat_ports = SnatPorts { first: 9, last: 8 };
     let near = config.balancer.virtual_servers.get_mut("near").unwrap();
-    near.destination = address("[::ffff:10.9.9.99]:49");
+    near.destination = address("[::ffff:10.9.9.99]:49").into();
     near.translate_port = false;
     let pool = config.balancer.pools.get_mut("pool").unwrap();
     pool.members = ["10.1.1.51:49", "10.1.1.51:49", "0.0.0.0:1"].map(support::member).to_vec();

@@ -6,8 +6,8 @@
 mod support;
 
 use labsim_forwarder::{
-    CheckedConfig, Config, Engine, HostRoute, Instant, Kept, Outcome, Port, Route, Service,
-    SourceTranslation,
+    CheckedConfig, Config, Engine, HostRoute, Instant, Kept, Outcome, Port, PortRange, Route,
+    Service, SourceTranslation,
 };
 use labsim_wire::arp;
 use labsim_wire::ethernet::Mac;
@@ -86,13 +86,21 @@ fn a_member_that_is_the_host_gets_whole_packets_at_the_interfaces_own_address() 
 
 #[test]
 fn a_filter_keeps_from_the_host_what_is_the_forwarders_alone() {
-    let service = |protocol| Some(Service { protocol, port: Some(49) });
+    let service = |protocol| Some(Service { protocol, ports: Some(49.into()) });
     let kept = |address: IpAddr, service| Kept { address, service };
     let (vip, near) = (IpAddr::from(VIP), IpAddr::from(NEAR_VIP));
     let engine = Engine::new(&config(), port_with(vip), &routes()).unwrap();
     let expected = [kept(near, None), kept(vip, service(6)), kept(vip, service(17))];
     assert_eq!(engine.rx_filter().kept_from_host, expected);
     assert_eq!(engine.rx_filter().owned, [near, vip]);
+    let mut config = config();
+    config.balancer.virtual_servers.remove("udp");
+    let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
+    server.destination = "172.16.4.99:80,8000-8010".parse().unwrap();
+    let engine = Engine::new(&config, port_with(vip), &routes()).unwrap();
+    let ports = |first, last| Some(Service { protocol: 6, ports: Some(PortRange { first, last }) });
+    let expected = [kept(near, None), kept(vip, ports(80, 80)), kept(vip, ports(8000, 8010))];
+    assert_eq!(engine.rx_filter().kept_from_host, expected);
 }
 
 #[test]

@@ -169,7 +169,8 @@ fn a_virtual_server_that_is_gone_takes_nothing_and_its_clients_are_told() {
 fn another_vip_is_taken_and_one_that_is_gone_is_not() {
     let mut bench = Bench::new(&roomy());
     let mut moved = roomy();
-    moved.balancer.virtual_servers.get_mut("tcp").unwrap().destination = address("172.16.4.98:49");
+    moved.balancer.virtual_servers.get_mut("tcp").unwrap().destination =
+        address("172.16.4.98:49").into();
     moved.balancer.virtual_servers.remove("udp");
     change(&mut bench, &moved);
     let owned = bench.engine.rx_filter().owned;

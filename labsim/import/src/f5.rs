@@ -16,6 +16,7 @@ mod read;
 mod service;
 mod snat;
 mod tcl;
+mod traffic_matching;
 mod tree;
 mod virtuals;
 

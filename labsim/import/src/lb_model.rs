@@ -4,9 +4,10 @@ use crate::place::Place;
 use crate::validate;
 use ipnet::Ipv4Net;
 use labsim_model::{
-    AdminState, IpProtocol, OuterSource, Profile, SourceTranslation, TunnelProtocol,
+    AdminState, Destination, IpProtocol, OuterSource, Ports, Profile, SourceTranslation,
+    TunnelProtocol,
 };
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A load balancer: what it does, and where it stands.
 #[derive(Debug, Default)]
@@ -163,23 +164,23 @@ impl Pool {
 }
 
 impl VirtualServer {
-    /// A virtual server that translates addresses, as F5's and A10's do by default. Port 0 is every
-    /// port.
+    /// A virtual server that translates addresses, as F5's and A10's do by default.
     pub(crate) fn new(
         (name, what, place): (String, &str, Place),
-        (address, port): (Ipv4Addr, u16),
+        (address, ports): (Ipv4Addr, Ports),
         ip_protocol: IpProtocol,
     ) -> Self {
-        let defaults = labsim_model::VirtualServer::new(SocketAddr::from((address, port)), "");
+        let destination = Destination::new(address.into(), ports);
+        let defaults = labsim_model::VirtualServer::new(destination, "");
         let settings =
             labsim_model::VirtualServer { ip_protocol, translate_address: true, ..defaults };
         let (what, written) = (what.to_owned(), Written::default());
         Self { name, place, what, address, pool: 0, settings, written }
     }
 
-    /// Its port; 0 is every port.
-    pub(crate) fn port(&self) -> u16 {
-        self.settings.destination.port()
+    /// Its ports.
+    pub(crate) fn ports(&self) -> &Ports {
+        self.settings.destination.ports()
     }
 
     /// Its SNAT addresses; none for `automap`.
@@ -203,25 +204,30 @@ impl VirtualServer {
     /// its members' port, at which their servers listen.
     pub(crate) fn service(&self, pool: &Pool) -> Service {
         let protocol = self.settings.ip_protocol;
-        let own = validate::service(protocol, self.port());
+        let own = validate::service(protocol, self.client_port(pool));
         match pool.members.first() {
-            Some(member) if !own.is_aaa() => validate::service(protocol, self.member_port(member)),
+            Some(member) if !own.is_aaa() => {
+                validate::service(protocol, self.member_port(member, pool))
+            }
             _ => own,
         }
     }
 
-    /// The destination port of a client of the service.
-    pub(crate) fn client_port(&self) -> u16 {
-        match self.port() {
-            0 => validate::default_port(self.settings.ip_protocol),
-            port => port,
-        }
+    /// The destination port of a client of the service: of several ports the first that a member has,
+    /// or else the lowest; of every port one that a member has, or else that of an AAA service.
+    pub(crate) fn client_port(&self, pool: &Pool) -> u16 {
+        let ports = self.ports();
+        let mut own = pool.members.iter().map(|member| member.port);
+        let own = own.find(|port| *port != 0 && ports.contains(*port));
+        let single = ports.single();
+        let protocol = self.settings.ip_protocol;
+        single.or(own).or(ports.first()).unwrap_or_else(|| validate::default_port(protocol))
     }
 
     /// The port at which a member has to listen.
-    pub(crate) fn member_port(&self, member: &Member) -> u16 {
+    pub(crate) fn member_port(&self, member: &Member, pool: &Pool) -> u16 {
         let translates = self.settings.translate_port && member.port != 0;
-        if translates { member.port } else { self.client_port() }
+        if translates { member.port } else { self.client_port(pool) }
     }
 
     /// Which way its answers go.

@@ -4,7 +4,7 @@
 use crate::lb_model::{LbModel, Member, Mode, Pool, Service, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
-use labsim_model::{IpProtocol, SourceTranslation};
+use labsim_model::{IpProtocol, Ports, SourceTranslation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -41,13 +41,13 @@ pub(crate) fn can_add<'m>(
     false
 }
 
-/// The service at a port; port 0 is every port.
+/// The service at a port.
 pub(crate) fn service(protocol: IpProtocol, port: u16) -> Service {
     match protocol {
-        IpProtocol::Tcp if [0, TACACS].contains(&port) => Service::Tacacs,
+        IpProtocol::Tcp if port == TACACS => Service::Tacacs,
         IpProtocol::Tcp if HTTP.contains(&port) => Service::Http,
         IpProtocol::Tcp => Service::Tcp,
-        IpProtocol::Udp if port == 0 || RADIUS.contains(&port) => Service::Radius,
+        IpProtocol::Udp if RADIUS.contains(&port) => Service::Radius,
         IpProtocol::Udp if port == DNS => Service::Dns,
         IpProtocol::Udp => Service::Udp,
     }
@@ -101,7 +101,7 @@ fn remove_vip_from_snat(one: &mut VirtualServer, report: &mut Report<'_>) {
 /// What the virtual servers of a lab use, each once.
 #[derive(Default)]
 struct Used {
-    destinations: BTreeMap<(Ipv4Addr, u16, &'static str), Place>,
+    destinations: BTreeMap<(Ipv4Addr, &'static str), Vec<(Ports, Place)>>,
     servers: BTreeSet<Ipv4Addr>,
     /// The service at a real server's port, and the first virtual server that uses it.
     ports: BTreeMap<(Ipv4Addr, u16, &'static str), (Service, Place)>,
@@ -122,15 +122,23 @@ fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Rep
         return false;
     }
     let (service, protocol) = (one.service(pool), one.settings.ip_protocol.word());
-    let destination = (one.address, one.port(), protocol);
-    if let Some(first) = used.destinations.get(&destination) {
+    let destination = (one.address, protocol);
+    for (ports, first) in used.destinations.get(&destination).into_iter().flatten() {
         let first = report.at(*first);
-        let why = format!("another virtual server has the same destination ({first})");
+        let why = match ports.common(one.ports()) {
+            _ if ports == one.ports() => {
+                format!("another virtual server has the same destination ({first})")
+            }
+            Some(port) => format!(
+                "another virtual server ({first}) takes port {port} of the same address and protocol"
+            ),
+            None => continue,
+        };
         report.not_imported(one.place, one.what.clone(), why);
         return false;
     }
     let ports =
-        pool.members.iter().map(|member| (member.address, one.member_port(member), protocol));
+        pool.members.iter().map(|member| (member.address, one.member_port(member, pool), protocol));
     for key in ports.clone() {
         let Some((other, first)) = used.ports.get(&key).filter(|(other, _)| *other != service)
         else {
@@ -157,7 +165,7 @@ fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Rep
         return false;
     }
     used.servers.extend(new);
-    used.destinations.insert(destination, one.place);
+    used.destinations.entry(destination).or_default().push((one.ports().clone(), one.place));
     for key in ports {
         used.ports.entry(key).or_insert((service, one.place));
     }
@@ -212,10 +220,7 @@ fn warn_of_contradictions(one: &VirtualServer, model: &LbModel, report: &mut Rep
     }
     let is_direct = one.mode() == Mode::Direct;
     let other = pool.members.iter().find(|member| {
-        one.settings.translate_port
-            && member.port != 0
-            && one.port() != 0
-            && member.port != one.port()
+        one.settings.translate_port && member.port != 0 && !one.ports().contains(member.port)
     });
     if let Some(member) = other.filter(|_| is_direct) {
         warn(&format!(

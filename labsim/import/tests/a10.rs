@@ -85,6 +85,33 @@ fn ip_in_ip_without_destination_nat_is_direct_server_return() {
 }
 
 #[test]
+fn a_virtual_port_with_a_range_takes_the_ports_after_it_and_port_0_every_one() {
+    let ports = |port: &str| {
+        let imported =
+            imported(&DSR.replace("port 49 tcp\n    no-dest", &format!("{port}\n    no-dest")));
+        let (_, lb) = load(&imported).load_balancers.pop_first().unwrap();
+        let (_, server) = lb.virtual_servers.into_iter().next().unwrap();
+        (server.destination.to_string(), imported.scenario)
+    };
+    let (destination, scenario) = ports("port 40 tcp range 20");
+    assert_eq!(destination, "172.16.4.99:40-60");
+    assert!(scenario.contains("to: 172.16.4.99:49"), "a port that the members have: {scenario}");
+    assert_eq!(ports("port 49 tcp range 0").0, "172.16.4.99:49");
+    let (destination, scenario) = ports("port 0 tcp");
+    assert_eq!(destination, "172.16.4.99:any");
+    assert!(scenario.contains("to: 172.16.4.99:49"), "{scenario}");
+    for (port, why) in [
+        ("port 49 tcp range 255", "`255` is no range; write 0 to 254"),
+        ("port 65530 tcp range 6", "the range ends at 65536; the highest port is 65535"),
+        ("port 49 tcp range x", "`x` is no range"),
+    ] {
+        let text = DSR.replace("port 49 tcp\n    no-dest", &format!("{port}\n    no-dest"));
+        let refused = import(&text).unwrap_err();
+        assert!(refused.contains(why), "{port}: {refused}");
+    }
+}
+
+#[test]
 fn everything_else_is_listed() {
     assert_eq!(
         places(&imported(DSR).not_imported),

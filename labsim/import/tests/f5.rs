@@ -147,9 +147,89 @@ fn every_port_is_taken_at_the_one_that_labsim_speaks_to() {
     let any = with("    translate-port enabled\n").replace(":49", ":any");
     let imported = imported(&any);
     let server = balancer(&imported).virtual_servers.into_values().next().unwrap();
-    assert_eq!((server.destination.port(), server.translate_port), (0, false));
+    assert!(server.destination.ports().is_any() && !server.translate_port);
     assert!(imported.scenario.contains("members: [10.1.1.51:49]"));
     assert!(imported.scenario.contains("to: 172.16.4.99:49"));
+}
+
+#[test]
+fn every_port_is_asked_for_at_one_that_a_member_has() {
+    let any = with("").replace("99:49", "99:any").replace("10.1.1.51:49", "10.1.1.51:80");
+    let imported = imported(&any);
+    load(&imported);
+    assert!(
+        imported.scenario.contains("http_get: {from: client, to: 172.16.4.99:80"),
+        "{}",
+        imported.scenario
+    );
+    assert!(imported.scenario.contains("destination: 172.16.4.99:any"));
+}
+
+/// A virtual server of several ports, as version 14.1 and later list it.
+const SEVERAL_PORTS: &str = "\
+net port-list inner { ports { https { } } }
+net port-list media {
+    port-lists { inner { } }
+    ports {
+        80 { }
+        8000-8010 { }
+    }
+}
+ltm traffic-matching-criteria vs_media_VS_TMC_OBJ {
+    destination-address-inline 172.16.4.99
+    destination-port-list media
+    protocol tcp
+    source-address-inline 0.0.0.0
+    source-port-inline 0
+}
+ltm pool p { members { 10.1.1.51:8010 { address 10.1.1.51 } } profiles { ipip } }
+ltm virtual vs_media {
+    ip-protocol tcp
+    pool p
+    traffic-matching-criteria vs_media_VS_TMC_OBJ
+    translate-address disabled
+    translate-port disabled
+}
+";
+
+#[test]
+fn a_list_of_ports_is_a_virtual_server_of_several_ports() {
+    let imported = imported(SEVERAL_PORTS);
+    assert!(imported.not_imported.is_empty(), "{:?}", places(&imported.not_imported));
+    let server = balancer(&imported).virtual_servers.into_values().next().unwrap();
+    assert_eq!(server.destination.to_string(), "172.16.4.99:80,443,8000-8010");
+    assert!(imported.scenario.contains("to: 172.16.4.99:8010"), "{}", imported.scenario);
+    for (from, to, why) in [
+        ("media\n    protocol", "other\n    protocol", "its port list `other` is in none"),
+        (
+            "-criteria vs_media_VS_TMC_OBJ\n    trans",
+            "-criteria x\n    trans",
+            "its traffic matching criteria `x` are in none",
+        ),
+        ("172.16.4.99\n", "172.16.4.0/24\n", "it accepts packets for a network"),
+        (
+            "        80 { }\n",
+            "        81 { }\n        80-82 { }\n",
+            "80-82 and 81 have ports in common",
+        ),
+        ("        80 { }\n", "        nosuch { }\n", "`nosuch` is not a port"),
+    ] {
+        let text = SEVERAL_PORTS.replacen(from, to, 1);
+        assert_ne!(text, SEVERAL_PORTS, "{from}");
+        let refused = import(&text).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+}
+
+#[test]
+fn virtual_servers_with_a_port_in_common_are_not_both_imported() {
+    let both = format!(
+        "{SEVERAL_PORTS}ltm virtual vs_web {{ destination 172.16.4.99:80 ip-protocol tcp pool p }}\n"
+    );
+    let notes = imported(&both).not_imported;
+    let note = notes.iter().find(|note| note.what == "ltm virtual vs_web").unwrap();
+    assert!(note.why.contains("takes port 80 of the same address and protocol"), "{}", note.why);
+    assert!(note.why.contains(":17)"), "{}", note.why);
 }
 
 #[test]

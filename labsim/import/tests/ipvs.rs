@@ -164,7 +164,7 @@ fn a_service_of_every_port_persists() {
         imported("-A -t 10.9.9.9 -s rr -p -M 255.255.255.0\n-a -t 10.9.9.9:0 -r 10.1.1.51 -i\n");
     let scenario = load(&imported);
     let server = lb(&scenario).virtual_servers.values().next().unwrap();
-    assert_eq!(server.destination.port(), 0);
+    assert!(server.destination.ports().is_any());
     let source = SourceAddress { timeout: 360, prefix_length: Some(24) };
     assert_eq!(server.persistence, Persistence::SourceAddress(source));
     assert_eq!(places(&imported.warnings), ["1: -A -t 10.9.9.9: -p without a time"]);

@@ -9,27 +9,33 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 /// # Errors
 /// A sentence that says what would be right.
 pub fn parse_endpoint(text: &str) -> Result<SocketAddr, String> {
-    let wrong = || {
-        format!(
-            "{} is not an address with a port; write it such as 172.16.4.99:49 or \
-             [2001:db8::99]:49",
-            quote(text)
-        )
-    };
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let (address, port) = split(text)?;
     let port = match port {
         "any" => 0,
         _ => match port.parse::<u16>() {
             Ok(0) => return Err("port 0 does not exist; write 1 to 65535, or `any`".to_owned()),
             Ok(port) => port,
-            Err(_) => return Err(wrong()),
+            Err(_) => return Err(wrong(text)),
         },
     };
-    let address = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(host) => host.parse().map(IpAddr::V6).map_err(|_| wrong())?,
-        None => host.parse().map(IpAddr::V4).map_err(|_| wrong())?,
-    };
     Ok(SocketAddr::new(address, port))
+}
+
+/// Splits an address from what stands behind it in the port's place.
+pub(crate) fn split(text: &str) -> Result<(IpAddr, &str), String> {
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong(text))?;
+    let address = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(host) => host.parse().map(IpAddr::V6).map_err(|_| wrong(text))?,
+        None => host.parse().map(IpAddr::V4).map_err(|_| wrong(text))?,
+    };
+    Ok((address, port))
+}
+
+fn wrong(text: &str) -> String {
+    format!(
+        "{} is not an address with a port; write it such as 172.16.4.99:49 or [2001:db8::99]:49",
+        quote(text)
+    )
 }
 
 /// An endpoint as a YAML value.
@@ -42,7 +48,8 @@ impl From<Endpoint> for SocketAddr {
 }
 
 /// Stands for an endpoint that could not be read; no text gives it. Checks pass over it.
-const UNREAD: SocketAddr = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, u32::MAX, 0));
+pub(crate) const UNREAD: SocketAddr =
+    SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, u32::MAX, 0));
 
 /// Whether an endpoint stands for one that could not be read from a file with errors.
 #[must_use]

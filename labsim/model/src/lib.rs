@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod destination;
 mod direction;
 mod endpoint;
 mod forwarder;
@@ -24,6 +25,7 @@ mod text;
 mod tunnel;
 
 pub use check::unicast_error;
+pub use destination::{Destination, PortRange, Ports};
 pub use direction::Direction;
 pub use endpoint::{is_unread, parse_endpoint};
 pub use forwarder::{ForwarderConfig, Limits, SnatPorts};

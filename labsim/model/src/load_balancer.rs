@@ -15,8 +15,7 @@ pub use monitor::{ActionOnDown, Monitor, MonitorKind, MonitoredMember};
 pub use persistence::{Persistence, SourceAddress};
 pub use scheduling::{LoadBalancingMode, Maglev, MaglevHash};
 
-use crate::endpoint::{self, Endpoint};
-use crate::{Profile, TunnelProtocol};
+use crate::{Destination, Profile, TunnelProtocol};
 use labsim_yaml::FromYaml;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,16 +66,15 @@ pub enum OuterSource {
     Egress,
 }
 
-/// A VIP and port that the load balancer accepts packets for.
+/// A VIP and the ports of it that the load balancer accepts packets for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VirtualServer {
-    /// VIP and port: `172.16.4.99:49`, `[2001:db8::99]:49`. Port `any` stands for every port that
-    /// no other virtual server of this VIP and protocol has; it is 0 in this field.
-    #[serde(with = "endpoint::as_text")]
+    /// VIP and port: `172.16.4.99:49`, `[2001:db8::99]:49`; a range, `172.16.4.99:8000-8010`; or a list
+    /// of both, `"172.16.4.99:80,443,8000-8010"`. Port `any` stands for every port that no other virtual
+    /// server of this VIP and protocol takes. No two may have a port in common.
     #[schemars(with = "String")]
-    #[yaml(with = "Endpoint")]
-    pub destination: SocketAddr,
+    pub destination: Destination,
     /// `tcp` (the default) or `udp`.
     #[serde(default)]
     pub ip_protocol: IpProtocol,
@@ -108,9 +106,9 @@ pub struct VirtualServer {
 impl VirtualServer {
     /// A virtual server with the defaults of a file.
     #[must_use]
-    pub fn new(destination: SocketAddr, pool: impl Into<String>) -> Self {
+    pub fn new(destination: impl Into<Destination>, pool: impl Into<String>) -> Self {
         Self {
-            destination,
+            destination: destination.into(),
             ip_protocol: IpProtocol::Tcp,
             pool: pool.into(),
             translate_address: false,

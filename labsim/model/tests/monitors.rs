@@ -118,6 +118,12 @@ fn mistakes_are_told_with_their_place() {
             "takes every port",
         ),
         (
+            r#""monitor":{"tcp":{"transparent":true}}"#,
+            r#""destination":"172.16.4.99:80,443","translate_address":false"#,
+            ".tcp.transparent",
+            "takes several ports",
+        ),
+        (
             r#""profile":"ipip","members":["[2001:db8::51]:49"],"monitor":{"tcp":{"transparent":true}}"#,
             r#""destination":"[2001:db8::99]:49","translate_address":false"#,
             ".tcp.transparent",

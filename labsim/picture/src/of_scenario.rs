@@ -174,8 +174,12 @@ fn rows(scenario: &Scenario, name: &NodeName) -> Vec<Row> {
 /// VIPs, where tunnels begin, and how packets reach members without one.
 fn balancer_rows(balancer: &LoadBalancer) -> Vec<Row> {
     let vip = |one: &VirtualServer| {
-        let (address, port) = (one.destination.ip(), one.destination.port());
-        let port = if port == 0 { "any port".to_owned() } else { format!("port {port}") };
+        let (address, ports) = (one.destination.ip(), one.destination.ports());
+        let port = match one.destination.port() {
+            Some(port) => format!("port {port}"),
+            None if ports.is_any() => "any port".to_owned(),
+            None => format!("ports {ports}"),
+        };
         Row::new(RowKind::Vip, "VIP", format!("{address} {} {port}", one.ip_protocol.word()))
     };
     let mut rows = bounded(balancer.virtual_servers.values().map(vip).collect());

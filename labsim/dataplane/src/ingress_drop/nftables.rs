@@ -3,7 +3,7 @@
 //! The transport's header is found behind options and extension headers, and a later fragment has none
 //! there (`nft_set_pktinfo_ipv4_validate`, `nft_payload_eval`).
 
-use labsim_forwarder::{Kept, Service};
+use labsim_forwarder::{Kept, PortRange, Service};
 use labsim_sys::Errno;
 use labsim_sys::netlink::Refusal;
 use labsim_sys::netlink::attribute::{nested, plain};
@@ -47,11 +47,13 @@ const TRANSPORT: u32 = 16;
 /// `NFT_META_PKTTYPE`, and frames to another host (`PACKET_OTHERHOST`).
 const PACKET_TYPE: u32 = 19;
 const OTHER_HOST: u8 = 3;
-/// `NFT_REG_1`, `NFT_REG_VERDICT`, `NFT_CMP_EQ`, `NFT_CMP_NEQ`, `NF_DROP`.
+/// `NFT_REG_1`, `NFT_REG_VERDICT`, `NFT_CMP_EQ`, `NFT_CMP_NEQ`, `NFT_CMP_LTE`, `NFT_CMP_GTE`, `NF_DROP`.
 const REGISTER: u32 = 1;
 const VERDICT: u32 = 0;
 const EQUAL: u32 = 0;
 const DIFFERENT: u32 = 1;
+const AT_MOST: u32 = 3;
+const AT_LEAST: u32 = 5;
 const DROP: u32 = 0;
 
 /// A table that is in place; the kernel removes it when its socket is closed.
@@ -98,7 +100,7 @@ fn changes(interface: &str, generation: u32, kept: &[Kept]) -> Vec<Change> {
     ];
     // Later fragments have no port: one rule is enough for all ports of a protocol.
     let fragmented = kept.iter().filter_map(|kept| {
-        let service = kept.service.filter(|service| service.port.is_some())?;
+        let service = kept.service.filter(|service| service.ports.is_some())?;
         Some((kept.address, service.protocol))
     });
     let fragmented: BTreeSet<(IpAddr, u8)> = fragmented.collect();
@@ -116,11 +118,17 @@ fn changes(interface: &str, generation: u32, kept: &[Kept]) -> Vec<Change> {
 /// The rule that drops such packets, without later fragments where a port tells.
 fn rule(kept: &Kept) -> Vec<DefaultNla> {
     let mut which = Vec::new();
-    if let Some(Service { protocol, port }) = kept.service {
+    if let Some(Service { protocol, ports }) = kept.service {
         which.extend(transport(protocol));
-        if let Some(port) = port {
+        if let Some(PortRange { first, last }) = ports {
             which.push(payload(TRANSPORT_LAYER, DESTINATION_PORT_AT, 2));
-            which.push(compare(EQUAL, &port.to_be_bytes()));
+            match first == last {
+                true => which.push(compare(EQUAL, &first.to_be_bytes())),
+                false => which.extend([
+                    compare(AT_LEAST, &first.to_be_bytes()),
+                    compare(AT_MOST, &last.to_be_bytes()),
+                ]),
+            }
         }
     }
     dropped(kept.address, &which)
@@ -217,9 +225,9 @@ mod tests {
 
     #[test]
     fn later_fragments_have_one_rule_for_all_ports_of_a_protocol() {
-        let kept = |last: u8, protocol, port| Kept {
+        let kept = |last: u8, protocol, port: Option<u16>| Kept {
             address: Ipv4Addr::new(10, 0, 0, last).into(),
-            service: Some(Service { protocol, port }),
+            service: Some(Service { protocol, ports: port.map(Into::into) }),
         };
         let rules = |kept: &[Kept]| {
             changes("eth0", 1, kept).iter().filter(|change| change.kind == NEW_RULE).count()

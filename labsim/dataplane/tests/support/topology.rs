@@ -151,7 +151,7 @@ pub fn packet_socket(index: u32) -> OwnedFd {
 /// One virtual server for TCP and one for UDP, both at port 49.
 pub fn config(outer_source: OuterSource) -> Config {
     let server = |ip_protocol| VirtualServer {
-        destination: (VIP, 49).into(),
+        destination: SocketAddr::from((VIP, 49)).into(),
         ip_protocol,
         pool: "pool".to_owned(),
         translate_address: false,

@@ -10,7 +10,7 @@ use crate::{
     Port, Problem, Profile, Route, SourceTranslation, flow, fragment, neighbour, persistence, snat,
 };
 use labsim_codes::file;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ impl Engine {
                 ..config.clone()
             },
             routes,
-            services: Services { vips: HashMap::new(), servers: HashMap::new() },
+            services: Services::default(),
             servers: Vec::new(),
             pools: Vec::new(),
             members: Vec::new(),

@@ -121,10 +121,10 @@ impl Engine {
         let mut members = assign_numbers(present, wanted).into_iter();
         let present = self.servers.iter().zip(0..).map(|(server, number)| {
             let idle = server.counters.flows == 0 && self.persistence.is_empty(number);
-            ((server.destination, server.protocol), server.retired.is_some() && idle)
+            ((&server.destination, server.protocol), server.retired.is_some() && idle)
         });
         let wanted = config.balancer.virtual_servers.values();
-        let wanted = wanted.map(|server| (server.destination, server.ip_protocol.number()));
+        let wanted = wanted.map(|server| (&server.destination, server.ip_protocol.number()));
         let servers = assign_numbers(present, wanted);
         let mut most = servers.iter().copied().max().unwrap_or(0);
         let mut next_hops = Vec::new();
@@ -312,17 +312,17 @@ impl Engine {
         for server in &mut self.servers {
             server.retired = server.retired.or(Some(now));
         }
-        let mut services = Services { vips: HashMap::new(), servers: HashMap::new() };
+        let mut services = Services::default();
         for ((name, server), number) in config.balancer.virtual_servers.iter().zip(numbers) {
             let (vip, protocol) = (server.destination.ip(), server.ip_protocol.number());
             let is_hosts = self.port.is_hosts(vip);
             let answers = self.port.is_connected(vip) && !is_hosts;
             services.vips.insert(vip, Vip { is_hosts, answers });
-            services.servers.insert((vip, protocol, server.destination.port()), *number);
+            services.add(&server.destination, protocol, *number);
             let pool = config.balancer.pools.keys().position(|pool| *pool == server.pool);
             let new = Server {
                 name: name.clone(),
-                destination: server.destination,
+                destination: server.destination.clone(),
                 protocol,
                 retired: None,
                 pool: pool.unwrap_or_default() as u16,
@@ -334,7 +334,7 @@ impl Engine {
                 counters: ServerCounters::default(),
             };
             insert_at(&mut self.servers, *number, new, |old, new| {
-                if (old.destination, old.protocol) == (new.destination, new.protocol) {
+                if (&old.destination, old.protocol) == (&new.destination, new.protocol) {
                     new.counters = old.counters;
                 }
             });

@@ -1,7 +1,7 @@
 //! Which packets a data plane hands to the engine.
 
 use super::{Engine, Path};
-use crate::SnatPorts;
+use crate::{PortRange, SnatPorts};
 use std::net::IpAddr;
 
 /// What a data plane has to hand to the engine, beside ARP and neighbour discovery: neighbour
@@ -34,7 +34,7 @@ pub struct Kept {
     pub service: Option<Service>,
 }
 
-/// What a virtual server takes at an address that the host has too: all of this protocol to the port,
+/// What a virtual server takes at an address that the host has too: all of this protocol to the ports,
 /// and fragments of it that have no ports. Those of them that are the host's own, the engine sends to
 /// the interface's own link-layer address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ pub struct Service {
     /// TCP's or UDP's number.
     pub protocol: u8,
     /// `None` is every port.
-    pub port: Option<u16>,
+    pub ports: Option<PortRange>,
 }
 
 impl Engine {
@@ -62,11 +62,16 @@ impl Engine {
             .filter(|address| !self.services.is_hosts(**address))
             .map(|address| Kept { address: *address, service: None })
             .collect();
-        let services = self.services.servers.keys();
-        let services = services.filter(|(vip, ..)| self.services.is_hosts(*vip));
-        kept_from_host.extend(services.map(|(vip, protocol, port)| {
-            let port = Some(*port).filter(|port| *port != 0);
-            Kept { address: *vip, service: Some(Service { protocol: *protocol, port }) }
+        let single = self.services.servers.keys();
+        let single = single.map(|(vip, protocol, port)| (*vip, *protocol, Some((*port).into())));
+        let wide = self.services.wide.iter().flat_map(|((vip, protocol), wide)| {
+            let ranges = wide.ranges.iter().map(|(range, _)| Some(*range));
+            ranges.chain(wide.any.map(|_| None)).map(|ports| (*vip, *protocol, ports))
+        });
+        let services = single.chain(wide).filter(|(vip, ..)| self.services.is_hosts(*vip));
+        kept_from_host.extend(services.map(|(address, protocol, ports)| Kept {
+            address,
+            service: Some(Service { protocol, ports }),
         }));
         kept_from_host.sort_unstable();
         let mut shared: Vec<IpAddr> = snat_addresses(true).collect();

@@ -27,7 +27,7 @@ pub fn config_of(vips_v6: bool, members_v6: bool) -> Config {
         for server in config.balancer.virtual_servers.values_mut() {
             let near = server.destination.ip() != IpAddr::V4(super::VIP);
             let vip = if near { NEAR_VIP6 } else { VIP6 };
-            server.destination = SocketAddr::from((vip, 49));
+            server.destination = SocketAddr::from((vip, 49)).into();
         }
     }
     if members_v6 {

@@ -41,7 +41,7 @@ pub fn member(text: &str) -> Member {
 /// Three members behind the router; TCP and UDP at the VIP's port 49, and TCP at the near VIP's.
 pub fn config() -> Config {
     let server = |destination: &str, ip_protocol| VirtualServer {
-        destination: address(destination),
+        destination: destination.parse().unwrap(),
         ip_protocol,
         pool: "pool".to_owned(),
         translate_address: false,

@@ -7,12 +7,14 @@ use crate::lb_model::{LbModel, OwnAddress, VirtualServer};
 use crate::report::Report;
 use crate::text::printable;
 use labsim_model::quote;
-use labsim_model::{FastL4, IpProtocol, Profile, SourceTranslation};
+use labsim_model::{FastL4, IpProtocol, PortRange, Ports, Profile, SourceTranslation};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// ACOS's idle timeout of TCP and UDP, in seconds.
 const IDLE_TIMEOUT: u32 = 120;
+/// Most ports after the first of a virtual port with `range`.
+const MOST_MORE_PORTS: u16 = 254;
 /// Longest idle timeout that labsim takes: a day.
 const LONGEST: u32 = 86_400;
 
@@ -134,6 +136,11 @@ impl<'r> Reader<'r, '_> {
         let protocol = match kind {
             "tcp" | "tcp-proxy" => IpProtocol::Tcp,
             "udp" | "radius" => IpProtocol::Udp,
+            "others" => {
+                let why = "it takes IP protocols other than TCP and UDP, which are those that labsim's \
+                           virtual servers accept";
+                return self.report.skip(line.place, what, why);
+            }
             _ => {
                 let why = "labsim's virtual servers accept TCP or UDP packets unchanged";
                 return self.report.skip(line.place, what, why);
@@ -142,12 +149,13 @@ impl<'r> Reader<'r, '_> {
         if line.children.iter().any(|child| child.texts() == ["disable"]) {
             return self.report.skip(line.place, what, "it is disabled");
         }
-        if kind == "tcp-proxy" || line.words.len() > 3 {
-            let why = "labsim's virtual servers forward packets of one port unchanged";
-            self.report.not_imported(line.place, format!("{what}: its kind or range"), why);
+        if kind == "tcp-proxy" {
+            let why = "labsim's virtual servers forward packets unchanged";
+            self.report.not_imported(line.place, format!("{what}: its kind"), why);
         }
+        let ports = self.ports(port, line, &what)?;
         let name = format!("{}_{port}", object.name);
-        let mut found = VirtualServer::new((name, &what, line.place), (address, port), protocol);
+        let mut found = VirtualServer::new((name, &what, line.place), (address, ports), protocol);
         // ACOS ends idle sessions in silence (`reset-fwd` and `reset-rev` are off).
         found.settings.fastl4.idle_timeout = IDLE_TIMEOUT;
         found.settings.fastl4.reset_on_timeout = false;
@@ -212,6 +220,37 @@ impl<'r> Reader<'r, '_> {
             }
         }
         Some(found)
+    }
+
+    /// A virtual port's ports: 0 is every one, and `range N` adds the N next ones.
+    fn ports(&mut self, port: u16, line: &Line, what: &str) -> Option<Ports> {
+        let rest: Vec<&str> = line.words.iter().skip(3).map(|word| word.text.as_str()).collect();
+        let number = match rest.as_slice() {
+            [] => 0,
+            ["range", number] => {
+                let place = line.words.get(4).map_or(line.place, |word| word.place);
+                let read = number.parse().ok().filter(|number| *number <= MOST_MORE_PORTS);
+                let message =
+                    || format!("{} is no range; write 0 to {MOST_MORE_PORTS}", quote(number));
+                self.report.check(place, read.ok_or_else(message))?
+            }
+            [first, ..] => {
+                let what = format!("{what}: {}", printable(first));
+                self.report.not_imported(line.place, what, "labsim does not support it");
+                0
+            }
+        };
+        if port == 0 {
+            return Some(Ports::ANY);
+        }
+        let Some(last) = port.checked_add(number) else {
+            let message = format!(
+                "the range ends at {}; the highest port is 65535",
+                u32::from(port) + u32::from(number)
+            );
+            return self.report.reject(line.place, message);
+        };
+        self.report.check(line.place, Ports::of(vec![PortRange { first: port, last }]))
     }
 
     /// A line that a later one of its kind takes the place of, as ACOS has it.

@@ -75,7 +75,30 @@ impl Stanzas<'_> {
                 self.snat_pool(&beside("snat", name), addresses);
             }
         }
+        virtual_servers.iter().for_each(|(name, server)| self.traffic_matching(name, server));
         virtual_servers.iter().for_each(|(name, server)| self.virtual_server(name, server));
+    }
+
+    /// A list of ports, and criteria with it, for a virtual server of several ports.
+    fn traffic_matching(&mut self, name: &str, server: &VirtualServer) {
+        let ports = server.destination.ports();
+        if ports.is_any() || ports.single().is_some() {
+            return;
+        }
+        let list = quoted(&beside("ports", name));
+        self.block(0, &format!("net port-list {list}"), |out| {
+            out.block(1, "ports", |out| {
+                ports.ranges().iter().for_each(|range| out.line(2, &format!("{range} {{ }}")));
+            });
+        });
+        let source = if server.destination.is_ipv4() { "0.0.0.0" } else { "::" };
+        let matching = quoted(&beside("matching", name));
+        self.block(0, &format!("ltm traffic-matching-criteria {matching}"), |out| {
+            out.line(1, &format!("destination-address-inline {}", server.destination.ip()));
+            out.line(1, &format!("destination-port-list {list}"));
+            out.line(1, &format!("protocol {}", server.ip_protocol.word()));
+            out.line(1, &format!("source-address-inline {source}"));
+        });
     }
 
     /// The load balancer's own addresses and default route.
@@ -228,13 +251,25 @@ impl Stanzas<'_> {
             IpAddr::V6(_) => ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::/0"),
         };
         self.block(0, &format!("ltm virtual {}", quoted(name)), |out| {
-            out.line(1, &format!("destination {}", socket(*destination)));
+            match (destination.port(), destination.ports().is_any()) {
+                (None, false) => {
+                    let name = quoted(&beside("matching", name));
+                    out.line(1, &format!("traffic-matching-criteria {name}"));
+                }
+                (port, _) => {
+                    let socket =
+                        socket(SocketAddr::new(destination.ip(), port.unwrap_or_default()));
+                    out.line(1, &format!("destination {socket}"));
+                }
+            }
             let protocol = match ip_protocol {
                 IpProtocol::Tcp => "tcp",
                 IpProtocol::Udp => "udp",
             };
             out.line(1, &format!("ip-protocol {protocol}"));
-            out.line(1, &format!("mask {mask}"));
+            if destination.port().is_some() || destination.ports().is_any() {
+                out.line(1, &format!("mask {mask}"));
+            }
             if let Persistence::SourceAddress(rule) = persistence {
                 let name = persistence_profile(name, *rule);
                 let name = name.unwrap_or_else(|| "source_addr".to_owned());

@@ -104,6 +104,8 @@ pub(super) struct Config {
     pub(super) routes: Objects,
     pub(super) ipip: Objects,
     pub(super) gre: Objects,
+    pub(super) traffic_matching: Objects,
+    pub(super) port_lists: Objects,
 }
 
 impl Config {
@@ -123,6 +125,10 @@ impl Config {
             ["net", "route", _] => &mut self.routes,
             ["net", "tunnels", "ipip", _] => &mut self.ipip,
             ["net", "tunnels", "gre", _] => &mut self.gre,
+            ["ltm", "traffic-matching-criteria", _] => &mut self.traffic_matching,
+            ["net", "port-list", _] | ["security", "firewall", "port-list", _] => {
+                &mut self.port_lists
+            }
             [kind, ..] if is_of_version_10(kind, words.len()) => {
                 let what = what(&stanza.words, false);
                 report.not_imported(place(&stanza.words), what, VERSION_10);

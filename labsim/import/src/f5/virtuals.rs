@@ -7,6 +7,7 @@ use super::persistence::{self, SOURCE_ADDR};
 use super::pools::Pools;
 use super::profiles::FASTL4;
 use super::snat::SnatPools;
+use super::traffic_matching::TrafficMatching;
 use super::tree::{Block, Property, Word};
 use super::{network, read, snat};
 use crate::lb_model::{LbModel, Service, VirtualServer};
@@ -15,7 +16,7 @@ use crate::report::Report;
 use crate::text::printable;
 use crate::validate;
 use labsim_model::quote;
-use labsim_model::{FastL4, IpProtocol, SourceAddress};
+use labsim_model::{FastL4, IpProtocol, Ports, SourceAddress};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -28,14 +29,16 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
         fastl4: Profiles::new(&FASTL4),
         source_addrs: Profiles::new(&SOURCE_ADDR),
         snat_pools: SnatPools::default(),
+        traffic_matching: TrafficMatching::default(),
     };
     let virtuals: Vec<VirtualServer> =
         config.virtuals.all.iter().filter_map(|object| reader.virtual_server(object)).collect();
-    let Reader { report, pools, fastl4, source_addrs, snat_pools, .. } = reader;
+    let Reader { report, pools, fastl4, source_addrs, snat_pools, traffic_matching, .. } = reader;
     pools.report_unused(config, report);
     fastl4.report_unused(config, report);
     source_addrs.report_unused(config, report);
     snat_pools.report_unused(config, report);
+    traffic_matching.report_unused(config, report);
     let vips: BTreeSet<Ipv4Addr> = virtuals.iter().map(|one| one.address).collect();
     let is_used = |one: &Object| virtual_address(one).is_some_and(|vip| vips.contains(&vip));
     config.virtual_addresses.not_imported(is_used, &["address", "mask"], report);
@@ -59,19 +62,24 @@ struct Reader<'r, 's> {
     fastl4: Profiles<FastL4>,
     source_addrs: Profiles<SourceAddress>,
     snat_pools: SnatPools,
+    traffic_matching: TrafficMatching,
 }
 
 impl Reader<'_, '_> {
     /// A virtual server; `None`, with a note or an error, if it is not imported.
     fn virtual_server(&mut self, object: &Object) -> Option<VirtualServer> {
         let (what, properties) = (&object.what, object.block.properties());
-        let (address, port, protocol) = self.listener(object, &properties)?;
+        let (address, ports, protocol) = self.listener(object, &properties)?;
         let header = (object.name().to_owned(), what.as_str(), object.place);
-        let mut found = VirtualServer::new(header, (address, port), protocol);
+        let mut found = VirtualServer::new(header, (address, ports), protocol);
         let mut pool = None;
         for property in &properties {
             match property.name() {
-                "destination" | "ip-protocol" | "mask" | "enabled" => {}
+                "destination"
+                | "ip-protocol"
+                | "mask"
+                | "enabled"
+                | "traffic-matching-criteria" => {}
                 "pool" if property.is_none() => {}
                 "pool" => pool = Some(read::word(property, self.report)?),
                 "profiles" => found.settings.fastl4 = self.profiles(property, what),
@@ -143,12 +151,16 @@ impl Reader<'_, '_> {
         &mut self,
         object: &Object,
         properties: &[Property<'_>],
-    ) -> Option<(Ipv4Addr, u16, IpProtocol)> {
+    ) -> Option<(Ipv4Addr, Ports, IpProtocol)> {
         let what = &object.what;
         let of = |name: &str| properties.iter().find(|one| one.name() == name);
         let off = properties.iter().find(|one| one.name() == "disabled" && one.values.is_empty());
         if let Some(off) = off {
             return self.report.skip(off.place, what, "it is disabled");
+        }
+        if let Some(criteria) = of("traffic-matching-criteria").filter(|one| !one.is_none()) {
+            let name = read::word(criteria, self.report)?;
+            return self.matching(name, of("ip-protocol"), object);
         }
         let Some(destination) = of("destination") else {
             let message = format!("{what} has no `destination`; add one such as 172.16.4.99:49");
@@ -168,9 +180,31 @@ impl Reader<'_, '_> {
             None => ("any", object.place),
             Some(word) => word.map(|word| (word.text.as_str(), word.place))?,
         };
-        let protocol = self.protocol(protocol, host.port, place, what)?;
+        let ports = if host.port == 0 { Ports::ANY } else { host.port.into() };
+        let protocol = self.protocol(protocol, &ports, place, what)?;
         read::note_route_domain(host.route_domain, word.place, what, self.report);
-        Some((address, host.port, protocol))
+        Some((address, ports, protocol))
+    }
+
+    /// What criteria say of a virtual server of several ports.
+    fn matching(
+        &mut self,
+        name: &Word,
+        own_protocol: Option<&Property<'_>>,
+        object: &Object,
+    ) -> Option<(Ipv4Addr, Ports, IpProtocol)> {
+        let what = &object.what;
+        let Self { traffic_matching, config, report, .. } = self;
+        let criteria = traffic_matching.get(name, what, config, report)?;
+        let word = &criteria.address;
+        let host = report.check(word.place, host_port(&word.text))?;
+        let address = self.address(word, &host, what)?;
+        let protocol = own_protocol.and_then(Property::word).or(criteria.protocol);
+        let (protocol, place) =
+            protocol.map_or(("any", object.place), |word| (word.text.as_str(), word.place));
+        let protocol = self.protocol(protocol, &criteria.ports, place, what)?;
+        read::note_route_domain(host.route_domain, word.place, what, self.report);
+        Some((address, criteria.ports, protocol))
     }
 
     fn address(&mut self, word: &Word, read: &HostPort<'_>, what: &str) -> Option<Ipv4Addr> {
@@ -205,16 +239,22 @@ impl Reader<'_, '_> {
         self.report.ipv4(written.place, address, what)
     }
 
-    fn protocol(&mut self, text: &str, port: u16, place: Place, what: &str) -> Option<IpProtocol> {
+    fn protocol(
+        &mut self,
+        text: &str,
+        ports: &Ports,
+        place: Place,
+        what: &str,
+    ) -> Option<IpProtocol> {
         match text {
             "tcp" | "6" => Some(IpProtocol::Tcp),
             "udp" | "17" => Some(IpProtocol::Udp),
             "any" | "0" => {
-                let is_udp = matches!(
-                    validate::service(IpProtocol::Udp, port),
-                    Service::Radius | Service::Dns
-                );
-                let protocol = if is_udp && port != 0 { IpProtocol::Udp } else { IpProtocol::Tcp };
+                let is_udp = ports.single().is_some_and(|port| {
+                    let service = validate::service(IpProtocol::Udp, port);
+                    matches!(service, Service::Radius | Service::Dns)
+                });
+                let protocol = if is_udp { IpProtocol::Udp } else { IpProtocol::Tcp };
                 self.report.not_imported(
                     place,
                     format!("{what}: ip-protocol"),

@@ -113,7 +113,7 @@ pub(super) fn expectations(
     }
     if virtuals.iter().filter(|other| other.address == vip).count() > 1 {
         answer.push(entry("protocol", one.settings.ip_protocol.word()));
-        answer.push(entry("source_port", scalar(one.client_port())));
+        answer.push(entry("source_port", scalar(one.client_port(pool))));
     }
     let (name, count, pass, fail) = match mode {
         Mode::Direct => (

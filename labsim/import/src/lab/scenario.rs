@@ -5,7 +5,7 @@ use super::plan::AddressPlan;
 use super::servers::{Groups, Listener, Settings, listeners, settings};
 use super::yaml::{Entry, Value, document, entry, list, map, one_or_list, scalar};
 use super::{TOPOLOGY, names};
-use crate::lb_model::{LbModel, Mode, Service, VirtualServer, tunnel_name};
+use crate::lb_model::{LbModel, Mode, Pool, Service, VirtualServer, tunnel_name};
 use crate::report::Report;
 use crate::text::printable;
 use labsim_model::{
@@ -65,8 +65,9 @@ pub(super) fn text(
         virtuals.iter().map(|one| (one.name.as_str(), of(one).noun())).collect();
     let names = names::steps(&named);
     let steps = virtuals.iter().zip(&names);
-    let steps =
-        steps.map(|(one, name)| entry(name, step(one, of(one), exchanges(one, model, plan))));
+    let steps = steps.map(|(one, name)| {
+        entry(name, step(one, &model.pools[one.pool], exchanges(one, model, plan)))
+    });
     sections.push(entry("steps", steps.collect::<Vec<_>>()));
     let expected = virtuals.iter().zip(&names).flat_map(|(one, step)| {
         let step = (names.len() > 1).then_some(step.as_str());
@@ -89,7 +90,8 @@ fn exchanges(one: &VirtualServer, model: &LbModel, plan: &AddressPlan) -> usize 
     }
 }
 
-fn step(one: &VirtualServer, service: Service, times: usize) -> Value {
+fn step(one: &VirtualServer, pool: &Pool, times: usize) -> Value {
+    let service = one.service(pool);
     let action = match service {
         Service::Tacacs => "tacacs_login",
         Service::Radius => "radius_login",
@@ -100,7 +102,7 @@ fn step(one: &VirtualServer, service: Service, times: usize) -> Value {
     };
     let mut exchange = vec![
         entry("from", "client"),
-        entry("to", scalar(SocketAddr::from((one.address, one.client_port())))),
+        entry("to", scalar(SocketAddr::from((one.address, one.client_port(pool))))),
     ];
     match service {
         Service::Tacacs | Service::Radius => {
@@ -150,7 +152,7 @@ fn load_balancer(
         // Members that take every port leave the client's as it is.
         settings.translate_port &=
             model.pools[one.pool].members.iter().any(|member| member.port != 0);
-        let defaults = labsim_model::VirtualServer::new(settings.destination, "");
+        let defaults = labsim_model::VirtualServer::new(settings.destination.clone(), "");
         let settings = Value::without_defaults(&settings, &defaults, &REQUIRED, &short)?;
         servers.push(entry(name, settings).comment(printable(&report.at(one.place))));
     }
@@ -158,7 +160,7 @@ fn load_balancer(
         let pool = &model.pools[one.pool];
         let mut settings = pool.settings.clone();
         for member in pool.members.iter().filter(|member| plan.server(member.address).is_some()) {
-            let port = if member.port == 0 { one.client_port() } else { member.port };
+            let port = if member.port == 0 { one.client_port(pool) } else { member.port };
             let address = SocketAddr::from((member.address, port));
             if settings.members.iter().all(|other| other.address != address) {
                 let crate::lb_model::Member { ratio, profile, state, .. } = *member;

@@ -83,9 +83,10 @@ pub(super) fn listeners(
     let mut all: BTreeMap<(usize, u16), Listener> = BTreeMap::new();
     let of_service = |one: &&&VirtualServer| one.service(&model.pools[one.pool]) == service;
     for one in virtuals.iter().filter(of_service) {
-        for member in &model.pools[one.pool].members {
+        let pool = &model.pools[one.pool];
+        for member in &pool.members {
             let Some(server) = plan.server(member.address) else { continue };
-            let port = one.member_port(member);
+            let port = one.member_port(member, pool);
             let place = if service.is_aaa() { 0 } else { port };
             let listener = all.entry((server, place)).or_insert(Listener {
                 service,

@@ -5,8 +5,8 @@ use crate::lb_model::{LbModel, Member, Pool, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
 use labsim_model::{
-    AdminState, FastL4, IpProtocol, Monitor, OuterSource, Persistence, Profile, SourceAddress,
-    SourceTranslation,
+    AdminState, FastL4, IpProtocol, Monitor, OuterSource, Persistence, Ports, Profile,
+    SourceAddress, SourceTranslation,
 };
 use std::net::Ipv4Addr;
 
@@ -129,7 +129,11 @@ impl Service {
         let Destination { address, port, place } = *destination;
         let name = self.name("vs", destination);
         let named = (name, self.what.as_str(), place);
-        let mut one = VirtualServer::new(named, (address, port), self.protocol);
+        let ports = match port {
+            0 => Ports::ANY,
+            port => port.into(),
+        };
+        let mut one = VirtualServer::new(named, (address, ports), self.protocol);
         one.settings.translate_address = translates;
         one.settings.translate_port = translates;
         if translates {

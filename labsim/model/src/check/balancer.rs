@@ -5,7 +5,7 @@ use crate::load_balancer::{
     Announcements, DeliberateFault, LoadBalancer, Persistence, Pool, SourceTranslation,
     VirtualServer,
 };
-use crate::{KeyPath, Problem, is_plain, is_unread, list_of, quote};
+use crate::{KeyPath, PortRange, Problem, is_plain, list_of, quote};
 use labsim_codes::file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -41,29 +41,69 @@ impl LoadBalancer {
         }
         check_names("virtual_servers", "virtual server", &self.virtual_servers, &mut problems);
         check_names("pools", "pool", &self.pools, &mut problems);
-        let mut destinations: BTreeMap<(SocketAddr, u8), &str> = BTreeMap::new();
         for (name, server) in &self.virtual_servers {
             self.check_virtual_server(name, server, &mut problems);
-            let key = (server.destination, server.ip_protocol.number());
-            if let Some(first) = destinations.insert(key, name)
-                && !is_unread(server.destination)
-            {
-                problems.push(Problem::new(
-                    file::DUPLICATE_VALUE,
-                    KeyPath::new(["virtual_servers", name, "destination"]),
-                    format!(
-                        "{} has the same destination and protocol; give each its own",
-                        quote(first)
-                    ),
-                ));
-            }
         }
+        self.check_common_ports(&mut problems);
         self.check_number_of_snat_addresses(&mut problems);
         self.check_announcements(&mut problems);
         self.check_faults(&mut problems);
         pool::check_pools(&self.pools, &mut problems);
         monitor::check_monitors(self, &mut problems);
         problems
+    }
+
+    /// Virtual servers with a port in common: a packet to it has one of them. Every port (`any`) is what
+    /// the others leave.
+    fn check_common_ports(&self, problems: &mut Vec<Problem>) {
+        let mut taken: Vec<(IpAddr, u8, PortRange, &str)> = Vec::new();
+        for (name, server) in &self.virtual_servers {
+            if server.destination.is_unread() {
+                continue;
+            }
+            let (vip, protocol) = (server.destination.ip(), server.ip_protocol.number());
+            let ports = server.destination.ports();
+            // No port is 0: two that take every one have it in common.
+            let ranges =
+                if ports.is_any() { &[PortRange { first: 0, last: 0 }] } else { ports.ranges() };
+            taken.extend(ranges.iter().map(|range| (vip, protocol, *range, name.as_str())));
+        }
+        taken.sort_unstable();
+        let mut told = BTreeSet::new();
+        let mut before: Option<(IpAddr, u8, PortRange, &str)> = None;
+        for one in taken {
+            let (vip, protocol, range, name) = one;
+            if let Some((other_vip, other_protocol, other, first)) = before
+                && (other_vip, other_protocol) == (vip, protocol)
+                && other.overlaps(range)
+            {
+                let (first, second) = if first < name { (first, name) } else { (name, first) };
+                if told.insert((first, second)) {
+                    problems.push(self.common_ports(first, second, other, range));
+                }
+            }
+            // The one that reaches furthest is the one that the next can overlap.
+            let reaches = |it: &(IpAddr, u8, PortRange, &str)| (it.0, it.1, it.2.last);
+            before = before.filter(|it| reaches(it) >= reaches(&one)).or(Some(one));
+        }
+    }
+
+    /// Two virtual servers with a port in common.
+    fn common_ports(&self, first: &str, second: &str, one: PortRange, other: PortRange) -> Problem {
+        let same = self.virtual_servers.get(first).map(|it| &it.destination)
+            == self.virtual_servers.get(second).map(|it| &it.destination);
+        let message = if same {
+            format!("{} has the same destination and protocol; give each its own", quote(first))
+        } else {
+            let common =
+                PortRange { first: one.first.max(other.first), last: one.last.min(other.last) };
+            format!(
+                "{} takes port {common} of the same address and protocol too; leave it to one of them",
+                quote(first)
+            )
+        };
+        let path = KeyPath::new(["virtual_servers", second, "destination"]);
+        Problem::new(file::DUPLICATE_VALUE, path, message)
     }
 
     fn check_announcements(&self, out: &mut Vec<Problem>) {
@@ -84,8 +124,8 @@ impl LoadBalancer {
 
     fn check_virtual_server(&self, name: &str, server: &VirtualServer, out: &mut Vec<Problem>) {
         let at = KeyPath::new(["virtual_servers", name]);
-        let is_read = !is_unread(server.destination);
-        if let Some(message) = unicast_error(server.destination).filter(|_| is_read) {
+        let is_read = !server.destination.is_unread();
+        if let Some(message) = unicast_error(server.destination.address()).filter(|_| is_read) {
             out.push(Problem::new(file::UNUSABLE_ADDRESS, at.join("destination"), message));
         }
         let path = at.join("source_address_translation");

@@ -28,7 +28,7 @@ impl LoadBalancer {
                 problem(members.join(index).join("address"), message);
             }
         }
-        let vip = server.destination;
+        let vip = &server.destination;
         let quoted = quote(name);
         if server.translate_address && vip.is_ipv6() {
             problem(
@@ -55,13 +55,14 @@ impl LoadBalancer {
             return;
         }
         let ports = pool.members.iter().map(|member| member.address);
-        for member in ports.filter(|member| ![0, vip.port()].contains(&member.port())) {
+        for member in ports.filter(|member| member.port() != 0 && vip.port() != Some(member.port()))
+        {
             problem(
                 at.join("translate_port"),
                 format!(
                     "ports of IPv6 packets are not translated; write `translate_port: false`, or \
                      give member {member} the port {}",
-                    vip.port()
+                    vip.ports()
                 ),
             );
         }
@@ -76,7 +77,7 @@ impl LoadBalancer {
         profile: Profile,
         member: SocketAddr,
     ) -> Option<String> {
-        let vip = server.destination;
+        let vip = &server.destination;
         if vip.is_ipv4() == member.is_ipv4() || is_unread(member) {
             return None;
         }

@@ -140,9 +140,11 @@ fn check_transparent(
             );
             report(file::ADDRESS_FAMILY, "transparent", message);
         }
-        let is_wild = server.destination.port() == 0 && monitor.port.is_none();
+        let is_wild = server.destination.port().is_none() && monitor.port.is_none();
         if is_wild && monitor.kind != MonitorKind::Icmp {
-            let message = format!("{name} takes every port, so none is probed; write `port`");
+            let which =
+                if server.destination.ports().is_any() { "every port" } else { "several ports" };
+            let message = format!("{name} takes {which}, so none is probed; write `port`");
             report(file::MISSING_VALUE, "transparent", message);
         }
     }

@@ -143,7 +143,10 @@ impl LoadBalancer {
         let servers = self.servers_of(pool, monitor);
         let vips = servers.map(|(_, server)| match monitor.kind {
             MonitorKind::Icmp => SocketAddr::new(server.destination.ip(), 0),
-            _ => with_port(server.destination, monitor.port),
+            _ => {
+                let port = monitor.port.or(server.destination.port());
+                SocketAddr::new(server.destination.ip(), port.unwrap_or_default())
+            }
         });
         let mut vips: Vec<SocketAddr> = vips.collect();
         vips.sort_unstable();

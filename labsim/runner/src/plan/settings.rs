@@ -23,7 +23,7 @@ pub(super) fn lines(balancer: &LoadBalancer) -> Vec<String> {
         let VirtualServer { destination, ip_protocol, pool, .. } = server;
         let default = VirtualServer {
             ip_protocol: *ip_protocol,
-            ..VirtualServer::new(*destination, pool.clone())
+            ..VirtualServer::new(destination.clone(), pool.clone())
         };
         let name =
             format!("virtual server {name} at {destination} {} to pool {pool}", ip_protocol.word());

@@ -40,10 +40,10 @@ pub(super) fn load_balancers(
         }
         let mut balancer = balancer.clone();
         for server in balancer.virtual_servers.values() {
-            let vip = server.destination;
-            vips.add((!is_unread(vip)).then(|| vip.ip()));
+            let vip = &server.destination;
+            vips.add((!vip.is_unread()).then(|| vip.ip()));
         }
-        balancer.virtual_servers.retain(|_, server| !is_unread(server.destination));
+        balancer.virtual_servers.retain(|_, server| !server.destination.is_unread());
         let part = Part { key, node, balancer: &balancer, lookup };
         part.check_servers(report);
         part.check_pools(report);

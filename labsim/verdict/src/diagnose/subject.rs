@@ -135,12 +135,12 @@ impl<'a> Subject<'a> {
         let mut found: Option<Served<'a>> = None;
         for (balancer, config) in &self.context.scenario.load_balancers {
             for (name, server) in &config.virtual_servers {
-                let port = server.destination.port();
+                let ports = server.destination.ports();
                 let fits = server.destination.ip() == asked.ip()
-                    && [0, asked.port()].contains(&port)
+                    && ports.contains(asked.port())
                     && [0, server.ip_protocol.number()].contains(&protocol);
                 // One for this very port comes before one for any port.
-                if fits && (port != 0 || found.is_none()) {
+                if fits && (!ports.is_any() || found.is_none()) {
                     let pool = config.pools.get(&server.pool);
                     found = Some(Served { balancer, name, server, pool });
                 }

@@ -64,17 +64,27 @@ fn warnings(name: &str, server: &VirtualServer, pool: &Pool) -> Vec<(KeyPath, St
         let path = KeyPath::new(["virtual_servers", name, "source_address_translation"]);
         warnings.push((path, message));
     }
-    let port = server.destination.port();
-    for (index, member) in pool.members.iter().enumerate().filter(|_| port != 0) {
+    // Of several ports, one of which is the member's, clients can ask for others.
+    let ports = server.destination.ports();
+    for (index, member) in pool.members.iter().enumerate().filter(|_| !ports.is_any()) {
         let member = member.address;
-        if is_unread(member) || [0, port].contains(&member.port()) {
+        let is_one = server.destination.port() == Some(member.port());
+        let keeps = !server.translate_port && ports.contains(member.port());
+        if is_unread(member) || member.port() == 0 || is_one || keeps {
             continue;
         }
+        let (port, let_listen) = match server.destination.port() {
+            Some(port) => (port.to_string(), format!("let the server listen on {port}")),
+            None => (
+                format!("one of {ports}"),
+                "let it listen on these, and write `translate_port: false`".to_owned(),
+            ),
+        };
         let message = if server.translate_port {
             format!(
                 "the member `{member}` has another port than {quoted}, whose address is not \
                  translated (Direct Server Return): the answer comes straight from that port, and \
-                 the client asked port {port}; let the server listen on {port}"
+                 the client asked port {port}; {let_listen}"
             )
         } else {
             format!(

@@ -2,7 +2,7 @@
 //! `labsim import a10` reads.
 
 use super::super::subject::Served;
-use labsim_model::IpProtocol;
+use labsim_model::{IpProtocol, PortRange};
 use labsim_scenario::model::VirtualServer;
 
 /// A setting of the virtual port that serves what was asked.
@@ -26,7 +26,7 @@ fn of_port(name: &str, server: &VirtualServer, setting: &str) -> Vec<String> {
     let (name, port) = own_name(name, server);
     vec![
         format!("slb virtual-server {name} {}", server.destination.ip()),
-        format!("  port {port} {}", word(server)),
+        format!("  port {port} {}{}", word(server), range(server)),
         format!("    {setting}"),
     ]
 }
@@ -34,8 +34,16 @@ fn of_port(name: &str, server: &VirtualServer, setting: &str) -> Vec<String> {
 /// The device's name of a virtual server, which has several ports there: an import adds each
 /// port to it.
 fn own_name<'a>(name: &'a str, server: &VirtualServer) -> (&'a str, u16) {
-    let port = server.destination.port();
+    let port = server.destination.ports().first().unwrap_or_default();
     (name.strip_suffix(&format!("_{port}")).unwrap_or(name), port)
+}
+
+/// The ports after the first, as ACOS writes how many there are.
+fn range(server: &VirtualServer) -> String {
+    match server.destination.ports().ranges() {
+        [PortRange { first, last }] if first < last => format!(" range {}", last - first),
+        _ => String::new(),
+    }
 }
 
 fn word(server: &VirtualServer) -> &'static str {

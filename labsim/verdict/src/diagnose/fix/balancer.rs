@@ -42,7 +42,7 @@ pub(in crate::diagnose) fn no_virtual_server(subject: &Subject<'_>, balancer: &N
     let config = subject.context.scenario.load_balancers.get(balancer);
     let servers = config.into_iter().flat_map(|config| &config.virtual_servers);
     let fixes = servers.filter_map(|(name, server)| {
-        let own = server.destination;
+        let own = &server.destination;
         let keys = ["virtual_servers", name.as_str()];
         let word = if number == protocol::TCP { "tcp" } else { "udp" };
         let to_protocol = || {
@@ -59,7 +59,7 @@ pub(in crate::diagnose) fn no_virtual_server(subject: &Subject<'_>, balancer: &N
             .tmsh(format!("modify ltm virtual {name} destination {asked}"))
         };
         let same_protocol = server.ip_protocol.number() == number;
-        match (own.ip() == asked.ip(), own.port() == asked.port(), same_protocol) {
+        match (own.ip() == asked.ip(), own.ports().contains(asked.port()), same_protocol) {
             (true, true, false) => Some(to_protocol()),
             (true, false, true) | (false, true, true) => Some(to_destination()),
             _ => None,
