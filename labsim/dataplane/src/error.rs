@@ -58,16 +58,16 @@ pub enum Error {
         /// The error's name, and what the kernel said.
         reason: String,
     },
-    /// The kernel has no filters at an interface's ingress, and would answer translated packets itself.
+    /// The kernel has no filters at an interface's ingress, and would take packets that are not for it.
     #[error(
-        "source address translation needs {what} at the ingress of `{interface}`, and the kernel has no \
-         {module} ({source}); load that module, or use a kernel that has it"
+        "{purpose} needs {what} at an interface's ingress, and the kernel has no {module} ({source}); \
+         load that module, or use a kernel that has it"
     )]
     IngressFilterUnsupported {
+        /// What needs it: `source address translation`.
+        purpose: &'static str,
         /// What cannot be made: `a queueing discipline`.
         what: &'static str,
-        /// The interface's name.
-        interface: String,
         /// The kernel's module for it.
         module: &'static str,
         /// What the kernel said.

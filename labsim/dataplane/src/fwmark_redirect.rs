@@ -14,22 +14,24 @@
 //! is bound to every address of the namespace and to the same port gets a copy. A VIP that the
 //! namespace has itself cannot be probed: its packets never leave.
 //!
-//! It is for IPv4: of IPv6 a kernel makes a route to `lo` one that refuses, and of a local one it
-//! answers by itself (`ip6_route_info_create`, `tcp_v6_send_response`).
+//! Of IPv6 a kernel makes a route to `lo` one that refuses (`ip6_route_info_create`), so that table's route
+//! is a local one there; and the kernel would take what comes by it for its own and answer it
+//! (`tcp_v6_send_response`), so a filter at the ingress of `lo` drops it, behind the packet socket.
 //!
 //! It needs CAP_NET_ADMIN and CAP_NET_RAW in the namespace, `lo` up, and the kernel's
-//! IP_MULTIPLE_TABLES. Mark, table and rule are this interface's alone; those that a killed
+//! IP_MULTIPLE_TABLES and IPV6_MULTIPLE_TABLES; for IPv6 `sch_ingress` and `cls_bpf` as well. Mark, table and rule are this interface's alone; those that a killed
 //! forwarder left are taken over by the next. The route's MTU is the interface's, so that packets
 //! are no longer than the interface's own.
 
+use crate::ingress_filter::{IngressFilter, Place};
 use crate::kernel::{Interface, routing_socket};
 use crate::packet::filter;
 use crate::{Error, packet};
 use labsim_sys::Errno;
 use labsim_sys::netlink::{Request, Socket};
-use labsim_sys::packet::ignore_outgoing;
+use labsim_sys::packet::{ALL_PROTOCOLS, ignore_outgoing};
 use labsim_wire::ethernet::{self, ethertype};
-use labsim_wire::{ipv4, protocol, tcp, udp};
+use labsim_wire::{ipv4, ipv6, protocol, tcp, udp};
 use netlink_packet_route::route::{
     RouteAttribute, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
 };
@@ -54,6 +56,9 @@ pub struct FwmarkRedirect {
     routing: Socket,
     socket: OwnedFd,
     mark: u32,
+    family: AddressFamily,
+    /// Keeps the kernel from IPv6 packets that are redirected.
+    _filter: Option<IngressFilter>,
 }
 
 impl FwmarkRedirect {
@@ -75,21 +80,36 @@ impl FwmarkRedirect {
         }
     }
 
-    /// Redirects marked IPv4 packets of the calling thread's namespace from here on, for the
-    /// forwarder of that interface.
+    /// Redirects marked IPv4 packets, or marked IPv6 packets, of the calling thread's namespace from here
+    /// on, for the forwarder of that interface. Both have the same mark.
     ///
     /// # Errors
     /// What is missing, and the remedy.
-    pub fn open(interface: &str) -> Result<Self, Error> {
+    pub fn open(interface: &str, is_ipv6: bool) -> Result<Self, Error> {
         let interface = Interface::read(interface)?;
         let mark = OURS | interface.index & 0xffff;
         let lo = if_nametoindex("lo").map_err(|_| Error::NoInterface("lo".to_owned()))?;
         let routing = routing_socket()?;
         let socket = packet::open()?;
         ignore_outgoing(socket.as_fd()).map_err(Error::ignore_outgoing)?;
-        packet::ring::attach(socket.as_fd(), &filter::only_marked(mark))?;
-        packet::bind(socket.as_fd(), lo, ethertype::IPV4)?;
-        let mut redirect = Self { routing, socket, mark };
+        let (family, ethertype) = match is_ipv6 {
+            false => (AddressFamily::Inet, ethertype::IPV4),
+            true => (AddressFamily::Inet6, ethertype::IPV6),
+        };
+        packet::ring::attach(socket.as_fd(), &filter::only_marked(ethertype, mark))?;
+        // A socket for one protocol would see packets behind the filter.
+        let protocol = if is_ipv6 { ALL_PROTOCOLS } else { ethertype };
+        packet::bind(socket.as_fd(), lo, protocol)?;
+        let place = Place {
+            interface: lo,
+            ethertype,
+            handle: interface.index,
+            is_shared: true,
+            purpose: "monitors' packets to IPv6 VIPs",
+        };
+        let drop = || IngressFilter::install(place, &filter::drop_marked(ethertype, mark));
+        let filter = is_ipv6.then(drop).transpose()?;
+        let mut redirect = Self { routing, socket, mark, family, _filter: filter };
         redirect.remove_stale_rules();
         let rule = RouteNetlinkMessage::NewRule(redirect.rule());
         redirect.routing.execute(Request::add(rule)).map_err(|refusal| {
@@ -142,7 +162,7 @@ impl FwmarkRedirect {
     /// Marked packets go to a routing table of their own.
     fn rule(&self) -> RuleMessage {
         let mut rule = RuleMessage::default();
-        rule.header.family = AddressFamily::Inet;
+        rule.header.family = self.family;
         rule.header.action = RuleAction::ToTable;
         rule.attributes = vec![
             RuleAttribute::Priority(PREFERENCE),
@@ -155,17 +175,26 @@ impl FwmarkRedirect {
     /// The default route of that table.
     fn route(&self) -> RouteMessage {
         let mut route = RouteMessage::default();
-        route.header.address_family = AddressFamily::Inet;
+        route.header.address_family = self.family;
         route.header.protocol = RouteProtocol::Static;
-        route.header.scope = RouteScope::Link;
-        route.header.kind = RouteType::Unicast;
+        match self.family {
+            AddressFamily::Inet6 => route.header.kind = RouteType::Local,
+            _ => {
+                route.header.scope = RouteScope::Link;
+                route.header.kind = RouteType::Unicast;
+            }
+        }
         route.attributes.push(RouteAttribute::Table(self.mark));
         route
     }
 
     /// The same, through an interface, with an MTU.
     fn route_through(&self, interface: u32, mtu: usize) -> RouteMessage {
-        let mss = mtu.saturating_sub(ipv4::MIN_HEADER_LEN + tcp::MIN_HEADER_LEN) as u32;
+        let header = match self.family {
+            AddressFamily::Inet6 => ipv6::HEADER_LEN,
+            _ => ipv4::MIN_HEADER_LEN,
+        };
+        let mss = mtu.saturating_sub(header + tcp::MIN_HEADER_LEN) as u32;
         let metrics = vec![RouteMetric::Mtu(mtu as u32), RouteMetric::Advmss(mss)];
         let mut route = self.route();
         route.attributes.extend([RouteAttribute::Oif(interface), RouteAttribute::Metrics(metrics)]);
@@ -196,9 +225,14 @@ impl AsRawFd for FwmarkRedirect {
 
 /// Computes the transport checksum: `lo` leaves it to the receiver.
 fn complete(packet: &mut [u8]) {
-    let Ok(view) = ipv4::View::new(packet) else { return };
-    let (addresses, transport, start) = (view.addresses(), view.protocol(), view.header_length());
-    let end = view.total_length();
+    let (addresses, transport, start, end) = if let Ok(view) = ipv4::View::new(packet) {
+        (view.addresses(), view.protocol(), view.header_length(), view.total_length())
+    } else if let Ok(view) = ipv6::View::new(packet) {
+        // The namespace's own sockets send no extension headers.
+        (view.addresses(), view.next_header(), ipv6::HEADER_LEN, view.total_length())
+    } else {
+        return;
+    };
     let Some(payload) = packet.get_mut(start..end) else { return };
     match transport {
         protocol::TCP => {

@@ -7,6 +7,7 @@ mod error;
 pub mod forwarder;
 mod fwmark_redirect;
 mod ingress_drop;
+mod ingress_filter;
 mod kernel;
 mod kernel_rst_filter;
 mod packet;

@@ -9,14 +9,14 @@ mod support;
 use labsim_dataplane::FwmarkRedirect;
 use labsim_test_support::wait_for;
 use labsim_wire::checksum::ChecksumState;
-use labsim_wire::{ipv4, tcp, udp};
+use labsim_wire::{ipv4, ipv6, tcp, udp};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, bind, connect,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, SockaddrIn6, bind,
+    connect, getsockopt, setsockopt, socket, sockopt,
 };
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -77,7 +77,7 @@ fn only_marked_packets_are_handed_over_whole() {
     let (near, _far) = balancer(true);
     near.run(|| {
         let mut room = vec![0; FwmarkRedirect::ROOM];
-        let redirect = FwmarkRedirect::open("eth0").unwrap();
+        let redirect = FwmarkRedirect::open("eth0", false).unwrap();
         assert!(is_unreachable(send(None)), "the namespace's own routes stay as they are");
         assert!(is_unreachable(send(Some(redirect.mark() + 1))), "another's mark");
         assert!(redirect.receive(&mut room).is_none());
@@ -101,7 +101,7 @@ fn a_connection_request_fits_the_interface() {
     let (near, _far) = balancer(true);
     near.run(|| {
         let mut room = vec![0; FwmarkRedirect::ROOM];
-        let redirect = FwmarkRedirect::open("eth0").unwrap();
+        let redirect = FwmarkRedirect::open("eth0", false).unwrap();
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
         setsockopt(&socket, sockopt::Mark, &redirect.mark()).unwrap();
@@ -120,15 +120,56 @@ fn a_connection_request_fits_the_interface() {
     });
 }
 
+fn marked_ipv6_packets_are_handed_over_and_not_answered_by_the_kernel() {
+    let own: Ipv6Addr = "2001:db8:9::2".parse().unwrap();
+    let vip: Ipv6Addr = "2001:db8:4::99".parse().unwrap();
+    let (near, _far) = balancer(true);
+    near.sysctl("ipv6/conf/eth0/accept_dad", "0");
+    near.address("eth0", "2001:db8:9::2/64");
+    near.run(|| {
+        let mut room = vec![0; FwmarkRedirect::ROOM];
+        let redirect = FwmarkRedirect::open("eth0", true).unwrap();
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let connecting = |mark: u32| {
+            let socket = socket(AddressFamily::Inet6, SockType::Stream, flags, None).unwrap();
+            setsockopt(&socket, sockopt::Mark, &mark).unwrap();
+            let address = |ip, port| SockaddrIn6::from(SocketAddrV6::new(ip, port, 0, 0));
+            wait_for("own address", || bind(socket.as_raw_fd(), &address(own, 0)).is_ok());
+            let result = connect(socket.as_raw_fd(), &address(vip, 49));
+            (socket, result)
+        };
+        let unreachable = [Err(Errno::ENETUNREACH), Err(Errno::EHOSTUNREACH)];
+        assert!(unreachable.contains(&connecting(redirect.mark() + 1).1), "another's mark");
+        let (socket, result) = connecting(redirect.mark());
+        assert_eq!(result, Err(Errno::EINPROGRESS));
+        for number in ["first SYN", "second SYN, as the first had no answer"] {
+            wait_for(number, || {
+                let Some(packet) = redirect.receive(&mut room) else { return false };
+                let packet = ipv6::View::new(packet).unwrap();
+                assert_eq!((packet.source(), packet.destination()), (own, vip));
+                let segment = tcp::View::new(packet.payload()).unwrap();
+                assert_eq!(segment.flags(), tcp::Flags::SYN);
+                assert_eq!(segment.checksum_state(&packet.addresses()), ChecksumState::Good);
+                assert_eq!(segment.mss(), Some(1440), "eth0's, and not lo's");
+                true
+            });
+        }
+        assert_eq!(getsockopt(&socket, sockopt::SocketError).unwrap(), 0, "no reset");
+        let mark = redirect.mark();
+        drop(redirect);
+        assert!(unreachable.contains(&connecting(mark).1), "nothing of it stays");
+    });
+}
+
 fn nothing_of_it_stays_and_what_a_killed_one_left_is_taken_over() {
     let (near, _far) = balancer(true);
     near.run(|| {
         let mut room = vec![0; FwmarkRedirect::ROOM];
         for _ in 0..3 {
             // It has no end, as that of a process that was killed.
-            std::mem::forget(FwmarkRedirect::open("eth0").unwrap());
+            std::mem::forget(FwmarkRedirect::open("eth0", false).unwrap());
         }
-        let redirect = FwmarkRedirect::open("eth0").unwrap();
+        let redirect = FwmarkRedirect::open("eth0", false).unwrap();
         let mark = redirect.mark();
         assert_eq!(rules(mark), 1);
         let _socket = send(Some(mark)).unwrap();
@@ -153,7 +194,7 @@ fn answers_from_the_vip_pass_a_strict_reverse_path_filter() {
     let own = Ipv4Addr::new(10, 8, 8, 2);
     let server = far.run(|| UdpSocket::bind((VIP, 49)).unwrap());
     near.run(|| {
-        let redirect = FwmarkRedirect::open("eth1").unwrap();
+        let redirect = FwmarkRedirect::open("eth1", false).unwrap();
         let socket = UdpSocket::bind((own, 0)).unwrap();
         setsockopt(&socket, sockopt::Mark, &redirect.mark()).unwrap();
         socket.connect((VIP, 49)).unwrap();
@@ -177,9 +218,9 @@ fn a_vip_of_the_namespaces_own_is_refused() {
 fn what_is_missing_is_named() {
     let (near, _far) = balancer(false);
     near.run(|| {
-        let error = FwmarkRedirect::open("eth0").unwrap_err().to_string();
+        let error = FwmarkRedirect::open("eth0", false).unwrap_err().to_string();
         assert!(error.contains("`lo`") && error.contains("set it up first"), "{error}");
-        let error = FwmarkRedirect::open("eth7").unwrap_err().to_string();
+        let error = FwmarkRedirect::open("eth7", false).unwrap_err().to_string();
         assert!(error.contains("no interface `eth7`"), "{error}");
     });
 }
@@ -187,6 +228,7 @@ fn what_is_missing_is_named() {
 labsim_test_support::tests![
     only_marked_packets_are_handed_over_whole,
     a_connection_request_fits_the_interface,
+    marked_ipv6_packets_are_handed_over_and_not_answered_by_the_kernel,
     nothing_of_it_stays_and_what_a_killed_one_left_is_taken_over,
     answers_from_the_vip_pass_a_strict_reverse_path_filter,
     a_vip_of_the_namespaces_own_is_refused,

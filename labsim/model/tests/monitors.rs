@@ -123,18 +123,6 @@ fn mistakes_are_told_with_their_place() {
             ".tcp.transparent",
             "takes several ports",
         ),
-        (
-            r#""profile":"ipip","members":["[2001:db8::51]:49"],"monitor":{"tcp":{"transparent":true}}"#,
-            r#""destination":"[2001:db8::99]:49","translate_address":false"#,
-            ".tcp.transparent",
-            "`vs` has an IPv6 VIP",
-        ),
-        (
-            r#""profile":"ipip","members":["[2001:db8::51]:49"],"monitor":"icmp""#,
-            r#""destination":"[2001:db8::99]:49","translate_address":false"#,
-            ".icmp",
-            "supports IPv4 only",
-        ),
         (r#""action_on_down":"reset""#, "", "", "`action_on_down` needs a `monitor`"),
     ] {
         let config = config(pool, if server.is_empty() { SERVER } else { server });

@@ -3,7 +3,7 @@
 
 use labsim_dataplane::forwarder::MemberId;
 use labsim_model::ProbeSources;
-use labsim_wire::{icmpv4, ipv4, protocol, tcp, udp};
+use labsim_wire::{icmpv4, icmpv6, ipv4, ipv6, protocol, tcp, udp};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -41,19 +41,28 @@ impl SourceRegistry {
 
     /// The member that a probe's packet is for.
     pub(crate) fn member_of(&self, packet: &[u8]) -> Option<Rc<MemberId>> {
-        let packet = ipv4::View::new(packet).ok()?;
-        let payload = packet.payload();
-        let number = match packet.protocol() {
+        let (protocol, payload) = match ipv4::View::new(packet) {
+            Ok(packet) => (packet.protocol(), packet.payload()),
+            Err(_) => {
+                let transport = ipv6::View::new(packet).ok()?.transport().ok()?;
+                (transport.protocol, transport.bytes)
+            }
+        };
+        let number = match protocol {
             protocol::TCP => tcp::View::new(payload).ok()?.source_port(),
             protocol::UDP => udp::View::new(payload).ok()?.source_port(),
             protocol::ICMP => {
                 let [high, low, ..] = icmpv4::View::new(payload).ok()?.rest();
                 u16::from_be_bytes([high, low])
             }
+            protocol::ICMPV6 => {
+                let [high, low, ..] = icmpv6::View::new(payload).ok()?.rest();
+                u16::from_be_bytes([high, low])
+            }
             _ => return None,
         };
         let members = self.members.borrow();
-        members.get(&(packet.protocol(), number)).map(|last| Rc::clone(&last.member))
+        members.get(&(protocol, number)).map(|last| Rc::clone(&last.member))
     }
 
     /// Forgets sources, but for those whose packets may still come.
@@ -65,7 +74,7 @@ impl SourceRegistry {
     pub(crate) fn sources(&self) -> ProbeSources {
         let members = self.members.borrow();
         let counts = |last: &Use| self.since.get().is_none_or(|since| last.at >= since);
-        let of = |wanted| {
+        let of = |wanted| -> BTreeSet<u16> {
             let own = members
                 .iter()
                 .filter(move |((protocol, _), last)| *protocol == wanted && counts(last));
@@ -75,7 +84,7 @@ impl SourceRegistry {
             addresses: self.addresses.borrow().clone(),
             tcp: of(protocol::TCP),
             udp: of(protocol::UDP),
-            icmp: of(protocol::ICMP),
+            icmp: of(protocol::ICMP).union(&of(protocol::ICMPV6)).copied().collect(),
         }
     }
 }

@@ -47,8 +47,8 @@ enum Command {
 pub struct Monitors {
     commands: UnboundedSender<Command>,
     health: HealthTable,
-    /// Whether packets are redirected.
-    redirects: Mutex<bool>,
+    /// Of which families packets are redirected: whether each is IPv6.
+    redirects: Mutex<BTreeSet<bool>>,
 }
 
 impl Monitors {
@@ -75,7 +75,7 @@ impl Monitors {
                 LocalSet::new().block_on(&runtime, run_commands(tasks, to_do));
             })
             .map_err(failed("a thread for monitors"))?;
-        Ok(Self { commands, health, redirects: Mutex::new(false) })
+        Ok(Self { commands, health, redirects: Mutex::default() })
     }
 
     /// Creates what a configuration's monitors need of the kernel. Running monitors do not change.
@@ -93,11 +93,14 @@ impl Monitors {
         if vips.is_empty() {
             return Ok(());
         }
+        let families: BTreeSet<bool> = vips.iter().map(IpAddr::is_ipv6).collect();
         FwmarkRedirect::refuse_own(&config.interface, vips)?;
         let mut redirects = self.redirects.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*redirects {
-            self.send(Command::Redirect(FwmarkRedirect::open(&config.interface)?));
-            *redirects = true;
+        for is_ipv6 in families {
+            if !redirects.contains(&is_ipv6) {
+                self.send(Command::Redirect(FwmarkRedirect::open(&config.interface, is_ipv6)?));
+                redirects.insert(is_ipv6);
+            }
         }
         Ok(())
     }

@@ -43,8 +43,8 @@ struct Shared {
 pub(crate) struct MonitorTasks {
     shared: Rc<Shared>,
     tasks: BTreeMap<Rc<MemberId>, (Rc<MonitoredMember>, Task)>,
-    redirect: Option<Rc<AsyncFd<FwmarkRedirect>>>,
-    redirect_task: Option<Task>,
+    /// One for each address family.
+    redirects: Vec<(Rc<AsyncFd<FwmarkRedirect>>, Task)>,
 }
 
 /// A task that ends with this handle.
@@ -77,12 +77,7 @@ impl MonitorTasks {
     ) -> Self {
         let (context, permits) = (ProbeContext::default(), Semaphore::new(MAX_CONCURRENT_PROBES));
         let shared = Shared { handle, health, context, permits, on_change, start: Instant::now() };
-        Self {
-            shared: Rc::new(shared),
-            tasks: BTreeMap::new(),
-            redirect: None,
-            redirect_task: None,
-        }
+        Self { shared: Rc::new(shared), tasks: BTreeMap::new(), redirects: Vec::new() }
     }
 
     /// Forwards redirected packets to their members from now on.
@@ -90,14 +85,14 @@ impl MonitorTasks {
         self.shared.context.mark.set(Some(redirect.mark()));
         let redirect = Rc::new(register(redirect)?);
         let (packets, shared) = (Rc::clone(&redirect), Rc::clone(&self.shared));
-        self.redirect = Some(redirect);
-        self.redirect_task = Some(Task::spawn(async move {
+        let task = Task::spawn(async move {
             let mut room = vec![0; FwmarkRedirect::ROOM];
             while let Ok(mut ready) = packets.readable().await {
                 shared.forward_redirected(packets.get_ref(), &mut room);
                 ready.clear_ready();
             }
-        }));
+        });
+        self.redirects.push((redirect, task));
         Ok(())
     }
 
@@ -131,10 +126,8 @@ impl MonitorTasks {
     /// Ends all probes. The forwarder has sent all of their packets when this returns.
     pub(crate) async fn stop(&mut self) -> ProbeSources {
         self.end_probes().await;
-        if let Some(task) = self.redirect_task.take() {
+        for (redirect, task) in std::mem::take(&mut self.redirects) {
             task.end().await;
-        }
-        if let Some(redirect) = self.redirect.take() {
             self.shared.forward_redirected(redirect.get_ref(), &mut vec![0; FwmarkRedirect::ROOM]);
         }
         self.sources()
@@ -144,7 +137,7 @@ impl MonitorTasks {
     /// probes that have long been over. Packets that the kernel still sends for probes go to their members.
     pub(crate) async fn pause(&mut self) -> ProbeSources {
         self.end_probes().await;
-        if let Some(redirect) = &self.redirect {
+        for (redirect, _) in &self.redirects {
             self.shared.forward_redirected(redirect.get_ref(), &mut vec![0; FwmarkRedirect::ROOM]);
         }
         let sources = self.sources();

@@ -55,9 +55,26 @@ pub(crate) fn program(rx_filter: &RxFilter) -> Vec<Instruction> {
     program
 }
 
-/// Whole packets with that mark (`SO_MARK`, socket(7)), and nothing else.
-pub(crate) fn only_marked(mark: u32) -> Vec<Instruction> {
-    vec![load(LOAD_WORD, MARK), unless(mark), give(WHOLE), give(NOTHING)]
+/// Whole packets of that protocol and with that mark (`SO_MARK`, socket(7)), and nothing else.
+pub(crate) fn only_marked(ethertype: u16, mark: u32) -> Vec<Instruction> {
+    marked(ethertype, mark, WHOLE, NOTHING)
+}
+
+/// A program for the traffic control of an interface (cls_bpf): drops these packets.
+pub(crate) fn drop_marked(ethertype: u16, mark: u32) -> Vec<Instruction> {
+    marked(ethertype, mark, DROP, GO_ON)
+}
+
+fn marked(ethertype: u16, mark: u32, hit: u32, miss: u32) -> Vec<Instruction> {
+    vec![
+        load(LOAD_HALF, ETHERTYPE),
+        when(ethertype.into()),
+        give(miss),
+        load(LOAD_WORD, MARK),
+        unless(mark),
+        give(hit),
+        give(miss),
+    ]
 }
 
 /// A program for the traffic control of the interface (cls_bpf): drops TCP and UDP that is for the

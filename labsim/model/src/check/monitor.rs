@@ -100,15 +100,11 @@ fn check_secret(monitor: &Monitor, report: Report<'_>) {
 
 /// Members that are probed at their own address.
 fn check_members(pool: &Pool, monitor: &Monitor, report: Report<'_>) {
-    let addresses = pool.members.iter().map(|member| member.address);
-    let mut addresses = addresses.filter(|member| !is_unread(*member));
     if monitor.kind == MonitorKind::Icmp {
-        if let Some(member) = addresses.find(|member| member.is_ipv6()) {
-            let message = format!("{member}: `icmp` supports IPv4 only; choose another monitor");
-            report(file::ADDRESS_FAMILY, "", message);
-        }
         return;
     }
+    let addresses = pool.members.iter().map(|member| member.address);
+    let addresses = addresses.filter(|member| !is_unread(*member));
     for member in addresses.filter(|member| member.port() == 0 && monitor.port.is_none()) {
         let message = format!("the member {} has no port to probe; write `port`", member.ip());
         report(file::MISSING_VALUE, "", message);
@@ -132,13 +128,6 @@ fn check_transparent(
                  remove this, or write `translate_address: false` there"
             );
             report(file::CONFLICT, "transparent", message);
-        }
-        if server.destination.is_ipv6() {
-            let message = format!(
-                "{name} has an IPv6 VIP, and probes through the tunnel support IPv4 only; remove \
-                 this"
-            );
-            report(file::ADDRESS_FAMILY, "transparent", message);
         }
         let is_wild = server.destination.port().is_none() && monitor.port.is_none();
         if is_wild && monitor.kind != MonitorKind::Icmp {
