@@ -479,6 +479,10 @@ pub(crate) enum ExportTarget {
         /// The real server
         #[arg(value_name = "NODE")]
         node: String,
+        /// Write files that last instead: sysctl.d, modules-load.d and units of systemd-networkd, below
+        /// this folder as below a host's root; existing files are not overwritten
+        #[arg(long, value_name = "DIR")]
+        persistent: Option<PathBuf>,
     },
     /// The load balancers as tmsh stanzas
     F5 {
@@ -486,6 +490,12 @@ pub(crate) enum ExportTarget {
         #[arg(value_name = "SCENARIO")]
         scenario: PathBuf,
     },
+    /// A load balancer as rules for `ipvsadm -R`, as `ipvsadm-save -n` prints them; what IPVS cannot say
+    /// is listed on standard error
+    Ipvs(ExportBalancer),
+    /// A load balancer as the virtual servers of keepalived.conf; what it cannot say is listed in
+    /// comments and on standard error
+    Keepalived(ExportBalancer),
     /// A load balancer as the configuration of `labsim forwarder`, secrets of monitors included
     Forwarder {
         /// The scenario
@@ -507,6 +517,17 @@ pub(crate) enum ExportTarget {
         #[arg(long, value_name = "PATH")]
         scenario_path: Option<String>,
     },
+}
+
+/// A load balancer of a scenario.
+#[derive(Debug, Args)]
+pub(crate) struct ExportBalancer {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+    /// The load balancer, where the scenario has several
+    #[arg(value_name = "NODE")]
+    pub(crate) node: Option<String>,
 }
 
 /// `labsim server`

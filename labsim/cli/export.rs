@@ -1,18 +1,21 @@
 //! `labsim export`.
 
-use crate::args::{self, ExportTarget};
+use crate::args::{self, ExportBalancer, ExportTarget};
 use crate::exit::Exit;
+use crate::import::write_new;
 use crate::{load, output};
-use labsim_import::export::{self, ContainerlabOptions};
+use labsim_import::export::{self, ContainerlabOptions, Exported, ExportedFiles, NotExported};
 use labsim_lab::{LabPlan, TunnelMode};
 use labsim_runner::{Engines, RunPlan};
-use labsim_scenario::model::{NodeName, Scenario};
-use std::path::{Component, Path};
+use labsim_scenario::model::{LoadBalancer, NodeName, Scenario};
+use std::path::{Component, Path, PathBuf};
 
 /// Reads the scenario and prints one export of it.
 pub(crate) fn export(args: &args::Export) -> Exit {
     let (ExportTarget::Linux { scenario: path, .. }
     | ExportTarget::F5 { scenario: path }
+    | ExportTarget::Ipvs(ExportBalancer { scenario: path, .. })
+    | ExportTarget::Keepalived(ExportBalancer { scenario: path, .. })
     | ExportTarget::Forwarder { scenario: path, .. }
     | ExportTarget::Containerlab { scenario: path, .. }) = &args.target;
     let scenario = match load::scenario(path) {
@@ -20,12 +23,20 @@ pub(crate) fn export(args: &args::Export) -> Exit {
         Err(exit) => return exit,
     };
     match &args.target {
-        ExportTarget::F5 { .. } if scenario.load_balancers.is_empty() => {
-            output::error(format_args!("{}: the scenario has no load balancer", path.display()));
-            Exit::Invalid
-        }
+        ExportTarget::F5 { .. } if scenario.load_balancers.is_empty() => no_load_balancer(path),
         ExportTarget::F5 { .. } => print(&export::f5(&scenario)),
-        ExportTarget::Linux { node, .. } => linux(path, &scenario, node),
+        ExportTarget::Ipvs(args) => match balancer(args, &scenario) {
+            Ok(balancer) => print_exported(&export::ipvs(balancer)),
+            Err(exit) => exit,
+        },
+        ExportTarget::Keepalived(args) => match balancer(args, &scenario) {
+            Ok(balancer) => print_exported(&export::keepalived(&scenario, balancer)),
+            Err(exit) => exit,
+        },
+        ExportTarget::Linux { node, persistent: None, .. } => linux(path, &scenario, node),
+        ExportTarget::Linux { node, persistent: Some(folder), .. } => {
+            linux_files(path, &scenario, (node, folder))
+        }
         ExportTarget::Forwarder { node, .. } => forwarder(path, &scenario, node),
         ExportTarget::Containerlab { image, scenario_path, .. } => {
             let scenario_path = scenario_path.clone().unwrap_or_else(|| path_in_image(path));
@@ -33,6 +44,35 @@ pub(crate) fn export(args: &args::Export) -> Exit {
             let plan = LabPlan::of(&scenario, TunnelMode::Kernel);
             print(&export::containerlab(&scenario, &plan, &options))
         }
+    }
+}
+
+fn no_load_balancer(path: &Path) -> Exit {
+    output::error(format_args!("{}: the scenario has no load balancer", path.display()));
+    Exit::Invalid
+}
+
+/// The load balancer that is named, or the only one.
+fn balancer<'s>(args: &ExportBalancer, scenario: &'s Scenario) -> Result<&'s LoadBalancer, Exit> {
+    let (path, all) = (&args.scenario, &scenario.load_balancers);
+    match &args.node {
+        Some(node) => {
+            let found = NodeName::new(node).ok().and_then(|node| all.get(&node));
+            found.ok_or_else(|| {
+                output::unknown_node(path, "load balancer", node, all.keys());
+                Exit::Invalid
+            })
+        }
+        None if all.len() > 1 => {
+            let names: Vec<&str> = all.keys().map(NodeName::as_str).collect();
+            output::error(format_args!(
+                "{}: the scenario has several load balancers; name one: {}",
+                path.display(),
+                names.join(", ")
+            ));
+            Err(Exit::Invalid)
+        }
+        None => all.values().next().ok_or_else(|| no_load_balancer(path)),
     }
 }
 
@@ -79,11 +119,58 @@ fn forwarder(path: &Path, scenario: &Scenario, node: &str) -> Exit {
 
 fn linux(path: &Path, scenario: &Scenario, node: &str) -> Exit {
     let text = NodeName::new(node).ok().and_then(|node| export::linux(scenario, &node));
-    if let Some(text) = text {
-        return print(&text);
+    match text {
+        Some(text) => print(&text),
+        None => no_real_server(path, scenario, node),
     }
+}
+
+fn no_real_server(path: &Path, scenario: &Scenario, node: &str) -> Exit {
     output::unknown_node(path, "real server", node, scenario.real_servers.keys());
     Exit::Invalid
+}
+
+/// Writes a real server's files below a folder: all of them or none.
+fn linux_files(path: &Path, scenario: &Scenario, (node, folder): (&str, &Path)) -> Exit {
+    let exported = NodeName::new(node).ok().and_then(|node| export::linux_files(scenario, &node));
+    let Some(ExportedFiles { files, not_exported }) = exported else {
+        return no_real_server(path, scenario, node);
+    };
+    let mut written: Vec<PathBuf> = Vec::new();
+    for (name, text) in &files {
+        let file = folder.join(name);
+        let folders = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let problem = match folders {
+            Ok(()) => write_new(&file, text).err(),
+            Err(error) => Some(format!("{}: {error}", file.display())),
+        };
+        if let Some(problem) = problem {
+            for file in &written {
+                // This call created it.
+                let _ = std::fs::remove_file(file);
+            }
+            output::error(problem);
+            return Exit::Invalid;
+        }
+        written.push(file);
+    }
+    for file in &written {
+        output::visible_line(format_args!("written: {}", file.display()));
+    }
+    list_not_exported(&not_exported);
+    Exit::Success
+}
+
+/// Prints the text, and on standard error what is not in it.
+fn print_exported(exported: &Exported) -> Exit {
+    list_not_exported(&exported.not_exported);
+    print(&exported.text)
+}
+
+fn list_not_exported(all: &[NotExported]) {
+    for one in all {
+        output::error(format_args!("not exported: {one}"));
+    }
 }
 
 fn print(text: &str) -> Exit {

@@ -101,7 +101,7 @@ fn write(folder: &Path, imported: &Imported) -> Result<PathBuf, String> {
 }
 
 /// Creates a file. A link of that name counts as existing, wherever it leads (open(2), `O_EXCL`).
-fn write_new(path: &Path, text: &str) -> Result<(), String> {
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), String> {
     let failed = |error: io::Error| match error.kind() {
         ErrorKind::AlreadyExists => format!(
             "{} exists already and is not overwritten; name another folder, or remove it",

@@ -1,6 +1,7 @@
 //! Addresses as all vendors have them.
 
 use ipnet::Ipv4Net;
+use labsim_model::quote;
 use std::net::Ipv4Addr;
 
 /// An address that one host can have.
@@ -41,4 +42,17 @@ pub(crate) fn check_interface(net: Ipv4Net) -> Result<Ipv4Net, String> {
     }
     let net = net.trunc();
     Err(format!("no host of the subnet {net} can have this address; write another"))
+}
+
+/// The length of a mask such as 255.255.255.0.
+///
+/// # Errors
+/// The reason why the text is refused.
+pub(crate) fn mask_length(text: &str) -> Result<u8, String> {
+    let bits = text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits);
+    let length = bits.map(u32::leading_ones).filter(|length| *length > 0);
+    length
+        .filter(|length| bits.is_some_and(|bits| bits.count_ones() == *length))
+        .and_then(|length| u8::try_from(length).ok())
+        .ok_or_else(|| format!("{} is not a mask; write one such as 255.255.255.0", quote(text)))
 }

@@ -4,7 +4,10 @@
 
 pub mod ipvs;
 pub mod keepalived;
-mod scheduler;
-mod service;
+pub(crate) mod scheduler;
+pub(crate) mod service;
+mod timeouts;
 mod tunnel;
 mod words;
+
+pub(crate) use timeouts::Timeouts;

@@ -4,37 +4,11 @@
 
 mod common;
 
-use common::load;
+use common::{load, shipped, with_load_balancers as scenario};
 use labsim_import::{Source, export, f5};
 use labsim_scenario::model::{
     GreOptions, GueOptions, InterfaceName, NodeName, Scenario, TunnelKind,
 };
-use std::path::Path;
-
-/// A shipped scenario.
-fn shipped(name: &str) -> Scenario {
-    read(&Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios")).join(name))
-}
-
-fn read(path: &Path) -> Scenario {
-    labsim_scenario::load(path).unwrap_or_else(|diagnostics| panic!("{diagnostics}")).scenario
-}
-
-/// A scenario with these load balancers, in the shipped topology.
-fn scenario(load_balancers: &str) -> Scenario {
-    let folder = tempfile::tempdir().unwrap();
-    let topology = concat!(env!("CARGO_MANIFEST_DIR"), "/../../topologies/one-arm-routed.yaml");
-    std::fs::copy(topology, folder.path().join("topology.yaml")).unwrap();
-    let path = folder.path().join("exported.yaml");
-    let text = format!(
-        "topology: topology.yaml\nload_balancers:\n{load_balancers}\
-         tacacs_servers: [{{nodes: rs1, secret: s, clients: [0.0.0.0/0], users: {{u: p}}}}]\n\
-         steps: {{login: {{tacacs_login: {{from: client, to: 10.1.1.51:49, user: u, password: p}}}}}}\n\
-         expect: {{login: {{answer: {{result: pass}}, pass: yes, fail: no}}}}\n"
-    );
-    std::fs::write(&path, text).unwrap();
-    read(&path)
-}
 
 /// What a load balancer does in the scenario that comes of its own stanzas, which is warned about
 /// by these words or not at all.
@@ -249,4 +223,116 @@ fn an_ipv6_vip_and_its_members_are_written_as_f5_writes_them() {
     ] {
         assert!(text.lines().any(|it| it == line), "{line}: {text}");
     }
+}
+
+/// A real server's files as one text, each behind its path.
+fn files(scenario: &Scenario, node: &str) -> (String, Vec<String>) {
+    let exported = export::linux_files(scenario, &NodeName::new(node).unwrap()).unwrap();
+    let text = exported.files.iter().map(|(path, text)| format!("-- {path}\n{text}"));
+    (text.collect(), exported.not_exported.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_real_server_lasts_in_files() {
+    let scenario = shipped("tacacs-ipip.yaml");
+    let (text, not_exported) = files(&scenario, "rs2");
+    assert_eq!(not_exported, [""; 0]);
+    let head = "# rs2 of the labsim scenario tacacs-ipip\n";
+    assert_eq!(
+        text.replace(head, ""),
+        "-- etc/modules-load.d/50-labsim.conf
+ipip
+-- etc/sysctl.d/90-labsim.conf
+net.ipv4.conf.all.arp_announce = 2
+net.ipv4.conf.all.arp_ignore = 3
+net.ipv4.conf.all.rp_filter = 2
+net.ipv4.conf.tunl0.rp_filter = 0
+-- etc/systemd/network/50-labsim-tunl0.network
+[Match]
+Name=tunl0
+
+[Link]
+RequiredForOnline=no
+
+[Network]
+LinkLocalAddressing=no
+
+[Address]
+Address=10.1.1.52/32
+Scope=host
+-- etc/systemd/network/50-labsim-lo.network
+[Match]
+Name=lo
+
+[Address]
+Address=172.16.4.99/32
+Scope=host
+Label=lo:0
+-- etc/systemd/network/50-labsim-eth0.network
+# Where the host has a file of its own for this interface, take over what differs.
+[Match]
+Name=eth0
+
+[Link]
+MTUBytes=1500
+
+[Network]
+Address=10.1.1.52/24
+
+[Route]
+Destination=0.0.0.0/0
+Gateway=10.1.1.1
+"
+    );
+    assert_eq!(export::linux_files(&scenario, &NodeName::new("lb").unwrap()), None);
+}
+
+#[test]
+fn tunnels_that_systemd_networkd_can_make_are_its_units_and_others_are_listed() {
+    let mut scenario = shipped("tacacs-ipip.yaml");
+    let node = NodeName::new("rs1").unwrap();
+    let gre = |key, checksum| GreOptions { key, checksum };
+    for (kind, name, unit) in [
+        (TunnelKind::Ipip, "dsr0", Ok("Kind=ipip\n\n[Tunnel]\nIndependent=yes\nLocal=10.1.1.51\n")),
+        (TunnelKind::Gre(gre(None, false)), "gre0", Ok("-- etc/modules-load.d/50-labsim.conf\n")),
+        (TunnelKind::Gre(gre(Some(7), false)), "gre1", Ok("[Tunnel]\nIndependent=yes\nKey=7\n")),
+        (
+            TunnelKind::Gre(gre(None, true)),
+            "gre1",
+            Err("run `ip link add name gre1 type gre local 10.1.1.51 csum` at every start"),
+        ),
+        (
+            TunnelKind::Ip6tnl,
+            "ip6tnl1",
+            Ok("Kind=ip6tnl\n\n[Tunnel]\nIndependent=yes\nMode=any\nLocal=2001:db8:1::51\n"),
+        ),
+        (
+            TunnelKind::GueIpip(GueOptions::default()),
+            "tunl0",
+            Ok("Name=gue6080\nKind=fou\n\n[FooOverUDP]\n\
+                Encapsulation=GenericUDPEncapsulation\nPort=6080\n"),
+        ),
+        (
+            TunnelKind::GueIp6tnl(GueOptions::default()),
+            "ip6tnl1",
+            Err("run `ip -6 fou add port 6080 gue` at every start"),
+        ),
+    ] {
+        let tunnel = &mut scenario.real_servers.get_mut(&node).unwrap().tunnels[0];
+        (tunnel.kind, tunnel.name) = (kind, InterfaceName::new(name).unwrap());
+        let local = if kind.outer_ipv4() { "10.1.1.51" } else { "2001:db8:1::51" };
+        tunnel.local = Some(local.parse().unwrap());
+        tunnel.up = name != "dsr0";
+        let (text, not_exported) = files(&scenario, "rs1");
+        match unit {
+            Ok(unit) => {
+                assert!(text.contains(unit), "{text}");
+                assert_eq!(not_exported, [""; 0]);
+            }
+            Err(why) => assert!(not_exported[0].ends_with(why), "{not_exported:?}"),
+        }
+        assert_eq!(text.contains("ActivationPolicy=down\n"), name == "dsr0");
+    }
+    scenario.real_servers.get_mut(&node).unwrap().routes.mtu = Some(1480);
+    assert!(files(&scenario, "rs1").0.contains("Gateway=10.1.1.1\nMTUBytes=1480\n"));
 }

@@ -4,23 +4,15 @@
 
 mod common;
 
-use common::{load, places};
-use labsim_import::{Imported, Source, ipvs};
+use common::{assert_problems, lb, load, places, problem};
+use labsim_import::{Imported, ipvs};
 use labsim_scenario::model::{
-    IpProtocol, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, OuterSource, Persistence,
-    Profile, Scenario, SourceAddress, SourceTranslation,
+    IpProtocol, LoadBalancingMode, Maglev, MaglevHash, OuterSource, Persistence, Profile,
+    SourceAddress, SourceTranslation,
 };
 
-fn import(text: &str) -> Result<Imported, String> {
-    ipvs::import(&[Source::new("lb1.txt", text)]).map_err(|diagnostics| diagnostics.to_string())
-}
-
 fn imported(text: &str) -> Imported {
-    import(text).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
-}
-
-fn lb(scenario: &Scenario) -> &LoadBalancer {
-    scenario.load_balancers.values().next().unwrap()
+    common::imported(ipvs::import, "lb1.txt", text)
 }
 
 /// As `ipvsadm-save -n` writes it.
@@ -186,13 +178,15 @@ fn what_a_lab_cannot_have_is_listed_with_its_reason() {
 -a -u 10.9.9.9:53 -r 10.1.1.53:53 -i --tun-type gue --tun-port 6080 --tun-remcsum
 -a -u 10.9.9.7:53 -r 10.1.1.51:53 -i
 -A -u 10.9.9.9:53
---set 900 120 300
+--set 600 60 200
 --start-daemon master --mcast-interface eth0
 modprobe ip_vs
 TCP  10.9.9.9:80 wlc
 ";
     let imported = imported(text);
-    load(&imported);
+    let scenario = load(&imported);
+    let server = lb(&scenario).virtual_servers.values().next().unwrap();
+    assert_eq!(server.fastl4.idle_timeout, 200);
     assert_eq!(
         places(&imported.not_imported),
         [
@@ -210,7 +204,7 @@ TCP  10.9.9.9:80 wlc
             "11: -a -u 10.9.9.9:53 -r 10.1.1.53:53: remcsum",
             "12: -a -u 10.9.9.7:53 -r 10.1.1.51:53",
             "13: -A -u 10.9.9.9:53",
-            "14: --set",
+            "14: --set: tcpfin",
             "15: --start-daemon",
             "16: line modprobe",
             "17: line TCP",
@@ -233,7 +227,7 @@ TCP  10.9.9.9:80 wlc
 #[test]
 fn a_cleared_table_is_empty() {
     let text = format!("{TUNNEL}-D -t 172.16.4.99:49\n-C\n");
-    let problem = import(&text).unwrap_err();
+    let problem = problem(ipvs::import, "lb1.txt", &text);
     assert!(
         problem
             .contains("lb1.txt:1:1: -A -t 172.16.4.99:49: a later command deletes it (lb1.txt:7)"),
@@ -246,7 +240,7 @@ fn a_cleared_table_is_empty() {
 #[test]
 fn mistakes_are_reported_with_places_and_remedies() {
     let server = |options: &str| format!("-A -t 10.9.9.9:80\n-a -t 10.9.9.9:80 {options}");
-    for (text, expected) in [
+    let cases = [
         ("-A -t 10.9.9.9:80 -z".to_owned(), "1:19: ipvsadm has no option `-z`"),
         ("-A -t 10.9.9.9:80 --wait".to_owned(), "1:19: ipvsadm has no option `--wait`"),
         ("-A -t 10.9.9.9:80 rr".to_owned(), "1:19: `rr` belongs to no option; remove it"),
@@ -265,6 +259,8 @@ fn mistakes_are_reported_with_places_and_remedies() {
         ("-A -t 10.9.9.9:80 -M 255.0.0.0".to_owned(), "1:19: a mask needs persistence"),
         ("-A -t 10.9.9.9:80 -p 1 -M 255.0.255.0".to_owned(), "1:27: `255.0.255.0` is not a mask"),
         ("-A -f 0".to_owned(), "1:7: `0` is not a mark"),
+        ("--set 1 2".to_owned(), "1:1: `--set` has three times"),
+        ("--set 1 2 x".to_owned(), "1:11: `x` is not a time in seconds"),
         (server(""), "2:1: no real server is named"),
         (server("-r 10.1.1.51 -i -m"), "2:35: a server has one forwarding method"),
         (server("-r 10.1.1.51 -w x"), "2:35: `x` is not a weight"),
@@ -273,8 +269,6 @@ fn mistakes_are_reported_with_places_and_remedies() {
         (server("-r 10.1.1.51 -i --tun-type vxlan"), "2:46: `vxlan` is no tunnel of IPVS"),
         (server("-r 10.1.1.51 -i --tun-port 1"), "2:46: a tunnel of `ipip` has no port"),
         (server("-r 10.1.1.51 -i --tun-csum"), "2:35: a tunnel of `ipip` has no such checksum"),
-    ] {
-        let problem = import(&text).expect_err(&text);
-        assert!(problem.starts_with(&format!("lb1.txt:{expected}")), "{text}: {problem}");
-    }
+    ];
+    assert_problems(ipvs::import, "lb1.txt", &cases);
 }

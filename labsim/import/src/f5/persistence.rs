@@ -4,11 +4,11 @@ use super::address::short;
 use super::config::{Config, Object};
 use super::defaults_from::{ProfileKind, Profiles};
 use super::read;
-use super::tree::{Block, Property, Word};
+use super::tree::{Block, Property};
+use crate::address::mask_length;
 use crate::report::Report;
 use crate::text::printable;
-use labsim_model::{Persistence, SourceAddress, quote};
-use std::net::Ipv4Addr;
+use labsim_model::{Persistence, SourceAddress};
 
 pub(super) const SOURCE_ADDR: ProfileKind<SourceAddress> = ProfileKind {
     root: "/Common/source_addr",
@@ -72,8 +72,8 @@ fn apply(
         }
         "mask" if property.is_none() || is("255.255.255.255") => settings.prefix_length = None,
         "mask" => {
-            let word = read::word(property, report);
-            if let Some(length) = word.and_then(|word| prefix_length(word, report)) {
+            let Some(word) = read::word(property, report) else { return };
+            if let Some(length) = report.check(word.place, mask_length(&word.text)) {
                 settings.prefix_length = Some(length);
             }
         }
@@ -88,18 +88,4 @@ fn apply(
             if is("disabled") => {}
         _ => read::not_imported(&object.what, property, report),
     }
-}
-
-/// The length of a mask such as 255.255.255.0.
-fn prefix_length(word: &Word, report: &mut Report<'_>) -> Option<u8> {
-    let bits = word.text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits);
-    let length = bits
-        .map(u32::leading_ones)
-        .filter(|length| *length > 0 && bits.is_some_and(|bits| bits.count_ones() == *length));
-    if length.is_none() {
-        let message =
-            format!("{} is not a mask; write one such as 255.255.255.0", quote(&word.text));
-        report.diagnostic(word.place, message);
-    }
-    length.and_then(|length| u8::try_from(length).ok())
 }

@@ -46,5 +46,6 @@ fn model(pasted: &Pasted, report: &mut Report<'_>) -> LbModel {
             }
         }
     }
-    service::lb_model(table.into_services(), report)
+    let (services, timeouts) = table.into_services();
+    service::lb_model(services, timeouts, report)
 }

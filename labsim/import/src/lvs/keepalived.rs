@@ -9,7 +9,7 @@ mod tree;
 mod variables;
 mod virtual_server;
 
-use super::service;
+use super::{Timeouts, service};
 use crate::paste::Pasted;
 use crate::place::Files;
 use crate::report::Report;
@@ -36,7 +36,7 @@ pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
         roots.extend(tree::parse(file, source.text(), &mut variables, &mut report));
     }
     let mut groups = Groups::read(&roots, &mut report);
-    let mut services = Vec::new();
+    let (mut services, mut timeouts) = (Vec::new(), Timeouts::default());
     let mut count = 0;
     for node in &roots {
         match node.name() {
@@ -49,24 +49,42 @@ pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
                 services.extend(virtual_server::service(node, &mut groups, &mut report));
             }
             "virtual_server_group" => {}
-            _ => other(node, &mut report),
+            _ => other(node, &mut timeouts, &mut report),
         }
     }
     groups.report_unused(&mut report);
-    let model = service::lb_model(services, &mut report);
+    let model = service::lb_model(services, timeouts, &mut report);
     lab::imported(model, "labsim import keepalived", report)
 }
 
-/// Lists what is no virtual server.
-fn other(node: &Node, report: &mut Report<'_>) {
+/// Lists what is no virtual server, but for the timeouts in it.
+fn other(node: &Node, timeouts: &mut Timeouts, report: &mut Report<'_>) {
+    let (found, others): (Vec<&Node>, Vec<&Node>) =
+        node.children.iter().partition(|child| child.name() == "lvs_timeouts");
+    for child in &found {
+        lvs_timeouts(child, timeouts, report);
+    }
+    if !found.is_empty() && others.is_empty() {
+        return;
+    }
     // A statement's value may be a secret; a block's is its name.
     let shown = if node.has_block() { 2 } else { 1 };
     let words: Vec<&str> = node.words.iter().take(shown).map(|word| word.text.as_str()).collect();
     report.not_imported(node.place, printable(&words.join(" ")), reasons::of_block(node.name()));
-    for child in node.children.iter().filter(|child| child.name() == "lvs_timeouts") {
-        let what = format!("{}: lvs_timeouts", printable(node.name()));
-        let why =
-            "IPVS's own timeouts are used; write the virtual server's `fastl4` into the scenario";
-        report.not_imported(child.place, what, why);
+}
+
+/// `lvs_timeouts [tcp N] [tcpfin N] [udp N]`
+fn lvs_timeouts(node: &Node, timeouts: &mut Timeouts, report: &mut Report<'_>) {
+    for pair in node.words.get(1..).unwrap_or_default().chunks(2) {
+        match pair {
+            [which, word] if ["tcp", "tcpfin", "udp"].contains(&which.text.as_str()) => {
+                timeouts.set(&which.text, word, "lvs_timeouts", report);
+            }
+            _ => {
+                let message = "write `lvs_timeouts tcp SECONDS tcpfin SECONDS udp SECONDS`, or some \
+                               of them";
+                return report.diagnostic(node.place, message);
+            }
+        }
     }
 }

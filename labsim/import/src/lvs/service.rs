@@ -1,5 +1,6 @@
 //! Virtual services and real servers as IPVS has them, and what they mean in a lab.
 
+use super::Timeouts;
 use super::scheduler::Scheduler;
 use crate::lb_model::{LbModel, Member, Pool, VirtualServer};
 use crate::place::Place;
@@ -10,10 +11,6 @@ use labsim_model::{
 };
 use std::net::Ipv4Addr;
 
-/// IPVS's timeouts of established TCP connections and of UDP, in seconds (ip_vs_proto_tcp.c,
-/// ip_vs_proto_udp.c).
-const TCP_TIMEOUT: u32 = 900;
-const UDP_TIMEOUT: u32 = 300;
 /// Longest time that labsim's persistence takes: a day.
 const LONGEST: u32 = 86_400;
 
@@ -62,7 +59,7 @@ pub(super) struct Server {
 
 /// How packets reach a real server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Forwarding {
+pub(crate) enum Forwarding {
     /// As they are, under the server's MAC address (`-g`, `DR`).
     DirectRouting,
     /// In a tunnel (`-i`, `TUN`).
@@ -87,7 +84,11 @@ impl Forwarding {
 
 /// What the services mean. The outer source of tunnel packets is the director's own address, the
 /// source of its route to the server (ip_vs_xmit.c, `ip_vs_tunnel_xmit`).
-pub(super) fn lb_model(services: Vec<Service>, report: &mut Report<'_>) -> LbModel {
+pub(super) fn lb_model(
+    services: Vec<Service>,
+    timeouts: Timeouts,
+    report: &mut Report<'_>,
+) -> LbModel {
     let mut model = LbModel {
         outer_source: OuterSource::Egress,
         is_direct_routing: true,
@@ -104,7 +105,7 @@ pub(super) fn lb_model(services: Vec<Service>, report: &mut Report<'_>) -> LbMod
         }
         let persistence = service.persistence(report);
         for destination in &service.destinations {
-            let mut one = service.virtual_server(destination, translates);
+            let mut one = service.virtual_server(destination, translates, timeouts);
             one.pool = model.pools.len();
             one.settings.persistence = persistence;
             model.virtuals.push(one);
@@ -112,6 +113,16 @@ pub(super) fn lb_model(services: Vec<Service>, report: &mut Report<'_>) -> LbMod
         model.pools.push(pool);
     }
     model
+}
+
+/// How IPVS's connections end: idle ones in silence, and others with the client's FIN.
+pub(crate) fn fastl4(protocol: IpProtocol, timeouts: Timeouts) -> FastL4 {
+    FastL4 {
+        idle_timeout: timeouts.of(protocol),
+        reset_on_timeout: false,
+        loose_close: true,
+        ..FastL4::default()
+    }
 }
 
 impl Service {
@@ -125,7 +136,12 @@ impl Service {
         }
     }
 
-    fn virtual_server(&self, destination: &Destination, translates: bool) -> VirtualServer {
+    fn virtual_server(
+        &self,
+        destination: &Destination,
+        translates: bool,
+        timeouts: Timeouts,
+    ) -> VirtualServer {
         let Destination { address, port, place } = *destination;
         let name = self.name("vs", destination);
         let named = (name, self.what.as_str(), place);
@@ -139,17 +155,7 @@ impl Service {
         if translates {
             one.settings.source_address_translation = SourceTranslation::Automap;
         }
-        let idle_timeout = match self.protocol {
-            IpProtocol::Tcp => TCP_TIMEOUT,
-            IpProtocol::Udp => UDP_TIMEOUT,
-        };
-        // IPVS ends idle connections in silence, and a client's FIN begins the end of one.
-        one.settings.fastl4 = FastL4 {
-            idle_timeout,
-            reset_on_timeout: false,
-            loose_close: true,
-            ..FastL4::default()
-        };
+        one.settings.fastl4 = fastl4(self.protocol, timeouts);
         one
     }
 

@@ -1,9 +1,9 @@
 //! Words of both languages, and the values that they stand for.
 
+use crate::address::mask_length;
 use crate::place::Place;
 use crate::report::Report;
 use labsim_model::quote;
-use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
 /// A word and where it stands.
@@ -42,14 +42,5 @@ pub(super) fn port(word: &Word, report: &mut Report<'_>) -> Option<u16> {
 
 /// The length of a mask such as 255.255.255.0; none of the whole address's.
 pub(super) fn prefix_length(word: &Word, report: &mut Report<'_>) -> Option<u8> {
-    let bits = word.text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits);
-    let length = bits
-        .map(u32::leading_ones)
-        .filter(|length| *length > 0 && bits.is_some_and(|bits| bits.count_ones() == *length));
-    if length.is_none() {
-        let message =
-            format!("{} is not a mask; write one such as 255.255.255.0", quote(&word.text));
-        report.diagnostic(word.place, message);
-    }
-    length.filter(|length| *length < 32).and_then(|length| u8::try_from(length).ok())
+    report.check(word.place, mask_length(&word.text)).filter(|length| *length < 32)
 }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use labsim_import::{Imported, Note};
-use labsim_scenario::model::Scenario;
+use labsim_import::{Diagnostics, Imported, Note, Source};
+use labsim_scenario::model::{LoadBalancer, Scenario};
 use std::path::{Path, PathBuf};
 
 /// Writes both files into a folder, as the command line does; the scenario's path.
@@ -24,6 +24,66 @@ pub(crate) fn load(imported: &Imported) -> Scenario {
         Ok(loaded) => loaded.scenario,
         Err(diagnostics) => panic!("{diagnostics}\n{}\n{}", imported.topology, imported.scenario),
     }
+}
+
+/// An importer.
+pub(crate) type Import = fn(&[Source]) -> Result<Imported, Diagnostics>;
+
+/// What an importer makes of one file.
+pub(crate) fn imported(import: Import, name: &str, text: &str) -> Imported {
+    import(&[Source::new(name, text)]).unwrap_or_else(|diagnostics| panic!("{diagnostics}\n{text}"))
+}
+
+/// What an importer says of a file that it refuses.
+pub(crate) fn problem(import: Import, name: &str, text: &str) -> String {
+    match import(&[Source::new(name, text)]) {
+        Ok(imported) => panic!("imported: {}", imported.scenario),
+        Err(diagnostics) => diagnostics.to_string(),
+    }
+}
+
+/// Checks what is said first of each text, behind the file's name.
+pub(crate) fn assert_problems(import: Import, name: &str, cases: &[(String, &str)]) {
+    for (text, expected) in cases {
+        let problem = problem(import, name, text);
+        assert!(problem.starts_with(&format!("{name}:{expected}")), "{text}: {problem}");
+    }
+}
+
+/// The one load balancer.
+pub(crate) fn lb(scenario: &Scenario) -> &LoadBalancer {
+    scenario.load_balancers.values().next().unwrap()
+}
+
+/// The folder of shipped scenarios.
+pub(crate) fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
+}
+
+/// A shipped scenario.
+pub(crate) fn shipped(name: &str) -> Scenario {
+    read(&scenarios().join(name))
+}
+
+/// A scenario's file.
+pub(crate) fn read(path: &Path) -> Scenario {
+    labsim_scenario::load(path).unwrap_or_else(|diagnostics| panic!("{diagnostics}")).scenario
+}
+
+/// A scenario with these load balancers, in the shipped topology.
+pub(crate) fn with_load_balancers(load_balancers: &str) -> Scenario {
+    let folder = tempfile::tempdir().unwrap();
+    let topology = concat!(env!("CARGO_MANIFEST_DIR"), "/../../topologies/one-arm-routed.yaml");
+    std::fs::copy(topology, folder.path().join("topology.yaml")).unwrap();
+    let path = folder.path().join("exported.yaml");
+    let text = format!(
+        "topology: topology.yaml\nload_balancers:\n{load_balancers}\
+         tacacs_servers: [{{nodes: rs1, secret: s, clients: [0.0.0.0/0], users: {{u: p}}}}]\n\
+         steps: {{login: {{tacacs_login: {{from: client, to: 10.1.1.51:49, user: u, password: p}}}}}}\n\
+         expect: {{login: {{answer: {{result: pass}}, pass: yes, fail: no}}}}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    read(&path)
 }
 
 /// `line: what` of each note.

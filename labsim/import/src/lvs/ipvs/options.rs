@@ -101,6 +101,8 @@ pub(super) struct Command {
     pub(super) place: Place,
     /// Each once.
     pub(super) options: Vec<Written>,
+    /// What belongs to no option: the times of `--set`.
+    pub(super) arguments: Vec<Word>,
 }
 
 impl Command {
@@ -118,14 +120,14 @@ impl Command {
 /// Reads a line; `None`, with an error, if ipvsadm would refuse it.
 pub(super) fn parse(line: &Line, report: &mut Report<'_>) -> Option<Command> {
     let mut command: Option<&'static str> = None;
-    let mut options: Vec<Written> = Vec::new();
+    let (mut options, mut arguments): (Vec<Written>, Vec<Word>) = (Vec::new(), Vec::new());
     let mut words = line.words.iter().peekable();
     while let Some(word) = words.next() {
         let (known, mut glued) = match known(word, report)? {
             Found::Options(known) => (known, None),
             Found::Value => {
-                // `--set` has three values, and is listed as a whole.
                 if command == Some("set") {
+                    arguments.push(word.clone());
                     continue;
                 }
                 let message = format!("{} belongs to no option; remove it", quote(&word.text));
@@ -166,7 +168,7 @@ pub(super) fn parse(line: &Line, report: &mut Report<'_>) -> Option<Command> {
         let message = "no command is in this line; ipvsadm needs one, such as -A or -a";
         return report.reject(line.place, message);
     };
-    Some(Command { name, place: line.place, options })
+    Some(Command { name, place: line.place, options, arguments })
 }
 
 /// What a word is.

@@ -2,6 +2,7 @@
 
 use super::commands::{self, Kind, Named};
 use super::options::Command;
+use crate::lvs::Timeouts;
 use crate::lvs::service::Service;
 use crate::report::Report;
 use std::collections::BTreeMap;
@@ -17,12 +18,13 @@ pub(super) struct Table {
     services: Vec<Option<Service>>,
     /// By the words that name them; `None` is one that is not imported.
     by_name: BTreeMap<String, Option<usize>>,
+    timeouts: Timeouts,
 }
 
 impl Table {
     /// What is left at the end.
-    pub(super) fn into_services(self) -> Vec<Service> {
-        self.services.into_iter().flatten().collect()
+    pub(super) fn into_services(self) -> (Vec<Service>, Timeouts) {
+        (self.services.into_iter().flatten().collect(), self.timeouts)
     }
 
     /// Runs a command.
@@ -40,11 +42,7 @@ impl Table {
                     self.server(command, named, report);
                 }
             }
-            "set" => {
-                let why = "IPVS's own timeouts are used; write the virtual server's `fastl4` into the \
-                           scenario";
-                report.not_imported(place, "--set", why);
-            }
+            "set" => self.set(command, report),
             "start-daemon" | "stop-daemon" => {
                 let why = "the lab has one load balancer";
                 report.not_imported(place, format!("--{}", command.name), why);
@@ -54,9 +52,23 @@ impl Table {
         }
     }
 
+    /// `--set TCP TCPFIN UDP`
+    fn set(&mut self, command: &Command, report: &mut Report<'_>) {
+        let [tcp, fin, udp] = command.arguments.as_slice() else {
+            let message = "`--set` has three times, in seconds; write `--set TCP TCPFIN UDP`";
+            return report.diagnostic(command.place, message);
+        };
+        for (which, word) in [("tcp", tcp), ("tcpfin", fin), ("udp", udp)] {
+            self.timeouts.set(which, word, "--set", report);
+        }
+    }
+
     fn clear(&mut self, command: &Command, report: &mut Report<'_>) {
         let at = report.at(command.place);
-        for service in std::mem::take(self).services.into_iter().flatten() {
+        // The times are the kernel's, and stay.
+        let timeouts = self.timeouts;
+        let cleared = std::mem::replace(self, Self { timeouts, ..Self::default() });
+        for service in cleared.services.into_iter().flatten() {
             report.not_imported(
                 service.place,
                 service.what,
