@@ -391,3 +391,40 @@ virtual_server 10.1.1.99 49 {
     ended.says("no virtual server can be imported");
     assert!(!desk.path("no").exists());
 }
+
+/// Each format's export is imported again, and the lab that comes of it runs.
+#[test]
+fn exports_for_other_load_balancers_are_imported_again_and_run() {
+    for vendor in ["a10", "ipvs", "keepalived"] {
+        let desk = desk();
+        let exported = desk.labsim(&["export", vendor, SCENARIO]).exits(0);
+        desk.write("again.conf", &exported.stdout);
+        desk.labsim(&["import", vendor, "again.conf", "--out", "again"]).exits(0);
+        desk.labsim(&["run", "again"]).exits(0).says("PASS again");
+        let again = desk.labsim(&["export", vendor, "again/again.yaml", "lb"]).exits(0).stdout;
+        let rules =
+            |text: &str| text.lines().filter(|line| !line.starts_with('!')).collect::<String>();
+        assert_eq!(rules(&again), rules(&exported.stdout), "{vendor}");
+        desk.labsim(&["export", vendor, SCENARIO, "rs1"])
+            .exits(2)
+            .says("unknown load balancer `rs1`")
+            .says("known: lb");
+    }
+    // What IPVS cannot say is beside the rules, which have no comments.
+    let ended = desk().labsim(&["export", "ipvs", SCENARIO]).exits(0);
+    assert!(ended.stderr.contains("not exported: outer_source: client: "), "{}", ended.stderr);
+    assert!(ended.stdout.lines().all(|line| line.starts_with('-')), "{}", ended.stdout);
+}
+
+#[test]
+fn a_real_servers_files_are_written_once() {
+    let desk = desk();
+    let args = ["export", "linux", SCENARIO, "rs2", "--persistent", "host"];
+    desk.labsim(&args).exits(0).says("written: host/etc/sysctl.d/90-labsim.conf");
+    let network = desk.path("host/etc/systemd/network/50-labsim-tunl0.network");
+    assert!(std::fs::read_to_string(&network).unwrap().contains("Address=10.1.1.52/32\n"));
+    std::fs::remove_file(desk.path("host/etc/modules-load.d/50-labsim.conf")).unwrap();
+    desk.labsim(&args).exits(2).says("90-labsim.conf exists already and is not overwritten");
+    // All of them or none.
+    assert!(!desk.path("host/etc/modules-load.d/50-labsim.conf").exists());
+}

@@ -490,6 +490,9 @@ pub(crate) enum ExportTarget {
         #[arg(value_name = "SCENARIO")]
         scenario: PathBuf,
     },
+    /// A load balancer as ACOS configuration of A10; what it cannot say is listed in comments and on
+    /// standard error
+    A10(ExportBalancer),
     /// A load balancer as rules for `ipvsadm -R`, as `ipvsadm-save -n` prints them; what IPVS cannot say
     /// is listed on standard error
     Ipvs(ExportBalancer),

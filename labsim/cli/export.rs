@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 pub(crate) fn export(args: &args::Export) -> Exit {
     let (ExportTarget::Linux { scenario: path, .. }
     | ExportTarget::F5 { scenario: path }
+    | ExportTarget::A10(ExportBalancer { scenario: path, .. })
     | ExportTarget::Ipvs(ExportBalancer { scenario: path, .. })
     | ExportTarget::Keepalived(ExportBalancer { scenario: path, .. })
     | ExportTarget::Forwarder { scenario: path, .. }
@@ -25,12 +26,16 @@ pub(crate) fn export(args: &args::Export) -> Exit {
     match &args.target {
         ExportTarget::F5 { .. } if scenario.load_balancers.is_empty() => no_load_balancer(path),
         ExportTarget::F5 { .. } => print(&export::f5(&scenario)),
+        ExportTarget::A10(args) => match balancer(args, &scenario) {
+            Ok((node, balancer)) => print_exported(&export::a10(&scenario, node, balancer)),
+            Err(exit) => exit,
+        },
         ExportTarget::Ipvs(args) => match balancer(args, &scenario) {
-            Ok(balancer) => print_exported(&export::ipvs(balancer)),
+            Ok((_, balancer)) => print_exported(&export::ipvs(balancer)),
             Err(exit) => exit,
         },
         ExportTarget::Keepalived(args) => match balancer(args, &scenario) {
-            Ok(balancer) => print_exported(&export::keepalived(&scenario, balancer)),
+            Ok((_, balancer)) => print_exported(&export::keepalived(&scenario, balancer)),
             Err(exit) => exit,
         },
         ExportTarget::Linux { node, persistent: None, .. } => linux(path, &scenario, node),
@@ -53,11 +58,14 @@ fn no_load_balancer(path: &Path) -> Exit {
 }
 
 /// The load balancer that is named, or the only one.
-fn balancer<'s>(args: &ExportBalancer, scenario: &'s Scenario) -> Result<&'s LoadBalancer, Exit> {
+fn balancer<'s>(
+    args: &ExportBalancer,
+    scenario: &'s Scenario,
+) -> Result<(&'s NodeName, &'s LoadBalancer), Exit> {
     let (path, all) = (&args.scenario, &scenario.load_balancers);
     match &args.node {
         Some(node) => {
-            let found = NodeName::new(node).ok().and_then(|node| all.get(&node));
+            let found = NodeName::new(node).ok().and_then(|node| all.get_key_value(&node));
             found.ok_or_else(|| {
                 output::unknown_node(path, "load balancer", node, all.keys());
                 Exit::Invalid
@@ -72,7 +80,7 @@ fn balancer<'s>(args: &ExportBalancer, scenario: &'s Scenario) -> Result<&'s Loa
             ));
             Err(Exit::Invalid)
         }
-        None => all.values().next().ok_or_else(|| no_load_balancer(path)),
+        None => all.iter().next().ok_or_else(|| no_load_balancer(path)),
     }
 }
 

@@ -7,6 +7,7 @@ mod context;
 mod entered;
 mod lines;
 mod pools;
+pub(crate) mod templates;
 mod terminal;
 mod virtuals;
 

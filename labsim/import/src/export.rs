@@ -1,6 +1,7 @@
 //! The other way: commands, stanzas and files that make real devices and containers like those of a
 //! scenario.
 
+mod a10;
 mod containerlab;
 mod director;
 mod f5;
@@ -9,6 +10,7 @@ mod keepalived;
 mod linux;
 mod persistent;
 
+pub use a10::a10;
 pub use containerlab::{ContainerlabOptions, containerlab};
 pub use f5::f5;
 pub use ipvs::ipvs;

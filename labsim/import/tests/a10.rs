@@ -6,7 +6,7 @@ mod common;
 
 use common::{load, places};
 use labsim_import::{Imported, Source, a10};
-use labsim_scenario::model::Profile;
+use labsim_scenario::model::{LoadBalancingMode, Persistence, Profile, SourceAddress};
 
 /// The document's lab in ACOS's words.
 const DSR: &str = "\
@@ -325,4 +325,75 @@ fn a_large_nat_pool_is_cut() {
     let imported = imported(&text);
     assert!(imported.scenario.contains("10.9.0.64]") && !imported.scenario.contains("10.9.0.65"));
     assert!(places(&imported.not_imported).contains(&"11: ip nat pool big".to_owned()));
+}
+
+#[test]
+fn persistence_weights_and_resets_are_carried_over() {
+    let text = "\
+slb template persist source-ip sticky
+  timeout 30
+  netmask 255.255.255.0
+  match-type server
+slb template persist source-ip usual
+slb template persist source-ip unused
+slb template tcp quiet
+  reset-fwd
+slb template tcp loud
+  reset-rev
+  reset-fwd
+slb server a 10.1.1.51
+  weight 3
+  port 49 tcp
+    weight 5
+slb server b 10.1.1.52
+  weight 2
+  port 49 tcp
+slb service-group by-server tcp
+  method weighted-rr
+  member a 49
+  member b 49
+slb service-group by-port tcp
+  method service-weighted-least-connection
+  member a 49
+slb virtual-server v 10.0.0.9
+  port 49 tcp
+    no-dest-nat
+    ipinip
+    service-group by-server
+    template persist source-ip sticky
+    template tcp loud
+  port 50 tcp
+    no-dest-nat
+    ipinip
+    service-group by-port
+    template persist source-ip usual
+    template tcp quiet
+    template persist source-ip missing
+";
+    let imported = imported(text);
+    let scenario = load(&imported);
+    let lb = common::lb(&scenario);
+    let source = |name: &str| lb.virtual_servers[name].persistence;
+    let rule = |timeout, prefix_length| {
+        Persistence::SourceAddress(SourceAddress { timeout, prefix_length })
+    };
+    assert_eq!((source("v_49"), source("v_50")), (rule(1800, Some(24)), rule(300, None)));
+    let resets = |name: &str| lb.virtual_servers[name].fastl4.reset_on_timeout;
+    assert!(resets("v_49") && !resets("v_50"));
+    let ratios = |name: &str| {
+        let pool = &lb.pools[name];
+        let ratios: Vec<u16> = pool.members.iter().map(|one| one.ratio).collect();
+        (pool.load_balancing_mode, ratios)
+    };
+    assert_eq!(ratios("by-server"), (LoadBalancingMode::Ratio, vec![3, 2]));
+    assert_eq!(ratios("by-port"), (LoadBalancingMode::RatioLeastConnections, vec![5]));
+    assert_eq!(
+        places(&imported.not_imported),
+        [
+            "4: slb template persist source-ip sticky: match-type",
+            "6: slb template persist source-ip unused",
+            "8: slb template tcp quiet: reset-fwd",
+        ]
+    );
+    assert_eq!(places(&imported.warnings), ["39: slb template persist source-ip missing"]);
 }

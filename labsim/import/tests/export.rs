@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{load, shipped, with_load_balancers as scenario};
-use labsim_import::{Source, export, f5};
+use common::{imported, lb, load, shipped, with_load_balancers as scenario};
+use labsim_import::{Source, a10, export, f5};
 use labsim_scenario::model::{
     GreOptions, GueOptions, InterfaceName, NodeName, Scenario, TunnelKind,
 };
@@ -205,7 +205,8 @@ fn monitors_that_f5_has_by_itself_are_named_and_others_are_left_to_their_writer(
         "{text}"
     );
     let text = export::f5(&shipped("monitor-icmp.yaml"));
-    assert!(text.contains("monitor gateway_icmp") && !text.contains("service-down"), "{text}");
+    let how = "# monitor: icmp every 200ms, which is no number of seconds; write one";
+    assert!(text.contains(how) && !text.contains("service-down"), "{text}");
     let text = export::f5(&shipped("monitor-transparent.yaml"));
     assert!(text.contains("# monitor: tacacs, transparent; write one"), "{text}");
 }
@@ -222,6 +223,96 @@ fn an_ipv6_vip_and_its_members_are_written_as_f5_writes_them() {
         "    network default-inet6",
     ] {
         assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+}
+
+/// With the names that ACOS gives, and all that it does of its own accord.
+const A10: &str = "  lb:
+    virtual_servers:
+      vs_49: {destination: 172.16.4.99:49, pool: p, translate_port: false, fastl4: {idle_timeout: 120, reset_on_timeout: false}, persistence: {source_address: {timeout: 300, prefix_length: 24}}}
+      vs_1812: {destination: 172.16.4.99:1812, ip_protocol: udp, pool: q, translate_address: true, source_address_translation: {snat: [172.16.0.98, 172.16.0.99]}, fastl4: {idle_timeout: 60, reset_on_timeout: false}}
+      \"a b_49\": {destination: 172.16.4.98:49, pool: \"p q\", fastl4: {idle_timeout: 86400}}
+    pools:
+      p: {profile: ipip, load_balancing_mode: MODE, members: [{address: 10.1.1.51:49, ratio: RATIO}, {address: 10.1.1.52:49, state: forced_offline}]}
+      q: {members: [10.1.1.51:1812]}
+      \"p q\": {profile: ipip, members: [10.1.1.53:4949]}
+";
+
+#[test]
+fn what_acos_can_say_comes_back_as_it_was() {
+    for (mode, ratio) in [
+        ("round_robin", "1"),
+        ("least_connections", "1"),
+        ("ratio", "7"),
+        ("ratio_least_connections", "1000"),
+    ] {
+        let before = scenario(&A10.replace("MODE", mode).replace("RATIO", ratio));
+        let (node, balancer) = before.load_balancers.iter().next().unwrap();
+        let exported = export::a10(&before, node, balancer);
+        assert_eq!(exported.not_exported, [], "{}", exported.text);
+        let imported = imported(a10::import, "adc.txt", &exported.text);
+        assert_eq!(imported.not_imported, [], "{}", exported.text);
+        let after = load(&imported);
+        assert_eq!(lb(&after), balancer, "{}", exported.text);
+        let lb = |scenario: &Scenario| {
+            let node = scenario.topology.node(&NodeName::new("lb").unwrap()).cloned().unwrap();
+            format!("{:?}", (node.interfaces, node.routes))
+        };
+        assert_eq!(lb(&after), lb(&before));
+        // Members have the names of their nodes.
+        assert!(after.topology.node(&NodeName::new("rs3").unwrap()).is_some());
+    }
+}
+
+#[test]
+fn what_acos_cannot_say_is_listed_with_its_reason() {
+    let scenario = scenario(
+        "  lb:
+    outer_source: egress
+    announcements: {count: 3, interval: 1s}
+    faults: [no_size_check]
+    virtual_servers:
+      a: {destination: 172.16.4.99:49, pool: p, fastl4: {loose_initiation: true, loose_close: true}, persistence: {source_address: {timeout: 61}}}
+      b_50: {destination: 172.16.4.99:50, pool: p, translate_address: true, translate_port: false, source_address_translation: {snat: [172.16.0.97, 172.16.0.99]}}
+    pools:
+      p:
+        profile: gre
+        load_balancing_mode: maglev
+        monitor: tcp
+        action_on_down: reset
+        members: [{address: 10.1.1.51:49, ratio: 0}, {address: 10.1.1.52:49, state: disabled, ratio: 2}, {address: 10.1.1.53:49, profile: ipip}]
+      unused: {members: [10.1.1.53:49]}
+",
+    );
+    let (node, balancer) = scenario.load_balancers.iter().next().unwrap();
+    let exported = export::a10(&scenario, node, balancer);
+    let whats: Vec<&str> = exported.not_exported.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(
+        whats,
+        [
+            "outer_source: egress",
+            "announcements",
+            "faults: no_size_check",
+            "pool unused",
+            "virtual server a: its name",
+            "pool p: profile gre",
+            "virtual server a: fastl4: loose_initiation",
+            "virtual server a: fastl4: loose_close",
+            "virtual server a: persistence: timeout 61",
+            "pool p: maglev",
+            "pool p: monitor tcp",
+            "pool p: action_on_down",
+            "pool p: member 10.1.1.51:49: ratio 0",
+            "pool p: member 10.1.1.52:49: state disabled",
+            "pool p: member 10.1.1.52:49: ratio 2",
+            "pool p: member 10.1.1.53:49: profile",
+            "virtual server b_50: its name",
+            "virtual server b_50: translate_port false",
+            "virtual server b_50: SNAT address 172.16.0.99",
+        ]
+    );
+    for one in &exported.not_exported {
+        assert!(exported.text.contains(&format!("! not exported: {one}\n")), "{one}");
     }
 }
 
@@ -335,4 +426,32 @@ fn tunnels_that_systemd_networkd_can_make_are_its_units_and_others_are_listed() 
     }
     scenario.real_servers.get_mut(&node).unwrap().routes.mtu = Some(1480);
     assert!(files(&scenario, "rs1").0.contains("Gateway=10.1.1.1\nMTUBytes=1480\n"));
+}
+
+#[test]
+fn monitors_with_times_of_their_own_are_written_and_faults_are_comments() {
+    let text = export::f5(&scenario(
+        "  lb:
+    announcements: {count: 3, interval: 1s}
+    faults: [no_size_check]
+    virtual_servers: {vs: {destination: 172.16.4.99:49, pool: /P/p}}
+    pools: {/P/p: {monitor: {tcp: {interval: 2s, fall: 4, port: 80, rise: 2}}, members: [10.1.1.51:49]}}
+",
+    ));
+    let stanza = "ltm monitor tcp /P/monitor_p {
+    defaults-from tcp
+    destination *:80
+    interval 2
+    timeout 9
+}
+";
+    assert!(text.contains(stanza), "{text}");
+    for line in [
+        "    monitor /P/monitor_p",
+        "    # not exported: the monitor's rise 2; F5's is 1",
+        "# not exported: announcements, as F5 has its own",
+        "# not exported: the fault no_size_check, made on purpose in the lab",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
 }

@@ -75,7 +75,7 @@ pub(super) struct Config {
     pub(super) servers: Objects,
     pub(super) groups: Objects,
     pub(super) virtuals: Objects,
-    /// `slb template tcp` and `slb template udp`, by both words.
+    /// `slb template tcp`, `udp` and `persist source-ip`, by what follows `template`.
     pub(super) templates: BTreeMap<&'static str, Objects>,
     pub(super) nat_pools: BTreeMap<String, NatPool>,
     pub(super) own: Vec<(Ipv4Net, Place)>,
@@ -102,6 +102,9 @@ impl Config {
             }
             ["slb", "template", "udp", _] => {
                 add(self.templates.entry("udp").or_default(), line, 3, false, report);
+            }
+            ["slb", "template", "persist", "source-ip", _] => {
+                add(self.templates.entry("persist source-ip").or_default(), line, 4, false, report);
             }
             ["ip", "nat", "pool", _, _, _, ..] => self.nat_pool(&line, report),
             ["interface", ..] => self.interface(&line, report),

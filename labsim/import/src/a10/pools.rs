@@ -6,7 +6,7 @@ use crate::lb_model::{Member, Pool, profile_name};
 use crate::place::Place;
 use crate::report::Report;
 use crate::text::{printable, reason};
-use labsim_model::{AdminState, LoadBalancingMode, Profile};
+use labsim_model::{AdminState, LoadBalancingMode, Profile, quote};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,6 +17,15 @@ pub(super) struct Pools {
     pub(super) all: Vec<Pool>,
     by_use: BTreeMap<(String, &'static str), usize>,
     servers: BTreeSet<String>,
+    /// Servers whose own weight, and whose ports' weights, are members' ratios.
+    weighted: BTreeSet<(String, Weights)>,
+}
+
+/// Whose weights a method uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weights {
+    Servers,
+    Ports,
 }
 
 impl Pools {
@@ -72,8 +81,18 @@ impl Pools {
             for line in &object.lines {
                 let what = format!("{}: {}", object.what, printable(line.text(0)));
                 match line.text(0) {
+                    "port" if self.weighted.contains(&(object.name.clone(), Weights::Ports)) => {
+                        report_children(
+                            &object.what,
+                            line,
+                            &["enable", "disable", "weight"],
+                            report,
+                        );
+                    }
                     "port" => report_children(&object.what, line, &["enable", "disable"], report),
                     "enable" | "disable" => {}
+                    "weight"
+                        if self.weighted.contains(&(object.name.clone(), Weights::Servers)) => {}
                     _ => report.not_imported(line.place, what, why(line)),
                 }
             }
@@ -88,18 +107,20 @@ impl Pools {
         report: &mut Report<'_>,
     ) -> Pool {
         let mut members: Vec<Member> = Vec::new();
-        let mut mode = LoadBalancingMode::default();
-        for line in &object.lines {
-            if line.text(0) == "method" && line.words.len() == 2 {
-                mode = balancing_mode(line, &object.what, report);
-                continue;
-            }
+        let (mut mode, mut weights) = (LoadBalancingMode::default(), None);
+        let is_method = |line: &&Line| line.text(0) == "method" && line.words.len() == 2;
+        for line in object.lines.iter().filter(is_method) {
+            (mode, weights) = balancing_mode(line, &object.what, report);
+        }
+        for line in object.lines.iter().filter(|line| !is_method(line)) {
             if line.text(0) != "member" {
                 let what = format!("{}: {}", object.what, printable(line.text(0)));
                 report.not_imported(line.place, what, why(line));
                 continue;
             }
-            let Some(member) = self.member(object, line, config, report) else { continue };
+            let Some(member) = self.member(object, line, (config, weights), report) else {
+                continue;
+            };
             let what = format!("{}: member {}", object.what, member.address);
             if crate::validate::can_add(&member, &what, members.iter(), report) {
                 members.push(member);
@@ -123,7 +144,7 @@ impl Pools {
         &mut self,
         group: &Object,
         line: &Line,
-        config: &Config,
+        (config, weights): (&Config, Option<Weights>),
         report: &mut Report<'_>,
     ) -> Option<Member> {
         let Some((name, port, options)) = named(line, config) else {
@@ -150,29 +171,65 @@ impl Pools {
             report.not_imported(option.place, what, "labsim's members have no such option");
         }
         report_children(&what, line, &["enable", "disable"], report);
+        let ratio = weights.map_or(Some(1), |weights| {
+            self.weighted.insert((name.clone(), weights));
+            weight(server, port, weights, report)
+        })?;
         let name = name.parse::<IpAddr>().is_err().then_some(name);
         let place = line.place;
-        Some(Member { name, place, address, port, ratio: 1, profile: None, state })
+        Some(Member { name, place, address, port, ratio, profile: None, state })
     }
 }
 
-/// A service group's load balancing mode; one that labsim does not have is listed.
-fn balancing_mode(line: &Line, what: &str, report: &mut Report<'_>) -> LoadBalancingMode {
-    match line.text(1) {
-        "round-robin" | "round-robin-strict" => LoadBalancingMode::RoundRobin,
-        "service-least-connection" => LoadBalancingMode::LeastConnections,
-        "least-connection" => {
-            let why = "labsim counts a member's flows, and not a server's over all its ports; \
-                       `least_connections` is used";
-            report.warn(line.place, format!("{what}: method least-connection"), why);
-            LoadBalancingMode::LeastConnections
+/// A service group's load balancing mode, and whose weights it uses; one that labsim does not have is
+/// listed.
+fn balancing_mode(
+    line: &Line,
+    what: &str,
+    report: &mut Report<'_>,
+) -> (LoadBalancingMode, Option<Weights>) {
+    let (mode, weights) = match line.text(1) {
+        "round-robin" | "round-robin-strict" => (LoadBalancingMode::RoundRobin, None),
+        "weighted-rr" => (LoadBalancingMode::Ratio, Some(Weights::Servers)),
+        "service-weighted-rr" => (LoadBalancingMode::Ratio, Some(Weights::Ports)),
+        "service-least-connection" | "least-connection" => {
+            (LoadBalancingMode::LeastConnections, None)
+        }
+        "weighted-least-connection" => {
+            (LoadBalancingMode::RatioLeastConnections, Some(Weights::Servers))
+        }
+        "service-weighted-least-connection" => {
+            (LoadBalancingMode::RatioLeastConnections, Some(Weights::Ports))
         }
         other => {
             let what = format!("{what}: method {}", printable(other));
             report.not_imported(line.place, what, why(line));
-            LoadBalancingMode::default()
+            return (LoadBalancingMode::default(), None);
         }
+    };
+    if ["least-connection", "weighted-least-connection"].contains(&line.text(1)) {
+        let why = "labsim counts a member's flows, and not a server's over all its ports";
+        report.warn(line.place, format!("{what}: method {}", line.text(1)), why);
     }
+    (mode, weights)
+}
+
+/// A member's weight: its server's, or its port's.
+fn weight(server: &Object, port: u16, weights: Weights, report: &mut Report<'_>) -> Option<u16> {
+    let is_port = |line: &&Line| line.text(0) == "port" && line.text(1).parse() == Ok(port);
+    let lines: Vec<&Line> = match weights {
+        Weights::Servers => server.lines.iter().collect(),
+        Weights::Ports => server.lines.iter().filter(is_port).flat_map(|it| &it.children).collect(),
+    };
+    let Some(line) = lines.into_iter().rfind(|line| line.text(0) == "weight") else {
+        return Some(1);
+    };
+    let found = line.text(1).parse::<u16>().ok().filter(|weight| *weight > 0);
+    if found.is_none() {
+        let message = format!("{} is not a weight; write 1 to 1000", quote(line.text(1)));
+        report.diagnostic(line.place, message);
+    }
+    found
 }
 
 /// The server's name, the port, and the options behind them.
@@ -233,9 +290,9 @@ pub(super) fn report_children(what: &str, line: &Line, known: &[&str], report: &
 const REASONS: &str = "\
     health-check health-check-disable health-check-follow-port: monitors are not imported; write \
         the pool's `monitor` into the scenario
-    method: labsim's modes are round-robin, least-connection and service-least-connection; \
-        `round_robin` is used
-    weight: labsim's ratios are used with weighted methods, which are not imported
+    method: labsim's modes are round-robin, weighted-rr, least-connection and \
+        weighted-least-connection, of servers or services; `round_robin` is used
+    weight: the service groups that use it have no method with such weights
     priority min-active-member slow-start: labsim's members have no priorities and no slow start
     conn-limit conn-resume rate-limit: labsim sets no limits on flows
     aflex: labsim does not run aFleX

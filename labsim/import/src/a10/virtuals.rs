@@ -3,20 +3,17 @@
 use super::config::{Config, Object};
 use super::lines::Line;
 use super::pools::{Pools, report_children, why};
+use super::templates;
 use crate::lb_model::{LbModel, OwnAddress, VirtualServer};
 use crate::report::Report;
 use crate::text::printable;
 use labsim_model::quote;
-use labsim_model::{FastL4, IpProtocol, PortRange, Ports, Profile, SourceTranslation};
+use labsim_model::{IpProtocol, Persistence, PortRange, Ports, Profile, SourceTranslation};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-/// ACOS's idle timeout of TCP and UDP, in seconds.
-const IDLE_TIMEOUT: u32 = 120;
 /// Most ports after the first of a virtual port with `range`.
 const MOST_MORE_PORTS: u16 = 254;
-/// Longest idle timeout that labsim takes: a day.
-const LONGEST: u32 = 86_400;
 
 /// What a configuration means.
 pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
@@ -31,7 +28,7 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     for object in &config.virtuals.all {
         reader.virtual_server(object, &mut virtuals);
     }
-    let Reader { report, pools, nat_pools, templates, .. } = reader;
+    let Reader { report, pools, nat_pools, templates: used, .. } = reader;
     pools.report_unused(config, report);
     const WHY: &str = "no virtual port that is imported uses it";
     for (name, pool) in
@@ -41,14 +38,11 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     }
     for (kind, objects) in &config.templates {
         for object in &objects.all {
-            if !templates.contains(&(*kind, object.name.as_str())) {
+            if !used.contains(&(*kind, object.name.as_str())) {
                 report.not_imported(object.place, object.what.clone(), WHY);
                 continue;
             }
-            for line in object.lines.iter().filter(|line| line.text(0) != "idle-timeout") {
-                let what = format!("{}: {}", object.what, printable(line.text(0)));
-                report.not_imported(line.place, what, "labsim does not support it");
-            }
+            templates::list_others(kind, object, report);
         }
     }
     let own = config.own.iter().map(|(net, place)| OwnAddress { net: *net, place: *place });
@@ -156,9 +150,7 @@ impl<'r> Reader<'r, '_> {
         let ports = self.ports(port, line, &what)?;
         let name = format!("{}_{port}", object.name);
         let mut found = VirtualServer::new((name, &what, line.place), (address, ports), protocol);
-        // ACOS ends idle sessions in silence (`reset-fwd` and `reset-rev` are off).
-        found.settings.fastl4.idle_timeout = IDLE_TIMEOUT;
-        found.settings.fastl4.reset_on_timeout = false;
+        found.settings.fastl4 = templates::fastl4();
         let (mut profile, mut group, mut snat) = (Profile::None, None, None);
         for child in &line.children {
             match child.texts().as_slice() {
@@ -193,7 +185,17 @@ impl<'r> Reader<'r, '_> {
                     found.settings.source_address_translation = self.nat_pool(child, &what)?;
                 }
                 ["template", kind @ ("tcp" | "udp"), name] => {
-                    self.template(child, kind, name, &mut found.settings.fastl4);
+                    let kind = if *kind == "tcp" { "tcp" } else { "udp" };
+                    if let Some(object) = self.template(child, kind, name) {
+                        let fastl4 = &mut found.settings.fastl4;
+                        templates::of_protocol(object, fastl4, self.report);
+                    }
+                }
+                ["template", "persist", "source-ip", name] => {
+                    if let Some(object) = self.template(child, "persist source-ip", name) {
+                        let rule = templates::persistence(object, self.report);
+                        found.settings.persistence = Persistence::SourceAddress(rule);
+                    }
                 }
                 ["enable"] => {}
                 _ => {
@@ -271,34 +273,21 @@ impl<'r> Reader<'r, '_> {
         Some(SourceTranslation::Snat(pool.addresses.clone()))
     }
 
-    /// `template tcp NAME`: its idle timeout.
-    fn template(&mut self, line: &'r Line, kind: &str, name: &'r str, fastl4: &mut FastL4) {
-        let kind = if kind == "tcp" { "tcp" } else { "udp" };
-        let what = format!("slb template {kind} {}", printable(name));
-        let Some(object) = self.config.templates.get(kind).and_then(|all| all.get(name)) else {
-            if name != "default" {
-                let why = format!(
-                    "it is in none of the imported files; ACOS's {IDLE_TIMEOUT} s are used"
-                );
-                self.report.warn(line.place, what, why);
-            }
-            return;
-        };
-        self.templates.insert((kind, name));
-        for line in object.lines.iter().filter(|line| line.text(0) == "idle-timeout") {
-            match line.text(1).parse::<u32>() {
-                Ok(seconds @ 1..=LONGEST) => fastl4.idle_timeout = seconds,
-                Ok(seconds) => {
-                    fastl4.idle_timeout = seconds.clamp(1, LONGEST);
-                    let why = format!("labsim supports 1 to {LONGEST} s; the nearest is used");
-                    self.report.warn(line.place, format!("{what}: idle-timeout"), why);
-                }
-                Err(_) => {
-                    let message = format!("{} is not a time; write seconds", quote(line.text(1)));
-                    let place = line.words.get(1).map_or(line.place, |word| word.place);
-                    self.report.diagnostic(place, message);
-                }
-            }
+    /// The template that a line names; a warning if no file has it.
+    fn template(
+        &mut self,
+        line: &'r Line,
+        kind: &'static str,
+        name: &'r str,
+    ) -> Option<&'r Object> {
+        let found = self.config.templates.get(kind).and_then(|all| all.get(name));
+        if found.is_some() {
+            self.templates.insert((kind, name));
+        } else if name != "default" {
+            let what = format!("slb template {kind} {}", printable(name));
+            let why = "it is in none of the imported files; ACOS's own settings are used";
+            self.report.warn(line.place, what, why);
         }
+        found
     }
 }

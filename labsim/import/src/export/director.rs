@@ -6,6 +6,7 @@ use crate::lvs::Timeouts;
 use crate::lvs::scheduler;
 use crate::lvs::service::{Forwarding, fastl4};
 use crate::text::printable;
+use labsim_model::Announcements;
 use labsim_scenario::model::{
     AdminState, FastL4, GreOptions, GueOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
     Maglev, Member, OuterSource, Persistence, Pool, Profile, SourceAddress, SourceTranslation,
@@ -56,7 +57,7 @@ impl<'b> Director<'b> {
             let why = "IPVS's tunnel packets carry the director's own address as their source";
             note("outer_source: client", why);
         }
-        if *announcements != Default::default() {
+        if *announcements != Announcements::default() {
             note("announcements", "IPVS announces no address; keepalived's VRRP does");
         }
         for fault in faults {

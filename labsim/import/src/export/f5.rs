@@ -1,20 +1,22 @@
 //! A scenario's load balancers as tmsh configuration text.
 
+use labsim_model::Announcements;
 use labsim_scenario::model::{
     ActionOnDown, AdminState, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
-    Maglev, MaglevHash, Member, MonitorKind, NodeName, OuterSource, Persistence, Pool, Profile,
-    Scenario, SourceAddress, SourceTranslation, VirtualServer,
+    Maglev, MaglevHash, Member, Monitor, MonitorKind, NodeName, OuterSource, Persistence, Pool,
+    Profile, Scenario, SourceAddress, SourceTranslation, VirtualServer,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Stanzas of all load balancers of a scenario, as `tmsh list` would show them.
 ///
-/// Imported again they give the same load balancer, but for what a pool's stanza has no word for:
-/// whose address a tunnel packet carries, GRE's key and checksum, and Maglev, which are written as
-/// comments; members of ratio 0, which are forced offline here; and names that begin with `/Common/` or
-/// end with `/`.
+/// Imported again they give the same load balancer, but for what the stanzas have no word for, which is
+/// written as comments: whose address a tunnel packet carries, GRE's key and checksum, Maglev, monitors of
+/// other kinds, announcements and deliberate faults; for members of ratio 0, which are forced offline here;
+/// and for names that begin with `/Common/` or end with `/`.
 #[must_use]
 pub fn f5(scenario: &Scenario) -> String {
     let mut out = String::new();
@@ -44,15 +46,19 @@ impl Stanzas<'_> {
     }
 
     fn load_balancer(&mut self, scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) {
-        // An F5 has no setting for a deliberate fault, nor for the number of its announcements.
-        let LoadBalancer { outer_source, virtual_servers, pools, announcements: _, faults: _ } =
-            balancer;
+        let LoadBalancer { outer_source, virtual_servers, pools, announcements, faults } = balancer;
         self.line(0, &format!("# {node} of the labsim scenario {}", scenario.name));
         let source = match outer_source {
             OuterSource::Client => "the client's own address",
             OuterSource::Egress => "the load balancer's own address",
         };
         self.line(0, &format!("# tunnel packets carry {source} as their source"));
+        if *announcements != Announcements::default() {
+            self.line(0, "# not exported: announcements, as F5 has its own");
+        }
+        for fault in faults {
+            self.line(0, &format!("# not exported: the fault {fault}, made on purpose in the lab"));
+        }
         self.network(scenario, node);
         let mut named = BTreeSet::new();
         for (name, server) in virtual_servers {
@@ -67,6 +73,13 @@ impl Stanzas<'_> {
                 && let Some(profile) = persistence_profile(name, rule)
             {
                 self.persistence(&profile, rule);
+            }
+        }
+        for (name, pool) in pools {
+            if let Some(monitor) = &pool.monitor
+                && let Written::Own(times) = written(monitor)
+            {
+                self.monitor(&beside("monitor", name), monitor, times);
             }
         }
         pools.iter().for_each(|(name, pool)| self.pool(name, pool));
@@ -139,6 +152,18 @@ impl Stanzas<'_> {
         });
     }
 
+    fn monitor(&mut self, name: &str, monitor: &Monitor, (interval, timeout): (u64, u64)) {
+        let kind = if monitor.kind == MonitorKind::Tcp { "tcp" } else { "gateway-icmp" };
+        self.block(0, &format!("ltm monitor {kind} {}", quoted(name)), |out| {
+            out.line(1, &format!("defaults-from {}", kind.replace('-', "_")));
+            if let Some(port) = monitor.port {
+                out.line(1, &format!("destination *:{port}"));
+            }
+            out.line(1, &format!("interval {interval}"));
+            out.line(1, &format!("timeout {timeout}"));
+        });
+    }
+
     fn persistence(&mut self, name: &str, rule: SourceAddress) {
         self.block(0, &format!("ltm persistence source-addr {}", quoted(name)), |out| {
             out.line(1, "defaults-from source_addr");
@@ -161,17 +186,18 @@ impl Stanzas<'_> {
                 }
             }
             if let Some(monitor) = monitor {
-                match (monitor.kind, monitor.transparent) {
-                    (MonitorKind::Tcp, false) => out.line(1, "monitor tcp"),
-                    (MonitorKind::Icmp, false) => out.line(1, "monitor gateway_icmp"),
-                    (kind, _) => {
-                        let word = kind.word();
-                        let through = if monitor.transparent { ", transparent" } else { "" };
-                        out.line(
-                            1,
-                            &format!("# monitor: {word}{through}; write one and name it here"),
-                        );
+                match written(monitor) {
+                    Written::Usual(name) => out.line(1, &format!("monitor {name}")),
+                    Written::Own(_) => {
+                        out.line(1, &format!("monitor {}", quoted(&beside("monitor", name))));
                     }
+                    Written::Not(how) => {
+                        out.line(1, &format!("# monitor: {how}; write one and name it here"));
+                    }
+                }
+                if monitor.rise != 1 {
+                    let rise = monitor.rise;
+                    out.line(1, &format!("# not exported: the monitor's rise {rise}; F5's is 1"));
                 }
             }
             match action_on_down {
@@ -298,6 +324,36 @@ impl Stanzas<'_> {
         self.block(1, "source-address-translation", |out| {
             lines.iter().for_each(|line| out.line(2, line));
         });
+    }
+}
+
+/// How a monitor is written.
+enum Written {
+    /// By the name of one that every F5 has.
+    Usual(&'static str),
+    /// As one of its own, with interval and timeout in seconds.
+    Own((u64, u64)),
+    /// Not, and what it is.
+    Not(String),
+}
+
+/// F5's monitors have whole seconds, and a timeout from the last answer on.
+fn written(monitor: &Monitor) -> Written {
+    let Monitor { kind, interval, timeout, rise: _, fall, transparent, port, secret: _ } = monitor;
+    let word = kind.word();
+    if *transparent {
+        return Written::Not(format!("{word}, transparent"));
+    }
+    let usual = match kind {
+        MonitorKind::Tcp => "tcp",
+        MonitorKind::Icmp => "gateway_icmp",
+        MonitorKind::Tacacs | MonitorKind::Radius => return Written::Not(word.to_owned()),
+    };
+    let whole = |time: Duration| (time.subsec_nanos() == 0).then_some(time.as_secs());
+    match (whole(*interval), whole(*interval * u32::from(*fall) + *timeout), port) {
+        (Some(5), Some(16), None) => Written::Usual(usual),
+        (Some(interval), Some(timeout), _) => Written::Own((interval, timeout)),
+        _ => Written::Not(format!("{word} every {interval:?}, which is no number of seconds")),
     }
 }
 
