@@ -75,6 +75,7 @@ pub fn hold(
     cancelled: &Cancelled,
     mut report: impl FnMut(Stage) -> io::Result<()>,
 ) -> Result<(), RunError> {
+    labsim_sys::memory::give_back_large_blocks();
     let (mut claim, mut earlier) = match name {
         Name::Claimed(claim) => (Some(claim), None),
         Name::Earlier(folder, name, ended) => (None, Some((folder, name, ended))),

@@ -15,6 +15,7 @@ pub mod error;
 pub mod filter;
 pub mod fork;
 pub mod fork_exec;
+pub mod memory;
 pub mod named_netns;
 pub mod netlink;
 pub mod netns;
