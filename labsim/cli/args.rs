@@ -7,7 +7,7 @@ mod run;
 mod steps;
 
 pub(crate) use exercise::{Exercise, ExerciseCommand};
-pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Save, Shell, Up};
+pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Save, Shell, Since, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
 pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};
 pub(crate) use steps::{Check, StepArgs};
@@ -96,7 +96,7 @@ pub(crate) enum Command {
     Step(StepArgs),
     /// Run the scenario's steps in a lab that is up, and check its expectations
     Check(Check),
-    /// Capture the packets of a lab that is up, as they come
+    /// Capture the packets of a lab that is up: as they come, or those that it has kept
     Capture(Capture),
     /// Bring nodes of a lab that is up back to what they were when it was built
     Reset(Reset),

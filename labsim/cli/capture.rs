@@ -1,10 +1,13 @@
-//! `labsim capture`: the frames of a lab that is up, as they come. The sockets are this process's own: what
+//! `labsim capture`: the frames of a lab that is up, as they come, or those that it has kept. The sockets are this process's own: what
 //! becomes of it does not touch the lab.
 
+mod kept;
 mod lines;
 mod output;
 mod select;
 mod stream;
+
+pub(crate) use kept::write_all as write_kept;
 
 use crate::args;
 use crate::exit::Exit;
@@ -23,6 +26,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use output::{Queue, Target};
+use select::Selection;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use stream::Stream;
@@ -32,17 +36,20 @@ const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// How soon frames that wait for others, or for the output, are looked at again, in milliseconds.
 const SOON: u16 = 2;
 
-/// Captures until a signal, the lab's end, or the reader's end.
+/// Captures what was kept up to now, or until a signal, the lab's end, or the reader's end.
 pub(crate) fn capture(args: &args::Capture) -> Exit {
     let filter = args.filter.as_deref().map(|text| labsim_scenario::frame_match("--filter", text));
     let filter = match filter.transpose() {
         Ok(filter) => filter,
         Err(diagnostics) => return crate::load::reject(&diagnostics),
     };
+    if let Some(since) = args.since {
+        return kept::write(args, since, filter.as_ref());
+    }
     let found = Lab::find(&LabsFolder::of_user(), args.name.as_ref());
     let opened = found.and_then(|lab| {
         let holder = lab.holder().ok_or_else(|| LiveError::EndedMeanwhile(lab.name().clone()))?;
-        Ok((select::open(&lab, &args.points)?, holder, lab))
+        Ok((Selection::new(&args.points).open(&lab)?, holder, lab))
     });
     let (taps, holder, lab) = match opened {
         Ok(opened) => opened,
@@ -130,7 +137,7 @@ fn follow(
     mask.thread_block()?;
     let mut form: Box<dyn Form> = match &target {
         Target::Lines => Box::new(Lines::default()),
-        Target::Packets(_) => Box::new(Stream::new(taps.points())?),
+        Target::Packets(_) => Box::new(Stream::new(taps.points().iter().enumerate())?),
     };
     let output = target.into_file()?;
     let queue = Queue::start(output.try_clone()?)?;

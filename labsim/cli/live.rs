@@ -1,11 +1,9 @@
-//! `labsim list`, `status`, `logs`, `down`, `exec` and `shell`: labs that are up.
+//! `labsim list`, `status`, `logs`, `exec` and `shell`: labs that are up.
 
 use crate::args;
 use crate::exit::Exit;
 use crate::output;
-use labsim_live::{
-    Ended, Entry, Lab, LabName, LabsFolder, LiveError, Logs, NodeStatus, Status, end,
-};
+use labsim_live::{Ended, Entry, Lab, LabName, LabsFolder, LiveError, Logs, NodeStatus, Status};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -41,7 +39,7 @@ pub(crate) fn status(args: &args::LabName) -> Exit {
     let folder = LabsFolder::of_user();
     match Lab::find(&folder, args.name.as_ref()).and_then(|lab| Ok((lab.status()?, lab))) {
         Ok((status, lab)) => {
-            output::visible_text(describe(lab.name(), &status));
+            output::visible_text(describe(lab.name(), &status, MOST_CHANGES));
             Exit::Success
         }
         Err(error) => fail(&error),
@@ -59,32 +57,13 @@ pub(crate) fn logs(args: &args::Logs) -> Exit {
         let earlier = labsim_model::count_of(usize::try_from(lost).unwrap_or(usize::MAX), "line");
         output::error(format_args!("the first {earlier} are not kept"));
     }
-    for (program, text) in lines {
-        output::visible_line(format_args!("{program}: {}", text.replace('\t', "    ")));
-    }
+    lines.iter().for_each(|line| output::visible_line(log_line(line)));
     Exit::Success
 }
 
-/// Ends a lab, or all.
-pub(crate) fn down(args: &args::Down) -> Exit {
-    let folder = LabsFolder::of_user();
-    let names = match (args.all, folder.up()) {
-        (true, Ok(names)) => names,
-        (true, Err(error)) => return fail(&error),
-        (false, _) => match folder.find(args.name.as_ref()) {
-            Ok(name) => vec![name],
-            Err(error) => return fail(&error),
-        },
-    };
-    let mut exit = Exit::Success;
-    for name in names {
-        match Lab::find(&folder, Some(&name)).and_then(end) {
-            Ok(()) => output::line(format_args!("{name} is down")),
-            Err(LiveError::Unknown { .. }) if args.all => {}
-            Err(error) => exit = fail(&error),
-        }
-    }
-    exit
+/// A line that was printed or logged, with what it is from.
+pub(crate) fn log_line((program, text): &(String, String)) -> String {
+    format!("{program}: {}", text.replace('\t', "    "))
 }
 
 /// Runs a command in a node.
@@ -162,7 +141,8 @@ fn summary(status: &Status) -> String {
     format!("{nodes}{ended}, up for {}, from {}", time(status.seconds), status.file.display())
 }
 
-fn describe(name: &LabName, status: &Status) -> String {
+/// What a lab is, with so many changes of each node at most.
+pub(crate) fn describe(name: &LabName, status: &Status, most: usize) -> String {
     let mut text = format!("{name}: {}\n", summary(status));
     // Writing to a string cannot fail.
     let _ = writeln!(text, "  tunnel: {}", status.tunnel);
@@ -171,7 +151,7 @@ fn describe(name: &LabName, status: &Status) -> String {
     }
     let _ = writeln!(text, "  {}", steps(status));
     for node in &status.nodes {
-        describe_node(&mut text, node);
+        describe_node(&mut text, node, most);
     }
     text
 }
@@ -195,7 +175,7 @@ fn steps(status: &Status) -> String {
     }
 }
 
-fn describe_node(text: &mut String, node: &NodeStatus) {
+fn describe_node(text: &mut String, node: &NodeStatus, most: usize) {
     let NodeStatus { name, addresses, unread, changed, virtual_servers, running } = node;
     let _ = writeln!(text, "{name}");
     for address in addresses {
@@ -211,7 +191,7 @@ fn describe_node(text: &mut String, node: &NodeStatus) {
         let state = running.ended.as_deref().unwrap_or("running");
         let _ = writeln!(text, "  {}: {state}", running.what);
     }
-    let (shown, more) = changed.split_at(changed.len().min(MOST_CHANGES));
+    let (shown, more) = changed.split_at(changed.len().min(most));
     for change in shown {
         let _ = writeln!(text, "  changed: {change}");
     }
@@ -221,7 +201,7 @@ fn describe_node(text: &mut String, node: &NodeStatus) {
 }
 
 /// `42 s`, `3 min`, `5 h 10 min`.
-fn time(seconds: u64) -> String {
+pub(crate) fn time(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60) {
         (0, 0) => format!("{seconds} s"),
         (0, minutes) => format!("{minutes} min"),

@@ -12,6 +12,7 @@ mod ctl;
 mod diagnose;
 mod discover;
 mod doctor;
+mod down;
 mod execute;
 mod exercise;
 mod exit;
@@ -95,7 +96,7 @@ fn main() -> ExitCode {
         Command::Save(args) => save::save(args),
         Command::Reset(args) => reset::reset(args),
         Command::Restart(args) => restart::restart(args),
-        Command::Down(args) => live::down(args),
+        Command::Down(args) => down::down(args),
         // The exit code is that of what ran.
         Command::Exec(args) => return live::exec(args),
         Command::Shell(args) => return live::shell(args),

@@ -22,6 +22,11 @@ pub(crate) fn visible_text(lines: impl Display) {
     text(Visible(lines));
 }
 
+/// Text without anything that a terminal would execute.
+pub(crate) fn visible(text: impl Display) -> String {
+    Visible(text).to_string()
+}
+
 /// Complete lines on standard output.
 pub(crate) fn text(text: impl Display) {
     let _ = write!(std::io::stdout(), "{text}");

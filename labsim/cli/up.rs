@@ -40,6 +40,7 @@ pub(crate) fn up(args: &args::Up, log: &LogArgs) -> Exit {
         sources,
         tunnel: word(&args.tunnel),
         impairments: word(&args.impairments),
+        keep_mib: args.keep,
     };
     let (folder, name) = (claim.folder().clone(), claim.name().clone());
     match (build(&scenario, origin, claim, began), &args.at) {

@@ -4,6 +4,7 @@ use clap::Args;
 use labsim_runner::{ImpairmentChoice, TunnelChoice};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `labsim up`
 #[derive(Debug, Args)]
@@ -24,6 +25,10 @@ pub(crate) struct Up {
     /// Link impairment engine: what delays, drops and reorders frames
     #[arg(long, value_enum, default_value_t = ImpairmentChoice::Auto)]
     pub(crate) impairments: ImpairmentChoice,
+    /// MiB of the lab's last packets that are kept for `labsim capture --since`; 0 for none
+    #[arg(long, value_name = "MIB", default_value_t = labsim_live::KEEP_MIB,
+        value_parser = clap::value_parser!(u32).range(0..=16_384))]
+    pub(crate) keep: u32,
 }
 
 /// What `labsim help up` says below the options.
@@ -32,6 +37,9 @@ The command returns when all of the lab runs. A process of its own holds the lab
 end, also by `kill -9`, ends every process in the lab, and nothing stays but a folder that the next \
 command removes. The scenario's steps are not run, or only those before the one that `--at` \
 names, and its file is not read again: `labsim restart` builds the lab again from what was read.
+
+The last packets of all interfaces are kept in the holder's memory, which grows as packets come, up to \
+`--keep` MiB; then the oldest ones make room. `labsim capture --since 5m` shows them.
 
     labsim up scenarios/tacacs-ipip.yaml
     labsim exec client -- ping -c 1 10.1.1.51
@@ -55,6 +63,10 @@ pub(crate) struct Capture {
     /// The lab; not needed if one alone is up
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<labsim_live::LabName>,
+    /// Not the packets that come, but those that the lab has kept, from so long ago on: such as 5m, in s, m or
+    /// h; or all
+    #[arg(long, value_name = "TIME|all", value_parser = since)]
+    pub(crate) since: Option<Since>,
     /// Write packets as pcapng to a file, or to the standard output (-), in place of a line each
     #[arg(short = 'w', long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
@@ -66,6 +78,24 @@ pub(crate) struct Capture {
     pub(crate) filter: Option<String>,
 }
 
+/// From when on packets that were kept are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Whatever there is.
+    All,
+    /// So long ago.
+    Last(Duration),
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    match text {
+        "all" => Ok(Since::All),
+        _ => labsim_model::parse_age(text)
+            .map(Since::Last)
+            .map_err(|error| format!("{error}; or `all`")),
+    }
+}
+
 /// What `labsim help capture` says below the options.
 const CAPTURE_NOTES: &str = "\
 Every packet is there at each interface that it passes, in one stream: `node:interface` is the name of its \
@@ -74,12 +104,17 @@ and so does the lab's end, or that of the program that reads; the file is comple
 than it could be written is dropped, and how much that was is said at the end and in the file. labsim's own \
 marker frames are left out.
 
+With `--since` the packets are those that the lab has kept, as `labsim up --keep` says, and the capture ends \
+with the last one that came before it was started: nothing is followed. If the lab does not keep all packets \
+of that time any more, that is said, and how far they reach back.
+
 FIELDS are those of an expectation's `match`: direction, source, destination, protocol, source_port, \
 destination_port, ttl, length, tos, dont_fragment, flags, payload, icmp and outer, with the values that \
 scenarios have; they are of the innermost packet. All of them have to hold.
 
     labsim capture
     labsim capture rs1 lb:eth0 --filter 'destination_port: 49, flags: S'
+    labsim capture --since 5m -w x.pcapng
     labsim capture -w - | wireshark -k -i -
     ssh HOST labsim capture -w - | wireshark -k -i -";
 
@@ -155,6 +190,7 @@ was run in it. If it cannot be built, the earlier one stays up as it was. Meanwh
 
 /// `labsim down`
 #[derive(Debug, Args)]
+#[command(after_long_help = DOWN_NOTES)]
 pub(crate) struct Down {
     /// The lab; not needed if one alone is up
     #[arg(value_name = "NAME", conflicts_with = "all")]
@@ -162,7 +198,24 @@ pub(crate) struct Down {
     /// End all labs of this user
     #[arg(long)]
     pub(crate) all: bool,
+    /// First write what there is of the lab into this folder, which may not exist yet
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
+
+/// What `labsim help down` says below the options.
+const DOWN_NOTES: &str = "\
+Every shell and command in the lab ends with it. What `--out DIR` writes before that:
+
+    capture.pcapng   the packets that the lab has kept, of all interfaces
+    logs/NODE.log    what `labsim logs NODE` prints
+    status.txt       what `labsim status` prints, with all changes
+    files/           the scenario that the lab was made of, and the files that it uses
+
+DIR is made, and may not exist; with `--all` each lab has a folder of its name in it. If something cannot be \
+written, the lab stays up, and nothing is left of its folder.
+
+    labsim down --out friday";
 
 /// `labsim logs`
 #[derive(Debug, Args)]

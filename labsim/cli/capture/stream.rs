@@ -43,12 +43,15 @@ impl Write for Blocks {
 }
 
 impl Stream {
-    pub(super) fn new(points: &[TappedPoint]) -> io::Result<Self> {
+    /// One of these points, each with its place.
+    pub(super) fn new<'p>(
+        points: impl IntoIterator<Item = (usize, &'p TappedPoint)>,
+    ) -> io::Result<Self> {
         let blocks = Blocks::default();
         let application = concat!("labsim ", env!("CARGO_PKG_VERSION"));
         let writer = Writer::new(blocks.clone(), application, None)?;
         let mut stream = Self { writer, blocks, points: BTreeMap::new(), last_ns: 0 };
-        for (place, point) in points.iter().enumerate() {
+        for (place, point) in points {
             stream.describe(place, point)?;
         }
         Ok(stream)

@@ -28,7 +28,8 @@ impl ExerciseLab {
         let sources = exercise.loaded.broken_sources();
         let (tunnel, impairments) =
             (holding::word(&TunnelChoice::Auto), holding::word(&ImpairmentChoice::Auto));
-        let origin = Origin { file, sources, tunnel, impairments };
+        let keep_mib = labsim_live::KEEP_MIB;
+        let origin = Origin { file, sources, tunnel, impairments, keep_mib };
         let name = name.as_str().parse().map_err(|error| fail(&error))?;
         Ok(Self { name, origin })
     }

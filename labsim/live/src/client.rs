@@ -2,6 +2,7 @@
 
 use crate::error::LiveError;
 use crate::folder::{LabsFolder, SOCKET};
+use crate::kept::Kept;
 use crate::name::LabName;
 use crate::protocol::{
     Answer, LONGEST_ANSWER, Logs, NodeReset, Origin, Request, Status, StepWalk, TapInterface,
@@ -140,6 +141,21 @@ impl Lab {
                 };
                 let socket = sockets.into_iter().next().ok_or_else(invalid)?;
                 Ok((socket, interfaces.into_iter().map(point).collect()))
+            }
+            _ => Err(invalid()),
+        }
+    }
+
+    /// Asks for the frames that it keeps, all or those of a time and later, in nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses as none are kept, or is of another version.
+    pub fn kept(&self, since_ns: Option<u64>) -> Result<Kept, LiveError> {
+        let invalid = || self.no_answer(io::ErrorKind::InvalidData.into());
+        match self.ask(Request::Kept { since_ns })? {
+            (Answer::Kept(kept), memory) => {
+                let memory = memory.into_iter().next().ok_or_else(invalid)?;
+                Kept::new(*kept, memory).map_err(|error| self.no_answer(error))
             }
             _ => Err(invalid()),
         }

@@ -7,6 +7,7 @@ use crate::protocol::{
     Answer, LARGEST_ORIGIN, LONGEST_REQUEST, Logs, NodeStatus, Request, RunningStatus, Status,
     TapInterface, VERSION, Version, Versioned, Work,
 };
+use crate::recorder::Recorder;
 use labsim_lab::{Lab, Node};
 use labsim_model::{NodeState, StatePart};
 use labsim_runner::{Engines, Kept, Logbook, NodeLog, Running};
@@ -43,6 +44,7 @@ pub(crate) struct Desk<'a> {
     logbook: Logbook,
     built: Rc<Built<'a>>,
     presence: Presence<'a>,
+    recorder: Recorder,
     pids: OwnedFd,
     user: Option<OwnedFd>,
     since: Instant,
@@ -122,6 +124,7 @@ impl<'a> Desk<'a> {
             logbook: kept.logbook(),
             built,
             presence,
+            recorder: Recorder::start(kept.lab(), held.origin.keep_mib)?,
             pids: namespace("pid")?,
             user: held.in_user_namespace.then(|| namespace("user")).transpose()?,
             since: Instant::now(),
@@ -190,6 +193,7 @@ impl<'a> Desk<'a> {
                 }
                 Err(reason) => send(&mut client, Answer::Refused(reason), &[]).await?,
             },
+            Request::Kept { since_ns } => self.recorder.answer(client, *since_ns),
             Request::Setups { node } => {
                 let node = self.node(node).ok_or_else(|| no_node(self.lab, node));
                 let answer = match node.and_then(|node| self.built.setups(node)) {
@@ -349,7 +353,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-async fn send(
+pub(crate) async fn send(
     client: &mut UnixStream,
     answer: Answer,
     namespaces: &[BorrowedFd<'_>],

@@ -14,9 +14,14 @@ mod enter;
 mod error;
 mod folder;
 mod holder;
+mod kept;
 mod name;
 mod presence;
 mod protocol;
+mod record;
+mod recorder;
+mod recording;
+mod ring;
 mod shell;
 mod stream;
 
@@ -26,5 +31,8 @@ pub use enter::{Ended, Entry, enter};
 pub use error::LiveError;
 pub use folder::{Claim, LabsFolder};
 pub use holder::{Held, Name, Stage, hold, no_step};
+pub use kept::Kept;
 pub use name::LabName;
-pub use protocol::{Logs, NodeReset, NodeStatus, Origin, RunningStatus, Status, StepWalk, Work};
+pub use protocol::{
+    KEEP_MIB, Logs, NodeReset, NodeStatus, Origin, RunningStatus, Status, StepWalk, Work,
+};

@@ -19,6 +19,9 @@ pub(crate) const LONGEST_ANSWER: u64 = 8 << 20;
 /// Bytes of the texts of a lab's files that an answer has room for, each of which takes two at most.
 pub(crate) const LARGEST_ORIGIN: usize = 3 << 20;
 
+/// MiB of its last packets that a lab keeps unless something else is asked for.
+pub const KEEP_MIB: u32 = 64;
+
 /// What is sent, with its sender's version.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Versioned<T> {
@@ -47,6 +50,8 @@ pub(crate) enum Request {
     Enter { node: String },
     /// A socket that receives a node's frames, and the interfaces that it receives them of.
     Tap { node: String },
+    /// What the lab's ring has of a time and later, in nanoseconds since 1970.
+    Kept { since_ns: Option<u64> },
     /// What a node was set up with when everything ran, and what it is set up with now.
     Setups { node: String },
     /// What the lab was made of.
@@ -84,6 +89,8 @@ pub(crate) enum Answer {
     Enter,
     /// To [`Request::Tap`]; the socket comes with it.
     Tap(Vec<TapInterface>),
+    /// To [`Request::Kept`]; the memory with the frames comes with it.
+    Kept(Box<KeptFrames>),
     /// To [`Request::Setups`].
     Setups(Box<(NodeState, NodeState)>),
     /// To [`Request::Origin`].
@@ -178,6 +185,32 @@ pub(crate) struct TapInterface {
     pub(crate) ethernet: bool,
 }
 
+/// What a lab's ring has at a moment, beside the frames.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeptFrames {
+    /// What frames name by its place.
+    pub(crate) points: Vec<KeptPoint>,
+    /// Frames that the kernel had no room for since the lab is up, by node.
+    pub(crate) dropped: Vec<(String, u64)>,
+    /// From when on all frames are there, but for those that were dropped: nanoseconds since 1970.
+    pub(crate) reaches_ns: u64,
+    /// Frames before that, which are not kept any more.
+    pub(crate) cut: u64,
+    /// How much is kept.
+    pub(crate) keep_mib: u32,
+    /// Why no more frames are kept, if they cannot be read.
+    pub(crate) failed: Option<String>,
+}
+
+/// An interface whose frames a ring has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeptPoint {
+    /// `node:interface`.
+    pub(crate) name: String,
+    /// Whether its frames begin with an Ethernet header.
+    pub(crate) ethernet: bool,
+}
+
 /// Something that labsim started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunningStatus {
@@ -198,6 +231,8 @@ pub struct Origin {
     pub tunnel: String,
     /// What was to impair links, as `labsim up` takes it.
     pub impairments: String,
+    /// MiB of its last packets that are kept.
+    pub keep_mib: u32,
 }
 
 impl Origin {

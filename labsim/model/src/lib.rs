@@ -38,7 +38,7 @@ pub use node_state::{NodeState, StatePart};
 pub use outcome::Outcome;
 pub use probe_sources::ProbeSources;
 pub use problem::{KeyPath, Problem};
-pub use quantity::{parse_number_with_unit, parse_time};
+pub use quantity::{parse_age, parse_number_with_unit, parse_time};
 pub use random::Random;
 pub use secret::{Secret, constant_time_eq};
 pub use service::{

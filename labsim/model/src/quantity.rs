@@ -17,6 +17,24 @@ pub fn parse_time(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// Reads how long ago something was, such as `5m`, in `s`, `m` (also `min`) or `h`.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    const SECOND: u64 = 1_000_000_000;
+    const UNITS: [(&str, u64); 5] = [
+        ("ms", SECOND / 1000),
+        ("min", 60 * SECOND),
+        ("s", SECOND),
+        ("m", 60 * SECOND),
+        ("h", 3600 * SECOND),
+    ];
+    parse_number_with_unit(text, &UNITS).map(Duration::from_nanos).ok_or_else(|| {
+        format!("{} is not a time; write one such as `5m`, in `s`, `m` or `h`", quote(text))
+    })
+}
+
 /// Reads a decimal number and one of these units, in the units' base. Longer units come before
 /// those that they end in. `None` if it is none, does not fit or is finer than the base.
 #[must_use]
@@ -45,8 +63,19 @@ pub fn parse_number_with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> 
 
 #[cfg(test)]
 mod tests {
-    use super::parse_time;
+    use super::{parse_age, parse_time};
     use std::time::Duration;
+
+    #[test]
+    fn ages_are_in_the_units_of_people() {
+        for (text, seconds) in [("90s", 90), ("5m", 300), ("1.5 min", 90), ("2h", 7200)] {
+            assert_eq!(parse_age(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(parse_age("250ms"), Ok(Duration::from_millis(250)));
+        for text in ["", "5", "m", "5 days", "-1m", "yesterday", "9999999999h"] {
+            assert!(parse_age(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn times_are_exact() {

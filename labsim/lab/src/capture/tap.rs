@@ -1,6 +1,7 @@
 //! Frames of nodes as they come, for another process: a lab's holder opens a socket in each node, and
 //! whoever it passes them to reads them. With that process all of it is gone.
 
+use super::close::DeferredClose;
 use super::marker::Marker;
 use super::points::Layout;
 use super::receive::{self, network_layer, take_drops};
@@ -23,6 +24,8 @@ const MOST_WAITING: usize = 64 << 20;
 const SETTLED_NS: u64 = 1_000_000;
 /// Frames wait for others so long at most, whatever the clock does.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Interfaces that are told apart at most; what nodes get beyond that shares a point in each.
+const MOST_POINTS: usize = 2048;
 
 /// An interface of a node that is tapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,22 +167,9 @@ impl Taps {
     pub fn read(&mut self, take: &mut dyn FnMut(&TappedPoint, TappedFrame<'_>)) -> io::Result<()> {
         let mut settled = now_ns().saturating_sub(SETTLED_NS);
         let Self { taps, points, buffers, waiting } = self;
-        for tap in taps {
-            let (mut count, mut last, mut more) = (0, 0, true);
-            while more && count < TURN {
-                let Tap { node, socket, places, takes_new } = tap;
-                more = buffers.receive(socket.as_fd(), |frame| {
-                    (count, last) = (count + 1, frame.time_ns);
-                    let place = *places
-                        .entry(frame.interface)
-                        .or_insert_with(|| takes_new.then(|| new_point(node, &frame, points)));
-                    let point = place.and_then(|place| Some((place, points.get(place)?)));
-                    waiting.extend(point.and_then(|(place, point)| keep(&frame, place, point)));
-                })?;
-            }
-            if more {
-                settled = settled.min(last.saturating_sub(SETTLED_NS));
-            }
+        let behind = receive(taps, points, buffers, &mut |_, frame| waiting.push(&frame))?;
+        if let Some(last) = behind {
+            settled = settled.min(last.saturating_sub(SETTLED_NS));
         }
         let is_late = waiting.since.is_some_and(|since| since.elapsed() > PATIENCE);
         if is_late || waiting.bytes > MOST_WAITING {
@@ -187,6 +177,33 @@ impl Taps {
         }
         waiting.hand_over(settled, points, take);
         Ok(())
+    }
+
+    /// Reads what has come, and hands over each frame at once: those of a node in the order in which they
+    /// came, and those of several nodes not in the order of their times. labsim's markers are left out.
+    /// Returns whether more has come than it reads at a time.
+    ///
+    /// # Errors
+    /// Those of recvmmsg(2).
+    pub fn receive(
+        &mut self,
+        take: &mut dyn FnMut(&TappedPoint, TappedFrame<'_>),
+    ) -> io::Result<bool> {
+        let Self { taps, points, buffers, .. } = self;
+        receive(taps, points, buffers, take).map(|behind| behind.is_some())
+    }
+
+    /// How many frames were dropped in each node, since this was asked last, where the kernel's queue was
+    /// full.
+    pub fn take_drops(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.taps.iter().map(|tap| (tap.node.as_str(), take_drops(&tap.socket)))
+    }
+
+    /// Closes all sockets, which takes a while for each, at the same time.
+    pub fn close(self) {
+        let closing = DeferredClose::default();
+        closing.close(self.taps.into_iter().map(|tap| tap.socket).collect());
+        closing.wait();
     }
 
     /// Reads what has come up to now, hands over all of it, and closes the sockets. Returns how many frames
@@ -203,34 +220,91 @@ impl Taps {
     }
 }
 
-/// Adds the point of an interface that came later.
+/// Reads a turn of every socket. Where more waits in some, returns the time of the earliest of their last
+/// frames.
+fn receive(
+    taps: &mut [Tap],
+    points: &mut Vec<TappedPoint>,
+    buffers: &mut ReceiveBuffers,
+    take: Take<'_>,
+) -> io::Result<Option<u64>> {
+    let mut behind: Option<u64> = None;
+    for tap in taps {
+        let (mut count, mut last, mut more) = (0, 0, true);
+        while more && count < TURN {
+            more = buffers.receive(tap.socket.as_fd(), |frame| {
+                (count, last) = (count + 1, frame.time_ns);
+                let place = place(&mut tap.places, (&tap.node, tap.takes_new), &frame, points);
+                if let Some((place, point)) = place.and_then(|it| Some((it, points.get(it)?)))
+                    && let Some(frame) = tapped(frame, place, point)
+                {
+                    take(point, frame);
+                }
+            })?;
+        }
+        if more {
+            behind = Some(behind.map_or(last, |earliest| earliest.min(last)));
+        }
+    }
+    Ok(behind)
+}
+
+/// The place of a frame's point; an interface that came later gets one, if those are wanted.
+fn place(
+    places: &mut BTreeMap<u32, Option<usize>>,
+    (node, takes_new): (&str, bool),
+    frame: &ReceivedFrame<'_>,
+    points: &mut Vec<TappedPoint>,
+) -> Option<usize> {
+    if let Some(place) = places.get(&frame.interface) {
+        return *place;
+    }
+    let place = takes_new.then(|| new_point(node, frame, points));
+    if places.len() < MOST_POINTS {
+        places.insert(frame.interface, place);
+    }
+    place
+}
+
+/// The point of an interface that came later.
 fn new_point(node: &str, frame: &ReceivedFrame<'_>, points: &mut Vec<TappedPoint>) -> usize {
     let link = if frame.is_ethernet() { LinkType::Ethernet } else { LinkType::Raw };
-    points.push(TappedPoint { name: format!("{node}:if{}", frame.interface), link });
-    points.len() - 1
+    let name = match points.len() < MOST_POINTS {
+        true => format!("{node}:if{}", frame.interface),
+        false => format!("{node}:others"),
+    };
+    let is_it = |point: &TappedPoint| point.name == name && point.link == link;
+    points.iter().position(is_it).unwrap_or_else(|| {
+        points.push(TappedPoint { name, link });
+        points.len() - 1
+    })
 }
 
 /// The frame, unless it is a marker.
-fn keep(frame: &ReceivedFrame<'_>, place: usize, point: &TappedPoint) -> Option<Frame> {
+fn tapped<'a>(
+    frame: ReceivedFrame<'a>,
+    place: usize,
+    point: &TappedPoint,
+) -> Option<TappedFrame<'a>> {
     let frame = match point.link {
-        LinkType::Raw => network_layer(*frame),
-        LinkType::Ethernet => *frame,
+        LinkType::Raw => network_layer(frame),
+        LinkType::Ethernet => frame,
     };
-    Marker::parse(point.link, frame.bytes).is_none().then(|| Frame {
+    Marker::parse(point.link, frame.bytes).is_none().then_some(TappedFrame {
         time_ns: frame.time_ns,
         point: place,
         direction: if frame.outgoing { Direction::Out } else { Direction::In },
         original_length: frame.original_length,
-        bytes: frame.bytes.to_vec(),
+        bytes: frame.bytes,
     })
 }
 
 impl Waiting {
-    fn extend(&mut self, frame: Option<Frame>) {
-        if let Some(frame) = frame {
-            self.bytes += frame.bytes.len() + size_of::<Frame>();
-            self.frames.push(frame);
-        }
+    fn push(&mut self, frame: &TappedFrame<'_>) {
+        self.bytes += frame.bytes.len() + size_of::<Frame>();
+        let TappedFrame { time_ns, point, direction, original_length, bytes } = *frame;
+        let bytes = bytes.to_vec();
+        self.frames.push(Frame { time_ns, point, direction, original_length, bytes });
     }
 
     /// Hands over those of that time and before.
@@ -263,22 +337,41 @@ fn now_ns() -> u64 {
 mod tests {
     use super::*;
 
-    fn frame(time_ns: u64) -> Frame {
-        let (direction, bytes) = (Direction::In, vec![0; 60]);
-        Frame { time_ns, point: 0, direction, original_length: 60, bytes }
+    fn frame(time_ns: u64) -> TappedFrame<'static> {
+        let (direction, bytes) = (Direction::In, &[0; 60]);
+        TappedFrame { time_ns, point: 0, direction, original_length: 60, bytes }
     }
 
     #[test]
     fn frames_are_handed_over_in_the_order_of_their_times_once_none_can_precede_them() {
         let points = [TappedPoint { name: "rs1:eth0".to_owned(), link: LinkType::Ethernet }];
         let mut waiting = Waiting::default();
-        [30, 10, 40, 20].into_iter().for_each(|time| waiting.extend(Some(frame(time))));
+        [30, 10, 40, 20].into_iter().for_each(|time| waiting.push(&frame(time)));
         let mut times = Vec::new();
         waiting.hand_over(30, &points, &mut |_, frame| times.push(frame.time_ns));
         assert_eq!((times.as_slice(), waiting.since.is_some()), (&[10, 20, 30][..], true));
-        waiting.extend(Some(frame(35)));
+        waiting.push(&frame(35));
         waiting.hand_over(u64::MAX, &points, &mut |_, frame| times.push(frame.time_ns));
         assert_eq!((times.as_slice(), waiting.bytes), (&[10, 20, 30, 35, 40][..], 0));
         assert!(waiting.since.is_none());
+    }
+
+    #[test]
+    fn interfaces_that_come_one_after_the_other_for_ever_take_no_more_room() {
+        let (mut places, mut points) = (BTreeMap::new(), Vec::new());
+        for interface in 0..2 * u32::try_from(MOST_POINTS).unwrap() {
+            let frame = ReceivedFrame {
+                time_ns: 0,
+                interface,
+                hardware: 1,
+                outgoing: false,
+                original_length: 0,
+                network: 0,
+                bytes: &[],
+            };
+            assert!(place(&mut places, ("rs1", true), &frame, &mut points).is_some());
+        }
+        assert_eq!((places.len(), points.len()), (MOST_POINTS, MOST_POINTS + 1));
+        assert_eq!(points.last().unwrap().name, "rs1:others");
     }
 }
