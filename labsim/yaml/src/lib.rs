@@ -65,6 +65,7 @@
 extern crate self as labsim_yaml;
 
 mod collector;
+mod compare;
 mod context;
 mod diagnostic;
 mod document;
@@ -89,6 +90,7 @@ mod table;
 mod tree;
 mod variants;
 
+pub use compare::Difference;
 pub use context::{Context, Omitted};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use document::Document;

@@ -182,7 +182,7 @@ fn is_block(text: &str) -> bool {
 }
 
 /// A double-quoted scalar (YAML 1.2.2, 7.3.1).
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {

@@ -24,6 +24,11 @@ impl<V> Table<V> {
         self.0.iter()
     }
 
+    /// Keeps those entries only whose key fulfils a condition.
+    pub fn retain_keys(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|(key, _)| keep(key));
+    }
+
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
