@@ -2,7 +2,7 @@
 
 use crate::Input;
 use crate::file::{ScenarioFile, TopologyFile};
-use crate::model::{Exercise, Scenario, ScenarioName, Topology};
+use crate::model::{Exercise, Scenario, ScenarioName, Step, Topology};
 use crate::recognize;
 use crate::resolve::{self, Report, Resolved, TopologyContext};
 use crate::schema::Kind;
@@ -181,7 +181,8 @@ pub fn merged<'a>(input: impl Into<Input<'a>>) -> Result<String, Diagnostics> {
 }
 
 /// Entries whose values are secrets, or may hold some: those of servers, of logins and of programs.
-const SECRETS: [&str; 6] = ["secret", "password", "users", "command", "environment", "files"];
+pub(crate) const SECRETS: [&str; 6] =
+    ["secret", "password", "users", "command", "environment", "files"];
 
 fn yaml_without(document: &Document, hidden: &[&str]) -> String {
     let yaml = document.to_yaml_without(&["topology"], hidden).unwrap_or_default();
@@ -239,7 +240,7 @@ fn topology(document: &Document, path: &Path) -> TopologyRead {
     TopologyRead { resolved, diagnostics, lacks_some }
 }
 
-fn scenario(document: &Document, path: &Path) -> Result<Loaded, Diagnostics> {
+pub(crate) fn scenario(document: &Document, path: &Path) -> Result<Loaded, Diagnostics> {
     scenario_and_exercise(document, path).map(|(loaded, _)| loaded)
 }
 
@@ -249,13 +250,39 @@ pub(crate) fn scenario_and_exercise(
     document: &Document,
     path: &Path,
 ) -> Result<(Loaded, Option<Exercise>), Diagnostics> {
+    read_scenario(document, path, None)
+}
+
+/// A step that stands in a scenario whose lab is up, and what is to be said of it all the same. The other
+/// steps and what is expected are left out; the state that they leave is not looked at.
+pub(crate) fn lone_step(
+    document: &Document,
+    path: &Path,
+    name: &str,
+) -> Result<(Step, Diagnostics), Diagnostics> {
+    let (loaded, _) = read_scenario(document, path, Some(name))?;
+    let Loaded { scenario, warnings, .. } = loaded;
+    scenario.steps.into_iter().next().map(|step| (step, warnings)).ok_or_else(Diagnostics::new)
+}
+
+/// A scenario, with that one of its steps alone, or all.
+fn read_scenario(
+    document: &Document,
+    path: &Path,
+    lone: Option<&str>,
+) -> Result<(Loaded, Option<Exercise>), Diagnostics> {
     let Partial { value, mut diagnostics, omitted } = document.read_partial::<ScenarioFile>();
     if !diagnostics.is_empty() && is_topology(document) {
         let message = "this is a topology file; name a scenario, which names its topology itself";
         return Err(Diagnostic::of_file(document.source().name(), file::WRONG_TYPE, message).into());
     }
-    let Some(file) = value else { return Err(diagnostics) };
+    let Some(mut file) = value else { return Err(diagnostics) };
     let mut report = Report::new(document, &diagnostics, omitted);
+    if let Some(name) = lone {
+        file.steps.retain_keys(|key| key == name);
+        file.exercise = None;
+        report = report.of_live_lab();
+    }
     let named = &file.topology;
     let mut sources: Sources = document.texts().collect();
     // The default place is that of a value that is missing, and was said to be.

@@ -61,6 +61,9 @@ pub(crate) struct Report<'s> {
     omitted: Option<Omitted>,
     /// Lines and columns of the errors in its shape.
     unread: HashSet<(usize, usize)>,
+    /// Whether the file's steps are of a lab that is up, whose state is not the file's: what does not fit
+    /// that state is not looked for.
+    is_live: bool,
 }
 
 impl<'s> Report<'s> {
@@ -72,14 +75,26 @@ impl<'s> Report<'s> {
             warnings: Vec::new(),
             omitted: (!unread.is_empty()).then_some(omitted),
             unread: unread.iter().map(|one| (one.line, one.column)).collect(),
+            is_live: false,
         }
+    }
+
+    /// For a step of a lab that is up.
+    pub(crate) fn of_live_lab(self) -> Self {
+        Self { is_live: true, ..self }
+    }
+
+    /// Whether the steps are of a lab that is up.
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_live
     }
 
     /// Adds one.
     pub(crate) fn at(&mut self, span: Span, code: Code, message: impl Into<String>) {
         // In a file with errors in its shape, values at the default place are made up.
         let is_made_up = self.omitted.is_some() && span == Span::default();
-        if !is_made_up && self.diagnostics.len() < MOST {
+        let is_skipped = self.is_live && code == file::STEP_ORDER;
+        if !is_made_up && !is_skipped && self.diagnostics.len() < MOST {
             self.diagnostics.push(self.document.diagnostic(span, code, message));
         }
     }

@@ -101,7 +101,7 @@ pub enum Listen {
 }
 
 /// A TACACS+ server (RFC 8907).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TacacsServer {
     /// The name of its part of the file's `tacacs_servers`; none in a list.
     pub group: Option<String>,
@@ -118,7 +118,7 @@ pub struct TacacsServer {
 }
 
 /// A RADIUS server (RFC 2865, RFC 2866).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RadiusServer {
     /// The name of its part of the file's `radius_servers`; none in a list.
     pub group: Option<String>,

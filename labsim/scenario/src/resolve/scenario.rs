@@ -131,8 +131,10 @@ pub(crate) fn scenario(
         filters: &filters,
     };
     let exercise = file.exercise.as_ref().and_then(|it| exercise(it, &lookup, report));
-    let context = Context::new(file, scenario, report);
-    let expectations = expectations(file, context, report);
+    let expectations = match report.is_live() {
+        true => Vec::new(),
+        false => expectations(file, Context::new(file, scenario, report), report),
+    };
     Parts {
         tags,
         load_balancers,

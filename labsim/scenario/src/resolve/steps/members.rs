@@ -158,18 +158,24 @@ impl<'a> Pools<'a> {
         let balancer = self.load_balancers.get(&node)?;
         let pool = place.pool.value.clone();
         let members = self.members.entry((node.clone(), pool.clone())).or_default();
+        let change = |members: &mut Vec<SocketAddr>| match to {
+            // The forwarder knows its members.
+            MemberChange::Added { .. } if report.is_live() => {
+                changed(&mut Vec::new(), member, to, lookup)
+            }
+            _ if report.is_live() => Ok(()),
+            _ => changed(members, member, to, lookup),
+        };
         let mut servers = balancer.virtual_servers.iter().filter(|(_, it)| it.pool == pool);
         let fits = match to {
             MemberChange::Added { profile, .. } => {
                 let profile = profile.unwrap_or(own.profile);
                 match servers.find_map(|(name, it)| balancer.misfit(name, it, profile, member)) {
                     Some(why) => Err(why),
-                    None => changed(members, member, to, lookup),
+                    None => change(members),
                 }
             }
-            MemberChange::Set { .. } | MemberChange::Removed => {
-                changed(members, member, to, lookup)
-            }
+            MemberChange::Set { .. } | MemberChange::Removed => change(members),
         };
         if let Err(why) = fits {
             report.at(place.member.span, file::CONFLICT, why);
