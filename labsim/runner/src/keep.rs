@@ -1,6 +1,8 @@
 //! A lab that stays up: built and started as for a run. Its steps are run when they are asked for, as
 //! often as wanted, each time with captures of their own.
 
+mod change;
+
 use crate::cancel::Cancelled;
 use crate::choices::Engines;
 use crate::component;
@@ -23,6 +25,7 @@ use labsim_verdict::{Observations, diagnose};
 use std::convert::Infallible;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -42,7 +45,7 @@ pub struct Kept<'a> {
     lab: &'a Lab,
     components: &'a mut Components,
     engines: &'a Engines,
-    scenario: &'a Scenario,
+    scenario: Rc<Scenario>,
     /// The longest time that a frame may be on impaired links.
     longest_delay: Duration,
     /// Of the steps that were run one by one.
@@ -90,7 +93,7 @@ impl<'a> Kept<'a> {
 
     /// The scenario's steps.
     #[must_use]
-    pub fn steps(&self) -> &'a [Step] {
+    pub fn steps(&self) -> &[Step] {
         &self.scenario.steps
     }
 
@@ -132,7 +135,8 @@ impl<'a> Kept<'a> {
         place: usize,
         emit: &dyn Fn(Event),
     ) -> Result<Observations, RunError> {
-        let steps = self.scenario.steps.get(place..=place).unwrap_or_default();
+        let scenario = Rc::clone(&self.scenario);
+        let steps = scenario.steps.get(place..=place).unwrap_or_default();
         self.next = place + 1;
         let observed = self.observe(steps, After::MoreSteps, emit).await;
         self.recover().await?;
@@ -142,7 +146,7 @@ impl<'a> Kept<'a> {
                 continue;
             }
             observations.states = judgement::states(self.lab);
-            if let Some(diagnosis) = diagnose(self.scenario, &observations, &step.name) {
+            if let Some(diagnosis) = diagnose(&scenario, &observations, &step.name) {
                 emit(Event::Diagnosed {
                     step: diagnosis.step.to_string(),
                     findings: diagnosis.findings(),
@@ -205,15 +209,16 @@ impl<'a> Kept<'a> {
     ) -> Result<crate::scenario_run::RunResult, RunError> {
         (self.record, self.open) = (StepRecord::default(), OpenLogins::default());
         self.next = self.scenario.steps.len();
-        let mut observations = self.observe(&self.scenario.steps, After::LabStays, emit).await?;
-        let verdict = judgement::judge(self.scenario, &mut observations, self.lab);
+        let scenario = Rc::clone(&self.scenario);
+        let mut observations = self.observe(&scenario.steps, After::LabStays, emit).await?;
+        let verdict = judgement::judge(&scenario, &mut observations, self.lab);
         Ok(report(observations, verdict, emit))
     }
 
     /// Runs steps with a capture of their own.
     async fn observe(
         &mut self,
-        steps: &'a [Step],
+        steps: &[Step],
         after: After,
         emit: &dyn Fn(Event),
     ) -> Result<Observations, RunError> {
@@ -313,6 +318,7 @@ pub fn keep(
         let work = async |components: &mut Components| {
             let engines = &engines;
             let (record, open) = (StepRecord::default(), OpenLogins::default());
+            let scenario = Rc::new(scenario.clone());
             let kept =
                 Kept { lab, components, engines, scenario, longest_delay, record, open, next: 0 };
             work(kept).await

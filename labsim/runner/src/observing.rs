@@ -46,7 +46,7 @@ pub(crate) enum After {
 
 /// Steps, with what those before them left.
 pub(crate) struct Steps<'r, 'a> {
-    pub(crate) all: &'a [Step],
+    pub(crate) all: &'r [Step],
     pub(crate) record: &'r mut StepRecord,
     pub(crate) open: &'r mut OpenLogins<'a>,
 }

@@ -46,7 +46,7 @@ pub(crate) struct RelayPart {
 }
 
 /// The built-in servers of a node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerPart {
     pub(crate) node: NodeName,
     pub(crate) tacacs: Option<TacacsServer>,

@@ -115,16 +115,12 @@ impl StepRecord {
 }
 
 /// Executes steps.
-pub(crate) trait StepExecutor<'a> {
+pub(crate) trait StepExecutor {
     /// Executes one. It may change what earlier steps observed.
-    async fn execute(
-        &mut self,
-        step: &'a Step,
-        record: &mut StepRecord,
-    ) -> Result<StepEnd, RunError>;
+    async fn execute(&mut self, step: &Step, record: &mut StepRecord) -> Result<StepEnd, RunError>;
 
     /// Before each step.
-    async fn before_step(&mut self, step: &'a Step) -> Result<(), RunError>;
+    async fn before_step(&mut self, step: &Step) -> Result<(), RunError>;
 
     /// After each step, once its end is recorded.
     fn after_step(&mut self) -> Result<(), RunError>;
@@ -132,10 +128,10 @@ pub(crate) trait StepExecutor<'a> {
 
 /// Runs steps in their order, and adds them to the record of those before. The first error ends
 /// them. A step that is run once more takes its own place in the record.
-pub(crate) async fn run_steps<'a>(
-    steps: &'a [Step],
+pub(crate) async fn run_steps(
+    steps: &[Step],
     record: &mut StepRecord,
-    executor: &mut impl StepExecutor<'a>,
+    executor: &mut impl StepExecutor,
     emit: &dyn Fn(Event),
 ) -> Result<(), RunError> {
     for step in steps {
@@ -151,9 +147,9 @@ pub(crate) async fn run_steps<'a>(
     Ok(())
 }
 
-async fn run_step<'a>(
-    step: &'a Step,
-    executor: &mut impl StepExecutor<'a>,
+async fn run_step(
+    step: &Step,
+    executor: &mut impl StepExecutor,
     record: &mut StepRecord,
     emit: &dyn Fn(Event),
 ) -> Result<StepEnd, RunError> {
@@ -294,7 +290,13 @@ impl<'r, 'a> LabSteps<'r, 'a> {
                 Ok(StepEnd::done(format!("servers on {node} stopped")))
             }
             StepAction::StartServer { node } => {
-                components.servers(node)?.start(lab, context.emit)?;
+                let servers = components.servers(node)?;
+                if servers.listen() {
+                    return Err(RunError::step_impossible(format!(
+                        "servers on {node} run already"
+                    )));
+                }
+                servers.start(lab, context.emit)?;
                 Ok(StepEnd::done(format!("servers on {node} listen again")))
             }
             StepAction::SetLink { interface, up } => links::set(context, interface, *up).await,
@@ -321,18 +323,15 @@ impl<'r, 'a> LabSteps<'r, 'a> {
     }
 }
 
-impl<'a> StepExecutor<'a> for LabSteps<'_, 'a> {
+impl StepExecutor for LabSteps<'_, '_> {
     /// What is in the background goes on meanwhile.
-    async fn execute(
-        &mut self,
-        step: &'a Step,
-        record: &mut StepRecord,
-    ) -> Result<StepEnd, RunError> {
+    async fn execute(&mut self, step: &Step, record: &mut StepRecord) -> Result<StepEnd, RunError> {
         let mut background = std::mem::take(&mut self.open.background);
         let end = match &step.action {
             StepAction::Exchange(exchange) if exchange.background => {
                 self.open.nouns.insert(step.name.clone(), exchange.noun());
-                background.begin(&step.name, exchanges::all(self.lab, exchange));
+                let (lab, exchange) = (self.lab, exchange.clone());
+                background.begin(&step.name, async move { exchanges::all(lab, &exchange).await });
                 Ok(StepEnd::done("running in the background"))
             }
             StepAction::Finish { login } => {
@@ -348,7 +347,7 @@ impl<'a> StepExecutor<'a> for LabSteps<'_, 'a> {
         end
     }
 
-    async fn before_step(&mut self, step: &'a Step) -> Result<(), RunError> {
+    async fn before_step(&mut self, step: &Step) -> Result<(), RunError> {
         let RunContext { lab, capture, components, intervals, .. } = &mut self.context;
         let now = match intervals.has_started() {
             true => Some(count(components, lab, capture).await?),

@@ -2,6 +2,7 @@
 
 mod connection;
 mod counters;
+mod differences;
 mod log;
 
 pub(crate) use counters::by_name;
@@ -12,11 +13,12 @@ use crate::logbook::Logbook;
 use crate::observations::Snapshot;
 use crate::plan::ForwarderPart;
 use connection::Connection;
+use differences::{differences, keep_members};
 use labsim_codes::run;
 use labsim_control::{MemberName, MemberSettings, NewMember, Request};
 use labsim_event::Event;
 use labsim_lab::Lab;
-use labsim_model::ProbeSources;
+use labsim_model::{ForwarderConfig, ProbeSources};
 use labsim_monitor::Health;
 use labsim_scenario::model::{MemberChange, MemberUpdate, NodeName};
 use std::collections::BTreeMap;
@@ -76,6 +78,37 @@ impl Forwarder {
             MemberChange::Removed => Request::RemoveMember(MemberName { pool, member }),
         };
         self.running()?.change(&request).await
+    }
+
+    /// Has it apply another configuration, in which members stay as they were set while it ran unless the
+    /// file has others. Without a process, the next one starts with it. Returns what was done, if
+    /// anything.
+    pub(crate) async fn configure(
+        &mut self,
+        config: &ForwarderConfig,
+    ) -> Result<Option<&'static str>, RunError> {
+        if self.part.config == *config {
+            return Ok(None);
+        }
+        let applied = match &mut self.connection {
+            None => "its forwarder does not run, and starts with that",
+            Some(connection) => {
+                let running = connection.config().await?;
+                let kept = keep_members(config, &self.part.config, &running);
+                connection.change(&Request::Configure(Box::new(kept))).await?;
+                "its forwarder has applied it"
+            }
+        };
+        self.part.config = config.clone();
+        Ok(Some(applied))
+    }
+
+    /// What its configuration differs in from the one that it was given; nothing where it does not run.
+    pub(crate) async fn differences(&mut self) -> Result<Vec<String>, RunError> {
+        match &mut self.connection {
+            Some(connection) => Ok(differences(&self.part.config, &connection.config().await?)),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// What a member's monitor has found; `None` if the member has no monitor.

@@ -58,6 +58,8 @@ pub(crate) struct NodeServers {
     logbook: Logbook,
     /// `None` where they do not run.
     tasks: Option<Tasks>,
+    /// Whether the last start has failed.
+    has_failed: bool,
     /// Those that were stopped and still have connections.
     closing: JoinSet<()>,
 }
@@ -74,11 +76,26 @@ struct Tasks {
 
 impl NodeServers {
     pub(super) fn new(part: ServerPart, log: ServerLog, logbook: Logbook) -> Self {
-        Self { part, log, logbook, tasks: None, closing: JoinSet::new() }
+        Self { part, log, logbook, tasks: None, has_failed: false, closing: JoinSet::new() }
     }
 
     pub(super) fn node(&self) -> &NodeName {
         &self.part.node
+    }
+
+    /// How they are configured.
+    pub(super) fn part(&self) -> &ServerPart {
+        &self.part
+    }
+
+    /// Configures them in another way, which holds from their next start on.
+    pub(super) fn set_part(&mut self, part: ServerPart) {
+        self.part = part;
+    }
+
+    /// Whether they were to start, and could not.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// What they are.
@@ -91,7 +108,7 @@ impl NodeServers {
     }
 
     /// Whether they listen.
-    pub(super) fn listen(&self) -> bool {
+    pub(crate) fn listen(&self) -> bool {
         self.tasks.is_some()
     }
 
@@ -163,7 +180,9 @@ impl Component<Lab> for NodeServers {
         let name = &self.part.node;
         let node = lab.node(name).ok_or_else(|| RunError::unknown_node(name))?;
         let log = |kind: &str| self.log.writer(name, self.logbook.writer(name, kind));
-        self.tasks = Some(self.part.start(node, log)?);
+        let started = self.part.start(node, log);
+        self.has_failed = started.is_err();
+        self.tasks = Some(started?);
         Ok(())
     }
 

@@ -17,17 +17,17 @@ struct Script {
     breaks_after: Option<&'static str>,
 }
 
-impl<'a> StepExecutor<'a> for Script {
+impl StepExecutor for Script {
     async fn execute(
         &mut self,
-        step: &'a Step,
+        step: &Step,
         _record: &mut StepRecord,
     ) -> Result<StepEnd, RunError> {
         self.calls.push(step.name.to_string());
         self.ends.pop_front().unwrap_or_else(|| Ok(StepEnd::done("did it")))
     }
 
-    async fn before_step(&mut self, step: &'a Step) -> Result<(), RunError> {
+    async fn before_step(&mut self, step: &Step) -> Result<(), RunError> {
         self.calls.push(format!("before {}", step.name));
         Ok(())
     }

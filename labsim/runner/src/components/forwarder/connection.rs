@@ -7,7 +7,7 @@ use labsim_codes::run;
 use labsim_control::{Answer, KernelPart, LONGEST_LINE, Request};
 use labsim_dataplane::forwarder::Snapshot;
 use labsim_lab::{Child, Node, inherit_text};
-use labsim_model::ProbeSources;
+use labsim_model::{ForwarderConfig, ProbeSources};
 use labsim_monitor::HealthByPool;
 use labsim_scenario::model::NodeName;
 use std::os::fd::OwnedFd;
@@ -126,6 +126,14 @@ impl Connection {
                     reasons.join("; ")
                 ),
             )),
+            other => Err(self.unexpected_reply(&other)),
+        }
+    }
+
+    /// Its configuration, without secrets.
+    pub(super) async fn config(&mut self) -> Result<ForwarderConfig, RunError> {
+        match self.ask(&Request::Status).await? {
+            Answer::Status(status) => Ok(status.config),
             other => Err(self.unexpected_reply(&other)),
         }
     }
