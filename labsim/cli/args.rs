@@ -4,12 +4,14 @@ pub(crate) mod exercise;
 mod live;
 mod results;
 mod run;
+mod set;
 mod steps;
 
 pub(crate) use exercise::{Exercise, ExerciseCommand};
 pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Save, Shell, Since, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
 pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};
+pub(crate) use set::Set;
 pub(crate) use steps::{Check, StepArgs};
 
 use clap::builder::UnknownArgumentValueParser;
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Capture the packets of a lab that is up: as they come, or those that it has kept
     Capture(Capture),
+    /// Change a lab that is up: links, routes, members, ..., and how what runs in it is configured
+    Set(Set),
     /// Bring nodes of a lab that is up back to what they were when it was built
     Reset(Reset),
     /// Write what was changed in a lab that is up as a scenario

@@ -116,7 +116,10 @@ fn enter(name: Option<&LabName>, entry: &Entry) -> ExitCode {
 
 /// Prints an error, and returns its exit code.
 pub(crate) fn fail(error: &LiveError) -> Exit {
-    output::error(error);
+    match error {
+        LiveError::Rejected(_) => output::diagnostics(error),
+        error => output::error(error),
+    }
     match error {
         LiveError::Failed(_) => Exit::Failed,
         LiveError::EndedMeanwhile(_)
@@ -176,7 +179,8 @@ fn steps(status: &Status) -> String {
 }
 
 fn describe_node(text: &mut String, node: &NodeStatus, most: usize) {
-    let NodeStatus { name, addresses, unread, changed, virtual_servers, running } = node;
+    let NodeStatus { name, addresses, unread, changed, reconfigured, virtual_servers, running } =
+        node;
     let _ = writeln!(text, "{name}");
     for address in addresses {
         let _ = writeln!(text, "  {address}");
@@ -191,6 +195,7 @@ fn describe_node(text: &mut String, node: &NodeStatus, most: usize) {
         let state = running.ended.as_deref().unwrap_or("running");
         let _ = writeln!(text, "  {}: {state}", running.what);
     }
+    let changed: Vec<&String> = changed.iter().chain(reconfigured).collect();
     let (shown, more) = changed.split_at(changed.len().min(most));
     for change in shown {
         let _ = writeln!(text, "  changed: {change}");

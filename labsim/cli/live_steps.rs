@@ -175,6 +175,16 @@ pub(crate) fn follow(
     interrupt: &Interrupt,
     consume: &mut dyn FnMut(Happening),
 ) -> Result<bool, LiveError> {
+    follow_with_warnings(lab, work, interrupt, consume).map(|(interrupted, _)| interrupted)
+}
+
+/// The same, with what is to be said of the work though it was done.
+pub(crate) fn follow_with_warnings(
+    lab: &Lab,
+    work: Work,
+    interrupt: &Interrupt,
+    consume: &mut dyn FnMut(Event),
+) -> Result<(bool, Vec<String>), LiveError> {
     let mut working = lab.work(work)?;
     *interrupt.connection() = working.connection().ok();
     let read = if interrupt.happened() {
@@ -189,9 +199,9 @@ pub(crate) fn follow(
     match read {
         Err(LiveError::EndedMeanwhile(_)) if interrupt.happened() => {
             output::error(format_args!("interrupted; the lab `{}` stays up", lab.name()));
-            Ok(true)
+            Ok((true, Vec::new()))
         }
-        read => read.map(|()| false),
+        read => read.map(|()| (false, working.warnings().to_vec())),
     }
 }
 

@@ -49,6 +49,7 @@ mod save;
 mod schema;
 mod select;
 mod server;
+mod set;
 mod shipped;
 mod show;
 mod signals;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         Command::Logs(args) => live::logs(args),
         Command::Capture(args) => capture::capture(args),
         Command::Save(args) => save::save(args),
+        Command::Set(args) => set::set(args),
         Command::Reset(args) => reset::reset(args),
         Command::Restart(args) => restart::restart(args),
         Command::Down(args) => down::down(args),

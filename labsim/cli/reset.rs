@@ -37,11 +37,11 @@ pub(crate) fn reset(args: &args::Reset) -> Exit {
         output::error(format_args!("`labsim restart {lab}` builds the lab again"));
         return Exit::Failed;
     }
-    match resets.as_slice() {
-        [one] if args.node.is_some() => {
-            output::visible_line(format_args!("{} of {lab} is as it was built", one.name));
+    match &args.node {
+        Some(node) => {
+            output::visible_line(format_args!("{node} of {lab} is as it was built"));
         }
-        _ => output::visible_line(format_args!("{lab} is as it was built")),
+        None => output::visible_line(format_args!("{lab} is as it was built")),
     }
     Exit::Success
 }

@@ -96,7 +96,8 @@ pub(super) fn judge(lab: &Lab, interrupt: &Interrupt) -> Result<Option<Shown>, L
 pub(super) fn changes(lab: &Lab) -> Result<Vec<String>, LiveError> {
     let nodes = lab.status()?.nodes.into_iter();
     let lines = nodes.flat_map(|node| {
-        node.changed.into_iter().map(move |change| format!("{}: {change}", node.name))
+        let changes = node.changed.into_iter().chain(node.reconfigured);
+        changes.map(move |change| format!("{}: {change}", node.name))
     });
     Ok(lines.collect())
 }

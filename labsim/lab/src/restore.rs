@@ -27,6 +27,13 @@ impl Setup {
     pub fn state(&self) -> &NodeState {
         &self.state
     }
+
+    /// Adds the sysctls that only `later` has, as they are there.
+    pub fn add_sysctls_of(&mut self, later: &Self) {
+        for (name, value) in &later.state.sysctls.0 {
+            self.state.sysctls.0.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
 }
 
 impl Node {

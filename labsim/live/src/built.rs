@@ -6,7 +6,7 @@ use labsim_lab::{Lab, Node, Setup};
 use labsim_model::NodeState;
 use labsim_scenario::model::{NodeChange, NodeName, Scenario, StepAction};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// Of a node that could not be read.
@@ -18,11 +18,13 @@ pub(crate) struct Built<'a> {
     scenario: &'a Scenario,
     /// `None` of one that could not be read.
     setups: RefCell<BTreeMap<NodeName, Option<Setup>>>,
+    /// Settings that were written in nodes, and neither by the scenario when it was built nor by its steps.
+    further: RefCell<BTreeMap<NodeName, BTreeSet<String>>>,
 }
 
 impl<'a> Built<'a> {
     pub(crate) fn new(lab: &'a Lab, scenario: &'a Scenario) -> Self {
-        Self { lab, scenario, setups: RefCell::default() }
+        Self { lab, scenario, setups: RefCell::default(), further: RefCell::default() }
     }
 
     /// Reads what nodes are set up with, unless that is known. To be called before anything can change it.
@@ -30,6 +32,24 @@ impl<'a> Built<'a> {
         let mut setups = self.setups.borrow_mut();
         for node in nodes {
             setups.entry(node.name().clone()).or_insert_with(|| self.read(node).ok());
+        }
+    }
+
+    /// Has settings of a node compared and brought back from now on. To be called before they are written.
+    pub(crate) fn know_sysctls<'n>(
+        &self,
+        node: &NodeName,
+        sysctls: impl IntoIterator<Item = &'n String>,
+    ) {
+        let Some(node) = self.lab.node(node) else { return };
+        self.know([node]);
+        let mut further = self.further.borrow_mut();
+        further.entry(node.name().clone()).or_default().extend(sysctls.into_iter().cloned());
+        drop(further);
+        let now = self.read(node);
+        let mut setups = self.setups.borrow_mut();
+        if let (Some(Some(built)), Ok(now)) = (setups.get_mut(node.name()), now) {
+            built.add_sysctls_of(&now);
         }
     }
 
@@ -71,8 +91,8 @@ impl<'a> Built<'a> {
                 },
                 _ => Vec::new(),
             };
-            let (left, started) = (Vec::new(), Vec::new());
-            NodeReset { name: node.name().to_string(), changed, left, refused, started }
+            let name = node.name().to_string();
+            NodeReset { name, changed, refused, ..NodeReset::default() }
         };
         nodes.map(restore).collect()
     }
@@ -107,6 +127,8 @@ impl<'a> Built<'a> {
             }
             _ => None,
         });
-        planned.map(|sysctl| sysctl.key.clone()).chain(of_steps.flatten()).collect()
+        let further = self.further.borrow();
+        let further = further.get(node.name()).into_iter().flatten().cloned();
+        planned.map(|sysctl| sysctl.key.clone()).chain(of_steps.flatten()).chain(further).collect()
     }
 }

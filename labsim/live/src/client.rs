@@ -5,8 +5,8 @@ use crate::folder::{LabsFolder, SOCKET};
 use crate::kept::Kept;
 use crate::name::LabName;
 use crate::protocol::{
-    Answer, LONGEST_ANSWER, Logs, NodeReset, Origin, Request, Status, StepWalk, TapInterface,
-    Version, Versioned, Work,
+    Answer, LONGEST_ANSWER, LONGEST_REQUEST, Logs, NodeReset, Origin, Request, Status, StepWalk,
+    TapInterface, Version, Versioned, Work,
 };
 use labsim_event::Event;
 use labsim_lab::TapPoint;
@@ -208,11 +208,19 @@ impl Lab {
     /// The holder does not answer, refuses, or is of another version.
     pub fn work(&self, work: Work) -> Result<Working<'_>, LiveError> {
         let failed = |error| self.no_answer(error);
+        let request = Request::Work(work);
+        let length = serde_json::to_vec(&Versioned::new(&request)).map_or(0, |line| line.len());
+        if u64::try_from(length).is_ok_and(|length| length >= LONGEST_REQUEST) {
+            return Err(LiveError::Refused(format!(
+                "this is longer than the {LONGEST_REQUEST} bytes that a request may have; ask for less at a \
+                 time"
+            )));
+        }
         let socket = self.connect_soon()?;
-        ask(&socket, Request::Work(work)).map_err(failed)?;
+        ask(&socket, request).map_err(failed)?;
         // A step may take as long as it wants.
         socket.set_read_timeout(None).map_err(failed)?;
-        Ok(Working { lab: self, answers: BufReader::new(socket) })
+        Ok(Working { lab: self, answers: BufReader::new(socket), warnings: Vec::new() })
     }
 
     /// Brings a node, or every node, back to what it was when it was built.
@@ -327,6 +335,7 @@ pub enum Happening {
 pub struct Working<'a> {
     lab: &'a Lab,
     answers: BufReader<UnixStream>,
+    warnings: Vec<String>,
 }
 
 impl Working<'_> {
@@ -343,13 +352,25 @@ impl Working<'_> {
     /// # Errors
     /// The work cannot be done, or the lab has ended meanwhile.
     pub fn next_happening(&mut self) -> Result<Option<Happening>, LiveError> {
-        match self.next_answer()? {
+        let mut answer = self.next_answer()?;
+        while let Answer::Warned(warnings) = answer {
+            self.warnings.extend(warnings);
+            answer = self.next_answer()?;
+        }
+        match answer {
             Answer::Event(event) => Ok(Some(Happening::Event(event))),
             Answer::Walk(walk) => Ok(Some(Happening::Walked(walk))),
             Answer::Done => Ok(None),
             Answer::Failed(reason) => Err(LiveError::Failed(reason)),
+            Answer::Rejected(mistakes) => Err(LiveError::Rejected(mistakes)),
             _ => Err(self.lab.no_answer(io::ErrorKind::InvalidData.into())),
         }
+    }
+
+    /// What was to be said of the work up to now, though it was done.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     fn next_answer(&mut self) -> Result<Answer, LiveError> {

@@ -1,6 +1,7 @@
 //! Answers a holder's clients, one after the other, whether or not work is done meanwhile.
 
 use crate::built::Built;
+use crate::configuration::Configuration;
 use crate::holder::{Held, no_node};
 use crate::presence::Presence;
 use crate::protocol::{
@@ -17,7 +18,7 @@ use labsim_wire::decode::LinkType;
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
@@ -43,6 +44,7 @@ pub(crate) struct Desk<'a> {
     engines: &'a Engines,
     logbook: Logbook,
     built: Rc<Built<'a>>,
+    configuration: Rc<Configuration<'a>>,
     presence: Presence<'a>,
     recorder: Recorder,
     pids: OwnedFd,
@@ -76,16 +78,25 @@ pub(crate) struct Busy {
 }
 
 /// What runs in a lab, and the next step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Progress {
     running: Vec<Running>,
     next: Option<String>,
+    /// What differs from the scenario in the configuration of forwarders.
+    forwarders: BTreeMap<NodeName, Vec<String>>,
 }
 
 impl Progress {
-    fn of(kept: &mut Kept<'_>) -> Self {
+    async fn of(kept: &mut Kept<'_>) -> Self {
         let next = kept.steps().get(kept.next()).map(|step| step.name.to_string());
-        Self { running: kept.running(), next }
+        let asked = timeout(CLIENT, kept.forwarder_changes()).await;
+        let running = kept.running();
+        let forwarders = asked.unwrap_or_else(|_| {
+            let nodes = running.iter().map(|it| it.node.clone());
+            let unknown = "what is configured is not known: a forwarder does not answer".to_owned();
+            nodes.map(|node| (node, vec![unknown.clone()])).collect()
+        });
+        Self { running, next, forwarders }
     }
 }
 
@@ -97,6 +108,7 @@ impl Busy {
             (Work::NextStep, None) => "a step".to_owned(),
             (Work::StepsBefore(step), _) => format!("the steps before {step}"),
             (Work::Reset(_), _) => "a reset".to_owned(),
+            (Work::Set { .. }, _) => "a change".to_owned(),
         };
         Self { what, since: Instant::now(), progress }
     }
@@ -110,7 +122,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn new(
         held: &'a Held<'a>,
         kept: &Kept<'a>,
-        built: Rc<Built<'a>>,
+        (built, configuration): (Rc<Built<'a>>, Rc<Configuration<'a>>),
         presence: Presence<'a>,
         orders: UnboundedSender<Order<'a>>,
     ) -> io::Result<Self> {
@@ -123,6 +135,7 @@ impl<'a> Desk<'a> {
             engines: kept.engines(),
             logbook: kept.logbook(),
             built,
+            configuration,
             presence,
             recorder: Recorder::start(kept.lab(), held.origin.keep_mib)?,
             pids: namespace("pid")?,
@@ -183,7 +196,7 @@ impl<'a> Desk<'a> {
         let request = request.message;
         match &request {
             Request::Status => {
-                let status = self.status(&mut now.borrow_mut());
+                let status = self.status(now).await;
                 send(&mut client, Answer::Status(status), &[]).await?;
             }
             Request::Origin => send(&mut client, self.origin(), &[]).await?,
@@ -213,7 +226,7 @@ impl<'a> Desk<'a> {
                 self.built.know(self.lab.nodes());
                 // The first byte comes with descriptors, or without.
                 descriptors_first(&client, &[]).await?;
-                if let Err((mut client, busy)) = self.order(client, work, now) {
+                if let Err((mut client, busy)) = self.order(client, work, now).await {
                     let (what, seconds) = (&busy.what, busy.seconds());
                     let text = format!(
                         "the lab is busy: {what}, for {seconds} s; wait for it, or interrupt it where \
@@ -245,22 +258,40 @@ impl<'a> Desk<'a> {
     }
 
     /// Leaves work to the worker, or returns the client and what is done already.
-    fn order(
+    async fn order(
         &self,
         client: UnixStream,
         work: &Work,
         now: &RefCell<Now<'a>>,
     ) -> Result<(), (UnixStream, Busy)> {
-        let mut now = now.borrow_mut();
-        let busy = match &mut *now {
-            Now::Busy(busy) => return Err((client, busy.clone())),
-            Now::Idle(kept) => Busy::new(work, Progress::of(kept)),
+        let (progress, kept) = match self.progress(now).await {
+            Ok(found) => found,
+            Err(busy) => return Err((client, busy)),
         };
-        if let Now::Idle(kept) = std::mem::replace(&mut *now, Now::Busy(busy)) {
-            // The worker lives as long as this.
-            let _ = self.orders.send(Order { client, work: work.clone(), kept });
-        }
+        *now.borrow_mut() = Now::Busy(Busy::new(work, progress));
+        // The worker lives as long as this.
+        let _ = self.orders.send(Order { client, work: work.clone(), kept });
         Ok(())
+    }
+
+    /// What is known of a lab in which no work is done, and the lab, which has to be given back, or to a
+    /// worker; or what is done in it.
+    async fn progress(&self, now: &RefCell<Now<'a>>) -> Result<(Progress, Kept<'a>), Busy> {
+        let looked_at = Now::Busy(Busy {
+            what: "a look at it".to_owned(),
+            since: Instant::now(),
+            progress: Progress::default(),
+        });
+        let was = match &*now.borrow() {
+            Now::Busy(busy) => Err(busy.clone()),
+            Now::Idle(_) => Ok(()),
+        };
+        was?;
+        match now.replace(looked_at) {
+            Now::Idle(mut kept) => Ok((Progress::of(&mut kept).await, kept)),
+            // It was idle, and nothing has happened since.
+            Now::Busy(busy) => Err(busy),
+        }
     }
 
     fn node(&self, name: &str) -> Option<&Node> {
@@ -299,18 +330,25 @@ impl<'a> Desk<'a> {
         Logs { lines: lines.collect(), lost }
     }
 
-    fn status(&self, now: &mut Now<'_>) -> Status {
-        let (Progress { running, next }, busy) = match now {
-            Now::Idle(kept) => (Progress::of(kept), None),
-            Now::Busy(busy) => (busy.progress.clone(), Some((busy.what.clone(), busy.seconds()))),
+    async fn status(&self, now: &RefCell<Now<'a>>) -> Status {
+        let (progress, busy) = match self.progress(now).await {
+            Ok((progress, kept)) => {
+                *now.borrow_mut() = Now::Idle(kept);
+                (progress, None)
+            }
+            Err(busy) => {
+                let seconds = busy.seconds();
+                (busy.progress, Some((busy.what, seconds)))
+            }
         };
+        let Progress { running, next, forwarders } = progress;
         self.built.know(self.lab.nodes());
         let engines = self.engines;
         let nodes = self.lab.nodes().map(|node| {
             let (state, changed) = self.built.compare(node);
             let (addresses, unread) = self.addresses(state);
-            let balancer = self.held.scenario.load_balancers.get(node.name());
-            let servers = balancer.into_iter().flat_map(|it| it.virtual_servers.values());
+            let mut reconfigured = self.configuration.changed(node.name());
+            reconfigured.extend(forwarders.get(node.name()).into_iter().flatten().cloned());
             let running = running.iter().filter(|it| it.node == *node.name());
             let status = |it: &labsim_runner::Running| RunningStatus {
                 what: it.what.clone(),
@@ -321,7 +359,8 @@ impl<'a> Desk<'a> {
                 addresses,
                 unread,
                 changed,
-                virtual_servers: servers.map(|server| server.destination.to_string()).collect(),
+                reconfigured,
+                virtual_servers: self.configuration.virtual_servers(node.name()),
                 running: running.map(status).collect(),
             }
         });

@@ -53,6 +53,9 @@ pub enum LiveError {
         /// Its holder's version.
         version: String,
     },
+    /// A change is wrong: its mistakes, each with its place.
+    #[error("{}", .0.join("\n"))]
+    Rejected(Vec<String>),
     /// The holder refused.
     #[error("{0}")]
     Refused(String),

@@ -1,11 +1,13 @@
 //! The process that holds a lab: builds it, keeps it, and answers its clients.
 
 use crate::built::Built;
+use crate::configuration::Configuration;
 use crate::desk::{CLIENT, Desk, Now, Order};
 use crate::folder::{Claim, LabsFolder};
 use crate::name::LabName;
 use crate::presence::Presence;
 use crate::protocol::{Answer, Origin, StepWalk, Work};
+use crate::set::{of_node, set, undo};
 use crate::stream::AnswerStream;
 use labsim_codes::run;
 use labsim_event::Event;
@@ -113,6 +115,7 @@ async fn wait_for_word(pipe: PipeReader) -> io::Result<()> {
 struct Holder<'a> {
     desk: Desk<'a>,
     built: Rc<Built<'a>>,
+    configuration: Rc<Configuration<'a>>,
     now: RefCell<Now<'a>>,
     orders: UnboundedReceiver<Order<'a>>,
 }
@@ -121,17 +124,19 @@ impl<'a> Holder<'a> {
     fn new(held: &'a Held<'a>, kept: Kept<'a>, presence: Presence<'a>) -> io::Result<Self> {
         let (orderer, orders) = unbounded_channel();
         let built = Rc::new(Built::new(kept.lab(), held.scenario));
-        let desk = Desk::new(held, &kept, Rc::clone(&built), presence, orderer)?;
-        Ok(Self { desk, built, now: RefCell::new(Now::Idle(kept)), orders })
+        let configuration = Rc::new(Configuration::new(held.scenario, &held.origin));
+        let known = (Rc::clone(&built), Rc::clone(&configuration));
+        let desk = Desk::new(held, &kept, known, presence, orderer)?;
+        Ok(Self { desk, built, configuration, now: RefCell::new(Now::Idle(kept)), orders })
     }
 
     /// Serves clients, until one ends the lab.
     async fn serve(&mut self) {
-        let Self { desk, built, now, orders } = self;
+        let Self { desk, built, configuration, now, orders } = self;
         let now = &*now;
         let work = async {
             while let Some(Order { client, work, mut kept }) = orders.recv().await {
-                do_work(client, &work, &mut kept, built).await;
+                do_work(client, &work, &mut kept, (built, configuration)).await;
                 *now.borrow_mut() = Now::Idle(kept);
             }
         };
@@ -144,7 +149,12 @@ impl<'a> Holder<'a> {
 }
 
 /// Does work for a client, until it is done or the client is gone.
-async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>, built: &Built<'_>) {
+async fn do_work(
+    client: UnixStream,
+    work: &Work,
+    kept: &mut Kept<'_>,
+    (built, configuration): (&Built<'_>, &Configuration<'_>),
+) {
     let stream = AnswerStream::default();
     let emit = |event| stream.push(Answer::Event(Box::new(event)));
     let working = async {
@@ -153,7 +163,14 @@ async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>, built: &B
                 kept.check(&emit).await;
                 Ok(())
             }
-            Work::Reset(node) => reset(node.as_deref(), kept, built, &stream).await,
+            Work::Reset(node) => {
+                reset(node.as_deref(), kept, (built, configuration), &stream).await
+            }
+            Work::Set { kind, fields } => {
+                let known = (built, configuration);
+                let warned = set((kind.as_str(), fields.as_str()), kept, known, &emit).await;
+                warned.map(|warnings| stream.push(Answer::Warned(warnings)))
+            }
             Work::NextStep | Work::Step(_) => match places(work, kept) {
                 Ok(places) => step(places.start, kept, &emit, &stream).await,
                 Err(reason) => Err(Answer::Refused(reason)),
@@ -165,9 +182,14 @@ async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>, built: &B
         };
         stream.push(worked.err().unwrap_or(Answer::Done));
     };
-    let is_done = tokio::select! {
-        () = stream.write_until_gone(&client) => false,
-        () = working => true,
+    let is_done = if is_whole(work, configuration) {
+        working.await;
+        true
+    } else {
+        tokio::select! {
+            () = stream.write_until_gone(&client) => false,
+            () = working => true,
+        }
     };
     if !is_done {
         info!(?work, "interrupted, as the client is gone");
@@ -176,6 +198,15 @@ async fn do_work(client: UnixStream, work: &Work, kept: &mut Kept<'_>, built: &B
         }
     } else if !matches!(timeout(CLIENT, stream.finish(client)).await, Ok(Ok(()))) {
         debug!("a client did not read to the end");
+    }
+}
+
+/// Whether work is done to its end, though its client is gone: a part of a configuration is none.
+fn is_whole(work: &Work, configuration: &Configuration<'_>) -> bool {
+    match work {
+        Work::Set { kind, .. } => Configuration::is_of(kind),
+        Work::Reset(_) => !configuration.overlays().is_empty(),
+        _ => false,
     }
 }
 
@@ -204,7 +235,7 @@ async fn step(
 async fn reset(
     node: Option<&str>,
     kept: &mut Kept<'_>,
-    built: &Built<'_>,
+    (built, configuration): (&Built<'_>, &Configuration<'_>),
     stream: &AnswerStream,
 ) -> Result<(), Answer> {
     let lab = kept.lab();
@@ -217,6 +248,13 @@ async fn reset(
         },
     };
     let mut resets = built.restore(&nodes);
+    let one = nodes.first().filter(|_| node.is_some());
+    // Those of members go with the forwarder's restart.
+    let members = kept.forwarder_changes().await;
+    for (node, changes) in members.into_iter().filter(|(node, _)| nodes.contains(node)) {
+        of_node(&node, &mut resets).changed.extend(changes);
+    }
+    undo(one, kept, configuration, &mut resets).await?;
     for (node, what) in kept.start_again(&nodes).await.map_err(failed)? {
         let reset = resets.iter_mut().find(|reset| reset.name == node.as_str());
         reset.into_iter().for_each(|reset| reset.started.push(what.clone()));
@@ -225,6 +263,11 @@ async fn reset(
         kept.begin_anew().map_err(failed)?;
     }
     built.look_again(&mut resets);
+    for (node, changes) in kept.forwarder_changes().await {
+        if nodes.contains(&node) {
+            of_node(&node, &mut resets).left.extend(changes);
+        }
+    }
     stream.push(Answer::Reset(resets));
     Ok(())
 }
@@ -262,7 +305,7 @@ fn places(work: &Work, kept: &Kept<'_>) -> Result<Range<usize>, String> {
         found.ok_or_else(|| format!("the scenario has no {}", no_step(name, steps)))
     };
     match work {
-        Work::Check | Work::Reset(_) => Ok(0..0),
+        Work::Check | Work::Reset(_) | Work::Set { .. } => Ok(0..0),
         Work::Step(name) => place(name).map(|place| place..place + 1),
         Work::StepsBefore(name) => place(name).map(|place| 0..place),
         Work::NextStep if kept.next() < steps.len() => Ok(kept.next()..kept.next() + 1),

@@ -9,6 +9,7 @@
 mod built;
 mod changes;
 mod client;
+mod configuration;
 mod desk;
 mod enter;
 mod error;
@@ -22,6 +23,7 @@ mod record;
 mod recorder;
 mod recording;
 mod ring;
+mod set;
 mod shell;
 mod stream;
 

@@ -78,6 +78,14 @@ pub enum Work {
     Check,
     /// The node, or every node, is brought back to what it was when it was built.
     Reset(Option<String>),
+    /// A change of the lab.
+    Set {
+        /// A step that changes a lab, or a key of a scenario that configures what runs: `link`,
+        /// `load_balancers`.
+        kind: String,
+        /// What a scenario has below it.
+        fields: String,
+    },
 }
 
 /// What the holder answers.
@@ -103,6 +111,10 @@ pub(crate) enum Answer {
     Walk(StepWalk),
     /// To [`Work::Reset`]: what became of each node.
     Reset(Vec<NodeReset>),
+    /// To [`Work::Set`]: what is to be said of it all the same, each with its place.
+    Warned(Vec<String>),
+    /// To [`Work::Set`]: what is wrong with it, each with its place. The last answer.
+    Rejected(Vec<String>),
     /// The work is done.
     Done,
     /// The work could not be done: a sentence.
@@ -155,6 +167,9 @@ pub struct NodeStatus {
     /// What was changed since everything ran, a phrase each: devices, addresses, routes, rules, neighbours
     /// that were set by hand, sysctls, packet filters.
     pub changed: Vec<String>,
+    /// What differs from the scenario in the configuration of its forwarder and its built-in servers, a phrase
+    /// each: members of pools among it. While work is done, as it was when that began.
+    pub reconfigured: Vec<String>,
     /// VIP and port of each virtual server that its forwarder serves.
     pub virtual_servers: Vec<String>,
     /// What labsim started in it.
@@ -162,11 +177,11 @@ pub struct NodeStatus {
 }
 
 /// A node that was brought back to what it was when it was built.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct NodeReset {
     /// The node.
     pub name: String,
-    /// What had changed, as [`NodeStatus::changed`] says it.
+    /// What had changed, as [`NodeStatus::changed`] and [`NodeStatus::reconfigured`] say it.
     pub changed: Vec<String>,
     /// What differs still.
     pub left: Vec<String>,

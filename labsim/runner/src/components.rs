@@ -1,6 +1,6 @@
 //! The components of a scenario's lab, each made from its part of the plan.
 
-mod configure;
+pub(crate) mod configure;
 pub(crate) mod forwarder;
 mod kernel;
 pub(crate) mod programs;

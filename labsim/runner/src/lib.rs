@@ -32,6 +32,7 @@ mod steps;
 pub use cancel::{Cancelled, Canceller, cancellation};
 pub use choices::{Engines, ImpairmentChoice, TunnelChoice};
 pub use components::Running;
+pub use components::configure::Done;
 pub use components::servers::serve;
 pub use error::RunError;
 pub use experiment::{Experiment, experiment};

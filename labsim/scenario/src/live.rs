@@ -90,6 +90,7 @@ impl LiveScenario {
             Kind::Step(key) => self.step(key, &fields),
             Kind::Configuration(key) => self.configuration(key, &fields),
         }
+        .map(|(change, warnings)| (change, in_own_lines(warnings)))
         .map_err(in_own_lines)
     }
 
@@ -123,8 +124,8 @@ impl LiveScenario {
         let change = Change { key, names, text };
         let changed = self.with(change)?;
         let before: Vec<&Diagnostic> = self.now.warnings.iter().collect();
-        let warnings = changed.now.warnings.clone().into_iter();
-        let new = warnings.filter(|warning| !before.contains(&warning)).collect();
+        let new = changed.now.warnings.iter().filter(|warning| !before.contains(warning));
+        let new = new.cloned().collect();
         Ok((LiveChange::Configuration(Box::new(changed)), new))
     }
 

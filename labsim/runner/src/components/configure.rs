@@ -7,6 +7,34 @@ use crate::error::RunError;
 use crate::plan::{RunPlan, ServerPart};
 use labsim_lab::Lab;
 use labsim_scenario::model::NodeName;
+use std::fmt;
+
+/// What another configuration had done in a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// The forwarder has applied it.
+    Applied,
+    /// The forwarder does not run; it starts with it.
+    ForwarderWaits,
+    /// The built-in servers were started with it.
+    ServersStarted,
+    /// The built-in servers are stopped; they start with it.
+    ServersWait,
+    /// The built-in servers have ended, as there are none in it.
+    ServersEnded,
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Applied => "its forwarder has applied it",
+            Self::ForwarderWaits => "its forwarder does not run, and starts with it",
+            Self::ServersStarted => "its servers were started with it",
+            Self::ServersWait => "its servers are stopped, and start with it",
+            Self::ServersEnded => "its servers have ended",
+        })
+    }
+}
 
 impl Components {
     /// Has forwarders and servers run as `plan` says; those that it does not change go on. Returns what was
@@ -15,7 +43,7 @@ impl Components {
         &mut self,
         lab: &Lab,
         plan: &RunPlan,
-    ) -> Result<Vec<(NodeName, String)>, RunError> {
+    ) -> Result<Vec<(NodeName, Done)>, RunError> {
         let mut done = Vec::new();
         let new = plan.forwarders.iter().find(|part| !self.forwarders.contains_key(&part.node));
         let gone = self.forwarders.keys().find(|node| plan.forwarder_config(node).is_none());
@@ -27,9 +55,8 @@ impl Components {
         }
         for part in &plan.forwarders {
             let forwarder = self.forwarder(&part.node)?;
-            if let Some(what) = forwarder.configure(&part.config).await? {
-                done.push((part.node.clone(), what.to_owned()));
-            }
+            let applied = forwarder.configure(&part.config).await?;
+            done.extend(applied.map(|applied| (part.node.clone(), applied)));
         }
         let gone: Vec<NodeName> = self.servers.keys().cloned().collect();
         let gone = gone.into_iter().filter(|node| plan.servers.iter().all(|it| it.node != *node));
@@ -37,13 +64,12 @@ impl Components {
             if let Some(mut servers) = self.servers.remove(&node) {
                 servers.stop_all().await;
                 servers.stop(Shutdown::Immediate, &|_| ()).await?;
-                done.push((node, "its servers have ended".to_owned()));
+                done.push((node, Done::ServersEnded));
             }
         }
         for part in &plan.servers {
-            if let Some(what) = self.configure_servers(lab, part).await? {
-                done.push((part.node.clone(), what.to_owned()));
-            }
+            let started = self.configure_servers(lab, part).await?;
+            done.extend(started.map(|started| (part.node.clone(), started)));
         }
         Ok(done)
     }
@@ -52,7 +78,7 @@ impl Components {
         &mut self,
         lab: &Lab,
         part: &ServerPart,
-    ) -> Result<Option<&'static str>, RunError> {
+    ) -> Result<Option<Done>, RunError> {
         match self.servers.get_mut(&part.node) {
             Some(servers) if servers.part() == part && !servers.has_failed() => Ok(None),
             Some(servers) => {
@@ -60,17 +86,17 @@ impl Components {
                 servers.stop_all().await;
                 servers.set_part(part.clone());
                 if !start {
-                    return Ok(Some("its servers are stopped, and start with that"));
+                    return Ok(Some(Done::ServersWait));
                 }
                 servers.start(lab, &|_| ())?;
-                Ok(Some("its servers were started again"))
+                Ok(Some(Done::ServersStarted))
             }
             None => {
                 let (log, logbook) = (self.server_log.clone(), self.logbook.clone());
                 let mut servers = NodeServers::new(part.clone(), log, logbook);
                 servers.start(lab, &|_| ())?;
                 self.servers.insert(part.node.clone(), servers);
-                Ok(Some("its servers were started"))
+                Ok(Some(Done::ServersStarted))
             }
         }
     }

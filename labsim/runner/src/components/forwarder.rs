@@ -7,6 +7,7 @@ mod log;
 
 pub(crate) use counters::by_name;
 
+use super::configure::Done;
 use crate::component::{Component, Pending, Shutdown, done};
 use crate::error::RunError;
 use crate::logbook::Logbook;
@@ -86,17 +87,17 @@ impl Forwarder {
     pub(crate) async fn configure(
         &mut self,
         config: &ForwarderConfig,
-    ) -> Result<Option<&'static str>, RunError> {
+    ) -> Result<Option<Done>, RunError> {
         if self.part.config == *config {
             return Ok(None);
         }
         let applied = match &mut self.connection {
-            None => "its forwarder does not run, and starts with that",
+            None => Done::ForwarderWaits,
             Some(connection) => {
                 let running = connection.config().await?;
                 let kept = keep_members(config, &self.part.config, &running);
                 connection.change(&Request::Configure(Box::new(kept))).await?;
-                "its forwarder has applied it"
+                Done::Applied
             }
         };
         self.part.config = config.clone();

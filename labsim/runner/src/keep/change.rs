@@ -2,6 +2,7 @@
 //! runs.
 
 use super::Kept;
+use crate::components::configure::Done;
 use crate::error::RunError;
 use crate::intervals::Intervals;
 use crate::plan::RunPlan;
@@ -27,18 +28,19 @@ impl Kept<'_> {
         run_steps(&[step], &mut StepRecord::default(), &mut executor, emit).await
     }
 
-    /// Has what runs in the lab run as `scenario` says, which differs from the lab's own in the
-    /// configuration of load balancers and built-in servers only. Steps and checks are the new scenario's
-    /// from then on. Members of pools keep what was changed of them while the lab was up, unless the pool's
+    /// Has what runs in the lab run as `scenario` says, which differs from `now` in the configuration of load
+    /// balancers and built-in servers only. `now` is the lab's own, read from the same texts as `scenario`.
+    /// Steps and checks are the new scenario's from then on. Members of pools keep what was changed of them while the lab was up, unless the pool's
     /// members are others in the new scenario. Returns what was done, by node.
     ///
     /// # Errors
     /// It takes another lab, or the new configuration is refused: then all runs as before.
     pub async fn configure(
         &mut self,
+        now: &Scenario,
         scenario: &Rc<Scenario>,
-    ) -> Result<Vec<(NodeName, String)>, RunError> {
-        let was = RunPlan::new(&self.scenario, self.engines)?;
+    ) -> Result<Vec<(NodeName, Done)>, RunError> {
+        let was = RunPlan::new(now, self.engines)?;
         let plan = RunPlan::new(scenario, self.engines)?;
         check_lab(&was, &plan)?;
         let done = match self.components.configure(self.lab, &plan).await {

@@ -1,0 +1,33 @@
+//! `labsim set`: a change of a lab that is up.
+
+use crate::args;
+use crate::exit::Exit;
+use crate::live::fail;
+use crate::live_steps::{Interrupt, follow_with_warnings};
+use crate::output;
+use labsim_event::Event;
+use labsim_live::{Lab, LabsFolder, Work};
+
+/// Makes a change, and prints what became of it.
+pub(crate) fn set(args: &args::Set) -> Exit {
+    let (kind, fields) = args.parts();
+    let lab = Lab::find(&LabsFolder::of_user(), args.name.as_ref());
+    let followed = lab.and_then(|lab| {
+        let interrupt = Interrupt::on_signal()?;
+        let work = Work::Set { kind, fields };
+        follow_with_warnings(&lab, work, &interrupt, &mut |event| {
+            if let Event::StepEnded { detail, .. } = event {
+                output::visible_line(detail);
+            }
+        })
+    });
+    match followed {
+        Ok((interrupted, warnings)) => {
+            for warning in warnings {
+                output::diagnostics(warning);
+            }
+            if interrupted { Exit::Interrupted } else { Exit::Success }
+        }
+        Err(error) => fail(&error),
+    }
+}
