@@ -46,6 +46,11 @@ impl Student {
         self.labsim(&[&["exec", node, "--"], command].concat()).exits(0);
     }
 
+    /// Changes the lab by `labsim set`.
+    fn set(&self, kind: &str, fields: &str) {
+        self.labsim(&["set", kind, fields]).exits(0);
+    }
+
     /// Gives each server the VIP, which is what the exercise is about.
     fn repair(&self) {
         for server in ["rs1", "rs2", "rs3"] {
@@ -77,7 +82,11 @@ struct Watch {
 
 impl Watch {
     fn new(student: &Student) -> Self {
-        let mut command = student.command(&["exercise", "watch", "3"]);
+        Self::of(student, "3")
+    }
+
+    fn of(student: &Student, exercise: &str) -> Self {
+        let mut command = student.command(&["exercise", "watch", exercise]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
@@ -158,6 +167,63 @@ fn a_repair_file_is_judged_in_a_lab_of_its_own_and_another_lab_of_that_name_is_n
     student.labsim(&["up", "scenarios/exercises/03-no-such-address.yaml"]).exits(0);
     let other = student.labsim(&["exercise", "check", "3"]).exits(2);
     other.says("the lab `03-no-such-address` that is up is not that of this exercise and seed");
+}
+
+#[test]
+fn a_load_balancers_fault_is_repaired_by_set_and_what_is_tempting_is_no_repair_there_either() {
+    let student = Student::new();
+    student.labsim(&["exercise", "start", "01"]).exits(0).says("labsim set");
+    let unmet = student.labsim(&["exercise", "check", "01"]).exits(1);
+    unmet.says("Not yet: not every login passed");
+    student.set("tacacs_servers", "aaa: {clients: [192.168.11.201, 172.16.0.10]}");
+    let tempted = student.until_check_says("01", "Not yet: the server's log does not name");
+    tempted.exits(1);
+    student.labsim(&["exercise", "reset", "01"]).exits(0);
+    let server = "{vs_tacacs-test_49: {source_address_translation: null}}";
+    student.set("load_balancers", &format!("lb: {{virtual_servers: {server}}}"));
+    let repaired = student.until_check_says("01", "Repaired: Every login passes").exits(0);
+    repaired.says("source_address_translation, was automap");
+    repaired.says("A repair that the exercise has:");
+}
+
+#[test]
+fn a_servers_fault_is_repaired_by_set() {
+    let student = Student::new();
+    student.labsim(&["exercise", "start", "17"]).exits(0);
+    student.labsim(&["exercise", "check", "17"]).exits(1).says("Not yet: ");
+    student.set("radius_servers", "aaa: {packet_info: true}");
+    let repaired = student.until_check_says("17", "Repaired: The RADIUS login").exits(0);
+    repaired.says("rs1: radius_servers.aaa.packet_info is true, was false");
+}
+
+#[test]
+fn a_fault_of_load_balancer_and_servers_is_repaired_only_when_both_are_set() {
+    let student = Student::new();
+    student.labsim(&["exercise", "start", "09"]).exits(0);
+    let members = "members: [10.1.1.51:49, 10.1.1.52:49, 10.1.1.53:49]";
+    student.set("load_balancers", &format!("lb: {{pools: {{p_tacacs-test_49: {{{members}}}}}}}"));
+    student.labsim(&["exercise", "check", "09"]).exits(1).says("Not yet: ");
+    student.set("tacacs_servers", "aaa: {port: 49}");
+    let repaired = student.until_check_says("09", "Repaired: Every login passes at").exits(0);
+    repaired.says("rs2: tacacs_servers.aaa.port is 49, was 4949");
+    repaired.says("lb: load_balancers.lb.pools.p_tacacs-test_49.members is [10.1.1.51:49, ");
+}
+
+#[test]
+fn a_watch_checks_when_a_configuration_is_set() {
+    let student = Student::new();
+    student.labsim(&["exercise", "start", "19"]).exits(0);
+    let watch = Watch::of(&student, "19");
+    watch.next(&["Not yet"]);
+    student.set("tacacs_servers", "aaa: {secret: tacacs-test}");
+    watch.next(&["Something changed"]);
+    let mut input = watch.input;
+    while watch.lines.recv_timeout(DEADLINE).unwrap() != "Repaired: Every login passes." {
+        // A login may take longer than it is given.
+        let _ = input.write_all(b"\n");
+    }
+    drop(input);
+    Ended::of(watch.child.wait_with_output()).exits(0);
 }
 
 #[test]

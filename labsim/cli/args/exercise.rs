@@ -16,9 +16,9 @@ pub(crate) struct Exercise {
 const EXERCISE_NOTES: &str = "\
 `start` brings the broken lab up, under the exercise's name, and there it is repaired: `labsim shell rs1`, and \
 ip, sysctl, nft and whatever else the machine has. `check` and `hint` judge the lab that is up, as it is then. \
-What no shell can change, such as what the load balancer and the servers are configured with, is repaired by a \
-file: of a scenario's keys, laid over the broken lab. Where `check` and `hint` are given one, they judge that, in a \
-lab of its own, whatever is up; without one and without a lab, the broken lab.
+`labsim set` changes what the load balancer and the built-in servers are configured with. A repair can be a \
+file, too: of a scenario's keys, laid over the broken lab. Where `check` and `hint` are given one, they judge that, in \
+a lab of its own, whatever is up; without one and without a lab, the broken lab.
 
 A repair is judged by packets and their way, and any that works is as good as any other. Only the first thing \
 that does not hold is said; `labsim check` would say the cause. `labsim down` ends the lab. What was done is \
@@ -28,6 +28,7 @@ machine all of this is good faith.
     labsim exercise list
     labsim exercise start 03
     labsim exec rs1 -- ip address show
+    labsim set address node: rs1, interface: lo, address: 172.16.4.99, state: present
     labsim exercise check 03
     labsim exercise cause 03 vip-missing rs1
     labsim exercise check 03 repair.yaml
@@ -36,8 +37,8 @@ machine all of this is good faith.
 
 /// What `labsim help exercise watch` says below the options.
 const WATCH_NOTES: &str = "\
-The lab's devices, addresses, routes and sysctls are looked at once a second; packet filters and what programs \
-do are not, so press Enter after changing these. Checks after a change count as tries only if they pass, those on \
+The lab's devices, addresses, routes, sysctls and packet filters, and what `labsim set` changes, are looked at \
+once a second; what programs do is not, so press Enter after changing that. Checks after a change count as tries only if they pass, those on \
 Enter always. Ctrl-C ends the watch, and the lab stays up.
 
     labsim exercise start 03

@@ -133,7 +133,8 @@ pub(crate) struct Reset {
 /// What `labsim help reset` says below the options.
 const RESET_NOTES: &str = "\
 Undoes what `labsim status` lists as changed: devices, addresses, routes, rules, neighbours that were set by \
-hand, sysctls and packet filters, whether a shell or a step has changed them. Then the forwarder is started \
+hand, sysctls and packet filters, members of pools, and the configuration of load balancers and built-in servers, \
+whatever has changed them. A configuration that several nodes share is undone in all of them. Then the forwarder is started \
 anew, with its members as in the file and without flows, and whatever else labsim started and that has \
 ended. Shells stay open, and programs that were started in them go on. Without a node the next step is the \
 first one again.

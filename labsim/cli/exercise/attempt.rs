@@ -76,11 +76,12 @@ pub(super) fn say_repaired(exercise: &FoundExercise, journal: &Journal, lab: Opt
 fn say_changes(lab: &Lab) {
     match lab::changes(lab) {
         Ok(changes) if changes.is_empty() => output::line(
-            "\nYou changed nothing in devices, addresses, routes and sysctls, which is all that is \
+            "\nYou changed nothing in devices, addresses, routes, sysctls and packet filters, and nothing in \
+             what the load balancer and the built-in servers are configured with, which is all that is \
              compared.",
         ),
         Ok(changes) => {
-            output::line("\nYou changed, in devices, addresses, routes and sysctls:");
+            output::line("\nYou changed:");
             for change in changes {
                 output::visible_line(format_args!("  {change}"));
             }

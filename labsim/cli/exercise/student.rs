@@ -60,8 +60,8 @@ pub(crate) fn start(args: &Start) -> Exit {
     let which = if is_only { String::new() } else { format!(" --name {lab_name}") };
     output::text(format!(
         "\nLook around, repair it, have it checked:\n    labsim shell{which} NODE\n    \
-         labsim exercise check {name}\nWhat no shell can change, such as what the load balancer is \
-         configured with, a repair file does:\n    labsim exercise check {name} repair.yaml\n"
+         labsim exercise check {name}\nWhat no shell can change, the configuration of the load balancer and the \
+         built-in servers:\n    labsim set{which} load_balancers 'lb: {{...}}'     (labsim help set)\n"
     ));
     Exit::Success
 }

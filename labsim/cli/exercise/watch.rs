@@ -44,8 +44,8 @@ pub(crate) fn watch(args: &Name) -> Exit {
     read_lines(sender.clone());
     let name = exercise.name().to_string();
     output::line(format_args!(
-        "Watching {name}: it is checked when its addresses, routes, devices or sysctls change, and on \
-         Enter; Ctrl-C ends the watch"
+        "Watching {name}: it is checked when its addresses, routes, devices, sysctls or packet filters change, \
+         after `labsim set`, and on Enter; Ctrl-C ends the watch"
     ));
     let mut why = Woken::Enter;
     let mut state = match lab::changes(&lab) {

@@ -1,6 +1,6 @@
 //! What can be changed in a lab that is up, and what each change takes, out of what the steps declare.
 
-use crate::file::RawStep;
+use crate::file::{RawStep, ScenarioFile};
 use labsim_codes::{Code, file};
 use labsim_model::quote;
 use labsim_yaml::meant;
@@ -58,6 +58,15 @@ impl Kind {
             );
             return Err((file::INVALID_VALUE, message));
         }
+        if is_key_of_scenario(name) {
+            let message = format!(
+                "the key {} of a scenario is not changed in a lab that is up: steps and expectations are what \
+                 it is judged by, and its kernels are changed by `link`, `route`, `address`, `sysctls` and \
+                 `filter`, or in a shell",
+                quote(name)
+            );
+            return Err((file::INVALID_VALUE, message));
+        }
         let short = STEPS.iter().map(|key| key.strip_prefix(PREFIX).unwrap_or(key));
         let known: Vec<&str> = short.chain(CONFIGURATION).collect();
         let meant = meant(name, known.iter().copied());
@@ -99,6 +108,11 @@ pub(super) fn keys_of_step(key: &str) -> String {
     let keys = form.into_iter().flat_map(|form| &form.keys).map(|(key, ..)| key.as_str());
     let name = key.strip_prefix(PREFIX).unwrap_or(key);
     format!("`{name}` takes {}", keys.collect::<Vec<_>>().join(", "))
+}
+
+fn is_key_of_scenario(name: &str) -> bool {
+    let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<ScenarioFile>();
+    schema.as_value().get("properties").is_some_and(|keys| keys.get(name).is_some())
 }
 
 /// All steps, out of their JSON Schema.

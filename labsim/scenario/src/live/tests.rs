@@ -84,7 +84,8 @@ fn what_changes_nothing_is_refused_and_what_is_unknown_has_what_was_meant() {
     assert!(wrong("tacacs_login", "from: client").contains("`labsim step` runs"));
     assert!(wrong("lnk", "node: rs1").contains("did you mean `link`?"));
     assert!(wrong("load_balancer", "lb: {}").contains("did you mean `load_balancers`?"));
-    assert!(wrong("expect", "a: {}").contains("there are link, route"));
+    assert!(wrong("expect", "a: {}").contains("the key `expect` of a scenario is not changed"));
+    assert!(wrong("something", "a: {}").contains("there are link, route"));
 }
 
 #[test]
