@@ -115,7 +115,9 @@ fn a_step_that_does_not_pass_says_what_became_of_its_packets() {
     let passed = labs.labsim(&["step", "--predict", "10.1.1.51"]).exits(0);
     passed.says("step login: pass: the server replied PASS");
     passed.says("  its first packet, S seq 0 len 0:\n    client:eth0 out     IP 192.168.11.201.");
-    passed.says("  the first answer to it, S. seq 0 len 0:\n    rs1:eth0 out       IP 172.16.4.99.49");
+    passed.says(
+        "  the first answer to it, S. seq 0 len 0:\n    rs1:eth0 out       IP 172.16.4.99.49",
+    );
     passed.says("  you predicted 10.1.1.51, and the first answer came from 172.16.4.99\n");
     assert!(!passed.stdout.contains("was last seen"), "{passed:?}");
     for server in ["rs1", "rs2", "rs3"] {
