@@ -141,7 +141,7 @@ const CASES: &[Case<'_>] = &[
     (
         &[("destination: 172.16.4.99:49", "destination: 172.16.4.99:70000")],
         &[
-            "case.yaml:5:25: `172.16.4.99:70000` is not an address with a port; write it such as 172.16.4.99:49 or [2001:db8::99]:49",
+            "case.yaml:5:25: `70000` is no port; write 1 to 65535, a range such as 8000-8010, a list of both such as \"80,443,8000-8010\", or `any`",
         ],
     ),
     (
