@@ -10,6 +10,7 @@ use crate::ingress_filter::{IngressFilter, Place};
 use crate::kernel::Interface;
 use crate::packet::filter;
 use labsim_forwarder::{RxFilter, SnatPorts};
+use labsim_sys::filter::Instruction;
 use labsim_wire::ethernet::ethertype;
 use tracing::debug;
 
@@ -17,9 +18,10 @@ const PORTS_SETTING: &str = "net.ipv4.ip_local_port_range";
 const PORTS_FILE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 const FILTER_HANDLE: u32 = 1;
 
-/// A filter that is in place; dropping it takes it away.
+/// Filters that are in place, one for each address family that has translated packets; dropping it takes
+/// them away.
 #[derive(Debug)]
-pub(crate) struct KernelRstFilter(IngressFilter);
+pub(crate) struct KernelRstFilter(Vec<(u16, IngressFilter)>);
 
 impl KernelRstFilter {
     /// Drops the kernel's copies of translated packets on this interface; `None` if there are none.
@@ -27,32 +29,54 @@ impl KernelRstFilter {
         interface: &Interface,
         rx_filter: &RxFilter,
     ) -> Result<Option<Self>, Error> {
-        let Some(program) = filter::drop_translated(rx_filter) else { return Ok(None) };
+        let programs = programs(rx_filter);
+        if programs.is_empty() {
+            return Ok(None);
+        }
         refuse_collision(rx_filter.ports)?;
-        let place = Place {
-            interface: interface.index,
-            ethertype: ethertype::IPV4,
-            handle: FILTER_HANDLE,
-            is_shared: false,
-            purpose: "source address translation",
-        };
-        let filter = IngressFilter::install(place, &program)?;
+        let mut filters = Vec::new();
+        for (ethertype, program) in programs {
+            let place = Place {
+                interface: interface.index,
+                ethertype,
+                handle: FILTER_HANDLE,
+                is_shared: false,
+                purpose: "source address translation",
+            };
+            filters.push((ethertype, IngressFilter::install(place, &program)?));
+        }
         debug!(interface = %interface.name, "filter of translated packets installed");
-        Ok(Some(Self(filter)))
+        Ok(Some(Self(filters)))
     }
 
-    /// Changes which packets the kernel does not answer: a filter may be made or go.
+    /// Changes which packets the kernel does not answer: filters may be made or go.
     pub(crate) fn change(
         current: &mut Option<Self>,
         interface: &Interface,
         rx_filter: &RxFilter,
     ) -> Result<(), Error> {
-        match (&mut *current, filter::drop_translated(rx_filter)) {
-            (Some(Self(filter)), Some(program)) => filter.set(&program)?,
-            _ => *current = Self::install(interface, rx_filter)?,
+        let programs = programs(rx_filter);
+        let wanted = programs.iter().map(|(ethertype, _)| *ethertype);
+        let present =
+            current.iter().flat_map(|filters| &filters.0).map(|(ethertype, _)| *ethertype);
+        if !wanted.eq(present) {
+            // The first one's qdisc goes with it, and so would the other.
+            *current = None;
+            *current = Self::install(interface, rx_filter)?;
+            return Ok(());
+        }
+        let filters = current.iter_mut().flat_map(|filters| &mut filters.0);
+        for ((_, filter), (_, program)) in filters.zip(programs) {
+            filter.set(&program)?;
         }
         Ok(())
     }
+}
+
+/// What is dropped, by protocol.
+fn programs(rx_filter: &RxFilter) -> Vec<(u16, Vec<Instruction>)> {
+    let of = |ethertype| Some((ethertype, filter::drop_translated(ethertype, rx_filter)?));
+    [ethertype::IPV4, ethertype::IPV6].into_iter().filter_map(of).collect()
 }
 
 /// A socket of the namespace's own on a translated port would hear nothing any more.

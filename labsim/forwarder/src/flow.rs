@@ -10,7 +10,7 @@ pub(crate) use index::Index;
 pub(crate) use table::{ExpiryReason, FlowId, Table};
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -47,12 +47,6 @@ impl Key {
         Self::new(source.ip(), destination.ip(), source.port(), destination.port(), protocol)
     }
 
-    /// An IPv4 packet's.
-    pub(crate) fn v4(source: SocketAddrV4, destination: SocketAddrV4, protocol: u8) -> Self {
-        let ips = (IpAddr::V4(*source.ip()), IpAddr::V4(*destination.ip()));
-        Self::new(ips.0, ips.1, source.port(), destination.port(), protocol)
-    }
-
     pub(crate) const fn protocol(&self) -> u8 {
         self.protocol
     }
@@ -70,12 +64,6 @@ impl Key {
     /// The source's in the upper half, the destination's in the lower.
     pub(crate) const fn ports(&self) -> u32 {
         self.ports
-    }
-
-    /// Source and destination, if they are IPv4's.
-    pub(crate) fn endpoints_v4(&self) -> Option<(SocketAddrV4, SocketAddrV4)> {
-        let source = SocketAddrV4::new(v4(self.source)?, (self.ports >> 16) as u16);
-        Some((source, SocketAddrV4::new(v4(self.destination)?, self.ports as u16)))
     }
 
     /// Source and destination.

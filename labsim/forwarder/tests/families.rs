@@ -65,7 +65,7 @@ fn without_a_tunnel_or_with_the_clients_address_outside_there_is_one_family() {
 }
 
 #[test]
-fn ipv6_is_not_translated() {
+fn translation_is_within_one_family() {
     let mut config = config6();
     config.balancer.virtual_servers.retain(|name, _| name == "tcp");
     let pool = config.balancer.pools.get_mut("pool").unwrap();
@@ -74,37 +74,42 @@ fn ipv6_is_not_translated() {
     let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
     server.translate_address = true;
     server.source_address_translation = SourceTranslation::Automap;
-    let at = "virtual_servers.tcp";
-    let address = format!(
-        "{at}.translate_address: address translation is for IPv4, and `tcp` is IPv6; remove it \
-         [address-family]"
+    assert_eq!(problems(&config), [""; 0]);
+    let at = "virtual_servers.tcp.source_address_translation";
+    let mut both = config.clone();
+    let server = both.balancer.virtual_servers.get_mut("tcp").unwrap();
+    let pool = ["2001:db8:9::7", "10.9.9.7"].map(|text| text.parse().unwrap());
+    server.source_address_translation = SourceTranslation::Snat(pool.to_vec());
+    let other = format!(
+        "{at}.snat.1: 10.9.9.7 is IPv4, and `tcp` is IPv6; write an IPv6 address [address-family]"
     );
-    let source = |who: &str| {
-        format!(
-            "{at}.source_address_translation: source address translation is for IPv4, and {who} is \
-             IPv6; remove it [address-family]"
-        )
-    };
-    let port = format!(
-        "{at}.translate_port: ports of IPv6 packets are not translated; write `translate_port: \
-         false`, or give member [2001:db8:1::51]:4949 the port 49 [address-family]"
-    );
-    assert_eq!(problems(&config), [address, source("`tcp`"), port]);
+    assert_eq!(problems(&both), [other]);
+    // An IPv4 VIP with IPv6 members.
     config.balancer.virtual_servers = config_of(false, true).balancer.virtual_servers;
     config.balancer.virtual_servers.retain(|name, _| name == "tcp");
-    assert_eq!(problems(&config), [""; 0], "IPv4's ports are, also in a tunnel over IPv6");
+    assert_eq!(problems(&config), [""; 0], "ports are, also in a tunnel over IPv6");
+    let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
+    server.source_address_translation = SourceTranslation::Automap;
+    let source = format!(
+        "{at}: source address translation is within one family, and `tcp` is IPv4 where member \
+         [2001:db8:1::51]:4949 of `pool` is IPv6; remove it [address-family]"
+    );
+    assert_eq!(problems(&config), [source]);
     let server = config.balancer.virtual_servers.get_mut("tcp").unwrap();
     server.translate_address = true;
-    server.source_address_translation = SourceTranslation::Automap;
-    let member = |index: usize| {
+    let member = |index: usize, member: &str| {
         format!(
-            "pools.pool.members.{index}.address: `tcp` translates addresses, which is for IPv4; write \
-             an IPv4 member [address-family]"
+            "pools.pool.members.{index}.address: the member {member} is IPv6, and `tcp`, which \
+             translates addresses, is IPv4; write an IPv4 member [address-family]"
         )
     };
     assert_eq!(
         problems(&config),
-        [member(0), member(1), member(2), source("member [2001:db8:1::51]:4949 of `pool`")]
+        [
+            member(0, "[2001:db8:1::51]:4949"),
+            member(1, "[2001:db8:1::52]:49"),
+            member(2, "[2001:db8:1::53]:0")
+        ]
     );
 }
 

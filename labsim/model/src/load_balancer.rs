@@ -81,16 +81,16 @@ pub struct VirtualServer {
     /// The pool's name.
     pub pool: String,
     /// Whether the destination address is rewritten to the member's; `false` by default, as Direct
-    /// Server Return needs it. With a tunnel profile the tunnel carries the translated packet. IPv6
-    /// addresses are not translated.
+    /// Server Return needs it. With a tunnel profile the tunnel carries the translated packet. Members are
+    /// of the VIP's address family then.
     #[serde(default)]
     pub translate_address: bool,
     /// Whether the destination port is rewritten to the member's where the two differ; `true` by
-    /// default. Ports of IPv6 packets are not translated.
+    /// default.
     #[serde(default = "yes")]
     pub translate_port: bool,
-    /// What the source address becomes, in IPv4 packets to IPv4 members: `none` (it remains the
-    /// client's, the default), `automap`, or `{snat: [ADDRESS, ...]}`. Answers to a translated
+    /// What the source address becomes: `none` (it remains the client's, the default), `automap`, or
+    /// `{snat: [ADDRESS, ...]}`, all of the VIP's address family, as the members are. Answers to a translated
     /// address return through the load balancer, which translates them back.
     #[serde(default)]
     pub source_address_translation: SourceTranslation,
@@ -130,7 +130,7 @@ pub enum SourceTranslation {
     /// The load balancer's own address on the interface that the packet leaves through.
     Automap,
     /// These addresses in turn. The load balancer owns those that are not its interface's own: it
-    /// answers ARP for them where they are on its subnet.
+    /// answers ARP and neighbour solicitations for them where they are on its subnet.
     Snat(Vec<IpAddr>),
 }
 

@@ -160,10 +160,9 @@ const CASES: &[Case<'_>] = &[
             ("profile: ipip, ", ""),
         ],
         &[
-            "case.yaml:7:32: address translation is for IPv4, and `vs6` is IPv6; remove it",
-            "case.yaml:7:66: source address translation is for IPv4, and `vs6` is IPv6; remove it",
-            "case.yaml:9:35: `vs4` translates addresses, which is for IPv4; write an IPv4 member",
-            "case.yaml:9:58: `vs4` translates addresses, which is for IPv4; write an IPv4 member",
+            "case.yaml:9:21: the member 10.1.1.51:49 is IPv4, and `vs6`, which translates addresses, is IPv6; write an IPv6 member",
+            "case.yaml:9:35: the member [2001:db8:1::51]:49 is IPv6, and `vs4`, which translates addresses, is IPv4; write an IPv4 member",
+            "case.yaml:9:58: the member [2001:db8:1::52]:49 is IPv6, and `vs4`, which translates addresses, is IPv4; write an IPv4 member",
         ],
     ),
     (

@@ -171,7 +171,7 @@ const CASES: &[Case<'_>] = &[
         &[
             "case.yaml:5:86: 10.1.1.51 is a member's address, and a server does not answer itself; write another",
             "case.yaml:5:86: 10.1.1.51 is the address of `rs1:eth0`; give SNAT one that no other node has",
-            "case.yaml:5:110: source address translation is for IPv4, and fd00::1 is IPv6; write an IPv4 address",
+            "case.yaml:5:110: fd00::1 is IPv6, and `vs` is IPv4; write an IPv4 address",
             "case.yaml:5:134: 172.16.0.99 is there twice; remove one",
             "case.yaml:5:147: expected an IP address, such as `192.0.2.1` or `2001:db8::1`, found the text `x`",
         ],

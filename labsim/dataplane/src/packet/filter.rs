@@ -77,17 +77,20 @@ fn marked(ethertype: u16, mark: u32, hit: u32, miss: u32) -> Vec<Instruction> {
     ]
 }
 
-/// A program for the traffic control of the interface (cls_bpf): drops TCP and UDP that is for the
-/// shared addresses' translated ports, and says nothing about anything else. `None` if there is no
-/// such address, or if there are too many.
-pub(crate) fn drop_translated(rx_filter: &RxFilter) -> Option<Vec<Instruction>> {
-    let translated = ipv4::translated(rx_filter, DROP, GO_ON)?;
+/// A program for the traffic control of the interface (cls_bpf): drops TCP and UDP of that protocol that
+/// is for the shared addresses' translated ports, and says nothing about anything else. `None` if there is
+/// no such address, or if there are too many.
+pub(crate) fn drop_translated(ethertype: u16, rx_filter: &RxFilter) -> Option<Vec<Instruction>> {
+    let translated = match ethertype {
+        ethertype::IPV4 => ipv4::translated(rx_filter, DROP, GO_ON)?,
+        _ => ipv6::translated(rx_filter, DROP, GO_ON)?,
+    };
     let mut program = vec![
         load(LOAD_WORD, VLAN_TAG_PRESENT),
         when(0),
         give(GO_ON),
         load(LOAD_HALF, ETHERTYPE),
-        when(ethertype::IPV4.into()),
+        when(ethertype.into()),
         give(GO_ON),
     ];
     program.extend(translated);

@@ -20,8 +20,8 @@ impl Engine {
     /// The addresses that ARP requests and neighbour solicitations are answered for.
     pub(super) fn answered_addresses(&self) -> BTreeSet<IpAddr> {
         let vips = self.services.vips.iter().filter(|(_, vip)| vip.answers).map(|(vip, _)| *vip);
-        let snat = self.snat.addresses().filter(|address| address.answers_arp);
-        vips.chain(snat.map(|address| IpAddr::V4(address.ip))).collect()
+        let snat = self.snat.addresses().filter(|address| address.answers);
+        vips.chain(snat.map(|address| address.ip)).collect()
     }
 
     /// Remembers the addresses that are answered for now and were not `before`.

@@ -37,7 +37,7 @@ impl Engine {
         }
         let snat_address = self.snat_address(message.target_ip);
         let answers = self.services.answers_for(target)
-            || snat_address.is_some_and(|address| address.answers_arp);
+            || snat_address.is_some_and(|address| address.answers);
         if message.operation == operation::REQUEST && answers {
             return self.answer_arp(&message, tx);
         }

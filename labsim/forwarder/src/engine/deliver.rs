@@ -2,7 +2,7 @@
 
 use super::encapsulate::{Encapsulator, Path};
 use super::icmp_messages::IcmpError;
-use super::ip::{Ip, v4};
+use super::ip::Ip;
 use super::rewrite::{AddressRewrite, Rewrite};
 use super::transport::Packet;
 use super::{Engine, Member, NeighbourId};
@@ -93,7 +93,7 @@ impl Engine {
         let server = &self.servers[usize::from(server)];
         let member = &self.members[usize::from(member)];
         AddressRewrite {
-            destination: v4(member.ip).filter(|_| server.translate_address),
+            destination: Some(member.ip).filter(|_| server.translate_address),
             destination_port: Some(member.port)
                 .filter(|to| server.translate_port && *to != 0 && *to != port),
             ..AddressRewrite::default()

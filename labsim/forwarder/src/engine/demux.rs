@@ -45,7 +45,7 @@ impl Engine {
     /// The SNAT address, if it is one.
     #[inline]
     pub(super) fn snat_address(&self, address: impl Address) -> Option<&snat::SnatAddress> {
-        self.snat.address(address.v4()?)
+        self.snat.address(address.into())
     }
 
     /// Whether ICMP errors to the address may concern a packet of the forwarder.

@@ -46,20 +46,18 @@ impl Engine {
         let by_other_end = ip.source().into() == packet.to.ip();
         if let Some(id) = translated {
             // About a client's packet on its way to the member.
-            let Some((client, vip)) = self.flows.key(id).endpoints_v4() else {
-                return Outcome::IcmpErrorUnmatched;
-            };
-            let reporter = Some(*vip.ip()).filter(|_| by_other_end);
+            let (client, vip) = self.flows.key(id).endpoints();
+            let reporter = Some(vip.ip()).filter(|_| by_other_end);
             let rewrite = Rewrite {
                 decrement_ttl: true,
                 id: None,
                 addresses: AddressRewrite { source: reporter, ..AddressRewrite::default() }
-                    .with_destination_address(*client.ip()),
+                    .with_destination_address(client.ip()),
                 quoted: Some(AddressRewrite::default().with_source(client).with_destination(vip)),
             };
             let purpose = Purpose::Error { member: None };
             let outgoing = Outgoing { purpose, packet: *ip, rewrite, frame };
-            return self.transmit_towards(now, (*client.ip()).into(), &outgoing, tx);
+            return self.transmit_towards(now, client.ip(), &outgoing, tx);
         }
         if let Some(id) = direct {
             // About an answer on its way to the client.

@@ -123,7 +123,7 @@ pub(super) trait Ip<'a>: Copy {
     fn copy_decrementing_ttl(&self, out: &mut [u8]) -> Result<(), EmitError>;
     /// Its source after `ends` were put in.
     fn source_after(&self, addresses: &AddressRewrite) -> Self::Address;
-    /// Itself, if it is IPv4's: translation and cutting are for IPv4 alone.
+    /// Itself, if it is IPv4's: cutting is for IPv4 alone.
     fn v4(&self) -> Option<&ipv4::View<'a>>;
 
     /// The ICMP message in it.

@@ -66,7 +66,10 @@ impl Engine {
         if let Some(neighbour) = learned {
             self.flush_queue(neighbour, now, tx);
         }
-        if self.services.answers_for(target.into()) {
+        let snat_address = self.snat_address(target);
+        if self.services.answers_for(target.into())
+            || snat_address.is_some_and(|address| address.answers)
+        {
             return self.advertise(target, sender, mac, tx);
         }
         if learned.is_some() { Outcome::NdpLearned } else { Outcome::NdpIgnored }

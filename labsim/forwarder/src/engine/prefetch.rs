@@ -50,8 +50,7 @@ impl Engine {
     /// Whether a packet of that key may answer one whose source was translated.
     #[inline]
     fn is_reply(&self, key: &Key) -> bool {
-        let to = || key.endpoints_v4().map(|(_, to)| *to.ip());
-        !self.snat.is_empty() && to().is_some_and(|to| self.snat.address(to).is_some())
+        !self.snat.is_empty() && self.snat.address(key.endpoints().1.ip()).is_some()
     }
 }
 

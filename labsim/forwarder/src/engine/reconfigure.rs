@@ -12,7 +12,6 @@
 //! its flows are over has them again.
 
 use super::build::{check_port, path};
-use super::ip::v4;
 use super::numbering::assign_numbers;
 use super::{Engine, Member, Path, Placement, Pool, Server, Services, Source, Vip};
 use crate::counters::{MemberCounters, ServerCounters};
@@ -24,7 +23,7 @@ use crate::{
 };
 use labsim_codes::file;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Numbers of members, and of virtual servers, that flows can hold.
@@ -179,7 +178,7 @@ impl Engine {
 
     /// Updates the SNAT addresses.
     fn set_snat_addresses(&mut self, config: &Config) {
-        let mut addresses: Vec<Ipv4Addr> = Vec::new();
+        let mut addresses: Vec<IpAddr> = Vec::new();
         for server in config.balancer.virtual_servers.values() {
             match &server.source_address_translation {
                 SourceTranslation::None => {}
@@ -190,25 +189,23 @@ impl Engine {
                         members.filter_map(|one| self.own_address_towards(one.address.ip())),
                     );
                 }
-                SourceTranslation::Snat(list) => {
-                    addresses.extend(list.iter().copied().filter_map(v4))
-                }
+                SourceTranslation::Snat(list) => addresses.extend(list),
             }
         }
         addresses.sort_unstable();
         addresses.dedup();
-        let address = |ip: Ipv4Addr| {
-            let shared = self.port.is_own(ip.into());
-            let answers_arp = !shared && self.port.is_connected(ip.into());
-            snat::SnatAddress { ip, shared, answers_arp }
+        let address = |ip: IpAddr| {
+            let shared = self.port.is_own(ip);
+            let answers = !shared && self.port.is_connected(ip);
+            snat::SnatAddress { ip, shared, answers }
         };
         let addresses = addresses.into_iter().map(address).collect();
         self.snat.set_addresses(addresses, config.limits.flows as usize);
     }
 
     /// The interface's own address on the way to a member.
-    fn own_address_towards(&self, member: IpAddr) -> Option<Ipv4Addr> {
-        v4(self.port.source_by(member, self.routes.next_hop(member)?)?)
+    fn own_address_towards(&self, member: IpAddr) -> Option<IpAddr> {
+        self.port.source_by(member, self.routes.next_hop(member)?)
     }
 
     fn set_members(&mut self, now: Instant, config: &Config, numbers: &Numbers) {
@@ -359,8 +356,7 @@ impl Engine {
             SourceTranslation::None => Source::Kept,
             SourceTranslation::Automap => Source::Automap,
             SourceTranslation::Snat(addresses) => {
-                let numbers = addresses.iter().copied().filter_map(v4);
-                Source::Pool(numbers.filter_map(|ip| self.snat.number(ip)).collect())
+                Source::Pool(addresses.iter().filter_map(|ip| self.snat.number(*ip)).collect())
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Rewriting of packets: TTL, addresses, ports, and every checksum that covers them
-//! (RFC 1624), also inside the packet that an ICMP error quotes. Addresses and ports change in IPv4
-//! packets alone.
+//! (RFC 1624), also inside the packet that an ICMP error quotes. The new addresses of a packet are of its
+//! family.
 
-use super::ip::Ip;
-use labsim_wire::{EmitError, checksum, icmpv4, ipv4, protocol};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use super::ip::{Ip, Ipv6, v4};
+use labsim_wire::checksum::AddressPair;
+use labsim_wire::{EmitError, checksum, icmpv4, icmpv6, ipv4, protocol};
+use std::net::{IpAddr, SocketAddr};
 
 /// Where a TCP or UDP header has its ports.
 const SOURCE_PORT: usize = 0;
@@ -14,12 +15,15 @@ const ID: usize = 4;
 const CHECKSUM: usize = 10;
 const SOURCE: usize = 12;
 const DESTINATION: usize = 16;
+/// Where an IPv6 header has its addresses; it has no checksum.
+const SOURCE_V6: usize = 8;
+const DESTINATION_V6: usize = 24;
 
 /// New addresses and ports of a packet; `None` keeps the old value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct AddressRewrite {
-    pub(super) source: Option<Ipv4Addr>,
-    pub(super) destination: Option<Ipv4Addr>,
+    pub(super) source: Option<IpAddr>,
+    pub(super) destination: Option<IpAddr>,
     pub(super) source_port: Option<u16>,
     pub(super) destination_port: Option<u16>,
 }
@@ -38,20 +42,20 @@ impl AddressRewrite {
         self.source.is_some() || self.destination.is_some()
     }
 
-    pub(super) fn with_source(self, source: SocketAddrV4) -> Self {
-        Self { source: Some(*source.ip()), source_port: Some(source.port()), ..self }
+    pub(super) fn with_source(self, source: SocketAddr) -> Self {
+        Self { source: Some(source.ip()), source_port: Some(source.port()), ..self }
     }
 
-    pub(super) fn with_destination(self, destination: SocketAddrV4) -> Self {
+    pub(super) fn with_destination(self, destination: SocketAddr) -> Self {
         Self {
-            destination: Some(*destination.ip()),
+            destination: Some(destination.ip()),
             destination_port: Some(destination.port()),
             ..self
         }
     }
 
     /// A new destination address with unchanged ports.
-    pub(super) fn with_destination_address(self, destination: Ipv4Addr) -> Self {
+    pub(super) fn with_destination_address(self, destination: IpAddr) -> Self {
         Self { destination: Some(destination), ..self }
     }
 
@@ -72,6 +76,14 @@ impl AddressRewrite {
         change.replace_address(header, SOURCE, self.source);
         change.replace_address(header, DESTINATION, self.destination);
         change.apply(header, CHECKSUM);
+        change
+    }
+
+    /// Changes the addresses of an IPv6 header, which has its forty bytes.
+    fn apply_to_header_v6(self, header: &mut [u8]) -> Change {
+        let mut change = Change::default();
+        change.replace_address(header, SOURCE_V6, self.source);
+        change.replace_address(header, DESTINATION_V6, self.destination);
         change
     }
 
@@ -113,10 +125,19 @@ impl Change {
     }
 
     /// Replaces an address, if it changes.
-    fn replace_address(&mut self, bytes: &mut [u8], at: usize, new: Option<Ipv4Addr>) {
-        if let Some([a, b, c, d]) = new.map(|address| address.octets()) {
-            self.replace(bytes, at, [a, b]);
-            self.replace(bytes, at + 2, [c, d]);
+    fn replace_address(&mut self, bytes: &mut [u8], at: usize, new: Option<IpAddr>) {
+        match new {
+            None => {}
+            Some(IpAddr::V4(new)) => {
+                let [a, b, c, d] = new.octets();
+                self.replace(bytes, at, [a, b]);
+                self.replace(bytes, at + 2, [c, d]);
+            }
+            Some(IpAddr::V6(new)) => {
+                for (place, word) in new.segments().into_iter().enumerate() {
+                    self.replace(bytes, at + 2 * place, word.to_be_bytes());
+                }
+            }
         }
     }
 
@@ -170,8 +191,7 @@ impl Rewrite {
         Self { decrement_ttl: true, id: None, addresses, quoted: None }
     }
 
-    /// Copies a packet to all of `out` and rewrites it. Of an IPv6 packet only the hop limit
-    /// changes.
+    /// Copies a packet to all of `out` and rewrites it.
     #[inline]
     pub(super) fn copy<'a>(&self, packet: &impl Ip<'a>, out: &mut [u8]) -> Result<(), EmitError> {
         if self.decrement_ttl {
@@ -179,10 +199,13 @@ impl Rewrite {
         } else {
             out.copy_from_slice(packet.bytes());
         }
-        let Some(packet) = packet.v4() else { return Ok(()) };
         if self.addresses.stay() && self.id.is_none() && self.quoted.is_none() {
             return Ok(());
         }
+        let Some(packet) = packet.v4() else {
+            self.rewrite_v6(packet, out);
+            return Ok(());
+        };
         let (header, payload) = out.split_at_mut(packet.header_length());
         if let Some(id) = self.id {
             let mut change = Change::default();
@@ -199,13 +222,27 @@ impl Rewrite {
         Ok(())
     }
 
+    /// Rewrites an IPv6 packet. Its identification, where it is a fragment, has 32 bits, and stays.
+    fn rewrite_v6<'a>(&self, packet: &impl Ip<'a>, out: &mut [u8]) {
+        let (length, transport) =
+            (packet.bytes().len() - packet.payload().len(), packet.protocol());
+        let is_later = packet.fragment_info().offset != 0;
+        let (header, payload) = out.split_at_mut(length);
+        let change = self.addresses.apply_to_header_v6(header);
+        match self.quoted {
+            Some(addresses) => rewrite_error_v6(header, payload, addresses),
+            None if is_later => {}
+            None => self.addresses.apply_to_transport(transport, payload, change),
+        }
+    }
+
     /// The header of a packet that is cut into fragments.
     pub(super) fn header<'a>(&self, header: ipv4::Header<'a>) -> ipv4::Header<'a> {
         ipv4::Header {
             ttl: header.ttl - u8::from(self.decrement_ttl),
             id: self.id.unwrap_or(header.id),
-            source: self.addresses.source.unwrap_or(header.source),
-            destination: self.addresses.destination.unwrap_or(header.destination),
+            source: self.addresses.source.and_then(v4).unwrap_or(header.source),
+            destination: self.addresses.destination.and_then(v4).unwrap_or(header.destination),
             ..header
         }
     }
@@ -229,8 +266,32 @@ fn rewrite_error(message: &mut [u8], addresses: AddressRewrite) {
     message[2..4].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// Changes a packet that is whole or cut anywhere after its header.
+/// The same of ICMPv6, whose checksum covers the addresses of the header before it.
+fn rewrite_error_v6(header: &[u8], message: &mut [u8], addresses: AddressRewrite) {
+    let Some(quoted) = message.get_mut(icmpv6::HEADER_LEN..) else { return };
+    rewrite_quoted(quoted, addresses);
+    let address = |at| header.get(at..).and_then(|bytes| bytes.first_chunk::<16>()).copied();
+    let Some((source, destination)) = address(SOURCE_V6).zip(address(DESTINATION_V6)) else {
+        return;
+    };
+    message[2..4].fill(0);
+    let addresses = AddressPair::V6(source.into(), destination.into());
+    let sum = addresses.pseudo_header(protocol::ICMPV6, message.len()).with(message).finish();
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Changes a packet that is whole or cut anywhere after its headers.
 pub(super) fn rewrite_quoted(quoted: &mut [u8], addresses: AddressRewrite) {
+    if let Some(view) = Ipv6::parse_truncated(quoted) {
+        let (length, transport) = (view.bytes().len() - view.payload().len(), view.protocol());
+        let is_later = view.fragment_info().offset != 0;
+        let (header, payload) = quoted.split_at_mut(length);
+        let change = addresses.apply_to_header_v6(header);
+        if !is_later {
+            addresses.apply_to_transport(transport, payload, change);
+        }
+        return;
+    }
     let Ok(view) = ipv4::View::new_truncated(quoted) else { return };
     let (length, transport) = (view.header_length(), view.protocol());
     let (header, payload) = quoted.split_at_mut(length);

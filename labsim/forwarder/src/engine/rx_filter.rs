@@ -51,7 +51,7 @@ impl Engine {
     pub fn rx_filter(&self) -> RxFilter {
         let snat_addresses = |shared| {
             let addresses = self.snat.addresses().filter(move |address| address.shared == shared);
-            addresses.map(|address| IpAddr::V4(address.ip))
+            addresses.map(|address| address.ip)
         };
         let mut owned: Vec<IpAddr> = self.services.vips.keys().copied().collect();
         owned.extend(snat_addresses(false));

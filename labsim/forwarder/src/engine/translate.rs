@@ -10,7 +10,7 @@ use super::{Engine, Source};
 use crate::flow::{FlowId, Side, SnatBinding};
 use crate::neighbour::Purpose;
 use crate::{Instant, Outcome, Transmit};
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 
 impl Engine {
     /// Allocates a SNAT address and port for a new flow: `Ok(None)` if its source is not
@@ -23,8 +23,10 @@ impl Engine {
     ) -> Result<Option<SnatBinding>, Outcome> {
         let (client_port, _) = packet.ports();
         let transport = packet.protocol();
-        // IPv6 sources are not translated.
-        let Some(to) = self.translated_destination(server, member, packet) else { return Ok(None) };
+        if let Source::Kept = self.servers[usize::from(server)].source {
+            return Ok(None);
+        }
+        let to = self.translated_destination(server, member, packet);
         let Self { servers, members, snat, .. } = self;
         let server = &mut servers[usize::from(server)];
         let binding = match &server.source {
@@ -43,17 +45,17 @@ impl Engine {
         binding.map(Some).ok_or(Outcome::SnatPortsExhausted)
     }
 
-    /// The destination of a client's IPv4 packet after translation, which is the source of replies.
+    /// The destination of a client's packet after translation, which is the source of replies.
     pub(super) fn translated_destination<'a>(
         &self,
         server: u16,
         member: u16,
         packet: &Packet<'_, impl Ip<'a>>,
-    ) -> Option<SocketAddrV4> {
+    ) -> SocketAddr {
         let (_, port) = packet.ports();
         let addresses = self.rewrite_destination(server, member, port);
-        let ip = addresses.destination.unwrap_or(packet.ip.v4()?.destination());
-        Some(SocketAddrV4::new(ip, addresses.destination_port.unwrap_or(port)))
+        let ip = addresses.destination.unwrap_or(packet.ip.destination().into());
+        SocketAddr::new(ip, addresses.destination_port.unwrap_or(port))
     }
 
     /// A member's answer: back to the client, from the VIP.
@@ -65,9 +67,7 @@ impl Engine {
         tx: &mut impl Transmit,
     ) -> Outcome {
         let flow = self.flows.get(id);
-        let Some((client, vip)) = self.flows.key(id).endpoints_v4() else {
-            return Outcome::NoTranslatedFlow;
-        };
+        let (client, vip) = self.flows.key(id).endpoints();
         let mtu = self.encapsulator.inner_mtu(&Path::Plain);
         if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
@@ -82,7 +82,7 @@ impl Engine {
             rewrite: self.rewrite_to(addresses, packet),
             frame: packet.frame,
         };
-        let outcome = self.transmit_towards(now, (*client.ip()).into(), &outgoing, tx);
+        let outcome = self.transmit_towards(now, client.ip(), &outgoing, tx);
         self.update_flow(now, id, flow, packet, Side::Server);
         outcome
     }

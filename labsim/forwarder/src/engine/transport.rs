@@ -288,7 +288,8 @@ impl Engine {
         let Some(id) = self.flows.insert(*key, flow, numbers, now) else {
             return Outcome::FlowTableFull;
         };
-        if let Some((snat, from)) = snat.zip(self.translated_destination(server, member, packet)) {
+        if let Some(snat) = snat {
+            let from = self.translated_destination(server, member, packet);
             self.snat.bind(id, snat, from, packet.protocol());
         }
         self.flow_started(now, server, choice, key);

@@ -10,7 +10,7 @@ use super::rewrite::{AddressRewrite, rewrite_quoted};
 use super::{Engine, Member};
 use crate::flow::{FlowId, Key};
 use crate::{DeliberateFault, Instant, Outcome, Transmit, TunnelHeader};
-use labsim_wire::{icmpv4, ipv4};
+use labsim_wire::{icmpv6, ipv4, ipv6};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ const MTU_TIME: Duration = Duration::from_secs(600);
 /// The smallest path MTU that is accepted (Linux's `min_pmtu`), besides the minimum of the family:
 /// forged errors can cause fragmentation, and no more.
 const MIN_TUNNEL_MTU: usize = 552;
-/// As much of a client's IPv4 packet as an error quotes.
-const QUOTE: usize = icmpv4::MAX_ERROR_LEN - ipv4::MIN_HEADER_LEN - icmpv4::HEADER_LEN;
+/// As much of a client's packet as an error of either family quotes.
+const QUOTE: usize = icmpv6::MAX_ERROR_LEN - ipv6::HEADER_LEN - icmpv6::HEADER_LEN;
 
 /// The packet that a tunnel packet carries.
 enum Inner<'a> {
@@ -125,19 +125,24 @@ impl Engine {
     ) -> bool {
         let Some(packet) = QuotedPacket::read(inner) else { return false };
         let Some(id) = self.find_tunnelled_flow(now, &packet) else { return false };
-        let key = self.flows.key(id);
-        let Some((inner, (client, vip))) = inner.v4().zip(key.endpoints_v4()) else {
-            // From the VIP, like errors about the path into the tunnel.
-            self.icmp_error(now, inner, Some(inner.destination()), error, tx);
-            return true;
-        };
+        let (client, vip) = self.flows.key(id).endpoints();
         let mut quote = [0; QUOTE];
         let length = inner.bytes().len().min(QUOTE);
         let quote = &mut quote[..length];
         quote.copy_from_slice(&inner.bytes()[..length]);
         rewrite_quoted(quote, AddressRewrite::default().with_source(client).with_destination(vip));
-        if let Ok(quote) = ipv4::View::new_truncated(quote) {
-            self.icmp_error(now, &quote, Some(*vip.ip()), error, tx);
+        // From the VIP, like errors about the path into the tunnel.
+        match vip.ip() {
+            IpAddr::V4(vip) => {
+                if let Some(quote) = ipv4::View::parse_truncated(quote) {
+                    self.icmp_error(now, &quote, Some(vip), error, tx);
+                }
+            }
+            IpAddr::V6(vip) => {
+                if let Some(quote) = Ipv6::parse_truncated(quote) {
+                    self.icmp_error(now, &quote, Some(vip), error, tx);
+                }
+            }
         }
         true
     }

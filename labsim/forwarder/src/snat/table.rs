@@ -5,18 +5,18 @@ use crate::SnatPorts;
 use crate::counters::SnatCounters;
 use crate::flow::{FlowId, Hasher, Index, Key, SnatBinding};
 use labsim_wire::protocol;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 
 /// A SNAT address.
 #[derive(Debug)]
 pub(crate) struct SnatAddress {
-    pub(crate) ip: Ipv4Addr,
+    pub(crate) ip: IpAddr,
     /// Whether the interface has it: the kernel uses it too, and only the range's ports are ours.
     pub(crate) shared: bool,
-    /// Whether ARP requests for it are to be answered: it is on the interface's subnet, and the
-    /// kernel does not answer for it.
-    pub(crate) answers_arp: bool,
+    /// Whether ARP requests and neighbour solicitations for it are to be answered: it is on the interface's
+    /// subnet, and the kernel does not answer for it.
+    pub(crate) answers: bool,
 }
 
 /// One address with its free ports.
@@ -44,7 +44,7 @@ pub(crate) struct Table {
     range: SnatPorts,
     pools: Vec<PortPool>,
     /// The holders' numbers, ordered by address.
-    by_ip: Vec<(Ipv4Addr, u16)>,
+    by_ip: Vec<(IpAddr, u16)>,
     /// The same for packets, each number one higher: nearly all look for one that is not there.
     numbers: Index,
     /// By flow number less one; as long as the highest number that ever held one.
@@ -109,7 +109,7 @@ impl Table {
     }
 
     /// The number of an address.
-    pub(crate) fn number(&self, ip: Ipv4Addr) -> Option<u16> {
+    pub(crate) fn number(&self, ip: IpAddr) -> Option<u16> {
         let is_it = |number| self.pools[number as usize - 1].address.ip == ip;
         Some((self.numbers.find(hash_address(ip), is_it)? - 1) as u16)
     }
@@ -124,7 +124,7 @@ impl Table {
         self.by_ip.iter().map(|(_, number)| &self.pools[usize::from(*number)].address)
     }
 
-    pub(crate) fn address(&self, ip: Ipv4Addr) -> Option<&SnatAddress> {
+    pub(crate) fn address(&self, ip: IpAddr) -> Option<&SnatAddress> {
         Some(&self.pools[usize::from(self.number(ip)?)].address)
     }
 
@@ -143,7 +143,7 @@ impl Table {
         &mut self,
         addresses: impl Iterator<Item = u16>,
         client_port: u16,
-        to: SocketAddrV4,
+        to: SocketAddr,
         transport: u8,
     ) -> Option<SnatBinding> {
         for number in addresses {
@@ -154,10 +154,10 @@ impl Table {
             let kept = if self.range.contains(client_port) {
                 ports.take_exact(client_port)
             } else {
-                let snat_endpoint = SocketAddrV4::new(ip, client_port);
+                let snat_endpoint = SocketAddr::new(ip, client_port);
                 !shared
                     && client_port != 0
-                    && !self.is_bound(&Key::v4(to, snat_endpoint, transport))
+                    && !self.is_bound(&Key::between(to, snat_endpoint, transport))
             };
             let taken = if kept {
                 Some(client_port)
@@ -183,10 +183,10 @@ impl Table {
         &mut self,
         flow: FlowId,
         binding: SnatBinding,
-        from: SocketAddrV4,
+        from: SocketAddr,
         transport: u8,
     ) {
-        let reply = Key::v4(from, self.snat_endpoint(binding), transport);
+        let reply = Key::between(from, self.snat_endpoint(binding), transport);
         let bound = BoundFlow { reply, binding, held: true };
         let place = flow.number() as usize - 1;
         // Room for all was reserved at the start.
@@ -215,9 +215,9 @@ impl Table {
 
     /// The address and port that stand in for a client's.
     #[inline]
-    pub(crate) fn snat_endpoint(&self, binding: SnatBinding) -> SocketAddrV4 {
+    pub(crate) fn snat_endpoint(&self, binding: SnatBinding) -> SocketAddr {
         let ip = self.pools[usize::from(binding.address)].address.ip;
-        SocketAddrV4::new(ip, binding.port.get())
+        SocketAddr::new(ip, binding.port.get())
     }
 
     /// The flow that a member's packet answers.
@@ -251,8 +251,16 @@ impl Table {
 
 /// Spreads neighbouring addresses over the index. It needs no secret: clients do not choose
 /// the addresses that are in the index.
-const fn hash_address(ip: Ipv4Addr) -> u32 {
-    ip.to_bits().wrapping_mul(0x9e37_79b1).rotate_left(16)
+fn hash_address(ip: IpAddr) -> u32 {
+    let spread = |bits: u32| bits.wrapping_mul(0x9e37_79b1).rotate_left(16);
+    match ip {
+        IpAddr::V4(ip) => spread(ip.to_bits()),
+        IpAddr::V6(ip) => {
+            let bits = ip.to_bits();
+            let words = [bits >> 96, bits >> 64, bits >> 32, bits].map(|word| word as u32);
+            words.into_iter().fold(0, |hash, word| spread(hash ^ word))
+        }
+    }
 }
 
 impl PortPool {

@@ -284,12 +284,7 @@ fn check_snat(path: &KeyPath, addresses: &[IpAddr], problems: &mut Vec<Problem>)
         ));
     }
     for (index, address) in addresses.iter().enumerate() {
-        let (code, message) = if address.is_ipv6() {
-            let message = format!(
-                "source address translation is for IPv4, and {address} is IPv6; write an IPv4 address"
-            );
-            (file::ADDRESS_FAMILY, message)
-        } else if let Some(message) = unicast_error(SocketAddr::new(*address, 0)) {
+        let (code, message) = if let Some(message) = unicast_error(SocketAddr::new(*address, 0)) {
             (file::UNUSABLE_ADDRESS, message)
         } else if addresses[..index].contains(address) {
             (file::DUPLICATE_VALUE, format!("{address} is there twice; remove one"))

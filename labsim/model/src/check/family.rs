@@ -1,4 +1,4 @@
-//! Which address families go together: any in a tunnel, and translation for IPv4 alone.
+//! Which address families go together: any in a tunnel, and with translation the same ones.
 
 use super::family;
 use crate::load_balancer::{LoadBalancer, OuterSource, Pool, SourceTranslation, VirtualServer};
@@ -28,43 +28,36 @@ impl LoadBalancer {
                 problem(members.join(index).join("address"), message);
             }
         }
-        let vip = &server.destination;
-        let quoted = quote(name);
-        if server.translate_address && vip.is_ipv6() {
-            problem(
-                at.join("translate_address"),
-                format!("address translation is for IPv4, and {quoted} is IPv6; remove it"),
-            );
-        }
-        let mut addresses = pool.members.iter().map(|member| member.address);
-        let v6_member = addresses.find(|member| member.is_ipv6() && !is_unread(*member));
-        let v6 = match v6_member {
-            _ if vip.is_ipv6() => Some(quoted),
-            Some(member) => Some(format!("member {member} of {}", quote(&server.pool))),
-            None => None,
-        };
-        if let Some(who) =
-            v6.filter(|_| server.source_address_translation != SourceTranslation::None)
-        {
-            problem(
-                at.join("source_address_translation"),
-                format!("source address translation is for IPv4, and {who} is IPv6; remove it"),
-            );
-        }
-        if !server.translate_port || vip.is_ipv4() {
+        if server.source_address_translation == SourceTranslation::None {
             return;
         }
-        let ports = pool.members.iter().map(|member| member.address);
-        for member in ports.filter(|member| member.port() != 0 && vip.port() != Some(member.port()))
-        {
+        let vip = &server.destination;
+        let path = at.join("source_address_translation");
+        let mut addresses = pool.members.iter().map(|member| member.address);
+        let other = addresses.find(|it| it.is_ipv4() != vip.is_ipv4() && !is_unread(*it));
+        if let Some(member) = other.filter(|_| !server.translate_address) {
             problem(
-                at.join("translate_port"),
+                path.clone(),
                 format!(
-                    "ports of IPv6 packets are not translated; write `translate_port: false`, or \
-                     give member {member} the port {}",
-                    vip.ports()
+                    "source address translation is within one family, and {} is {} where member {member} \
+                     of {} is {}; remove it",
+                    quote(name),
+                    family(vip.is_ipv4()),
+                    quote(&server.pool),
+                    family(member.is_ipv4())
                 ),
             );
+        }
+        let SourceTranslation::Snat(addresses) = &server.source_address_translation else { return };
+        for (index, address) in addresses.iter().enumerate() {
+            if address.is_ipv4() != vip.is_ipv4() {
+                let (own, name) = (family(address.is_ipv4()), quote(name));
+                let wanted = family(vip.is_ipv4());
+                let message = format!(
+                    "{address} is {own}, and {name} is {wanted}; write an {wanted} address"
+                );
+                problem(path.join("snat").join(index), message);
+            }
         }
     }
 
@@ -84,10 +77,10 @@ impl LoadBalancer {
         let (name, inside, outside) =
             (quote(name), family(vip.is_ipv4()), family(member.is_ipv4()));
         match profile {
-            // Of an IPv6 VIP it is reported once.
-            _ if server.translate_address => vip.is_ipv4().then(|| {
-                format!("{name} translates addresses, which is for IPv4; write an IPv4 member")
-            }),
+            _ if server.translate_address => Some(format!(
+                "the member {member} is {outside}, and {name}, which translates addresses, is {inside}; \
+                 write an {inside} member"
+            )),
             Profile::None => Some(format!(
                 "the member {member} is {outside}, {name} is {inside}, and only a tunnel carries \
                  one in the other; write `profile: ipip` or `profile: gre`"

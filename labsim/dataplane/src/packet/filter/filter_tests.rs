@@ -109,7 +109,7 @@ fn of_a_shared_address_only_translated_ports_and_icmp_errors_pass() {
     const OWN: [u8; 4] = [10, 9, 9, 2];
     let rx_filter = rx_filter(&[[172, 16, 4, 99]], &[[10, 9, 9, 7], OWN, [10, 9, 9, 8]]);
     let ring = program(&rx_filter);
-    let silence = drop_translated(&rx_filter).unwrap();
+    let silence = drop_translated(ethertype::IPV4, &rx_filter).unwrap();
     for (protocol, words, passed, dropped) in [
         (6, [49, 60_999], false, false),
         (6, [49, 61_000], true, true),
@@ -178,7 +178,7 @@ fn of_a_tunnels_source_only_icmp_errors_pass() {
 
 #[test]
 fn without_a_shared_address_nothing_is_dropped() {
-    assert_eq!(drop_translated(&rx_filter(&[[1, 2, 3, 4]], &[])), None);
+    assert_eq!(drop_translated(ethertype::IPV4, &rx_filter(&[[1, 2, 3, 4]], &[])), None);
 }
 
 #[test]
@@ -249,6 +249,40 @@ fn of_ipv6_only_packets_to_the_vips_neighbour_discovery_and_tunnel_errors_pass()
     }
     assert!(passes(&program, &ipv4([172, 16, 4, 99]), 0, 0));
     assert!(!passes(&program, &ipv4([172, 16, 4, 98]), 0, 0));
+}
+
+#[test]
+fn of_a_shared_address_of_ipv6_only_translated_ports_fragments_and_errors_pass() {
+    let other = Ipv6Addr::from_bits(OWN6.to_bits() ^ 1);
+    let mut rx_filter = rx_filter6(&[VIP6], &[OWN6]);
+    rx_filter.shared.extend([other, OWN6].map(IpAddr::from));
+    let ring = program(&rx_filter);
+    let silence = drop_translated(ethertype::IPV6, &rx_filter).unwrap();
+    let judged = |frame: &[u8], passed: bool, dropped: bool, what: &str| {
+        assert_eq!(passes(&ring, frame, 0, 0), passed, "{what}");
+        let expected = if dropped { DROP } else { GO_ON };
+        assert_eq!(result(&silence, frame, 0, 0), expected, "{what}");
+    };
+    for own in [other, OWN6] {
+        for next_header in [6, 17] {
+            for (port, is_ours) in
+                [(60_999u16, false), (61_000, true), (64_999, true), (65_000, false), (49, false)]
+            {
+                let mut frame = ipv6(own, next_header, 0xf0);
+                frame[56..58].copy_from_slice(&port.to_be_bytes());
+                judged(&frame, is_ours, is_ours, &format!("{next_header} {port}"));
+            }
+        }
+        judged(&ipv6(own, 44, 6), true, false, "a fragment");
+        for (kind, is_error) in [(0, false), (1, true), (4, true), (5, false), (128, false)] {
+            judged(&ipv6(own, 58, kind), is_error, false, &format!("type {kind}"));
+        }
+        judged(&ipv6(own, 47, 0), false, false, "GRE");
+    }
+    let elsewhere = Ipv6Addr::from_bits(OWN6.to_bits() ^ 2);
+    let mut frame = ipv6(elsewhere, 6, 0);
+    frame[56..58].copy_from_slice(&61_000u16.to_be_bytes());
+    judged(&frame, false, false, "another's address");
 }
 
 #[test]

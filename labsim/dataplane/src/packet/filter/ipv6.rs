@@ -1,10 +1,11 @@
-//! IPv6: packets to VIPs, neighbour discovery, and errors about tunnel packets.
+//! IPv6: packets to VIPs, neighbour discovery, errors about tunnel packets, and answers to translated ones.
 
 use super::instruction::{
-    JUMP_EQUAL, JUMP_GREATER, LOAD_BYTE, LOAD_WORD, give, jump, load, unless,
+    JUMP_EQUAL, JUMP_GREATER, JUMP_GREATER_OR_EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_WORD, give, jump,
+    load, unless,
 };
 use super::{NOTHING, PACKET, WHOLE};
-use labsim_forwarder::RxFilter;
+use labsim_forwarder::{RxFilter, SnatPorts};
 use labsim_sys::filter::{Instruction, MAX_INSTRUCTIONS};
 use labsim_wire::protocol;
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,8 +23,9 @@ const ADVERTISEMENT: u32 = 136;
 
 /// What the engine takes, of an IPv6 packet, in at most so many instructions; ends with a result.
 pub(super) fn program(rx_filter: &RxFilter, room: usize) -> Vec<Instruction> {
-    let [vips, tunnels] = [&rx_filter.owned, &rx_filter.tunnel_sources].map(|all| of_ipv6(all));
-    if vips.is_empty() && tunnels.is_empty() {
+    let [vips, shared, tunnels] =
+        [&rx_filter.owned, &rx_filter.shared, &rx_filter.tunnel_sources].map(|all| of_ipv6(all));
+    if vips.is_empty() && shared.is_empty() && tunnels.is_empty() {
         return vec![give(NOTHING)];
     }
     let mut program = vec![
@@ -37,7 +39,11 @@ pub(super) fn program(rx_filter: &RxFilter, room: usize) -> Vec<Instruction> {
     for vip in vips {
         to(&mut program, vip, &[give(WHOLE)]);
     }
-    for tunnel in tunnels {
+    // An address may be both, and then the errors are among what is taken of the first.
+    for own in &shared {
+        to(&mut program, *own, &translated_to_own(rx_filter.ports, true, WHOLE, NOTHING));
+    }
+    for tunnel in tunnels.into_iter().filter(|tunnel| !shared.contains(tunnel)) {
         let errors = [
             load(LOAD_BYTE, NEXT_HEADER),
             jump(JUMP_EQUAL, protocol::ICMPV6.into(), 0, 4),
@@ -52,6 +58,45 @@ pub(super) fn program(rx_filter: &RxFilter, room: usize) -> Vec<Instruction> {
     program.push(give(NOTHING));
     // With more addresses than there is room for, the engine sorts out itself.
     if program.len() > room.min(MAX_INSTRUCTIONS) { vec![give(WHOLE)] } else { program }
+}
+
+/// Gives `hit` for TCP and UDP to the shared addresses' translated ports, and goes on behind it
+/// with everything else; `None` if there is no such address, or if there are too many.
+pub(super) fn translated(rx_filter: &RxFilter, hit: u32, miss: u32) -> Option<Vec<Instruction>> {
+    let shared = of_ipv6(&rx_filter.shared);
+    let mut program = Vec::new();
+    for own in &shared {
+        to(&mut program, *own, &translated_to_own(rx_filter.ports, false, hit, miss));
+    }
+    let fits = !shared.is_empty() && program.len() < MAX_INSTRUCTIONS / 2;
+    fits.then_some(program)
+}
+
+/// What is the forwarder's of what comes to an address of the interface's own: TCP and UDP to these ports
+/// and, where wanted, ICMPv6 errors and fragments: whose they are, the engine knows.
+fn translated_to_own(ports: SnatPorts, others: bool, hit: u32, miss: u32) -> [Instruction; 15] {
+    const FRAGMENT: u32 = 44;
+    let [icmp, tcp, udp] = [protocol::ICMPV6, protocol::TCP, protocol::UDP].map(u32::from);
+    let (first, last) = (u32::from(ports.first), u32::from(ports.last));
+    let other = if others { hit } else { miss };
+    [
+        load(LOAD_BYTE, NEXT_HEADER),
+        jump(JUMP_EQUAL, tcp, 1, 0),
+        jump(JUMP_EQUAL, udp, 0, 5),
+        // The destination port, where no extension header comes before it.
+        load(LOAD_HALF, ICMP_TYPE + 2),
+        jump(JUMP_GREATER_OR_EQUAL, first, 0, 2),
+        jump(JUMP_GREATER, last, 1, 0),
+        give(hit),
+        give(miss),
+        jump(JUMP_EQUAL, FRAGMENT, 4, 0),
+        jump(JUMP_EQUAL, icmp, 0, 4),
+        load(LOAD_BYTE, ICMP_TYPE),
+        jump(JUMP_EQUAL, 0, 2, 0),
+        jump(JUMP_GREATER, LAST_ERROR, 1, 0),
+        give(other),
+        give(miss),
+    ]
 }
 
 /// Goes on with `then` for packets to that address, and behind it with others. The last word is

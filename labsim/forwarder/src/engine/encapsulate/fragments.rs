@@ -2,7 +2,7 @@
 //! tunnel packet over IPv6 after.
 
 use super::{Encapsulator, Endpoints, Path, is_ipv4, outer_v6};
-use crate::engine::ip::{Address, Ip};
+use crate::engine::ip::{Address, Ip, v4};
 use crate::engine::rewrite::Rewrite;
 use crate::{Outcome, Transmit, TunnelHeader, TunnelProtocol};
 use labsim_wire::checksum::AddressPair;
@@ -34,7 +34,7 @@ impl Encapsulator {
         options.copy_from_slice(packet.options());
         // At least 48: the port's MTU is 128 or more.
         let most = (self.inner_mtu(path) - packet.header_length()) / 8 * 8;
-        let client = rewrite.addresses.source.unwrap_or(packet.source());
+        let client = rewrite.addresses.source.and_then(v4).unwrap_or(packet.source());
         let mut offset = 0;
         while offset < payload.len() {
             let part = &payload[offset..payload.len().min(offset + most)];

@@ -101,7 +101,7 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
 
     #[inline]
     fn source_after(&self, addresses: &AddressRewrite) -> Ipv4Addr {
-        addresses.source.unwrap_or(self.source())
+        addresses.source.and_then(super::v4).unwrap_or(self.source())
     }
 
     #[inline]

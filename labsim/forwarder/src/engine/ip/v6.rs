@@ -114,8 +114,8 @@ impl<'a> Ip<'a> for Ipv6<'a> {
     }
 
     #[inline]
-    fn source_after(&self, _: &AddressRewrite) -> Ipv6Addr {
-        self.source()
+    fn source_after(&self, addresses: &AddressRewrite) -> Ipv6Addr {
+        addresses.source.and_then(super::v6).unwrap_or(self.source())
     }
 
     #[inline]
