@@ -115,10 +115,36 @@ fn another_hosts_files_are_refused_and_nothing_is_written() {
     assert!(!desk.path("lab/bigip-rs1.yaml").exists());
     let args = ["import", "linux", "aaa2", "--into", "lab/bigip.yaml", "rs9", "--out", "lab"];
     desk.labsim(&args).exits(2).says("unknown node `rs9`");
+    // A lab of its own would be in place of the other one.
     let args = ["import", "linux", "aaa2", "--out", "lab"];
-    desk.labsim(&args).exits(2).says("--into SCENARIO NODE");
+    desk.labsim(&args).exits(2).says("topology.yaml exists already and is not overwritten");
     let args = ["import", "linux", "bigip.conf", "--into", "lab/bigip.yaml", "rs1", "--out", "lab"];
     desk.labsim(&args).exits(2).says("nothing here is a host's state");
     let again = ["import", "linux", "aaa2", "--into", "lab/bigip.yaml", "rs2", "--out", "lab"];
     desk.labsim(&again).exits(2).says("exists already and is not overwritten");
+}
+
+#[test]
+fn a_host_without_a_scenario_gets_a_lab_of_its_own() {
+    let desk = customer(ADDRESSES, SYSCTLS, SOCKETS);
+    let args = ["import", "linux", "aaa2", "--out", "alone"];
+    desk.labsim(&args)
+        .exits(0)
+        .says("written: alone/lab-rs1.yaml")
+        .says("the lab around it, with a healthy server: alone/lab.yaml")
+        .says("assumptions:\n")
+        .says("tunl0: IP in IP, and not GUE");
+    desk.labsim(&["run", "alone/lab.yaml"]).exits(0).says("PASS lab");
+    desk.labsim(&["run", "alone/lab-rs1.yaml"]).exits(0).says("PASS lab-rs1");
+    // Its fault shows there, as in a customer's lab.
+    let strict = SYSCTLS.replace("tunl0.rp_filter = 0", "tunl0.rp_filter = 1");
+    desk.write("aaa2/sysctl-a", strict.replace("all.rp_filter = 2", "all.rp_filter = 1"));
+    desk.labsim(&["import", "linux", "aaa2", "--out", "faulty"]).exits(0);
+    desk.labsim(&["run", "faulty/lab-rs1.yaml"]).exits(1).says("[rp-filter");
+    // Nothing is left of a lab that cannot be made.
+    std::fs::remove_file(desk.path("aaa2/addresses.txt")).unwrap();
+    desk.labsim(&["import", "linux", "aaa2", "--out", "none"])
+        .exits(2)
+        .says("the host's own address is not among these files");
+    assert!(!desk.path("none/topology.yaml").exists());
 }

@@ -441,7 +441,8 @@ pub(crate) struct Import {
     /// in them
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Of `linux`: the scenario to extend, and its real server that the host takes the place of
+    /// Of `linux`: the scenario to extend, and its real server that the host takes the place of; without
+    /// it a lab is made around the host
     #[arg(long, num_args = 2, value_names = ["SCENARIO", "NODE"])]
     pub(crate) into: Option<Vec<String>>,
     /// Folder of the new files; existing files are not overwritten
@@ -461,7 +462,8 @@ pub(crate) enum Vendor {
     /// Linux Virtual Server: keepalived.conf
     Keepalived,
     /// A real server's state: output of `ip addr`, `ip -d link`, `ip route`, `ip rule`, `sysctl -a`,
-    /// `ss -ltnu`, `nft list ruleset`, `iptables-save`, as text or as `ip -j` prints it
+    /// `ss -ltnu`, `nft list ruleset`, `iptables-save`, as text or as `ip -j` prints it; files of
+    /// sysctl.d, systemd-networkd, netplan, ifcfg and interfaces(5)
     Linux,
 }
 

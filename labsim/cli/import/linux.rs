@@ -4,7 +4,8 @@ use super::{print_left_out, print_notes, reject, sources, write_new};
 use crate::args;
 use crate::exit::Exit;
 use crate::{load, output};
-use labsim_import::linux::{self, ImportedServer};
+use labsim_import::Source;
+use labsim_import::linux::{self, ImportedServer, LabAround};
 use labsim_scenario::model::NodeName;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -14,15 +15,9 @@ const FILES: usize = 1000;
 /// How deep folders are looked into.
 const DEPTH: usize = 8;
 
-/// Puts a host's state into a scenario, as a new file that extends it.
+/// Puts a host's state into a scenario, as a new file that extends it; into one that is made around it
+/// where none is named.
 pub(super) fn import(args: &args::Import, listed: bool) -> Exit {
-    let Some([path, node]) = args.into.as_deref() else {
-        output::error(
-            "a real server needs a lab around it; name the scenario and the server in it: --into \
-             SCENARIO NODE",
-        );
-        return Exit::Invalid;
-    };
     let paths = match files(&args.files) {
         Ok(paths) => paths,
         Err(problem) => {
@@ -34,18 +29,61 @@ pub(super) fn import(args: &args::Import, listed: bool) -> Exit {
         Ok(sources) => sources,
         Err(exit) => return exit,
     };
-    let path = Path::new(path);
+    match args.into.as_deref() {
+        Some([path, node]) => import_into(args, &sources, (Path::new(path), Some(node)), listed),
+        _ => import_alone(args, &sources, listed),
+    }
+}
+
+/// Makes a lab around the host, and puts its state into it.
+fn import_alone(args: &args::Import, sources: &[Source], listed: bool) -> Exit {
+    let LabAround { lab, assumptions } = match linux::lab_around(sources) {
+        Ok(around) => around,
+        Err(diagnostics) => return reject(&diagnostics),
+    };
+    let path = match super::write(&args.out, &lab) {
+        Ok(path) => path,
+        Err(problem) => {
+            output::error(problem);
+            return Exit::Invalid;
+        }
+    };
+    let exit = import_into(args, sources, (&path, None), listed);
+    if exit != Exit::Success {
+        // This call created them, and they are of no use alone.
+        let _ = std::fs::remove_file(&path);
+        let _ = std::fs::remove_file(args.out.join(format!("{}.yaml", lab.topology_name)));
+        return exit;
+    }
+    output::line(format_args!("the lab around it, with a healthy server: {}", path.display()));
+    print_notes(&lab.not_imported, &lab.warnings, || {});
+    output::line("assumptions:");
+    for one in assumptions {
+        output::visible_line(format_args!("  {one}"));
+    }
+    exit
+}
+
+/// Puts the host in place of a node; of the lab's only real server where none is named.
+fn import_into(
+    args: &args::Import,
+    sources: &[Source],
+    (path, node): (&Path, Option<&String>),
+    listed: bool,
+) -> Exit {
     let scenario = match load::scenario(path) {
         Ok(scenario) => scenario,
         Err(exit) => return exit,
     };
-    let node = match NodeName::new(node) {
-        Ok(name) if scenario.topology.node(&name).is_some() => name,
-        _ => {
-            let nodes = scenario.topology.nodes.iter().map(|node| &node.name);
-            output::unknown_node(path, "node", node, nodes);
-            return Exit::Invalid;
-        }
+    let named = node.map(String::as_str);
+    let node = match named {
+        Some(node) => NodeName::new(node).ok(),
+        None => scenario.real_servers.keys().next().cloned(),
+    };
+    let Some(node) = node.filter(|name| scenario.topology.node(name).is_some()) else {
+        let nodes = scenario.topology.nodes.iter().map(|node| &node.name);
+        output::unknown_node(path, "node", named.unwrap_or_default(), nodes);
+        return Exit::Invalid;
     };
     let extends = std::fs::create_dir_all(&args.out).and_then(|()| relative(&args.out, path));
     let extends = match extends {
@@ -55,7 +93,7 @@ pub(super) fn import(args: &args::Import, listed: bool) -> Exit {
             return Exit::Invalid;
         }
     };
-    let imported = match linux::import_into(&sources, (&scenario, &extends), &node) {
+    let imported = match linux::import_into(sources, (&scenario, &extends), &node) {
         Ok(imported) => imported,
         Err(diagnostics) => return reject(&diagnostics),
     };

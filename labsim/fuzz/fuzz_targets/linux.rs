@@ -1,4 +1,5 @@
-//! Text as the state of a Linux host, which is put into a lab.
+//! Text as the state of a Linux host, or as files that configure one, which is put into a lab: a given one,
+//! and one that is made around it.
 #![no_main]
 
 use labsim_import::{Source, linux};
@@ -17,7 +18,11 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     }
     let node = NodeName::new("rs1").expect("a node's name");
     let scenario = (&*SCENARIO, "tacacs-ipip.yaml");
-    if let Err(problems) = linux::import_into(&[Source::new("fuzz.txt", text)], scenario, &node) {
+    let sources = [Source::new("fuzz.txt", text)];
+    if let Err(problems) = linux::import_into(&sources, scenario, &node) {
+        assert!(!problems.to_string().is_empty(), "refused without a reason");
+    }
+    if let Err(problems) = linux::lab_around(&sources) {
         assert!(!problems.to_string().is_empty(), "refused without a reason");
     }
 });

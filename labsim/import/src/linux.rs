@@ -1,14 +1,16 @@
 //! Linux: a real server's state as people collect it, and that state in a scenario.
 //!
 //! Texts are those of `ip addr`, `ip -d link`, `ip route`, `ip rule`, `sysctl -a`, `ss -ltnu` and so on, as
-//! text or as `ip -j` prints it, several of them in one file or each in one of its own. Files are
-//! recognized by what is in them, whatever they are called.
+//! text or as `ip -j` prints it, several of them in one file or each in one of its own; and the files that
+//! configure a host at every start. Files are recognized by what is in them, whatever they are called.
 
+mod around;
 mod counters;
 mod filters;
 mod host;
 mod json;
 mod links;
+mod persistent;
 mod read;
 mod routes;
 mod server;
@@ -23,7 +25,7 @@ use crate::paste::Pasted;
 use crate::place::Files;
 use crate::report::Report;
 use crate::text::printable;
-use crate::{Diagnostic, Diagnostics, Left, Note, Source};
+use crate::{Diagnostic, Diagnostics, Imported, Left, Note, Source};
 use labsim_codes::file;
 use labsim_scenario::model::{NodeName, Scenario};
 pub use state::{Address, Counter, Device, Setting, Socket, State};
@@ -53,24 +55,56 @@ pub struct ImportedServer {
 pub fn read(sources: &[Source]) -> Result<State, Diagnostics> {
     let pasted = Pasted::new(sources);
     let mut report = Report::new(Files::new(&pasted.sources)?);
-    let host = host(&pasted, &mut report);
+    pasted.report(&mut report);
+    let host = read::host(&pasted, &mut report);
     if report.has_errors() {
         return Err(report.into_diagnostics());
     }
     if host.is_empty() && host.counters.is_empty() {
-        let name = sources.first().map_or(String::new(), |it| it.name().to_owned());
-        return Err(Diagnostic::of_file(name, file::IMPORT_EMPTY, NOTHING).into());
+        return Err(failed(&report, NOTHING));
     }
     Ok(state::state(&host, &report))
 }
 
-fn host(pasted: &Pasted, report: &mut Report<'_>) -> host::Host {
-    pasted.report(report);
-    let mut host = host::Host::default();
-    for (number, source) in pasted.sources.iter().enumerate() {
-        read::read(number, source.text(), &mut host, report);
+/// A lab around a host, with a healthy server in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabAround {
+    /// The lab. Its notes are about the lab alone, as the host's texts are read again with
+    /// [`import_into`].
+    pub lab: Imported,
+    /// What no text shows, as sentences.
+    pub assumptions: Vec<String>,
+}
+
+/// The name of the scenario that [`lab_around`] makes.
+pub const LAB: &str = "lab";
+
+/// Makes a lab for a host: a client, a router, and a load balancer that sends to the host as its tunnel
+/// and its addresses show. [`import_into`] puts the host's state into it.
+///
+/// # Errors
+/// The texts hold nothing that is known; or they do not show what a lab needs, such as a VIP.
+pub fn lab_around(sources: &[Source]) -> Result<LabAround, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    let host = read::host(&pasted, &mut report);
+    if host.is_empty() {
+        return Err(failed(&report, NOTHING));
     }
-    host
+    if report.has_errors() {
+        return Err(report.into_diagnostics());
+    }
+    let (model, assumptions) = around::model(&host).map_err(|why| failed(&report, why))?;
+    // What was found in the texts is said when the host is put into the lab.
+    let report = Report::new(Files::new(&pasted.sources)?);
+    let mut lab = crate::lab::imported(model, "labsim import linux", report)?;
+    LAB.clone_into(&mut lab.scenario_name);
+    Ok(LabAround { lab, assumptions })
+}
+
+fn failed(report: &Report<'_>, message: impl Into<String>) -> Diagnostics {
+    let name = report.files().sources().first().map_or(String::new(), |it| it.name().to_owned());
+    Diagnostics::from(Diagnostic::of_file(name, file::IMPORT_EMPTY, message))
 }
 
 /// Puts a host's state in place of a real server of a scenario. `extends` is how the new file names the
@@ -86,15 +120,10 @@ pub fn import_into(
 ) -> Result<ImportedServer, Diagnostics> {
     let pasted = Pasted::new(sources);
     let mut report = Report::new(Files::new(&pasted.sources)?);
-    let host = host(&pasted, &mut report);
-    let name = |report: &Report<'_>| {
-        report.files().sources().first().map_or(String::new(), |it| it.name().to_owned())
-    };
-    let failed = |report: &Report<'_>, message: String| {
-        Diagnostics::from(Diagnostic::of_file(name(report), file::IMPORT_EMPTY, message))
-    };
+    pasted.report(&mut report);
+    let host = read::host(&pasted, &mut report);
     if host.is_empty() {
-        return Err(failed(&report, NOTHING.to_owned()));
+        return Err(failed(&report, NOTHING));
     }
     let Some(in_lab) = scenario.topology.node(node) else {
         return Err(failed(&report, format!("{} has no node `{node}`", scenario.name)));

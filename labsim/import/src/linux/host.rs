@@ -23,6 +23,8 @@ pub(super) struct Host {
     /// Whether a list of TCP and of UDP sockets was seen.
     pub(super) has_tcp: bool,
     pub(super) has_udp: bool,
+    /// The UDP port at which GUE packets are taken, where a file shows it.
+    pub(super) gue_port: Option<u16>,
 }
 
 /// A network device.

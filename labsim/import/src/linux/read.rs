@@ -4,7 +4,9 @@
 use super::counters::Counters;
 use super::filters::Filters;
 use super::host::Host;
+use super::persistent::Persistent;
 use super::{json, links, routes, sockets, sysctls, typed};
+use crate::paste::Pasted;
 use crate::place::Place;
 use crate::report::Report;
 
@@ -16,9 +18,25 @@ const UNKNOWN: &str = "labsim does not know what this is; it reads `ip addr`, `i
                        `ip rule`, `sysctl -a`, `ss -ltnu`, `nft list ruleset`, `iptables-save`, \
                        /proc/net/snmp and netstat";
 
+/// Reads all files.
+pub(super) fn host(pasted: &Pasted, report: &mut Report<'_>) -> Host {
+    let (mut host, mut files) = (Host::default(), Persistent::default());
+    for (number, source) in pasted.sources.iter().enumerate() {
+        read(number, source.text(), (&mut host, &mut files), report);
+    }
+    files.settle(&mut host, report);
+    host
+}
+
 /// Reads one file.
-pub(super) fn read(file: usize, text: &str, host: &mut Host, report: &mut Report<'_>) {
+fn read(
+    file: usize,
+    text: &str,
+    (host, files): (&mut Host, &mut Persistent),
+    report: &mut Report<'_>,
+) {
     let mut reader = Reader {
+        files,
         link: None,
         filters: Filters::default(),
         counters: Counters::default(),
@@ -45,9 +63,11 @@ pub(super) fn read(file: usize, text: &str, host: &mut Host, report: &mut Report
         at += length;
     }
     reader.flush(report);
+    reader.files.end();
 }
 
-struct Reader {
+struct Reader<'f> {
+    files: &'f mut Persistent,
     /// The device whose lines follow.
     link: Option<String>,
     filters: Filters,
@@ -56,7 +76,7 @@ struct Reader {
     unknown: Option<(Place, usize)>,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// Lists the lines that were not recognized.
     fn flush(&mut self, report: &mut Report<'_>) {
         if let Some((place, count)) = self.unknown.take() {
@@ -70,6 +90,7 @@ impl Reader {
         if typed::is_typed(line) {
             (self.link, self.counters) = (None, Counters::default());
             self.filters.end();
+            self.files.end();
             report.left_out(place, typed::COMMAND);
             return true;
         }
@@ -84,6 +105,9 @@ impl Reader {
         }
         self.link = links::header(line, place, host);
         if self.link.is_some() || links::one_line(line, place, host, report) {
+            return true;
+        }
+        if self.files.line(line, place, report) {
             return true;
         }
         if line.starts_with(['#', ';']) {
