@@ -92,8 +92,10 @@ fn what_a_scenario_cannot_begin_with_is_named_and_alone_makes_no_file() {
          ip link add \"$(printf 'a\\033[31m')\" type bridge",
     );
     let none = labs.labsim(&["save", "-o", "none.yaml"]).exits(1);
-    none.says("the scenario cannot begin with that, or its steps could not; no file was written")
-        .says("not saved: rs1: new: chain inet firewall prerouting");
+    none.says(
+        "a saved scenario does not begin with that, or its steps could not; no file was written",
+    )
+    .says("not saved: rs1: new: chain inet firewall prerouting");
     assert!(!labs.0.path("none.yaml").exists());
     run(&labs, "rs1", "echo 77 >/proc/sys/net/ipv4/ip_default_ttl");
     let save = labs.labsim(&["save", "-o", "some.yaml"]).exits(0);

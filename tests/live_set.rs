@@ -291,3 +291,12 @@ fn until(labs: &Labs, holds: impl Fn(&str) -> bool) {
         assert!(began.elapsed() < DEADLINE, "{status:?}");
     }
 }
+
+#[test]
+fn what_is_not_saved_of_a_configuration_is_listed() {
+    let labs = Labs::new();
+    labs.up("one");
+    set(&labs, "tacacs_servers", "aaa: {port: 4949}").exits(0);
+    let saved = labs.labsim(&["save"]).exits(1);
+    saved.says("not saved: rs1: new: tacacs_servers.aaa.port: 4949").says("no file was written");
+}

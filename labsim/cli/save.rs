@@ -8,7 +8,7 @@ use crate::live::fail;
 use crate::{load, output};
 use files::Target;
 use labsim_import::changes::{ChangedNode, Names, Saved, SavedFiles};
-use labsim_live::{Lab, LabsFolder, LiveError, Origin};
+use labsim_live::{Lab, LabsFolder, LiveError, NodeStatus, Origin, Status};
 use labsim_model::is_plain;
 use labsim_scenario::model::{NodeName, Scenario};
 use labsim_scenario::{Input, Kind};
@@ -22,8 +22,11 @@ const TRIED_TOPOLOGY: &str = "saved-topology.yaml";
 /// Writes the changes, and says what is not among them.
 pub(crate) fn save(args: &args::Save) -> Exit {
     let found = Lab::find(&LabsFolder::of_user(), args.name.as_ref());
-    let read = found.and_then(|lab| Ok((lab.origin()?, read(&lab)?, lab)));
-    let (origin, nodes, lab) = match read {
+    let read = found.and_then(|lab| {
+        let status = lab.status()?;
+        Ok((lab.origin()?, read(&lab, &status)?, reconfigured(&status), lab))
+    });
+    let (origin, nodes, reconfigured, lab) = match read {
         Ok(read) => read,
         Err(error) => return fail(&error),
     };
@@ -51,7 +54,8 @@ pub(crate) fn save(args: &args::Save) -> Exit {
         Some(labsim_scenario::load(input(&sources, TRIED)).ok()?.scenario)
     };
     let saved = Saved::new(&scenario, &nodes, &tried, &load);
-    let left = left(&saved, &nodes);
+    let mut left = left(&saved, &nodes);
+    left.extend(reconfigured);
     for change in &left {
         output::error(format_args!("not saved: {change}"));
     }
@@ -65,7 +69,7 @@ pub(crate) fn save(args: &args::Save) -> Exit {
             }
             _ => {
                 output::error(
-                    "the scenario cannot begin with that, or its steps could not; no file was written",
+                    "a saved scenario does not begin with that, or its steps could not; no file was written",
                 );
                 Exit::Failed
             }
@@ -95,13 +99,22 @@ pub(crate) fn save(args: &args::Save) -> Exit {
 }
 
 /// What each node was, and is.
-fn read(lab: &Lab) -> Result<Vec<ChangedNode>, LiveError> {
-    let nodes = lab.status()?.nodes.into_iter();
+fn read(lab: &Lab, status: &Status) -> Result<Vec<ChangedNode>, LiveError> {
+    let nodes = status.nodes.iter();
     let read = nodes.filter_map(|node| {
         let name = NodeName::new(&node.name).ok()?;
         Some(lab.setups(&node.name).map(|(built, now)| ChangedNode { name, built, now }))
     });
     read.collect()
+}
+
+/// What was changed in the configuration of what runs, members of pools among it.
+fn reconfigured(status: &Status) -> Vec<String> {
+    let of_node = |node: &NodeStatus| {
+        let name = node.name.clone();
+        node.reconfigured.clone().into_iter().map(move |change| format!("{name}: {change}"))
+    };
+    status.nodes.iter().flat_map(of_node).collect()
 }
 
 fn input<'a>(sources: &'a Sources, path: &'a str) -> Input<'a> {
@@ -133,7 +146,7 @@ fn header(lab: &str, left: &[String]) -> String {
     let mut text = format!("# What was changed in the lab `{lab}`, by `labsim save`.\n");
     if !left.is_empty() {
         text.push_str(
-            "# Not among it, as the scenario cannot begin with it, or its steps could not:\n",
+            "# Not among it, as a saved scenario does not begin with it, or its steps could not:\n",
         );
     }
     for change in left {

@@ -166,7 +166,8 @@ the lab's own files are gone or were changed, what they were is written there to
 FILE-base.yaml, FILE-base-topology.yaml.
 
 What a scenario cannot begin with, such as rules of nftables that were typed in, or what its own steps would \
-do again, is listed on standard error and in the file's first lines. Members of pools are not looked at. No file is ever replaced.
+do again, is listed on standard error and in the file's first lines. So are members of pools, and the \
+configuration of load balancers and built-in servers, which are not saved. No file is ever replaced.
 
     labsim save -o broken.yaml
     labsim run broken.yaml";

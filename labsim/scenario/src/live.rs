@@ -249,7 +249,9 @@ fn checked(kind: Kind, fields: &str) -> Result<String, Diagnostics> {
         document.read::<Part>()?.keys.is_empty()
     };
     let lacks = match kind {
-        _ if !is_empty && !(is_list && matches!(kind, Kind::Step(_))) => return Ok(text),
+        // A step has names for its fields.
+        Kind::Step(_) if !is_empty && !is_list => return Ok(text),
+        Kind::Configuration(_) if !is_empty => return Ok(text),
         Kind::Step(key) => kinds::keys_of_step(key),
         Kind::Configuration(key) => format!("write what is to be other below `{key}`"),
     };
