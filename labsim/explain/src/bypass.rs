@@ -25,9 +25,7 @@ pub(crate) fn with_bypass(known: &Known<'_>, verdict: Verdict) -> Verdict {
         (!own.is_empty()).then_some((mac, rows, own, others))
     });
     let server = known.connection.server;
-    let is_vip = [None, Some(server.port())]
-        .into_iter()
-        .any(|port| known.balanced.contains(&(server.ip(), port)));
+    let is_vip = known.trace.is_vip(server) || known.balanced.contains(&server);
     match (by_arp, passed) {
         (Some((mac, rows, own, others)), passed) if is_vip || !others.is_empty() => {
             let server = server.ip();

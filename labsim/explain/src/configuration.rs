@@ -54,14 +54,15 @@ impl Configuration {
             };
             is_alike && IpAddr::V4(it.address) == end.ip()
         };
-        let of_port = all().filter(fits).find(|it| it.port == Some(end.port()));
-        of_port.or_else(|| all().filter(fits).find(|it| it.port.is_none()))
+        let is_of_port = |it: &&Virtual| !it.ports.is_any() && it.ports.contains(end.port());
+        let of_port = all().filter(fits).find(is_of_port);
+        of_port.or_else(|| all().filter(fits).find(|it| it.ports.is_any()))
     }
 
-    /// Addresses and ports of virtual servers.
-    pub(crate) fn vips(&self) -> impl Iterator<Item = (IpAddr, Option<u16>)> + '_ {
-        let all = self.balancers.iter().flat_map(|it| &it.virtuals);
-        all.map(|it| (IpAddr::V4(it.address), it.port))
+    /// Whether a virtual server takes what is sent to this address and port.
+    pub(crate) fn is_vip(&self, end: SocketAddr) -> bool {
+        let mut all = self.balancers.iter().flat_map(|it| &it.virtuals);
+        all.any(|it| IpAddr::V4(it.address) == end.ip() && it.ports.contains(end.port()))
     }
 
     /// The servers that got a connection's packets: by the end of their tunnel, by the address that they were

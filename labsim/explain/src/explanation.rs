@@ -79,12 +79,9 @@ impl Trace {
                 (connection, ways, tunnels, siblings, shown)
             })
             .collect();
-        let mut balanced: BTreeSet<_> =
-            self.vips.iter().map(|vip| (vip.address, vip.port)).collect();
-        balanced.extend(self.configuration.vips());
         let is_balanced = |tunnels: &[Tunnel]| tunnels.iter().any(|it| !it.begins_at.is_empty());
         let sent_on = details.iter().filter(|(_, _, tunnels, ..)| is_balanced(tunnels));
-        balanced.extend(sent_on.map(|(it, ..)| (it.server.ip(), Some(it.server.port()))));
+        let balanced: BTreeSet<SocketAddr> = sent_on.map(|(it, ..)| it.server).collect();
         let roles = roles::of_points(self, details.iter().map(|(.., shown)| shown));
         let is_error = |(index, row): (usize, &Row)| icmp_error(row).map(|_| index);
         let errors: Vec<usize> =

@@ -7,7 +7,7 @@ use crate::tunnel::{Step, Tunnel};
 use crate::way::Ways;
 use labsim_wire::tcp::Flags;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// All that is known of a connection, for its story and its verdict.
 pub(crate) struct Known<'a> {
@@ -21,8 +21,8 @@ pub(crate) struct Known<'a> {
     pub(crate) siblings: &'a [&'a Connection],
     /// Rows of ICMP errors.
     pub(crate) errors: &'a [usize],
-    /// Addresses that are a load balancer's: given, or those of connections that one sent on.
-    pub(crate) balanced: &'a BTreeSet<(IpAddr, Option<u16>)>,
+    /// Servers of connections that a load balancer sent on.
+    pub(crate) balanced: &'a BTreeSet<SocketAddr>,
 }
 
 impl Known<'_> {

@@ -191,8 +191,7 @@ impl FromStr for Vip {
 impl Trace {
     /// Whether the user named an address and port as a VIP, or a configuration does.
     pub(crate) fn is_vip(&self, end: SocketAddr) -> bool {
-        self.vips.iter().any(|vip| vip.is_at(end))
-            || self.configuration.vips().any(|(address, port)| Vip { address, port }.is_at(end))
+        self.vips.iter().any(|vip| vip.is_at(end)) || self.configuration.is_vip(end)
     }
 
     /// Gives a role to the points of this name, or of this host; `false` if there is none.

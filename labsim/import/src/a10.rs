@@ -11,6 +11,8 @@ pub(crate) mod templates;
 mod terminal;
 mod virtuals;
 
+pub(crate) use virtuals::MOST_MORE_PORTS;
+
 use crate::balancer::{self, Balancer};
 use crate::lb_model::LbModel;
 use crate::paste::Pasted;

@@ -5,7 +5,7 @@ use crate::lb_model::{LbModel, Pool, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
 use crate::{Diagnostics, Line};
-use labsim_model::{IpProtocol, TunnelProtocol};
+use labsim_model::{IpProtocol, Ports, TunnelProtocol};
 use std::net::Ipv4Addr;
 
 /// A load balancer, as its configuration has it.
@@ -24,8 +24,8 @@ pub struct Virtual {
     pub line: Line,
     /// The VIP.
     pub address: Ipv4Addr,
-    /// `None` is every port.
-    pub port: Option<u16>,
+    /// The ports.
+    pub ports: Ports,
     /// TCP or UDP.
     pub protocol: IpProtocol,
     /// Whether the destination address is translated, and the line that says so; the virtual server's own
@@ -90,7 +90,7 @@ fn virtual_server(one: &VirtualServer, pool: &Pool, is_ipvs: bool, report: &Repo
         what: one.what.clone(),
         line: line(None),
         address: one.address,
-        port: Some(one.port()).filter(|port| *port != 0),
+        ports: one.settings.destination.ports().clone(),
         protocol: one.settings.ip_protocol,
         destination_translation: (
             one.settings.translate_address,

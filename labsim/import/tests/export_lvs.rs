@@ -7,6 +7,7 @@ mod common;
 use common::{imported, lb, load, scenarios, shipped, with_load_balancers};
 use labsim_import::export::{self, Exported};
 use labsim_import::{Imported, ipvs, keepalived};
+use labsim_model::Destination;
 use labsim_scenario::model::{
     LoadBalancer, Persistence, Profile, Scenario, SourceTranslation, VirtualServer,
 };
@@ -185,7 +186,7 @@ fn what_ipvs_cannot_say_is_listed_with_its_reason() {
 }
 
 /// What a virtual server does with a packet, as far as IPVS can say it.
-type Service = (SocketAddr, &'static str, bool, String, String, Vec<(SocketAddr, u16, Profile)>);
+type Service = (Destination, &'static str, bool, String, String, Vec<(SocketAddr, u16, Profile)>);
 
 fn services(balancer: &LoadBalancer) -> BTreeMap<String, Service> {
     let service = |(name, one): (&String, &VirtualServer)| {
@@ -202,7 +203,7 @@ fn services(balancer: &LoadBalancer) -> BTreeMap<String, Service> {
             };
             let mut address = member.address;
             if !one.translate_port {
-                address.set_port(destination.port());
+                address.set_port(destination.port().unwrap_or(0));
             }
             (address, weight, profile)
         });
@@ -211,7 +212,7 @@ fn services(balancer: &LoadBalancer) -> BTreeMap<String, Service> {
         let translates = *translate_address;
         let protocol = ip_protocol.word();
         let members = members.collect();
-        (name.clone(), (*destination, protocol, translates, persistence, mode, members))
+        (name.clone(), (destination.clone(), protocol, translates, persistence, mode, members))
     };
     balancer.virtual_servers.iter().map(service).collect()
 }

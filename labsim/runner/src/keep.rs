@@ -87,8 +87,8 @@ impl<'a> Kept<'a> {
 
     /// The scenario.
     #[must_use]
-    pub fn scenario(&self) -> &'a Scenario {
-        self.scenario
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     /// The scenario's steps.

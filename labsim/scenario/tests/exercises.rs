@@ -43,7 +43,8 @@ fn mistakes(changes: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn each_state_is_the_scenario_with_its_changes() {
-    let LoadedExercise { exercise, healthy, broken, repaired, tempted } = load(EXERCISE).unwrap();
+    let LoadedExercise { exercise, healthy, broken, repaired, tempted, sources: _ } =
+        load(EXERCISE).unwrap();
     let secret = |scenario: &Scenario| {
         let server = scenario.tacacs_servers.values().next().unwrap();
         server.secret.expose_text().into_owned()

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// Most ports after the first of a virtual port with `range`.
-const MOST_MORE_PORTS: u16 = 254;
+pub(crate) const MOST_MORE_PORTS: u16 = 254;
 
 /// What a configuration means.
 pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {

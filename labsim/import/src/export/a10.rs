@@ -1,9 +1,9 @@
 //! A load balancer as ACOS configuration, as `show running-config` prints it.
 
 use super::{Exported, NotExported};
-use crate::a10::templates;
+use crate::a10::{MOST_MORE_PORTS, templates};
 use crate::text::printable;
-use labsim_model::Announcements;
+use labsim_model::{Announcements, PortRange};
 use labsim_scenario::model::{
     ActionOnDown, AdminState, FastL4, IpProtocol, LoadBalancer, LoadBalancingMode, Member,
     NodeName, OuterSource, Persistence, Pool, Profile, Scenario, SourceTranslation, VirtualServer,
@@ -150,7 +150,7 @@ impl<'s> Writer<'s> {
             }
             let _ = writeln!(text, "slb virtual-server {} {address}", word(&name));
             for (own, server, pool) in ports {
-                if *own != format!("{name}_{}", server.destination.port()) {
+                if *own != format!("{name}_{}", first_port(server)) {
                     let why = "ACOS names an address's virtual server, and not its ports";
                     self.note(format!("virtual server {}: its name", printable(own)), why);
                 }
@@ -182,9 +182,28 @@ impl<'s> Writer<'s> {
         } = server;
         let what = format!("virtual server {}", printable(name));
         let protocol = ip_protocol.word();
-        let _ = writeln!(text, "  port {} {protocol}", destination.port());
-        let is_same = |member: &Member| [0, destination.port()].contains(&member.address.port());
-        let is_same = destination.port() == 0 || pool.members.iter().all(is_same);
+        let _ = write!(text, "  port {} {protocol}", first_port(server));
+        if let [PortRange { first, last }, others @ ..] = destination.ports().ranges() {
+            let more = (last - first).min(MOST_MORE_PORTS);
+            if more > 0 {
+                let _ = write!(text, " range {more}");
+            }
+            if first + more < *last {
+                let rest = PortRange { first: first + more + 1, last: *last };
+                let why =
+                    format!("a virtual port of ACOS's has {MOST_MORE_PORTS} more ports at most");
+                self.note(format!("{what}: ports {rest}"), why);
+            }
+            for other in others {
+                let why = "a virtual port of ACOS's is one range; write another one";
+                self.note(format!("{what}: ports {other}"), why);
+            }
+        }
+        text.push('\n');
+        let is_same = |member: &Member| {
+            member.address.port() == 0 || Some(member.address.port()) == destination.port()
+        };
+        let is_same = destination.ports().is_any() || pool.members.iter().all(is_same);
         match (translate_address, translate_port) {
             (false, true) if !is_same => text.push_str("    no-dest-nat port-translation\n"),
             (false, _) => text.push_str("    no-dest-nat\n"),
@@ -337,9 +356,14 @@ fn used(balancer: &LoadBalancer) -> impl Iterator<Item = (&str, &VirtualServer, 
         .filter_map(|(name, one)| Some((name.as_str(), one, pools.get(&one.pool)?)))
 }
 
+/// The lowest port of a virtual server; 0 for every port.
+fn first_port(server: &VirtualServer) -> u16 {
+    server.destination.ports().first().unwrap_or(0)
+}
+
 /// A virtual server's name without its port.
 fn base<'n>(name: &'n str, server: &VirtualServer) -> &'n str {
-    let port = format!("_{}", server.destination.port());
+    let port = format!("_{}", first_port(server));
     name.strip_suffix(&port).filter(|base| !base.is_empty()).unwrap_or(name)
 }
 

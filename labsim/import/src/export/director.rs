@@ -141,7 +141,12 @@ impl Reader<'_> {
             Persistence::None => None,
             Persistence::SourceAddress(rule) => Some(*rule),
         };
-        if destination.port() == 0 && persistence.is_none() {
+        let Some(port) = destination.port().or(destination.ports().is_any().then_some(0)) else {
+            let why = "IPVS has services of one port or of every port";
+            (self.note)(&self.what, why);
+            return None;
+        };
+        if port == 0 && persistence.is_none() {
             let why = "IPVS has services of every port with persistence only";
             (self.note)(&self.what, why);
             return None;
@@ -168,7 +173,7 @@ impl Reader<'_> {
         let (scheduler, flag) = scheduler::of_mode(mode);
         Some(Service {
             name,
-            destination: *destination,
+            destination: SocketAddr::new(destination.ip(), port),
             protocol: *ip_protocol,
             scheduler,
             flag,
@@ -220,7 +225,8 @@ impl Reader<'_> {
     ) -> Option<Server> {
         let Member { address, ratio, profile: _, state } = *member;
         let what = format!("member {address}");
-        let own = server.destination.port();
+        // 0 is every port.
+        let own = server.destination.port().unwrap_or(0);
         let forwarding = match (server.translate_address, profile) {
             (false, Profile::None) => Forwarding::DirectRouting,
             (false, profile) => Forwarding::Tunnel(profile),

@@ -58,7 +58,7 @@ pub(super) fn model(host: &Host) -> Result<(LbModel, Vec<String>), String> {
             let name = format!("{vip}_{port}_{}", protocol.word());
             let what = format!("address {vip}");
             let named = (format!("vs_{name}"), what.as_str(), *place);
-            let mut one = VirtualServer::new(named, (*vip, port), protocol);
+            let mut one = VirtualServer::new(named, (*vip, port.into()), protocol);
             (one.settings.translate_address, one.settings.translate_port) = (false, false);
             one.pool = model.pools.len();
             model.virtuals.push(one);
@@ -91,6 +91,7 @@ fn pool(name: &str, place: Place, (own, port): (Ipv4Addr, u16), profile: Profile
         place,
         what: format!("address {own}"),
         members: vec![member],
+        profile_at: None,
         settings: labsim_model::Pool { profile, ..labsim_model::Pool::default() },
     }
 }
