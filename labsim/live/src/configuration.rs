@@ -50,7 +50,7 @@ impl<'a> Configuration<'a> {
         let live = self.live.borrow();
         let live = live.as_ref().filter(|live| match node {
             Some(node) => !live.changed(node).is_empty(),
-            None => !live.overlays().is_empty(),
+            None => live.has_changes(),
         })?;
         Some(live.without(node))
     }
@@ -71,11 +71,9 @@ impl<'a> Configuration<'a> {
         self.live.borrow().as_ref().map(|live| live.changed(node)).unwrap_or_default()
     }
 
-    /// The changes as files that extend the scenario, one after the other.
-    pub(crate) fn overlays(&self) -> Vec<String> {
-        let live = self.live.borrow();
-        let overlays = live.iter().flat_map(LiveScenario::overlays);
-        overlays.map(str::to_owned).collect()
+    /// Whether there are changes; they may be such as have no effect.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.live.borrow().as_ref().is_some_and(LiveScenario::has_changes)
     }
 
     /// VIP and port of each virtual server of a node.

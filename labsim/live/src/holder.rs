@@ -205,7 +205,7 @@ async fn do_work(
 fn is_whole(work: &Work, configuration: &Configuration<'_>) -> bool {
     match work {
         Work::Set { kind, .. } => Configuration::is_of(kind),
-        Work::Reset(_) => !configuration.overlays().is_empty(),
+        Work::Reset(_) => configuration.has_changes(),
         _ => false,
     }
 }

@@ -178,10 +178,10 @@ impl LiveScenario {
         found
     }
 
-    /// The changes as a file that extends the scenario has them, without comments; empty if there are none.
+    /// Whether there are changes; they may be such as have no effect.
     #[must_use]
-    pub fn overlays(&self) -> Vec<&str> {
-        self.changes.iter().map(|change| change.text.as_str()).collect()
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
     }
 
     /// The nodes in which something runs that an entry below a key configures, now or when the lab was

@@ -96,6 +96,8 @@ impl Forwarder {
             Some(connection) => {
                 let running = connection.config().await?;
                 let kept = keep_members(config, &self.part.config, &running);
+                // One that is refused may be applied in part, which the earlier one undoes.
+                self.part.config = config.clone();
                 connection.change(&Request::Configure(Box::new(kept))).await?;
                 Done::Applied
             }

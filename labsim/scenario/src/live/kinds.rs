@@ -145,3 +145,34 @@ fn description(schema: &Value) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{STEPS, all_steps};
+
+    #[test]
+    fn every_step_changes_a_lab_that_is_up_or_is_known_not_to() {
+        let others = [
+            "tacacs_login",
+            "tcp_exchange",
+            "udp_exchange",
+            "http_get",
+            "dns_query",
+            "resume",
+            "finish",
+            "radius_login",
+            "radius_accounting",
+            "radius_status",
+            "run",
+            "send_packet",
+            "tcp_transfer",
+            "await_counter",
+            "await_member",
+        ];
+        let mut known = [&STEPS[..], &others[..]].concat();
+        let mut all: Vec<String> = all_steps().into_iter().map(|form| form.name).collect();
+        known.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(all, known);
+    }
+}
