@@ -102,6 +102,9 @@ pub(crate) enum Command {
     Capture(Capture),
     /// Change a lab that is up: links, routes, members, ..., and how what runs in it is configured
     Set(Set),
+    /// Print what happens in a lab that is up: steps, states of members, drops, ends of programs, changes
+    #[command(after_long_help = live::WATCH_NOTES)]
+    Watch(LabName),
     /// Bring nodes of a lab that is up back to what they were when it was built
     Reset(Reset),
     /// Write what was changed in a lab that is up as a scenario

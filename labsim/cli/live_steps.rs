@@ -6,7 +6,7 @@ use crate::live::fail;
 use crate::prediction::compared;
 use crate::{execute, output, progress, signals};
 use labsim_event::{Event, Totals};
-use labsim_live::{Happening, Lab, LabName, LabsFolder, LiveError, StepWalk, Work, Working};
+use labsim_live::{WorkEvent, Lab, LabName, LabsFolder, LiveError, StepWalk, Work, Working};
 use labsim_report::{Again, Sinks};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -28,8 +28,8 @@ pub(crate) fn steps_before(folder: &LabsFolder, name: &LabName, step: &str, log:
     // No thread can be started by what has started the holder: a signal ends this process, and with it
     // the steps.
     let follow = |lab: &Lab| {
-        let consume = &mut |happening| print_happening(&happening, log.verbose > 0, None);
-        read_happenings(&mut lab.work(work)?, consume)
+        let consume = &mut |event| print_work(&event, log.verbose > 0, None);
+        read_events(&mut lab.work(work)?, consume)
     };
     match Lab::find(folder, Some(name)).and_then(|lab| follow(&lab)) {
         Ok(()) => Exit::Success,
@@ -55,8 +55,8 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
         emit(Some(name), Event::ScenarioStarted { file });
         let mut totals = Totals::default();
         let interrupt = Interrupt::on_signal()?;
-        let interrupted = follow(&lab, Work::Check, &interrupt, &mut |happening| {
-            let Happening::Event(event) = happening else { return };
+        let interrupted = follow(&lab, Work::Check, &interrupt, &mut |event| {
+            let WorkEvent::Event(event) = event else { return };
             if let Event::ScenarioEnded { outcome, .. } = &*event {
                 totals.count(*outcome);
             }
@@ -78,7 +78,7 @@ pub(crate) fn check(args: &args::Check, log: &LogArgs) -> Exit {
 
 fn steps(lab: &Lab, work: Work, predicted: Option<&str>, log: &LogArgs) -> Exit {
     let all = log.verbose > 0;
-    let consume = &mut |happening| print_happening(&happening, all, predicted);
+    let consume = &mut |event| print_work(&event, all, predicted);
     let followed = Interrupt::on_signal();
     let followed = followed.and_then(|interrupt| follow(lab, work, &interrupt, consume));
     match followed {
@@ -89,10 +89,10 @@ fn steps(lab: &Lab, work: Work, predicted: Option<&str>, log: &LogArgs) -> Exit 
 }
 
 /// Prints what happens while a step is run, and at last the way of its packets.
-fn print_happening(happening: &Happening, all: bool, predicted: Option<&str>) {
-    match happening {
-        Happening::Event(event) => print(event, all),
-        Happening::Walked(StepWalk { lines, source_seen }) => {
+fn print_work(event: &WorkEvent, all: bool, predicted: Option<&str>) {
+    match event {
+        WorkEvent::Event(event) => print(event, all),
+        WorkEvent::Walked(StepWalk { lines, source_seen }) => {
             for line in lines {
                 output::visible_line(format_args!("  {line}"));
             }
@@ -173,7 +173,7 @@ pub(crate) fn follow(
     lab: &Lab,
     work: Work,
     interrupt: &Interrupt,
-    consume: &mut dyn FnMut(Happening),
+    consume: &mut dyn FnMut(WorkEvent),
 ) -> Result<bool, LiveError> {
     follow_with_warnings(lab, work, interrupt, consume).map(|(interrupted, _)| interrupted)
 }
@@ -190,7 +190,7 @@ pub(crate) fn follow_with_warnings(
     let read = if interrupt.happened() {
         Err(LiveError::EndedMeanwhile(lab.name().clone()))
     } else {
-        read_happenings(&mut working, consume)
+        read_events(&mut working, consume)
     };
     *interrupt.connection() = None;
     if read.is_err() {
@@ -206,12 +206,12 @@ pub(crate) fn follow_with_warnings(
 }
 
 /// Gives what happens to `consume`, until the work is done.
-fn read_happenings(
+fn read_events(
     working: &mut Working<'_>,
-    consume: &mut dyn FnMut(Happening),
+    consume: &mut dyn FnMut(WorkEvent),
 ) -> Result<(), LiveError> {
-    while let Some(happening) = working.next_happening()? {
-        consume(happening);
+    while let Some(event) = working.next_event()? {
+        consume(event);
     }
     Ok(())
 }

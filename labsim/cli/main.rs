@@ -57,6 +57,7 @@ mod stream;
 mod tmux;
 mod up;
 mod validate;
+mod watch;
 mod wireshark;
 
 use args::{Cli, Command};
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         Command::Status(args) => live::status(args),
         Command::Logs(args) => live::logs(args),
         Command::Capture(args) => capture::capture(args),
+        Command::Watch(args) => watch::watch(args),
         Command::Save(args) => save::save(args),
         Command::Set(args) => set::set(args),
         Command::Reset(args) => reset::reset(args),

@@ -45,7 +45,7 @@ The last packets of all interfaces are kept in the holder's memory, which grows 
     labsim exec client -- ping -c 1 10.1.1.51
     labsim down";
 
-/// `labsim status`, `labsim tmux`
+/// `labsim status`, `labsim tmux`, `labsim watch`
 #[derive(Debug, Args)]
 pub(crate) struct LabName {
     /// The lab; not needed if one alone is up
@@ -117,6 +117,18 @@ scenarios have; they are of the innermost packet. All of them have to hold.
     labsim capture --since 5m -w x.pcapng
     labsim capture -w - | wireshark -k -i -
     ssh HOST labsim capture -w - | wireshark -k -i -";
+
+/// What `labsim help watch` says below the options.
+pub(super) const WATCH_NOTES: &str = "\
+A line for each thing that happens, with the seconds since the lab is up and the node: steps and checks, \
+whoever runs them, with each request as the server saw it; what monitors find of members; packets that the \
+forwarder, the kernel of another node or a filter of the scenario dropped, with the counter that says why; what labsim \
+started and that ends; what `labsim status` lists as changed. Steps are told at once; for all else the lab is \
+looked at once a second, and only while somebody watches. Ctrl-C ends it, and so does the lab's end.
+
+Several may watch. One that does not read loses lines, which it is told, and keeps nothing waiting.
+
+    labsim watch";
 
 /// `labsim reset`
 #[derive(Debug, Args)]

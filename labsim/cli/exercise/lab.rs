@@ -8,7 +8,7 @@ use crate::live_steps::{Interrupt, follow};
 use crate::{holding, load, output, up};
 use labsim_event::{Event, ExpectationResult, Outcome};
 use labsim_exercise::Shown;
-use labsim_live::{Happening, Lab, LabName, LabsFolder, LiveError, Origin, Work};
+use labsim_live::{WorkEvent, Lab, LabName, LabsFolder, LiveError, Origin, Work};
 use labsim_runner::{Experiment, ImpairmentChoice, TunnelChoice};
 use labsim_scenario::Input;
 use labsim_verdict::Suspect;
@@ -84,8 +84,8 @@ impl ExerciseLab {
 /// interrupted that, which was said.
 pub(super) fn judge(lab: &Lab, interrupt: &Interrupt) -> Result<Option<Shown>, LiveError> {
     let mut seen = Seen::default();
-    let interrupted = follow(lab, Work::Check, interrupt, &mut |happening| {
-        if let Happening::Event(event) = happening {
+    let interrupted = follow(lab, Work::Check, interrupt, &mut |event| {
+        if let WorkEvent::Event(event) = event {
             seen.take(*event);
         }
     })?;

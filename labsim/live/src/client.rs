@@ -5,8 +5,8 @@ use crate::folder::{LabsFolder, SOCKET};
 use crate::kept::Kept;
 use crate::name::LabName;
 use crate::protocol::{
-    Answer, LONGEST_ANSWER, LONGEST_REQUEST, Logs, NodeReset, Origin, Request, Status, StepWalk,
-    TapInterface, Version, Versioned, Work,
+    Answer, Happening, LONGEST_ANSWER, LONGEST_REQUEST, Logs, NodeReset, Origin, Request, Status,
+    StepWalk, TapInterface, Version, Versioned, Work,
 };
 use labsim_event::Event;
 use labsim_lab::TapPoint;
@@ -223,6 +223,20 @@ impl Lab {
         Ok(Working { lab: self, answers: BufReader::new(socket), warnings: Vec::new() })
     }
 
+    /// Asks to be told what happens from now on.
+    ///
+    /// # Errors
+    /// The holder does not answer, refuses, or is of another version.
+    pub fn watch(&self) -> Result<Watching<'_>, LiveError> {
+        let failed = |error| self.no_answer(error);
+        let socket = self.connect_soon()?;
+        ask(&socket, Request::Watch).map_err(failed)?;
+        // Nothing may happen for as long as it wants.
+        socket.set_read_timeout(None).map_err(failed)?;
+        let answers = BufReader::new(socket);
+        Ok(Watching(Working { lab: self, answers, warnings: Vec::new() }))
+    }
+
     /// Brings a node, or every node, back to what it was when it was built.
     ///
     /// # Errors
@@ -323,7 +337,7 @@ pub fn end(lab: Lab) -> Result<(), LiveError> {
 
 /// What happens while a holder works.
 #[derive(Debug)]
-pub enum Happening {
+pub enum WorkEvent {
     /// An event.
     Event(Box<Event>),
     /// A step was run that was asked for alone.
@@ -351,15 +365,15 @@ impl Working<'_> {
     ///
     /// # Errors
     /// The work cannot be done, or the lab has ended meanwhile.
-    pub fn next_happening(&mut self) -> Result<Option<Happening>, LiveError> {
+    pub fn next_event(&mut self) -> Result<Option<WorkEvent>, LiveError> {
         let mut answer = self.next_answer()?;
         while let Answer::Warned(warnings) = answer {
             self.warnings.extend(warnings);
             answer = self.next_answer()?;
         }
         match answer {
-            Answer::Event(event) => Ok(Some(Happening::Event(event))),
-            Answer::Walk(walk) => Ok(Some(Happening::Walked(walk))),
+            Answer::Event(event) => Ok(Some(WorkEvent::Event(event))),
+            Answer::Walk(walk) => Ok(Some(WorkEvent::Walked(walk))),
             Answer::Done => Ok(None),
             Answer::Failed(reason) => Err(LiveError::Failed(reason)),
             Answer::Rejected(mistakes) => Err(LiveError::Rejected(mistakes)),
@@ -380,6 +394,41 @@ impl Working<'_> {
             return Err(LiveError::EndedMeanwhile(self.lab.name.clone()));
         }
         self.lab.answer(&line)
+    }
+}
+
+/// What happens in a lab.
+#[derive(Debug)]
+pub struct Watching<'a>(Working<'a>);
+
+/// What a watcher is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    /// Everything that happens from now on is told.
+    Begun,
+    /// Something has happened.
+    Happened {
+        /// Milliseconds since the lab is up.
+        at_ms: u64,
+        /// What. It may hold text of programs and packets.
+        text: String,
+    },
+    /// So many lines were lost here, as they were not read in time.
+    Lost(u64),
+}
+
+impl Watching<'_> {
+    /// Waits for what happens next.
+    ///
+    /// # Errors
+    /// The lab has ended, or refuses.
+    pub fn next_event(&mut self) -> Result<Watched, LiveError> {
+        match self.0.next_answer()? {
+            Answer::Watching => Ok(Watched::Begun),
+            Answer::Happened(Happening { at_ms, text }) => Ok(Watched::Happened { at_ms, text }),
+            Answer::Lost(lines) => Ok(Watched::Lost(lines)),
+            _ => Err(self.0.lab.no_answer(io::ErrorKind::InvalidData.into())),
+        }
     }
 }
 

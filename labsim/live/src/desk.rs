@@ -9,6 +9,7 @@ use crate::protocol::{
     TapInterface, VERSION, Version, Versioned, Work,
 };
 use crate::recorder::Recorder;
+use crate::watch::Watchers;
 use labsim_lab::{Lab, Node};
 use labsim_model::{NodeState, StatePart};
 use labsim_runner::{Engines, Kept, Logbook, NodeLog, Running};
@@ -47,6 +48,7 @@ pub(crate) struct Desk<'a> {
     configuration: Rc<Configuration<'a>>,
     presence: Presence<'a>,
     recorder: Recorder,
+    watchers: Watchers,
     pids: OwnedFd,
     user: Option<OwnedFd>,
     since: Instant,
@@ -124,6 +126,7 @@ impl<'a> Desk<'a> {
         kept: &Kept<'a>,
         (built, configuration): (Rc<Built<'a>>, Rc<Configuration<'a>>),
         presence: Presence<'a>,
+        watchers: Watchers,
         orders: UnboundedSender<Order<'a>>,
     ) -> io::Result<Self> {
         let namespace = |name: &str| File::open(format!("/proc/self/ns/{name}")).map(OwnedFd::from);
@@ -138,6 +141,7 @@ impl<'a> Desk<'a> {
             configuration,
             presence,
             recorder: Recorder::start(kept.lab(), held.origin.keep_mib)?,
+            watchers,
             pids: namespace("pid")?,
             user: held.in_user_namespace.then(|| namespace("user")).transpose()?,
             since: Instant::now(),
@@ -233,6 +237,13 @@ impl<'a> Desk<'a> {
                          it was started"
                     );
                     send_text(&mut client, Answer::Refused(text)).await?;
+                }
+            }
+            Request::Watch => {
+                descriptors_first(&client, &[]).await?;
+                if let Err(mut client) = self.watchers.join(client) {
+                    let text = "too many watch the lab; end another `labsim watch` first";
+                    send_text(&mut client, Answer::Refused(text.to_owned())).await?;
                 }
             }
             Request::Down => {

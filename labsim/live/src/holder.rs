@@ -9,6 +9,7 @@ use crate::presence::Presence;
 use crate::protocol::{Answer, Origin, StepWalk, Work};
 use crate::set::{of_node, set, undo};
 use crate::stream::AnswerStream;
+use crate::watch::{Watchers, lines, look};
 use labsim_codes::run;
 use labsim_event::Event;
 use labsim_lab::Lab;
@@ -24,7 +25,7 @@ use std::io::{self, PipeReader};
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -114,10 +115,13 @@ async fn wait_for_word(pipe: PipeReader) -> io::Result<()> {
 
 struct Holder<'a> {
     desk: Desk<'a>,
+    lab: &'a Lab,
     built: Rc<Built<'a>>,
     configuration: Rc<Configuration<'a>>,
     now: RefCell<Now<'a>>,
     orders: UnboundedReceiver<Order<'a>>,
+    watchers: Watchers,
+    scenario: &'a Scenario,
 }
 
 impl<'a> Holder<'a> {
@@ -126,17 +130,20 @@ impl<'a> Holder<'a> {
         let built = Rc::new(Built::new(kept.lab(), held.scenario));
         let configuration = Rc::new(Configuration::new(held.scenario, &held.origin));
         let known = (Rc::clone(&built), Rc::clone(&configuration));
-        let desk = Desk::new(held, &kept, known, presence, orderer)?;
-        Ok(Self { desk, built, configuration, now: RefCell::new(Now::Idle(kept)), orders })
+        let watchers = Watchers::new(Instant::now());
+        let desk = Desk::new(held, &kept, known, presence, watchers.clone(), orderer)?;
+        let (lab, scenario) = (kept.lab(), held.scenario);
+        let now = RefCell::new(Now::Idle(kept));
+        Ok(Self { desk, lab, built, configuration, now, orders, watchers, scenario })
     }
 
     /// Serves clients, until one ends the lab.
     async fn serve(&mut self) {
-        let Self { desk, built, configuration, now, orders } = self;
+        let Self { desk, lab, built, configuration, now, orders, watchers, scenario } = self;
         let now = &*now;
         let work = async {
             while let Some(Order { client, work, mut kept }) = orders.recv().await {
-                do_work(client, &work, &mut kept, (built, configuration)).await;
+                do_work(client, &work, &mut kept, (built, configuration, watchers)).await;
                 *now.borrow_mut() = Now::Idle(kept);
             }
         };
@@ -144,6 +151,7 @@ impl<'a> Holder<'a> {
             () = desk.serve(now) => {}
             () = work => {}
             never = go_on(now) => match never {},
+            never = look(watchers, (lab, scenario), built, now) => match never {},
         }
     }
 }
@@ -153,10 +161,13 @@ async fn do_work(
     client: UnixStream,
     work: &Work,
     kept: &mut Kept<'_>,
-    (built, configuration): (&Built<'_>, &Configuration<'_>),
+    (built, configuration, watchers): (&Built<'_>, &Configuration<'_>, &Watchers),
 ) {
     let stream = AnswerStream::default();
-    let emit = |event| stream.push(Answer::Event(Box::new(event)));
+    let emit = |event| {
+        lines(&event).iter().for_each(|line| watchers.tell(line));
+        stream.push(Answer::Event(Box::new(event)));
+    };
     let working = async {
         let worked = match work {
             Work::Check => {
@@ -193,6 +204,7 @@ async fn do_work(
     };
     if !is_done {
         info!(?work, "interrupted, as the client is gone");
+        watchers.tell("interrupted, as the client is gone");
         if let Err(error) = kept.recover().await {
             debug!(%error, "not all monitors probe again");
         }

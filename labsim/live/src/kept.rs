@@ -79,18 +79,6 @@ impl Kept {
         Ok(())
     }
 
-    /// How many frames there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// Hands over all frames, in the order of their times, until `take` returns false.
     ///
     /// # Errors

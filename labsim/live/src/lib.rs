@@ -26,9 +26,10 @@ mod ring;
 mod set;
 mod shell;
 mod stream;
+mod watch;
 
 pub use changes::changes;
-pub use client::{Happening, Lab, Working, end};
+pub use client::{Lab, Watched, Watching, WorkEvent, Working, end};
 pub use enter::{Ended, Entry, enter};
 pub use error::LiveError;
 pub use folder::{Claim, LabsFolder};

@@ -61,6 +61,8 @@ pub(crate) enum Request {
     /// Steps of the scenario. They are interrupted if the client closes its connection before their
     /// end.
     Work(Work),
+    /// What happens in the lab, until the client closes its connection.
+    Watch,
     /// The lab's end. Every version sends and understands `{"version":"...","message":"Down"}`.
     Down,
 }
@@ -115,6 +117,12 @@ pub(crate) enum Answer {
     Warned(Vec<String>),
     /// To [`Work::Set`]: what is wrong with it, each with its place. The last answer.
     Rejected(Vec<String>),
+    /// To [`Request::Watch`]: everything that happens from now on is told.
+    Watching,
+    /// To [`Request::Watch`]: something that has happened.
+    Happened(Happening),
+    /// To [`Request::Watch`]: so many lines were lost here, as the client did not read.
+    Lost(u64),
     /// The work is done.
     Done,
     /// The work could not be done: a sentence.
@@ -224,6 +232,15 @@ pub(crate) struct KeptPoint {
     pub(crate) name: String,
     /// Whether its frames begin with an Ethernet header.
     pub(crate) ethernet: bool,
+}
+
+/// Something that has happened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Happening {
+    /// Milliseconds since the lab is up.
+    pub(crate) at_ms: u64,
+    /// What, as a sentence that may name what programs and packets hold.
+    pub(crate) text: String,
 }
 
 /// Something that labsim started.

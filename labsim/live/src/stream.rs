@@ -78,7 +78,7 @@ impl AnswerStream {
 
 /// Returns when a client has closed its connection. It has nothing more to say: whatever can be read is
 /// its end.
-async fn gone(client: &UnixStream) {
+pub(crate) async fn gone(client: &UnixStream) {
     while client.readable().await.is_ok() {
         match client.try_read(&mut [0]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

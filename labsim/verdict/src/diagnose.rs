@@ -20,6 +20,7 @@ pub use cause::{Cause, CauseRecord, Fix};
 pub use change::Change;
 pub(crate) use change::scalar;
 pub use copies::Rounds;
+pub use evidence::named_drops;
 pub use trace::Trace;
 pub use ways::{Topic, TopicWays, Way, ways};
 

@@ -36,7 +36,8 @@ mod translate;
 mod walk;
 
 pub use diagnose::{
-    Cause, CauseRecord, Change, Diagnosis, Finding, Fix, Rounds, Topic, TopicWays, Trace, Way, ways,
+    Cause, CauseRecord, Change, Diagnosis, Finding, Fix, Rounds, Topic, TopicWays, Trace, Way,
+    named_drops, ways,
 };
 pub use frames::{FrameLine, FrameList};
 pub use journey::{Journey, Journeys, Sighting};

@@ -23,6 +23,8 @@ mod server;
 mod ttl;
 mod tunnel;
 
+pub use filter::named_drops;
+
 pub(super) use balancer::lingering_flows;
 
 use super::{Cause, Fix, Subject, Trace, fix};

@@ -37,6 +37,11 @@ const NAMED_DROPS_V6: [&str; 8] = [
     "Ip6OutNoRoutes",
 ];
 
+/// All of them.
+pub fn named_drops() -> impl Iterator<Item = &'static str> {
+    NAMED_DROPS.into_iter().chain(NAMED_DROPS_V6)
+}
+
 /// The packets that a filter on the last node dropped.
 pub(super) fn dropped(found: &Found<'_, '_>, trace: &Trace, is_back: bool) -> Option<Cause> {
     let subject = found.subject;
