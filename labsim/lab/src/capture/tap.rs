@@ -17,6 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Frames of a socket that are read before the next socket's turn.
 const TURN: usize = 4096;
+/// System calls of [`Taps::receive`] at most, each of which fetches some frames of a socket.
+const MOST_BATCHES: usize = 1024;
 /// Bytes of frames that wait for earlier ones of other nodes at most.
 const MOST_WAITING: usize = 64 << 20;
 /// The kernel takes a frame's time before others can read it: so long after that it has been read, if its
@@ -180,8 +182,8 @@ impl Taps {
     }
 
     /// Reads what has come, and hands over each frame at once: those of a node in the order in which they
-    /// came, and those of several nodes not in the order of their times. labsim's markers are left out.
-    /// Returns whether more has come than it reads at a time.
+    /// came, and those of several nodes nearly in the order of their times, some frames before or after.
+    /// labsim's markers are left out. Returns whether more has come than it reads at a time.
     ///
     /// # Errors
     /// Those of recvmmsg(2).
@@ -190,7 +192,16 @@ impl Taps {
         take: &mut dyn FnMut(&TappedPoint, TappedFrame<'_>),
     ) -> io::Result<bool> {
         let Self { taps, points, buffers, .. } = self;
-        receive(taps, points, buffers, take).map(|behind| behind.is_some())
+        let mut batches = vec![Batch { more: true, ..Batch::default() }; taps.len()];
+        for _ in 0..MOST_BATCHES {
+            // The one that is the least far in time.
+            let all = taps.iter_mut().zip(&mut batches).filter(|(_, batch)| batch.more);
+            let Some((tap, batch)) = all.min_by_key(|(_, batch)| batch.last_ns) else {
+                return Ok(false);
+            };
+            receive_batch(tap, points, buffers, (batch, &mut *take))?;
+        }
+        Ok(batches.iter().any(|batch| batch.more))
     }
 
     /// How many frames were dropped in each node, since this was asked last, where the kernel's queue was
@@ -230,23 +241,44 @@ fn receive(
 ) -> io::Result<Option<u64>> {
     let mut behind: Option<u64> = None;
     for tap in taps {
-        let (mut count, mut last, mut more) = (0, 0, true);
-        while more && count < TURN {
-            more = buffers.receive(tap.socket.as_fd(), |frame| {
-                (count, last) = (count + 1, frame.time_ns);
-                let place = place(&mut tap.places, (&tap.node, tap.takes_new), &frame, points);
-                if let Some((place, point)) = place.and_then(|it| Some((it, points.get(it)?)))
-                    && let Some(frame) = tapped(frame, place, point)
-                {
-                    take(point, frame);
-                }
-            })?;
+        let mut batch = Batch { more: true, ..Batch::default() };
+        while batch.more && batch.frames < TURN {
+            receive_batch(tap, points, buffers, (&mut batch, &mut *take))?;
         }
-        if more {
-            behind = Some(behind.map_or(last, |earliest| earliest.min(last)));
+        if batch.more {
+            behind = Some(behind.map_or(batch.last_ns, |earliest| earliest.min(batch.last_ns)));
         }
     }
     Ok(behind)
+}
+
+/// What was read of a socket.
+#[derive(Debug, Clone, Copy, Default)]
+struct Batch {
+    frames: usize,
+    /// The time of the last one.
+    last_ns: u64,
+    /// Whether more may wait.
+    more: bool,
+}
+
+/// Reads what one system call fetches of a socket, and adds it to what was read.
+fn receive_batch(
+    tap: &mut Tap,
+    points: &mut Vec<TappedPoint>,
+    buffers: &mut ReceiveBuffers,
+    (batch, take): (&mut Batch, Take<'_>),
+) -> io::Result<()> {
+    batch.more = buffers.receive(tap.socket.as_fd(), |frame| {
+        (batch.frames, batch.last_ns) = (batch.frames + 1, frame.time_ns);
+        let place = place(&mut tap.places, (&tap.node, tap.takes_new), &frame, points);
+        if let Some((place, point)) = place.and_then(|it| Some((it, points.get(it)?)))
+            && let Some(frame) = tapped(frame, place, point)
+        {
+            take(point, frame);
+        }
+    })?;
+    Ok(())
 }
 
 /// The place of a frame's point; an interface that came later gets one, if those are wanted.
