@@ -217,7 +217,7 @@ fn profiles() -> [(&'static str, Config); 5] {
 
 fn config(profile: Profile) -> Config {
     let server = VirtualServer {
-        destination: SocketAddr::new(frames::VIP.into(), 49),
+        destination: SocketAddr::new(frames::VIP.into(), 49).into(),
         ip_protocol: IpProtocol::Tcp,
         pool: "pool".to_owned(),
         translate_address: false,

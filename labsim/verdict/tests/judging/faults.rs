@@ -9,7 +9,7 @@ use labsim_scenario::model::{Check, LoginResult};
 use labsim_verdict::{Attempt, Diagnosis, diagnose, judge};
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 const MEMBER: SocketAddrV4 = SocketAddrV4::new(RS2, 49);
 const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
@@ -280,7 +280,7 @@ fn another_port_of_the_member_is_no_cause_by_itself() {
     let mut scenario = balanced(scenario(Vec::new()), 4949);
     let server = &mut scenario.load_balancers.get_mut(&node("lb")).unwrap().virtual_servers;
     let server = server.values_mut().next().unwrap();
-    server.destination.set_port(50);
+    server.destination = SocketAddr::from((server.destination.ip(), 50)).into();
     let diagnosis = diagnose(&scenario, &refused().seen, &step("login")).unwrap();
     assert_eq!(sentences(&diagnosis).len(), 1);
 }

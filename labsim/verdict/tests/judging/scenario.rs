@@ -78,7 +78,7 @@ pub(crate) fn login(name: &str, user: &str) -> Step {
 pub(crate) fn balanced(mut scenario: Scenario, member_port: u16) -> Scenario {
     let server = VirtualServer {
         translate_port: false,
-        ..VirtualServer::new("172.16.4.99:49".parse().unwrap(), "p")
+        ..VirtualServer::new("172.16.4.99:49".parse::<SocketAddr>().unwrap(), "p")
     };
     let member = SocketAddr::new("10.1.1.52".parse().unwrap(), member_port);
     let pool = Pool { members: vec![member.into()], ..Pool::default() };
