@@ -1,6 +1,6 @@
 //! Packet sockets (packet(7)): opened, bound, and their options.
 
-use crate::socket::{Plain, get_option, set_int, set_option};
+use crate::socket::{Plain, get_option, set_int};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::io;
@@ -111,50 +111,6 @@ pub fn set_auxdata(socket: BorrowedFd<'_>) -> io::Result<()> {
 /// `ENOPROTOOPT` on an older kernel.
 pub fn set_qdisc_bypass(socket: BorrowedFd<'_>, bypass: bool) -> io::Result<()> {
     set_int(socket, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, bypass.into())
-}
-
-/// `struct packet_mreq`.
-#[repr(C)]
-#[derive(Default)]
-struct Membership {
-    interface: i32,
-    kind: u16,
-    length: u16,
-    address: [u8; 8],
-}
-
-// SAFETY: a plain structure of integers without padding.
-unsafe impl Plain for Membership {}
-
-/// Makes an interface receive frames to a multicast MAC address as long as the socket is open and
-/// has not left (`PACKET_ADD_MEMBERSHIP`).
-///
-/// # Errors
-/// `ENODEV` if there is no such interface.
-pub fn join_group(socket: BorrowedFd<'_>, interface: u32, group: [u8; 6]) -> io::Result<()> {
-    change_membership(socket, libc::PACKET_ADD_MEMBERSHIP, interface, group)
-}
-
-/// Takes [`join_group`] back (`PACKET_DROP_MEMBERSHIP`).
-///
-/// # Errors
-/// Those of setsockopt(2).
-pub fn leave_group(socket: BorrowedFd<'_>, interface: u32, group: [u8; 6]) -> io::Result<()> {
-    change_membership(socket, libc::PACKET_DROP_MEMBERSHIP, interface, group)
-}
-
-fn change_membership(
-    socket: BorrowedFd<'_>,
-    option: i32,
-    interface: u32,
-    group: [u8; 6],
-) -> io::Result<()> {
-    let mut address = [0; 8];
-    address[..6].copy_from_slice(&group);
-    let interface = interface.cast_signed();
-    let kind = libc::PACKET_MR_MULTICAST as u16;
-    let membership = Membership { interface, kind, length: 6, address };
-    set_option(socket, libc::SOL_PACKET, option, &membership)
 }
 
 /// `struct tpacket_stats`.

@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io;
+use std::net::Ipv6Addr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// `SK_MEMINFO_RMEM_ALLOC` (include/uapi/linux/sock_diag.h).
@@ -42,6 +43,37 @@ pub fn disconnect(socket: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: as above.
     let result = unsafe { libc::connect(socket.as_raw_fd(), &raw const address, length) };
     Errno::result(result).map(drop).map_err(io::Error::from)
+}
+
+/// `struct ipv6_mreq`.
+#[repr(C)]
+#[derive(Default)]
+struct Ipv6Membership {
+    group: [u8; 16],
+    interface: u32,
+}
+
+// SAFETY: a plain structure of integers without padding.
+unsafe impl Plain for Ipv6Membership {}
+
+/// Has the kernel join a group on an interface as long as the IPv6 socket is open and has not left
+/// (`IPV6_ADD_MEMBERSHIP`, ipv6(7)): it takes frames to the group in, and reports it to the segment by MLD
+/// (RFC 9777), when it joins and when it is asked.
+///
+/// # Errors
+/// `ENODEV` if there is no such interface, `EADDRINUSE` if the socket is a member already.
+pub fn join_ipv6_group(socket: BorrowedFd<'_>, interface: u32, group: Ipv6Addr) -> io::Result<()> {
+    let membership = Ipv6Membership { group: group.octets(), interface };
+    set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_ADD_MEMBERSHIP, &membership)
+}
+
+/// Takes [`join_ipv6_group`] back (`IPV6_DROP_MEMBERSHIP`).
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub fn leave_ipv6_group(socket: BorrowedFd<'_>, interface: u32, group: Ipv6Addr) -> io::Result<()> {
+    let membership = Ipv6Membership { group: group.octets(), interface };
+    set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_DROP_MEMBERSHIP, &membership)
 }
 
 /// Makes reads and writes return at once (`O_NONBLOCK`, fcntl(2)).

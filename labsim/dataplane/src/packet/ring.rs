@@ -53,7 +53,7 @@ impl Ring {
     }
 
     fn join(&mut self, rx_filter: &RxFilter) -> Result<(), Error> {
-        self.groups.set(self.ring.as_fd(), self.interface, &rx_filter.owned)
+        self.groups.set(self.interface, &rx_filter.owned)
     }
 
     /// Hands the next frame to `take` and gives its slot back afterwards; `None` if none is there.
