@@ -1,6 +1,7 @@
 //! A frame of a capture, and where it was captured.
 
 use crate::f5::F5Trailer;
+use crate::fragment;
 use crate::packet::Known;
 use labsim_wire::decode::{Decoded, decode_network};
 use labsim_wire::link;
@@ -58,7 +59,19 @@ impl Frame {
     /// What is known of it.
     #[must_use]
     pub fn known(&self) -> Known {
-        Known::of(&self.decode()).with_datagram(self.network_layer())
+        let known = Known::of(&self.decode()).with_datagram(self.network_layer());
+        self.inside_fragment(&known).unwrap_or(known)
+    }
+
+    /// What is known of the packet inside, if this is a tunnel's first fragment.
+    fn inside_fragment(&self, known: &Known) -> Option<Known> {
+        let Known::Ip(outer) = known else { return None };
+        let whole = fragment::whole(self.network_layer())?;
+        let content = decode_network(self.link.ethertype, &whole, usize::MAX);
+        let decoded = Decoded { link: self.link.ethernet, content };
+        let Known::Ip(mut packet) = Known::of(&decoded).with_datagram(&whole) else { return None };
+        packet.outermost = outer.outermost;
+        (!packet.inner.is_empty()).then_some(Known::Ip(packet))
     }
 
     /// Decodes it.

@@ -16,6 +16,7 @@ mod datagram;
 mod error;
 mod f5;
 mod form;
+mod fragment;
 mod frame;
 mod mirror;
 mod open;

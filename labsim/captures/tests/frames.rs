@@ -4,7 +4,7 @@
 
 mod support;
 
-use labsim_captures::{Direction, F5Flow, Reader};
+use labsim_captures::{Direction, F5Flow, Known, Reader};
 use proptest::prelude::*;
 use support::{Classic, FLOW, ethernet, ipv4, packet, pcap, read};
 
@@ -198,4 +198,32 @@ proptest! {
         let frames = read(&whole(1, &[with_trailer(0, &trailer)])).unwrap();
         prop_assert_eq!(frames[0].decode().flow().unwrap().to_string(), FLOW);
     }
+}
+
+#[test]
+fn the_first_fragment_of_a_tunnels_packet_shows_the_packet_inside() {
+    let mut inside = packet();
+    inside.extend([0; 16]);
+    inside[3] = 56;
+    let whole_tunnel = ipv4(4, &inside);
+    let mut fragment = ipv4(4, &inside[..inside.len() - 8]);
+    fragment[6] = 0x20;
+    let mut last = ipv4(4, &inside[inside.len() - 8..]);
+    last[7] = u8::try_from((inside.len() - 8) / 8).unwrap();
+    let known = |packet: &[u8]| {
+        let file = whole(101, &[packet.to_vec()]);
+        match read(&file).unwrap()[0].known() {
+            Known::Ip(packet) => packet,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (one, first) = (known(&whole_tunnel), known(&fragment));
+    assert_eq!((&first.inner, &first.transport), (&one.inner, &one.transport));
+    assert_eq!(first.inner.len(), 1);
+    assert_eq!(first.outermost.fragment, Some((0, true)));
+    // Others, and a fragment that was cut before the packet inside, show nothing of it.
+    assert!(known(&last).inner.is_empty());
+    let mut short = ipv4(4, &inside[..16]);
+    short[6] = 0x20;
+    assert!(known(&short).inner.is_empty());
 }
