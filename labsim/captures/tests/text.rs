@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use labsim_captures::{
-    Arp, Direction, Known, Number, Origin, Packet, TextFrame, TextReader, Transport,
+    Arp, Direction, Known, Mac, Number, Origin, Packet, TextFrame, TextReader, Transport,
 };
 use proptest::prelude::*;
 use std::fmt::Write;
@@ -294,4 +294,19 @@ proptest! {
         let mut reader = TextReader::new(text.as_bytes());
         while reader.next_frame().unwrap().is_some() {}
     }
+}
+
+#[test]
+fn who_claims_an_address_is_known_of_both_families() {
+    let (frames, _) = read(
+        "10:00:00.000000 ARP, Reply 192.0.2.9 is-at 02:00:00:00:00:01, length 28\n\
+         10:00:01.000000 IP6 fe80::1 > ff02::1: ICMP6, neighbor advertisement, tgt is 2001:db8::9, length 32\n\
+         10:00:02.000000 IP6 fe80::2 > ff02::1:ff00:9: ICMP6, neighbor solicitation, who has 2001:db8::9, length 32\n",
+    );
+    let sender = Mac([2, 0, 0, 0, 0, 2]);
+    let claims: Vec<_> = frames.iter().map(|it| it.known.claim(Some(sender))).collect();
+    let arp = ("192.0.2.9".parse().unwrap(), Mac([2, 0, 0, 0, 0, 1]));
+    assert_eq!(claims, [Some(arp), Some(("2001:db8::9".parse().unwrap(), sender)), None]);
+    // The text does not show who sent it.
+    assert_eq!(frames[1].known.claim(None), None);
 }
