@@ -1,6 +1,7 @@
 //! What became of a connection: never more than its captures show.
 
 mod icmp;
+mod stuck;
 mod udp;
 mod unanswered;
 mod wrong_source;
@@ -11,11 +12,12 @@ use crate::sentence::{Sentence, number};
 use crate::story::{first_rows, in_order, is_acknowledged, later, tries, tries_at};
 use crate::trace::Role;
 use crate::tunnel;
-use crate::way::{Passed, Way, count, is_reset, rows_at};
+use crate::way::{Passed, Way, is_reset, rows_at};
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
 use serde::Serialize;
 use std::net::SocketAddr;
+use stuck::{outstanding, stuck};
 use unanswered::{gap, refused, silent, unconfirmed, unmatchable};
 use wrong_source::wrong_source;
 
@@ -173,7 +175,7 @@ fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) ->
     }
     for (who, way, back) in [("client", requests, replies), ("server", replies, requests)] {
         if let Some(passed) = outstanding(way, back) {
-            return stuck(known, who, way, passed, reset);
+            return stuck(known, who, (way, back), passed, reset);
         }
     }
     let lost: Vec<&Passed> = [(requests, replies), (replies, requests)]
@@ -234,60 +236,6 @@ fn repeated(known: &Known<'_>) -> Option<Verdict> {
         cause::REPLIES_LOST,
         cause::REPLY_LATE,
     ]))
-}
-
-/// Data that nobody acknowledged.
-fn outstanding<'a>(way: &'a Way, back: &Way) -> Option<&'a Passed> {
-    let first = way.segments.iter().find_map(|it| it.segment.sequence)?;
-    let acknowledged = back.acknowledged(first).unwrap_or(0);
-    way.segments.iter().find(|it| {
-        let end = it.segment.sequence.map(|from| from.wrapping_add(it.segment.payload));
-        !is_reset(&it.segment)
-            && it.segment.payload > 0
-            && end.is_some_and(|end| count(end, first) > acknowledged)
-    })
-}
-
-fn stuck(
-    known: &Known<'_>,
-    who: &str,
-    way: &Way,
-    passed: &Passed,
-    reset: Option<&Passed>,
-) -> Verdict {
-    let points = in_order(way, passed);
-    let last = points.last().map_or("?", |point| known.name(*point));
-    let tries = tries(known, passed);
-    let (payload, rows) = (passed.segment.payload, first_rows(passed).collect::<Vec<_>>());
-    let again = if tries > 1 { format!(", sent {tries} times,") } else { String::new() };
-    let text = format!(
-        "The connection was established; {payload} bytes of the {who}{again} were not acknowledged as far as \
-         the captures go, and were last seen at {last}"
-    );
-    let mut verdict = Verdict::absent(
-        known.sentence(text, rows),
-        format!(
-            "a capture at the next device after {last}, and of what answers come back, over the same time"
-        ),
-    );
-    if let Some(reset) = reset {
-        verdict.because.push(known.sentence("The connection was then reset", first_rows(reset)));
-    }
-    if tries > 1 {
-        let length =
-            first_rows(passed).filter_map(|index| known.row(index)?.packet.outermost.length).max();
-        if let Some(length) = length {
-            let text = format!("The packet is up to {length} bytes long, the IP header included");
-            verdict.because.push(known.sentence(text, []));
-        }
-        verdict.next.push(
-            "`ping -M do -s SIZE` from load balancer to server with the length of the packet in its tunnel: it \
-             tells whether the path is too narrow"
-                .to_owned(),
-        );
-    }
-    icmp::add_errors(known, &mut verdict);
-    verdict
 }
 
 /// Whether a reset came from as far away as other packets of its way, by their TTL at one point.

@@ -104,6 +104,31 @@ fn a_capture_that_begins_in_the_middle_decides_nothing() {
 }
 
 #[test]
+fn long_packets_that_are_sent_again_while_short_ones_arrive_are_too_long_for_the_path() {
+    // kube-router#630: with a tunnel an MSS of 1441 failed, and 1440 worked.
+    let data = |second: u32, id: u16, from: u32, length: u32| {
+        let numbers = format!("[P.], seq {from}:{}, ack 9001, win 500", from + length);
+        packet(second, 64, id, ASKED, &numbers)
+            .replace("length 40", &format!("length {}", length + 40))
+            .replace("length 0", &format!("length {length}"))
+    };
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(0, 60, 0, BACK, SYN_ACK)
+        + &packet(0, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500")
+        + &data(1, 9, 1001, 200)
+        + &packet(1, 60, 3, BACK, "[.], seq 9001, ack 1201, win 500")
+        + &data(2, 10, 1201, 1441)
+        + &data(3, 11, 1201, 1441)
+        + &data(5, 12, 1201, 1441);
+    let trace = trace(&("# tcpdump -S -v -nni eth0\n".to_owned() + &text));
+    is_set(&trace, &[cause::MTU_BLACK_HOLE, cause::PMTU_ERROR_IGNORED, cause::FRAGMENTS_DROPPED]);
+    says(
+        &trace.explain(),
+        "1481 bytes long, the IP header included; no packet as long was acknowledged",
+    );
+}
+
+#[test]
 fn a_vip_that_does_not_answer_ping_is_no_fault() {
     // kube-router#644 and #1044: by design.
     let ping = "10:00:00.000000 IP (tos 0x0, ttl 64, id 5, offset 0, flags [DF], proto ICMP (1), length 84)\n    \

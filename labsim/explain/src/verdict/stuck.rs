@@ -1,0 +1,92 @@
+//! Data of an established connection that was not acknowledged.
+
+use super::{Verdict, icmp};
+use crate::known::Known;
+use crate::story::{first_rows, in_order, tries};
+use crate::way::{Passed, Way, count, is_reset};
+use labsim_codes::{Code, cause};
+
+/// Packets of this length or more may be longer than a path takes: IPv6 guarantees 1280 bytes (RFC 8200, 5), and
+/// tunnels take some of them.
+const LONG: u32 = 1200;
+/// Causes of long packets that do not arrive while short ones do, and of packets that do not arrive at all.
+const TOO_LONG: [Code; 7] = [
+    cause::MTU_BLACK_HOLE,
+    cause::PMTU_ERROR_IGNORED,
+    cause::FRAGMENTS_DROPPED,
+    cause::LINK_LOSSY,
+    cause::REPLIES_LOST,
+    cause::REPLY_LATE,
+    cause::FLOW_EXPIRED,
+];
+
+/// Data that nobody acknowledged.
+pub(super) fn outstanding<'a>(way: &'a Way, back: &Way) -> Option<&'a Passed> {
+    let first = way.segments.iter().find_map(|it| it.segment.sequence)?;
+    let acknowledged = back.acknowledged(first).unwrap_or(0);
+    way.segments.iter().find(|it| {
+        let end = it.segment.sequence.map(|from| from.wrapping_add(it.segment.payload));
+        !is_reset(&it.segment)
+            && it.segment.payload > 0
+            && end.is_some_and(|end| count(end, first) > acknowledged)
+    })
+}
+
+pub(super) fn stuck(
+    known: &Known<'_>,
+    who: &str,
+    (way, back): (&Way, &Way),
+    passed: &Passed,
+    reset: Option<&Passed>,
+) -> Verdict {
+    let points = in_order(way, passed);
+    let last = points.last().map_or("?", |point| known.name(*point));
+    let tries = tries(known, passed);
+    let (payload, rows) = (passed.segment.payload, first_rows(passed).collect::<Vec<_>>());
+    let again = if tries > 1 { format!(", sent {tries} times,") } else { String::new() };
+    let text = format!(
+        "The connection was established; {payload} bytes of the {who}{again} were not acknowledged as far as \
+         the captures go, and were last seen at {last}"
+    );
+    let mut verdict = Verdict::absent(
+        known.sentence(text, rows),
+        format!(
+            "a capture at the next device after {last}, and of what answers come back, over the same time"
+        ),
+    );
+    if let Some(reset) = reset {
+        verdict.because.push(known.sentence("The connection was then reset", first_rows(reset)));
+    }
+    if tries > 1 {
+        let length =
+            first_rows(passed).filter_map(|index| known.row(index)?.packet.outermost.length).max();
+        if let Some(length) = length {
+            let is_long = length >= LONG && is_longest(way, back, passed);
+            let others = if is_long { "; no packet as long was acknowledged" } else { "" };
+            let text =
+                format!("The packet is up to {length} bytes long, the IP header included{others}");
+            verdict.because.push(known.sentence(text, []));
+            if is_long {
+                verdict.possible = TOO_LONG.to_vec();
+            }
+        }
+        verdict.next.push(
+            "`ping -M do -s SIZE` from load balancer to server with the length of the packet in its tunnel: it \
+             tells whether the path is too narrow"
+                .to_owned(),
+        );
+    }
+    icmp::add_errors(known, &mut verdict);
+    verdict
+}
+
+/// Whether no data of this length or more was acknowledged.
+fn is_longest(way: &Way, back: &Way, passed: &Passed) -> bool {
+    let Some(first) = way.segments.iter().find_map(|it| it.segment.sequence) else { return false };
+    let acknowledged = back.acknowledged(first).unwrap_or(0);
+    let arrived = way.segments.iter().filter(|it| {
+        let end = it.segment.sequence.map(|from| from.wrapping_add(it.segment.payload));
+        it.segment.payload > 0 && end.is_some_and(|end| count(end, first) <= acknowledged)
+    });
+    arrived.map(|it| it.segment.payload).max().is_none_or(|most| most < passed.segment.payload)
+}
