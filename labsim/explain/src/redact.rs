@@ -120,7 +120,7 @@ impl Redaction {
             let rest = name.strip_prefix(*start);
             rest.is_some_and(|rest| rest.len() <= 4 && rest.bytes().all(|it| it.is_ascii_digit()))
         };
-        if ["all", "default"].contains(&name) || DEVICES.iter().any(|it| is_usual(&it)) {
+        if ["all", "default"].contains(&name) || DEVICES.iter().any(is_usual) {
             return name.to_owned();
         }
         self.name("device", name)
