@@ -9,7 +9,7 @@
 
 mod support;
 
-use support::captures::capture_of;
+use support::captures::{capture_of, frames, pcap};
 use support::{Desk, shipped};
 
 const STATE: &str = "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536\n    link/loopback 00:00:00:00:00:00\n    \
@@ -68,4 +68,55 @@ fn files_that_say_nothing_are_named() {
     explain(&["--linux", "state.txt"]).exits(2).says("write NODE=FILE");
     explain(&["--counters", "rs1=state.txt,state.txt"]).exits(2).says("no counters of the kernel");
     explain(&["--linux", "rs1=state.txt"]).exits(0).says("the files of rs1 were not used");
+}
+
+#[test]
+fn files_of_one_capture_are_one_point_whose_frames_are_counted_on() {
+    let desk = Desk::new();
+    let capture = capture_of(&desk, "tacacs-ipip");
+    let all = frames(&desk, &capture);
+    let of_client: Vec<_> = all
+        .iter()
+        .filter(|(point, _)| point == "client:eth0")
+        .map(|(_, frame)| (frame.time_ns.unwrap(), frame.original_length, &frame.bytes[..]))
+        .collect();
+    let (one, other) = of_client.split_at(of_client.len() / 2);
+    desk.write("c_00001_20260131120000.pcap", pcap(one.iter().copied()));
+    desk.write("c_00002_20260131120100.pcap", pcap(other.iter().copied()));
+    let explain = |files: [&str; 2]| desk.labsim(&["explain", files[0], files[1]]).exits(0);
+    let parts = ["c_00001_20260131120000.pcap", "c_00002_20260131120100.pcap"];
+    let ended = explain(parts);
+    ended
+        .says("1 capture point, 1 TCP connection")
+        .says("c_00001_20260131120000.pcap: the first of 2 files of one capture");
+    // In the other order the second one begins before the first one ends.
+    let ended = explain([parts[1], parts[0]]);
+    ended.says("2 capture points, 1 TCP connection");
+}
+
+#[test]
+fn what_is_printed_for_others_has_no_address_and_no_name_of_the_capture() {
+    let desk = Desk::new();
+    let capture = capture_of(&desk, "faults/vip-missing");
+    desk.write("acme.txt", STATE);
+    desk.write("bigip-acme.conf", BIGIP);
+    let files = ["--linux", "rs1=acme.txt", "--f5", "bigip-acme.conf", "--redact"];
+    for form in [&[][..], &["--ticket"], &["--json"]] {
+        let ended =
+            desk.labsim(&[&["explain", capture.as_str()], &files[..], form].concat()).exits(0);
+        let printed = ended.stdout + &ended.stderr;
+        assert!(printed.contains("198.18.0."), "{printed}");
+        for original in [
+            "172.16.4.99",
+            "10.1.1.",
+            "192.168.11.",
+            "acme",
+            "vip-missing/",
+            "rs1",
+            "lb:",
+            "router:",
+        ] {
+            assert!(!printed.contains(original), "{original} is left:\n{printed}");
+        }
+    }
 }

@@ -89,9 +89,8 @@ impl Reading {
         }
         for ring in self.rings.iter().filter(|ring| ring.files > 1) {
             self.trace.notices.push(format!(
-                "{} and the {} files after it are one capture: its frames are counted from the first file on",
-                ring.file,
-                ring.files - 1
+                "{}: the first of {} files of one capture, whose frames are counted from there on",
+                ring.file, ring.files
             ));
         }
         if self.others > 0 && self.packets.is_none() {
