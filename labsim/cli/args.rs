@@ -313,7 +313,8 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "ADDRESS[:PORT]")]
     pub(crate) vip: Vec<labsim_explain::Vip>,
     /// What the place NAME is: client, load-balancer, server or router; may be given several times. NAME is a
-    /// place as it is printed, or what stands before the colon in several. What packets show otherwise is told
+    /// place as it is printed, or what stands before the colon in several. A notice names what packets
+    /// contradict
     #[arg(long, value_name = "NAME=ROLE", value_parser = role)]
     pub(crate) role: Vec<(String, labsim_explain::Role)>,
     /// The configuration of an F5, as `labsim import f5` reads it; may be given several times, for several
