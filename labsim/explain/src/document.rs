@@ -25,7 +25,7 @@ pub struct Explanation {
     pub clock_contradiction: Option<String>,
     /// TCP connections and UDP exchanges.
     pub connections: Vec<ConnectionReport>,
-    /// Connections that are not explained, as there are more than [`MAX_CONNECTIONS`].
+    /// Connections that are not explained, as there are more than [`crate::MAX_CONNECTIONS`].
     pub further_connections: usize,
     /// Connections that packets of several captures belong to.
     pub connections_in_common: usize,
