@@ -6,7 +6,7 @@ use crate::live::fail;
 use crate::prediction::compared;
 use crate::{execute, output, progress, signals};
 use labsim_event::{Event, Totals};
-use labsim_live::{WorkEvent, Lab, LabName, LabsFolder, LiveError, StepWalk, Work, Working};
+use labsim_live::{Lab, LabName, LabsFolder, LiveError, StepWalk, Work, WorkEvent, Working};
 use labsim_report::{Again, Sinks};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -92,6 +92,8 @@ fn steps(lab: &Lab, work: Work, predicted: Option<&str>, log: &LogArgs) -> Exit 
 fn print_work(event: &WorkEvent, all: bool, predicted: Option<&str>) {
     match event {
         WorkEvent::Event(event) => print(event, all),
+        // Of changes, which are no steps.
+        WorkEvent::Warned(_) => {}
         WorkEvent::Walked(StepWalk { lines, source_seen }) => {
             for line in lines {
                 output::visible_line(format_args!("  {line}"));
@@ -175,16 +177,6 @@ pub(crate) fn follow(
     interrupt: &Interrupt,
     consume: &mut dyn FnMut(WorkEvent),
 ) -> Result<bool, LiveError> {
-    follow_with_warnings(lab, work, interrupt, consume).map(|(interrupted, _)| interrupted)
-}
-
-/// The same, with what is to be said of the work though it was done.
-pub(crate) fn follow_with_warnings(
-    lab: &Lab,
-    work: Work,
-    interrupt: &Interrupt,
-    consume: &mut dyn FnMut(Event),
-) -> Result<(bool, Vec<String>), LiveError> {
     let mut working = lab.work(work)?;
     *interrupt.connection() = working.connection().ok();
     let read = if interrupt.happened() {
@@ -199,9 +191,9 @@ pub(crate) fn follow_with_warnings(
     match read {
         Err(LiveError::EndedMeanwhile(_)) if interrupt.happened() => {
             output::error(format_args!("interrupted; the lab `{}` stays up", lab.name()));
-            Ok((true, Vec::new()))
+            Ok(true)
         }
-        read => read.map(|()| (false, working.warnings().to_vec())),
+        read => read.map(|()| false),
     }
 }
 

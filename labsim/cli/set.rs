@@ -3,10 +3,10 @@
 use crate::args;
 use crate::exit::Exit;
 use crate::live::fail;
-use crate::live_steps::{Interrupt, follow_with_warnings};
+use crate::live_steps::{Interrupt, follow};
 use crate::output;
 use labsim_event::Event;
-use labsim_live::{Lab, LabsFolder, Work};
+use labsim_live::{Lab, LabsFolder, Work, WorkEvent};
 
 /// Makes a change, and prints what became of it.
 pub(crate) fn set(args: &args::Set) -> Exit {
@@ -15,19 +15,19 @@ pub(crate) fn set(args: &args::Set) -> Exit {
     let followed = lab.and_then(|lab| {
         let interrupt = Interrupt::on_signal()?;
         let work = Work::Set { kind, fields };
-        follow_with_warnings(&lab, work, &interrupt, &mut |event| {
-            if let Event::StepEnded { detail, .. } = event {
-                output::visible_line(detail);
+        follow(&lab, work, &interrupt, &mut |event| match event {
+            WorkEvent::Event(event) => {
+                if let Event::StepEnded { detail, .. } = *event {
+                    output::visible_line(detail);
+                }
             }
+            WorkEvent::Warned(warnings) => warnings.into_iter().for_each(output::diagnostics),
+            WorkEvent::Walked(_) => {}
         })
     });
     match followed {
-        Ok((interrupted, warnings)) => {
-            for warning in warnings {
-                output::diagnostics(warning);
-            }
-            if interrupted { Exit::Interrupted } else { Exit::Success }
-        }
+        Ok(true) => Exit::Interrupted,
+        Ok(false) => Exit::Success,
         Err(error) => fail(&error),
     }
 }

@@ -8,7 +8,7 @@ use crate::live_steps::{Interrupt, follow};
 use crate::{holding, load, output, up};
 use labsim_event::{Event, ExpectationResult, Outcome};
 use labsim_exercise::Shown;
-use labsim_live::{WorkEvent, Lab, LabName, LabsFolder, LiveError, Origin, Work};
+use labsim_live::{Lab, LabName, LabsFolder, LiveError, Origin, Work, WorkEvent};
 use labsim_runner::{Experiment, ImpairmentChoice, TunnelChoice};
 use labsim_scenario::Input;
 use labsim_verdict::Suspect;

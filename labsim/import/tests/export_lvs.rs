@@ -248,7 +248,7 @@ fn each_shipped_load_balancer_comes_back_or_says_what_is_not_in_it() {
                 // What is said of a member is said there.
                 let about = format!("virtual server {name}: member");
                 if exported.not_exported.iter().any(|it| it.what.starts_with(&about)) {
-                    assert!(found.iter().any(|it| (it.0, it.1) == (one.0, one.1)));
+                    assert!(found.iter().any(|it| (&it.0, it.1) == (&one.0, one.1)));
                     continue;
                 }
                 assert!(found.contains(one), "{}: {one:?}\n{}", path.display(), exported.text);

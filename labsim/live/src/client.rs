@@ -220,7 +220,7 @@ impl Lab {
         ask(&socket, request).map_err(failed)?;
         // A step may take as long as it wants.
         socket.set_read_timeout(None).map_err(failed)?;
-        Ok(Working { lab: self, answers: BufReader::new(socket), warnings: Vec::new() })
+        Ok(Working { lab: self, answers: BufReader::new(socket) })
     }
 
     /// Asks to be told what happens from now on.
@@ -234,7 +234,7 @@ impl Lab {
         // Nothing may happen for as long as it wants.
         socket.set_read_timeout(None).map_err(failed)?;
         let answers = BufReader::new(socket);
-        Ok(Watching(Working { lab: self, answers, warnings: Vec::new() }))
+        Ok(Watching(Working { lab: self, answers }))
     }
 
     /// Brings a node, or every node, back to what it was when it was built.
@@ -342,6 +342,8 @@ pub enum WorkEvent {
     Event(Box<Event>),
     /// A step was run that was asked for alone.
     Walked(StepWalk),
+    /// What is to be said of a change though it was made, each with its place.
+    Warned(Vec<String>),
 }
 
 /// Work that a holder does.
@@ -349,7 +351,6 @@ pub enum WorkEvent {
 pub struct Working<'a> {
     lab: &'a Lab,
     answers: BufReader<UnixStream>,
-    warnings: Vec<String>,
 }
 
 impl Working<'_> {
@@ -366,25 +367,15 @@ impl Working<'_> {
     /// # Errors
     /// The work cannot be done, or the lab has ended meanwhile.
     pub fn next_event(&mut self) -> Result<Option<WorkEvent>, LiveError> {
-        let mut answer = self.next_answer()?;
-        while let Answer::Warned(warnings) = answer {
-            self.warnings.extend(warnings);
-            answer = self.next_answer()?;
-        }
-        match answer {
+        match self.next_answer()? {
             Answer::Event(event) => Ok(Some(WorkEvent::Event(event))),
             Answer::Walk(walk) => Ok(Some(WorkEvent::Walked(walk))),
+            Answer::Warned(warnings) => Ok(Some(WorkEvent::Warned(warnings))),
             Answer::Done => Ok(None),
             Answer::Failed(reason) => Err(LiveError::Failed(reason)),
             Answer::Rejected(mistakes) => Err(LiveError::Rejected(mistakes)),
             _ => Err(self.lab.no_answer(io::ErrorKind::InvalidData.into())),
         }
-    }
-
-    /// What was to be said of the work up to now, though it was done.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
     }
 
     fn next_answer(&mut self) -> Result<Answer, LiveError> {
