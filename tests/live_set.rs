@@ -11,6 +11,7 @@ mod support;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Instant;
 use support::labs::Labs;
@@ -182,6 +183,28 @@ fn a_forwarder_applies_another_configuration_and_keeps_what_was_set_of_its_membe
         ["the ratio of member 10.1.1.53:49 of p_tacacs-test_49 is 0, was 1"]
     );
     labs.labsim(&["check"]).exits(0).says(PASSED);
+}
+
+#[test]
+fn a_server_that_cannot_start_leaves_all_servers_as_they_were() {
+    let labs = Labs::new();
+    labs.up("one");
+    // The port is in use in one of the nodes.
+    let file = labs.0.over("other", "tacacs-ipip", "tacacs_servers: {aaa: {port: 4949}}\n");
+    let mut command = labs.command(&["exec", "rs2", "--", LABSIM, "server", &file, "rs2"]);
+    let mut other = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
+    let refused = set(&labs, "tacacs_servers", "aaa: {port: 4949}").exits(1);
+    refused.says("the TACACS+ server on rs2, port 4949: Address already in use");
+    assert_eq!(changes(&labs), [""; 0]);
+    labs.labsim(&["check"]).exits(0).says(PASSED);
+    interrupt(other.id());
+    Ended::of(other.wait_with_output());
+    set(&labs, "tacacs_servers", "aaa: {port: 4949}")
+        .exits(0)
+        .says("rs2: its servers were started");
 }
 
 #[test]
