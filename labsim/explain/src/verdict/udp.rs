@@ -260,9 +260,9 @@ fn unanswered(known: &Known<'_>, open: &[&Passed], answered: usize) -> Verdict {
 fn next(known: &Known<'_>, name: &str, is_at_server: bool) -> String {
     if is_at_server {
         return "on the server: `nstat -az | grep -E \
-                'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|UdpNoPorts'` before and after an attempt, given as `--counters \
-                NODE=BEFORE,AFTER`; `ip addr`, `sysctl -a` and `ss -lun`, given as `--linux NODE=FILE`; and the service's log (an unknown client or another secret is \
-                not answered)"
+                'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|UdpNoPorts'` before and after an attempt, \
+                given as `--counters NODE=BEFORE,AFTER`; `ip addr`, `sysctl -a` and `ss -lun`, given as `--linux \
+                NODE=FILE`; and the service's log (an unknown client or another secret is not answered)"
             .to_owned();
     }
     let (client, ends) = (known.connection.client.ip(), tunnel_ends(known.tunnels));

@@ -97,9 +97,8 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
     if is_out || last.is_some_and(|point| known.has_role(point, Role::ServerSide)) {
         let next = "on the server: `nstat -az | grep -E \
                     'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|TcpInCsumErrors'` before and after an \
-                    attempt, given as `--counters NODE=BEFORE,AFTER`; `ip addr` and `sysctl -a`, given as `--linux NODE=FILE`; \
-                    and `tcpdump -ni any` (whether the packet comes out of \
-                    the tunnel device)";
+                    attempt, given as `--counters NODE=BEFORE,AFTER`; `ip addr` and `sysctl -a`, given as `--linux \
+                    NODE=FILE`; and `tcpdump -ni any` (whether the packet comes out of the tunnel device)";
         let mut verdict = Verdict::absent(because, next).possible(&silent_server(is_out, &DAMAGED));
         if is_out {
             let text = format!("At {name} it had come out of the tunnel, and it was not answered");
