@@ -6,6 +6,7 @@ mod address;
 mod command;
 mod config;
 mod defaults_from;
+mod monitors;
 mod network;
 mod outside;
 mod parse;

@@ -35,6 +35,7 @@ mod lab;
 mod lb_model;
 pub mod linux;
 mod lvs;
+mod monitors;
 mod note;
 mod paste;
 mod place;

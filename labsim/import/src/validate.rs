@@ -78,6 +78,7 @@ pub(crate) fn validate(model: &mut LbModel, report: &mut Report<'_>) {
         kept += usize::from(keeps);
         keeps
     });
+    crate::monitors::check(model, report);
     for one in &model.virtuals {
         warn_of_contradictions(one, model, report);
     }

@@ -89,7 +89,7 @@ fn monitors_are_written_for_keepalived_and_come_back() {
     for (monitor, back) in [
         ("tcp", true),
         ("icmp", true),
-        ("{tcp: {interval: 1500ms, timeout: 250ms, fall: 1, port: 80}}", true),
+        ("{tcp: {interval: 1500ms, timeout: 250ms, fall: 1}}", true),
         ("{icmp: {interval: 100s, timeout: 7s, fall: 1000}}", true),
         ("{tcp: {rise: 2}}", false),
         ("{tcp: {transparent: true}}", false),
@@ -113,6 +113,20 @@ fn monitors_are_written_for_keepalived_and_come_back() {
         assert_eq!(rules.not_exported.iter().filter(about).count(), 1);
         assert!(!rules.text.contains('#'), "ipvsadm -R takes no comments: {}", rules.text);
     }
+}
+
+#[test]
+fn a_monitor_at_a_port_where_nothing_listens_is_written_and_not_imported() {
+    let before = with_load_balancers(
+        "  lb: {virtual_servers: {vs: {destination: 172.16.4.99:49, pool: p}}, pools: {p: {monitor: \
+         {tcp: {port: 80}}, members: [10.1.1.51:49]}}}\n",
+    );
+    let exported = export::keepalived(&before, lb(&before));
+    assert!(exported.text.contains("            connect_port 80\n"), "{}", exported.text);
+    let imported = imported(keepalived::import, "k.conf", &exported.text);
+    assert_eq!(lb(&load(&imported)).pools.values().next().unwrap().monitor, None);
+    let why = &imported.not_imported[0].why;
+    assert!(why.contains("do not listen at TCP port 80"), "{why}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn the_base_leaves_nothing_out() {
 fn whole_stanzas_are_listed() {
     for (stanza, what, why) in [
         ("ltm rule /Common/r {\n}", "ltm rule r", "iRules"),
-        ("ltm monitor tcp m { interval 5 }", "ltm monitor tcp m", "monitors"),
+        ("ltm monitor http m { interval 5 }", "ltm monitor http m", "monitors"),
         ("ltm profile tcp t { }", "ltm profile tcp t", "fastL4"),
         ("ltm snat s { automap }", "ltm snat s", "virtual servers only"),
         ("net vlan v { interfaces { 1.1 { } } }", "net vlan v", "no VLANs"),
@@ -213,4 +213,23 @@ fn without_a_virtual_server_that_can_be_imported_the_reasons_are_reported() {
         assert!(f5::import(&[Source::new("x.conf", text)]).is_err());
     }
     assert!(f5::import(&[]).is_err());
+}
+
+/// Others' findings: such a one beside a good one must neither stop the import nor be an ordinary one.
+#[test]
+fn virtual_servers_of_other_types_are_left_out_and_the_good_one_is_imported() {
+    for (lines, why) in [
+        ("destination 172.16.4.98:49 ip-protocol tcp reject", "of the type `reject`"),
+        ("destination 172.16.4.98:49 ip-protocol tcp ip-forward", "of the type `ip-forward`"),
+        ("destination 172.16.4.98:49 ip-protocol tcp internal", "of the type `internal`"),
+    ] {
+        let text = format!("{BASE}ltm virtual b {{ {lines} pool p translate-address disabled }}\n");
+        let imported = imported(&text);
+        let load_balancer = load(&imported).load_balancers.into_values().next().unwrap();
+        assert_eq!(load_balancer.virtual_servers.keys().collect::<Vec<_>>(), ["vs"], "{lines}");
+        let [note] = imported.not_imported.as_slice() else {
+            panic!("{:?}", imported.not_imported)
+        };
+        assert!(note.what == "ltm virtual b" && note.why.contains(why), "{note}");
+    }
 }

@@ -154,7 +154,7 @@ virtual_server group g {
     persistence_timeout 600
     real_server ${NET}.51 49 {
         weight 3
-        TCP_CHECK { connect_port 50 connect_timeout 3.5 }
+        TCP_CHECK { connect_port 49 connect_timeout 3.5 }
     }
     real_server 10.1.2.52 49 { lvs_method TUN type gre csum }
 }

@@ -3,7 +3,7 @@
 use super::address::{full, leaf, short};
 use super::parse::OLD_KINDS;
 use super::tree::{Block, Body, Stanza, Verb, Word};
-use super::{command, read};
+use super::{command, monitors, read};
 use crate::place::Place;
 use crate::report::Report;
 use crate::text::{has_word, printable};
@@ -106,6 +106,8 @@ pub(super) struct Config {
     pub(super) gre: Objects,
     pub(super) traffic_matching: Objects,
     pub(super) port_lists: Objects,
+    /// Those of the kinds that a lab has.
+    pub(super) monitors: [Objects; 4],
 }
 
 impl Config {
@@ -113,6 +115,9 @@ impl Config {
     pub(super) fn add(&mut self, stanza: Stanza, report: &mut Report<'_>) {
         let words: Vec<&str> = stanza.words.iter().map(|word| word.text.as_str()).collect();
         let objects = match words.as_slice() {
+            ["ltm", "monitor", kind, _] if monitors::is_known(kind) => {
+                monitors::of_kind(kind, &mut self.monitors)
+            }
             ["ltm", "virtual", _] => &mut self.virtuals,
             ["ltm", "virtual-address", _] => &mut self.virtual_addresses,
             ["ltm", "pool", _] => &mut self.pools,
@@ -207,7 +212,8 @@ fn why(words: &[&str]) -> &'static str {
     match words {
         ["ltm", "rule", ..] => "labsim does not run iRules",
         ["ltm", "monitor" | "default-node-monitor", ..] => {
-            "monitors are not imported; write the pool's `monitor` into the scenario"
+            "labsim's monitors of an import are tcp and icmp; write the pool's `monitor` into the \
+             scenario"
         }
         ["ltm", "profile", ..] => "labsim supports fastL4 profiles only",
         ["ltm", "policy" | "policy-strategy", ..] => "labsim applies no policies",

@@ -2,6 +2,7 @@
 
 use super::address::{Host, HostPort, full, host_port, leaf};
 use super::config::{Config, Object};
+use super::monitors::Monitors;
 use super::read;
 use super::tree::{Block, Property, Word};
 use crate::lb_model::{Member, Pool};
@@ -9,11 +10,11 @@ use crate::report::Report;
 use crate::text::printable;
 use crate::validate::can_add;
 use labsim_model::quote;
-use labsim_model::{AdminState, GreOptions, LoadBalancingMode, Profile};
+use labsim_model::{ActionOnDown, AdminState, GreOptions, LoadBalancingMode, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The pools that virtual servers use, read once each.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Pools {
     pub(super) all: Vec<Pool>,
     by_path: BTreeMap<String, usize>,
@@ -21,6 +22,7 @@ pub(super) struct Pools {
     nodes: BTreeSet<String>,
     /// The paths of tunnels that pools and members have.
     tunnels: BTreeSet<String>,
+    monitors: Monitors,
 }
 
 impl Pools {
@@ -53,11 +55,12 @@ impl Pools {
         let is_used = |one: &Object| self.tunnels.contains(&one.path);
         config.ipip.not_imported(is_used, &["defaults-from"], report);
         config.gre.not_imported(is_used, &["defaults-from"], report);
+        self.monitors.report_unused(config, report);
     }
 
     fn pool(&mut self, object: &Object, config: &Config, report: &mut Report<'_>) -> Pool {
         let properties = object.block.properties();
-        let mut settings = labsim_model::Pool::default();
+        let (mut settings, mut down) = (labsim_model::Pool::default(), None);
         let mut profile_at = None;
         for property in &properties {
             match property.name() {
@@ -75,8 +78,16 @@ impl Pools {
                         profile_at = Some(property.place);
                     }
                 }
+                "monitor" => {
+                    settings.monitor =
+                        self.monitors.of_pool(property, &object.what, config, report);
+                }
+                "service-down-action" => down = Some(property),
                 _ => read::not_imported(&object.what, property, report),
             }
+        }
+        if let Some(down) = down {
+            settings.action_on_down = action_on_down(down, &object.what, &settings, report);
         }
         let members = properties.iter().filter(|one| one.name() == "members");
         let mut found: Vec<Member> = Vec::new();
@@ -184,6 +195,26 @@ fn balancing_mode(
             LoadBalancingMode::default()
         }
     }
+}
+
+/// What becomes of a member's flows when it is down, which needs a monitor.
+fn action_on_down(
+    property: &Property<'_>,
+    what: &str,
+    settings: &labsim_model::Pool,
+    report: &mut Report<'_>,
+) -> ActionOnDown {
+    let word = property.word().map(|word| word.text.as_str());
+    match (word, &settings.monitor) {
+        (Some("reset"), Some(_)) => return ActionOnDown::Reset,
+        (Some("reselect"), Some(_)) => return ActionOnDown::Reselect,
+        (Some("drop"), Some(_)) => {
+            let why = "labsim's are reset and reselect; the flows stay";
+            report.not_imported(property.place, format!("{what}: service-down-action drop"), why);
+        }
+        _ => read::not_imported(what, property, report),
+    }
+    ActionOnDown::None
 }
 
 /// What an operator has set by `session` or `state`; the rest of their words is the device's own view.

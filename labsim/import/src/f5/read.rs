@@ -91,8 +91,10 @@ const REASONS: &str = "\
     app-service description metadata partition creation-time last-modified-time vs-index \
         auto-discovery: it has no effect on packets
     monitor state up-interval min-up-members min-up-members-action min-up-members-checking \
-        gateway-failsafe-device time-until-up: monitors are not imported; write the pool's `monitor` \
-        into the scenario
+        gateway-failsafe-device time-until-up: labsim's pools have one monitor for all members, which \
+        knows nothing of this
+    send recv recv-disable adaptive adaptive-divergence-type adaptive-limit adaptive-sampling-timespan \
+        manual-resume reverse ip-dscp: labsim's probe makes a connection, or sends an echo request
     ratio: labsim's ratios are members' and not nodes'
     dynamic-ratio min-active-members priority-group slow-ramp-time: labsim's members have fixed \
         ratios and no priorities

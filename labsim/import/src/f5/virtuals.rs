@@ -13,12 +13,15 @@ use super::{network, read, snat};
 use crate::lb_model::{LbModel, Service, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
-use crate::text::printable;
+use crate::text::{has_word, printable};
 use crate::validate;
 use labsim_model::quote;
 use labsim_model::{FastL4, IpProtocol, Ports, SourceAddress};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+
+/// Types of virtual servers that load-balance nothing.
+const WITHOUT_POOL: &str = "reject ip-forward l2-forward internal dhcp-relay";
 
 /// What a configuration means.
 pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
@@ -157,6 +160,16 @@ impl Reader<'_, '_> {
         let off = properties.iter().find(|one| one.name() == "disabled" && one.values.is_empty());
         if let Some(off) = off {
             return self.report.skip(off.place, what, "it is disabled");
+        }
+        let kind = properties
+            .iter()
+            .find(|one| one.values.is_empty() && has_word(WITHOUT_POOL, one.name()));
+        if let Some(kind) = kind {
+            let why = format!(
+                "it is of the type `{}`, which sends nothing to members of a pool",
+                kind.name()
+            );
+            return self.report.skip(kind.place, what, why);
         }
         if let Some(criteria) = of("traffic-matching-criteria").filter(|one| !one.is_none()) {
             let name = read::word(criteria, self.report)?;

@@ -110,6 +110,10 @@ pub(super) fn expectations(
     if mode == Mode::Direct {
         // What the load balancer sends itself, an ICMP error or a RST, is from the VIP too.
         answer.insert(0, entry("direction", "in"));
+        // Servers answer the probes of a transparent monitor from the VIP.
+        if pool.settings.monitor.as_ref().is_some_and(|monitor| monitor.transparent) {
+            answer.push(entry("destination", scalar(plan.client.net.addr())));
+        }
     }
     if virtuals.iter().filter(|other| other.address == vip).count() > 1 {
         answer.push(entry("protocol", one.settings.ip_protocol.word()));

@@ -1,0 +1,247 @@
+//! `ltm monitor` and a pool's `monitor`: what is asked of members.
+
+use super::address::short;
+use super::config::{Config, Object, Objects};
+use super::defaults_from::{ProfileKind, Profiles};
+use super::tree::{Item, Property, Word};
+use super::{read, service};
+use crate::place::Place;
+use crate::report::Report;
+use crate::text::printable;
+use labsim_model::{Monitor, MonitorKind, quote};
+use std::time::Duration;
+
+/// The times and ends of a monitor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    /// In seconds.
+    interval: u32,
+    /// Seconds from the last answer until a member is down.
+    timeout: u32,
+    port: Option<u16>,
+    transparent: bool,
+}
+
+impl Default for Settings {
+    /// F5's own.
+    fn default() -> Self {
+        Self { interval: 5, timeout: 16, port: None, transparent: false }
+    }
+}
+
+const ABSENT: &str = "it is in none of the imported files; F5's own times are used";
+const TCP: ProfileKind<Settings> = ProfileKind {
+    root: "/Common/tcp",
+    what: "ltm monitor tcp",
+    absent: ABSENT,
+    objects: |config| &config.monitors[0],
+    apply,
+};
+const HALF_OPEN: ProfileKind<Settings> = ProfileKind {
+    root: "/Common/tcp_half_open",
+    what: "ltm monitor tcp-half-open",
+    absent: ABSENT,
+    objects: |config| &config.monitors[1],
+    apply,
+};
+const ICMP: ProfileKind<Settings> = ProfileKind {
+    root: "/Common/icmp",
+    what: "ltm monitor icmp",
+    absent: ABSENT,
+    objects: |config| &config.monitors[2],
+    apply,
+};
+const GATEWAY_ICMP: ProfileKind<Settings> = ProfileKind {
+    root: "/Common/gateway_icmp",
+    what: "ltm monitor gateway-icmp",
+    absent: ABSENT,
+    objects: |config| &config.monitors[3],
+    apply,
+};
+
+/// The kinds that a lab has, in the order of [`Config::monitors`].
+const KINDS: [(&str, MonitorKind); 4] = [
+    ("tcp", MonitorKind::Tcp),
+    ("tcp-half-open", MonitorKind::Tcp),
+    ("icmp", MonitorKind::Icmp),
+    ("gateway-icmp", MonitorKind::Icmp),
+];
+
+/// Whether labsim has such monitors.
+pub(super) fn is_known(kind: &str) -> bool {
+    KINDS.iter().any(|(known, _)| *known == kind)
+}
+
+/// The objects of a known kind of monitors.
+pub(super) fn of_kind<'c>(kind: &str, [first, rest @ ..]: &'c mut [Objects; 4]) -> &'c mut Objects {
+    let at = KINDS.iter().skip(1).position(|(known, _)| *known == kind);
+    at.and_then(|at| rest.get_mut(at)).unwrap_or(first)
+}
+
+/// The monitors that are in use.
+pub(super) struct Monitors {
+    kinds: [Profiles<Settings>; 4],
+}
+
+impl Default for Monitors {
+    fn default() -> Self {
+        let kinds = [
+            Profiles::new(&TCP),
+            Profiles::new(&HALF_OPEN),
+            Profiles::new(&ICMP),
+            Profiles::new(&GATEWAY_ICMP),
+        ];
+        Self { kinds }
+    }
+}
+
+impl Monitors {
+    /// Lists monitors that no pool uses.
+    pub(super) fn report_unused(&self, config: &Config, report: &mut Report<'_>) {
+        self.kinds.iter().for_each(|kind| kind.report_unused(config, report));
+    }
+
+    /// A pool's monitor: `a`, `a and b`, `min 1 of { a b }`. labsim has one, the first that it can do, of
+    /// TCP before ICMP; the others are listed.
+    pub(super) fn of_pool(
+        &mut self,
+        property: &Property<'_>,
+        what: &str,
+        config: &Config,
+        report: &mut Report<'_>,
+    ) -> Option<Monitor> {
+        let (least, names) = names(property)?;
+        let mut found: Vec<(&Word, usize)> = Vec::new();
+        for name in &names {
+            let shown = format!("{what}: monitor {}", printable(short(&name.text)));
+            let kind = self.kinds.iter().position(|kind| kind.has(&name.text, config));
+            match kind {
+                Some(kind) => found.push((name, kind)),
+                None => {
+                    let why = "labsim's monitors of an import are tcp and icmp; if this is one, add the \
+                               file that declares it";
+                    report.not_imported(name.place, shown, why);
+                }
+            }
+        }
+        let is_tcp = |kind: usize| KINDS.get(kind).is_some_and(|(_, it)| *it == MonitorKind::Tcp);
+        let chosen = *found.iter().find(|(_, kind)| is_tcp(*kind)).or(found.first())?;
+        for (name, _) in found.iter().filter(|(name, _)| name.place != chosen.0.place) {
+            let shown = format!("{what}: monitor {}", printable(short(&name.text)));
+            let used = printable(short(&chosen.0.text));
+            let why = format!("a pool of labsim's has one monitor; {used} is used");
+            report.not_imported(name.place, shown, why);
+        }
+        if let Some((least, place)) = least.filter(|(least, _)| *least != names.len()) {
+            let why = "a member of labsim's is up while its one monitor succeeds";
+            report.warn(place, format!("{what}: monitor min {least} of {}", names.len()), why);
+        }
+        let (name, kind) = chosen;
+        let settings = self.kinds.get_mut(kind)?.resolve(&name.text, config, report);
+        let (_, monitored) = KINDS.get(kind)?;
+        if KINDS.get(kind).is_some_and(|(kind, _)| *kind == "tcp-half-open") {
+            let why = "labsim's probe completes the connection before it resets it";
+            let shown = format!("{what}: monitor {}", printable(short(&name.text)));
+            report.warn(name.place, shown, why);
+        }
+        Some(monitor(settings, *monitored))
+    }
+}
+
+/// A monitor with F5's times: a member is down `timeout` seconds after its last answer.
+fn monitor(settings: Settings, kind: MonitorKind) -> Monitor {
+    /// Most failures in a row.
+    const MOST: u32 = 1000;
+    let Settings { interval, timeout, port, transparent } = settings;
+    let fall = (timeout.saturating_sub(1) / interval).clamp(1, MOST);
+    let left = timeout.saturating_sub(fall * interval).clamp(1, interval);
+    Monitor {
+        kind,
+        interval: Duration::from_secs(interval.into()),
+        timeout: Duration::from_secs(left.into()),
+        rise: 1,
+        fall: u16::try_from(fall).unwrap_or(1),
+        transparent,
+        port: port.filter(|_| kind == MonitorKind::Tcp && !transparent),
+        secret: None,
+    }
+}
+
+/// Of how many monitors a member needs an answer, if that is written, and their names.
+type Names<'t> = (Option<(usize, Place)>, Vec<&'t Word>);
+
+/// The names of a property; none if it has none.
+fn names<'t>(property: &Property<'t>) -> Option<Names<'t>> {
+    let word = |item: &&'t Item| match item {
+        Item::Word(word) => Some(word),
+        Item::Block(_) => None,
+    };
+    if let [Item::Word(min), Item::Word(count), Item::Word(_), Item::Block(block)] =
+        property.values.as_slice()
+        && min.text == "min"
+    {
+        let least = count.text.parse().ok().map(|least| (least, count.place));
+        return Some((least, block.names().into_iter().map(|(name, _)| name).collect()));
+    }
+    let words: Vec<&Word> = property.values.iter().filter_map(word).collect();
+    let names = words.into_iter().filter(|word| !["and", "none"].contains(&word.text.as_str()));
+    let names: Vec<&Word> = names.collect();
+    (!names.is_empty()).then_some((None, names))
+}
+
+fn apply(
+    settings: &mut Settings,
+    property: &Property<'_>,
+    object: &Object,
+    report: &mut Report<'_>,
+) {
+    let is = |text: &str| property.word().is_some_and(|word| word.text == text);
+    match property.name() {
+        "interval" => {
+            settings.interval =
+                read::seconds(property, &object.what, report).unwrap_or(settings.interval);
+        }
+        "timeout" => {
+            settings.timeout =
+                read::seconds(property, &object.what, report).unwrap_or(settings.timeout);
+        }
+        "transparent" => {
+            settings.transparent = read::switch(property, report).unwrap_or(settings.transparent);
+        }
+        "destination" => destination(settings, property, object, report),
+        "adaptive" | "manual-resume" | "reverse" if is("disabled") => {}
+        "time-until-up" | "up-interval" | "ip-dscp" if is("0") => {}
+        _ => read::not_imported(&object.what, property, report),
+    }
+}
+
+/// `*:*`, `*:80`, `*.http`: the member's address, and the member's port or another one.
+fn destination(
+    settings: &mut Settings,
+    property: &Property<'_>,
+    object: &Object,
+    report: &mut Report<'_>,
+) {
+    let Some(word) = read::word(property, report) else { return };
+    let port = word.text.strip_prefix("*:").or_else(|| word.text.strip_prefix("*."));
+    // It stands behind the destination.
+    let properties = object.block.properties();
+    let mut switches = properties.iter().filter(|one| one.name() == "transparent");
+    let is_transparent = settings.transparent
+        || switches.any(|one| one.word().is_some_and(|word| word.text.starts_with("enable")));
+    match port.map(service::port) {
+        Some(Some(port)) => settings.port = Some(port).filter(|port| *port != 0),
+        Some(None) => {
+            let message =
+                format!("{} has no port that is known; write its number", quote(&word.text));
+            report.diagnostic(word.place, message);
+        }
+        // A transparent monitor's is the VIP, which labsim's probes go to, too.
+        None if word.text == "*" || is_transparent => {}
+        None => {
+            let why =
+                "labsim's probes go to the member's address, or through its tunnel to the VIP";
+            report.not_imported(word.place, format!("{}: destination", object.what), why);
+        }
+    }
+}

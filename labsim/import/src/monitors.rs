@@ -1,0 +1,74 @@
+//! Which monitors a lab can have: where nothing answers their probes, every member would be down.
+
+use crate::lb_model::{LbModel, VirtualServer};
+use crate::report::Report;
+use labsim_model::{IpProtocol, Monitor, MonitorKind};
+use std::net::Ipv4Addr;
+
+/// Takes monitors out that nothing in the lab would answer, and lists them.
+pub(crate) fn check(model: &mut LbModel, report: &mut Report<'_>) {
+    let LbModel { virtuals, pools, .. } = model;
+    for (at, pool) in pools.iter_mut().enumerate() {
+        let Some(monitor) = &pool.settings.monitor else { continue };
+        let users: Vec<&VirtualServer> = virtuals.iter().filter(|one| one.pool == at).collect();
+        let members: Vec<(Ipv4Addr, u16)> =
+            pool.members.iter().map(|member| (member.address, member.port)).collect();
+        let listens = |port: u16| {
+            let tcp = users.iter().filter(|one| one.settings.ip_protocol == IpProtocol::Tcp);
+            let mut ports =
+                tcp.flat_map(|one| pool.members.iter().map(|member| one.member_port(member, pool)));
+            ports.any(|own| own == port)
+        };
+        let why = if users.is_empty() {
+            None
+        } else if monitor.transparent {
+            why_not_transparent(monitor, &users)
+        } else if monitor.kind == MonitorKind::Tcp {
+            let probed = |member: &(Ipv4Addr, u16)| monitor.port.unwrap_or(member.1);
+            let missing = members.iter().map(probed).find(|port| !listens(*port));
+            missing.map(|port| {
+                format!(
+                    "the lab's servers do not listen at TCP port {port}, and all members would be down; \
+                     there is no monitor"
+                )
+            })
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            report.not_imported(pool.place, format!("{}: monitor", pool.what), why);
+            pool.settings.monitor = None;
+            pool.settings.action_on_down = labsim_model::ActionOnDown::None;
+        }
+    }
+}
+
+/// Why no probe can go through the tunnel to the VIPs.
+fn why_not_transparent(monitor: &Monitor, users: &[&VirtualServer]) -> Option<String> {
+    let is_probed = |one: &&&VirtualServer| {
+        monitor.kind == MonitorKind::Icmp || one.settings.ip_protocol == IpProtocol::Tcp
+    };
+    let probed: Vec<_> = users.iter().filter(is_probed).collect();
+    let is_wild = |one: &&&VirtualServer| {
+        monitor.kind == MonitorKind::Tcp && one.settings.destination.port().is_none()
+    };
+    if probed.is_empty() {
+        Some(
+            "it is transparent, and no TCP virtual server uses the pool; there is no monitor"
+                .to_owned(),
+        )
+    } else if probed.iter().any(|one| one.settings.translate_address) {
+        Some(
+            "it is transparent, and a virtual server translates addresses, whose servers have no VIP; \
+             there is no monitor"
+                .to_owned(),
+        )
+    } else if probed.iter().any(is_wild) {
+        Some(
+            "it is transparent, and a virtual server takes several ports; there is no monitor"
+                .to_owned(),
+        )
+    } else {
+        None
+    }
+}
