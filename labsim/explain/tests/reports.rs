@@ -178,7 +178,7 @@ fn with_payloads(mut trace: Trace) -> Trace {
 
 #[test]
 fn a_radius_server_that_does_not_know_its_client_is_silent() {
-    // The AAA guide of HPE 5950: the source is not the NAS.
+    // The source is not the NAS that the server knows.
     let text = radius(0, 62, "192.0.2.7.40000 > 198.51.100.9.1812")
         + &radius(3, 62, "192.0.2.7.40000 > 198.51.100.9.1812");
     is_set(&with_payloads(at_server(&text)), &[cause::CLIENT_UNKNOWN]);
