@@ -1,23 +1,26 @@
 //! Commands, arguments and flags.
 
+mod convert;
 pub(crate) mod exercise;
+mod explain;
+mod forwarder;
 mod live;
 mod results;
 mod run;
 mod set;
 mod steps;
 
+pub(crate) use convert::{Export, ExportBalancer, ExportTarget, Import, Vendor};
 pub(crate) use exercise::{Exercise, ExerciseCommand};
+pub(crate) use explain::{Explain, MergeCaptures};
+pub(crate) use forwarder::{Ctl, CtlCommand, Forwarder, ForwarderCommand, PoolMember};
 pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Save, Shell, Since, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
 pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};
 pub(crate) use set::Set;
 pub(crate) use steps::{Check, StepArgs};
 
-use clap::builder::UnknownArgumentValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A network lab for Direct Server Return load balancing.
@@ -299,99 +302,6 @@ pub(crate) struct Compare {
     pub(crate) html: Option<PathBuf>,
 }
 
-/// `labsim explain`
-#[derive(Debug, Args)]
-pub(crate) struct Explain {
-    /// Captures of the same time at different places, any number in a file: pcap or pcapng, also
-    /// compressed by gzip, zstd or lz4, or what tcpdump printed, as a page with text around it; `-` is
-    /// standard input. NAME names the place; `client`, `load-balancer`, `server` and `router` say what it
-    /// is
-    #[arg(required = true, value_name = "[NAME=]FILE")]
-    pub(crate) files: Vec<OsString>,
-    /// An address that clients ask, of a virtual server; may be given several times. What it tells is taken
-    /// where packets do not show who asks
-    #[arg(long, value_name = "ADDRESS[:PORT]")]
-    pub(crate) vip: Vec<labsim_explain::Vip>,
-    /// What the place NAME is: client, load-balancer, server or router; may be given several times. NAME is a
-    /// place as it is printed, or what stands before the colon in several. A notice names what packets
-    /// contradict
-    #[arg(long, value_name = "NAME=ROLE", value_parser = role)]
-    pub(crate) role: Vec<(String, labsim_explain::Role)>,
-    /// The configuration of an F5, as `labsim import f5` reads it; may be given several times, for several
-    /// files of one device. Where it and the captures differ is printed with file and line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) f5: Vec<PathBuf>,
-    /// The same of an A10
-    #[arg(long, value_name = "FILE")]
-    pub(crate) a10: Vec<PathBuf>,
-    /// The same of IPVS, as `ipvsadm-save -n` prints it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ipvs: Vec<PathBuf>,
-    /// The state of the server NODE, as `labsim import linux` reads it: a file, or a folder of files; may be
-    /// given several times. It is joined with the captures by the server's addresses, else by NODE. Files of
-    /// the folder with `before` and `after` in their names are read as --counters
-    #[arg(long, value_name = "NODE=DIR|FILE", value_parser = node)]
-    pub(crate) linux: Vec<(String, PathBuf)>,
-    /// The counters of the server NODE before and after what was captured, as `nstat -az` prints them, or
-    /// /proc/net/snmp and netstat have them
-    #[arg(long, value_name = "NODE=BEFORE,AFTER", value_parser = counters)]
-    pub(crate) counters: Vec<(String, [PathBuf; 2])>,
-    /// Print pseudonyms in place of addresses and of the names of files, hosts and virtual servers: the same
-    /// for the same input. Ports stay
-    #[arg(long)]
-    pub(crate) redact: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print a short text to be pasted into a ticket, at most 80 wide: of each connection that is not
-    /// healthy what, where, the evidence, and what to send next
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) ticket: bool,
-}
-
-fn node(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-            Ok((name.to_owned(), path.into()))
-        }
-        _ => Err("write NODE=FILE, or NODE=FOLDER".to_owned()),
-    }
-}
-
-fn counters(text: &str) -> Result<(String, [PathBuf; 2]), String> {
-    let files = text.split_once('=').and_then(|(name, files)| Some((name, files.split_once(',')?)));
-    match files {
-        Some((name, (before, after))) if ![name, before, after].contains(&"") => {
-            Ok((name.to_owned(), [before.into(), after.into()]))
-        }
-        _ => Err("write NODE=BEFORE,AFTER: two files".to_owned()),
-    }
-}
-
-fn role(text: &str) -> Result<(String, labsim_explain::Role), String> {
-    let (name, role) = text.rsplit_once('=').unwrap_or_default();
-    match labsim_explain::Role::of_name(role) {
-        Some(role) if !name.is_empty() => Ok((name.to_owned(), role)),
-        _ => Err("write NAME=ROLE, ROLE being client, load-balancer, server or router".to_owned()),
-    }
-}
-
-/// `labsim merge-captures`
-#[derive(Debug, Args)]
-pub(crate) struct MergeCaptures {
-    /// Captures of the same time at different places, of all forms that `labsim explain` reads; of texts
-    /// the packets are taken whose bytes are shown. NAME names the place, and its interface in the output
-    #[arg(required = true, value_name = "[NAME=]FILE")]
-    pub(crate) files: Vec<OsString>,
-    /// The file to be written: pcapng, one interface for each place, packets in the order of time. What
-    /// was corrected is printed, and in the file's comments
-    #[arg(short, long, value_name = "OUT.pcapng")]
-    pub(crate) out: PathBuf,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
 /// `labsim report`
 #[derive(Debug, Args)]
 pub(crate) struct Report {
@@ -435,114 +345,6 @@ pub(crate) struct Doctor {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// `labsim import`
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// What the files are of
-    #[arg(value_enum)]
-    pub(crate) vendor: Vendor,
-    /// All files of the configuration, `-` is standard input; of `linux` also folders, with all that is
-    /// in them
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Of `linux`: the scenario to extend, and its real server that the host takes the place of; without
-    /// it a lab is made around the host
-    #[arg(long, num_args = 2, value_names = ["SCENARIO", "NODE"])]
-    pub(crate) into: Option<Vec<String>>,
-    /// Folder of the new files; existing files are not overwritten
-    #[arg(long, value_name = "DIR", required = true)]
-    pub(crate) out: PathBuf,
-}
-
-/// What is imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Vendor {
-    /// F5 BIG-IP: tmsh text such as bigip.conf
-    F5,
-    /// A10 ACOS: output of `show running-config`
-    A10,
-    /// Linux Virtual Server: output of `ipvsadm-save -n`, or commands of ipvsadm
-    Ipvs,
-    /// Linux Virtual Server: keepalived.conf
-    Keepalived,
-    /// A real server's state: output of `ip addr`, `ip -d link`, `ip route`, `ip rule`, `sysctl -a`,
-    /// `ss -ltnu`, `nft list ruleset`, `iptables-save`, as text or as `ip -j` prints it; files of
-    /// sysctl.d, systemd-networkd, netplan, ifcfg and interfaces(5)
-    Linux,
-}
-
-/// `labsim export`
-#[derive(Debug, Args)]
-pub(crate) struct Export {
-    #[command(subcommand)]
-    pub(crate) target: ExportTarget,
-}
-
-/// The format of an export.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ExportTarget {
-    /// Commands that configure a Linux host as one of the real servers
-    Linux {
-        /// The scenario
-        #[arg(value_name = "SCENARIO")]
-        scenario: PathBuf,
-        /// The real server
-        #[arg(value_name = "NODE")]
-        node: String,
-        /// Write files that last instead: sysctl.d, modules-load.d and units of systemd-networkd, below
-        /// this folder as below a host's root; existing files are not overwritten
-        #[arg(long, value_name = "DIR")]
-        persistent: Option<PathBuf>,
-    },
-    /// The load balancers as tmsh stanzas
-    F5 {
-        /// The scenario
-        #[arg(value_name = "SCENARIO")]
-        scenario: PathBuf,
-    },
-    /// A load balancer as ACOS configuration of A10; what it cannot say is listed in comments and on
-    /// standard error
-    A10(ExportBalancer),
-    /// A load balancer as rules for `ipvsadm -R`, as `ipvsadm-save -n` prints them; what IPVS cannot say
-    /// is listed on standard error
-    Ipvs(ExportBalancer),
-    /// A load balancer as the virtual servers of keepalived.conf; what it cannot say is listed in
-    /// comments and on standard error
-    Keepalived(ExportBalancer),
-    /// A load balancer as the configuration of `labsim forwarder`, secrets of monitors included
-    Forwarder {
-        /// The scenario
-        #[arg(value_name = "SCENARIO")]
-        scenario: PathBuf,
-        /// The load balancer
-        #[arg(value_name = "NODE")]
-        node: String,
-    },
-    /// The lab as a topology file of containerlab
-    Containerlab {
-        /// The scenario
-        #[arg(value_name = "SCENARIO")]
-        scenario: PathBuf,
-        /// Image of the containers, with labsim, sh, iproute2 and ethtool
-        #[arg(long, value_name = "NAME", default_value = "labsim-shell")]
-        image: String,
-        /// The scenario's path in the image, if it is not the path named above below /
-        #[arg(long, value_name = "PATH")]
-        scenario_path: Option<String>,
-    },
-}
-
-/// A load balancer of a scenario.
-#[derive(Debug, Args)]
-pub(crate) struct ExportBalancer {
-    /// The scenario
-    #[arg(value_name = "SCENARIO")]
-    pub(crate) scenario: PathBuf,
-    /// The load balancer, where the scenario has several
-    #[arg(value_name = "NODE")]
-    pub(crate) node: Option<String>,
-}
-
 /// `labsim server`
 #[derive(Debug, Args)]
 pub(crate) struct Server {
@@ -575,126 +377,4 @@ pub(crate) enum Format {
     Events,
     /// The file of `run --json`
     Results,
-}
-
-/// `labsim forwarder`
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(crate) struct Forwarder {
-    #[command(subcommand)]
-    pub(crate) command: Option<ForwarderCommand>,
-    /// Configuration: virtual servers and pools; reloaded on SIGHUP
-    #[arg(long, value_name = "FILE", required = true)]
-    pub(crate) config: Option<PathBuf>,
-    /// Report all errors of the configuration and exit, without running
-    #[arg(long)]
-    pub(crate) check: bool,
-    /// Take commands from standard input, one JSON object per line, and stop when it ends
-    #[arg(long)]
-    pub(crate) stdio: bool,
-    /// Control socket: an abstract name in the network namespace, or a path
-    #[arg(long, value_name = "@NAME|PATH", default_value = "@labsim-forwarder")]
-    pub(crate) control: OsString,
-    /// Serve OpenMetrics over HTTP at this address of the network namespace, path /metrics. The
-    /// endpoint is unauthenticated: bind it to a loopback or management address
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) metrics: Option<SocketAddr>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ForwarderCommand {
-    /// Control the forwarder that runs in the current network namespace
-    Ctl(Ctl),
-}
-
-/// `labsim forwarder ctl`
-#[derive(Debug, Args)]
-pub(crate) struct Ctl {
-    /// Control socket of the forwarder, as given to its own `--control`
-    #[arg(long, value_name = "@NAME|PATH", default_value = "@labsim-forwarder")]
-    pub(crate) control: OsString,
-    /// The former name of `--control`: an unknown argument whose error names the new one.
-    #[arg(long, hide = true, value_parser = UnknownArgumentValueParser::suggest_arg("--control"))]
-    socket: Option<()>,
-    #[command(subcommand)]
-    pub(crate) command: CtlCommand,
-}
-
-/// A command to a forwarder.
-#[derive(Debug, Subcommand)]
-pub(crate) enum CtlCommand {
-    /// Show virtual servers and members with their state and traffic
-    Status {
-        /// Print one line of JSON with all counters
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print the metrics as OpenMetrics text
-    Metrics,
-    /// Reload the configuration file, or load another one
-    Reload {
-        /// Another configuration file
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-    },
-    /// Add a member to a pool
-    Add {
-        #[command(flatten)]
-        member: PoolMember,
-        /// Share of new flows relative to the other members
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        ratio: u16,
-        /// Which new flows it takes: all by default
-        #[arg(long)]
-        state: Option<AdminState>,
-    },
-    /// Change a member's ratio, its state, or both
-    #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true))]
-    Set {
-        #[command(flatten)]
-        member: PoolMember,
-        /// Share of new flows relative to the other members; 0 drains the member
-        #[arg(long, value_name = "N", group = "settings")]
-        ratio: Option<u16>,
-        /// Which new flows it takes
-        #[arg(long, group = "settings")]
-        state: Option<AdminState>,
-    },
-    /// Drain a member (ratio 0): existing flows continue, new flows go to other members
-    Drain(PoolMember),
-    /// Remove a member; its existing flows continue until they end
-    Remove(PoolMember),
-}
-
-/// What an operator sets a member to.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum AdminState {
-    /// All new flows
-    Enabled,
-    /// Those of clients that have a persistence record for it
-    Disabled,
-    /// None
-    ForcedOffline,
-}
-
-impl From<AdminState> for labsim_forwarder::AdminState {
-    fn from(state: AdminState) -> Self {
-        match state {
-            AdminState::Enabled => Self::Enabled,
-            AdminState::Disabled => Self::Disabled,
-            AdminState::ForcedOffline => Self::ForcedOffline,
-        }
-    }
-}
-
-/// A member of a pool.
-#[derive(Debug, Args)]
-pub(crate) struct PoolMember {
-    /// Name of the pool
-    #[arg(value_name = "POOL")]
-    pub(crate) pool: String,
-    /// Address and port of the member
-    #[arg(value_name = "ADDRESS:PORT")]
-    pub(crate) member: SocketAddr,
 }
