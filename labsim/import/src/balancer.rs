@@ -2,9 +2,10 @@
 
 use crate::lab;
 use crate::lb_model::{LbModel, Pool, VirtualServer};
-use crate::place::Place;
+use crate::paste::Pasted;
+use crate::place::{Files, Place};
 use crate::report::Report;
-use crate::{Diagnostics, Line};
+use crate::{Diagnostics, Line, Source};
 use labsim_model::{IpProtocol, Ports, TunnelProtocol};
 use std::net::Ipv4Addr;
 
@@ -54,11 +55,18 @@ pub struct Member {
     pub tunnel_line: Line,
 }
 
-/// What was understood of a configuration.
+/// Reads the texts of one device; `model` understands them.
 ///
 /// # Errors
-/// The errors of the report; or that there is no virtual server.
-pub(crate) fn balancer(model: &LbModel, report: Report<'_>) -> Result<Balancer, Diagnostics> {
+/// What `model` reports; or that there is no virtual server.
+pub(crate) fn read(
+    sources: &[Source],
+    model: impl FnOnce(&Pasted, &mut Report<'_>) -> LbModel,
+) -> Result<Balancer, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    pasted.report(&mut report);
+    let model = model(&pasted, &mut report);
     if report.has_errors() {
         return Err(report.into_diagnostics());
     }

@@ -24,7 +24,6 @@ mod virtuals;
 use crate::balancer::{self, Balancer};
 use crate::lb_model::LbModel;
 use crate::paste::Pasted;
-use crate::place::Files;
 use crate::report::Report;
 use crate::{Diagnostics, Imported, Source, lab};
 
@@ -34,10 +33,7 @@ use crate::{Diagnostics, Imported, Source, lab};
 /// Everything that is wrong with the text, each with its place; or that there is no virtual
 /// server that labsim has a client for.
 pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
-    let pasted = Pasted::new(sources);
-    let mut report = Report::new(Files::new(&pasted.sources)?);
-    let model = model(&pasted, &mut report);
-    lab::imported(model, "labsim import f5", report)
+    lab::import(sources, "labsim import f5", model)
 }
 
 /// Reads what the files of one device say of its virtual servers.
@@ -45,14 +41,10 @@ pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
 /// # Errors
 /// Everything that is wrong with the text, each with its place; or that there is no virtual server.
 pub fn read(sources: &[Source]) -> Result<Balancer, Diagnostics> {
-    let pasted = Pasted::new(sources);
-    let mut report = Report::new(Files::new(&pasted.sources)?);
-    let model = model(&pasted, &mut report);
-    balancer::balancer(&model, report)
+    balancer::read(sources, model)
 }
 
 fn model(pasted: &Pasted, report: &mut Report<'_>) -> LbModel {
-    pasted.report(report);
     let mut config = config::Config::default();
     for (file, source) in pasted.sources.iter().enumerate() {
         for stanza in parse::parse(file, source.text(), report) {

@@ -12,13 +12,31 @@ mod topology;
 mod yaml;
 
 use crate::lb_model::LbModel;
+use crate::paste::Pasted;
+use crate::place::Files;
 use crate::report::Report;
-use crate::{Diagnostics, Imported, validate};
+use crate::{Diagnostics, Imported, Source, validate};
 use labsim_codes::file;
 use labsim_yaml::Diagnostic;
 
 /// The topology file's name without its ending.
 const TOPOLOGY: &str = "topology";
+
+/// Turns the texts of one device into files; `model` understands them, `command` is named in the files.
+///
+/// # Errors
+/// What `model` reports; or that nothing is left that a scenario could do.
+pub(crate) fn import(
+    sources: &[Source],
+    command: &str,
+    model: impl FnOnce(&Pasted, &mut Report<'_>) -> LbModel,
+) -> Result<Imported, Diagnostics> {
+    let pasted = Pasted::new(sources);
+    let mut report = Report::new(Files::new(&pasted.sources)?);
+    pasted.report(&mut report);
+    let model = model(&pasted, &mut report);
+    imported(model, command, report)
+}
 
 /// Turns what was understood into files; `command` is named in them.
 ///

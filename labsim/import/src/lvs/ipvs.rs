@@ -9,7 +9,6 @@ use super::service;
 use crate::balancer::{self, Balancer};
 use crate::lb_model::LbModel;
 use crate::paste::Pasted;
-use crate::place::Files;
 use crate::report::Report;
 use crate::{Diagnostics, Imported, Source, lab};
 
@@ -19,10 +18,7 @@ use crate::{Diagnostics, Imported, Source, lab};
 /// Everything that is wrong with the text, each with its place; or that there is no virtual
 /// service that labsim has a client for.
 pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
-    let pasted = Pasted::new(sources);
-    let mut report = Report::new(Files::new(&pasted.sources)?);
-    let model = model(&pasted, &mut report);
-    lab::imported(model, "labsim import ipvs", report)
+    lab::import(sources, "labsim import ipvs", model)
 }
 
 /// Reads what the commands of one director say of its virtual services.
@@ -30,14 +26,10 @@ pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
 /// # Errors
 /// Everything that is wrong with the text, each with its place; or that there is no virtual service.
 pub fn read(sources: &[Source]) -> Result<Balancer, Diagnostics> {
-    let pasted = Pasted::new(sources);
-    let mut report = Report::new(Files::new(&pasted.sources)?);
-    let model = model(&pasted, &mut report);
-    balancer::balancer(&model, report)
+    balancer::read(sources, model)
 }
 
 fn model(pasted: &Pasted, report: &mut Report<'_>) -> LbModel {
-    pasted.report(report);
     let mut table = table::Table::default();
     for (file, source) in pasted.sources.iter().enumerate() {
         for line in lines::commands(file, source.text(), report) {

@@ -10,8 +10,8 @@ mod variables;
 mod virtual_server;
 
 use super::{Timeouts, service};
+use crate::lb_model::LbModel;
 use crate::paste::Pasted;
-use crate::place::Files;
 use crate::report::Report;
 use crate::text::printable;
 use crate::{Diagnostics, Imported, Source, lab};
@@ -27,15 +27,16 @@ const MOST: usize = 1000;
 /// Everything that is wrong with the text, each with its place; or that there is no virtual
 /// server that labsim has a client for.
 pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
-    let pasted = Pasted::new(sources);
-    let mut report = Report::new(Files::new(&pasted.sources)?);
-    pasted.report(&mut report);
+    lab::import(sources, "labsim import keepalived", model)
+}
+
+fn model(pasted: &Pasted, report: &mut Report<'_>) -> LbModel {
     let mut variables = variables::Variables::default();
     let mut roots: Vec<Node> = Vec::new();
     for (file, source) in pasted.sources.iter().enumerate() {
-        roots.extend(tree::parse(file, source.text(), &mut variables, &mut report));
+        roots.extend(tree::parse(file, source.text(), &mut variables, report));
     }
-    let mut groups = Groups::read(&roots, &mut report);
+    let mut groups = Groups::read(&roots, report);
     let (mut services, mut timeouts) = (Vec::new(), Timeouts::default());
     let mut count = 0;
     for node in &roots {
@@ -46,15 +47,14 @@ pub fn import(sources: &[Source]) -> Result<Imported, Diagnostics> {
             }
             "virtual_server" => {
                 count += 1;
-                services.extend(virtual_server::service(node, &mut groups, &mut report));
+                services.extend(virtual_server::service(node, &mut groups, report));
             }
             "virtual_server_group" => {}
-            _ => other(node, &mut timeouts, &mut report),
+            _ => other(node, &mut timeouts, report),
         }
     }
-    groups.report_unused(&mut report);
-    let model = service::lb_model(services, timeouts, &mut report);
-    lab::imported(model, "labsim import keepalived", report)
+    groups.report_unused(report);
+    service::lb_model(services, timeouts, report)
 }
 
 /// Lists what is no virtual server, but for the timeouts in it.
