@@ -161,6 +161,22 @@ fn a_vip_that_is_missing_is_told_by_ipv6s_counter() {
 }
 
 #[test]
+fn what_a_segment_floods_for_other_groups_is_dropped_by_no_filter() {
+    let mut lab = lost_at_the_server();
+    lab.push("rs2", "tunl0", In, &syn(126));
+    lab.rose("rs2", "Ip6InReceives", 3);
+    lab.rose("rs2", "Ip6InDelivers", 1);
+    let [sentence] = &sentences(&lab)[..] else { panic!("{:?}", sentences(&lab)) };
+    assert!(sentence.contains("neither delivered nor refused"), "{sentence}");
+    // Of two packets that were not delivered, one is for a group of another host's, and then both are.
+    let flooded = question(Ipv6Addr::UNSPECIFIED, address("2001:db8:1::7777"));
+    lab.push("rs2", "eth0", In, &flooded);
+    assert_eq!(sentences(&lab).len(), 1, "{:?}", sentences(&lab));
+    lab.push("rs2", "eth0", In, &flooded);
+    assert_eq!(sentences(&lab), Vec::<String>::new());
+}
+
+#[test]
 fn a_neighbour_that_does_not_answer_neighbour_discovery_is_told() {
     let (router, silent, other) =
         (address("fe80::1"), address("2001:db8:1::53"), address("2001:db8:1::51"));

@@ -10,6 +10,7 @@ use labsim_codes::cause;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::IpHeader;
 use labsim_wire::tcp::Flags;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Counters of packets that a kernel dropped for a reason that it names.
 const NAMED_DROPS: [&str; 10] = [
@@ -199,6 +200,34 @@ fn forwards(subject: &Subject<'_>, node: &NodeName) -> bool {
     subject.node(node).is_some_and(|node| node.forward)
 }
 
+/// IPv6 packets that came to the node for a multicast group that none of its addresses has, such as
+/// neighbours' questions for others and MLD reports: the kernel counts them as received, and drops them
+/// without counting that (`ip6_mc_input`).
+fn multicast_of_others(subject: &Subject<'_>, node: &NodeName) -> u64 {
+    let is_others = |group: Ipv6Addr| {
+        let [.., a, b, c] = group.octets();
+        let is_own = |address: IpAddr| match address {
+            IpAddr::V6(address) => address.octets().ends_with(&[a, b, c]),
+            IpAddr::V4(_) => false,
+        };
+        let configured = subject.node(node).into_iter().flat_map(|it| &it.interfaces);
+        let mut configured = configured.flat_map(|it| &it.addresses).map(|net| net.addr());
+        let found = subject.context.observations.states.get(node);
+        let mut found = found.into_iter().flat_map(|it| &it.addresses).map(|it| it.address.addr());
+        group.is_multicast() && !(configured.any(is_own) || found.any(is_own))
+    };
+    let came = subject.context.frames.all().filter(|frame| {
+        frame.record.direction == Direction::In
+            && subject.at(frame) == Some(node)
+            && subject.is_then(frame)
+    });
+    let packets = came.filter_map(|frame| match frame.decoded.packet()?.outermost.destination {
+        IpAddr::V6(group) => is_others(group).then_some(()),
+        IpAddr::V4(_) => None,
+    });
+    packets.count() as u64
+}
+
 type Counters = std::collections::BTreeMap<String, u64>;
 
 /// How many packets a node took in without delivering, forwarding or counting them as dropped;
@@ -226,7 +255,8 @@ pub(super) fn unexplained(
     let named: u64 = names.iter().filter_map(|name| subject.counter(node, name)).sum();
     let [fragments, whole] = ["ReasmReqds", "ReasmOKs"].map(|it| value(&format!("{ip}{it}")));
     let waiting = fragments.saturating_sub(whole);
-    let explained = value(&delivered) + passed_on + named + waiting;
+    let others = if ipv4 { 0 } else { multicast_of_others(subject, node) };
+    let explained = value(&delivered) + passed_on + named + waiting + others;
     let missing = value(&received).saturating_sub(explained);
     let shown = [received.as_str(), &delivered, forwarded, &sent].map(str::to_owned);
     let shown = shown.into_iter().map(|name| (name.clone(), value(&name)));
