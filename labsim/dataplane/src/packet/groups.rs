@@ -10,55 +10,39 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Groups of a socket: the kernel lets one have 20 KiB of options (`net.core.optmem_max`), which is 365
-/// (`ipv6_sock_mc_join`).
-const MOST_OF_A_SOCKET: usize = 256;
-
-/// The groups that sockets have joined; they go with them.
+/// The groups that a socket has joined; they go with it. It has room for more of them
+/// (`net.core.optmem_max`) than the ring's filter has for VIPs.
 #[derive(Debug, Default)]
-pub(super) struct Groups(Vec<Members>);
-
-/// A socket, and the groups that it has joined.
-#[derive(Debug)]
-struct Members {
-    socket: OwnedFd,
+pub(super) struct Groups {
+    /// `None` without a group.
+    socket: Option<OwnedFd>,
     joined: BTreeSet<Ipv6Addr>,
 }
 
 impl Groups {
     /// Joins those of these addresses, and leaves those of former ones.
     pub(super) fn set(&mut self, interface: u32, addresses: &[IpAddr]) -> Result<(), Error> {
-        let mut wanted = of(addresses);
-        for Members { socket, joined } in &mut self.0 {
-            for group in joined.difference(&wanted) {
-                leave_ipv6_group(socket.as_fd(), interface, *group).map_err(failed(*group))?;
-            }
-            joined.retain(|group| wanted.remove(group));
+        let groups = of(addresses);
+        if groups == self.joined {
+            return Ok(());
         }
-        for group in wanted {
-            let Members { socket, joined } = self.with_room()?;
-            join_ipv6_group(socket.as_fd(), interface, group).map_err(failed(group))?;
-            joined.insert(group);
-        }
-        self.0.retain(|members| !members.joined.is_empty());
-        Ok(())
-    }
-
-    /// A socket that can join another group.
-    fn with_room(&mut self) -> Result<&mut Members, Error> {
-        let has_room = |members: &Members| members.joined.len() < MOST_OF_A_SOCKET;
-        let place = match self.0.iter().position(has_room) {
-            Some(place) => place,
+        let socket = match &self.socket {
+            Some(socket) => socket,
             None => {
                 let opened =
                     socket(AddressFamily::Inet6, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
                 let what = "a socket for multicast groups of IPv6 (ipv6(7))";
-                let socket = opened.map_err(|errno| Error::system(what)(errno.into()))?;
-                self.0.push(Members { socket, joined: BTreeSet::new() });
-                self.0.len() - 1
+                self.socket.insert(opened.map_err(|errno| Error::system(what)(errno.into()))?)
             }
         };
-        Ok(&mut self.0[place])
+        for left in self.joined.difference(&groups) {
+            leave_ipv6_group(socket.as_fd(), interface, *left).map_err(failed(*left))?;
+        }
+        for joined in groups.difference(&self.joined) {
+            join_ipv6_group(socket.as_fd(), interface, *joined).map_err(failed(*joined))?;
+        }
+        self.joined = groups;
+        Ok(())
     }
 }
 
