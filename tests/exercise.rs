@@ -88,15 +88,18 @@ fn student(desk: &Desk, args: &[&str]) -> support::Ended {
     support::Ended::of(command.output())
 }
 
+/// A student whose labs end with the test.
+fn in_lab(labs: &Labs, args: &[&str]) -> support::Ended {
+    let mut command = labs.command(args);
+    command.env("XDG_STATE_HOME", labs.0.path("state"));
+    support::Ended::of(command.output())
+}
+
 #[test]
 fn a_student_checks_asks_for_hints_names_the_cause_and_repairs() {
     let labs = Labs::new();
     let desk = &labs.0;
-    let labsim = |args: &[&str]| {
-        let mut command = labs.command(args);
-        command.env("XDG_STATE_HOME", desk.path("state"));
-        support::Ended::of(command.output())
-    };
+    let labsim = |args: &[&str]| in_lab(&labs, args);
     labsim(&["exercise", "start", "19"]).exits(0).says("Seen eight times").says("Goal: ");
     labsim(&["down"]).exits(0);
     // Without the lab, the broken one is run.
@@ -123,11 +126,7 @@ fn a_student_checks_asks_for_hints_names_the_cause_and_repairs() {
 #[test]
 fn a_seed_chooses_servers_and_addresses_which_later_commands_know() {
     let labs = Labs::new();
-    let labsim = |args: &[&str]| {
-        let mut command = labs.command(args);
-        command.env("XDG_STATE_HOME", labs.0.path("state"));
-        support::Ended::of(command.output())
-    };
+    let labsim = |args: &[&str]| in_lab(&labs, args);
     let cause = |node: &str| labsim(&["exercise", "cause", "19", "secret-mismatch", node]);
     labsim(&["exercise", "start", "19", "--seed", "bob"]).exits(0).says("Seen eight times");
     labsim(&["status"]).exits(0).says("eth0 10.1.161.52/24").says("virtual server 172.16.2.99:49");
@@ -152,9 +151,9 @@ fn a_seed_chooses_servers_and_addresses_which_later_commands_know() {
 #[test]
 fn without_a_name_the_seed_chooses_the_exercise() {
     let labs = Labs::new();
-    let start = |seed: &str| student(&labs.0, &["exercise", "start", "--seed", seed]);
-    start("ada").exits(0).says("Seen eight times");
-    student(&labs.0, &["exercise", "start"]).exits(2).says("--seed");
+    let chosen = in_lab(&labs, &["exercise", "start", "--seed", "ada"]);
+    chosen.exits(0).says("Seen eight times");
+    in_lab(&labs, &["exercise", "start"]).exits(2).says("--seed");
 }
 
 #[test]
