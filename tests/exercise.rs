@@ -20,6 +20,9 @@ fn a_sound_exercise_is_verified_in_every_state() {
     let ended = desk.labsim(&["exercise", "verify", EXERCISE]).exits(0);
     ended.says("PASS 19-seen-eight-times: 5 labs, ");
     ended.says("1 exercise: 1 verified, 0 failed, 0 errors, 0 skipped");
+    // With the folders before its name, too.
+    let ended = desk.labsim(&["exercise", "verify", "--seed", "bob", EXERCISE]).exits(0);
+    ended.says("PASS 19-seen-eight-times: 5 labs, ");
 }
 
 #[test]

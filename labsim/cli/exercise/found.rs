@@ -34,7 +34,7 @@ impl FoundExercise {
         let variation = Variation::of(seed, &self.loaded.healthy.scenario, texts);
         let sources: Sources =
             sources.iter().map(|(path, text)| (path.clone(), variation.apply(text))).collect();
-        let path = self.opened.path().to_string_lossy();
+        let path = self.opened.source_key().to_string_lossy();
         let opened = Opened::open(Input::InMemory { sources: &sources, path: &path });
         let loaded = opened.and_then(|opened| {
             let loaded = opened.load_exercise()?;

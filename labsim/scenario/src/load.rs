@@ -72,9 +72,14 @@ impl Opened {
     }
 
     /// Its path, as it was named.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The key of its text in [`LoadedExercise::sources`](crate::LoadedExercise::sources).
+    #[must_use]
+    pub fn source_key(&self) -> &Path {
+        self.document.first_path()
     }
 
     /// Which format it seems to be of; nothing if it is some other YAML, which folders may hold too:
