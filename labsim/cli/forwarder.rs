@@ -58,34 +58,46 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
         // Clients that wait for an answer get an error from here on.
         drop(commands);
         operator.stop_monitors();
-        result.map_err(|error| {
-            let reason = error.to_string();
-            if args.stdio
-                && let Some(lacks) = missing_part(&error)
-            {
-                output::answer(&Answer::Unsupported { lacks, reason: reason.clone() });
-            }
-            reason
-        })
+        result.map_err(Failure::from)
     });
     match result {
         Ok(counted) => {
             output::answer(&Answer::Counters(counted));
             Exit::Success
         }
-        Err(error) => {
-            output::error(error);
+        Err(Failure { reason, lacks }) => {
+            if args.stdio
+                && let Some(lacks) = lacks
+            {
+                output::answer(&Answer::Unsupported { lacks, reason: reason.clone() });
+            }
+            output::error(reason);
             Exit::CannotRun
         }
     }
 }
 
-/// The part of the kernel whose lack is the error.
-fn missing_part(error: &Error) -> Option<KernelPart> {
-    match error {
-        Error::IngressDropUnsupported { .. } => Some(KernelPart::Nftables),
-        Error::IngressFilterUnsupported { .. } => Some(KernelPart::IngressFilter),
-        _ => None,
+/// Why the forwarder does not run.
+struct Failure {
+    reason: String,
+    /// The part of the kernel whose lack is the reason.
+    lacks: Option<KernelPart>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let lacks = match error {
+            Error::IngressDropUnsupported { .. } => Some(KernelPart::Nftables),
+            Error::IngressFilterUnsupported { .. } => Some(KernelPart::IngressFilter),
+            _ => None,
+        };
+        Self { reason: error.to_string(), lacks }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self { reason, lacks: None }
     }
 }
 
@@ -100,8 +112,8 @@ struct Operation {
 
 impl Operation {
     /// Starts the monitors, the control socket, the metrics endpoint and the reload on SIGHUP.
-    fn start(args: &args::Forwarder, file: &Path, config: &Config) -> Result<Self, String> {
-        let (handle, commands) = forwarder::commands().map_err(to_text)?;
+    fn start(args: &args::Forwarder, file: &Path, config: &Config) -> Result<Self, Failure> {
+        let (handle, commands) = forwarder::commands()?;
         // Threads inherit signal masks: set them before the first one.
         let stop = StopSignals::take().map_err(to_text)?;
         let sighup =
@@ -113,9 +125,8 @@ impl Operation {
             TcpListener::bind(address).map_err(failed)
         });
         let metrics = metrics.transpose()?;
-        let monitors =
-            Monitors::start(handle.clone(), |change| output::error(change)).map_err(to_text)?;
-        monitors.prepare(config).map_err(to_text)?;
+        let monitors = Monitors::start(handle.clone(), |change| output::error(change))?;
+        monitors.prepare(config)?;
         let operator = Operator::new(handle, monitors, config.clone(), config_file(file));
         let operator = Arc::new(operator);
         serve(&operator, listener, metrics, sighup)
