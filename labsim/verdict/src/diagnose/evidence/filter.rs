@@ -10,6 +10,7 @@ use labsim_codes::cause;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::IpHeader;
 use labsim_wire::tcp::Flags;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Counters of packets that a kernel dropped for a reason that it names.
@@ -204,28 +205,31 @@ fn forwards(subject: &Subject<'_>, node: &NodeName) -> bool {
 /// neighbours' questions for others and MLD reports: the kernel counts them as received, and drops them
 /// without counting that (`ip6_mc_input`).
 fn multicast_of_others(subject: &Subject<'_>, node: &NodeName) -> u64 {
-    let is_others = |group: Ipv6Addr| {
-        let [.., a, b, c] = group.octets();
-        let is_own = |address: IpAddr| match address {
-            IpAddr::V6(address) => address.octets().ends_with(&[a, b, c]),
-            IpAddr::V4(_) => false,
-        };
-        let configured = subject.node(node).into_iter().flat_map(|it| &it.interfaces);
-        let mut configured = configured.flat_map(|it| &it.addresses).map(|net| net.addr());
-        let found = subject.context.observations.states.get(node);
-        let mut found = found.into_iter().flat_map(|it| &it.addresses).map(|it| it.address.addr());
-        group.is_multicast() && !(configured.any(is_own) || found.any(is_own))
+    let configured = subject.node(node).into_iter().flat_map(|it| &it.interfaces);
+    let configured = configured.flat_map(|it| &it.addresses).map(|net| net.addr());
+    let found = subject.context.observations.states.get(node);
+    let found = found.into_iter().flat_map(|it| &it.addresses).map(|it| it.address.addr());
+    // The part of an address that its solicited-node group has (RFC 4291, 2.7.1).
+    let ending = |address: Ipv6Addr| {
+        let [.., a, b, c] = address.octets();
+        [a, b, c]
+    };
+    let own = configured.chain(found).filter_map(|address| match address {
+        IpAddr::V6(address) => Some(ending(address)),
+        IpAddr::V4(_) => None,
+    });
+    let own: BTreeSet<[u8; 3]> = own.collect();
+    let is_others = |destination: IpAddr| match destination {
+        IpAddr::V6(group) => group.is_multicast() && !own.contains(&ending(group)),
+        IpAddr::V4(_) => false,
     };
     let came = subject.context.frames.all().filter(|frame| {
         frame.record.direction == Direction::In
+            && frame.decoded.packet().is_some_and(|it| is_others(it.outermost.destination))
             && subject.at(frame) == Some(node)
             && subject.is_then(frame)
     });
-    let packets = came.filter_map(|frame| match frame.decoded.packet()?.outermost.destination {
-        IpAddr::V6(group) => is_others(group).then_some(()),
-        IpAddr::V4(_) => None,
-    });
-    packets.count() as u64
+    came.count() as u64
 }
 
 type Counters = std::collections::BTreeMap<String, u64>;
