@@ -9,15 +9,15 @@ use std::rc::Rc;
 
 /// The configuration of a lab's load balancers and built-in servers.
 pub(crate) struct Configuration<'a> {
-    built: &'a Scenario,
+    built: Rc<Scenario>,
     origin: &'a Origin,
     /// `None` while nothing was asked of it.
     live: RefCell<Option<LiveScenario>>,
 }
 
 impl<'a> Configuration<'a> {
-    pub(crate) fn new(built: &'a Scenario, origin: &'a Origin) -> Self {
-        Self { built, origin, live: RefCell::default() }
+    pub(crate) fn new(built: &Scenario, origin: &'a Origin) -> Self {
+        Self { built: Rc::new(built.clone()), origin, live: RefCell::default() }
     }
 
     /// Whether a change of this kind is one of the configuration.
@@ -58,7 +58,7 @@ impl<'a> Configuration<'a> {
     /// The scenario with all changes.
     pub(crate) fn scenario(&self) -> Rc<Scenario> {
         let live = self.live.borrow();
-        live.as_ref().map_or_else(|| Rc::new(self.built.clone()), |live| Rc::clone(live.scenario()))
+        Rc::clone(live.as_ref().map_or(&self.built, |live| live.scenario()))
     }
 
     /// What runs is configured so from now on.
@@ -84,6 +84,6 @@ impl<'a> Configuration<'a> {
             servers.map(|server| server.destination.to_string()).collect()
         };
         let live = self.live.borrow();
-        of(live.as_ref().map_or(self.built, |live| live.scenario()))
+        of(live.as_ref().map_or(&self.built, |live| live.scenario()))
     }
 }

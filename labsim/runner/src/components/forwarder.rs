@@ -91,19 +91,16 @@ impl Forwarder {
         if self.part.config == *config {
             return Ok(None);
         }
-        let applied = match &mut self.connection {
-            None => Done::ForwarderWaits,
-            Some(connection) => {
-                let running = connection.config().await?;
-                let kept = keep_members(config, &self.part.config, &running);
-                // One that is refused may be applied in part, which the earlier one undoes.
-                self.part.config = config.clone();
-                connection.change(&Request::Configure(Box::new(kept))).await?;
-                Done::Applied
-            }
+        let Some(connection) = &mut self.connection else {
+            self.part.config = config.clone();
+            return Ok(Some(Done::ForwarderWaits));
         };
+        let running = connection.config().await?;
+        let kept = keep_members(config, &self.part.config, &running);
+        // Before it is applied: one that is refused may be applied in part, which the earlier one undoes.
         self.part.config = config.clone();
-        Ok(Some(applied))
+        connection.change(&Request::Configure(Box::new(kept))).await?;
+        Ok(Some(Done::Applied))
     }
 
     /// What its configuration differs in from the one that it was given; nothing where it does not run.
