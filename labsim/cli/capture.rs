@@ -1,5 +1,5 @@
-//! `labsim capture`: the frames of a lab that is up, as they come, or those that it has kept. The sockets are this process's own: what
-//! becomes of it does not touch the lab.
+//! `labsim capture`: the frames of a lab that is up, as they come, or those that it has kept. The sockets
+//! are this process's own: what becomes of it does not touch the lab.
 
 mod kept;
 mod lines;
@@ -55,13 +55,9 @@ pub(crate) fn capture(args: &args::Capture) -> Exit {
         Ok(opened) => opened,
         Err(error) => return fail(&error),
     };
-    // Once all else is in order: a file is made for it.
-    let target = match Target::open(args.write.as_deref(), args.force) {
+    let target = match Target::open(args) {
         Ok(target) => target,
-        Err(problem) => {
-            print::error(problem);
-            return Exit::Invalid;
-        }
+        Err(exit) => return exit,
     };
     match follow(taps, &holder, filter.as_ref(), target) {
         Ok(ended) => {

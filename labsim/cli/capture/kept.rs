@@ -17,7 +17,7 @@ use labsim_verdict::frame_matches;
 use std::fs::File;
 use std::io;
 use std::thread::sleep;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How soon an output that takes no more is looked at again.
 const SOON: Duration = Duration::from_millis(2);
@@ -28,7 +28,7 @@ pub(super) fn write(
     since: Since,
     filter: Option<&FrameMatch>,
 ) -> Exit {
-    let now_ns = now_ns();
+    let now_ns = labsim_lab::now_ns();
     let since_ns = match since {
         Since::All => None,
         Since::Last(age) => {
@@ -44,13 +44,9 @@ pub(super) fn write(
         Ok(selected) => selected,
         Err(error) => return fail(&error),
     };
-    // Once all else is in order: a file is made for it.
-    let target = match Target::open(args.write.as_deref(), args.force) {
+    let target = match Target::open(args) {
         Ok(target) => target,
-        Err(problem) => {
-            print::error(problem);
-            return Exit::Invalid;
-        }
+        Err(exit) => return exit,
     };
     match put(&kept, &wanted, filter, target) {
         Ok(packets) => {
@@ -137,10 +133,4 @@ fn tell(kept: &Kept, packets: usize, since_ns: Option<u64>, now_ns: u64) {
     }
     let dropped = if kept.dropped.is_empty() { ", none dropped" } else { "" };
     print::error(format_args!("{}{dropped}", count_of(packets, "packet")));
-}
-
-/// Nanoseconds since 1970.
-fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or_default()
 }

@@ -1,6 +1,8 @@
 //! Where a capture is written, by a thread of its own: its reader may be slow.
 
+use crate::exit::Exit;
 use crate::stream::STDIN as STANDARD;
+use crate::{args, output};
 use labsim_report::Output;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::fs::{File, OpenOptions};
@@ -25,11 +27,18 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Opens what `-w` names.
+    /// Opens what `-w` names. Whatever else can fail is done before: a file is made.
     ///
     /// # Errors
-    /// A sentence.
-    pub(super) fn open(path: Option<&Path>, force: bool) -> Result<Self, String> {
+    /// It cannot be opened, which has been printed.
+    pub(super) fn open(args: &args::Capture) -> Result<Self, Exit> {
+        Self::named(args.write.as_deref(), args.force).map_err(|problem| {
+            output::error(problem);
+            Exit::Invalid
+        })
+    }
+
+    fn named(path: Option<&Path>, force: bool) -> Result<Self, String> {
         let Some(path) = path else { return Ok(Self::Lines) };
         if path == Path::new(STANDARD) {
             if io::stdout().is_terminal() {

@@ -38,7 +38,7 @@ impl Selection {
     /// Opens the points, whose frames come from now on.
     ///
     /// # Errors
-    /// There is no such node or interface, or the lab's holder refuses.
+    /// The node or interface does not exist, or the lab's holder refuses.
     pub(super) fn open(mut self, lab: &Lab) -> Result<Taps, LiveError> {
         if self.order.is_empty() {
             self.order.extend(lab.status()?.nodes.into_iter().map(|node| node.name));
@@ -56,7 +56,7 @@ impl Selection {
     /// Which of these points are wanted.
     ///
     /// # Errors
-    /// There is no such node or interface.
+    /// The node or interface does not exist.
     pub(super) fn among(&self, points: &[TappedPoint]) -> Result<Vec<bool>, LiveError> {
         let split = |point: &TappedPoint| {
             let (node, interface) = point.name.split_once(':').unwrap_or_default();

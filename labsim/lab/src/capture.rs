@@ -32,8 +32,15 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use tracing::debug;
+
+/// The clock of captures: nanoseconds since 1970.
+#[must_use]
+pub fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.ok().and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default()
+}
 
 /// How much is kept of all frames together, in bytes; what does not fit counts as dropped.
 const ARENA_BYTES: usize = 256 << 20;

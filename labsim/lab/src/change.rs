@@ -19,7 +19,7 @@ impl Lab {
     /// returns, the node takes packets for a new address.
     ///
     /// # Errors
-    /// There is no such node, or what the kernel refused.
+    /// The node does not exist, or the kernel refused the change.
     pub fn change_node(&self, change: &NodeChange) -> Result<(), BuildError> {
         let what = || change.to_string();
         match change {

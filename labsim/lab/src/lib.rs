@@ -30,7 +30,7 @@ mod sysctl;
 pub use build::{Netem, Relay, RelayEnd, TunnelEnd};
 pub use capture::{
     Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Point, TapPoint, TappedFrame,
-    TappedPoint, Taps,
+    TappedPoint, Taps, now_ns,
 };
 pub use counters::{CounterText, Counters, InterfaceCounters};
 pub use error::BuildError;

@@ -19,7 +19,7 @@ impl Lab {
     /// plan are put back.
     ///
     /// # Errors
-    /// There is no such interface, or what the kernel refused.
+    /// The interface does not exist, or the kernel refused the change.
     pub fn set_link(
         &self,
         node: &NodeName,

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Frames gather for so many milliseconds before they are read: few wake-ups read many.
 const GATHER: u8 = 5;
@@ -53,7 +53,7 @@ impl Recording {
             taps,
             ring: Ring::new(bytes),
             keep_mib,
-            began_ns: now_ns(),
+            began_ns: labsim_lab::now_ns(),
             dropped: BTreeMap::new(),
             failed: None,
         })
@@ -144,10 +144,4 @@ impl Recording {
         };
         Ok((kept, memory))
     }
-}
-
-/// The sockets' clock: nanoseconds since 1970.
-fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.ok().and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Runs of a scenario in one state or another, for whoever compares what they show.
+//! Runs of a scenario in one state or another, for a comparison of what they show.
 
 use crate::Options;
 use crate::cancel::Cancelled;

@@ -16,7 +16,7 @@ use labsim_model::ProbeSources;
 use labsim_scenario::model::{NodeName, Step};
 use labsim_verdict::Observations;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long a capture point may take to see its own marker.
 const MARKER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -149,17 +149,11 @@ pub(crate) async fn count(
     lab: &Lab,
     capture: &Capture,
 ) -> Result<Snapshot, RunError> {
-    let (markers, from_ns) = (capture.markers(), now_ns());
+    let (markers, from_ns) = (capture.markers(), labsim_lab::now_ns());
     let mut snapshot = Snapshot { markers, from_ns, ..Snapshot::default() };
     component::observe(components, lab, &mut snapshot).await?;
-    snapshot.until_ns = now_ns();
+    snapshot.until_ns = labsim_lab::now_ns();
     Ok(snapshot)
-}
-
-/// The captures' clock: nanoseconds since 1970.
-pub(crate) fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.ok().and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default()
 }
 
 /// How each forwarder moves frames.

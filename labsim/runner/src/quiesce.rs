@@ -20,7 +20,6 @@
 
 use crate::component;
 use crate::error::RunError;
-use crate::observing::now_ns;
 use crate::steps::RunContext;
 use labsim_lab::{Capture, ClosedBefore};
 use std::time::{Duration, Instant};
@@ -42,7 +41,7 @@ pub(crate) async fn wait(context: &mut RunContext<'_>) -> Result<Option<u64>, Ru
     let deadline = Instant::now() + TIMEOUT + *longest_delay;
     let mut before = frames(capture, deadline)?;
     while Instant::now() < deadline {
-        let began = now_ns();
+        let began = labsim_lab::now_ns();
         component::flush(*components, deadline).await?;
         for _ in 0..TURNS {
             tokio::task::yield_now().await;

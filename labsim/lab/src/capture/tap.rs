@@ -13,7 +13,7 @@ use labsim_wire::decode::LinkType;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Frames of a socket that are read before the next socket's turn.
 const TURN: usize = 4096;
@@ -167,7 +167,7 @@ impl Taps {
     /// # Errors
     /// Those of recvmmsg(2).
     pub fn read(&mut self, take: &mut dyn FnMut(&TappedPoint, TappedFrame<'_>)) -> io::Result<()> {
-        let mut settled = now_ns().saturating_sub(SETTLED_NS);
+        let mut settled = super::now_ns().saturating_sub(SETTLED_NS);
         let Self { taps, points, buffers, waiting } = self;
         let behind = receive(taps, points, buffers, &mut |_, frame| waiting.push(&frame))?;
         if let Some(last) = behind {
@@ -357,12 +357,6 @@ impl Waiting {
             (false, _) => Some(Instant::now()),
         };
     }
-}
-
-/// The sockets' clock.
-fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.ok().and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
