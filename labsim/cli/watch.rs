@@ -8,7 +8,7 @@ use labsim_live::{Lab, LabsFolder, LiveError, Watched};
 use labsim_model::count_of;
 use std::io::{self, Write as _};
 
-/// Prints until the lab ends, or whoever reads; a signal ends the process.
+/// Prints until the lab ends or its output is closed; a signal ends the process.
 pub(crate) fn watch(args: &args::LabName) -> Exit {
     let lab = match Lab::find(&LabsFolder::of_user(), args.name.as_ref()) {
         Ok(lab) => lab,

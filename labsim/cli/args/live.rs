@@ -106,7 +106,7 @@ marker frames are left out.
 
 With `--since` the packets are those that the lab has kept, as `labsim up --keep` says, and the capture ends \
 with the last one that came before it was started: nothing is followed. If the lab does not keep all packets \
-of that time any more, that is said, and how far they reach back.
+of that time any more, it prints how far they reach back.
 
 FIELDS are those of an expectation's `match`: direction, source, destination, protocol, source_port, \
 destination_port, ttl, length, tos, dont_fragment, flags, payload, icmp and outer, with the values that \
@@ -120,13 +120,14 @@ scenarios have; they are of the innermost packet. All of them have to hold.
 
 /// What `labsim help watch` says below the options.
 pub(super) const WATCH_NOTES: &str = "\
-A line for each thing that happens, with the seconds since the lab is up and the node: steps and checks, \
-whoever runs them, with each request as the server saw it; what monitors find of members; packets that the \
-forwarder, the kernel of another node or a filter of the scenario dropped, with the counter that says why; what labsim \
-started and that ends; what `labsim status` lists as changed. Steps are told at once; for all else the lab is \
-looked at once a second, and only while somebody watches. Ctrl-C ends it, and so does the lab's end.
+A line for each event, with the seconds since the lab is up and the node: steps and checks of every user of \
+the lab, with each request as the server saw it; members that monitors find up or down; packets that the \
+forwarder, the kernel of another node or a filter of the scenario dropped, with the counter that says why; \
+processes of the lab that ended; what `labsim status` lists as changed. Steps are printed at once. Everything \
+else is read once a second while at least one `labsim watch` runs. Ctrl-C ends it, and so does the lab's end.
 
-Several may watch. One that does not read loses lines, which it is told, and keeps nothing waiting.
+Several can run at the same time. One whose output is not read does not delay the others: it loses lines, and \
+prints how many.
 
     labsim watch";
 
@@ -294,7 +295,7 @@ The shell is that of the environment variable SHELL. bash, zsh and fish read the
 their prompt is the node's, and their history is the node's alone and ends with the lab. Standard input has \
 to be a terminal; `labsim exec NODE -- sh` runs commands from other inputs.
 
-Without a node the shell is in the network of whoever calls it, and `ip netns list` has the nodes of the lab, \
+Without a node the shell is in the network of its caller, and `ip netns list` has the nodes of the lab, \
 and these only: in mounts of the shell's own, so that nothing is on the host. `ip netns exec` mounts /sys; \
 where a container forbids that, `labsim exec` works still.
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The configurations of a run's scenarios, secrets included. Whoever reads a scenario for its run puts
+/// The configurations of a run's scenarios, secrets included. The reader of a run's scenario puts
 /// its own in, before the event that says that it is read; the page takes it then. Clones are the same
 /// store.
 #[derive(Clone, Default)]

@@ -3,9 +3,9 @@
 //! TCP acknowledges data on its next segment, and alone if there is none within 40 ms (`TCP_DELACK_MIN`,
 //! include/net/tcp.h). A host whose program took longer than that to answer acknowledges the next data
 //! at once (`icsk_ack.pingpong`, net/ipv4/tcp_output.c). What is not acknowledged for 200 ms
-//! (`TCP_RTO_MIN`) is sent again, and whoever gets data twice acknowledges it at once (RFC 9293 3.10.7.4).
-//! On a machine with more work than processors, a program of the lab may not run for so long, and frames
-//! appear that are no property of the scenario.
+//! (`TCP_RTO_MIN`) is sent again, and a receiver that has the data already acknowledges it at once
+//! (RFC 9293 3.10.7.4). On a machine with more work than processors, a program of the lab may not run for so
+//! long, and frames appear that are no property of the scenario.
 
 use crate::check_result::CheckContext;
 use crate::frames::{Frame, Frames};
