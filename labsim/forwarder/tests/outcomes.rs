@@ -201,6 +201,20 @@ fn an_oversize_packet_with_df_is_reported_from_the_vip_with_the_mtu_less_the_tun
 }
 
 #[test]
+fn on_a_link_that_is_shorter_than_an_error_the_quote_is_cut() {
+    for (data, mtu) in [(141, 200), (400, 400)] {
+        let mut bench = Bench::with_mtu(&config(), mtu);
+        let frame = Tcp { data, ..tcp(ACK) }.frame();
+        assert_eq!(bench.feed(&frame), Outcome::FragmentationNeeded);
+        let next_mtu = u16::try_from(mtu - 20).unwrap();
+        let expected = (VIP, 3, 4, Some(next_mtu), frame[14..14 + mtu - 28].to_vec());
+        assert_eq!(icmp_error(&bench.take_one()), expected);
+        let answers = bench.counters().answers;
+        assert_eq!((answers.icmp_fragmentation_needed, answers.unsendable), (1, 0));
+    }
+}
+
+#[test]
 fn an_oversize_packet_without_df_goes_in_fragments_that_the_server_can_put_together() {
     let mut bench = Bench::new(&config());
     let options: &[u8] = &[7, 4, 4, 0, 148, 4, 0, 0];

@@ -74,10 +74,11 @@ proptest! {
         ],
         flags in prop::sample::select(vec![SYN, ACK, FIN, Flags(0x18), Flags(0xc2)]),
         (hops, source_port, data) in (2..=255u8, any::<u16>(), 0..=1388usize),
-        class in any::<u8>(),
+        (class, set) in any::<(u8, Option<u8>)>(),
     ) {
         let mut config = config_of(inner_v6, outer_v6);
         config.balancer.pools.values_mut().for_each(|pool| pool.profile = profile);
+        config.balancer.outer_tos = set;
         let like = Tcp { source_port, data, ttl: hops, ..tcp(flags) };
         let mut came = if inner_v6 {
             Tcp6 { hop_limit: hops, like, ..tcp6(flags) }.frame()
@@ -100,7 +101,8 @@ proptest! {
             let own: IpAddr = if outer_v6 { OUR_IP6.into() } else { OUR_IP.into() };
             let member: IpAddr = if outer_v6 { "2001:db8:1::51" } else { "10.1.1.51" }.parse().unwrap();
             assert_eq!((outer.source, outer.destination), (own, member));
-            assert_eq!((outer.hops, outer.class), (255, 0), "nothing of the inner header's");
+            assert_eq!(outer.hops, 255, "not the inner header's");
+            assert_eq!(outer.class, set.unwrap_or(class));
             assert_eq!(outer.rest, (true, if outer_v6 { 0 } else { number }));
             let (protocol, ethertype) = if inner_v6 { (41, [0x86, 0xdd]) } else { (4, [8, 0]) };
             let inner = match profile {
@@ -209,4 +211,16 @@ fn a_gue_source_port_is_the_flows_and_all_fragments_have_one() {
     assert_eq!(bench.feed(&long), Outcome::ForwardedInFragments);
     let parts: Vec<u16> = bench.take().iter().map(|frame| source_port(frame)).collect();
     assert_eq!(parts, [parts[0]; 2]);
+}
+
+#[test]
+fn all_fragments_have_the_tos_of_the_packet() {
+    // IPv4 that is cut before its tunnel, and IPv6 whose tunnel packet is cut.
+    let mut long = udp(1000, 49, &[7; 1472]);
+    (long[15], long[20]) = (0xb8, 0);
+    resum(&mut long);
+    let mut bench = Bench::new(&config());
+    assert_eq!(bench.feed(&long), Outcome::ForwardedInFragments);
+    let classes: Vec<u8> = bench.take().iter().map(|frame| outer(frame).class).collect();
+    assert_eq!(classes, [0xb8; 2]);
 }

@@ -30,6 +30,10 @@ pub struct LoadBalancer {
     /// balancer's own address on the interface that the packet leaves through.
     #[serde(default)]
     pub outer_source: OuterSource,
+    /// The TOS octet (IPv4) or traffic class (IPv6) of tunnel packets, 0 to 255; that of the inner packet by
+    /// default (RFC 2003 3.1, RFC 6040 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outer_tos: Option<u8>,
     /// Its virtual servers by name, such as `vs_tacacs-test_49`.
     pub virtual_servers: BTreeMap<String, VirtualServer>,
     /// Its pools by name, such as `p_tacacs-test_49`.

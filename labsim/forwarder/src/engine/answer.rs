@@ -90,7 +90,10 @@ impl Engine {
         let id = self.next_own_id();
         let fill = |packet: &mut [u8]| about.emit_error(source, error, id, packet);
         let kind = error.kind(I::ETHERTYPE);
-        self.answer(now, kind, about.source().into(), about.error_length(), fill, tx);
+        // The quote is as short as the link needs; its MTU leaves room for more than the eight bytes of
+        // the payload that RFC 792 asks for.
+        let length = about.error_length().min(self.port.mtu);
+        self.answer(now, kind, about.source().into(), length, fill, tx);
     }
 
     /// Answers a TCP segment without a flow or virtual server with a reset (RFC 9293 3.10.7.1), as

@@ -6,8 +6,8 @@ use crate::neighbour::WaitingQueue;
 use crate::port::{NextHop, Routes};
 use crate::rate_limit::RateLimit;
 use crate::{
-    CheckedConfig, Config, DeliberateFault, Instant, KeyPath, LoadBalancer, Outcome, OuterSource,
-    Port, Problem, Profile, Route, SourceTranslation, flow, fragment, neighbour, persistence, snat,
+    CheckedConfig, Config, DeliberateFault, Instant, KeyPath, LoadBalancer, Outcome, Port, Problem,
+    Profile, Route, SourceTranslation, flow, fragment, neighbour, persistence, snat,
 };
 use labsim_codes::file;
 use std::collections::BTreeMap;
@@ -243,7 +243,7 @@ fn longest_overhead(config: &Config) -> usize {
     let pools = servers.filter_map(|server| config.balancer.pools.get(&server.pool));
     let overheads = pools.flat_map(|pool| {
         pool.tunnels().map(|(member, kind)| {
-            Path::tunnel(config.balancer.outer_source, None, member.ip(), kind).overhead()
+            Path::tunnel(&config.balancer, None, member.ip(), kind).overhead()
         })
     });
     overheads.max().unwrap_or(0)
@@ -251,7 +251,7 @@ fn longest_overhead(config: &Config) -> usize {
 
 /// How packets reach a member.
 pub(super) fn path(
-    outer_source: OuterSource,
+    balancer: &LoadBalancer,
     profile: Profile,
     member: &SocketAddr,
     next_hop: Option<NextHop>,
@@ -261,5 +261,5 @@ pub(super) fn path(
         return Path::Plain;
     };
     let own = next_hop.and_then(|next_hop| port.source_by(member.ip(), next_hop));
-    Path::tunnel(outer_source, own, member.ip(), kind)
+    Path::tunnel(balancer, own, member.ip(), kind)
 }

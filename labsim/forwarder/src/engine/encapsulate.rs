@@ -1,8 +1,9 @@
 //! From a packet to frames: rewriting, encapsulation, fragments.
 //!
 //! Any family goes in a tunnel of any: IP in IP (RFC 2003, RFC 4213, RFC 2473) and GRE (RFC 2784,
-//! RFC 2890, RFC 7676). An outer IPv6 header has the traffic class and the flow label 0, so that
-//! routers which spread flows by the label (RFC 6438) see one flow a member. It has no Tunnel
+//! RFC 2890, RFC 7676). The TOS, or traffic class, of the outer header is the inner
+//! packet's (RFC 6040 4.1). An outer IPv6 header has the flow label 0, so that routers which spread
+//! flows by the label (RFC 6438) see one flow a member. It has no Tunnel
 //! Encapsulation Limit option (RFC 2473 5.1 and 6.6), which bounds how deep tunnels are nested:
 //! what comes out of a tunnel does not go into one here.
 
@@ -11,7 +12,7 @@ mod fragments;
 use super::Outcome;
 use super::ip::{Address, Ip, own_header6, v4, v6};
 use super::rewrite::Rewrite;
-use crate::{OuterSource, Transmit, TunnelHeader, TunnelProtocol};
+use crate::{LoadBalancer, OuterSource, Transmit, TunnelHeader, TunnelProtocol};
 use fragments::OuterTunnel;
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::ethernet::{self, Mac, ethertype};
@@ -30,6 +31,8 @@ pub(super) enum Path {
     Tunnel {
         outer: Outer,
         kind: TunnelProtocol,
+        /// TOS or traffic class of the outer header; `None` takes the inner packet's.
+        tos: Option<u8>,
         /// Bytes of outer headers.
         overhead: u8,
         /// The path MTU for outer packets.
@@ -98,7 +101,7 @@ impl Path {
     /// Through a tunnel to `destination`, from the forwarder's address `own`, which is of the same
     /// family.
     pub(super) fn tunnel(
-        outer_source: OuterSource,
+        balancer: &LoadBalancer,
         own: Option<IpAddr>,
         destination: IpAddr,
         kind: TunnelProtocol,
@@ -106,6 +109,7 @@ impl Path {
         fn endpoints<A: Copy>(how: OuterSource, own: Option<A>, destination: A) -> Endpoints<A> {
             Endpoints { source: own.filter(|_| how == OuterSource::Egress), own, destination }
         }
+        let outer_source = balancer.outer_source;
         let outer = match destination {
             IpAddr::V4(destination) => {
                 Outer::V4(endpoints(outer_source, own.and_then(v4), destination))
@@ -115,7 +119,7 @@ impl Path {
             }
         };
         let overhead = (outer.header_length() + kind.header_length()) as u8;
-        Self::Tunnel { outer, kind, overhead, mtu: Self::UNKNOWN_MTU }
+        Self::Tunnel { outer, kind, tos: balancer.outer_tos, overhead, mtu: Self::UNKNOWN_MTU }
     }
 
     /// The same way for a packet that is no client's: its source may be a router on the way, which
@@ -137,6 +141,15 @@ impl Path {
             Self::Tunnel { overhead, .. } => *overhead as usize,
         }
     }
+}
+
+/// What an outer header takes from the inner packet.
+#[derive(Clone, Copy)]
+pub(super) struct Inner<A> {
+    source: A,
+    tos: u8,
+    /// In bytes.
+    length: usize,
 }
 
 /// Writes frames for members; counts their outer IDs.
@@ -193,10 +206,11 @@ impl Encapsulator {
                     return self.send_fragments(path, next_hop, packet, rewrite, tx);
                 }
                 None if self.fits::<I>(path, length) => {
-                    if let Path::Tunnel { outer: Outer::V6(endpoints), kind, .. } = path {
+                    if let Path::Tunnel { outer: Outer::V6(endpoints), kind, tos, .. } = path {
+                        let tos = tos.unwrap_or(packet.tos());
                         return self.send_fragmented_outer(
                             path,
-                            OuterTunnel { endpoints, kind: *kind },
+                            OuterTunnel { endpoints, kind: *kind, tos },
                             next_hop,
                             packet,
                             rewrite,
@@ -207,9 +221,10 @@ impl Encapsulator {
                 _ => return I::TOO_LONG,
             }
         }
-        let client = packet.source_after(&rewrite.addresses);
-        let fill = |inner: &mut [u8]| rewrite.copy(packet, inner);
-        if self.frame::<I>(path, next_hop, client, length, fill, tx) {
+        let inner =
+            Inner { source: packet.source_after(&rewrite.addresses), tos: packet.tos(), length };
+        let fill = |out: &mut [u8]| rewrite.copy(packet, out);
+        if self.frame::<I>(path, next_hop, inner, fill, tx) {
             Outcome::Forwarded
         } else {
             Outcome::TransmitFull
@@ -222,23 +237,22 @@ impl Encapsulator {
         &mut self,
         path: &Path,
         next_hop: Mac,
-        client: I::Address,
-        inner_length: usize,
+        inner: Inner<I::Address>,
         fill: impl FnOnce(&mut [u8]) -> Result<(), EmitError>,
         tx: &mut impl Transmit,
     ) -> bool {
         match path {
-            Path::Plain => self.link(I::ETHERTYPE, next_hop, inner_length, fill, tx),
-            Path::Tunnel { outer: Outer::V4(endpoints), kind, overhead, mtu } => {
+            Path::Plain => self.link(I::ETHERTYPE, next_hop, inner.length, fill, tx),
+            Path::Tunnel { outer: Outer::V4(endpoints), kind, tos, overhead, mtu } => {
                 // In registers: what is behind a reference is read again after every write.
                 let (kind, overhead) = (*kind, usize::from(*overhead));
-                let length = overhead + inner_length;
+                let length = overhead + inner.length;
                 let outer = ipv4::Header {
-                    source: endpoints.source_or(client.v4()),
+                    source: endpoints.source_or(inner.source.v4()),
                     destination: endpoints.destination,
                     protocol: kind.outer_protocol(is_ipv4::<I>()),
                     ttl: OUTER_TTL,
-                    tos: 0,
+                    tos: tos.unwrap_or(inner.tos),
                     id: self.id.wrapping_add(1),
                     // Routers cut one around an IPv6 packet that every way has to take.
                     dont_fragment: is_ipv4::<I>() || length <= usize::from(*mtu),
@@ -259,15 +273,16 @@ impl Encapsulator {
                 }
                 sent
             }
-            Path::Tunnel { outer: Outer::V6(endpoints), kind, overhead, .. } => {
+            Path::Tunnel { outer: Outer::V6(endpoints), kind, tos, overhead, .. } => {
+                let tos = tos.unwrap_or(inner.tos);
                 let (kind, overhead) = (*kind, usize::from(*overhead));
-                let length = overhead + inner_length;
+                let length = overhead + inner.length;
                 let write = |packet: &mut [u8]| {
                     let (source, destination) =
-                        (endpoints.source_or(client.v6()), endpoints.destination);
+                        (endpoints.source_or(inner.source.v6()), endpoints.destination);
                     let next_header = kind.outer_protocol(is_ipv4::<I>());
-                    outer_v6(source, destination, next_header, length - ipv6::HEADER_LEN)
-                        .emit(packet)?;
+                    let payload_length = length - ipv6::HEADER_LEN;
+                    outer_v6(source, destination, next_header, tos, payload_length).emit(packet)?;
                     fill(&mut packet[overhead..])?;
                     let addresses = AddressPair::V6(source, destination);
                     kind.emit(&addresses, is_ipv4::<I>(), &mut packet[ipv6::HEADER_LEN..])
@@ -305,8 +320,9 @@ const fn outer_v6(
     source: Ipv6Addr,
     destination: Ipv6Addr,
     next_header: u8,
+    traffic_class: u8,
     payload_length: usize,
 ) -> ipv6::Header {
     let own = own_header6(source, destination, next_header, payload_length);
-    ipv6::Header { hop_limit: OUTER_TTL, ..own }
+    ipv6::Header { hop_limit: OUTER_TTL, traffic_class, ..own }
 }

@@ -110,6 +110,8 @@ pub(super) trait Ip<'a>: Copy {
     /// What the payload is.
     fn protocol(&self) -> u8;
     fn payload(&self) -> &'a [u8];
+    /// TOS or traffic class.
+    fn tos(&self) -> u8;
     /// TTL or hop limit.
     fn ttl(&self) -> u8;
     /// Whether a router may fragment it.
@@ -130,9 +132,9 @@ pub(super) trait Ip<'a>: Copy {
     fn icmp_input(&self) -> IcmpInput<'a>;
     /// Whether an ICMP error about it is allowed at all.
     fn may_be_answered_with_error(&self) -> bool;
-    /// The length of an error about it.
+    /// The length of an error about it, where links take as much.
     fn error_length(&self) -> usize;
-    /// Writes an error about it, from `source`, to all of `out`.
+    /// Writes an error about it, from `source`, to all of `out`, which may be shorter: so is the quote.
     fn emit_error(
         &self,
         source: Self::Address,

@@ -239,7 +239,7 @@ impl Engine {
                     port: address.port(),
                     automap: own.and_then(|own| self.snat.number(own)),
                     path: path(
-                        config.balancer.outer_source,
+                        &config.balancer,
                         pool.profile_of(member),
                         address,
                         next_hop,

@@ -60,6 +60,7 @@ pub fn config() -> Config {
         routed_interfaces: Vec::new(),
         balancer: LoadBalancer {
             outer_source: OuterSource::Egress,
+            outer_tos: None,
             virtual_servers: BTreeMap::from([
                 ("tcp".to_owned(), server("172.16.4.99:49", IpProtocol::Tcp)),
                 ("udp".to_owned(), server("172.16.4.99:49", IpProtocol::Udp)),
@@ -119,17 +120,31 @@ pub struct Bench {
 impl Bench {
     /// Its router is known.
     pub fn new(config: &Config) -> Self {
-        let mut bench = Self::unresolved(config, &routes());
-        bench.tick();
-        assert_eq!(bench.feed(&arp_reply()), Outcome::ArpLearned);
-        bench.sent.clear();
-        bench
+        Self::unresolved(config, &routes()).with_router()
+    }
+
+    /// Likewise, with another MTU of its interface.
+    pub fn with_mtu(config: &Config, mtu: usize) -> Self {
+        let addresses = vec!["10.9.9.2/24".parse().unwrap()];
+        let routes = &routes()[..1];
+        Self::of(config, Port { mtu, addresses, ..port() }, routes).with_router()
     }
 
     /// Nothing happened yet.
     pub fn unresolved(config: &Config, routes: &[Route]) -> Self {
-        let engine = Engine::new(config, port(), routes).unwrap();
+        Self::of(config, port(), routes)
+    }
+
+    fn of(config: &Config, port: Port, routes: &[Route]) -> Self {
+        let engine = Engine::new(config, port, routes).unwrap();
         Self { engine, now: Instant::from_nanos(1_000_000_000_000), sent: Vec::new() }
+    }
+
+    fn with_router(mut self) -> Self {
+        self.tick();
+        assert_eq!(self.feed(&arp_reply()), Outcome::ArpLearned);
+        self.sent.clear();
+        self
     }
 
     pub fn feed(&mut self, frame: &[u8]) -> Outcome {

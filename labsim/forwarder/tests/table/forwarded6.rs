@@ -79,9 +79,13 @@ fn in_ip() -> Vec<Row> {
         row("a datagram", datagram6(5).comes(), Outcome::Forwarded)
             .on(config6())
             .goes_out([over_v6(RS6, 41, datagram6(5).hop().bytes()).goes()]),
-        row("class and label stay inside", syn6().class(0xb8).comes(), Outcome::Forwarded)
-            .on(config6())
-            .goes_out([over_v6(RS6, 41, syn6().class(0xb8).hop().bytes()).goes()]),
+        row(
+            "the class is the inner one's, the label stays inside",
+            syn6().class(0xb8).comes(),
+            Outcome::Forwarded,
+        )
+        .on(config6())
+        .goes_out([over_v6(RS6, 41, syn6().class(0xb8).hop().bytes()).class(0xb8).goes()]),
         row("the client as outer source", syn6().comes(), Outcome::Forwarded)
             .on(client_source)
             .goes_out([ip6(CLIENT6, RS6, 255).label(0).carrying(41, syn6().hop().bytes()).goes()]),

@@ -39,6 +39,7 @@ impl Ip {
 
     pub(crate) fn tos(mut self, tos: u8) -> Self {
         self.header.dscp = (tos >> 2).try_into().unwrap();
+        self.header.ecn = (tos & 3).try_into().unwrap();
         self
     }
 
@@ -97,9 +98,10 @@ impl Ip {
         self
     }
 
-    /// In IPIP to a member: the forwarder's outer header with that ID.
+    /// In IPIP to a member: the forwarder's outer header with that ID and the packet's TOS.
     pub(crate) fn ipip(&self, member: Ipv4Addr, id: u16) -> Self {
-        ip(crate::support::OUR_IP, member, 255).id(id).df().carrying(4, self.bytes())
+        let tos = self.header.dscp.value() << 2 | self.header.ecn.value();
+        ip(crate::support::OUR_IP, member, 255).id(id).tos(tos).df().carrying(4, self.bytes())
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {

@@ -137,7 +137,7 @@ pub(crate) fn over_v4(member: Ipv4Addr, id: u16, protocol: u8, inner: Vec<u8>) -
     ip(OUR_IP, member, 255).id(id).df().carrying(protocol, inner).goes()
 }
 
-/// The forwarder's tunnel packet over IPv6: hop limit 255, no traffic class and no flow label.
+/// The forwarder's tunnel packet over IPv6: hop limit 255, and neither traffic class nor flow label.
 pub(crate) fn over_v6(member: Ipv6Addr, next_header: u8, inner: Vec<u8>) -> Ip6 {
     ip6(OUR_IP6, member, 255).label(0).carrying(next_header, inner)
 }

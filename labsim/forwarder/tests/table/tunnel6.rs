@@ -198,6 +198,8 @@ fn cut() -> Vec<Row> {
         let header = UdpHeader { checksum, ..header };
         over_v6(RS6, 17, [&header.to_bytes()[..], &inner].concat())
     };
+    let marked = || least6().class(0xb8);
+    let whole_marked = over_v6(RS6, 41, marked().hop().bytes()).class(0xb8);
     let sent_in_gue = gue(long6().hop().bytes());
     let in_gue = gue(least6().hop().bytes());
     vec![
@@ -224,6 +226,13 @@ fn cut() -> Vec<Row> {
         .on(alone(config6()))
         .after(lesson.into_iter().chain([least6().comes()]))
         .goes_out([whole.part(0..1232, 2).goes(), whole.part(1232..1280, 2).goes()]),
+        row("and with its traffic class", marked().comes(), Outcome::ForwardedInFragments)
+            .on(alone(config6()))
+            .after([long6().comes(), too_big(1280, &sent, 48).comes()])
+            .goes_out([
+                whole_marked.part(0..1232, 1).goes(),
+                whole_marked.part(1232..1280, 1).goes(),
+            ]),
         row("UDP's checksum is that of the whole", least6().comes(), Outcome::ForwardedInFragments)
             .on(alone(with(config6(), Profile::Gue(GueOptions { port: 7000, variant: 1 }))))
             .after([long6().comes(), too_big(1280, &sent_in_gue, 48).comes()])

@@ -19,10 +19,14 @@ const MOST_WEIGHT: u16 = 1000;
 /// beginning, too.
 #[must_use]
 pub fn a10(scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) -> Exported {
-    let LoadBalancer { outer_source, virtual_servers, pools, announcements, faults } = balancer;
+    let LoadBalancer { outer_source, outer_tos, virtual_servers, pools, announcements, faults } =
+        balancer;
     let mut writer = Writer { scenario, balancer, groups: String::new(), not_exported: Vec::new() };
     if *outer_source == OuterSource::Egress && pools.values().any(|it| it.tunnels().count() > 0) {
         writer.note("outer_source: egress", "ACOS's tunnel packets carry the client's address");
+    }
+    if let Some(tos) = outer_tos {
+        writer.note(format!("outer_tos: {tos}"), "no setting of ACOS for it is known");
     }
     if *announcements != Announcements::default() {
         writer.note("announcements", "ACOS announces its addresses in its own way");

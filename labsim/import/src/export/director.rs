@@ -49,13 +49,18 @@ pub(super) struct Server {
 
 impl<'b> Director<'b> {
     pub(super) fn new(balancer: &'b LoadBalancer) -> Self {
-        let LoadBalancer { outer_source, virtual_servers, pools, announcements, faults } = balancer;
+        let LoadBalancer { outer_source, outer_tos, virtual_servers, pools, announcements, faults } =
+            balancer;
         let mut not_exported = Vec::new();
         let mut note = |what: &str, why: &str| not_exported.push(NotExported::new(what, why));
         let has_tunnel = pools.values().any(|pool| pool.tunnels().next().is_some());
         if *outer_source == OuterSource::Client && has_tunnel {
             let why = "IPVS's tunnel packets carry the director's own address as their source";
             note("outer_source: client", why);
+        }
+        if let Some(tos) = outer_tos.filter(|_| has_tunnel) {
+            let why = "IPVS copies the inner packet's";
+            note(&format!("outer_tos: {tos}"), why);
         }
         if *announcements != Announcements::default() {
             note("announcements", "IPVS announces no address; keepalived's VRRP does");

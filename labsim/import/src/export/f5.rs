@@ -46,13 +46,18 @@ impl Stanzas<'_> {
     }
 
     fn load_balancer(&mut self, scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) {
-        let LoadBalancer { outer_source, virtual_servers, pools, announcements, faults } = balancer;
+        let LoadBalancer { outer_source, outer_tos, virtual_servers, pools, announcements, faults } =
+            balancer;
         self.line(0, &format!("# {node} of the labsim scenario {}", scenario.name));
         let source = match outer_source {
             OuterSource::Client => "the client's own address",
             OuterSource::Egress => "the load balancer's own address",
         };
         self.line(0, &format!("# tunnel packets carry {source} as their source"));
+        if let Some(tos) = outer_tos {
+            let why = "F5's pools copy that of the inner packet";
+            self.line(0, &format!("# not exported: outer_tos: {tos}, as {why}"));
+        }
         if *announcements != Announcements::default() {
             self.line(0, "# not exported: announcements, as F5 has its own");
         }

@@ -1,7 +1,7 @@
 //! Packets that are longer than their way: an IPv4 packet is cut before it is encapsulated, and a
 //! tunnel packet over IPv6 after.
 
-use super::{Encapsulator, Endpoints, Path, is_ipv4, outer_v6};
+use super::{Encapsulator, Endpoints, Inner, Path, is_ipv4, outer_v6};
 use crate::engine::ip::{Address, Ip, v4};
 use crate::engine::rewrite::Rewrite;
 use crate::{Outcome, Transmit, TunnelHeader, TunnelProtocol};
@@ -34,7 +34,7 @@ impl Encapsulator {
         options.copy_from_slice(packet.options());
         // At least 48: the port's MTU is 128 or more.
         let most = (self.inner_mtu(path) - packet.header_length()) / 8 * 8;
-        let client = rewrite.addresses.source.and_then(v4).unwrap_or(packet.source());
+        let source = rewrite.addresses.source.and_then(v4).unwrap_or(packet.source());
         let mut offset = 0;
         while offset < payload.len() {
             let part = &payload[offset..payload.len().min(offset + most)];
@@ -55,8 +55,8 @@ impl Encapsulator {
                 }
                 Ok(())
             };
-            if !self.frame::<ipv4::View<'_>>(path, next_hop, client, length + part.len(), fill, tx)
-            {
+            let inner = Inner { source, tos: came.tos, length: length + part.len() };
+            if !self.frame::<ipv4::View<'_>>(path, next_hop, inner, fill, tx) {
                 return Outcome::TransmitFull;
             }
             if offset == 0 {
@@ -78,7 +78,7 @@ impl Encapsulator {
         rewrite: &Rewrite,
         tx: &mut impl Transmit,
     ) -> Outcome {
-        let OuterTunnel { endpoints, kind } = outer;
+        let OuterTunnel { endpoints, kind, tos } = outer;
         let start = path.overhead() - ipv6::HEADER_LEN;
         let mut room = [0; MOST];
         let Some(whole) = room.get_mut(..start + packet.bytes().len()) else { return I::TOO_LONG };
@@ -97,7 +97,8 @@ impl Encapsulator {
             let more = offset + part.len() < whole.len();
             let place = (offset as u16 | u16::from(more)).to_be_bytes();
             let length = FRAGMENT_LEN + part.len();
-            let outer = outer_v6(source, endpoints.destination, extension::FRAGMENT, length);
+            let next_header = extension::FRAGMENT;
+            let outer = outer_v6(source, endpoints.destination, next_header, tos, length);
             let write = |packet: &mut [u8]| {
                 outer.emit(packet)?;
                 let (header, rest) = packet[ipv6::HEADER_LEN..].split_at_mut(FRAGMENT_LEN);
@@ -122,6 +123,8 @@ impl Encapsulator {
 pub(super) struct OuterTunnel<'a> {
     pub(super) endpoints: &'a Endpoints<Ipv6Addr>,
     pub(super) kind: TunnelProtocol,
+    /// The outer header's traffic class.
+    pub(super) tos: u8,
 }
 
 /// Turns options that only the first fragment carries (copied flag 0, RFC 791 3.1) into "no

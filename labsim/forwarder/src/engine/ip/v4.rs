@@ -65,6 +65,11 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
     }
 
     #[inline]
+    fn tos(&self) -> u8 {
+        self.tos()
+    }
+
+    #[inline]
     fn ttl(&self) -> u8 {
         self.ttl()
     }
@@ -131,7 +136,9 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
     ) -> Result<(), EmitError> {
         let (destination, message) = (self.source(), error.v4());
         let error = icmpv4::Error { source, destination, ttl: OWN_TTL, id, message };
-        error.emit(self.bytes(), out).map(|_| ())
+        let room = out.len().saturating_sub(ipv4::MIN_HEADER_LEN + icmpv4::HEADER_LEN);
+        let quoted = &self.bytes()[..room.min(self.bytes().len())];
+        error.emit(quoted, out).map(|_| ())
     }
 
     fn echo_length(data: &[u8]) -> usize {

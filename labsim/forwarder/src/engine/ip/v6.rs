@@ -74,6 +74,11 @@ impl<'a> Ip<'a> for Ipv6<'a> {
     }
 
     #[inline]
+    fn tos(&self) -> u8 {
+        self.view.traffic_class()
+    }
+
+    #[inline]
     fn ttl(&self) -> u8 {
         self.view.hop_limit()
     }
@@ -146,7 +151,9 @@ impl<'a> Ip<'a> for Ipv6<'a> {
     ) -> Result<(), EmitError> {
         let (destination, message) = (self.source(), error.v6());
         let error = icmpv6::Error { source, destination, hop_limit: OWN_TTL, message };
-        error.emit(self.bytes(), out).map(|_| ())
+        let room = out.len().saturating_sub(ipv6::HEADER_LEN + icmpv6::HEADER_LEN);
+        let quoted = &self.bytes()[..room.min(self.bytes().len())];
+        error.emit(quoted, out).map(|_| ())
     }
 
     fn echo_length(data: &[u8]) -> usize {
