@@ -112,6 +112,13 @@ const FAULTS: [Fault; 35] = [
         "rs1",
     ),
     (
+        "unauthenticated",
+        "parts/radius",
+        "radius_servers: {aaa: {message_authenticator: false}}\nsteps: {pap: {radius_login: {timeout: 2, max_transmissions: 1}}}",
+        "reply-unauthenticated",
+        "rs1",
+    ),
+    (
         "password",
         "tacacs-ipip",
         "steps: {login: {tacacs_login: {password: orange}}}",

@@ -296,6 +296,12 @@ codes! {
         evidence: "The server's log of a protocol error, or the client's.",
         remedy: "Give client and server the same secret; nothing in the network is wrong.",
     }
+    /// The client dropped replies without a Message-Authenticator.
+    REPLY_UNAUTHENTICATED = "reply-unauthenticated" {
+        meaning: "The server's RADIUS replies arrived, and the client dropped them: they carry no Message-Authenticator.",
+        evidence: "The client's count of replies that it dropped for that reason, and the captured replies.",
+        remedy: "Update the server, so that its replies carry a Message-Authenticator (CVE-2024-3596), or have the client accept replies without one (require_message_authenticator: false); nothing in the network is wrong.",
+    }
     /// The server does not know the client.
     CLIENT_UNKNOWN = "client-unknown" {
         meaning: "All packets arrived, and the server refused the client's address.",

@@ -30,6 +30,9 @@ pub struct Server {
     /// (draft-ietf-radext-deprecating-radius; RFC 5080, section 2.2.2). Status-Server needs one in
     /// any case.
     pub require_message_authenticator: bool,
+    /// Whether Access-Accept and Access-Reject carry a Message-Authenticator. Servers of before
+    /// CVE-2024-3596 send none.
+    pub message_authenticator: bool,
     /// What an Access-Accept or Access-Reject says to the user (RFC 2865, section 5.18), in as many
     /// Reply-Message attributes as it takes; empty for none.
     pub reply_message: String,
@@ -41,7 +44,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with one shared secret for all clients. It requires Message-Authenticators, and
+    /// A server with one shared secret for all clients. It requires and sends Message-Authenticators, and
     /// keeps up to 4096 replies for 30 seconds.
     #[must_use]
     pub fn new(secret: Secret, clients: Vec<IpNet>, users: BTreeMap<String, Secret>) -> Self {
@@ -49,6 +52,7 @@ impl Server {
             clients: access::with_secret(clients, &secret),
             users,
             require_message_authenticator: true,
+            message_authenticator: true,
             reply_message: String::new(),
             window: Duration::from_secs(30),
             max_cached_replies: 4096,

@@ -66,9 +66,15 @@ async fn exchange(
     };
     let to = request.to;
     match &request.question {
-        RadiusQuestion::Login { method, user, password, message_authenticator } => {
+        RadiusQuestion::Login {
+            method,
+            user,
+            password,
+            message_authenticator,
+            require_message_authenticator,
+        } => {
             options.message_authenticator = *message_authenticator;
-            options.require_message_authenticator = *message_authenticator;
+            options.require_message_authenticator = *require_message_authenticator;
             let method = match method {
                 LoginMethod::Chap => Method::CHAP,
                 LoginMethod::Pap | LoginMethod::Ascii => Method::Pap,

@@ -129,6 +129,9 @@ pub(crate) struct RawRadiusServer {
     /// Whether it discards an Access-Request without a Message-Authenticator; `false` by default.
     #[serde(default)]
     pub(crate) require_message_authenticator: bool,
+    /// Whether its Access-Accept and Access-Reject carry a Message-Authenticator; `true` by default. Servers
+    /// of before July 2024 (CVE-2024-3596) send none.
+    pub(crate) message_authenticator: Option<bool>,
     /// Reply-Message of every Access-Accept and Access-Reject: up to 2024 bytes.
     pub(crate) reply_message: Option<Located<String>>,
     /// Whether it answers from the address that the request was sent to (IP_PKTINFO); `true` by

@@ -155,6 +155,9 @@ pub(crate) struct RawRadiusLogin {
     pub(crate) password: Located<String>,
     /// Whether it carries a Message-Authenticator; `true` by default.
     pub(crate) message_authenticator: Option<bool>,
+    /// Whether the client drops an Access-Accept or Access-Reject without a Message-Authenticator; by
+    /// default if its request carries one.
+    pub(crate) require_message_authenticator: Option<bool>,
 }
 
 /// An Access-Request's method.

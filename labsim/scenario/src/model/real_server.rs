@@ -136,6 +136,8 @@ pub struct RadiusServer {
     pub users: BTreeMap<String, Secret>,
     /// Whether an Access-Request without a Message-Authenticator is discarded.
     pub require_message_authenticator: bool,
+    /// Whether Access-Accept and Access-Reject carry a Message-Authenticator.
+    pub message_authenticator: bool,
     /// Reply-Message of its answers; empty for none.
     pub reply_message: String,
     /// Whether it answers from the address that the request was sent to (IP_PKTINFO, ip(7)). A

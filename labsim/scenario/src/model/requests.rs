@@ -55,6 +55,8 @@ pub enum RadiusQuestion {
         password: Secret,
         /// Whether it carries a Message-Authenticator; true by default.
         message_authenticator: bool,
+        /// Whether a reply without one is dropped.
+        require_message_authenticator: bool,
     },
     /// Accounting-Request.
     Accounting {

@@ -67,6 +67,7 @@ fn server(fields: &RawRadiusServer, report: &mut Report<'_>) -> RadiusServer {
         clients: clients(&fields.clients, report),
         users: users(&fields.users, (USER, PASSWORD), report),
         require_message_authenticator: fields.require_message_authenticator,
+        message_authenticator: fields.message_authenticator.unwrap_or(true),
         reply_message: message.map(|message| message.value.clone()).unwrap_or_default(),
         packet_info: fields.packet_info.unwrap_or(true),
     }

@@ -18,7 +18,9 @@ pub(super) use filter::{fragments, half_flow, mark, protocol};
 pub(super) use links::{checksum_offload, delay, impairment, link_up};
 pub(super) use path::{forwarding, mtu, outer_source, reply_source, route, ttl};
 pub(super) use rp_filter::{rp_filter, without_rp_filter};
-pub(super) use server::{address, arp, client, listen, login, port, reply_address, secret};
+pub(super) use server::{
+    address, arp, client, listen, login, message_authenticator, port, reply_address, secret,
+};
 pub(super) use tunnel::{device_up, tunnel, tunnel_profile};
 
 use super::change::{list, scalar};

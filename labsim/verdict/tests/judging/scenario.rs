@@ -105,6 +105,7 @@ pub(crate) fn radius(name: &str) -> Step {
                 user: "alice".to_owned(),
                 password: Secret::new("p".to_owned()),
                 message_authenticator: true,
+                require_message_authenticator: true,
             },
             timeout: Duration::from_secs(1),
             max_transmissions: 3,

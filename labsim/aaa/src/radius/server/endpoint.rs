@@ -111,7 +111,7 @@ impl<'a> Endpoint<'a> {
             },
         };
         let Some(code) = decision.reply else { return (None, decision) };
-        let reply = match reply(code, request, &self.server.reply_message, &client.secret) {
+        let reply = match reply(code, request, &self.server, &client.secret) {
             Ok(reply) => reply,
             // A request of Proxy-States alone leaves the reply no place for more.
             Err(error) => {
@@ -190,21 +190,26 @@ fn reply_messages(mut text: &str) -> Result<Vec<Attribute>, EncodeError> {
     Ok(attributes)
 }
 
-/// A reply: in front its Message-Authenticator, so that no attacker knows how the packet begins
+/// A reply: in front its Message-Authenticator if it has one, so that no attacker knows how the packet begins
 /// (draft-ietf-radext-deprecating-radius, after CVE-2024-3596), then what it says to the user, then
 /// the request's Proxy-States as they came (RFC 2865, section 5.33).
 fn reply(
     code: Code,
     request: &Packet,
-    message: &str,
+    server: &Server,
     secret: &Secret,
 ) -> Result<Vec<u8>, EncodeError> {
     let zeros = Attribute::digest(AttributeType::MESSAGE_AUTHENTICATOR, [0; 16]);
-    let first = (code != Code::AccountingResponse).then_some(zeros);
+    let signs = match code {
+        Code::AccountingResponse => false,
+        Code::AccessAccept | Code::AccessReject => server.message_authenticator,
+        _ => true,
+    };
+    let first = signs.then_some(zeros);
     let states = request.all(AttributeType::PROXY_STATE).cloned();
     let Packet { identifier, authenticator, .. } = *request;
     let speaks = matches!(code, Code::AccessAccept | Code::AccessReject);
-    let message = if speaks { message } else { "" };
+    let message = if speaks { server.reply_message.as_str() } else { "" };
     let attributes = first.into_iter().chain(reply_messages(message)?).chain(states).collect();
     let reply = Packet { code, identifier, authenticator, attributes };
     let mut bytes = reply.encode()?;

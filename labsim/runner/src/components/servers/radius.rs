@@ -20,6 +20,7 @@ pub(super) fn start(
     let secret = config.secret.clone();
     let mut server = Server::new(secret, config.clients.clone(), config.users.clone());
     server.require_message_authenticator = config.require_message_authenticator;
+    server.message_authenticator = config.message_authenticator;
     server.reply_message.clone_from(&config.reply_message);
     let server = Rc::new(server);
     let source = match config.packet_info {

@@ -19,6 +19,8 @@ pub(super) fn login(
 ) -> Option<StepAction> {
     report.plain(&fields.user, "user name", USER);
     report.plain(&fields.password, "password", PASSWORD);
+    let message_authenticator = fields.message_authenticator.unwrap_or(true);
+    let required = fields.require_message_authenticator.unwrap_or(message_authenticator);
     let question = RadiusQuestion::Login {
         method: match fields.method {
             RadiusMethod::Pap => LoginMethod::Pap,
@@ -26,7 +28,8 @@ pub(super) fn login(
         },
         user: fields.user.value.clone(),
         password: Secret::new(fields.password.value.clone()),
-        message_authenticator: fields.message_authenticator.unwrap_or(true),
+        message_authenticator,
+        require_message_authenticator: required,
     };
     request(&fields.request, question, step, report)
 }

@@ -19,8 +19,12 @@ pub(super) fn logged(subject: &Subject<'_>) -> Vec<Cause> {
             None => causes.push(cause),
         }
     }
-    if causes.is_empty() && subject.attempt.detail.contains("secrets differ") {
-        causes.extend(unreadable_reply(subject));
+    let detail = &subject.attempt.detail;
+    if causes.is_empty() && detail.contains("secrets differ") {
+        causes.extend(replying_node(subject).map(|node| secrets(subject, node).packets(1)));
+    }
+    if causes.is_empty() && detail.contains("(no-message-authenticator") {
+        causes.extend(replying_node(subject).map(|node| unauthenticated(subject, node)));
     }
     causes
 }
@@ -59,13 +63,23 @@ fn secrets(subject: &Subject<'_>, node: &NodeName) -> Cause {
     Cause::new(cause::SECRET_MISMATCH, sentence, fix::secret(subject, node)).at(node)
 }
 
-/// The client could not read what a server sent.
-fn unreadable_reply(subject: &Subject<'_>) -> Option<Cause> {
-    let first = subject.back.iter().find_map(|index| {
+/// The client drops replies that carry no Message-Authenticator.
+fn unauthenticated(subject: &Subject<'_>, node: &NodeName) -> Cause {
+    let (client, detail) = (&subject.client, &subject.attempt.detail);
+    let sentence = format!(
+        "the replies of {node} arrived, and {client} dropped them: they carry no Message-Authenticator \
+         (the client: {detail})"
+    );
+    let fix = fix::message_authenticator(subject, node);
+    Cause::new(cause::REPLY_UNAUTHENTICATED, sentence, fix).at(node).packets(1)
+}
+
+/// The node that replied first.
+fn replying_node<'a>(subject: &Subject<'a>) -> Option<&'a NodeName> {
+    subject.back.iter().find_map(|index| {
         let frame = subject.frame(*index)?;
         (frame.record.direction == Direction::Out).then(|| subject.at(&frame)).flatten()
-    })?;
-    Some(secrets(subject, first).packets(1))
+    })
 }
 
 /// The load balancer translated the source: the server does not see the client's own address, and

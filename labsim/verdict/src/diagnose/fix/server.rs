@@ -246,6 +246,25 @@ fn scalar_net(net: String) -> String {
     if net.contains(':') { format!("\"{net}\"") } else { net }
 }
 
+/// Replies of a RADIUS server that carry no Message-Authenticator.
+pub(in crate::diagnose) fn message_authenticator(subject: &Subject<'_>, node: &NodeName) -> Fix {
+    let fix = Fix::new(format!(
+        "have {node} send a Message-Authenticator in its replies, or the client accept replies without one"
+    ));
+    match subject.context.scenario.radius_servers.get(node) {
+        Some(server) if !server.message_authenticator => fix.on_part(
+            Part::of_server(subject, "radius_servers", node),
+            node,
+            |part| part.change(&["message_authenticator"], "true"),
+            |_| Vec::new(),
+        ),
+        _ => fix.change(&Change::of(
+            &["steps", subject.step.as_str(), "radius_login", "require_message_authenticator"],
+            "false",
+        )),
+    }
+}
+
 pub(in crate::diagnose) fn login(node: &NodeName) -> Fix {
     Fix::new(format!(
         "correct the user or the password on {node} or in the step; nothing in the network is wrong"
