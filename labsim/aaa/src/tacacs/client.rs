@@ -26,18 +26,23 @@ pub struct Options {
     pub single_connection: bool,
     /// How long a session may take, the server's closing included; then it ends as a timeout.
     pub deadline: Duration,
+    /// How long the client waits after the last reply until the server closes. Some servers leave closing
+    /// to the client.
+    pub close_wait: Duration,
     /// The longest reply body that is taken, in bytes.
     pub max_body: u32,
 }
 
 impl Options {
-    /// No single-connection mode, 10 seconds, bodies of up to [`DEFAULT_MAX_BODY`].
+    /// No single-connection mode, 10 seconds, 1 second of them for the server to close, bodies of up to
+    /// [`DEFAULT_MAX_BODY`].
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         Self {
             secret,
             single_connection: false,
             deadline: Duration::from_secs(10),
+            close_wait: Duration::from_secs(1),
             max_body: DEFAULT_MAX_BODY,
         }
     }

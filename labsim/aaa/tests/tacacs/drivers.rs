@@ -285,12 +285,14 @@ async fn a_silent_server_is_a_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_close_does_not_spoil_the_result() {
+async fn a_server_that_does_not_close_neither_spoils_the_result_nor_takes_the_whole_time() {
     let (ours, mut theirs) = pair(4096);
     let (options, server) = (options(), server());
+    let started = Instant::now();
     let (finished, _) = tokio::join!(log_in(ours, &options), serve(&mut theirs, &server));
     let outcome = LoginOutcome::Pass { message: String::new() };
     assert_eq!(finished, SessionResult { outcome, end: ConnectionEnd::Open });
+    assert_eq!(started.elapsed().as_secs(), options.close_wait.as_secs(), "not the deadline");
 }
 
 #[tokio::test(start_paused = true)]

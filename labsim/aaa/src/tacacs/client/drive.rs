@@ -73,8 +73,9 @@ where
 
     /// Runs any session to its end.
     ///
-    /// Without single-connection mode it waits, after the final reply, until the server closes:
-    /// servers close first, and the client's last packets depend on it.
+    /// Without single-connection mode it waits, after the final reply, until the server closes, for
+    /// [`Options::close_wait`] at most: most servers close first, and the client's last packets depend on
+    /// it.
     pub async fn run<P: Session>(&mut self, mut session: P) -> SessionResult<P::Outcome> {
         if self.mode == Mode::UsedUp {
             return self.abort(ClientError::UsedUp);
@@ -90,7 +91,8 @@ where
             return SessionResult { outcome, end: ConnectionEnd::Shared };
         }
         self.mode = Mode::UsedUp;
-        let closed = timeout_at(deadline, self.wait_for_close()).await.is_ok();
+        let until = deadline.min(Instant::now() + self.options.close_wait);
+        let closed = timeout_at(until, self.wait_for_close()).await.is_ok();
         SessionResult {
             outcome,
             end: if closed { ConnectionEnd::ServerClosed } else { ConnectionEnd::Open },
