@@ -89,7 +89,7 @@ expect:
 
     fn nothing_is_left(&self) {
         assert_eq!(fs::read_dir(self.desk.path("tmp")).unwrap().count(), 0);
-        assert!(!Path::new("/dev/shm/labsim").exists());
+        assert!(!Path::new("/var/tmp/labsim").exists());
     }
 }
 

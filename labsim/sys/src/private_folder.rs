@@ -18,12 +18,13 @@ use std::process::Command;
 
 /// Where the folder is, for the process alone.
 ///
-/// A folder to mount over has to exist already, or something would be left of it. `/dev/shm` is
-/// there wherever POSIX shared memory is, and a process that sees none of the host's shared memory
-/// misses nothing.
-pub const MOUNTED: &str = "/dev/shm/labsim";
+/// A folder to mount over has to exist already, or something would be left of it. `/var/tmp` is on every
+/// system that keeps to the Filesystem Hierarchy Standard (5.15), programs write there as they do
+/// elsewhere (FreeRADIUS, for one, creates no file below `/dev`), and what the host has there is nothing
+/// that a process needs.
+pub const MOUNTED: &str = "/var/tmp/labsim";
 /// [`MOUNTED`] for the kernel.
-const MOUNTED_C: &CStr = c"/dev/shm/labsim";
+const MOUNTED_C: &CStr = c"/var/tmp/labsim";
 
 /// The tmpfs's size is its bound: what a process writes there is memory.
 const OPTIONS: &CStr = c"mode=0755,size=64m";
@@ -100,7 +101,7 @@ fn make(files: &Files, refusals: &Refusals) -> nix::Result<()> {
     // What happens to mounts in here stays in here.
     mount_at(none, c"/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount_at(Some(c"labsim"), c"/dev/shm", Some(c"tmpfs"), plain, Some(OPTIONS))?;
+    mount_at(Some(c"labsim"), c"/var/tmp", Some(c"tmpfs"), plain, Some(OPTIONS))?;
     // The processes of the own PID namespace; a container may refuse it.
     let no_programs = plain | MsFlags::MS_NOEXEC;
     if let Err(errno) = mount_at(Some(c"proc"), c"/proc", Some(c"proc"), no_programs, none) {

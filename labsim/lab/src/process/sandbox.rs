@@ -31,7 +31,7 @@ impl Node {
     /// Starts a process inside the node as [`Node::spawn`] does, in a folder of its own, which is
     /// its working directory. `prepare` gets the folder's path.
     ///
-    /// The process has a mount namespace, in which its files lie on a tmpfs at `/dev/shm/labsim`,
+    /// The process has a mount namespace, in which its files lie on a tmpfs at `/var/tmp/labsim`,
     /// and a PID namespace, in which whatever it starts dies with it (mount_namespaces(7),
     /// pid_namespaces(7)). The kernel takes both away with the last process in them, also after a
     /// `kill -9` of labsim.

@@ -137,7 +137,7 @@ fn a_sandbox_that_the_kernel_grants_refuses_nothing() {
     let lab = shipped();
     let child = sandboxed(&lab);
     assert_eq!(refused(&child), []);
-    assert_eq!(output(child), "/dev/shm/labsim\nhello");
+    assert_eq!(output(child), "/var/tmp/labsim\nhello");
 }
 
 fn a_refused_pid_namespace_and_a_refused_folder_are_named() {
@@ -164,7 +164,7 @@ fn a_refused_proc_is_named_and_the_process_starts() {
     forbid(&lab, libc::SYS_mount, Some(PROC_FLAGS));
     let child = sandboxed(&lab);
     assert_eq!(refused(&child), [Isolation::OwnProc]);
-    assert_eq!(output(child), "/dev/shm/labsim\nhello");
+    assert_eq!(output(child), "/var/tmp/labsim\nhello");
 }
 
 fn a_program_that_does_not_exist_is_an_error_and_not_a_refused_sandbox() {
