@@ -11,7 +11,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteType,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -196,12 +196,18 @@ fn route_through(index: u32, message: &RouteNetlinkMessage) -> Option<Route> {
         netlink_packet_route::AddressFamily::Inet6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         _ => return None,
     };
-    let (mut via, mut through) = (None, None);
+    let (mut via, mut through, mut mtu) = (None, None, None);
     for attribute in &route.attributes {
         match attribute {
             RouteAttribute::Destination(address) => destination = plain(address)?,
             RouteAttribute::Gateway(address) => via = plain(address),
             RouteAttribute::Oif(interface) => through = Some(*interface),
+            RouteAttribute::Metrics(metrics) => {
+                mtu = metrics.iter().find_map(|metric| match metric {
+                    RouteMetric::Mtu(mtu) => Some(*mtu),
+                    _ => None,
+                });
+            }
             // Of several next hops the first through this interface is taken.
             RouteAttribute::MultiPath(hops) => {
                 let hop = hops.iter().find(|hop| hop.interface_index == index)?;
@@ -215,7 +221,7 @@ fn route_through(index: u32, message: &RouteNetlinkMessage) -> Option<Route> {
         }
     }
     let destination = IpNet::new(destination, header.destination_prefix_length).ok()?;
-    (through == Some(index)).then_some(Route { destination, via })
+    (through == Some(index)).then_some(Route { destination, via, mtu })
 }
 
 fn plain(address: &RouteAddress) -> Option<IpAddr> {
@@ -241,8 +247,12 @@ pub(crate) fn link_notices() -> Result<Notices, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::Interface;
+    use super::{Interface, route_through};
     use crate::Error;
+    use netlink_packet_route::route::{
+        RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteType,
+    };
+    use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
     #[test]
     fn an_interface_that_is_not_there_and_one_that_is_no_ethernet_are_refused() {
@@ -253,5 +263,22 @@ mod tests {
         };
         assert_eq!(name(Interface::read("no-such-thing")), "absent");
         assert_eq!(name(Interface::read("lo")), "unusable");
+    }
+
+    #[test]
+    fn a_route_has_its_gateway_and_its_own_mtu() {
+        let mut route = RouteMessage::default();
+        route.header.address_family = AddressFamily::Inet;
+        route.header.destination_prefix_length = 8;
+        (route.header.table, route.header.kind) = (RouteHeader::RT_TABLE_MAIN, RouteType::Unicast);
+        route.attributes = vec![
+            RouteAttribute::Destination(RouteAddress::Inet([10, 0, 0, 0].into())),
+            RouteAttribute::Gateway(RouteAddress::Inet([10, 9, 0, 1].into())),
+            RouteAttribute::Oif(7),
+            RouteAttribute::Metrics(vec![RouteMetric::Advmss(160), RouteMetric::Mtu(200)]),
+        ];
+        let read = route_through(7, &RouteNetlinkMessage::NewRoute(route)).unwrap();
+        assert_eq!(read.destination.to_string(), "10.0.0.0/8");
+        assert_eq!((read.via, read.mtu), (Some([10, 9, 0, 1].into()), Some(200)));
     }
 }

@@ -241,6 +241,8 @@ struct Member {
     next_hop: Option<NeighbourId>,
     /// The host has its address: packets are delivered to the host's own kernel as they came.
     is_hosts: bool,
+    /// The path MTU that its route has, until an ICMP error reports another.
+    route_mtu: u16,
     /// When the path MTU that an ICMP error reported expires.
     pmtu_expires: Option<Instant>,
     /// Whether its monitor finds it down.

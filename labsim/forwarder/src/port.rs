@@ -94,6 +94,8 @@ pub struct Route {
     pub destination: IpNet,
     /// The next hop, or `None` if the destinations are on the interface's own segment.
     pub via: Option<IpAddr>,
+    /// The path MTU of its own (`RTAX_MTU`, ip-route(8)), in bytes.
+    pub mtu: Option<u32>,
 }
 
 /// Where a packet goes next.
@@ -107,7 +109,18 @@ pub(crate) enum NextHop {
 
 /// Routes in the order of their choice: the longest prefix first (RFC 1812 5.2.4.3).
 #[derive(Debug, Clone)]
-pub(crate) struct Routes(Vec<(IpNet, Via)>);
+pub(crate) struct Routes(Vec<(IpNet, Target)>);
+
+/// What a route leads to.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    via: Via,
+    mtu: Option<u32>,
+}
+
+/// The lowest MTUs of routes that are taken: that of an interface, and the minimum of IPv6 (RFC 8200 5).
+const MIN_ROUTE_MTU: u16 = 128;
+const MIN_IPV6_ROUTE_MTU: u16 = 1280;
 
 #[derive(Debug, Clone, Copy)]
 enum Via {
@@ -119,13 +132,15 @@ enum Via {
 impl Routes {
     /// The given routes and those that follow from the interface's own prefixes.
     pub(crate) fn new(port: &Port, routes: &[Route]) -> Self {
-        let connected = port.addresses.iter().map(|network| (network.trunc(), Via::Segment));
-        let given = routes
-            .iter()
-            .map(|route| (route.destination, route.via.map_or(Via::Segment, Via::Gateway)));
+        let by = |via| Target { via, mtu: None };
+        let connected = port.addresses.iter().map(|network| (network.trunc(), by(Via::Segment)));
+        let given = routes.iter().map(|route| {
+            let via = route.via.map_or(Via::Segment, Via::Gateway);
+            (route.destination, Target { via, mtu: route.mtu })
+        });
         let elsewhere =
-            port.host_routes.iter().map(|route| (route.destination, Via::Host(route.source)));
-        let mut all: Vec<(IpNet, Via)> = connected.chain(given).chain(elsewhere).collect();
+            port.host_routes.iter().map(|route| (route.destination, by(Via::Host(route.source))));
+        let mut all: Vec<(IpNet, Target)> = connected.chain(given).chain(elsewhere).collect();
         // Stable: among equals the interface's own prefix, then the caller's order.
         all.sort_by_key(|(destination, _)| std::cmp::Reverse(destination.prefix_len()));
         Self(all)
@@ -133,12 +148,23 @@ impl Routes {
 
     /// The next hop towards `destination`.
     pub(crate) fn next_hop(&self, destination: IpAddr) -> Option<NextHop> {
-        let (_, via) = self.0.iter().find(|(network, _)| network.contains(&destination))?;
-        Some(match *via {
+        Some(match self.target(destination)?.via {
             Via::Segment => NextHop::Neighbour(destination),
             Via::Gateway(gateway) => NextHop::Neighbour(gateway),
             Via::Host(source) => NextHop::Host(source),
         })
+    }
+
+    /// The path MTU that the route to `destination` has of its own.
+    pub(crate) fn mtu(&self, destination: IpAddr) -> Option<u16> {
+        let mtu = self.target(destination)?.mtu?;
+        let least = if destination.is_ipv4() { MIN_ROUTE_MTU } else { MIN_IPV6_ROUTE_MTU };
+        Some(u16::try_from(mtu).unwrap_or(u16::MAX).max(least))
+    }
+
+    fn target(&self, destination: IpAddr) -> Option<Target> {
+        let found = self.0.iter().find(|(network, _)| network.contains(&destination));
+        found.map(|(_, target)| *target)
     }
 }
 
@@ -153,7 +179,7 @@ mod tests {
     }
 
     fn route(destination: &str, via: Option<&str>) -> Route {
-        Route { destination: destination.parse().unwrap(), via: via.map(address) }
+        Route { destination: destination.parse().unwrap(), via: via.map(address), mtu: None }
     }
 
     fn port() -> Port {

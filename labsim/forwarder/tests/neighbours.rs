@@ -181,7 +181,11 @@ fn members_behind_an_unreachable_next_hop_are_passed_over() {
     // 10.1.1.52 has a router of its own, which does not answer.
     let mut table = routes();
     let other: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 7);
-    table.push(Route { destination: "10.1.1.52/32".parse().unwrap(), via: Some(other.into()) });
+    table.push(Route {
+        destination: "10.1.1.52/32".parse().unwrap(),
+        via: Some(other.into()),
+        mtu: None,
+    });
     let mut bench = Bench::unresolved(&config(), &table);
     bench.tick();
     bench.feed(&arp_reply());

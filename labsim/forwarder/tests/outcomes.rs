@@ -5,7 +5,7 @@
 
 mod support;
 
-use labsim_forwarder::{Outcome, Profile};
+use labsim_forwarder::{Outcome, Profile, Route};
 use labsim_wire::tcp::Flags;
 use labsim_wire::{icmpv4, ipv4, protocol, tcp as wire_tcp};
 use std::net::Ipv4Addr;
@@ -211,6 +211,29 @@ fn on_a_link_that_is_shorter_than_an_error_the_quote_is_cut() {
         assert_eq!(icmp_error(&bench.take_one()), expected);
         let answers = bench.counters().answers;
         assert_eq!((answers.icmp_fragmentation_needed, answers.unsendable), (1, 0));
+    }
+}
+
+#[test]
+fn a_member_is_reached_by_packets_of_its_routes_mtu() {
+    for (profile, overhead) in [(Profile::Ipip, 20), (Profile::None, 0)] {
+        let mut config = config();
+        config.balancer.pools.values_mut().for_each(|pool| pool.profile = profile);
+        let mut routes = routes();
+        routes.push(Route {
+            destination: "10.1.0.0/16".parse().unwrap(),
+            via: Some(ROUTER_IP.into()),
+            mtu: Some(600),
+        });
+        let mut bench = Bench::unresolved(&config, &routes).with_router();
+        let whole = Tcp { data: 560 - overhead, ..tcp(ACK) };
+        assert_eq!(bench.feed(&whole.frame()), Outcome::Forwarded);
+        assert_eq!(bench.take_one().len(), 14 + 600);
+        let longer = Tcp { data: 561 - overhead, ..tcp(ACK) };
+        assert_eq!(bench.feed(&longer.frame()), Outcome::FragmentationNeeded);
+        let (_, kind, code, mtu, _) = icmp_error(&bench.take_one());
+        let next_mtu = u16::try_from(600 - overhead).unwrap();
+        assert_eq!((kind, code, mtu), (3, 4, Some(next_mtu)));
     }
 }
 

@@ -147,7 +147,7 @@ fn a_member_by_a_route_of_the_main_interface_needs_no_tunnel_beside_a_default_ro
     let all = HostRoute { destination: "0.0.0.0/0".parse().unwrap(), source: None };
     let port = Port { host_routes: vec![all], ..port() };
     let via = Some(ROUTER_IP.into());
-    let near = Route { destination: "10.1.1.0/24".parse().unwrap(), via };
+    let near = Route { destination: "10.1.1.0/24".parse().unwrap(), via, mtu: None };
     let mut engine = Engine::new(&config, port.clone(), &[near]).unwrap();
     engine.reconfigure(Instant::ZERO, CheckedConfig::new(config.clone()).unwrap()).unwrap();
     let problems = Engine::new(&config, port, &[]).unwrap_err();

@@ -81,7 +81,11 @@ fn a_client_whose_member_fails_or_is_drained_gets_another_and_stays_there() {
     // 10.1.1.51 has a router of its own, which answers at first.
     let other = Ipv4Addr::new(10, 9, 9, 7);
     let mut table = routes();
-    table.push(Route { destination: "10.1.1.51/32".parse().unwrap(), via: Some(other.into()) });
+    table.push(Route {
+        destination: "10.1.1.51/32".parse().unwrap(),
+        via: Some(other.into()),
+        mtu: None,
+    });
     let mut bench = Bench::unresolved(&persisting(), &table);
     bench.tick();
     bench.feed(&arp_reply());

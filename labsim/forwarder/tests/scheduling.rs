@@ -125,7 +125,11 @@ fn by_source_address_a_client_has_one_member_and_clients_have_all() {
 fn second_fails(config: &Config) -> Bench {
     let mut table = routes();
     let other: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 7);
-    table.push(Route { destination: "10.1.1.52/32".parse().unwrap(), via: Some(other.into()) });
+    table.push(Route {
+        destination: "10.1.1.52/32".parse().unwrap(),
+        via: Some(other.into()),
+        mtu: None,
+    });
     let mut bench = Bench::unresolved(config, &table);
     bench.tick();
     bench.feed(&arp_reply());

@@ -258,7 +258,7 @@ pub(super) fn path(
     port: &Port,
 ) -> Path {
     let Some(kind) = profile.tunnel().filter(|_| !port.is_hosts(member.ip())) else {
-        return Path::Plain;
+        return Path::PLAIN;
     };
     let own = next_hop.and_then(|next_hop| port.source_by(member.ip(), next_hop));
     Path::tunnel(balancer, own, member.ip(), kind)

@@ -135,7 +135,7 @@ impl Engine {
         tx: &mut impl Transmit,
     ) -> Outcome {
         let (own, rewrite) = (self.port.mac, Rewrite::UNCHANGED);
-        match self.encapsulator.send(&Path::Plain, own, ip, &rewrite, tx) {
+        match self.encapsulator.send(&Path::PLAIN, own, ip, &rewrite, tx) {
             Outcome::TransmitFull => Outcome::TransmitFull,
             _ => Outcome::LeftToHost,
         }
@@ -240,7 +240,7 @@ pub(super) fn transmit<'a>(
             own_source = members[usize::from(member)].path.with_own_source();
             &own_source
         }
-        Purpose::Reply | Purpose::Error { member: None } => &Path::Plain,
+        Purpose::Reply | Purpose::Error { member: None } => &Path::PLAIN,
     };
     let outcome = encapsulator.send(path, next_hop, packet, rewrite, tx);
     if outcome == Outcome::TransmitFull {

@@ -26,7 +26,10 @@ const OUTER_TTL: u8 = 255;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Path {
     /// Not encapsulated.
-    Plain,
+    Plain {
+        /// The path MTU.
+        mtu: u16,
+    },
     /// In a tunnel.
     Tunnel {
         outer: Outer,
@@ -97,6 +100,8 @@ impl Outer {
 impl Path {
     /// No path MTU is known.
     pub(super) const UNKNOWN_MTU: u16 = u16::MAX;
+    /// Not encapsulated, with the interface's MTU.
+    pub(super) const PLAIN: Self = Self::Plain { mtu: Self::UNKNOWN_MTU };
 
     /// Through a tunnel to `destination`, from the forwarder's address `own`, which is of the same
     /// family.
@@ -137,9 +142,24 @@ impl Path {
     /// Bytes that a packet grows by.
     pub(super) const fn overhead(&self) -> usize {
         match self {
-            Self::Plain => 0,
+            Self::Plain { .. } => 0,
             Self::Tunnel { overhead, .. } => *overhead as usize,
         }
+    }
+
+    /// The path MTU for packets as they leave.
+    pub(super) const fn mtu(&self) -> u16 {
+        match self {
+            Self::Plain { mtu } | Self::Tunnel { mtu, .. } => *mtu,
+        }
+    }
+
+    /// The same way with another path MTU.
+    pub(super) const fn with_mtu(mut self, new: u16) -> Self {
+        match &mut self {
+            Self::Plain { mtu } | Self::Tunnel { mtu, .. } => *mtu = new,
+        }
+        self
     }
 }
 
@@ -176,10 +196,8 @@ impl Encapsulator {
 
     /// The longest outer packet that can go this way uncut.
     const fn outer_mtu(&self, path: &Path) -> usize {
-        match path {
-            Path::Tunnel { mtu, .. } if (*mtu as usize) < self.mtu => *mtu as usize,
-            _ => self.mtu,
-        }
+        let mtu = path.mtu() as usize;
+        if mtu < self.mtu { mtu } else { self.mtu }
     }
 
     /// The longest packet that can go this way in an outer one that is not cut.
@@ -242,7 +260,7 @@ impl Encapsulator {
         tx: &mut impl Transmit,
     ) -> bool {
         match path {
-            Path::Plain => self.link(I::ETHERTYPE, next_hop, inner.length, fill, tx),
+            Path::Plain { .. } => self.link(I::ETHERTYPE, next_hop, inner.length, fill, tx),
             Path::Tunnel { outer: Outer::V4(endpoints), kind, tos, overhead, mtu } => {
                 // In registers: what is behind a reference is read again after every write.
                 let (kind, overhead) = (*kind, usize::from(*overhead));

@@ -228,6 +228,9 @@ impl Engine {
                     Some(ip).filter(|_| automapped).and_then(|ip| self.own_address_towards(ip));
                 let next_hop = self.routes.next_hop(ip);
                 let is_hosts = self.port.is_hosts(ip);
+                let route_mtu = self.routes.mtu(ip).unwrap_or(Path::UNKNOWN_MTU);
+                let way =
+                    path(&config.balancer, pool.profile_of(member), address, next_hop, &self.port);
                 let new = Member {
                     name: address.to_string(),
                     pool: name.clone(),
@@ -238,15 +241,10 @@ impl Engine {
                     ip,
                     port: address.port(),
                     automap: own.and_then(|own| self.snat.number(own)),
-                    path: path(
-                        &config.balancer,
-                        pool.profile_of(member),
-                        address,
-                        next_hop,
-                        &self.port,
-                    ),
+                    path: way.with_mtu(route_mtu),
                     is_hosts,
                     next_hop: *neighbour,
+                    route_mtu,
                     pmtu_expires: None,
                     down: false,
                     on_down: pool.on_down(),
@@ -368,7 +366,7 @@ impl Member {
         if let (Path::Tunnel { mtu, .. }, Path::Tunnel { mtu: known, .. }) =
             (&mut self.path, before.path)
         {
-            *mtu = known;
+            *mtu = known.min(self.route_mtu);
             self.pmtu_expires = before.pmtu_expires;
         }
     }

@@ -81,7 +81,7 @@ impl Engine {
             .iter()
             .filter_map(|member| match member.path {
                 Path::Tunnel { outer, .. } => outer.source(),
-                Path::Plain => None,
+                Path::Plain { .. } => None,
             })
             .collect();
         tunnel_sources.sort_unstable();

@@ -68,7 +68,7 @@ impl Engine {
     ) -> Outcome {
         let flow = self.flows.get(id);
         let (client, vip) = self.flows.key(id).endpoints();
-        let mtu = self.encapsulator.inner_mtu(&Path::Plain);
+        let mtu = self.encapsulator.inner_mtu(&Path::PLAIN);
         if let Some(outcome) = self.refuse_undeliverable(now, mtu, &packet.ip, tx) {
             return outcome;
         }

@@ -107,7 +107,7 @@ impl Engine {
             if member.pmtu_expires.is_some_and(|until| until <= now)
                 && let Path::Tunnel { mtu, .. } = &mut member.path
             {
-                *mtu = Path::UNKNOWN_MTU;
+                *mtu = member.route_mtu;
                 member.pmtu_expires = None;
             }
         }

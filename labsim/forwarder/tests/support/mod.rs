@@ -106,6 +106,7 @@ pub fn routes() -> Vec<Route> {
     let through = |destination: &str, router: &str| Route {
         destination: destination.parse().unwrap(),
         via: Some(router.parse().unwrap()),
+        mtu: None,
     };
     vec![through("0.0.0.0/0", "10.9.9.1"), through("::/0", "2001:db8:9::1")]
 }
@@ -140,7 +141,7 @@ impl Bench {
         Self { engine, now: Instant::from_nanos(1_000_000_000_000), sent: Vec::new() }
     }
 
-    fn with_router(mut self) -> Self {
+    pub fn with_router(mut self) -> Self {
         self.tick();
         assert_eq!(self.feed(&arp_reply()), Outcome::ArpLearned);
         self.sent.clear();
@@ -347,10 +348,11 @@ pub fn our_request(to: Mac) -> Vec<u8> {
 pub fn tunnelled(frame: &[u8]) -> (Ipv4Addr, ipv4::View<'_>) {
     let outer = ipv4::View::new(&frame[14..]).unwrap();
     assert!(outer.checksum_ok());
-    assert_eq!((outer.protocol(), outer.ttl(), outer.tos()), (protocol::IPIP, 255, 0));
+    assert_eq!((outer.protocol(), outer.ttl()), (protocol::IPIP, 255));
     assert!(outer.dont_fragment());
     let inner = ipv4::View::new(outer.payload()).unwrap();
     assert!(inner.checksum_ok());
+    assert_eq!(outer.tos(), inner.tos());
     assert_eq!(outer.total_length(), inner.total_length() + 20);
     assert_eq!(frame.len(), 14 + outer.total_length());
     (outer.destination(), inner)
