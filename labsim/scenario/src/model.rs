@@ -41,7 +41,7 @@ pub use place::Place;
 pub use process::{FOLDER, Process, ProcessStart, Program, Readiness, Run};
 pub use real_server::{
     Listen, RadiusServer, RealServer, RouteMetrics, Scope, Service, ServiceForm, TacacsServer,
-    VipAddress,
+    TacacsService, VipAddress,
 };
 pub use requests::{
     AccountingRecord, LoginMethod, LoginResult, RadiusQuestion, RadiusRequest, TcpTransfer,

@@ -65,6 +65,13 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     (
+        &[("users: {u: p}}", "users: {u: p}, services: {v: {shell: [priv-lvl]}}}")],
+        &[
+            "case.yaml:14:90: `v` is no user of this server; add it to `users`",
+            "case.yaml:14:102: this attribute has no value; write `name=value`, or `name*value` for one that may be ignored",
+        ],
+    ),
+    (
         &[("profile: ipip", "profile: gree")],
         &[
             "case.yaml:7:20: expected one of `none`, `ipip`, `gre` or `gue`, found `gree`; did you mean `gre`?",

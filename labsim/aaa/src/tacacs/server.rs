@@ -19,6 +19,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What a user gets who is authorized for a service (RFC 8907, section 6.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Attributes with their values, such as `priv-lvl=15`.
+    pub arguments: Vec<String>,
+    /// Whether they stand in place of the client's (PASS_REPL), and are not added to them (PASS_ADD).
+    pub replace: bool,
+}
+
 /// What a server is configured to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -26,6 +35,9 @@ pub struct Server {
     pub clients: Vec<Client>,
     /// Passwords by user.
     pub users: BTreeMap<String, Secret>,
+    /// The services that users are authorized for, by user and name (`shell`). A known user without an
+    /// entry is authorized for everything.
+    pub services: BTreeMap<String, BTreeMap<String, Service>>,
     /// Whether to agree when a client offers single-connection mode.
     pub single_connection: bool,
     /// How long a client may take for its next whole packet, and to take an answer.
@@ -42,6 +54,7 @@ impl Server {
         Self {
             clients: access::with_secret(clients, &secret),
             users,
+            services: BTreeMap::new(),
             single_connection: true,
             deadline: Duration::from_secs(30),
             max_body: DEFAULT_MAX_BODY,

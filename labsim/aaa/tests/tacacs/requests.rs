@@ -5,6 +5,8 @@ use labsim_aaa::tacacs::accounting::{self, RecordKind};
 use labsim_aaa::tacacs::authorization::{self, Origin};
 use labsim_aaa::tacacs::codes::{AcctStatus, AuthorStatus};
 use labsim_aaa::tacacs::log::{LogKind, LogOutcome, MAX_DETAIL};
+use labsim_aaa::tacacs::server::Service;
+use std::collections::BTreeMap;
 
 /// What the server does about one request, and its reply.
 fn request<R: Body>(server: &Server, request: &impl Body) -> (Done, R) {
@@ -35,6 +37,27 @@ fn a_known_user_is_allowed_and_the_arguments_stay_as_they_are() {
     );
     assert_eq!(done.log.len(), 1);
     assert!(done.closed);
+}
+
+#[test]
+fn a_user_with_services_gets_their_attributes_and_no_other_service() {
+    let mut server = server();
+    let shell = Service { arguments: vec!["priv-lvl=15".to_owned()], replace: false };
+    let ppp = Service { arguments: vec!["addr*10.0.0.1".to_owned()], replace: true };
+    let services = BTreeMap::from([("shell".to_owned(), shell), ("ppp".to_owned(), ppp)]);
+    server.services.insert("violet".to_owned(), services);
+    let ask = |arguments: &[&str]| {
+        let arguments = arguments.iter().map(|it| (*it).to_owned()).collect();
+        let body = authorization::Request { origin: Origin::of("violet"), arguments };
+        let (_, reply): (_, authorization::Reply) = request(&server, &body);
+        (reply.status, reply.arguments.join(" "))
+    };
+    let added = (AuthorStatus::PassAdd, "priv-lvl=15".to_owned());
+    assert_eq!(ask(&["service=shell", "cmd="]), added);
+    let replaced = (AuthorStatus::PassReplace, "addr*10.0.0.1".to_owned());
+    assert_eq!(ask(&["protocol=ip", "service*ppp"]), replaced);
+    assert_eq!(ask(&["service=junos-exec"]), (AuthorStatus::Fail, String::new()));
+    assert_eq!(ask(&["cmd=show"]), (AuthorStatus::Fail, String::new()));
 }
 
 #[test]

@@ -105,6 +105,23 @@ pub(crate) struct RawTacacsServer {
     pub(crate) clients: Located<Vec<Located<String>>>,
     /// Passwords by user.
     pub(crate) users: Table<Located<String>>,
+    /// The services that users are authorized for, with the attributes that they get, by user and service:
+    /// `{violet: {shell: [priv-lvl=15]}}`. A user without an entry is authorized for everything.
+    #[serde(default)]
+    pub(crate) services: Table<Table<RawTacacsService>>,
+}
+
+/// What a user gets who is authorized for a service (RFC 8907, section 6.2).
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[yaml(short = "attributes")]
+#[schemars(transform = short_forms::<Self>)]
+pub(crate) struct RawTacacsService {
+    /// Attributes with their values: `priv-lvl=15`, or `idletime*5` for one that may be ignored.
+    pub(crate) attributes: Vec<Located<String>>,
+    /// Whether they replace those of the client's request; by default they are added to them.
+    #[serde(default)]
+    pub(crate) replace: bool,
 }
 
 /// A RADIUS server (RFC 2865, RFC 2866) on each of some nodes.

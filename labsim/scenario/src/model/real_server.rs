@@ -115,6 +115,17 @@ pub struct TacacsServer {
     pub clients: Vec<IpNet>,
     /// Passwords by user.
     pub users: BTreeMap<String, Secret>,
+    /// What users are authorized for, by user and service; everything without an entry.
+    pub services: BTreeMap<String, BTreeMap<String, TacacsService>>,
+}
+
+/// What a user gets who is authorized for a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TacacsService {
+    /// Attributes with their values, such as `priv-lvl=15`.
+    pub attributes: Vec<String>,
+    /// Whether they replace those of the request.
+    pub replace: bool,
 }
 
 /// A RADIUS server (RFC 2865, RFC 2866).

@@ -1,6 +1,6 @@
 //! The server's sessions: the reply to each message, and what is logged.
 
-use super::Server;
+use super::{Server, Service};
 use crate::Secret;
 use crate::chap;
 use crate::log::{LogKind, LogOutcome, MAX_DETAIL};
@@ -217,18 +217,30 @@ impl Chap<'_> {
     }
 }
 
-/// A known user is authorized for everything.
+/// A known user is authorized for the services of its entry, or for everything without one.
 fn authorize(server: &Server, request: &authorization::Request) -> NextStep {
-    let known = server.users.contains_key(&request.origin.user);
-    let (status, outcome) = if known {
-        (AuthorStatus::PassAdd, LogOutcome::Pass)
-    } else {
-        (AuthorStatus::Fail, LogOutcome::Fail)
+    let user = &request.origin.user;
+    let granted = match server.services.get(user) {
+        _ if !server.users.contains_key(user) => None,
+        None => Some(Service::default()),
+        Some(services) => service(&request.arguments).and_then(|name| services.get(name)).cloned(),
     };
-    let user = Some(request.origin.user.clone());
+    let (status, outcome) = match &granted {
+        Some(Service { replace: true, .. }) => (AuthorStatus::PassReplace, LogOutcome::Pass),
+        Some(_) => (AuthorStatus::PassAdd, LogOutcome::Pass),
+        None => (AuthorStatus::Fail, LogOutcome::Fail),
+    };
+    let arguments = granted.unwrap_or_default().arguments;
+    let user = Some(user.clone());
     let detail = join_arguments(&request.arguments);
     let note = LogRecord { kind: LogKind::Authorization, user, outcome, detail };
-    NextStep::End(Some(Answer::Authorization(authorization::Reply::new(status, ""))), note)
+    let reply = authorization::Reply { arguments, ..authorization::Reply::new(status, "") };
+    NextStep::End(Some(Answer::Authorization(reply)), note)
+}
+
+/// The value of the argument `service` (RFC 8907, section 8.2), mandatory or optional.
+fn service(arguments: &[String]) -> Option<&str> {
+    arguments.iter().find_map(|it| it.strip_prefix("service")?.strip_prefix(['=', '*']))
 }
 
 /// Every record is logged, for known and unknown users.

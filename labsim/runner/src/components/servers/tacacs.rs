@@ -3,7 +3,7 @@
 use super::binding::Binding;
 use super::{Tasks, listen_at, listener};
 use labsim_aaa::log::LogEntry;
-use labsim_aaa::tacacs::server::{Server, serve_connection};
+use labsim_aaa::tacacs::server::{Server, Service, serve_connection};
 use labsim_scenario::model::TacacsServer;
 use std::io;
 use std::rc::Rc;
@@ -17,7 +17,19 @@ pub(super) fn start(
     tasks: &mut Tasks,
 ) -> io::Result<()> {
     let secret = config.secret.clone();
-    let server = Rc::new(Server::new(secret, config.clients.clone(), config.users.clone()));
+    let mut server = Server::new(secret, config.clients.clone(), config.users.clone());
+    server.services = config
+        .services
+        .iter()
+        .map(|(user, granted)| {
+            let granted = granted.iter().map(|(name, service)| {
+                let (arguments, replace) = (service.attributes.clone(), service.replace);
+                (name.clone(), Service { arguments, replace })
+            });
+            (user.clone(), granted.collect())
+        })
+        .collect();
+    let server = Rc::new(server);
     let permits = listener::permits();
     for address in listen_at(&config.addresses, binding.has_ipv6(), config.port) {
         let listener = TcpListener::from_std(binding.tcp_listener(address)?)?;
