@@ -225,6 +225,7 @@ fn config(profile: Profile) -> Config {
         source_address_translation: SourceTranslation::None,
         fastl4: FastL4::default(),
         persistence: Persistence::None,
+        mirror: false,
     };
     let members = (51..=53).map(|last| SocketAddr::from((Ipv4Addr::new(10, 1, 1, last), 49)));
     let pool = Pool { profile, members: members.map(Into::into).collect(), ..Pool::default() };

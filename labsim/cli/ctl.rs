@@ -6,7 +6,7 @@ use crate::{forwarder, output};
 use labsim_control::{
     Address, Answer, MemberName, MemberSettings, NewMember, Request, Status, ask,
 };
-use labsim_forwarder::{AdminState, Changes};
+use labsim_forwarder::{AdminState, Changes, FailoverState};
 use labsim_monitor::{Health, State};
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -95,6 +95,9 @@ fn describe_changes(changes: &Changes) -> String {
 fn status_table(status: &Status) -> String {
     let (config, engine) = (&status.config, &status.counted.engine);
     let mut text = String::new();
+    if config.balancer.failover_state == FailoverState::Standby {
+        text.push_str("the load balancer is on standby\n");
+    }
     // Writing to a string cannot fail.
     for (name, server) in &config.balancer.virtual_servers {
         let counted = engine.virtual_servers.get(name).copied().unwrap_or_default();

@@ -228,6 +228,7 @@ fn flows(config: &Config, counters: &Counters, text: &mut Text) {
         ("taken_out", flows.taken_out),
         ("member_down", flows.member_down),
         ("reselected", flows.reselected),
+        ("on_standby", flows.on_standby),
         ("evicted", flows.evicted),
     ];
     text.family(

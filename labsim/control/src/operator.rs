@@ -73,6 +73,18 @@ impl Operator {
             Request::AddMember(what) => self.edit(|config| edit::add(config, what)),
             Request::SetMember(what) => self.edit(|config| edit::set(config, what)),
             Request::RemoveMember(what) => self.edit(|config| edit::remove(config, what)),
+            Request::SetFailoverState(state) => self.edit(|config| {
+                config.balancer.failover_state = *state;
+                Ok(())
+            }),
+            Request::MirroredFlows { from } => {
+                let page = self.handle.mirrored_flows(*from);
+                page.map_or_else(forwarder_ended, Answer::MirroredFlows)
+            }
+            Request::AddMirroredFlows(flows) => {
+                let added = self.handle.add_mirrored_flows(flows.clone());
+                added.map_or_else(forwarder_ended, Answer::FlowsAdded)
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Requests to a running forwarder and its answers: one line of JSON each.
 
 use labsim_dataplane::forwarder::{Ready, Snapshot};
-use labsim_forwarder::{Changes, Config};
-use labsim_model::{AdminState, ProbeSources, Profile};
+use labsim_forwarder::{Changes, Config, MirroredFlow, MirroredFlows};
+use labsim_model::{AdminState, FailoverState, ProbeSources, Profile};
 use labsim_monitor::HealthByPool;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -42,6 +42,16 @@ pub enum Request {
     SetMember(MemberSettings),
     /// Remove a member from a pool. Its flows stay with it until they end.
     RemoveMember(MemberName),
+    /// Become active, or go on standby. What was active forgets its flows.
+    SetFailoverState(FailoverState),
+    /// Copies of the flows of virtual servers with `mirror`, a page of them: from 0, then from the last
+    /// page's `next`.
+    MirroredFlows {
+        /// Where the page begins.
+        from: u32,
+    },
+    /// Take copies of another forwarder's flows over.
+    AddMirroredFlows(Vec<MirroredFlow>),
 }
 
 /// A member of a pool.
@@ -118,6 +128,10 @@ pub enum Answer {
     MonitorsResumed,
     /// The configuration was applied: what has changed.
     Changed(Changes),
+    /// A page of copies of flows.
+    MirroredFlows(MirroredFlows),
+    /// How many of the copies were taken over.
+    FlowsAdded(u64),
     /// The request was refused, and nothing has changed: every reason, in sentences.
     Refused(Vec<String>),
     /// The forwarder cannot start, as this kernel lacks what it needs. Instead of [`Self::Ready`].

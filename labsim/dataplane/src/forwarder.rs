@@ -91,6 +91,10 @@ fn execute(commands: &Commands, path: &mut Path) -> bool {
             Command::Probe(probe) => path.probe(&probe),
             Command::BeginAnew(answer) => drop(answer.send(path.begin_anew())),
             Command::SetDown(state, answer) => drop(answer.send(path.set_down(&state))),
+            Command::MirroredFlows(from, answer) => drop(answer.send(path.mirrored_flows(from))),
+            Command::AddMirroredFlows(flows, answer) => {
+                let _ = answer.send(path.add_mirrored_flows(&flows));
+            }
             Command::Stop => return true,
         }
         path.work();

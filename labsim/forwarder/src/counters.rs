@@ -104,6 +104,9 @@ pub struct FlowCounters {
     pub opened: u64,
     /// Began with a packet that was no SYN (loose initiation).
     pub loosely_initiated: u64,
+    /// Began as copies of another load balancer's flows, when this one became active (mirror).
+    #[serde(default)]
+    pub mirrored: u64,
     /// Ended by a RST.
     pub closed_by_reset: u64,
     /// Ended by a FIN and the close timeout after it (loose close), or by both sides' FINs.
@@ -126,6 +129,9 @@ pub struct FlowCounters {
     /// Ended because their member went down, and began anew with another.
     #[serde(default)]
     pub reselected: u64,
+    /// Ended because the load balancer went on standby.
+    #[serde(default)]
+    pub on_standby: u64,
     /// Half-open flows, and flows of a single packet, that gave way to newer ones because the table
     /// was full.
     pub evicted: u64,

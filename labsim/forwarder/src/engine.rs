@@ -9,6 +9,7 @@ mod deliver;
 mod demux;
 mod encapsulate;
 mod expire;
+mod failover;
 mod faulty;
 mod fragments;
 mod icmp;
@@ -17,6 +18,7 @@ mod icmp_messages;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod mirror;
 mod ndp;
 mod neighbours;
 mod numbering;
@@ -31,6 +33,7 @@ mod translate;
 mod transport;
 mod tunnel;
 
+pub use mirror::{MirroredFlow, MirroredFlows};
 pub use rx_filter::{Kept, RxFilter, Service};
 
 use crate::counters::{AnswerCounters, FlowCounters, MemberCounters, ServerCounters, Tally};
@@ -88,6 +91,8 @@ pub struct Engine {
     /// Fragments that arrived before the first fragment of their datagram.
     pending_fragments: fragment::Queue,
     encapsulator: Encapsulator,
+    /// Whether packets to VIPs and SNAT addresses are dropped, and nothing answers for them.
+    standby: bool,
     /// Whether no flow is kept (a deliberate fault).
     forgets_flows: bool,
     /// The ID of the last packet that the forwarder sent in its own name.
@@ -200,6 +205,8 @@ struct Server {
     /// The next SNAT address in turn.
     turn: usize,
     fastl4: FastL4,
+    /// Whether its flows are copied to the load balancer that takes over.
+    mirror: bool,
     counters: ServerCounters,
 }
 

@@ -9,6 +9,7 @@ mod wheel;
 pub(crate) use index::Index;
 pub(crate) use table::{ExpiryReason, FlowId, Table};
 
+use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
@@ -138,7 +139,7 @@ pub(crate) enum Side {
 
 /// What was seen of a flow: whose FINs, whether the client acknowledged anything, and whether it
 /// sent a second packet. Under DSR the server's FIN is never seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen(u8);
 
 impl Seen {
@@ -175,7 +176,8 @@ impl Seen {
 }
 
 /// How far a flow has come, as far as the directions that are seen tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub(crate) enum State {
     /// Only SYNs were seen.
@@ -209,7 +211,7 @@ pub(crate) struct SnatBinding {
 
 /// Where a TCP connection stands, as far as the client's packets tell: under DSR it is all that
 /// is visible.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SequenceNumbers {
     /// The client's next sequence number.
     pub(crate) client_next: u32,

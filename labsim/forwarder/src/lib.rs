@@ -23,7 +23,7 @@ pub use counters::{
     AnswerCounters, Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters,
     PersistenceCounters, ServerCounters, SnatCounters, Tally,
 };
-pub use engine::{Engine, Kept, RxFilter, Service};
+pub use engine::{Engine, Kept, MirroredFlow, MirroredFlows, RxFilter, Service};
 pub use labsim_model::Outcome;
 pub use port::{HostRoute, Port, Route};
 pub use time::Instant;
@@ -31,7 +31,7 @@ pub use transmit::Transmit;
 pub use tunnel_header::TunnelHeader;
 
 pub use labsim_model::{
-    ActionOnDown, AdminState, Announcements, DeliberateFault, Destination, FastL4,
+    ActionOnDown, AdminState, Announcements, DeliberateFault, Destination, FailoverState, FastL4,
     ForwarderConfig as Config, GreOptions, IpProtocol, KeyPath, Limits, LoadBalancer,
     LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind, MonitoredMember,
     OuterSource, Persistence, Pool, PortRange, Ports, Problem, Profile, SnatPorts, SourceAddress,

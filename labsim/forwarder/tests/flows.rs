@@ -319,7 +319,8 @@ fn what_cannot_work_is_refused_in_sentences() {
     tcp.source_address_translation = SourceTranslation::Snat(snat);
     tcp.pool = "pols".to_owned();
     tcp.fastl4.idle_timeout = 0;
-    config.balancer.announcements = Announcements { count: 0, interval: Duration::from_millis(9) };
+    config.balancer.announcements =
+        Announcements { count: 101, interval: Duration::from_millis(9) };
     let udp = config.balancer.virtual_servers.get_mut("udp").unwrap();
     udp.ip_protocol = IpProtocol::Tcp;
     udp.source_address_translation = SourceTranslation::Snat(vec!["10.1.1.51".parse().unwrap()]);
@@ -346,7 +347,7 @@ fn what_cannot_work_is_refused_in_sentences() {
         "snat_ports: 9 to 8 is not a range",
         "virtual_servers.tcp.pool: there is no pool `pols`; `pools` has `empty` and `pool`",
         "virtual_servers.tcp.fastl4.idle_timeout: an idle timeout of 0 s",
-        "announcements.count: 0 announcements of an address; write 1 to 100",
+        "announcements.count: 101 announcements of an address; write 0 to 100",
         "announcements.interval: 9ms between two announcements",
         "virtual_servers.udp.destination: `tcp` has the same destination",
         "pools.empty.members: the pool `empty` has no members",

@@ -30,9 +30,10 @@ pub use direction::Direction;
 pub use endpoint::{is_unread, parse_endpoint};
 pub use forwarder::{ForwarderConfig, Limits, SnatPorts};
 pub use load_balancer::{
-    ActionOnDown, AdminState, Announcements, DeliberateFault, FastL4, IpProtocol, LoadBalancer,
-    LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind, MonitoredMember,
-    OuterSource, Persistence, Pool, SourceAddress, SourceTranslation, VirtualServer,
+    ActionOnDown, AdminState, Announcements, DeliberateFault, FailoverState, FastL4, IpProtocol,
+    LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind,
+    MonitoredMember, OuterSource, Persistence, Pool, SourceAddress, SourceTranslation,
+    VirtualServer,
 };
 pub use node_state::{NodeState, StatePart};
 pub use outcome::Outcome;

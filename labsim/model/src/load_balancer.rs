@@ -1,6 +1,7 @@
 //! A load balancer in the words of an F5-like configuration: virtual servers and pools.
 
 mod announcements;
+mod failover;
 mod fault;
 mod member;
 mod monitor;
@@ -9,6 +10,7 @@ mod scheduling;
 mod time;
 
 pub use announcements::Announcements;
+pub use failover::FailoverState;
 pub use fault::DeliberateFault;
 pub use member::{AdminState, Member};
 pub use monitor::{ActionOnDown, Monitor, MonitorKind, MonitoredMember};
@@ -38,8 +40,12 @@ pub struct LoadBalancer {
     pub virtual_servers: BTreeMap<String, VirtualServer>,
     /// Its pools by name, such as `p_tacacs-test_49`.
     pub pools: BTreeMap<String, Pool>,
-    /// How it announces the addresses that it begins to answer for, when it starts and when its
-    /// configuration changes: `{count: N, interval: TIME}`; once by default.
+    /// Whether it serves its VIPs when it starts: `active` (the default), or `standby`, until a `failover`
+    /// step makes it active.
+    #[serde(default, skip_serializing_if = "FailoverState::is_active")]
+    pub failover_state: FailoverState,
+    /// How it announces the addresses that it begins to answer for, when it starts, when it becomes
+    /// active and when its configuration changes: `{count: N, interval: TIME}`; once by default.
     #[serde(default, skip_serializing_if = "Announcements::is_default")]
     pub announcements: Announcements,
     /// What it does wrong on purpose, to show the failure: `[no_gratuitous_arp]`, `[raw_checksums]`,
@@ -105,6 +111,10 @@ pub struct VirtualServer {
     /// `source_address`, or `{source_address: {timeout: SECONDS, prefix_length: BITS}}`.
     #[serde(default)]
     pub persistence: Persistence,
+    /// Whether its flows are copied to the standby load balancer, where a `failover` step makes that one
+    /// active; `false` by default (F5's `mirror`, connection mirroring).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
 }
 
 impl VirtualServer {
@@ -120,6 +130,7 @@ impl VirtualServer {
             source_address_translation: SourceTranslation::None,
             fastl4: FastL4::default(),
             persistence: Persistence::None,
+            mirror: false,
         }
     }
 }

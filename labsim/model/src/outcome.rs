@@ -119,6 +119,8 @@ counted! {
         /// The destination is neither a VIP nor a SNAT address.
         NoVirtualAddress = "no_virtual_address",
             drop: "its destination is neither a VIP nor a SNAT address";
+        /// To a VIP or a SNAT address of a load balancer that is on standby.
+        Standby = "standby", drop: "the load balancer is on standby";
         /// The destination is a VIP, and no virtual server takes this protocol and port. TCP is answered
         /// with RST and UDP with port unreachable.
         NoVirtualServer = "no_virtual_server",

@@ -146,6 +146,7 @@ impl Components {
         }
         for forwarder in forwarders.values_mut().filter(|it| nodes.contains(it.node())) {
             forwarder.stop(Shutdown::Immediate, emit).await?;
+            forwarder.forget_failover();
             forwarder.start(lab, emit)?;
             forwarder.ready(lab).await?;
             started.push((forwarder.node().clone(), forwarder::WHAT.to_owned()));

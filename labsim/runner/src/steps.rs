@@ -4,6 +4,7 @@ mod attempts;
 mod background;
 mod conditions;
 mod exchanges;
+mod failover;
 mod links;
 mod nodes;
 mod packet;
@@ -281,6 +282,7 @@ impl<'r, 'a> LabSteps<'r, 'a> {
                 forwarder.ready(lab).await?;
                 Ok(StepEnd::done(format!("the forwarder in {node} accepts packets again")))
             }
+            StepAction::Failover { from, to } => failover::run(context, from, to).await,
             StepAction::StopServer { node, keep_connections: true } => {
                 components.servers(node)?.stop_listening().await;
                 Ok(StepEnd::done(format!("servers on {node} stopped listening")))

@@ -53,10 +53,10 @@ pub use topology::{Attachment, Interface, Link, Node, Route, Segment, Topology};
 pub use tunnel::TunnelDevice;
 
 pub use labsim_model::{
-    ActionOnDown, AdminState, Close, Direction, FastL4, GreOptions, GueOptions, IpProtocol,
-    LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind, OuterSource,
-    Payload, Persistence, Pool, Profile, RecordType, Secret, SourceAddress, SourceTranslation,
-    TcpForm, TunnelKind, TunnelProtocol, UdpForm, VirtualServer,
+    ActionOnDown, AdminState, Close, Direction, FailoverState, FastL4, GreOptions, GueOptions,
+    IpProtocol, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind,
+    OuterSource, Payload, Persistence, Pool, Profile, RecordType, Secret, SourceAddress,
+    SourceTranslation, TcpForm, TunnelKind, TunnelProtocol, UdpForm, VirtualServer,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

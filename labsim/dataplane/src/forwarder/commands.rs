@@ -5,7 +5,7 @@
 
 use super::Snapshot;
 use crate::Error;
-use labsim_forwarder::{Changes, CheckedConfig, Problem};
+use labsim_forwarder::{Changes, CheckedConfig, MirroredFlow, MirroredFlows, Problem};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,6 +24,10 @@ pub(super) enum Command {
     Probe(Box<Probe>),
     /// Take a member out of the schedule, or bring it back; whether there is such a member.
     SetDown(MemberState, mpsc::Sender<bool>),
+    /// Tell a page of the flows that are mirrored, from this place on.
+    MirroredFlows(u32, mpsc::Sender<MirroredFlows>),
+    /// Take copies of flows over; how many were.
+    AddMirroredFlows(Vec<MirroredFlow>, mpsc::Sender<u64>),
     /// End in command.
     Stop,
 }
@@ -147,6 +151,20 @@ impl Handle {
     pub fn set_down(&self, member: MemberId, down: bool) -> bool {
         let state = MemberState { member, down };
         self.ask(|answer| Command::SetDown(state, answer)).unwrap_or(false)
+    }
+
+    /// A page of copies of the flows whose virtual servers mirror, from 0 or from the last page's `next`; `None`
+    /// if there is no forwarder any more.
+    #[must_use]
+    pub fn mirrored_flows(&self, from: u32) -> Option<MirroredFlows> {
+        self.ask(|answer| Command::MirroredFlows(from, answer))
+    }
+
+    /// Has copies of another forwarder's flows taken over, and waits for it; returns how many were, or `None`
+    /// if there is no forwarder any more.
+    #[must_use]
+    pub fn add_mirrored_flows(&self, flows: Vec<MirroredFlow>) -> Option<u64> {
+        self.ask(|answer| Command::AddMirroredFlows(flows, answer))
     }
 
     /// Ends the forwarder in command.

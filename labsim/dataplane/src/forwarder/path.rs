@@ -10,7 +10,9 @@ use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Checksums, Work};
 use crate::packet::ring::Ring;
 use crate::{Error, SocketCounters};
-use labsim_forwarder::{Changes, CheckedConfig, DeliberateFault, Engine, Instant, RxFilter};
+use labsim_forwarder::{
+    Changes, CheckedConfig, DeliberateFault, Engine, Instant, MirroredFlow, MirroredFlows, RxFilter,
+};
 use labsim_sys::ring::RingFrame;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -160,6 +162,17 @@ impl Path {
     /// Has the engine begin anew; `false` if it cannot, and has not.
     pub(super) fn begin_anew(&mut self) -> bool {
         self.engine.begin_anew().is_ok()
+    }
+
+    /// A page of the flows that are mirrored.
+    pub(super) fn mirrored_flows(&self, from: u32) -> MirroredFlows {
+        self.engine.mirrored_flows(self.now(), from)
+    }
+
+    /// Takes copies of flows over; returns how many were.
+    pub(super) fn add_mirrored_flows(&mut self, flows: &[MirroredFlow]) -> u64 {
+        let now = self.now();
+        self.engine.add_mirrored_flows(now, flows)
     }
 
     pub(super) fn counters(&mut self) -> Snapshot {

@@ -164,6 +164,7 @@ pub fn config(outer_source: OuterSource) -> Config {
             reset_on_timeout: false,
         },
         persistence: Persistence::None,
+        mirror: false,
     };
     let pool = Pool {
         profile: Profile::Ipip,

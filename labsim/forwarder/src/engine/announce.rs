@@ -33,6 +33,9 @@ impl Engine {
             return;
         }
         let Announcements { count, interval } = balancer.announcements;
+        if count == 0 {
+            return;
+        }
         let pending = PendingAnnouncements { left: count, due: now, interval };
         self.unannounced.extend(answered.difference(before).map(|address| (*address, pending)));
     }

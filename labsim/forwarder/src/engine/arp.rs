@@ -23,7 +23,7 @@ impl Engine {
         if message.sender_mac == self.port.mac {
             return Outcome::ArpIgnored;
         }
-        if self.port.is_own(sender) || self.is_owned(message.sender_ip) {
+        if self.port.is_own(sender) || self.serves(message.sender_ip) {
             return Outcome::ArpConflict;
         }
         // Only an answer to us proves that the neighbour hears us (RFC 4861 7.3.1 says it for

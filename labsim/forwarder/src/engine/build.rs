@@ -85,6 +85,7 @@ impl Engine {
             fragments: fragment::Table::new(fragment::DATAGRAMS),
             pending_fragments: fragment::Queue::new(fragment::WAITING, port.mtu),
             encapsulator: Encapsulator::new(port.mac, longest_outer(config, &port)),
+            standby: false,
             forgets_flows: config.balancer.has_fault(DeliberateFault::ForgetFlows),
             own_id: 0,
             translated_id: 0,

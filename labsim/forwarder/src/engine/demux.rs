@@ -14,6 +14,9 @@ impl Engine {
         ip: &I,
         tx: &mut impl Transmit,
     ) -> Outcome {
+        if self.standby && self.is_owned(ip.destination()) {
+            return Outcome::Standby;
+        }
         match ip.protocol() {
             protocol::TCP | protocol::UDP if !ip.is_fragment() => {
                 self.transport(now, frame, ip, tx)
@@ -40,6 +43,11 @@ impl Engine {
     /// Whether the address is the forwarder's: a VIP or a SNAT address.
     pub(super) fn is_owned(&self, address: impl Address) -> bool {
         self.services.is_vip(address.into()) || self.snat_address(address).is_some()
+    }
+
+    /// Whether the forwarder serves the address now, so that no neighbour may claim it.
+    pub(super) fn serves(&self, address: impl Address) -> bool {
+        !self.standby && self.is_owned(address)
     }
 
     /// The SNAT address, if it is one.

@@ -110,7 +110,7 @@ impl Engine {
             Some(Outcome::NdpMalformed)
         } else if mac == self.port.mac {
             Some(Outcome::NdpIgnored)
-        } else if self.port.is_own(address.into()) || self.is_owned(address) {
+        } else if self.port.is_own(address.into()) || self.serves(address) {
             Some(Outcome::NdpConflict)
         } else {
             None

@@ -6,6 +6,7 @@
 //! | a member, or it is drained, disabled or forced offline | stay with it until they end (F5's default; IPVS would drop their packets until `expire_nodest_conn`) |
 //! | a virtual server | are forgotten with their next packet, which finds no virtual server |
 //! | an address that stands in for clients | keep their ports of it until they end |
+//! | the active state (`failover_state: standby`) | are forgotten, and no end is reset |
 //!
 //! A member is known by its pool's name, address and port, and stays down if it was and is watched
 //! still; and a virtual server by what it takes: VIP, protocol and port. Whatever comes back before
@@ -18,8 +19,8 @@ use crate::counters::{MemberCounters, ServerCounters};
 use crate::neighbour::NeighbourId;
 use crate::port::NextHop;
 use crate::{
-    Changes, CheckedConfig, Config, Instant, KeyPath, LoadBalancingMode, Persistence, Problem,
-    SourceTranslation, snat,
+    Changes, CheckedConfig, Config, FailoverState, Instant, KeyPath, LoadBalancingMode,
+    Persistence, Problem, SourceTranslation, snat,
 };
 use labsim_codes::file;
 use std::collections::HashMap;
@@ -71,6 +72,7 @@ impl Engine {
         self.set_pools(&config, schedulers, &numbers.members);
         self.set_servers(now, &config, &numbers.servers);
         self.begin_sweep(now);
+        self.set_failover_state(config.balancer.failover_state);
         self.config = config;
         self.announce_later(now, &answered);
         self.unpin_next_hops();
@@ -194,9 +196,10 @@ impl Engine {
         }
         addresses.sort_unstable();
         addresses.dedup();
+        let is_active = config.balancer.failover_state == FailoverState::Active;
         let address = |ip: IpAddr| {
             let shared = self.port.is_own(ip);
-            let answers = !shared && self.port.is_connected(ip);
+            let answers = !shared && is_active && self.port.is_connected(ip);
             snat::SnatAddress { ip, shared, answers }
         };
         let addresses = addresses.into_iter().map(address).collect();
@@ -307,11 +310,12 @@ impl Engine {
         for server in &mut self.servers {
             server.retired = server.retired.or(Some(now));
         }
+        let is_active = config.balancer.failover_state == FailoverState::Active;
         let mut services = Services::default();
         for ((name, server), number) in config.balancer.virtual_servers.iter().zip(numbers) {
             let (vip, protocol) = (server.destination.ip(), server.ip_protocol.number());
             let is_hosts = self.port.is_hosts(vip);
-            let answers = self.port.is_connected(vip) && !is_hosts;
+            let answers = is_active && self.port.is_connected(vip) && !is_hosts;
             services.vips.insert(vip, Vip { is_hosts, answers });
             services.add(&server.destination, protocol, *number);
             let pool = config.balancer.pools.keys().position(|pool| *pool == server.pool);
@@ -326,6 +330,7 @@ impl Engine {
                 source: self.source(&server.source_address_translation),
                 turn: 0,
                 fastl4: server.fastl4,
+                mirror: server.mirror,
                 counters: ServerCounters::default(),
             };
             insert_at(&mut self.servers, *number, new, |old, new| {

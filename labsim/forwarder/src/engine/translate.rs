@@ -26,7 +26,7 @@ impl Engine {
         if let Source::Kept = self.servers[usize::from(server)].source {
             return Ok(None);
         }
-        let to = self.translated_destination(server, member, packet);
+        let to = self.translated_destination(server, member, packet.destination());
         let Self { servers, members, snat, .. } = self;
         let server = &mut servers[usize::from(server)];
         let binding = match &server.source {
@@ -46,16 +46,15 @@ impl Engine {
     }
 
     /// The destination of a client's packet after translation, which is the source of replies.
-    pub(super) fn translated_destination<'a>(
+    pub(super) fn translated_destination(
         &self,
         server: u16,
         member: u16,
-        packet: &Packet<'_, impl Ip<'a>>,
+        to: SocketAddr,
     ) -> SocketAddr {
-        let (_, port) = packet.ports();
-        let addresses = self.rewrite_destination(server, member, port);
-        let ip = addresses.destination.unwrap_or(packet.ip.destination().into());
-        SocketAddr::new(ip, addresses.destination_port.unwrap_or(port))
+        let addresses = self.rewrite_destination(server, member, to.port());
+        let ip = addresses.destination.unwrap_or(to.ip());
+        SocketAddr::new(ip, addresses.destination_port.unwrap_or(to.port()))
     }
 
     /// A member's answer: back to the client, from the VIP.

@@ -11,7 +11,7 @@ use crate::{Instant, Outcome, Transmit};
 use labsim_wire::checksum::ChecksumState;
 use labsim_wire::tcp::{self, Flags};
 use labsim_wire::{protocol, udp};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A packet on its way, with the header that its protocol has.
 pub(super) struct Packet<'a, I> {
@@ -43,6 +43,11 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
             Transport::Udp(datagram) => (datagram.source_port(), datagram.destination_port()),
             Transport::NonFirstFragment { source, destination, .. } => (*source, *destination),
         }
+    }
+
+    /// Address and port that it was sent to.
+    pub(super) fn destination(&self) -> SocketAddr {
+        SocketAddr::new(self.ip.destination().into(), self.ports().1)
     }
 
     /// The transport's number.
@@ -289,7 +294,7 @@ impl Engine {
             return Outcome::FlowTableFull;
         };
         if let Some(snat) = snat {
-            let from = self.translated_destination(server, member, packet);
+            let from = self.translated_destination(server, member, packet.destination());
             self.snat.bind(id, snat, from, packet.protocol());
         }
         self.flow_started(now, server, choice, key);

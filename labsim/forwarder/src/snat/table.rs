@@ -147,18 +147,7 @@ impl Table {
         transport: u8,
     ) -> Option<SnatBinding> {
         for number in addresses {
-            let pool = &mut self.pools[usize::from(number)];
-            let ip = pool.address.ip;
-            let shared = pool.address.shared;
-            let ports = pool.ports(transport);
-            let kept = if self.range.contains(client_port) {
-                ports.take_exact(client_port)
-            } else {
-                let snat_endpoint = SocketAddr::new(ip, client_port);
-                !shared
-                    && client_port != 0
-                    && !self.is_bound(&Key::between(to, snat_endpoint, transport))
-            };
+            let kept = self.take_exact(number, client_port, to, transport);
             let taken = if kept {
                 Some(client_port)
             } else {
@@ -176,6 +165,30 @@ impl Table {
         }
         self.counters.exhausted += 1;
         None
+    }
+
+    /// That address and port for a flow that has had them, if they are free.
+    pub(crate) fn claim(
+        &mut self,
+        address: u16,
+        port: u16,
+        to: SocketAddr,
+        transport: u8,
+    ) -> Option<SnatBinding> {
+        let is_free = self.take_exact(address, port, to, transport);
+        let port = NonZeroU16::new(port).filter(|_| is_free)?;
+        Some(SnatBinding { address, port })
+    }
+
+    /// Takes that port of an address; `false` if it is in use, or not the forwarder's to use.
+    fn take_exact(&mut self, address: u16, port: u16, to: SocketAddr, transport: u8) -> bool {
+        let pool = &mut self.pools[usize::from(address)];
+        let SnatAddress { ip, shared, .. } = pool.address;
+        if self.range.contains(port) {
+            return pool.ports(transport).take_exact(port);
+        }
+        let snat_endpoint = SocketAddr::new(ip, port);
+        !shared && port != 0 && !self.is_bound(&Key::between(to, snat_endpoint, transport))
     }
 
     /// The flow stands in as that from here on; its member answers from `from`.

@@ -54,6 +54,7 @@ pub fn config() -> Config {
             reset_on_timeout: false,
         },
         persistence: Persistence::None,
+        mirror: false,
     };
     Config {
         interface: "eth0".to_owned(),
@@ -75,6 +76,7 @@ pub fn config() -> Config {
                 },
             )]),
             announcements: Announcements::default(),
+            failover_state: FailoverState::Active,
             // Other tests are about other frames; those of `announce` are without it.
             faults: vec![DeliberateFault::NoGratuitousArp],
         },

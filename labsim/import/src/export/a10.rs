@@ -3,7 +3,7 @@
 use super::{Exported, NotExported};
 use crate::a10::{MOST_MORE_PORTS, templates};
 use crate::text::printable;
-use labsim_model::{Announcements, PortRange};
+use labsim_model::{Announcements, FailoverState, PortRange};
 use labsim_scenario::model::{
     ActionOnDown, AdminState, FastL4, IpProtocol, LoadBalancer, LoadBalancingMode, Member,
     NodeName, OuterSource, Persistence, Pool, Profile, Scenario, SourceTranslation, VirtualServer,
@@ -19,14 +19,24 @@ const MOST_WEIGHT: u16 = 1000;
 /// beginning, too.
 #[must_use]
 pub fn a10(scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) -> Exported {
-    let LoadBalancer { outer_source, outer_tos, virtual_servers, pools, announcements, faults } =
-        balancer;
+    let LoadBalancer {
+        outer_source,
+        outer_tos,
+        virtual_servers,
+        pools,
+        failover_state,
+        announcements,
+        faults,
+    } = balancer;
     let mut writer = Writer { scenario, balancer, groups: String::new(), not_exported: Vec::new() };
     if *outer_source == OuterSource::Egress && pools.values().any(|it| it.tunnels().count() > 0) {
         writer.note("outer_source: egress", "ACOS's tunnel packets carry the client's address");
     }
     if let Some(tos) = outer_tos {
         writer.note(format!("outer_tos: {tos}"), "no setting of ACOS for it is known");
+    }
+    if *failover_state == FailoverState::Standby {
+        writer.note("failover_state: standby", "which device is active is VRRP-A's to say");
     }
     if *announcements != Announcements::default() {
         writer.note("announcements", "ACOS announces its addresses in its own way");
@@ -183,6 +193,7 @@ impl<'s> Writer<'s> {
             source_address_translation,
             fastl4,
             persistence,
+            mirror,
         } = server;
         let what = format!("virtual server {}", printable(name));
         let protocol = ip_protocol.word();
@@ -225,6 +236,9 @@ impl<'s> Writer<'s> {
                 let why = "ACOS's tunnel to servers is ipinip; none is written";
                 self.note(format!("pool {}: profile {tunnel}", printable(&server.pool)), why);
             }
+        }
+        if *mirror {
+            text.push_str("    ha-conn-mirror\n");
         }
         match source_address_translation {
             SourceTranslation::None => {}

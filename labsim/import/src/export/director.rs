@@ -6,7 +6,7 @@ use crate::lvs::Timeouts;
 use crate::lvs::scheduler;
 use crate::lvs::service::{Forwarding, fastl4};
 use crate::text::printable;
-use labsim_model::Announcements;
+use labsim_model::{Announcements, FailoverState};
 use labsim_scenario::model::{
     AdminState, FastL4, GreOptions, GueOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
     Maglev, Member, OuterSource, Persistence, Pool, Profile, SourceAddress, SourceTranslation,
@@ -49,8 +49,15 @@ pub(super) struct Server {
 
 impl<'b> Director<'b> {
     pub(super) fn new(balancer: &'b LoadBalancer) -> Self {
-        let LoadBalancer { outer_source, outer_tos, virtual_servers, pools, announcements, faults } =
-            balancer;
+        let LoadBalancer {
+            outer_source,
+            outer_tos,
+            virtual_servers,
+            pools,
+            failover_state,
+            announcements,
+            faults,
+        } = balancer;
         let mut not_exported = Vec::new();
         let mut note = |what: &str, why: &str| not_exported.push(NotExported::new(what, why));
         let has_tunnel = pools.values().any(|pool| pool.tunnels().next().is_some());
@@ -61,6 +68,9 @@ impl<'b> Director<'b> {
         if let Some(tos) = outer_tos.filter(|_| has_tunnel) {
             let why = "IPVS copies the inner packet's";
             note(&format!("outer_tos: {tos}"), why);
+        }
+        if *failover_state == FailoverState::Standby {
+            note("failover_state: standby", "which director is active is VRRP's to say");
         }
         if *announcements != Announcements::default() {
             note("announcements", "IPVS announces no address; keepalived's VRRP does");
@@ -141,6 +151,7 @@ impl Reader<'_> {
             source_address_translation,
             fastl4,
             persistence,
+            mirror,
         } = server;
         let persistence = match persistence {
             Persistence::None => None,
@@ -166,6 +177,10 @@ impl Reader<'_> {
             let why = "IPVS leaves the client's address: the real servers need the director as their \
                        default gateway";
             self.note("source_address_translation", why);
+        }
+        if *mirror {
+            let why = "IPVS copies the connections of all services, by its daemon (ipvsadm --start-daemon)";
+            self.note("mirror", why);
         }
         self.fastl4(*fastl4, *ip_protocol, timeouts);
         let mode = pool.1.load_balancing_mode;

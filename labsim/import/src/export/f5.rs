@@ -1,6 +1,6 @@
 //! A scenario's load balancers as tmsh configuration text.
 
-use labsim_model::Announcements;
+use labsim_model::{Announcements, FailoverState};
 use labsim_scenario::model::{
     ActionOnDown, AdminState, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
     Maglev, MaglevHash, Member, Monitor, MonitorKind, NodeName, OuterSource, Persistence, Pool,
@@ -46,8 +46,15 @@ impl Stanzas<'_> {
     }
 
     fn load_balancer(&mut self, scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) {
-        let LoadBalancer { outer_source, outer_tos, virtual_servers, pools, announcements, faults } =
-            balancer;
+        let LoadBalancer {
+            outer_source,
+            outer_tos,
+            virtual_servers,
+            pools,
+            failover_state,
+            announcements,
+            faults,
+        } = balancer;
         self.line(0, &format!("# {node} of the labsim scenario {}", scenario.name));
         let source = match outer_source {
             OuterSource::Client => "the client's own address",
@@ -57,6 +64,12 @@ impl Stanzas<'_> {
         if let Some(tos) = outer_tos {
             let why = "F5's pools copy that of the inner packet";
             self.line(0, &format!("# not exported: outer_tos: {tos}, as {why}"));
+        }
+        if *failover_state == FailoverState::Standby {
+            self.line(
+                0,
+                "# not exported: failover_state standby, which is the device group's to say",
+            );
         }
         if *announcements != Announcements::default() {
             self.line(0, "# not exported: announcements, as F5 has its own");
@@ -275,6 +288,7 @@ impl Stanzas<'_> {
             source_address_translation,
             fastl4: _,
             persistence,
+            mirror,
         } = server;
         let profile = profile(name, server).unwrap_or_else(|| "fastL4".to_owned());
         let (mask, any_source) = match destination.ip() {
@@ -300,6 +314,9 @@ impl Stanzas<'_> {
             out.line(1, &format!("ip-protocol {protocol}"));
             if destination.port().is_some() || destination.ports().is_any() {
                 out.line(1, &format!("mask {mask}"));
+            }
+            if *mirror {
+                out.line(1, "mirror enabled");
             }
             if let Persistence::SourceAddress(rule) = persistence {
                 let name = persistence_profile(name, *rule);

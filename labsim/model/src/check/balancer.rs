@@ -109,11 +109,9 @@ impl LoadBalancer {
     fn check_announcements(&self, out: &mut Vec<Problem>) {
         let Announcements { count, interval } = self.announcements;
         let at = KeyPath::new(["announcements"]);
-        if !(1..=MOST_ANNOUNCEMENTS).contains(&count) {
-            let message = format!(
-                "{count} announcements of an address; write 1 to {MOST_ANNOUNCEMENTS}, or none at \
-                 all by `faults: [no_gratuitous_arp]`"
-            );
+        if count > MOST_ANNOUNCEMENTS {
+            let message =
+                format!("{count} announcements of an address; write 0 to {MOST_ANNOUNCEMENTS}");
             out.push(Problem::new(file::OUT_OF_RANGE, at.join("count"), message));
         }
         if !ANNOUNCEMENT_INTERVALS.contains(&interval) {

@@ -11,8 +11,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Announcements {
-    /// How many times each address is announced, 1 to 100; 1 by default, as Linux's `arp_notify`
-    /// does. RFC 5227 asks for 2, and keepalived sends 5 (`garp_master_repeat`).
+    /// How many times each address is announced, 1 to 100, or 0 for none; 1 by default, as Linux's
+    /// `arp_notify` does. RFC 5227 asks for 2, and keepalived sends 5 (`vrrp_garp_master_repeat`).
     pub count: u16,
     /// Time from one announcement of an address to the next, `10ms` to `60s`; 1 s by default.
     #[serde(with = "as_time")]

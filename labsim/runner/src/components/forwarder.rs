@@ -18,8 +18,9 @@ use differences::{differences, keep_members};
 use labsim_codes::run;
 use labsim_control::{MemberName, MemberSettings, NewMember, Request};
 use labsim_event::Event;
+use labsim_forwarder::MirroredFlow;
 use labsim_lab::Lab;
-use labsim_model::{ForwarderConfig, ProbeSources};
+use labsim_model::{FailoverState, ForwarderConfig, ProbeSources};
 use labsim_monitor::Health;
 use labsim_scenario::model::{MemberChange, MemberUpdate, NodeName};
 use std::collections::BTreeMap;
@@ -37,6 +38,10 @@ pub(crate) struct Forwarder {
     logbook: Logbook,
     /// labsim itself.
     program: PathBuf,
+    /// As the last failover left it, if there was one.
+    failover_state: Option<FailoverState>,
+    /// Copies of its flows when it was killed, for the load balancer that takes over.
+    last_mirrored: Vec<Vec<MirroredFlow>>,
     /// `None` where it does not run.
     connection: Option<Connection>,
     /// Where its monitors' probes came from, as far as it is known.
@@ -46,7 +51,15 @@ pub(crate) struct Forwarder {
 impl Forwarder {
     pub(super) fn new(part: ForwarderPart, program: &Path, logbook: Logbook) -> Self {
         let (program, probe_sources) = (program.to_owned(), ProbeSources::default());
-        Self { part, logbook, program, connection: None, probe_sources }
+        Self {
+            part,
+            logbook,
+            program,
+            failover_state: None,
+            last_mirrored: Vec::new(),
+            connection: None,
+            probe_sources,
+        }
     }
 
     /// Its node.
@@ -91,12 +104,19 @@ impl Forwarder {
         if self.part.config == *config {
             return Ok(None);
         }
+        let was = self.part.config.balancer.failover_state;
+        if was != config.balancer.failover_state {
+            self.failover_state = None;
+        }
         let Some(connection) = &mut self.connection else {
             self.part.config = config.clone();
             return Ok(Some(Done::ForwarderWaits));
         };
         let running = connection.config().await?;
-        let kept = keep_members(config, &self.part.config, &running);
+        let mut kept = keep_members(config, &self.part.config, &running);
+        if was == config.balancer.failover_state {
+            kept.balancer.failover_state = running.balancer.failover_state;
+        }
         // Before it is applied: one that is refused may be applied in part, which the earlier one undoes.
         self.part.config = config.clone();
         connection.change(&Request::Configure(Box::new(kept))).await?;
@@ -157,10 +177,53 @@ impl Forwarder {
         }
     }
 
-    /// Kills it by SIGKILL; it is gone when this returns. Where its monitors' probes came from is
-    /// asked before, since it is not known afterwards.
+    /// Whether it serves its VIPs, if it runs.
+    pub(crate) fn failover_state(&self) -> FailoverState {
+        self.failover_state.unwrap_or(self.part.config.balancer.failover_state)
+    }
+
+    /// Makes it active or puts it on standby. Without a process, the next one starts so.
+    pub(crate) async fn set_failover_state(
+        &mut self,
+        state: FailoverState,
+    ) -> Result<(), RunError> {
+        if let Some(connection) = &mut self.connection {
+            connection.change(&Request::SetFailoverState(state)).await?;
+        }
+        self.failover_state = Some(state);
+        Ok(())
+    }
+
+    /// Has its next process start as the scenario says, whatever failovers there were.
+    pub(super) fn forget_failover(&mut self) {
+        self.failover_state = None;
+    }
+
+    /// Whether its process runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Copies of the flows whose virtual servers mirror them: of now, or of when it was killed.
+    pub(crate) async fn mirrored_flows(&mut self) -> Result<Vec<Vec<MirroredFlow>>, RunError> {
+        match &mut self.connection {
+            Some(connection) => connection.mirrored_flows().await,
+            None => Ok(std::mem::take(&mut self.last_mirrored)),
+        }
+    }
+
+    /// Has it take copies of flows over; returns how many it took.
+    pub(crate) async fn add_mirrored_flows(
+        &mut self,
+        flows: Vec<MirroredFlow>,
+    ) -> Result<u64, RunError> {
+        self.running()?.add_mirrored_flows(flows).await
+    }
+
+    /// Kills it by SIGKILL; it is gone when this returns. Where its monitors' probes came from, and the flows that
+    /// another load balancer has copies of, are asked for before, since they are not known afterwards.
     pub(crate) async fn kill(&mut self) -> Result<(), RunError> {
-        self.running()?;
+        self.last_mirrored = self.running()?.mirrored_flows().await?;
         self.stop_monitors().await?;
         // The handle kills and reaps.
         drop(self.connection.take());
@@ -195,10 +258,13 @@ impl Component<Lab> for Forwarder {
             let message = format!("{} cannot be started: {error}", self.name());
             RunError::internal(run::FORWARDER_NOT_STARTED, message)
         };
-        let config = serde_json::to_string(config).map_err(|error| failed(error.into()))?;
+        let mut config = config.clone();
+        config.balancer.failover_state = self.failover_state();
+        let config = serde_json::to_string(&config).map_err(|error| failed(error.into()))?;
         let writer = self.logbook.writer(name, WHAT);
         let started = Connection::spawn(node, &self.program, &config, writer);
         self.connection = Some(started.map_err(failed)?);
+        self.last_mirrored.clear();
         Ok(())
     }
 

@@ -43,6 +43,12 @@ pub(crate) enum RawStep {
     KillForwarder(RawForwarderNode),
     /// Starts a load balancer's forwarder again and waits until it forwards packets.
     StartForwarder(RawForwarderNode),
+    /// Makes a standby load balancer active in place of another, which goes on standby. The new one announces
+    /// the VIPs of its subnets as its `announcements` say; the route to a VIP beyond them is moved by
+    /// `set_route`. The new one gets copies of the old one's flows of virtual servers with `mirror`, as they
+    /// are at this step, or were when the old one's forwarder was killed: all of them, and without traffic in
+    /// the lab. The old one forgets its flows, and is on standby also when its forwarder is started later.
+    Failover(RawFailover),
     /// Waits until a counter of a load balancer's forwarder reaches a value.
     AwaitCounter(RawAwaitCounter),
     /// Adds a member to a pool of a running load balancer.
@@ -238,6 +244,16 @@ pub(crate) struct RawTcpTransfer {
 pub(crate) struct RawForwarderNode {
     /// Its node.
     pub(crate) node: Located<String>,
+}
+
+/// Two load balancers with a VIP in common.
+#[derive(Debug, Clone, FromYaml, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawFailover {
+    /// The node of the active one, which goes on standby. Its forwarder may have been killed.
+    pub(crate) from: Located<String>,
+    /// The node of the one on standby, which becomes active.
+    pub(crate) to: Located<String>,
 }
 
 /// A counter to wait for.

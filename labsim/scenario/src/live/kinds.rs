@@ -12,7 +12,7 @@ pub const CONFIGURATION: [&str; 5] =
     ["load_balancers", "tacacs_servers", "radius_servers", "tcp_servers", "udp_servers"];
 
 /// Steps that change the lab itself. Others send something, or wait.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "set_link",
     "set_route",
     "set_address",
@@ -25,6 +25,7 @@ const STEPS: [&str; 12] = [
     "start_server",
     "kill_forwarder",
     "start_forwarder",
+    "failover",
 ];
 
 /// What a lab's own steps may be called without.

@@ -51,6 +51,13 @@ pub enum StepAction {
         /// The load balancer.
         node: NodeName,
     },
+    /// Makes a load balancer active in place of another, which goes on standby.
+    Failover {
+        /// The load balancer that goes on standby.
+        from: NodeName,
+        /// The load balancer that becomes active.
+        to: NodeName,
+    },
     /// Waits until a counter of a forwarder reaches a value.
     AwaitCounter {
         /// The load balancer.
@@ -159,6 +166,7 @@ impl StepAction {
                 let TcpTransfer { from, to, send, receive, .. } = &**transfer;
                 format!("sends {send} bytes from {from} to {to}, and {receive} bytes back")
             }
+            Self::Failover { from, to } => format!("makes {to} active in place of {from}"),
             Self::KillForwarder { node } => format!("kills the forwarder in {node}"),
             Self::StartForwarder { node } => format!("restarts the forwarder in {node}"),
             Self::AwaitCounter { node, counter, at_least, .. } => {

@@ -126,6 +126,7 @@ pub(super) fn steps(
             RawStep::TcpTransfer(fields) => transfer::transfer(fields, &step, report),
             RawStep::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
             RawStep::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
+            RawStep::Failover(fields) => forwarders.fail_over(fields, lookup, report),
             RawStep::AwaitCounter(fields) => await_counter(fields, &forwarders, lookup, report),
             RawStep::AddMember(fields) => pools.add(fields, &forwarders, lookup, report),
             RawStep::SetMember(fields) => pools.set(fields, &forwarders, lookup, report),

@@ -6,6 +6,7 @@ use crate::logbook::LogWriter;
 use labsim_codes::run;
 use labsim_control::{Answer, KernelPart, LONGEST_LINE, Request};
 use labsim_dataplane::forwarder::Snapshot;
+use labsim_forwarder::MirroredFlow;
 use labsim_lab::{Child, Node, inherit_text};
 use labsim_model::{ForwarderConfig, ProbeSources};
 use labsim_monitor::HealthByPool;
@@ -126,6 +127,32 @@ impl Connection {
                     reasons.join("; ")
                 ),
             )),
+            other => Err(self.unexpected_reply(&other)),
+        }
+    }
+
+    /// Copies of the flows whose virtual servers mirror them, in the pages that it replied with.
+    pub(super) async fn mirrored_flows(&mut self) -> Result<Vec<Vec<MirroredFlow>>, RunError> {
+        let (mut pages, mut from) = (Vec::new(), Some(0));
+        while let Some(place) = from {
+            match self.ask(&Request::MirroredFlows { from: place }).await? {
+                Answer::MirroredFlows(page) => {
+                    pages.push(page.flows);
+                    from = page.next;
+                }
+                other => return Err(self.unexpected_reply(&other)),
+            }
+        }
+        Ok(pages)
+    }
+
+    /// Has it take copies of flows over; returns how many it took.
+    pub(super) async fn add_mirrored_flows(
+        &mut self,
+        flows: Vec<MirroredFlow>,
+    ) -> Result<u64, RunError> {
+        match self.ask(&Request::AddMirroredFlows(flows)).await? {
+            Answer::FlowsAdded(added) => Ok(added),
             other => Err(self.unexpected_reply(&other)),
         }
     }

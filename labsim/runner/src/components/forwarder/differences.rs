@@ -12,6 +12,11 @@ pub(super) fn differences(given: &ForwarderConfig, running: &ForwarderConfig) ->
         members(name, pool, now, &mut found);
         now.members.clone_from(&pool.members);
     }
+    let (is, was) = (rest.balancer.failover_state, given.balancer.failover_state);
+    if is != was {
+        found.push(format!("the load balancer is {}, was {}", is.word(), was.word()));
+        rest.balancer.failover_state = was;
+    }
     if rest != given.clone().without_secrets() {
         found.push(
             "the forwarder was given another configuration by `labsim forwarder ctl reload`"

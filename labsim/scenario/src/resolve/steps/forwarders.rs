@@ -1,14 +1,15 @@
 //! Steps and expectations about a load balancer's own process: its life, its counters.
 
 use super::seconds;
-use crate::file::RawAwaitCounter;
-use crate::model::{LoadBalancer, NodeName, StepAction};
+use crate::file::{RawAwaitCounter, RawFailover};
+use crate::model::{FailoverState, LoadBalancer, NodeName, StepAction};
 use crate::resolve::Report;
 use crate::resolve::lookup::Lookup;
 use crate::text::{listed, quoted};
 use labsim_codes::file;
 use labsim_yaml::Located;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Longest name of a counter.
 const COUNTER: usize = 200;
@@ -19,12 +20,17 @@ const TIMEOUT: u64 = 5;
 pub(super) struct Forwarders<'a> {
     load_balancers: &'a BTreeMap<NodeName, LoadBalancer>,
     dead: BTreeSet<NodeName>,
+    standby: BTreeSet<NodeName>,
 }
 
 impl<'a> Forwarders<'a> {
-    /// All of them run.
+    /// All of them run, in the state that the file says.
     pub(super) fn new(load_balancers: &'a BTreeMap<NodeName, LoadBalancer>) -> Self {
-        Self { load_balancers, dead: BTreeSet::new() }
+        let standby = load_balancers
+            .iter()
+            .filter(|(_, balancer)| balancer.failover_state == FailoverState::Standby)
+            .map(|(node, _)| node.clone());
+        Self { load_balancers, dead: BTreeSet::new(), standby: standby.collect() }
     }
 
     /// A step that kills one, which must be running.
@@ -61,6 +67,57 @@ impl<'a> Forwarders<'a> {
             );
         }
         Some(StepAction::StartForwarder { node: name })
+    }
+
+    /// A step that makes one active in place of another.
+    pub(super) fn fail_over(
+        &mut self,
+        fields: &RawFailover,
+        lookup: &Lookup<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<StepAction> {
+        let RawFailover { from: from_field, to: to_field } = fields;
+        let from = load_balancer(from_field, self.load_balancers, lookup, report);
+        let to = load_balancer(to_field, self.load_balancers, lookup, report);
+        let (from, to) = (from?, to?);
+        if from == to {
+            let message = format!("`{to}` takes nothing over from itself; write another one");
+            report.at(to_field.span, file::CONFLICT, message);
+            return None;
+        }
+        self.must_run(&to, to_field, "cannot become active", report);
+        let vips = |node: &NodeName| -> BTreeSet<IpAddr> {
+            let servers = self.load_balancers.get(node).map(|balancer| &balancer.virtual_servers);
+            let servers = servers.into_iter().flat_map(BTreeMap::values);
+            servers.map(|server| server.destination.ip()).collect()
+        };
+        if vips(&from).is_disjoint(&vips(&to)) && !report.lacks_some() {
+            report.at(
+                to_field.span,
+                file::CONFLICT,
+                format!(
+                    "`{to}` has no VIP of `{from}`; give it a virtual server with the same VIP"
+                ),
+            );
+        }
+        if !self.standby.insert(from.clone()) && !report.lacks_some() {
+            report.at(
+                from_field.span,
+                file::STEP_ORDER,
+                format!("`{from}` is on standby at this step; write the active load balancer"),
+            );
+        }
+        if !self.standby.remove(&to) && !report.lacks_some() {
+            report.at(
+                to_field.span,
+                file::STEP_ORDER,
+                format!(
+                    "`{to}` is active at this step; give it `failover_state: standby`, under \
+                     `load_balancers`"
+                ),
+            );
+        }
+        Some(StepAction::Failover { from, to })
     }
 }
 
