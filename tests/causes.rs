@@ -150,9 +150,9 @@ const FAULTS: [Fault; 35] = [
     (
         "takeover",
         "takeover-unannounced",
-        "expect: {after: {answer: {result: pass}}, announced: null, to_the_dead_one: null}",
-        "forwarder-stopped",
-        "lb",
+        "expect: {after: {answer: {result: pass}}, announced: null, by_the_second: null}",
+        "vip-not-announced",
+        "lb2",
     ),
     (
         "router-rejects",

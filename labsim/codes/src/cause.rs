@@ -78,7 +78,13 @@ codes! {
     FORWARDER_STOPPED = "forwarder-stopped" {
         meaning: "Packets for a VIP went to a load balancer whose forwarder is stopped.",
         evidence: "The load balancer captured the packets as incoming after a step had stopped its forwarder.",
-        remedy: "Start the forwarder, or let the load balancer that took the VIP over announce it (gratuitous ARP).",
+        remedy: "Start the forwarder, or fail over to another load balancer.",
+    }
+    /// The load balancer that took the VIP over did not announce it.
+    VIP_NOT_ANNOUNCED = "vip-not-announced" {
+        meaning: "A load balancer took a VIP over and did not announce it on the link, so a router or host still sends packets for the VIP to the link-layer address of the load balancer that had it before.",
+        evidence: "The load balancer that had the VIP captured the packets as incoming, addressed to its own link-layer address, while a step had stopped its forwarder or put it on standby; and no ARP message or neighbour advertisement with the VIP as its sender's was captured from the one that took over.",
+        remedy: "Have the load balancer announce its VIPs when it becomes active (gratuitous ARP, unsolicited neighbour advertisements); until then, delete the entry of the neighbour (ip neigh del VIP dev DEVICE).",
     }
     /// The forwarder dropped packets.
     FORWARDER_DROPPED = "forwarder-dropped" {
@@ -172,7 +178,7 @@ codes! {
     }
     /// A connection's packets went to another server than its SYN.
     FLOW_MOVED = "flow-moved" {
-        meaning: "A load balancer sent packets of a connection to a server that did not get its SYN and so does not know it.",
+        meaning: "A load balancer sent packets of a connection to a server that did not get its SYN, from it or from the load balancer that it took over from, and so does not know the connection.",
         evidence: "The load balancer's captured packets: the SYN to one server, later ones to another, which may have reset the connection.",
         remedy: "Keep the flow table when a load balancer restarts or another one takes over (mirroring), or choose servers by a hash that all load balancers share (maglev).",
     }
@@ -252,7 +258,7 @@ codes! {
     FLOW_UNKNOWN = "flow-unknown" {
         meaning: "The load balancer received a packet in the middle of a connection that it has no flow for, and dropped or reset it.",
         evidence: "The packet that came in, the forwarder's no_flow, and that the flow did not time out.",
-        remedy: "Turn loose_initiation on, so that a flow may begin with any packet.",
+        remedy: "Turn loose_initiation on, so that a flow may begin with any packet; where a load balancer took over, mirror the flows to it.",
     }
     /// The load balancer's flow timed out.
     FLOW_EXPIRED = "flow-expired" {

@@ -12,6 +12,7 @@ pub(crate) mod copies;
 mod evidence;
 mod fix;
 mod groups;
+mod roles;
 mod subject;
 pub(crate) mod trace;
 mod ways;

@@ -48,7 +48,7 @@ impl Field<'_> {
         if let Some(with) = &self.part.with {
             let none = quote!(::core::option::Option::None);
             return match self.part.default {
-                FieldDefault::None => {
+                FieldDefault::None if !container.default => {
                     quote!(fields.field::<#with>(#key, #none).map(<#ty>::from))
                 }
                 _ => quote! {
@@ -75,7 +75,7 @@ impl Field<'_> {
         let (ty, default) = (self.ty, self.default(container));
         if let Some(with) = &self.part.with {
             return match self.part.default {
-                FieldDefault::None => quote! {
+                FieldDefault::None if !container.default => quote! {
                     ::labsim_yaml::field_placeholder::<#with>(::core::option::Option::None)
                         .map(<#ty>::from)
                 },

@@ -8,6 +8,7 @@ mod answers;
 mod balancer;
 mod bypass;
 mod delivery;
+mod failover;
 mod filter;
 mod flow_moves;
 mod fragments;
@@ -116,12 +117,12 @@ fn lost_packets(
         if !here.is_empty() {
             here.extend(balancer::member_removed(subject, trace));
         }
-        let stopped = match trace.last_direction {
-            Direction::In => balancer::stopped(subject, trace),
+        let not_serving = match trace.last_direction {
+            Direction::In => failover::not_serving(subject, trace),
             Direction::Out => None,
         };
-        if let Some(stopped) = stopped {
-            here.push(stopped);
+        if let Some(not_serving) = not_serving {
+            here.push(not_serving);
         } else if rejected {
             // What was refused is not lost.
         } else if trace.last_direction == Direction::In && !arrived(subject, trace, is_back) {

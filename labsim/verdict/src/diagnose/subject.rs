@@ -1,6 +1,7 @@
 //! What the parts of a diagnosis look at: one login's or request's packets, and the lab.
 
 use super::Cause;
+use super::roles::Roles;
 use crate::check_result::CheckContext;
 use crate::frames::{Frame, FrameList};
 use crate::observe::{Attempt, IntervalCounters, kernel_counter};
@@ -129,11 +130,22 @@ impl<'a> Subject<'a> {
         self.context.observations.forwarder_counters.contains_key(node)
     }
 
-    /// The virtual server that the flow goes to.
+    /// The virtual server that the flow goes to: of a load balancer that is not on standby, if there is one.
     pub(super) fn served(&self) -> Option<Served<'a>> {
+        let roles = Roles::of(self);
+        self.served_by(|node| !roles.is_standby(node)).or_else(|| self.served_by(|_| true))
+    }
+
+    /// The virtual server of that load balancer that takes the flow.
+    pub(super) fn served_at(&self, balancer: &NodeName) -> Option<Served<'a>> {
+        self.served_by(|node| node == balancer)
+    }
+
+    fn served_by(&self, is_asked: impl Fn(&NodeName) -> bool) -> Option<Served<'a>> {
         let (protocol, asked) = (self.flow.protocol, self.flow.destination);
         let mut found: Option<Served<'a>> = None;
-        for (balancer, config) in &self.context.scenario.load_balancers {
+        let balancers = &self.context.scenario.load_balancers;
+        for (balancer, config) in balancers.iter().filter(|(node, _)| is_asked(node)) {
             for (name, server) in &config.virtual_servers {
                 let ports = server.destination.ports();
                 let fits = server.destination.ip() == asked.ip()

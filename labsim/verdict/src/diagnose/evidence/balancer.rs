@@ -21,57 +21,6 @@ fn can_meet(counter: &str, flags: Option<Flags>) -> bool {
     }
 }
 
-/// The packet ended at a load balancer whose forwarder a step had stopped. Its kernel does not have
-/// the VIP and counts that, as it does beside a forwarder that runs.
-pub(super) fn stopped(subject: &Subject<'_>, trace: &Trace) -> Option<Cause> {
-    let node = &trace.last_node;
-    let vip = subject.packet(trace.last)?.outermost.destination;
-    if !subject.context.scenario.load_balancers.contains_key(node) || !subject.is_vip(vip) {
-        return None;
-    }
-    let mut is_stopped = false;
-    let mut started: Vec<&NodeName> = Vec::new();
-    for action in subject.done() {
-        match action {
-            StepAction::KillForwarder { node: killed } => {
-                is_stopped = is_stopped || killed == node;
-                started.retain(|other| *other != killed);
-            }
-            StepAction::StartForwarder { node: began } => {
-                is_stopped = is_stopped && began != node;
-                started.push(began);
-            }
-            _ => {}
-        }
-    }
-    if !is_stopped {
-        return None;
-    }
-    let number = trace.at_last.len() as u64;
-    let received = format!("{node} received {} for {vip}", count(number, "packet"));
-    let silent = started.into_iter().find(|other| {
-        let config = subject.context.scenario.load_balancers.get(*other);
-        let mut servers = config.into_iter().flat_map(|config| config.virtual_servers.values());
-        servers.any(|server| server.destination.ip() == vip)
-            && subject.forwarder_in_run(other, "announcement") == 0
-    });
-    let (sentence, fix) = match silent {
-        Some(other) => (
-            format!(
-                "{received}, and its forwarder is stopped: {other} has the VIP now and did not \
-                 announce it (announcement +0), so the sender still knows {node}'s link-layer address"
-            ),
-            fix::announce(subject, other),
-        ),
-        None => (
-            format!("{received}, and its forwarder is stopped"),
-            Fix::new(cause::FORWARDER_STOPPED.remedy()),
-        ),
-    };
-    let cause = Cause::new(cause::FORWARDER_STOPPED, sentence, fix).at(node).packets(number);
-    Some(subject.shown(cause, &trace.at_last))
-}
-
 /// The counters of the load balancer that took the packet in and let nothing out. Their names
 /// may stand within longer ones, parted by dots: `outcomes.no_flow`.
 pub(super) fn dropped(subject: &Subject<'_>, trace: &Trace) -> Vec<Cause> {
@@ -132,11 +81,8 @@ fn unknown_flow(subject: &Subject<'_>, trace: &Trace, dropped: &str) -> Cause {
             let sentence = format!(
                 "{dropped}: it belongs to no flow and is not a SYN, and loose initiation is off"
             );
-            Cause::new(
-                cause::FLOW_UNKNOWN,
-                sentence,
-                fix::fastl4(subject, &[("loose_initiation", "true")]),
-            )
+            let fix = fix::fastl4(subject, &[("loose_initiation", "true")]);
+            Cause::new(cause::FLOW_UNKNOWN, sentence, fix::or_mirror(fix, subject, node))
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Connections whose packets a load balancer sent to more than one server.
+//! Connections whose packets a load balancer, or one and its successor, sent to more than one server.
 
+use crate::diagnose::roles::Roles;
 use crate::diagnose::{Cause, Subject, fix};
 use crate::frames::Frame;
 use crate::messages::count;
@@ -8,16 +9,23 @@ use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::tcp::Flags;
 use std::collections::BTreeSet;
 
-/// The load balancer sent packets of the connection to a server that did not get its SYN.
+/// The load balancer sent packets of the connection to a server that did not get its SYN, from it or from the
+/// one that it took over from.
 pub(super) fn moved(subject: &Subject<'_>) -> Option<Cause> {
     let served = subject.served()?;
     let node = served.balancer;
-    let sent = subject.seen_at(&subject.forward, node, Direction::Out);
-    let sent: Vec<Frame<'_>> = sent.iter().filter_map(|index| subject.frame(*index)).collect();
+    let sent_by = |node: &NodeName| -> Vec<Frame<'_>> {
+        let sent = subject.seen_at(&subject.forward, node, Direction::Out);
+        sent.iter().filter_map(|index| subject.frame(*index)).collect()
+    };
+    let sent = sent_by(node);
+    let predecessor = Roles::of(subject).predecessor(node);
+    let sent_before = predecessor.map(sent_by).unwrap_or_default();
     let flags = |frame: &Frame<'_>| frame.decoded.tcp().map(|tcp| tcp.flags);
     let has = |frame: &&Frame<'_>, flag| flags(frame).is_some_and(|flags| flags.contains(flag));
-    let begun: BTreeSet<&NodeName> = sent
+    let begun: BTreeSet<&NodeName> = sent_before
         .iter()
+        .chain(&sent)
         .filter(|frame| has(frame, Flags::SYN))
         .filter_map(|frame| server(subject, frame))
         .collect();
@@ -38,11 +46,18 @@ pub(super) fn moved(subject: &Subject<'_>) -> Option<Cause> {
     };
     frames.extend(resets);
     frames.sort_unstable();
-    let sentence = format!(
-        "{node} sent the connection's SYN to {first} and {} of it to {second}{reaction}",
-        count(number, "later packet")
-    );
-    let fix = fix::flow_moved(subject);
+    let later = count(number, "later packet");
+    let is_own = sent.iter().any(|frame| has(&frame, Flags::SYN));
+    let sentence = match predecessor.filter(|_| !is_own) {
+        None => {
+            format!("{node} sent the connection's SYN to {first} and {later} of it to {second}{reaction}")
+        }
+        Some(predecessor) => format!(
+            "{predecessor} sent the connection's SYN to {first}, and {node}, which took over from it and has \
+             no copy of its flow, sent {later} to {second}{reaction}"
+        ),
+    };
+    let fix = fix::or_mirror(fix::flow_moved(subject), subject, node);
     let cause = Cause::new(cause::FLOW_MOVED, sentence, fix).at(node).packets(number as u64);
     Some(subject.shown(cause, &frames))
 }

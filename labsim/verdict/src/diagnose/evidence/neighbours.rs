@@ -43,6 +43,14 @@ fn neighbour_message(frame: &Frame<'_>) -> Option<Message> {
     }
 }
 
+/// The address that the sender of a message of ARP or of neighbour discovery says it has.
+pub(super) fn claimed(frame: &Frame<'_>) -> Option<IpAddr> {
+    // A question by ARP says where its sender is; one by neighbour discovery may too.
+    match neighbour_message(frame)? {
+        Message::Request { by: address, .. } | Message::Claim(address) => Some(address),
+    }
+}
+
 /// Addresses that the node asked for without ever getting an answer.
 pub(super) fn silent(found: &Found<'_, '_>, node: &NodeName) -> Vec<Cause> {
     let subject = found.subject;
@@ -96,13 +104,8 @@ pub(super) fn server_answers_for_vip(subject: &Subject<'_>) -> Vec<Cause> {
     }
     let mut claims: BTreeMap<&NodeName, Vec<usize>> = BTreeMap::new();
     for frame in subject.context.frames.all() {
-        let claimed = match neighbour_message(&frame) {
-            // A question by ARP says where its sender is; one by neighbour discovery may too.
-            Some(Message::Request { by: address, .. } | Message::Claim(address)) => Some(address),
-            None => None,
-        };
         let Some(node) = sender(subject, &frame) else { continue };
-        if claimed == Some(address) && !balancers.contains_key(node) {
+        if claimed(&frame) == Some(address) && !balancers.contains_key(node) {
             claims.entry(node).or_default().push(frame.index);
         }
     }

@@ -1,10 +1,13 @@
 //! Changes of the load balancer.
 
+use super::super::roles::Roles;
 use super::super::subject::Served;
-use super::{Change, Fix, Subject, acos, list, of_balancer, pool, virtual_server};
+use super::{
+    Change, Fix, Subject, acos, last_step, list, of_balancer, pool, virtual_server, without_step,
+};
 use labsim_codes::cause;
 use labsim_model::DeliberateFault;
-use labsim_scenario::model::{FastL4, NodeName, SourceTranslation};
+use labsim_scenario::model::{FastL4, NodeName, SourceTranslation, StepAction};
 use labsim_wire::protocol;
 use std::time::Duration;
 
@@ -71,14 +74,52 @@ pub(in crate::diagnose) fn no_virtual_server(subject: &Subject<'_>, balancer: &N
     })
 }
 
-/// Let a load balancer announce its VIPs.
-pub(in crate::diagnose) fn announce(subject: &Subject<'_>, balancer: &NodeName) -> Fix {
-    let config = subject.context.scenario.load_balancers.get(balancer);
-    let faults = config.into_iter().flat_map(|config| &config.faults);
-    let others = faults.filter(|fault| **fault != DeliberateFault::NoGratuitousArp);
-    let faults = list(others.map(ToString::to_string));
-    Fix::new(format!("let {balancer} announce the VIP when it takes over (gratuitous ARP)"))
-        .change(&of_balancer(balancer, &[], &["faults"], faults))
+/// Let a load balancer announce its VIPs, by messages that are called so.
+pub(in crate::diagnose) fn announce(
+    subject: &Subject<'_>,
+    balancer: &NodeName,
+    announcement: &str,
+) -> Fix {
+    let what = format!("let {balancer} announce the VIP when it takes over ({announcement})");
+    let Some(config) = subject.context.scenario.load_balancers.get(balancer) else {
+        return Fix::new(what);
+    };
+    let mut fix = Fix::new(what);
+    if config.announcements.count == 0 {
+        fix = fix.change(&of_balancer(balancer, &["announcements"], &["count"], "1"));
+    }
+    if config.has_fault(DeliberateFault::NoGratuitousArp) {
+        let faults = config.faults.iter();
+        let others = faults.filter(|fault| **fault != DeliberateFault::NoGratuitousArp);
+        let faults = list(others.map(ToString::to_string));
+        fix = fix.change(&of_balancer(balancer, &[], &["faults"], faults));
+    }
+    fix
+}
+
+/// The fix, and before it that the load balancer which was active before this one mirrors the flow.
+pub(in crate::diagnose) fn or_mirror(fix: Fix, subject: &Subject<'_>, balancer: &NodeName) -> Fix {
+    let before = Roles::of(subject).predecessor(balancer).and_then(|it| subject.served_at(it));
+    let Some(before) = before.filter(|before| !before.server.mirror) else { return fix };
+    let Served { name, balancer: from, .. } = before;
+    Fix::new(format!("mirror the flows of the virtual server {name} of {from} to {balancer}"))
+        .change(&virtual_server(&before, &["mirror"], "true"))
+        .tmsh(format!("modify ltm virtual {name} mirror enabled"))
+        .or(fix)
+}
+
+/// Start a load balancer's forwarder again.
+pub(in crate::diagnose) fn start_forwarder(subject: &Subject<'_>, balancer: &NodeName) -> Fix {
+    let fix = Fix::new(cause::FORWARDER_STOPPED.remedy());
+    let killed = last_step(subject, |action| match action {
+        StepAction::KillForwarder { node } if node == balancer => Some(true),
+        StepAction::StartForwarder { node } if node == balancer => Some(false),
+        _ => None,
+    });
+    match killed {
+        Some(step) => fix.change(&without_step(step)),
+        None => fix,
+    }
 }
 
 /// Keys of a virtual server's fastL4 profile.
