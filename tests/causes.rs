@@ -16,7 +16,7 @@ use support::Desk;
 /// A fault: its name, the shipped scenario, what is laid over it, the code and the node of the cause.
 type Fault = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-const FAULTS: [Fault; 35] = [
+const FAULTS: [Fault; 37] = [
     ("vip", "tacacs-ipip", "real_servers: {servers: {vip: null}}", "vip-missing", "rs1"),
     (
         "tunnel",
@@ -152,6 +152,20 @@ const FAULTS: [Fault; 35] = [
         "takeover-unannounced",
         "expect: {after: {answer: {result: pass}}, announced: null, by_the_second: null}",
         "vip-not-announced",
+        "lb2",
+    ),
+    (
+        "takeover-ipv6",
+        "ipv6/takeover-unannounced-ipv6",
+        "expect: {after: {answer: {step: after, result: pass}, pass: it passed, fail: it did not pass}, announced: null, why: null}",
+        "vip-not-announced",
+        "lb2",
+    ),
+    (
+        "not-mirrored",
+        "takeover-not-mirrored",
+        "expect: {open: {answer: {result: pass}}, copied: null, picked_up: null, resets: null}",
+        "flow-moved",
         "lb2",
     ),
     (

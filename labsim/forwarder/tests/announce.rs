@@ -142,3 +142,15 @@ fn a_forwarder_that_is_faulty_on_purpose_announces_nothing() {
     bench.tick();
     assert!(announced(&bench.take()).is_empty());
 }
+
+#[test]
+fn none_is_announced_where_the_configuration_says_zero_times() {
+    let mut config = announcing();
+    let read = labsim_yaml::read(&labsim_yaml::Source::new("test", "{count: 0}"));
+    config.balancer.announcements = read.unwrap();
+    assert_eq!(config.balancer.announcements.interval, Duration::from_secs(1), "the default");
+    let mut bench = Bench::unresolved(&config, &routes());
+    bench.tick();
+    assert!(announced(&bench.take()).is_empty());
+    assert_eq!(bench.counters().answers.announcement, 0);
+}

@@ -239,8 +239,6 @@ fn every_shipped_scenario_loads_and_only_faults_on_purpose_are_warned_of() {
         ("no-size-check", "deliberate-fault"),
         ("port-translation", "dsr-broken"),
         ("raw-checksums", "deliberate-fault"),
-        ("takeover-unannounced", "deliberate-fault"),
-        ("takeover-unannounced-ipv6", "deliberate-fault"),
     ];
     assert!(warned.iter().map(|(name, code)| (name.as_str(), *code)).eq(expected), "{warned:?}");
 }

@@ -7,9 +7,9 @@ pub mod judge;
 pub mod shapes6;
 
 use labsim_forwarder::{
-    Announcements, CheckedConfig, Config, Counters, DeliberateFault, Engine, FastL4, Instant,
-    IpProtocol, Limits, LoadBalancer, Member, Outcome, OuterSource, Persistence, Pool, Port,
-    Profile, Route, SnatPorts, SourceTranslation, Transmit, VirtualServer,
+    Announcements, CheckedConfig, Config, Counters, DeliberateFault, Engine, FailoverState, FastL4,
+    Instant, IpProtocol, Limits, LoadBalancer, Member, Outcome, OuterSource, Persistence, Pool,
+    Port, Profile, Route, SnatPorts, SourceTranslation, Transmit, VirtualServer,
 };
 use labsim_wire::EmitError;
 use labsim_wire::checksum::AddressPair;

@@ -6,7 +6,7 @@ use crate::packet::{Ip, framed, ip, with};
 use crate::support::{CLIENT, OUR_IP, ROUTER, US, VIP, config, with_fastl4};
 use crate::{Row, row};
 use etherparse::{EtherType, TcpHeader};
-use labsim_forwarder::{Config, Limits, Outcome, Pool, SnatPorts};
+use labsim_forwarder::{Config, FailoverState, Limits, Outcome, Pool, SnatPorts};
 use labsim_wire::ethernet::Mac;
 
 /// The reset that answers a SYN.
@@ -148,6 +148,8 @@ fn without_a_place() -> Vec<Row> {
         members: pool.members.clone(),
         ..labsim_yaml::read(&labsim_yaml::Source::new("test", text)).unwrap()
     };
+    let mut waiting = config();
+    waiting.balancer.failover_state = FailoverState::Standby;
     let spoke = ip(CLIENT, VIP, 127).df().tcp(PORTS, |tcp| {
         (tcp.ack, tcp.acknowledgment_number) = (true, 77);
     });
@@ -162,6 +164,7 @@ fn without_a_place() -> Vec<Row> {
                 .after([syn().comes()])
                 .goes_out([over.goes()])
         },
+        row("to one on standby", syn().comes(), Outcome::Standby).on(waiting),
         row("an answer to nobody", stray.comes(), Outcome::NoTranslatedFlow).on(translating()),
         row("no port to stand in", second.comes(), Outcome::SnatPortsExhausted)
             .on(one_port)

@@ -21,7 +21,8 @@ impl<'a> Roles<'a> {
     pub(super) fn of(subject: &Subject<'a>) -> Self {
         let all = subject.context.scenario.load_balancers.iter();
         let standby = all.filter(|(_, one)| one.failover_state == FailoverState::Standby);
-        let mut roles = Self { standby: standby.map(|(node, _)| node).collect(), ..Self::default() };
+        let mut roles =
+            Self { standby: standby.map(|(node, _)| node).collect(), ..Self::default() };
         for action in subject.done() {
             match action {
                 StepAction::KillForwarder { node } => {

@@ -71,7 +71,8 @@ fn not_announced(
         return None;
     }
     let number = trace.at_last.len() as u64;
-    let is = if roles.is_stopped(node) { "whose forwarder is stopped" } else { "which is on standby" };
+    let is =
+        if roles.is_stopped(node) { "whose forwarder is stopped" } else { "which is on standby" };
     let announcement = match vip {
         IpAddr::V4(_) => "gratuitous ARP",
         IpAddr::V6(_) => "unsolicited neighbour advertisement",
@@ -94,7 +95,8 @@ fn not_announced(
 /// Whether the node's neighbour entry of the address was set by hand: no announcement changes it.
 fn is_permanent(subject: &Subject<'_>, node: &NodeName, address: IpAddr) -> bool {
     let entries = subject.state(node).map(|state| state.neighbours.as_slice());
-    entries.unwrap_or_default().iter().any(|entry| {
-        entry.address == address && entry.state == NeighbourState::Permanent
-    })
+    entries
+        .unwrap_or_default()
+        .iter()
+        .any(|entry| entry.address == address && entry.state == NeighbourState::Permanent)
 }

@@ -50,7 +50,9 @@ pub(super) fn moved(subject: &Subject<'_>) -> Option<Cause> {
     let is_own = sent.iter().any(|frame| has(&frame, Flags::SYN));
     let sentence = match predecessor.filter(|_| !is_own) {
         None => {
-            format!("{node} sent the connection's SYN to {first} and {later} of it to {second}{reaction}")
+            format!(
+                "{node} sent the connection's SYN to {first} and {later} of it to {second}{reaction}"
+            )
         }
         Some(predecessor) => format!(
             "{predecessor} sent the connection's SYN to {first}, and {node}, which took over from it and has \
