@@ -219,6 +219,12 @@ fn flows(config: &Config, counters: &Counters, text: &mut Text) {
         "Flows that began with a packet other than a SYN.",
         one(flows.loosely_initiated),
     );
+    text.family(
+        "flows_mirrored",
+        Kind::Counter,
+        "Flows that began as copies of another load balancer's.",
+        one(flows.mirrored),
+    );
     let ended = [
         ("reset", flows.closed_by_reset),
         ("fin", flows.closed_by_fin),

@@ -111,8 +111,9 @@ pub struct VirtualServer {
     /// `source_address`, or `{source_address: {timeout: SECONDS, prefix_length: BITS}}`.
     #[serde(default)]
     pub persistence: Persistence,
-    /// Whether its flows are copied to the standby load balancer, where a `failover` step makes that one
-    /// active; `false` by default (F5's `mirror`, connection mirroring).
+    /// Whether a standby load balancer gets copies of its flows when a `failover` step makes it active;
+    /// `false` by default (F5's `mirror`, connection mirroring). They are copied all at once, as they are
+    /// then, and persistence records are not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mirror: bool,
 }

@@ -9,9 +9,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliberateFault {
-    /// It does not announce its addresses when it starts: no gratuitous ARP (RFC 5227 2.3) and no
-    /// unsolicited neighbour advertisement (RFC 4861 7.2.6). Whoever knows another link-layer address
-    /// for a VIP goes on using it.
+    /// It does not announce its addresses when it starts or becomes active: no gratuitous ARP
+    /// (RFC 5227 2.3) and no unsolicited neighbour advertisement (RFC 4861 7.2.6). Neighbours that know
+    /// another link-layer address for a VIP go on using it.
     NoGratuitousArp,
     /// It forwards packets whose TCP or UDP checksum their sender left to hardware, and does not
     /// finish the checksum: the field holds the sum of the pseudo-header alone, and the server drops

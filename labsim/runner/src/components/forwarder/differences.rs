@@ -81,6 +81,7 @@ fn members(pool: &str, was: &Pool, now: &Pool, found: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use labsim_model::FailoverState;
 
     fn config(members: &[&str], source: &str) -> ForwarderConfig {
         let text = format!(
@@ -109,6 +110,10 @@ mod tests {
                 "new: member 10.1.1.53:49 of p, ratio 0",
             ]
         );
+        let mut standby = given.clone();
+        standby.balancer.failover_state = FailoverState::Standby;
+        let state = differences(&given, &standby);
+        assert_eq!(state, ["the load balancer is standby, was active"]);
         let other = differences(&given, &config(&[ONE, TWO], "client"));
         assert!(other.len() == 1 && other[0].contains("another configuration"), "{other:?}");
     }
