@@ -46,32 +46,35 @@ const CASES: &[Case<'_>] = &[
     (
         &[("    failover_state: standby\n", "")],
         &[
-            "case.yaml:22:37: `lb2` is active at this step; give it `failover_state: standby`, under `load_balancers`",
+            "case.yaml:21:35: `lb2` is active at this step; give it `failover_state: standby`, under `load_balancers`",
         ],
     ),
     (
         &[("failover_state: standby", "failover_state: backup")],
-        &["case.yaml:9:21: expected `active` or `standby`, found `backup`"],
+        &[
+            "case.yaml:9:21: expected `active` or `standby`, found `backup`",
+            "case.yaml:22:35: `lb2` is active at this step; give it `failover_state: standby`, under `load_balancers`",
+        ],
     ),
     (
         &[("from: lb, to: lb2", "from: lb2, to: lb")],
         &[
-            "case.yaml:23:27: `lb2` is on standby at this step; write the active load balancer",
-            "case.yaml:23:36: `lb` is active at this step; give it `failover_state: standby`, under `load_balancers`",
+            "case.yaml:22:27: `lb2` is on standby at this step; write the active load balancer",
+            "case.yaml:22:36: `lb` is active at this step; give it `failover_state: standby`, under `load_balancers`",
         ],
     ),
     (
         &[("from: lb, to: lb2", "from: lb, to: lb")],
-        &["case.yaml:23:35: `lb` takes nothing over from itself; write another one"],
+        &["case.yaml:22:35: `lb` takes nothing over from itself; write another one"],
     ),
     (
         &[("from: lb, to: lb2", "from: rs1, to: lb2")],
-        &["case.yaml:23:27: `rs1` is not a load balancer; `load_balancers` has `lb` and `lb2`"],
+        &["case.yaml:22:27: `rs1` is not a load balancer; `load_balancers` has `lb` and `lb2`"],
     ),
     (
         &[("  over:", "  first: {kill_forwarder: {node: lb2}}\n  over:")],
         &[
-            "case.yaml:24:35: `lb2`'s forwarder was killed, and cannot become active; start it first",
+            "case.yaml:23:35: `lb2`'s forwarder was killed, and cannot become active; start it first",
         ],
     ),
     (
@@ -79,7 +82,7 @@ const CASES: &[Case<'_>] = &[
             "vs: {destination: 172.16.4.99:49, pool: p, mirror: true}",
             "vs: {destination: 172.16.4.98:49, pool: p}",
         )],
-        &["case.yaml:23:35: `lb2` has no VIP of `lb`; give it a virtual server with the same VIP"],
+        &["case.yaml:22:35: `lb2` has no VIP of `lb`; give it a virtual server with the same VIP"],
     ),
 ];
 

@@ -35,7 +35,7 @@ fn node(name: &str) -> NodeName {
 #[test]
 fn every_kind_of_step_is_declared_with_its_keys() {
     let forms = step_forms();
-    assert_eq!(forms.len(), 12);
+    assert_eq!(forms.len(), 13);
     for form in &forms {
         assert!(!form.description.is_empty() && !form.keys.is_empty(), "{form:?}");
         assert!(form.keys.iter().all(|(_, text, _)| !text.is_empty()), "{form:?}");
