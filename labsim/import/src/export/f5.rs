@@ -15,8 +15,9 @@ use std::time::Duration;
 ///
 /// Imported again they give the same load balancer, but for what the stanzas have no word for, which is
 /// written as comments: whose address a tunnel packet carries, GRE's key and checksum, Maglev, monitors of
-/// other kinds, the failover state, announcements and deliberate faults; for members of ratio 0, which are forced offline here;
-/// and for names that begin with `/Common/` or end with `/`.
+/// other kinds, the failover state, announcements and deliberate faults; for members of ratio 0, which are
+/// forced offline here; for `mirror`, which an import does not take over; and for names that begin with
+/// `/Common/` or end with `/`.
 #[must_use]
 pub fn f5(scenario: &Scenario) -> String {
     let mut out = String::new();

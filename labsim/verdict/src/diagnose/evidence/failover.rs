@@ -23,7 +23,8 @@ pub(super) fn not_serving(subject: &Subject<'_>, trace: &Trace) -> Option<Cause>
     }
     let roles = Roles::of(subject);
     let is_stopped = roles.is_stopped(node);
-    if !is_stopped && !(roles.is_standby(node) && subject.forwarder(node, STANDBY) > 0) {
+    let has_dropped = roles.is_standby(node) && subject.forwarder(node, STANDBY) > 0;
+    if !is_stopped && !has_dropped {
         return None;
     }
     not_announced(subject, trace, &roles, vip)
