@@ -16,7 +16,7 @@ use support::Desk;
 /// A fault: its name, the shipped scenario, what is laid over it, the code and the node of the cause.
 type Fault = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-const FAULTS: [Fault; 37] = [
+const FAULTS: [Fault; 38] = [
     ("vip", "tacacs-ipip", "real_servers: {servers: {vip: null}}", "vip-missing", "rs1"),
     (
         "tunnel",
