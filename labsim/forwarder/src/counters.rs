@@ -120,7 +120,8 @@ pub struct FlowCounters {
     pub reset_on_timeout: u64,
     /// Ended because a SYN was followed by nothing for the handshake timeout.
     pub handshake_timed_out: u64,
-    /// Ended because their virtual server was taken out of the configuration.
+    /// Ended because their virtual server was taken out of the configuration, or balances each datagram for
+    /// itself.
     #[serde(default)]
     pub taken_out: u64,
     /// Ended because their member went down and its pool resets such flows.

@@ -5,6 +5,7 @@ mod answer;
 mod arp;
 mod availability;
 mod build;
+mod datagram;
 mod deliver;
 mod demux;
 mod encapsulate;
@@ -201,6 +202,8 @@ struct Server {
     pool: u16,
     translate_address: bool,
     translate_port: bool,
+    /// Whether each datagram is balanced for itself.
+    datagram_load_balancing: bool,
     source: Source,
     /// The next SNAT address in turn.
     turn: usize,

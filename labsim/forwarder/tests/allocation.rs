@@ -48,7 +48,8 @@ fn no_packet_makes_the_engine_allocate() {
     while_members_are_down();
     with_translation();
     in_every_mode();
-    fragments_and_errors();
+    fragments_and_errors(false);
+    fragments_and_errors(true);
     under_a_flood();
     with_ipv6();
 }
@@ -142,9 +143,12 @@ fn ipv6_frames(members_v6: bool) -> Vec<(Vec<u8>, Outcome)> {
 }
 
 /// More datagrams than the table holds, in order and not, and ways that become narrow.
-fn fragments_and_errors() {
+/// By flows, or with each datagram balanced for itself.
+fn fragments_and_errors(balanced: bool) {
     let mut config = config();
     config.limits.flows = 100;
+    let server = config.balancer.virtual_servers.get_mut("udp").unwrap();
+    server.datagram_load_balancing = balanced;
     let part = |id: u16, offset: usize, payload: &[u8]| {
         let ip = ipv4::Header {
             id,
@@ -185,7 +189,9 @@ fn fragments_and_errors() {
     frames.push((error(needed), Outcome::TunnelMtuLearned));
     let unreachable = icmpv4::Message::Unreachable { code: 1 };
     frames.push((error(unreachable), Outcome::TunnelErrorReported));
-    frames.push((whole, Outcome::FragmentationNeeded));
+    if !balanced {
+        frames.push((whole, Outcome::FragmentationNeeded));
+    }
     let mut bench = Bench::new(&config);
     let mut tx = Buffer { bytes: [0; 1514], frames: 0 };
     let before = ALLOCATOR.count();

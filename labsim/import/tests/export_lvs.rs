@@ -34,7 +34,7 @@ const LVS: &str = "  lb:
     virtual_servers:
       vs_172.16.4.99_49_tcp: {destination: 172.16.4.99:49, pool: p_172.16.4.99_49_tcp, translate_port: false, fastl4: {idle_timeout: 900, loose_close: true, reset_on_timeout: false}, persistence: {source_address: {timeout: 7, prefix_length: 25}}}
       vs_172.16.4.98_any_tcp: {destination: 172.16.4.98:any, pool: p_172.16.4.98_any_tcp, translate_port: false, fastl4: {idle_timeout: 900, loose_close: true, reset_on_timeout: false}, persistence: {source_address: {timeout: 86400}}}
-      vs_172.16.4.99_1812_udp: {destination: 172.16.4.99:1812, ip_protocol: udp, pool: p_172.16.4.99_1812_udp, translate_port: false, fastl4: {idle_timeout: 60, loose_close: true, reset_on_timeout: false}}
+      vs_172.16.4.99_1812_udp: {destination: 172.16.4.99:1812, ip_protocol: udp, pool: p_172.16.4.99_1812_udp, translate_port: false, fastl4: {idle_timeout: 60, loose_close: true, reset_on_timeout: false}, datagram_load_balancing: true}
     pools:
       p_172.16.4.99_49_tcp: {profile: {gre: {checksum: true}}, load_balancing_mode: MODE, members: [10.1.1.53:49, {address: 10.1.1.52:49, ratio: 0, profile: {gue: {port: 6081}}}, {address: 10.1.1.51:49, ratio: 65535, profile: gre}]}
       p_172.16.4.98_any_tcp: {profile: gue, members: [10.1.1.51:49]}

@@ -187,6 +187,7 @@ TCP  10.9.9.9:80 wlc
     let scenario = load(&imported);
     let server = lb(&scenario).virtual_servers.values().next().unwrap();
     assert_eq!(server.fastl4.idle_timeout, 200);
+    assert!(server.datagram_load_balancing, "one-packet scheduling");
     assert_eq!(
         places(&imported.not_imported),
         [
@@ -195,7 +196,6 @@ TCP  10.9.9.9:80 wlc
             "3: -A -t [2001:db8::1]:80",
             "4: -a -t [2001:db8::1]:80 -r [2001:db8::2]:80",
             "5: -A --sctp-service 10.9.9.8:80",
-            "6: -A -u 10.9.9.9:53: --ops",
             "6: -A -u 10.9.9.9:53: --pe",
             "7: -a -u 10.9.9.9:53 -r [2001:db8::2]:53",
             "8: -a -u 10.9.9.9:53 -r 10.1.1.51:5353: --u-threshold",

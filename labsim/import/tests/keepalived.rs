@@ -217,6 +217,7 @@ virtual_server 10.9.9.8 53 {
     let scenario = load(&imported);
     let monitor = lb(&scenario).pools.values().next().unwrap().monitor.clone().unwrap();
     assert_eq!((monitor.kind, monitor.interval.as_secs()), (MonitorKind::Icmp, 60));
+    assert!(lb(&scenario).virtual_servers.values().all(|server| server.datagram_load_balancing));
     let own = "virtual_server 10.9.9.9 53";
     assert_eq!(
         places(&imported.not_imported),
@@ -225,7 +226,6 @@ virtual_server 10.9.9.8 53 {
             "2: line @backup".to_owned(),
             "3: auth_pass".to_owned(),
             format!("5: {own}: scheduler sed"),
-            format!("8: {own}: ops"),
             format!("9: {own}: quorum"),
             format!("10: {own}: sorry_server"),
             format!("11: {own}: persistence_granularity"),

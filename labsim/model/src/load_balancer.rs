@@ -116,6 +116,11 @@ pub struct VirtualServer {
     /// then, and persistence records are not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mirror: bool,
+    /// Whether each datagram is balanced for itself, and no flow is kept; `false` by default. UDP only, and
+    /// without `source_address_translation`. A client that sends everything from one port is one flow
+    /// otherwise, and all of it goes to one member. Persistence still applies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub datagram_load_balancing: bool,
 }
 
 impl VirtualServer {
@@ -132,6 +137,7 @@ impl VirtualServer {
             fastl4: FastL4::default(),
             persistence: Persistence::None,
             mirror: false,
+            datagram_load_balancing: false,
         }
     }
 }

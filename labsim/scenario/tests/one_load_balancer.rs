@@ -114,6 +114,13 @@ fn the_same_mistake_has_the_same_place_code_and_message() {
         (vs(", source_address_translation: {snat: []}"), pool("")),
         (vs(", fastl4: {idle_timeout: 86401}"), pool("")),
         (vs(", persistence: {source_address: {timeout: 86401, prefix_length: 33}}"), pool("")),
+        (vs(", datagram_load_balancing: true"), pool("")),
+        (
+            vs(
+                ", ip_protocol: udp, datagram_load_balancing: true, source_address_translation: automap",
+            ),
+            pool(""),
+        ),
         (vs(", pools: q"), pool("")),
         ("destination: 172.16.4.99:49, pool: q".to_owned(), pool("")),
         ("destination: 172.16.4.99, pool: p".to_owned(), pool("")),

@@ -165,6 +165,7 @@ pub fn config(outer_source: OuterSource) -> Config {
         },
         persistence: Persistence::None,
         mirror: false,
+        datagram_load_balancing: false,
     };
     let pool = Pool {
         profile: Profile::Ipip,

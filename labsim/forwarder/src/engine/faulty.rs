@@ -1,39 +1,16 @@
-//! What the engine does where it is faulty on purpose (see [`DeliberateFault`]): packets and ICMP
-//! errors that go to a member without a flow.
+//! What the engine does where it is faulty on purpose (see [`DeliberateFault`]): ICMP errors that go
+//! to a member without a flow.
 
 use super::Engine;
 use super::deliver::Outgoing;
 use super::icmp_error::QuotedPacket;
 use super::ip::Ip;
 use super::rewrite::{AddressRewrite, Rewrite};
-use super::transport::Packet;
-use crate::flow::{Flow, Key, Seen, State};
+use crate::flow::Key;
 use crate::neighbour::Purpose;
 use crate::{DeliberateFault, Instant, Outcome, Transmit};
 
 impl Engine {
-    /// Sends a packet to a member that is chosen for it alone, and keeps no flow
-    /// ([`DeliberateFault::ForgetFlows`]).
-    pub(super) fn forward_anew<'a>(
-        &mut self,
-        now: Instant,
-        server: u16,
-        key: &Key,
-        packet: &Packet<'_, impl Ip<'a>>,
-        tx: &mut impl Transmit,
-    ) -> Outcome {
-        let member = match self.select_once(now, server, key) {
-            Ok(member) => member,
-            Err(outcome) => return self.refuse_with_reset(now, outcome, packet, tx),
-        };
-        if let Some(outcome) = self.refuse_on_the_way(now, member, &packet.ip, tx) {
-            return outcome;
-        }
-        self.persistence.record(server, key.source(), member, now);
-        let flow = Flow { server, member, state: State::Open, seen: Seen::default(), snat: None };
-        self.deliver(now, flow, packet, tx)
-    }
-
     /// By what an ICMP error to a VIP is scheduled, where it is not sent to its flow's member: by
     /// its own addresses ([`DeliberateFault::IcmpByOuter`]), or, where no flow is known, as the
     /// client's packets are ([`DeliberateFault::ForgetFlows`]).

@@ -74,31 +74,35 @@ impl Engine {
         let first_end = ip.fragment_info().length as u16;
         let mut datagram =
             Datagram { ports: (0, 0), protocol: ip.protocol(), first_end, id, fate: Fate::Refused };
+        let mut balanced = None;
         let outcome = match transport {
             Ok(Some(transport)) => {
                 let mut packet = Packet { ip: *ip, transport, frame, id: Some(id) };
                 datagram.ports = packet.ports();
-                if let Some(before) = before.filter(|before| {
+                let before = before.filter(|before| {
                     (before.ports, before.first_end) == (datagram.ports, datagram.first_end)
-                }) {
+                });
+                if let Some(before) = before {
                     datagram.id = before.id;
                     packet.id = Some(before.id);
                 }
-                self.process_transport(now, &packet, tx)
+                match self.first_of_balanced(now, before.map(|before| before.fate), &packet, tx) {
+                    Some((outcome, fate)) => {
+                        balanced = Some(fate);
+                        outcome
+                    }
+                    None => self.process_transport(now, &packet, tx),
+                }
             }
             // RFC 1858 3: the rest of the header would not be checked.
             Err(Malformed::Truncated { .. }) => Outcome::FragmentTooSmall,
             Ok(None) | Err(_) => Outcome::TransportHeaderMalformed,
         };
-        datagram.fate = match outcome {
-            Outcome::Forwarded
-            | Outcome::ForwardedInFragments
-            | Outcome::ForwardedToClient
-            | Outcome::DeliveredToHost
-            | Outcome::WaitingForNeighbour => Fate::Forwarded,
+        datagram.fate = balanced.unwrap_or(match outcome {
+            outcome if goes_on(outcome) => Fate::Forwarded,
             Outcome::LeftToHost => Fate::LeftToHost,
             _ => Fate::Refused,
-        };
+        });
         self.fragments.record(key, datagram, now);
         outcome
     }
@@ -133,7 +137,7 @@ impl Engine {
         tx: &mut impl Transmit,
     ) -> Outcome {
         match datagram.fate {
-            Fate::Forwarded => {}
+            Fate::Forwarded | Fate::Balanced { .. } => {}
             Fate::LeftToHost => return self.return_to_host(ip, tx),
             Fate::Refused => return Outcome::FragmentRefused,
         }
@@ -146,7 +150,10 @@ impl Engine {
         let transport =
             Transport::NonFirstFragment { source, destination, protocol: datagram.protocol };
         let packet = Packet { ip: *ip, transport, frame, id: Some(datagram.id) };
-        self.process_transport(now, &packet, tx)
+        match datagram.fate {
+            Fate::Balanced { member } => self.follow_balanced(now, member, &packet, tx),
+            _ => self.process_transport(now, &packet, tx),
+        }
     }
 
     /// Drops fragments whose first fragment did not arrive in time.
@@ -155,6 +162,18 @@ impl Engine {
             self.count(Outcome::FragmentWithoutFirst, frame);
         }
     }
+}
+
+/// Whether a packet is on its way to a member or a client, or will be.
+pub(super) const fn goes_on(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Forwarded
+            | Outcome::ForwardedInFragments
+            | Outcome::ForwardedToClient
+            | Outcome::DeliveredToHost
+            | Outcome::WaitingForNeighbour
+    )
 }
 
 fn key_of<'a>(ip: &impl Ip<'a>, part: &FragmentInfo) -> Key {

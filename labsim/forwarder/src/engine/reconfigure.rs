@@ -5,6 +5,7 @@
 //! |---|---|
 //! | a member, or it is drained, disabled or forced offline | stay with it until they end (F5's default; IPVS would drop their packets until `expire_nodest_conn`) |
 //! | a virtual server | are forgotten with their next packet, which finds no virtual server |
+//! | the flows of a virtual server, whose datagrams are balanced from now on | are forgotten with their next packet, which is balanced for itself |
 //! | an address that stands in for clients | keep their ports of it until they end |
 //! | the active state (`failover_state: standby`) | are forgotten, and no end is reset |
 //!
@@ -327,6 +328,7 @@ impl Engine {
                 pool: pool.unwrap_or_default() as u16,
                 translate_address: server.translate_address,
                 translate_port: server.translate_port,
+                datagram_load_balancing: server.datagram_load_balancing,
                 source: self.source(&server.source_address_translation),
                 turn: 0,
                 fastl4: server.fastl4,

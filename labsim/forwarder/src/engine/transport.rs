@@ -60,6 +60,14 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
         }
     }
 
+    /// What its flow is known by.
+    #[inline]
+    pub(super) fn key(&self) -> Key {
+        let (from, to) = self.ports();
+        let (source, destination) = (self.ip.source().into(), self.ip.destination().into());
+        Key::new(source, destination, from, to, self.protocol())
+    }
+
     /// Whether it is a fragment that is not the first.
     pub(super) const fn is_non_first_fragment(&self) -> bool {
         matches!(self.transport, Transport::NonFirstFragment { .. })
@@ -130,8 +138,7 @@ impl Engine {
     ) -> Outcome {
         let ip = &packet.ip;
         let vip: IpAddr = ip.destination().into();
-        let (from, to) = packet.ports();
-        let key = Key::new(ip.source().into(), vip, from, to, packet.protocol());
+        let key = packet.key();
         let mut may_be_loose = false;
         if !self.snat.is_empty()
             && self.snat_address(ip.destination()).is_some()
@@ -139,7 +146,7 @@ impl Engine {
         {
             match self.flows.overdue(id, now) {
                 Some(why) => self.expire(now, id, why, tx),
-                None if self.is_server_removed(self.flows.get(id)) => {
+                None if self.has_ended(self.flows.get(id)) => {
                     self.forget(id, |counters| &mut counters.taken_out);
                 }
                 None => return self.reply(now, id, packet, tx),
@@ -149,7 +156,7 @@ impl Engine {
             let flow = self.flows.get(id);
             if let Some(why) = self.flows.overdue(id, now) {
                 self.expire(now, id, why, tx);
-            } else if self.is_server_removed(flow) {
+            } else if self.has_ended(flow) {
                 self.forget(id, |counters| &mut counters.taken_out);
             } else if flow.state == State::Closing && packet.is_syn() {
                 self.forget(id, |counters| &mut counters.replaced);
@@ -172,8 +179,10 @@ impl Engine {
                 None => Outcome::NoVirtualAddress,
             };
         }
-        match self.services.find(vip, packet.protocol(), to) {
-            Some(server) if self.forgets_flows => self.forward_anew(now, server, &key, packet, tx),
+        match self.services.find(vip, packet.protocol(), packet.ports().1) {
+            Some(server) if self.keeps_no_flow(server) => {
+                self.forward_anew(now, server, packet, tx)
+            }
             Some(server) => self.begin_flow(now, server, may_be_loose, &key, packet, tx),
             None if self.services.is_hosts(vip) => Outcome::LeftToHost,
             None => self.refuse_without_server(now, packet, tx),
@@ -345,12 +354,13 @@ impl Engine {
         outcome
     }
 
-    /// Whether the flow's virtual server was removed.
+    /// Whether the flow's virtual server was removed, or keeps no flows any more.
     ///
     /// A member that was taken out keeps its flows; what becomes of those of one that is down is
     /// for [`Self::disposition`] to say.
-    fn is_server_removed(&self, flow: Flow) -> bool {
-        self.servers[usize::from(flow.server)].retired.is_some()
+    fn has_ended(&self, flow: Flow) -> bool {
+        let server = &self.servers[usize::from(flow.server)];
+        server.retired.is_some() || server.datagram_load_balancing
     }
 
     pub(super) fn forget(

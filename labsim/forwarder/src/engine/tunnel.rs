@@ -115,7 +115,7 @@ impl Engine {
     }
 
     /// Sends an ICMP error to the client of a tunnelled packet, with the addresses and ports that
-    /// the client knows. Returns whether it is a flow's packet.
+    /// the client knows. Returns whether it is a packet of a flow, or of a datagram without one.
     fn notify_client<'a, I: Ip<'a>>(
         &mut self,
         now: Instant,
@@ -124,8 +124,11 @@ impl Engine {
         tx: &mut impl Transmit,
     ) -> bool {
         let Some(packet) = QuotedPacket::read(inner) else { return false };
-        let Some(id) = self.find_tunnelled_flow(now, &packet) else { return false };
-        let (client, vip) = self.flows.key(id).endpoints();
+        let (client, vip) = match self.find_tunnelled_flow(now, &packet) {
+            Some(id) => self.flows.key(id).endpoints(),
+            None if self.balances(packet.to, packet.protocol).is_some() => (packet.from, packet.to),
+            None => return false,
+        };
         let mut quote = [0; QUOTE];
         let length = inner.bytes().len().min(QUOTE);
         let quote = &mut quote[..length];

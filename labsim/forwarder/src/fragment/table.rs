@@ -23,6 +23,10 @@ pub(crate) struct Datagram {
 pub(crate) enum Fate {
     /// Those after the first go on as it did.
     Forwarded,
+    /// Those after the first go to its member: the datagram was balanced for itself, and no flow tells.
+    Balanced {
+        member: u16,
+    },
     /// The host's kernel has the first, and gets those after it, which the data plane keeps from it
     /// because they have no ports.
     LeftToHost,

@@ -55,6 +55,7 @@ pub fn config() -> Config {
         },
         persistence: Persistence::None,
         mirror: false,
+        datagram_load_balancing: false,
     };
     Config {
         interface: "eth0".to_owned(),

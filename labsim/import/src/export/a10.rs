@@ -194,6 +194,7 @@ impl<'s> Writer<'s> {
             fastl4,
             persistence,
             mirror,
+            datagram_load_balancing,
         } = server;
         let what = format!("virtual server {}", printable(name));
         let protocol = ip_protocol.word();
@@ -215,6 +216,10 @@ impl<'s> Writer<'s> {
             }
         }
         text.push('\n');
+        if *datagram_load_balancing {
+            let why = "no word of ACOS's for it is known to labsim";
+            self.note(format!("{what}: datagram_load_balancing"), why);
+        }
         let is_same = |member: &Member| {
             member.address.port() == 0 || Some(member.address.port()) == destination.port()
         };

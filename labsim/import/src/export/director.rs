@@ -32,6 +32,8 @@ pub(super) struct Service<'b> {
     pub(super) scheduler: &'static str,
     pub(super) flag: Option<&'static str>,
     pub(super) persistence: Option<SourceAddress>,
+    /// Whether each datagram is scheduled for itself.
+    pub(super) one_packet: bool,
     pub(super) pool: (&'b str, &'b Pool),
     /// In the pool's order.
     pub(super) servers: Vec<Server>,
@@ -152,6 +154,7 @@ impl Reader<'_> {
             fastl4,
             persistence,
             mirror,
+            datagram_load_balancing,
         } = server;
         let persistence = match persistence {
             Persistence::None => None,
@@ -198,6 +201,7 @@ impl Reader<'_> {
             scheduler,
             flag,
             persistence,
+            one_packet: *datagram_load_balancing,
             pool,
             servers: Vec::new(),
         })

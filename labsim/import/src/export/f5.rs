@@ -290,6 +290,7 @@ impl Stanzas<'_> {
             fastl4: _,
             persistence,
             mirror,
+            datagram_load_balancing,
         } = server;
         let profile = profile(name, server).unwrap_or_else(|| "fastL4".to_owned());
         let (mask, any_source) = match destination.ip() {
@@ -307,6 +308,11 @@ impl Stanzas<'_> {
                         socket(SocketAddr::new(destination.ip(), port.unwrap_or_default()));
                     out.line(1, &format!("destination {socket}"));
                 }
+            }
+            if *datagram_load_balancing {
+                let setting =
+                    "datagram-load-balancing enabled, of a udp profile in place of fastL4's";
+                out.line(1, &format!("# not exported: {setting}"));
             }
             let protocol = match ip_protocol {
                 IpProtocol::Tcp => "tcp",

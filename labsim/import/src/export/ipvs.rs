@@ -30,6 +30,9 @@ pub fn ipvs(balancer: &LoadBalancer) -> Exported {
         if let Some(flag) = service.flag {
             let _ = write!(text, " -b {flag}");
         }
+        if service.one_packet {
+            text.push_str(" --ops");
+        }
         text.push('\n');
         for Server { address, forwarding, weight, .. } in &service.servers {
             let _ = write!(text, "-a {named} -r {address} ");

@@ -41,8 +41,17 @@ pub fn keepalived(scenario: &Scenario, balancer: &LoadBalancer) -> Exported {
 }
 
 fn virtual_server(out: &mut String, service: &Service<'_>, monitor: Option<&Monitor>) {
-    let Service { name, destination, protocol, scheduler, flag, persistence, pool: _, servers } =
-        service;
+    let Service {
+        name,
+        destination,
+        protocol,
+        scheduler,
+        flag,
+        persistence,
+        one_packet,
+        pool: _,
+        servers,
+    } = service;
     let mut line = |depth: usize, text: &str| {
         let _ = writeln!(out, "{}{text}", "    ".repeat(depth));
     };
@@ -52,6 +61,9 @@ fn virtual_server(out: &mut String, service: &Service<'_>, monitor: Option<&Moni
     line(1, &format!("lvs_sched {scheduler}"));
     if let Some(flag) = flag {
         line(1, flag);
+    }
+    if *one_packet {
+        line(1, "ops");
     }
     if let Some(rule) = persistence {
         line(1, &format!("persistence_timeout {}", rule.timeout));

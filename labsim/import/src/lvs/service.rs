@@ -24,6 +24,8 @@ pub(super) struct Service {
     pub(super) destinations: Vec<Destination>,
     pub(super) scheduler: Scheduler,
     pub(super) persistence: Option<Persistent>,
+    /// One-packet scheduling, and where it is written.
+    pub(super) one_packet: Option<Place>,
     pub(super) servers: Vec<Server>,
     pub(super) monitor: Option<Monitor>,
 }
@@ -104,10 +106,12 @@ pub(super) fn lb_model(
             report.warn(service.place, service.what.clone(), why);
         }
         let persistence = service.persistence(report);
+        let one_packet = service.schedules_one_packet(translates, report);
         for destination in &service.destinations {
             let mut one = service.virtual_server(destination, translates, timeouts);
             one.pool = model.pools.len();
             one.settings.persistence = persistence;
+            one.settings.datagram_load_balancing = one_packet;
             model.virtuals.push(one);
         }
         model.pools.push(pool);
@@ -157,6 +161,20 @@ impl Service {
         }
         one.settings.fastl4 = fastl4(self.protocol, timeouts);
         one
+    }
+
+    /// Whether each datagram is scheduled for itself.
+    fn schedules_one_packet(&self, translates: bool, report: &mut Report<'_>) -> bool {
+        let Some(place) = self.one_packet else { return false };
+        let why = match (self.protocol, translates) {
+            (IpProtocol::Udp, false) => return true,
+            (IpProtocol::Udp, true) => {
+                "the lab translates the source of what is masqueraded, which needs a flow"
+            }
+            (IpProtocol::Tcp, _) => "it is for UDP: a TCP connection stays with its server",
+        };
+        report.not_imported(place, format!("{}: one-packet scheduling", self.what), why);
+        false
     }
 
     fn persistence(&self, report: &mut Report<'_>) -> Persistence {

@@ -2,7 +2,7 @@
 
 use super::{monitor, pool, unicast_error};
 use crate::load_balancer::{
-    Announcements, DeliberateFault, LoadBalancer, Persistence, Pool, SourceTranslation,
+    Announcements, DeliberateFault, IpProtocol, LoadBalancer, Persistence, Pool, SourceTranslation,
     VirtualServer,
 };
 use crate::{KeyPath, PortRange, Problem, is_plain, list_of, quote};
@@ -159,6 +159,7 @@ impl LoadBalancer {
                 ));
             }
         }
+        check_datagrams(&at, server, out);
         match self.pools.get(&server.pool) {
             None => out.push(Problem::absence(
                 file::UNKNOWN_NAME,
@@ -269,6 +270,25 @@ fn check_addresses(name: &str, server: &VirtualServer, pool: &Pool, out: &mut Ve
                 ),
             ));
         }
+    }
+}
+
+/// Checks that datagrams balanced each for itself are datagrams, and need no flow.
+fn check_datagrams(at: &KeyPath, server: &VirtualServer, problems: &mut Vec<Problem>) {
+    if !server.datagram_load_balancing {
+        return;
+    }
+    let path = at.join("datagram_load_balancing");
+    if server.ip_protocol != IpProtocol::Udp {
+        let message = "TCP has no datagrams to balance: a connection stays with its member; remove this, or \
+                       write `ip_protocol: udp`";
+        problems.push(Problem::new(file::CONFLICT, path, message));
+        return;
+    }
+    if server.source_address_translation != SourceTranslation::None {
+        let message = "source address translation needs the flow, and none is kept; remove this, or the \
+                       translation";
+        problems.push(Problem::new(file::CONFLICT, path, message));
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn service(
         flags.map(|flag| Word { text: flag.to_owned(), place: word.place }).collect()
     });
     let name = command.value("scheduler").cloned();
-    let known = "tcp-service udp-service scheduler persistent netmask sched-flags numeric ipv4";
+    let known = "tcp-service udp-service scheduler persistent netmask sched-flags ops numeric ipv4";
     list_others(command, what, known, report);
     Some(Service {
         what: what.to_owned(),
@@ -113,6 +113,7 @@ pub(super) fn service(
         destinations: vec![destination],
         scheduler: Scheduler { name, flags: flags.unwrap_or_default() },
         persistence,
+        one_packet: command.get("ops").map(|option| option.place),
         servers: Vec::new(),
         monitor: None,
     })
@@ -215,7 +216,6 @@ fn list_others(command: &Command, what: &str, known: &str, report: &mut Report<'
             continue;
         }
         let why = match option.name {
-            "ops" => "labsim's flows begin with a packet and last; none is scheduled by packet",
             "pe" => "labsim's persistence is by source address only",
             _ => "it has no effect in this command",
         };

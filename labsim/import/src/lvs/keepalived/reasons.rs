@@ -3,7 +3,6 @@
 use crate::text::reason;
 
 const STATEMENTS: &str = "\
-    ops: labsim's flows begin with a packet and last; none is scheduled by packet
     persistence_engine: labsim's persistence is by source address only
     persistence_granularity: labsim's persistence has a time; add `persistence_timeout`
     quorum hysteresis: labsim's pools have no quorum

@@ -40,6 +40,7 @@ pub(super) fn service(
         Defaults { forwarding: Forwarding::Masquerading, times: Times::default(), inhibits: false };
     let mut protocol = Some(IpProtocol::Tcp);
     let (mut name, mut flags, mut timeout, mut mask) = (None, Vec::new(), None, None);
+    let mut one_packet = None;
     for line in &node.children {
         if defaults.times.take(line, report) {
             continue;
@@ -59,6 +60,7 @@ pub(super) fn service(
             "inhibit_on_failure" => defaults.inhibits = is_on(line),
             "ip_family" if line.text(1) == "inet" => {}
             "real_server" => {}
+            "ops" => one_packet = Some(line.place),
             flag if has_word(FLAGS, flag) => flags.extend(line.words.first().cloned()),
             other => {
                 let what = format!("{what}: {}", printable(other));
@@ -108,6 +110,7 @@ pub(super) fn service(
         destinations,
         scheduler: Scheduler { name, flags },
         persistence,
+        one_packet,
         servers,
         monitor,
     })
