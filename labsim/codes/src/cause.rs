@@ -182,6 +182,12 @@ codes! {
         evidence: "The load balancer's captured packets: the SYN to one server, later ones to another, which may have reset the connection.",
         remedy: "Keep the flow table when a load balancer restarts or another one takes over (mirroring), or choose servers by a hash that all load balancers share (maglev).",
     }
+    /// All datagrams of a step came from one port, so they were one flow.
+    ONE_SOURCE_PORT = "one-source-port" {
+        meaning: "A client sent all of its requests over UDP from one port. For a load balancer that is one flow, however many requests it has, and a flow stays with its server.",
+        evidence: "The captured packets of all requests, from one address and port, which the load balancer sent to one server, though its pool has others.",
+        remedy: "Have the load balancer choose a server for each datagram (datagram_load_balancing; in F5's udp profile datagram-load-balancing; in IPVS one-packet scheduling, --ops), or have the client send from several ports.",
+    }
     /// A node that would have to send packets on does not forward.
     FORWARDING_OFF = "forwarding-off" {
         meaning: "A node that is another's gateway received packets for somebody else, and does not forward packets.",

@@ -50,16 +50,21 @@ impl Node {
     ///
     /// A node's clients have one port after the other, the same in every run: what is chosen by a
     /// port, such as a member by Maglev's hash, is chosen again. A port that is taken is left to
-    /// the kernel.
+    /// the kernel. A port of the caller's choice, `own_port`, is not: a connection that it had
+    /// before may still be in TIME_WAIT.
     ///
     /// # Errors
-    /// The socket cannot be made.
-    pub fn tcp_socket(&self, to: SocketAddr) -> io::Result<TcpStream> {
+    /// The socket cannot be made, or the port of the caller's choice is in use.
+    pub fn tcp_socket(&self, to: SocketAddr, own_port: Option<u16>) -> io::Result<TcpStream> {
         let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let number = self.clients.fetch_add(1, Ordering::Relaxed) % CLIENT_PORTS;
-        let port = FIRST_CLIENT_PORT + number;
+        let port = own_port.unwrap_or_else(|| {
+            FIRST_CLIENT_PORT + self.clients.fetch_add(1, Ordering::Relaxed) % CLIENT_PORTS
+        });
         self.run(|| {
             let socket = socket(family, SockType::Stream, FLAGS, None)?;
+            if own_port.is_some() {
+                setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+            }
             let bound = match to {
                 SocketAddr::V4(_) => {
                     let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
@@ -71,7 +76,8 @@ impl Node {
                 }
             };
             match bound {
-                Ok(()) | Err(Errno::EADDRINUSE) => Ok(socket.into()),
+                Ok(()) => Ok(socket.into()),
+                Err(Errno::EADDRINUSE) if own_port.is_none() => Ok(socket.into()),
                 Err(errno) => Err(errno.into()),
             }
         })?

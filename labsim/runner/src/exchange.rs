@@ -2,6 +2,7 @@
 
 mod bytes;
 mod datagram;
+mod radius;
 mod stream;
 mod tacacs;
 
@@ -74,7 +75,7 @@ async fn over_tcp(
         ExchangeForm::TacacsLogin(login) => tacacs::login(stream, login, (left, limit), gate).await,
         ExchangeForm::Tcp(one) => bytes::rounds(stream, one, (left, limit), gate).await,
         ExchangeForm::Http(get) => bytes::http(stream, get, (left, limit), gate).await,
-        ExchangeForm::Udp(_) | ExchangeForm::Dns(_) => {
+        ExchangeForm::Udp(_) | ExchangeForm::Dns(_) | ExchangeForm::Radius(_) => {
             (LoginResult::Error, "labsim has an error of its own: datagrams over TCP".to_owned())
         }
     }

@@ -190,8 +190,9 @@ fn capture(captured: &Captured) -> Capture {
     capture
 }
 
-fn server_entry((node, entry): LogLine) -> ServerEntry {
+fn server_entry(LogLine { node, time_ns, entry }: LogLine) -> ServerEntry {
     ServerEntry {
+        time_ns,
         node,
         client: entry.client,
         local: entry.local,

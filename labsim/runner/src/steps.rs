@@ -9,7 +9,6 @@ mod links;
 mod nodes;
 mod packet;
 mod paused;
-mod request;
 mod transfer;
 
 use crate::component::{self, Component as _};
@@ -20,7 +19,7 @@ use crate::error::RunError;
 use crate::intervals::Intervals;
 use crate::jobs::milliseconds;
 use crate::lag::LagMeter;
-use crate::observing::count;
+use crate::observing::{count, now_ns};
 use crate::quiesce;
 use background::Background;
 use labsim_event::Event;
@@ -61,10 +60,10 @@ impl<'a> RunContext<'a> {
 
     /// Emits and keeps what the built-in servers have logged since the last call.
     pub(crate) fn collect_server_log(&mut self) {
-        for (node, entry) in self.components.server_log().take() {
-            let (client, line) = (entry.client, entry.to_string());
-            (self.emit)(Event::ServerLogged { node: node.to_string(), client, line });
-            self.server_log.push((node, entry));
+        for logged in self.components.server_log().take() {
+            let (client, line) = (logged.entry.client, logged.entry.to_string());
+            (self.emit)(Event::ServerLogged { node: logged.node.to_string(), client, line });
+            self.server_log.push(logged);
         }
     }
 }
@@ -236,9 +235,6 @@ impl<'r, 'a> LabSteps<'r, 'a> {
                 Err(RunError::step_impossible(format!("`{login}` is not in the background")))
             }
             StepAction::Resume { login } => self.resume(login, record).await,
-            StepAction::Radius(request) => {
-                Ok(attempts::summarize(vec![request::send(lab, request).await?], "request"))
-            }
             StepAction::Run(run) => {
                 let ended =
                     run_to_end(lab, &step.name, run, components.logbook(), context.emit).await?;
@@ -365,9 +361,23 @@ impl StepExecutor for LabSteps<'_, '_> {
     }
 }
 
-/// Nanoseconds since `began`.
-fn nanoseconds(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+/// When something began, by both clocks: the one that measures, and the captures'.
+#[derive(Debug, Clone, Copy)]
+struct Began {
+    instant: Instant,
+    /// In nanoseconds since 1970.
+    time_ns: u64,
+}
+
+impl Began {
+    fn now() -> Self {
+        Self { instant: Instant::now(), time_ns: now_ns() }
+    }
+
+    /// Nanoseconds since then.
+    fn elapsed_ns(self) -> u64 {
+        u64::try_from(self.instant.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
 }
 
 #[cfg(test)]

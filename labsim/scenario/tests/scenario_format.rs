@@ -279,9 +279,11 @@ fn a_radius_server_and_its_requests_have_the_protocols_defaults() {
     let (_, server) = lab.radius_servers.first_key_value().unwrap();
     assert_eq!((server.authentication_port, server.accounting_port), (1812, 1813));
     assert!(server.packet_info && !server.require_message_authenticator);
-    let StepAction::Radius(request) = &lab.steps[0].action else { panic!() };
+    let StepAction::Exchange(exchange) = &lab.steps[0].action else { panic!() };
+    let ExchangeForm::Radius(request) = &exchange.form else { panic!() };
+    assert_eq!((exchange.times, exchange.concurrency, exchange.source_port), (1, 1, None));
     assert_eq!(
-        (request.timeout.as_secs(), request.max_transmissions, request.secret.expose_text()),
+        (exchange.timeout.as_secs(), request.max_transmissions, request.secret.expose_text()),
         (1, 3, "r".into())
     );
     assert!(matches!(

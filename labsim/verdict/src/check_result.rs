@@ -1,6 +1,6 @@
 //! What a check found, before the expectation's own sentences are put to it.
 
-use crate::frames::Frames;
+use crate::frames::{Conversation, Frames};
 use crate::observe::{Attempt, Point, PointId};
 use crate::servers::{self, Log};
 use crate::{Observations, frames::FrameList};
@@ -101,6 +101,22 @@ impl<'a> CheckContext<'a> {
             });
         }
         Ok(attempts)
+    }
+
+    /// The frames of an attempt, behind translations too; `None` if its client had no address and port.
+    pub(crate) fn conversation(&self, attempt: &Attempt) -> Option<Conversation> {
+        let Conversation { mut forward, mut back } = self.frames.conversation(attempt.flow()?);
+        self.retain_own(attempt, &mut forward);
+        self.retain_own(attempt, &mut back);
+        Some(Conversation { forward, back })
+    }
+
+    /// Keeps the frames of an attempt's address and port that are its own, where others had the same.
+    pub(crate) fn retain_own(&self, attempt: &Attempt, frames: &mut Vec<usize>) {
+        let interval = self.log.interval(attempt);
+        frames.retain(|index| {
+            self.frames.get(*index).is_some_and(|frame| interval.contains(&frame.record.time_ns))
+        });
     }
 
     /// How many logins or requests a step has to make.

@@ -1,7 +1,7 @@
 //! Judges how many frames of one kind were seen at a point.
 
 use crate::check_result::{CheckContext, CheckResult, unverified};
-use crate::frames::Frame;
+use crate::frames::{Conversation, Frame};
 use crate::lateness::{self, LateFrames};
 use crate::matching::{compare, describe, differences, matches};
 use crate::messages::count as say;
@@ -97,9 +97,9 @@ fn holds_despite_lag(context: &CheckContext<'_>, found: &[usize], count: Count) 
     if most == 0 || too_many == 0 {
         return None;
     }
-    let flows = context.observations.steps.iter().flat_map(|step| &step.attempts);
-    let flows = flows.filter_map(|attempt| attempt.flow());
-    let conversations = flows.map(|flow| context.frames.conversation(flow).both());
+    let attempts = context.observations.steps.iter().flat_map(|step| &step.attempts);
+    let conversations = attempts.filter_map(|attempt| context.conversation(attempt));
+    let conversations = conversations.map(Conversation::both);
     let late = LateFrames::find(context, conversations);
     let sent_late = found.iter().filter(|index| late.contains(**index)).count();
     (too_many <= sent_late).then(|| lateness::note(context, too_many))

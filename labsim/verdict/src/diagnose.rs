@@ -149,10 +149,25 @@ fn diagnose_attempt<'a>(
         server_log,
         sender: Some(CLIENT),
     };
-    let Some(flow) = attempt.flow() else {
+    let Some(subject) = subject_of(context, step, attempt) else {
         diagnosis.causes.extend(evidence::sending::without_route(context, attempt));
         return diagnosis;
     };
+    diagnosis.forward = trace::follow(&subject, &subject.forward);
+    diagnosis.back = trace::follow(&subject, &subject.back);
+    diagnosis.causes =
+        evidence::collect(&subject, diagnosis.forward.as_ref(), diagnosis.back.as_ref());
+    diagnosis.causes.truncate(SHOWN);
+    diagnosis
+}
+
+/// One login or request with its packets; `None` if its client had no address and port.
+fn subject_of<'a>(
+    context: &'a CheckContext<'a>,
+    step: &'a StepName,
+    attempt: &'a Attempt,
+) -> Option<Subject<'a>> {
+    let flow = attempt.flow()?;
     let client = &attempt.from;
     let Conversation { mut forward, mut back } = context.frames.conversation(flow);
     for to_client in context.frames.flows_to(flow.protocol, flow.source) {
@@ -160,6 +175,8 @@ fn diagnose_attempt<'a>(
     }
     back.sort_unstable();
     back.dedup();
+    context.retain_own(attempt, &mut forward);
+    context.retain_own(attempt, &mut back);
     // A segment floods what it cannot place: that is no part of the packets' way.
     for way in [&mut forward, &mut back] {
         way.retain(|index| {
@@ -167,11 +184,5 @@ fn diagnose_attempt<'a>(
         });
     }
     let counted = subject::counted(context, step, &[&forward, &back]);
-    let subject = Subject { context, step, attempt, flow, client, forward, back, counted };
-    diagnosis.forward = trace::follow(&subject, &subject.forward);
-    diagnosis.back = trace::follow(&subject, &subject.back);
-    diagnosis.causes =
-        evidence::collect(&subject, diagnosis.forward.as_ref(), diagnosis.back.as_ref());
-    diagnosis.causes.truncate(SHOWN);
-    diagnosis
+    Some(Subject { context, step, attempt, flow, client, forward, back, counted })
 }

@@ -6,6 +6,7 @@ use crate::messages::{attempt as noun, count, list as list_names};
 use crate::observe::Attempt;
 use crate::servers::logged_by;
 use labsim_scenario::model::{Direction, NodeName, StepName};
+use labsim_wire::decode::Flow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Attempts that are described one by one.
@@ -45,7 +46,10 @@ pub(crate) fn distribution(
     }
     let figures: Vec<String> =
         answered.iter().map(|(node, number)| format!("{node} {number}")).collect();
-    let mut seen = vec![figures.join(", ")];
+    let mut seen = vec![match one_flow(attempts) {
+        Some(flow) => format!("{}; all of them are one flow, {flow}", figures.join(", ")),
+        None => figures.join(", "),
+    }];
     let about = wrong.first().map(|(place, _)| *place);
     let more = wrong.len().saturating_sub(DESCRIBED);
     for (place, why) in wrong.iter().take(DESCRIBED) {
@@ -71,6 +75,13 @@ pub(crate) fn distribution(
     CheckResult::passed(seen)
 }
 
+/// The flow that all of several attempts are, if they are one.
+pub(crate) fn one_flow(attempts: &[Attempt]) -> Option<Flow> {
+    let flow = attempts.first()?.flow()?;
+    let is_one = attempts.iter().all(|attempt| attempt.flow() == Some(flow));
+    Some(flow).filter(|_| attempts.len() > 1 && is_one)
+}
+
 /// The nodes whose interfaces must have seen an attempt or not.
 fn servers<'a>(context: &CheckContext<'a>, nodes: &'a [NodeName]) -> BTreeSet<&'a NodeName> {
     let scenario = context.scenario;
@@ -85,11 +96,11 @@ fn on_one<'a>(
     servers: &BTreeSet<&'a NodeName>,
 ) -> Result<&'a NodeName, String> {
     let logged = logged_by(context, step, attempt);
-    let Some(flow) = attempt.flow() else {
+    let Some(conversation) = context.conversation(attempt) else {
         return Err("the client had no address and port".to_owned());
     };
     let mut took: BTreeSet<&NodeName> = BTreeSet::new();
-    for index in context.frames.conversation(flow).forward {
+    for index in conversation.forward {
         let Some(frame) = context.frames.get(index) else { continue };
         let Some(node) = context.frames.node(&frame) else { continue };
         if frame.record.direction == Direction::In

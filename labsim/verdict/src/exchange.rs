@@ -2,7 +2,7 @@
 
 use crate::align::{Row, align};
 use crate::check_result::{CheckContext, CheckResult, unverified};
-use crate::frames::{Frame, SHOWN};
+use crate::frames::{Conversation, Frame, SHOWN};
 use crate::lateness::{self, LateFrames};
 use crate::matching::{self, compare, describe};
 use crate::messages::{attempt, count};
@@ -100,8 +100,8 @@ fn conversations(
         [only] => only.to_string(),
         _ => count(flows.len(), attempt(context.step(step))),
     };
-    let found = flows.into_iter().map(|flow| context.frames.conversation(flow).both());
-    Ok((found.collect(), subject))
+    let found = attempts.iter().filter_map(|attempt| context.conversation(attempt));
+    Ok((found.map(Conversation::both).collect(), subject))
 }
 
 /// The expected rows in words, bounded.

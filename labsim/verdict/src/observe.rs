@@ -161,6 +161,9 @@ pub struct Attempt {
     pub local: Option<SocketAddr>,
     /// What it connected to or asked; an unspecified address of a program.
     pub remote: SocketAddr,
+    /// When it began, in nanoseconds since 1970: before its first packet, and after the end of the
+    /// one before it from the same port.
+    pub began_ns: u64,
     /// From the first packet's call to the result, in nanoseconds.
     pub duration_ns: u64,
 }
@@ -176,6 +179,9 @@ impl Attempt {
 /// A line of a server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerEntry {
+    /// When it was logged, in nanoseconds since 1970: before the client saw the answer that it is
+    /// about.
+    pub time_ns: u64,
     /// The server's node.
     pub node: NodeName,
     /// The client as the server saw it.

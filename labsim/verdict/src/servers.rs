@@ -4,17 +4,19 @@ use crate::answer;
 use crate::check_result::{CheckContext, CheckResult};
 use crate::messages::{attempt as noun, count};
 use crate::observe::{Attempt, Observations, ServerEntry};
-use labsim_scenario::model::{NodeName, RadiusQuestion, Step, StepAction, StepName};
+use labsim_scenario::model::{NodeName, Step, StepAction, StepName};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 /// The servers' log lines by what tells whose they are.
 #[derive(Debug)]
 pub(crate) struct Log<'a> {
     by_client: HashMap<SocketAddr, Vec<&'a ServerEntry>>,
     by_port: HashMap<u16, Vec<&'a ServerEntry>>,
-    /// How many attempts of all steps have this address and port, or this port.
-    locals: HashMap<SocketAddr, usize>,
+    /// When the attempts of all steps from this address and port began, in order.
+    locals: HashMap<SocketAddr, Vec<u64>>,
+    /// How many attempts of all steps have this port.
     ports: HashMap<u16, usize>,
 }
 
@@ -31,11 +33,21 @@ impl<'a> Log<'a> {
             log.by_port.entry(entry.client.port()).or_default().push(entry);
         }
         let attempts = observations.steps.iter().flat_map(|step| &step.attempts);
-        for local in attempts.filter_map(|attempt| attempt.local) {
-            *log.locals.entry(local).or_default() += 1;
+        for (attempt, local) in attempts.filter_map(|attempt| Some((attempt, attempt.local?))) {
+            log.locals.entry(local).or_default().push(attempt.began_ns);
             *log.ports.entry(local.port()).or_default() += 1;
         }
+        log.locals.values_mut().for_each(|began| began.sort_unstable());
         log
+    }
+
+    /// When what an attempt's address and port sent and got is its own: until another one from there
+    /// begins.
+    pub(crate) fn interval(&self, attempt: &Attempt) -> Range<u64> {
+        let began = attempt.local.and_then(|local| self.locals.get(&local));
+        let Some(began) = began.filter(|began| began.len() > 1) else { return 0..u64::MAX };
+        let next = began.get(began.partition_point(|one| *one <= attempt.began_ns));
+        attempt.began_ns..next.copied().unwrap_or(u64::MAX)
     }
 }
 
@@ -50,6 +62,7 @@ pub(crate) fn entries<'a>(
 ) -> Vec<&'a ServerEntry> {
     let of_client = |client: SocketAddr| context.log.by_client.get(&client).into_iter().flatten();
     if let Some(flow) = attempt.flow() {
+        let interval = context.log.interval(attempt);
         let mut exact: Vec<&ServerEntry> = of_client(flow.source).copied().collect();
         for carrier in context.frames.carriers(flow).into_iter().skip(1) {
             // One translated port may lead to several servers at a time. A socket that is bound
@@ -63,6 +76,7 @@ pub(crate) fn entries<'a>(
             };
             exact.extend(of_client(carrier.source).filter(there).copied());
         }
+        exact.retain(|entry| interval.contains(&entry.time_ns));
         if !exact.is_empty() {
             return exact;
         }
@@ -91,12 +105,6 @@ fn only_user<'a>(context: &CheckContext<'a>, step: &StepName) -> Option<&'a str>
 fn user(step: &Step) -> Option<&str> {
     match &step.action {
         StepAction::Exchange(exchange) => exchange.user(),
-        StepAction::Radius(request) => match &request.question {
-            RadiusQuestion::Login { user, .. } | RadiusQuestion::Accounting { user, .. } => {
-                Some(user)
-            }
-            RadiusQuestion::Status => None,
-        },
         _ => None,
     }
 }

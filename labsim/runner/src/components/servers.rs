@@ -12,6 +12,7 @@ use crate::component::{Component, Pending, Shutdown, done};
 use crate::datagrams::ServerQueue;
 use crate::error::RunError;
 use crate::logbook::{LogWriter, Logbook};
+use crate::observing::now_ns;
 use crate::plan::ServerPart;
 use crate::quiesce::until_closed;
 use binding::Binding;
@@ -27,8 +28,14 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// A server's node and a line of its log.
-pub(crate) type LogLine = (NodeName, LogEntry);
+/// A line of a server's log.
+pub(crate) struct LogLine {
+    /// The server's node.
+    pub(crate) node: NodeName,
+    /// When it was logged, in nanoseconds since 1970.
+    pub(crate) time_ns: u64,
+    pub(crate) entry: LogEntry,
+}
 
 /// What all servers of a lab logged, in order. An entry is there before the client sees the answer
 /// that it is about.
@@ -46,7 +53,8 @@ impl ServerLog {
         let (log, node) = (Rc::clone(&self.0), node.clone());
         move |entry: LogEntry| {
             also.line(|| entry.to_string());
-            RefCell::borrow_mut(&log).push((node.clone(), entry));
+            let line = LogLine { node: node.clone(), time_ns: now_ns(), entry };
+            RefCell::borrow_mut(&log).push(line);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A datagram and its answer: sent again until it is answered or its transmissions are used up.
 
+use super::radius;
 use crate::datagrams::ClientSocket;
 use labsim_aaa::radius::datagram::Datagrams as _;
 use labsim_scenario::model::{
@@ -26,6 +27,7 @@ pub(super) async fn run(
         ExchangeForm::Dns(query) => {
             dns_query(&mut socket, query, number, to, exchange.timeout).await
         }
+        ExchangeForm::Radius(one) => radius::request(&mut socket, one, to, exchange.timeout).await,
         ExchangeForm::TacacsLogin(_) | ExchangeForm::Tcp(_) | ExchangeForm::Http(_) => {
             (LoginResult::Error, "labsim has an error of its own: a stream over UDP".to_owned())
         }

@@ -32,7 +32,6 @@ pub(crate) fn hurried(scenario: &Scenario) -> Option<Scenario> {
     for step in &mut hurried.steps {
         let (timeout, limit) = match &mut step.action {
             StepAction::Exchange(exchange) => (&mut exchange.timeout, limit(&exchange.form)),
-            StepAction::Radius(request) => (&mut request.timeout, REQUEST),
             _ => continue,
         };
         if *timeout > limit {
@@ -51,7 +50,6 @@ pub(super) fn glance(scenario: &Scenario) -> Option<Scenario> {
     for step in &mut glance.steps {
         let (timeout, limit) = match &mut step.action {
             StepAction::Exchange(exchange) => (&mut exchange.timeout, limit(&exchange.form)),
-            StepAction::Radius(request) => (&mut request.timeout, REQUEST),
             StepAction::AwaitCounter { timeout, .. } | StepAction::AwaitMember { timeout, .. } => {
                 (timeout, WAIT)
             }
@@ -66,7 +64,7 @@ pub(super) fn glance(scenario: &Scenario) -> Option<Scenario> {
 /// What an exchange's time-out is shortened to.
 const fn limit(form: &ExchangeForm) -> Duration {
     match form {
-        ExchangeForm::Udp(_) | ExchangeForm::Dns(_) => REQUEST,
+        ExchangeForm::Udp(_) | ExchangeForm::Dns(_) | ExchangeForm::Radius(_) => REQUEST,
         ExchangeForm::TacacsLogin(_) | ExchangeForm::Tcp(_) | ExchangeForm::Http(_) => LOGIN,
     }
 }
@@ -81,7 +79,10 @@ fn is_short(form: &ExchangeForm) -> bool {
         ExchangeForm::Http(get) => {
             get.body.as_ref().map_or(0, |body| body.len()).saturating_mul(u64::from(get.rounds))
         }
-        ExchangeForm::TacacsLogin(_) | ExchangeForm::Udp(_) | ExchangeForm::Dns(_) => 0,
+        ExchangeForm::TacacsLogin(_)
+        | ExchangeForm::Udp(_)
+        | ExchangeForm::Dns(_)
+        | ExchangeForm::Radius(_) => 0,
     };
     bytes <= SHORT
 }
@@ -102,9 +103,7 @@ fn is_prompt(scenario: &Scenario) -> bool {
                     && exchange.number() <= LOGINS
                     && is_short(&exchange.form)
             }
-            StepAction::Radius(_) | StepAction::SendPacket(_) | StepAction::StopServer { .. } => {
-                true
-            }
+            StepAction::SendPacket(_) | StepAction::StopServer { .. } => true,
             _ => false,
         })
 }
@@ -122,7 +121,6 @@ mod tests {
     fn timeout(scenario: &Scenario) -> Duration {
         match &scenario.steps[0].action {
             StepAction::Exchange(exchange) => exchange.timeout,
-            StepAction::Radius(request) => request.timeout,
             other => panic!("{other:?}"),
         }
     }

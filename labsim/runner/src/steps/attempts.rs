@@ -59,6 +59,7 @@ mod tests {
             detail: "refused by the server".to_owned(),
             local: None,
             remote: "172.16.4.99:49".parse().unwrap(),
+            began_ns: 0,
             duration_ns,
         }
     }

@@ -1,7 +1,7 @@
 //! An exchange that pauses after the server's first answer, and is resumed later: a TACACS+ login where the
 //! server has asked for the password, and others after their first round.
 
-use super::{exchanges, nanoseconds};
+use super::{Began, exchanges};
 use crate::error::RunError;
 use crate::exchange::{self, Ended, Gate, timed_out};
 use labsim_lab::Lab;
@@ -11,14 +11,14 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// A paused exchange. Dropping it resets its connection.
 pub(super) struct Paused {
     exchange: Pin<Box<dyn Future<Output = Ended>>>,
     gate: Rc<Gate>,
-    began: Instant,
+    began: Began,
     limit: Duration,
 }
 
@@ -31,8 +31,8 @@ pub(super) async fn begin(
         return Err(RunError::inconsistent("an exchange without a client".to_owned()));
     };
     let gate = Gate::pausing();
-    let (began, limit) = (Instant::now(), step.timeout);
-    let socket = match exchanges::socket(lab, from, step, &gate)? {
+    let (began, limit) = (Began::now(), step.timeout);
+    let socket = match exchanges::socket(lab, from, step, &gate).await? {
         Ok(socket) => socket,
         Err(ended) => return Ok((exchanges::attempt(from.clone(), step, ended, began), None)),
     };
@@ -70,6 +70,6 @@ impl Paused {
         };
         attempt.result = result;
         attempt.detail = detail;
-        attempt.duration_ns = nanoseconds(self.began);
+        attempt.duration_ns = self.began.elapsed_ns();
     }
 }

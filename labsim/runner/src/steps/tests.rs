@@ -104,6 +104,7 @@ async fn a_login_that_fails_is_for_the_verdict_to_judge() {
         detail: "refused".to_owned(),
         local: None,
         remote: "192.0.2.1:49".parse().unwrap(),
+        began_ns: 0,
         duration_ns: 1,
     };
     let end = super::attempts::summarize(vec![attempt.clone()], "login");

@@ -1,6 +1,6 @@
 //! Moves bytes over one TCP connection, whose server's end is labsim's own.
 
-use super::nanoseconds;
+use super::Began;
 use crate::error::RunError;
 use crate::exchange::{Gate, connect};
 use labsim_codes::run;
@@ -13,7 +13,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
-use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -49,9 +48,9 @@ pub(super) async fn run(lab: &Lab, transfer: &TcpTransfer) -> Result<Attempt, Ru
     }
     let node = lab.node(&transfer.from).ok_or_else(|| RunError::unknown_node(&transfer.from))?;
     let socket = node
-        .tcp_socket(transfer.to)
+        .tcp_socket(transfer.to, None)
         .map_err(RunError::from_source(run::SOCKET_FAILED, "the client's socket"))?;
-    let (began, gate) = (Instant::now(), Gate::open());
+    let (began, gate) = (Began::now(), Gate::open());
     let (result, detail) = client(socket, transfer, &gate, &served, &mut servers).await;
     Ok(Attempt {
         from: transfer.from.clone(),
@@ -60,7 +59,8 @@ pub(super) async fn run(lab: &Lab, transfer: &TcpTransfer) -> Result<Attempt, Ru
         detail,
         local: gate.local(),
         remote: transfer.to,
-        duration_ns: nanoseconds(began),
+        began_ns: began.time_ns,
+        duration_ns: began.elapsed_ns(),
     })
 }
 

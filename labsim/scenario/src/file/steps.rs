@@ -1,7 +1,7 @@
 //! A scenario file's `steps` as they are written.
 
 use super::changes::{RawSetAddress, RawSetFilter, RawSetRoute, RawSetSysctls};
-use super::exchanges::{RawDnsQuery, RawHttpGet, RawTcpExchange, RawUdpExchange};
+use super::exchanges::{RawDnsQuery, RawExchange, RawHttpGet, RawTcpExchange, RawUdpExchange};
 use super::forms::Texts;
 use super::packet::RawCraftedPacket;
 use super::processes::RawRun;
@@ -27,11 +27,11 @@ pub(crate) enum RawStep {
     Resume(RawResume),
     /// Waits until the logins or exchanges of a background step have ended.
     Finish(RawFinish),
-    /// Sends a RADIUS Access-Request (RFC 2865).
+    /// Sends RADIUS Access-Requests (RFC 2865).
     RadiusLogin(Box<RawRadiusLogin>),
-    /// Sends a RADIUS Accounting-Request (RFC 2866).
+    /// Sends RADIUS Accounting-Requests (RFC 2866).
     RadiusAccounting(Box<RawRadiusAccounting>),
-    /// Sends a RADIUS Status-Server request (RFC 5997).
+    /// Sends RADIUS Status-Server requests (RFC 5997).
     RadiusStatus(Box<RawRadiusRequest>),
     /// Runs a program in a node until it exits, with labsim's privileges.
     Run(Box<RawRun>),
@@ -83,11 +83,14 @@ impl RawStep {
     /// Whether the following steps do not wait for it.
     pub(crate) fn is_in_background(&self) -> bool {
         let written = match self {
-            Self::TacacsLogin(fields) => fields.background,
+            Self::TacacsLogin(fields) => fields.exchange.background,
             Self::TcpExchange(fields) => fields.exchange.background,
             Self::UdpExchange(fields) => fields.exchange.background,
             Self::HttpGet(fields) => fields.exchange.background,
             Self::DnsQuery(fields) => fields.exchange.background,
+            Self::RadiusLogin(fields) => fields.request.exchange.background,
+            Self::RadiusAccounting(fields) => fields.request.exchange.background,
+            Self::RadiusStatus(fields) => fields.exchange.background,
             _ => None,
         };
         written.is_some_and(|background| background.value)
@@ -99,14 +102,9 @@ impl RawStep {
 #[serde(deny_unknown_fields)]
 #[yaml(renamed(at_once = "concurrency"))]
 pub(crate) struct RawTacacsLogin {
-    /// The client's node, or a list of several.
-    pub(crate) from: Located<Texts>,
-    /// Logins per client; 1 by default.
-    pub(crate) times: Option<Located<u32>>,
-    /// Concurrent logins; 1 by default.
-    pub(crate) concurrency: Option<Located<u32>>,
-    /// Address and port that it connects to.
-    pub(crate) to: Located<String>,
+    /// What all exchanges have.
+    #[serde(flatten)]
+    pub(crate) exchange: RawExchange,
     /// How the password is sent: `ascii` (on the server's prompt, the default), `pap` or `chap`.
     #[serde(default)]
     pub(crate) method: LoginMethod,
@@ -116,16 +114,12 @@ pub(crate) struct RawTacacsLogin {
     pub(crate) password: Located<String>,
     /// The client's secret; the servers' secret by default.
     pub(crate) secret: Option<Located<String>>,
-    /// Timeout of a login in seconds; 5 by default.
-    pub(crate) timeout: Option<Located<f64>>,
     /// Whether the login pauses at the server's password prompt, until a `resume` step.
     pub(crate) pause: Option<Located<bool>>,
     /// How the client ends its connection once the server has closed: `reset` (with RST, the
     /// default) or `fin`.
     #[serde(default)]
     pub(crate) close: LoginClose,
-    /// Whether the following steps run without waiting for it, until a `finish` step.
-    pub(crate) background: Option<Located<bool>>,
 }
 
 /// Continues a paused login or exchange.
@@ -204,14 +198,11 @@ pub(crate) struct RawRadiusAccounting {
 #[serde(deny_unknown_fields)]
 #[yaml(renamed(tries = "max_transmissions"))]
 pub(crate) struct RawRadiusRequest {
-    /// The client's node.
-    pub(crate) from: Located<String>,
-    /// Address and port that it is sent to.
-    pub(crate) to: Located<String>,
+    /// What all exchanges have.
+    #[serde(flatten)]
+    pub(crate) exchange: RawExchange,
     /// The client's secret; the servers' secret by default.
     pub(crate) secret: Option<Located<String>>,
-    /// Retransmission interval in seconds; 1 by default.
-    pub(crate) timeout: Option<Located<f64>>,
     /// Maximum number of transmissions; 3 by default.
     pub(crate) max_transmissions: Option<Located<u32>>,
 }

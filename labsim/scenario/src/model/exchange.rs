@@ -1,6 +1,6 @@
 //! Exchanges: a client sends, and a server answers. A login is one form of it.
 
-use super::{LoginMethod, NodeName, Secret};
+use super::{LoginMethod, NodeName, RadiusRequest, Secret};
 use labsim_model::{Close, Payload, RecordType};
 use labsim_yaml::FromYaml;
 use schemars::JsonSchema;
@@ -55,6 +55,8 @@ pub struct Exchange {
     pub times: u32,
     /// Concurrent exchanges; 1 by default.
     pub concurrency: u32,
+    /// The client's port of every exchange; `None` if the kernel gives each its own.
+    pub source_port: Option<u16>,
     /// Where it connects to, or sends to.
     pub to: SocketAddr,
     /// How long one exchange may take; over UDP, how long to wait for an answer to one transmission.
@@ -81,6 +83,8 @@ pub enum ExchangeForm {
     Udp(UdpExchange),
     /// A DNS query (RFC 1035).
     Dns(DnsQuery),
+    /// A RADIUS request.
+    Radius(RadiusRequest),
 }
 
 /// A TACACS+ login.
@@ -174,8 +178,9 @@ impl Exchange {
     /// What one of them is called: `login`, `exchange`, `request` or `lookup`.
     #[must_use]
     pub const fn noun(&self) -> &'static str {
-        match self.form {
+        match &self.form {
             ExchangeForm::TacacsLogin(_) => "login",
+            ExchangeForm::Radius(request) => request.noun(),
             ExchangeForm::Tcp(_) | ExchangeForm::Udp(_) => "exchange",
             ExchangeForm::Http(_) => "request",
             ExchangeForm::Dns(_) => "lookup",
@@ -187,6 +192,7 @@ impl Exchange {
     pub const fn kind(&self) -> ServerKind {
         match self.form {
             ExchangeForm::TacacsLogin(_) => ServerKind::Tacacs,
+            ExchangeForm::Radius(_) => ServerKind::Radius,
             ExchangeForm::Tcp(_) | ExchangeForm::Http(_) => ServerKind::Tcp,
             ExchangeForm::Udp(_) | ExchangeForm::Dns(_) => ServerKind::Udp,
         }
@@ -197,6 +203,7 @@ impl Exchange {
     pub fn user(&self) -> Option<&str> {
         match &self.form {
             ExchangeForm::TacacsLogin(login) => Some(&login.user),
+            ExchangeForm::Radius(request) => request.user(),
             _ => None,
         }
     }
@@ -204,9 +211,13 @@ impl Exchange {
     pub(super) fn description(&self) -> String {
         let clients: Vec<&str> = self.from.iter().map(NodeName::as_str).collect();
         let (clients, to, number) = (clients.join(", "), self.to, self.number());
+        let from = match self.source_port {
+            None => clients,
+            Some(port) => format!("{clients}, port {port},"),
+        };
         let way = match number {
-            1 => format!("from {clients} to {to}"),
-            _ => format!("from {clients} to {to}, {} at a time", self.concurrency),
+            1 => format!("from {from} to {to}"),
+            _ => format!("from {from} to {to}, {} at a time", self.concurrency),
         };
         let many = |one: &str, several: &str| match number {
             1 => one.to_owned(),
@@ -239,6 +250,10 @@ impl Exchange {
                 one.send.size(),
                 one.receive.size()
             ),
+            ExchangeForm::Radius(request) => {
+                let (one, several) = request.names();
+                format!("{}{} {way}", many(&one, &several), request.subject())
+            }
             ExchangeForm::Dns(query) => {
                 let (record, name) = (query.record.name(), &query.name);
                 format!("DNS {} of {record} for {name} {way}", many("lookup", "lookups"))

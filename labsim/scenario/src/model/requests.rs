@@ -28,16 +28,10 @@ pub struct TcpTransfer {
 /// A RADIUS request and how it is repeated.
 #[derive(Debug, Clone)]
 pub struct RadiusRequest {
-    /// The client's node.
-    pub from: NodeName,
-    /// Where it is sent to.
-    pub to: SocketAddr,
     /// The client's shared secret; the servers' own by default.
     pub secret: Secret,
     /// What is asked.
     pub question: RadiusQuestion,
-    /// How long to wait before the request is sent again, unchanged; 1 s by default.
-    pub timeout: Duration,
     /// Maximum number of transmissions; 3 by default.
     pub max_transmissions: u32,
 }
@@ -139,21 +133,48 @@ impl RadiusRequest {
         }
     }
 
-    pub(super) fn description(&self) -> String {
-        let question = match &self.question {
-            RadiusQuestion::Login { method, user, .. } => {
-                format!("{} login of `{user}`", method.name())
+    /// The user that it names, if it names one.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match &self.question {
+            RadiusQuestion::Login { user, .. } | RadiusQuestion::Accounting { user, .. } => {
+                Some(user)
             }
-            RadiusQuestion::Accounting { acct_status_type, user, acct_session_id, .. } => {
+            RadiusQuestion::Status => None,
+        }
+    }
+
+    /// What one is called, and several: `RADIUS PAP login`, `RADIUS PAP logins`.
+    pub(super) fn names(&self) -> (String, String) {
+        match &self.question {
+            RadiusQuestion::Login { method, .. } => {
+                let one = format!("RADIUS {} login", method.name());
+                (one.clone(), format!("{one}s"))
+            }
+            RadiusQuestion::Accounting { acct_status_type, .. } => {
                 let status = match acct_status_type {
                     AccountingRecord::Start => "start",
                     AccountingRecord::Stop => "stop",
                 };
-                format!("accounting {status} of `{user}`, session `{acct_session_id}`,")
+                let one = format!("RADIUS accounting {status}");
+                (one.clone(), one)
             }
-            RadiusQuestion::Status => "Status-Server".to_owned(),
-        };
-        format!("RADIUS {question} from {} to {}", self.from, self.to)
+            RadiusQuestion::Status => {
+                let one = "RADIUS Status-Server".to_owned();
+                (one.clone(), one)
+            }
+        }
+    }
+
+    /// Whom it is about, as it follows its name.
+    pub(super) fn subject(&self) -> String {
+        match &self.question {
+            RadiusQuestion::Login { user, .. } => format!(" of `{user}`"),
+            RadiusQuestion::Accounting { user, acct_session_id, .. } => {
+                format!(" of `{user}`, session `{acct_session_id}`,")
+            }
+            RadiusQuestion::Status => String::new(),
+        }
     }
 }
 

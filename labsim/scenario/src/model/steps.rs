@@ -2,7 +2,7 @@
 
 use super::{
     Attachment, CraftedPacket, Exchange, MemberState, MemberUpdate, NodeChange, NodeName, Place,
-    RadiusRequest, Run, ServerKind, ServerRequests, StepName, TcpTransfer,
+    Run, ServerRequests, StepName, TcpTransfer,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub struct Step {
 /// What a step can do.
 #[derive(Debug, Clone)]
 pub enum StepAction {
-    /// Exchanges with a server: logins among them.
+    /// Exchanges with a server: logins and RADIUS requests among them.
     Exchange(Box<Exchange>),
     /// Continues a paused exchange to its end.
     Resume {
@@ -33,8 +33,6 @@ pub enum StepAction {
         /// A step before this one, with `background`.
         login: StepName,
     },
-    /// A RADIUS request.
-    Radius(RadiusRequest),
     /// Runs a program to its end.
     Run(Box<Run>),
     /// Sends a crafted packet, and waits until no packet is in flight.
@@ -118,12 +116,6 @@ impl StepAction {
                 kind: exchange.kind(),
                 noun: exchange.noun(),
             }),
-            Self::Radius(request) => Some(ServerRequests {
-                from: std::slice::from_ref(&request.from),
-                number: 1,
-                kind: ServerKind::Radius,
-                noun: request.noun(),
-            }),
             _ => None,
         }
     }
@@ -152,7 +144,6 @@ impl StepAction {
             Self::Exchange(exchange) => exchange.description(),
             Self::Resume { login } => format!("resumes `{login}`"),
             Self::Finish { login } => format!("waits until `{login}` has ended"),
-            Self::Radius(request) => request.description(),
             Self::Run(run) => {
                 // Not its arguments, which may hold passwords.
                 let program = run.program.path.rsplit('/').next().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Steps: who does what, in which order.
 
 mod begun;
+mod common;
 mod exchanges;
 pub(super) mod forwarders;
 mod links;

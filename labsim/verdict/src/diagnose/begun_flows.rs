@@ -108,6 +108,7 @@ fn failed(frames: &Frames<'_>, node: &NodeName, flow: Flow) -> Option<Attempt> {
         detail: String::new(),
         local: Some(flow.source),
         remote: flow.destination,
+        began_ns: 0,
         duration_ns: 0,
     })
 }

@@ -18,6 +18,7 @@ mod links;
 mod marks;
 mod mtu;
 mod neighbours;
+mod one_port;
 mod rejection;
 pub(super) mod sending;
 mod server;
@@ -27,6 +28,7 @@ mod tunnel;
 pub use filter::named_drops;
 
 pub(super) use balancer::lingering_flows;
+pub(super) use one_port::one_flow;
 
 use super::{Cause, Fix, Subject, Trace, fix};
 use crate::frames::Frame;

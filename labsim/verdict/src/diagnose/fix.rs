@@ -12,8 +12,8 @@ mod tunnel;
 
 pub(super) use balancer::{
     action_on_down, announce, fastl4, fastl4_of, flow_moved, idle_timeout, no_virtual_server,
-    or_mirror, or_without_faults, source_translation, start_forwarder, translate_address,
-    transparent,
+    one_source_port, or_mirror, or_without_faults, source_translation, start_forwarder,
+    translate_address, transparent,
 };
 pub(super) use filter::{fragments, half_flow, mark, protocol};
 pub(super) use links::{checksum_offload, delay, impairment, link_up};

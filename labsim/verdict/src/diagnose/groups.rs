@@ -6,8 +6,8 @@ use crate::check_result::CheckContext;
 use crate::frames::Frames;
 use crate::messages::{attempt as noun, count, list};
 use crate::observe::Attempt;
-use crate::{diagnosis, judge, servers};
-use labsim_codes::Code;
+use crate::{diagnosis, distribution, judge, servers};
+use labsim_codes::{Code, cause};
 use labsim_scenario::model::{Check, LoginResult, MemberState, NodeName, StepAction, StepName};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -49,6 +49,11 @@ pub(crate) fn diagnose_step(
             None => examined.extend(0..attempts.len()),
         }
     }
+    if failed.is_empty()
+        && let Some(diagnosis) = one_flow(context, step, attempts)
+    {
+        return vec![diagnosis];
+    }
     let mut groups = Group::of(context, step, attempts, &examined);
     if failed.is_empty() {
         // Where all went well only what shows something is of interest, or how one of them went.
@@ -73,6 +78,31 @@ pub(crate) fn diagnose_step(
         }
     }
     groups.into_iter().map(|group| group.diagnosis).collect()
+}
+
+/// Why all of a step's requests went to one server, if an expectation wants them spread or asks for
+/// this cause.
+fn one_flow(
+    context: &CheckContext<'_>,
+    step: &StepName,
+    attempts: &[Attempt],
+) -> Option<Diagnosis> {
+    let is_asked =
+        context.scenario.expectations.iter().any(|expectation| match &expectation.check {
+            Check::Diagnosis { step: of, cause, .. } => {
+                of == step && *cause == cause::ONE_SOURCE_PORT
+            }
+            Check::Distribution { step: of, nodes, at_least } if of == step => {
+                !distribution::distribution(context, step, nodes, *at_least).passed
+            }
+            _ => false,
+        });
+    let cause = is_asked.then(|| evidence::one_flow(context, step, attempts)).flatten()?;
+    let attempt = attempts.first()?;
+    let (first, what) = (diagnose_attempt(context, step, attempt), noun(context.step(step)));
+    let (all, one) = (count(attempts.len(), what), answer::name(what, attempt, 0));
+    let about = format!("this is about all {all}; the way is that of {one}");
+    Some(Diagnosis { about: Some(about), causes: vec![cause], ..first })
 }
 
 /// Why the flows of a program got no reply; none if all did.

@@ -104,7 +104,7 @@ pub(crate) mod reaches {
 /// The lab and what was observed in it so far.
 pub(crate) struct Lab {
     pub(crate) seen: Observations,
-    now: u64,
+    pub(crate) now: u64,
     next_id: u16,
 }
 
@@ -127,6 +127,7 @@ impl Lab {
                 detail: "no answer within 5 s".to_owned(),
                 local: Some(CLIENT.into()),
                 remote: VIP.into(),
+                began_ns: 0,
                 duration_ns: 5_000_000_000,
             }],
             unmet: None,
@@ -226,6 +227,7 @@ impl Lab {
 
     pub(crate) fn logs_at(&mut self, name: &str, client: SocketAddrV4, local: SocketAddrV4) {
         self.seen.server_log.push(ServerEntry {
+            time_ns: self.now,
             node: node(name),
             client: client.into(),
             local: local.into(),

@@ -21,6 +21,7 @@ mod lateness;
 mod links;
 mod loops;
 mod many;
+mod one_port;
 mod path_metrics;
 mod probes;
 mod scenario;

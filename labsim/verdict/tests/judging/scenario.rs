@@ -59,6 +59,7 @@ pub(crate) fn login(name: &str, user: &str) -> Step {
             from: vec![node("client")],
             times: 1,
             concurrency: 1,
+            source_port: None,
             to: "172.16.4.99:49".parse().unwrap(),
             timeout: Duration::from_secs(5),
             pause: false,
@@ -96,20 +97,27 @@ pub(crate) fn radius(name: &str) -> Step {
     Step {
         name: step(name),
         place: Place { file: "x.yaml".to_owned(), line: 7 },
-        action: StepAction::Radius(RadiusRequest {
-            from: node("client"),
+        action: StepAction::Exchange(Box::new(Exchange {
+            from: vec![node("client")],
+            times: 1,
+            concurrency: 1,
+            source_port: None,
             to: "172.16.4.99:1812".parse().unwrap(),
-            secret: Secret::new("s".to_owned()),
-            question: RadiusQuestion::Login {
-                method: LoginMethod::Pap,
-                user: "alice".to_owned(),
-                password: Secret::new("p".to_owned()),
-                message_authenticator: true,
-                require_message_authenticator: true,
-            },
             timeout: Duration::from_secs(1),
-            max_transmissions: 3,
-        }),
+            pause: false,
+            background: false,
+            form: ExchangeForm::Radius(RadiusRequest {
+                secret: Secret::new("s".to_owned()),
+                question: RadiusQuestion::Login {
+                    method: LoginMethod::Pap,
+                    user: "alice".to_owned(),
+                    password: Secret::new("p".to_owned()),
+                    message_authenticator: true,
+                    require_message_authenticator: true,
+                },
+                max_transmissions: 3,
+            }),
+        })),
     }
 }
 

@@ -135,6 +135,7 @@ fn program(result: LoginResult, detail: &str) -> (Scenario, Observations) {
         detail: detail.to_owned(),
         local: None,
         remote: VIP.into(),
+        began_ns: 0,
         duration_ns: 3_100_000,
     };
     let name = step("login");

@@ -229,6 +229,7 @@ fn datagrams_without_an_identification_are_followed_by_their_payload() {
     lab.passes(|ttl| datagram(member, snat, 0, ttl, b"accept A"), &ways::RS2_TO_LB);
     lab.passes(|ttl| datagram(vip, client, 0, ttl, b"accept A"), &ways::LB_TO_CLIENT);
     lab.seen.server_log.push(ServerEntry {
+        time_ns: 0,
         node: node("rs2"),
         client: snat.into(),
         local: "0.0.0.0:1812".parse().unwrap(),

@@ -1,15 +1,14 @@
 //! RADIUS requests: logins, accounting records, Status-Server.
 
-use super::{ServerStep, number, seconds};
+use super::common::{Carrier, Common};
+use super::exchanges::MAX_TRANSMISSIONS;
+use super::{ServerStep, number};
 use crate::file::{RadiusMethod, RawRadiusAccounting, RawRadiusLogin, RawRadiusRequest};
-use crate::model::{LoginMethod, RadiusQuestion, RadiusRequest, Secret, ServerKind, StepAction};
+use crate::model::{
+    ExchangeForm, LoginMethod, RadiusQuestion, RadiusRequest, Secret, ServerKind, StepAction,
+};
 use crate::resolve::Report;
 use crate::resolve::radius_servers::{LONG, PASSWORD, USER};
-
-/// Seconds until a request is sent again.
-const TIMEOUT: u64 = 1;
-/// How often a request is sent: usually, and at most.
-const MAX_TRANSMISSIONS: (u32, u32) = (3, 100);
 
 /// Resolves an Access-Request.
 pub(super) fn login(
@@ -69,18 +68,14 @@ fn request(
     step: &ServerStep<'_>,
     report: &mut Report<'_>,
 ) -> Option<StepAction> {
-    let from = step.lookup.node(&fields.from, report);
-    let to = step.to(&fields.to, from.as_slice(), report);
+    let noun = match question {
+        RadiusQuestion::Login { .. } => "login",
+        RadiusQuestion::Accounting { .. } | RadiusQuestion::Status => "request",
+    };
+    let exchange = Common::new(&fields.exchange, (Carrier::Udp, noun), step, report);
     let secret = step.secret(fields.secret.as_ref(), ServerKind::Radius, report);
-    let timeout = seconds(fields.timeout, TIMEOUT, report);
     let max_transmissions =
         number(fields.max_transmissions, MAX_TRANSMISSIONS, "max_transmissions", report);
-    Some(StepAction::Radius(RadiusRequest {
-        from: from?,
-        to: to?,
-        secret: secret?,
-        question,
-        timeout,
-        max_transmissions,
-    }))
+    let form = RadiusRequest { secret: secret?, question, max_transmissions };
+    Some(exchange?.with(false, ExchangeForm::Radius(form)))
 }

@@ -66,7 +66,7 @@ pub(super) fn moved(subject: &Subject<'_>) -> Option<Cause> {
 
 /// The server that a packet of the load balancer goes to: the owner of the tunnel packet's or the
 /// translated destination, or of the link-layer address.
-fn server<'a>(subject: &Subject<'a>, frame: &Frame<'_>) -> Option<&'a NodeName> {
+pub(super) fn server<'a>(subject: &Subject<'a>, frame: &Frame<'_>) -> Option<&'a NodeName> {
     let destination = frame.decoded.packet()?.outermost.destination;
     if destination != subject.flow.destination.ip() {
         return subject.owner(destination);

@@ -182,6 +182,25 @@ pub(in crate::diagnose) fn idle_timeout(subject: &Subject<'_>, pause: u64) -> Fi
     }
 }
 
+/// A server for each datagram.
+pub(in crate::diagnose) fn one_source_port(served: &Served<'_>) -> Fix {
+    let name = served.name;
+    let balancer = served.balancer;
+    let fix = Fix::new(format!(
+        "have the virtual server {name} of {balancer} choose a server for each datagram, or the client \
+         send from several ports"
+    ));
+    if served.server.source_address_translation != SourceTranslation::None {
+        return fix.not_in_scenario("source address translation needs the flow");
+    }
+    let (folder, own) = name.split_at(name.rfind('/').map_or(0, |at| at + 1));
+    let profile = format!("{folder}udp_{own}");
+    let setting = "datagram-load-balancing enabled";
+    fix.change(&virtual_server(served, &["datagram_load_balancing"], "true"))
+        .tmsh(format!("create ltm profile udp {profile} defaults-from udp {setting}"))
+        .tmsh(format!("modify ltm virtual {name} profiles replace-all-with {{ {profile} }}"))
+}
+
 pub(in crate::diagnose) fn action_on_down(subject: &Subject<'_>) -> Fix {
     let fix = Fix::new(
         "have the flows of a member that is gone reset or moved to another one, or drain it first",
