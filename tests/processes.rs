@@ -330,14 +330,20 @@ fn running(token: &str) -> usize {
 }
 
 #[test]
-fn freeradius_answers_from_the_vip_or_its_absence_is_named() {
+fn a_distributions_servers_answer_from_the_vip_or_their_absence_is_named() {
     let desk = Desk::new();
+    for (name, package) in [
+        ("freeradius-ipip", "freeradius"),
+        ("nginx-ipip", "nginx-light"),
+        ("unbound-gre", "unbound"),
+    ] {
+        let ended = desk.labsim(&["run", &format!("scenarios/{name}.yaml")]);
+        match ended.code {
+            Some(0) => ended.exits(0).says(&format!("PASS {name}")),
+            _ => ended.exits(3).says(&format!("not installed (Debian: apt-get install {package}")),
+        };
+    }
     let path = "scenarios/freeradius-ipip.yaml";
-    let ended = desk.labsim(&["run", path]);
-    match ended.code {
-        Some(0) => ended.exits(0).says("PASS freeradius-ipip"),
-        _ => ended.exits(3).says("not installed (Debian: apt-get install freeradius"),
-    };
     let without = desk.command(&["run", path]).env("PATH", desk.path("topologies")).output();
     let ended = Ended::of(without).exits(3);
     ended.says("radclient: not installed (Debian: apt-get install freeradius-utils)");
