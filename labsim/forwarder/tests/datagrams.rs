@@ -35,7 +35,7 @@ fn part(id: u16, bytes: std::ops::Range<usize>) -> Vec<u8> {
         id,
         dont_fragment: false,
         more_fragments: bytes.end < payload.len(),
-        fragment_offset: (bytes.start / 8) as u16,
+        fragment_offset: bytes.start as u16,
         ..header_of(CLIENT, VIP, protocol::UDP)
     };
     frame(US, header, &payload[bytes])
@@ -120,9 +120,9 @@ fn tcp_and_translated_sources_are_refused_with_their_remedies() {
         problems,
         [
             "virtual_servers.tcp.datagram_load_balancing: TCP has no datagrams to balance: a connection stays \
-             with its member; remove this, or write `ip_protocol: udp`",
+             with its member; remove this, or write `ip_protocol: udp` [conflict]",
             "virtual_servers.udp.datagram_load_balancing: source address translation needs the flow, and none \
-             is kept; remove this, or the translation",
+             is kept; remove this, or the translation [conflict]",
         ]
     );
 }
