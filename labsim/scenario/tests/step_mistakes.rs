@@ -116,8 +116,8 @@ const CASES: &[Case<'_>] = &[
     (
         &[("pause: true", "times: 2, source_port: 0")],
         &[
-            "case.yaml:21:99: a port that a connection had rests before it can have the next (TIME_WAIT); leave `times` or `source_port` out",
-            "case.yaml:21:99: port 0 does not exist; write 1 to 65535, or leave `source_port` out",
+            "case.yaml:21:105: a port that a connection had rests before it can have the next (TIME_WAIT); leave `times` or `source_port` out",
+            "case.yaml:21:105: port 0 does not exist; write 1 to 65535, or leave `source_port` out",
             "case.yaml:25:27: `login` does not pause; write `pause: true` there",
         ],
     ),
@@ -127,7 +127,7 @@ const CASES: &[Case<'_>] = &[
             "acct_session_id: s, source_port: 1645, times: 2, concurrency: 2",
         )],
         &[
-            "case.yaml:19:163: the exchanges of one port follow each other, as no answer tells which of several it is for; leave `concurrency` or `source_port` out",
+            "case.yaml:19:161: the exchanges of one port follow each other, as no answer tells which of several it is for; leave `concurrency` or `source_port` out",
         ],
     ),
     (

@@ -17,8 +17,8 @@ pub(crate) struct RawExchange {
     pub(crate) times: Option<Located<u32>>,
     /// Concurrent exchanges; 1 by default.
     pub(crate) concurrency: Option<Located<u32>>,
-    /// The client's own port, for all exchanges of the step, which follow each other then; by default the
-    /// kernel gives each another one. Over TCP it is for one exchange of each client: a port that a
+    /// The client's own port, the same for all exchanges of the step; one from the kernel for each by
+    /// default. Exchanges of one port follow each other. Over TCP each client makes one: a port that a
     /// connection had rests before it can have the next (TIME_WAIT).
     pub(crate) source_port: Option<Located<u16>>,
     /// Timeout of an exchange in seconds, 5 by default; over UDP, the retransmission interval, 1 by
