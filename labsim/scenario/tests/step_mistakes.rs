@@ -119,6 +119,7 @@ const CASES: &[Case<'_>] = &[
             "case.yaml:21:105: a port that a connection had rests before it can have the next (TIME_WAIT); leave `times` or `source_port` out",
             "case.yaml:21:105: port 0 does not exist; write 1 to 65535, or leave `source_port` out",
             "case.yaml:25:27: `login` does not pause; write `pause: true` there",
+            "case.yaml:30:20: the step `login` makes 2 logins, and this is about one; name another step, or check `frames` at a node",
         ],
     ),
     (

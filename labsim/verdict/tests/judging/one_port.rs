@@ -128,12 +128,7 @@ fn requests_that_one_server_got_are_shown_to_be_one_flow() {
     );
     assert_eq!(
         one.causes[0].fix.scenario,
-        [
-            "load_balancers:",
-            "  lb:",
-            "    virtual_servers:",
-            "      vs: {datagram_load_balancing: true}"
-        ]
+        ["load_balancers: {lb: {virtual_servers: {vs: {datagram_load_balancing: true}}}}"]
     );
 }
 
