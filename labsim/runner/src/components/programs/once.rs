@@ -29,7 +29,7 @@ pub(crate) async fn run_to_end(
 ) -> Result<EndedProgram, RunError> {
     let node = lab.node(&run.node).ok_or_else(|| RunError::unknown_node(&run.node))?;
     let name = super::lookup::display_name(&run.program);
-    let (began, began_ns) = (std::time::Instant::now(), crate::observing::now_ns());
+    let (began, began_ns) = (std::time::Instant::now(), labsim_lab::now_ns());
     let deadline = Instant::now() + run.timeout;
     let writer = logbook.writer(&run.node, &format!("step {step}"));
     let mut started =
