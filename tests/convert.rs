@@ -127,6 +127,46 @@ expect:
     desk.labsim(&["run", "lab/three.yaml"]).exits(0).says("PASS three");
 }
 
+/// One virtual server of each family, in tunnels to a server of each, and one that translates.
+const BOTH_FAMILIES: &str = "\
+ltm pool p { members { 10.1.1.51:49 { address 10.1.1.51 } 2001:db8:1::52.49 { address 2001:db8:1::52 } } profiles { ipip } }
+ltm pool q { members { 2001:db8:1::53.80 { address 2001:db8:1::53 } } }
+ltm virtual four { destination 172.16.4.99:49 ip-protocol tcp pool p translate-address disabled }
+ltm virtual six { destination 2001:db8:4::99.49 ip-protocol tcp pool p translate-address disabled }
+ltm virtual web { destination 2001:db8:4::98.80 ip-protocol tcp pool q source-address-translation { type automap } }
+ltm virtual out { destination 2001:db8:4::97.80 ip-protocol tcp pool q }
+";
+
+#[test]
+fn both_address_families_are_imported_and_what_is_expected_holds() {
+    let desk = Desk::new();
+    desk.write("bigip.conf", BOTH_FAMILIES);
+    let ended = desk.labsim(&["import", "f5", "bigip.conf", "--out", "lab"]).exits(0);
+    assert!(!ended.stdout.contains("not imported"), "{}", ended.stdout);
+    desk.labsim(&["run", "lab/bigip.yaml"]).exits(0).says("PASS bigip");
+}
+
+#[test]
+fn ipv6_is_imported_from_each_format_and_passes() {
+    let desk = Desk::new();
+    desk.write("a10.txt", "slb server rs1 2001:db8:1::51\n  port 1812 udp\nslb service-group g udp\n  member rs1 1812\n\
+                           slb virtual-server v 2001:db8:4::99\n  port 1812 udp\n    service-group g\n    no-dest-nat\n    ipinip\n");
+    desk.write(
+        "ipvs.txt",
+        "-A -t [2001:db8:1::99]:80 -s rr\n-a -t [2001:db8:1::99]:80 -r [2001:db8:1::51]:80 -g\n\
+                            -a -t [2001:db8:1::99]:80 -r [2001:db8:1::52]:80 -g\n",
+    );
+    desk.write("keepalived.conf", "virtual_server 2001:db8:4::99 53 {\n lvs_method TUN type gre nocsum\n lvs_sched rr\n protocol UDP\n \
+                                   real_server 2001:db8:1::51 53 {\n }\n}\n");
+    for (format, file) in
+        [("a10", "a10.txt"), ("ipvs", "ipvs.txt"), ("keepalived", "keepalived.conf")]
+    {
+        desk.labsim(&["import", format, file, "--out", format]).exits(0);
+    }
+    let ran = desk.labsim(&["run", "a10/a10.yaml", "ipvs/ipvs.yaml", "keepalived/keepalived.yaml"]);
+    ran.exits(0).says("3 passed, 0 failed, 0 skipped");
+}
+
 /// Virtual servers of this name, port and protocol, all with the same two servers.
 fn virtual_servers(all: &[(&str, u16, &str)], translation: &str) -> String {
     let stanza = |(name, port, protocol): &(&str, u16, &str)| {

@@ -52,7 +52,7 @@ impl Configuration {
                 Protocol::Tcp => it.protocol == IpProtocol::Tcp,
                 Protocol::Udp => it.protocol == IpProtocol::Udp,
             };
-            is_alike && IpAddr::V4(it.address) == end.ip()
+            is_alike && it.address == end.ip()
         };
         let is_of_port = |it: &&Virtual| !it.ports.is_any() && it.ports.contains(end.port());
         let of_port = all().filter(fits).find(is_of_port);
@@ -62,7 +62,7 @@ impl Configuration {
     /// Whether a virtual server takes what is sent to this address and port.
     pub(crate) fn is_vip(&self, end: SocketAddr) -> bool {
         let mut all = self.balancers.iter().flat_map(|it| &it.virtuals);
-        all.any(|it| IpAddr::V4(it.address) == end.ip() && it.ports.contains(end.port()))
+        all.any(|it| it.address == end.ip() && it.ports.contains(end.port()))
     }
 
     /// The servers that got a connection's packets: by the end of their tunnel, by the address that they were

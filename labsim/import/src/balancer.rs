@@ -7,7 +7,7 @@ use crate::place::{Files, Place};
 use crate::report::Report;
 use crate::{Diagnostics, Line, Source};
 use labsim_model::{IpProtocol, Ports, TunnelProtocol};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A load balancer, as its configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Virtual {
     /// Its line.
     pub line: Line,
     /// The VIP.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// The ports.
     pub ports: Ports,
     /// TCP or UDP.
@@ -46,7 +46,7 @@ pub struct Member {
     /// Its line.
     pub line: Line,
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// `None` is the client's destination port.
     pub port: Option<u16>,
     /// The tunnel that packets reach it in, if any.

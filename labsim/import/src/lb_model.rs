@@ -1,13 +1,14 @@
 //! What a configuration means, whichever vendor's words it is written in.
 
+use crate::address::Family;
 use crate::place::Place;
 use crate::validate;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use labsim_model::{
     AdminState, Destination, IpProtocol, OuterSource, Ports, Profile, SourceTranslation,
     TunnelProtocol,
 };
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// A load balancer: what it does, and where it stands.
 #[derive(Debug, Default)]
@@ -17,7 +18,7 @@ pub(crate) struct LbModel {
     /// The load balancer's own addresses, in the files' order.
     pub(crate) own: Vec<OwnAddress>,
     /// The next hops of its routes.
-    pub(crate) gateways: Vec<Ipv4Addr>,
+    pub(crate) gateways: Vec<IpAddr>,
     /// The source address of tunnel packets.
     pub(crate) outer_source: OuterSource,
     /// Whether the configuration itself says that members without tunnel and translation are on the load
@@ -32,7 +33,7 @@ pub(crate) struct VirtualServer {
     pub(crate) place: Place,
     /// In its vendor's words, such as `ltm virtual vs_web`.
     pub(crate) what: String,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     /// Its place in [`LbModel::pools`].
     pub(crate) pool: usize,
     /// As a scenario has it, but for the pool's name.
@@ -68,7 +69,7 @@ pub(crate) struct Member {
     /// What the configuration calls the server, if that is more than its address.
     pub(crate) name: Option<String>,
     pub(crate) place: Place,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     /// 0 is the client's destination port.
     pub(crate) port: u16,
     /// Its share against the others' ratios.
@@ -81,7 +82,7 @@ pub(crate) struct Member {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OwnAddress {
     /// Host bits kept.
-    pub(crate) net: Ipv4Net,
+    pub(crate) net: IpNet,
     pub(crate) place: Place,
 }
 
@@ -167,10 +168,10 @@ impl VirtualServer {
     /// A virtual server that translates addresses, as F5's and A10's do by default.
     pub(crate) fn new(
         (name, what, place): (String, &str, Place),
-        (address, ports): (Ipv4Addr, Ports),
+        (address, ports): (IpAddr, Ports),
         ip_protocol: IpProtocol,
     ) -> Self {
-        let destination = Destination::new(address.into(), ports);
+        let destination = Destination::new(address, ports);
         let defaults = labsim_model::VirtualServer::new(destination, "");
         let settings =
             labsim_model::VirtualServer { ip_protocol, translate_address: true, ..defaults };
@@ -183,16 +184,18 @@ impl VirtualServer {
         self.settings.destination.ports()
     }
 
+    /// The family of its address.
+    pub(crate) fn family(&self) -> Family {
+        Family::of(self.address)
+    }
+
     /// Its SNAT addresses; none for `automap`.
-    pub(crate) fn snat_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+    pub(crate) fn snat_addresses(&self) -> impl Iterator<Item = IpAddr> {
         let addresses = match &self.settings.source_address_translation {
             SourceTranslation::Snat(addresses) => addresses.as_slice(),
             SourceTranslation::None | SourceTranslation::Automap => &[],
         };
-        addresses.iter().filter_map(|address| match address {
-            IpAddr::V4(address) => Some(*address),
-            IpAddr::V6(_) => None,
-        })
+        addresses.iter().copied()
     }
 
     /// Whether the source address is translated.

@@ -3,7 +3,7 @@
 use crate::lb_model::{LbModel, VirtualServer};
 use crate::report::Report;
 use labsim_model::{IpProtocol, Monitor, MonitorKind};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Takes monitors out that nothing in the lab would answer, and lists them.
 pub(crate) fn check(model: &mut LbModel, report: &mut Report<'_>) {
@@ -11,7 +11,7 @@ pub(crate) fn check(model: &mut LbModel, report: &mut Report<'_>) {
     for (at, pool) in pools.iter_mut().enumerate() {
         let Some(monitor) = &pool.settings.monitor else { continue };
         let users: Vec<&VirtualServer> = virtuals.iter().filter(|one| one.pool == at).collect();
-        let members: Vec<(Ipv4Addr, u16)> =
+        let members: Vec<(IpAddr, u16)> =
             pool.members.iter().map(|member| (member.address, member.port)).collect();
         let listens = |port: u16| {
             let tcp = users.iter().filter(|one| one.settings.ip_protocol == IpProtocol::Tcp);
@@ -24,7 +24,7 @@ pub(crate) fn check(model: &mut LbModel, report: &mut Report<'_>) {
         } else if monitor.transparent {
             why_not_transparent(monitor, &users)
         } else if monitor.kind == MonitorKind::Tcp {
-            let probed = |member: &(Ipv4Addr, u16)| monitor.port.unwrap_or(member.1);
+            let probed = |member: &(IpAddr, u16)| monitor.port.unwrap_or(member.1);
             let missing = members.iter().map(probed).find(|port| !listens(*port));
             missing.map(|port| {
                 format!(

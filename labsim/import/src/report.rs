@@ -6,7 +6,7 @@ use crate::{Left, Line, Note};
 use labsim_codes::file;
 use labsim_model::quote;
 use labsim_yaml::Diagnostics;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Most errors that are collected.
 const MOST: usize = 200;
@@ -66,12 +66,15 @@ impl<'s> Report<'s> {
         checked.map_err(|message| self.diagnostic(place, message)).ok()
     }
 
-    /// An IPv4 address that a host can have, if the text is one. The reason is reported otherwise; an
-    /// IPv6 address leaves `what` out.
-    pub(crate) fn ipv4(&mut self, place: Place, text: &str, what: &str) -> Option<Ipv4Addr> {
+    /// An address that a host can have, if the text is one. The reason is reported otherwise; an address of
+    /// one link leaves `what` out.
+    pub(crate) fn address(&mut self, place: Place, text: &str, what: &str) -> Option<IpAddr> {
         match text.parse() {
-            Ok(IpAddr::V4(address)) => self.check(place, check_unicast(address)),
-            Ok(IpAddr::V6(_)) => self.skip(place, what, "only IPv4 is imported"),
+            Ok(IpAddr::V6(address)) if address.is_unicast_link_local() => {
+                let why = "it is a link-local address; the lab's have global ones";
+                self.skip(place, what, why)
+            }
+            Ok(address) => self.check(place, check_unicast(address)),
             Err(_) => {
                 let message =
                     format!("{} is not an address; write one such as 10.1.1.51", quote(text));

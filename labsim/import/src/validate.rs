@@ -1,12 +1,15 @@
 //! What all importers decide alike: the service at a port, what fits into a lab, and what
 //! contradicts itself.
 
-use crate::lb_model::{LbModel, Member, Mode, Pool, Service, VirtualServer};
+mod families;
+
+use crate::address::Family;
+use crate::lb_model::{LbModel, Member, Mode, OwnAddress, Pool, Service, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
-use labsim_model::{IpProtocol, Ports, SourceTranslation};
+use labsim_model::{IpProtocol, Ports, SourceTranslation, TunnelProtocol};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// TACACS+ (RFC 8907).
 const TACACS: u16 = 49;
@@ -63,6 +66,7 @@ pub(crate) fn default_port(protocol: IpProtocol) -> u16 {
 
 /// Leaves out what does not fit into a lab, and warns of contradictions.
 pub(crate) fn validate(model: &mut LbModel, report: &mut Report<'_>) {
+    families::fit(model, report);
     let pools = &model.pools;
     let mut used = Used::default();
     let mut kept = 0;
@@ -78,6 +82,7 @@ pub(crate) fn validate(model: &mut LbModel, report: &mut Report<'_>) {
         kept += usize::from(keeps);
         keeps
     });
+    families::settle_outer_source(model, report);
     crate::monitors::check(model, report);
     for one in &model.virtuals {
         warn_of_contradictions(one, model, report);
@@ -87,7 +92,7 @@ pub(crate) fn validate(model: &mut LbModel, report: &mut Report<'_>) {
 /// Takes the virtual server's own address out of its SNAT addresses.
 fn remove_vip_from_snat(one: &mut VirtualServer, report: &mut Report<'_>) {
     if let SourceTranslation::Snat(addresses) = &mut one.settings.source_address_translation
-        && addresses.contains(&IpAddr::V4(one.address))
+        && addresses.contains(&one.address)
     {
         let what = format!("{}: SNAT address {}", one.what, one.address);
         report.not_imported(
@@ -95,17 +100,19 @@ fn remove_vip_from_snat(one: &mut VirtualServer, report: &mut Report<'_>) {
             what,
             "it is the virtual server's own; labsim needs another",
         );
-        addresses.retain(|address| *address != IpAddr::V4(one.address));
+        addresses.retain(|address| *address != one.address);
     }
 }
 
 /// What the virtual servers of a lab use, each once.
 #[derive(Default)]
 struct Used {
-    destinations: BTreeMap<(Ipv4Addr, &'static str), Vec<(Ports, Place)>>,
-    servers: BTreeSet<Ipv4Addr>,
+    destinations: BTreeMap<(IpAddr, &'static str), Vec<(Ports, Place)>>,
+    servers: BTreeSet<IpAddr>,
     /// The service at a real server's port, and the first virtual server that uses it.
-    ports: BTreeMap<(Ipv4Addr, u16, &'static str), (Service, Place)>,
+    ports: BTreeMap<(IpAddr, u16, &'static str), (Service, Place)>,
+    /// The first virtual server of each family whose packets are in GUE over IPv4, by the member.
+    gue: BTreeMap<(IpAddr, Family), Place>,
 }
 
 fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Report<'_>) -> bool {
@@ -156,7 +163,7 @@ fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Rep
         report.not_imported(one.place, one.what.clone(), why);
         return false;
     }
-    let new: BTreeSet<Ipv4Addr> = pool.members.iter().map(|member| member.address).collect();
+    let new: BTreeSet<IpAddr> = pool.members.iter().map(|member| member.address).collect();
     if used.servers.union(&new).count() > SERVERS {
         report.not_imported(
             one.place,
@@ -164,6 +171,24 @@ fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Rep
             format!("a lab has at most {SERVERS} real servers"),
         );
         return false;
+    }
+    let gue = pool.members.iter().filter(|member| {
+        member.address.is_ipv4() && matches!(pool.tunnel(member), Some(TunnelProtocol::Gue(_)))
+    });
+    let gue: Vec<IpAddr> = gue.map(|member| member.address).collect();
+    let other = |address: &IpAddr| used.gue.get(&(*address, one.family().other())).copied();
+    if let Some(first) = gue.iter().find_map(other) {
+        let why = format!(
+            "another virtual server ({}) sends {} in GUE to the same servers, whose UDP port takes one \
+             address family",
+            report.at(first),
+            one.family().other().name()
+        );
+        report.not_imported(one.place, one.what.clone(), why);
+        return false;
+    }
+    for address in gue {
+        used.gue.entry((address, one.family())).or_insert(one.place);
     }
     used.servers.extend(new);
     used.destinations.entry(destination).or_default().push((one.ports().clone(), one.place));
@@ -176,11 +201,19 @@ fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Rep
 /// Whether the load balancer and all members of a pool share a segment, as far as is known:
 /// without own addresses, they do if that is the only way for packets to arrive.
 pub(crate) fn share_segment(pool: &Pool, model: &LbModel) -> bool {
-    model.own.is_empty()
+    knows_no_own(pool, model)
         || model
             .own
             .iter()
             .any(|own| pool.members.iter().all(|member| own.net.contains(&member.address)))
+}
+
+/// Whether no address of the load balancer's own is known of the family of a pool's plain members.
+fn knows_no_own(pool: &Pool, model: &LbModel) -> bool {
+    let mut plain = pool.members.iter().filter(|member| pool.tunnel(member).is_none());
+    let of_family =
+        |own: &OwnAddress, address: IpAddr| own.net.addr().is_ipv4() == address.is_ipv4();
+    !plain.any(|member| model.own.iter().any(|own| of_family(own, member.address)))
 }
 
 fn warn_of_contradictions(one: &VirtualServer, model: &LbModel, report: &mut Report<'_>) {
@@ -206,7 +239,10 @@ fn warn_of_contradictions(one: &VirtualServer, model: &LbModel, report: &mut Rep
              members on other subnets and come back to the load balancer. Imported unchanged; \
              the login is expected to pass, and the run shows why it does not",
         );
-    } else if !one.settings.translate_address && model.own.is_empty() && !model.is_direct_routing {
+    } else if !one.settings.translate_address
+        && knows_no_own(pool, model)
+        && !model.is_direct_routing
+    {
         warn(
             "no tunnel, and the destination is not translated: that works on one segment only (L2 DSR, \
              nPath), so the lab puts the load balancer and the members on one. If they are on \

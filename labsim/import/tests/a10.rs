@@ -164,7 +164,7 @@ fn members_that_are_unknown_are_left_out() {
     for (from, to, left) in [
         ("member rs-b 49\n", "member nobody 49\n", "member nobody"),
         ("rs-b 10.1.1.52\n", "rs-b aaa.example\n", "member rs-b"),
-        ("rs-b 10.1.1.52\n", "rs-b 2001:db8::52\n", "member rs-b"),
+        ("rs-b 10.1.1.52\n", "rs-b fe80::52\n", "member rs-b"),
     ] {
         let imported = imported(&DSR.replacen(from, to, 1));
         assert!(!imported.scenario.contains("10.1.1.52"), "{to}");

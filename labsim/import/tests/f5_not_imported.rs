@@ -60,11 +60,16 @@ fn whole_stanzas_are_listed() {
         ("ltm snatpool s { members { 10.9.9.9 } }", "ltm snatpool s", "no virtual server"),
         ("ltm profile fastl4 f { }", "ltm profile fastl4 f", "no virtual server"),
         ("net route r { gw 10.0.0.1 network 10.9.0.0/16 }", "net route r", "one router"),
-        ("net self s { address 2001:db8::2/64 }", "net self s", "only IPv4 is imported"),
+        ("net self s { address fe80::2/64 }", "net self s", "link-local"),
         (
-            "ltm virtual six { destination 2001:db8::99.49 ip-protocol tcp pool p }",
+            "net self s { address 2001:db8::2/64 }",
+            "own address 2001:db8::2/64",
+            "nothing else in the lab is of its address family",
+        ),
+        (
+            "ltm virtual six { destination fe80::99.49 ip-protocol tcp pool p }",
             "ltm virtual six",
-            "only IPv4 is imported",
+            "link-local",
         ),
         (
             "ltm virtual wild { destination any:any ip-protocol tcp pool p }",
@@ -157,7 +162,7 @@ fn members_that_are_not_imported_are_listed() {
     for (member, why) in [
         ("aaa.example:49 { }", "no DNS"),
         ("aaa.example:49 { address any6 }", "no DNS"),
-        ("2001:db8::52.49 { address 2001:db8::52 }", "only IPv4 is imported"),
+        ("fe80::52.49 { address fe80::52 }", "link-local"),
         ("10.1.1.52:49 { address 10.1.1.51 }", "duplicate member (x.conf:1)"),
     ] {
         let imported = imported(

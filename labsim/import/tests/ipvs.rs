@@ -168,10 +168,10 @@ fn what_a_lab_cannot_have_is_listed_with_its_reason() {
 -A -f 5 -s rr
 -a -f 5 -r 10.1.1.51:0 -g
 -A -t [2001:db8::1]:80 -s rr
--a -t [2001:db8::1]:80 -r [2001:db8::2]:80 -m
+-a -t [2001:db8::1]:80 -r 10.1.1.51:80 -m
 -A --sctp-service 10.9.9.8:80 -s rr
 -A -u 10.9.9.9:53 -s rr -o --pe sip -p 60
--a -u 10.9.9.9:53 -r [2001:db8::2]:53 -i
+-a -u 10.9.9.9:53 -r [2001:db8::2]:53 -g
 -a -u 10.9.9.9:53 -r 10.1.1.51:5353 -i -x 100 -y 0 -w 70000
 -a -u 10.9.9.9:53 -r 10.1.1.52:53 -m
 -a -u 10.9.9.9:53 -r 10.1.1.51:53 -i
@@ -194,10 +194,10 @@ TCP  10.9.9.9:80 wlc
             "1: -A -f 5",
             "2: -a -f 5 -r 10.1.1.51:0",
             "3: -A -t [2001:db8::1]:80",
-            "4: -a -t [2001:db8::1]:80 -r [2001:db8::2]:80",
+            "4: -A -t [2001:db8::1]:80: member 10.1.1.51",
             "5: -A --sctp-service 10.9.9.8:80",
             "6: -A -u 10.9.9.9:53: --pe",
-            "7: -a -u 10.9.9.9:53 -r [2001:db8::2]:53",
+            "7: -A -u 10.9.9.9:53: member 2001:db8::2",
             "8: -a -u 10.9.9.9:53 -r 10.1.1.51:5353: --u-threshold",
             "9: -a -u 10.9.9.9:53 -r 10.1.1.52:53",
             "10: -a -u 10.9.9.9:53 -r 10.1.1.51:53",
@@ -212,12 +212,14 @@ TCP  10.9.9.9:80 wlc
     );
     let reasons: Vec<&str> = imported.not_imported.iter().map(|note| note.why.as_str()).collect();
     assert!(reasons[0].contains("the firewall's rules"), "{}", reasons[0]);
-    assert_eq!(reasons[2], "only IPv4 is imported");
+    assert_eq!(reasons[3], "labsim translates no IPv6 to IPv4");
+    assert!(reasons[7].starts_with("only a tunnel carries IPv4"), "{}", reasons[7]);
     assert_eq!(reasons[10], "duplicate member (lb1.txt:8)");
     assert!(reasons[17].contains("ipvsadm-save -n"), "{}", reasons[17]);
     assert_eq!(
         places(&imported.warnings),
         [
+            "3: -A -t [2001:db8::1]:80",
             "8: -a -u 10.9.9.9:53 -r 10.1.1.51:5353: port 5353",
             "8: -a -u 10.9.9.9:53 -r 10.1.1.51:5353: weight",
         ]

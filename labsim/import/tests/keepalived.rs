@@ -139,7 +139,7 @@ fn a_group_makes_virtual_servers_with_one_pool() {
   10.9.9.9 80
   10.9.9.10-11 80
   fwmark 5
-  2001:db8::1 80
+  2001:db8::1-2 80
 }
 virtual_server_group unused {
   10.9.9.20 80
@@ -157,13 +157,21 @@ virtual_server fwmark 7 {
     );
     let scenario = load(&imported);
     let names: Vec<&str> = lb(&scenario).virtual_servers.keys().map(String::as_str).collect();
-    assert_eq!(names, ["vs_10.9.9.10_80_tcp", "vs_10.9.9.11_80_tcp", "vs_10.9.9.9_80_tcp"]);
+    assert_eq!(
+        names,
+        [
+            "vs_10.9.9.10_80_tcp",
+            "vs_10.9.9.11_80_tcp",
+            "vs_10.9.9.9_80_tcp",
+            "vs_2001:db8::1_80_tcp",
+            "vs_2001:db8::2_80_tcp",
+        ]
+    );
     assert_eq!(lb(&scenario).pools.len(), 1);
     assert_eq!(
         places(&imported.not_imported),
         [
             "4: virtual_server_group web: fwmark",
-            "5: virtual_server_group web: 2001:db8::1",
             "7: virtual_server_group unused",
             "15: virtual_server group nobody",
             "17: virtual_server fwmark 7",
@@ -235,7 +243,7 @@ virtual_server 10.9.9.8 53 {
             format!("16: {own}: real_server 10.1.1.51 53: TCP_CHECK"),
             format!("19: {own}: real_server 10.1.1.52 5353: its checker"),
             format!("21: {own}: real_server 10.1.1.53 53"),
-            format!("22: {own}: real_server 2001:db8::1 53"),
+            format!("22: {own}: member 2001:db8::1"),
             "24: virtual_server 10.9.9.8 53".to_owned(),
         ]
     );
@@ -245,6 +253,7 @@ virtual_server 10.9.9.8 53 {
             format!("15: {own}: monitor"),
             format!("18: {own}: real_server 10.1.1.52 5353: port 5353"),
             format!("19: {own}: real_server 10.1.1.52 5353: PING_CHECK: connect_timeout"),
+            format!("22: {own}: real_server 2001:db8::1 53"),
         ]
     );
     let all: Vec<String> = imported.not_imported.iter().map(ToString::to_string).collect();

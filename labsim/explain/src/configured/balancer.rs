@@ -6,7 +6,6 @@ use crate::trace::Role;
 use crate::way::is_tunnelled;
 use labsim_codes::cause;
 use labsim_import::balancer::{Member, Virtual};
-use std::net::IpAddr;
 
 /// What the configuration of the virtual server says that was asked.
 pub(super) fn findings(known: &Known<'_>) -> Vec<Finding> {
@@ -57,7 +56,7 @@ fn no_tunnel(known: &Known<'_>, one: &Virtual, found: &mut Vec<Finding>) {
 fn tunnels(known: &Known<'_>, one: &Virtual, found: &mut Vec<Finding>) {
     for tunnel in known.tunnels {
         let (kind, to) = (tunnel.kind, tunnel.destination);
-        let text = match one.members.iter().find(|it| IpAddr::V4(it.address) == to) {
+        let text = match one.members.iter().find(|it| it.address == to) {
             None => {
                 format!(
                     "Packets went in {kind} to {to}, which is no member of {} ({})",

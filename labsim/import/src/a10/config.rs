@@ -2,14 +2,14 @@
 
 use super::entered::entered;
 use super::lines::{Line, Word};
-use crate::address::check_interface;
+use crate::address::{self, Family, bits, check_interface};
 use crate::place::Place;
 use crate::report::Report;
 use crate::text::printable;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use labsim_model::quote;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// A configured object and what is configured in it, wherever in the files.
 #[derive(Debug)]
@@ -78,8 +78,8 @@ pub(super) struct Config {
     /// `slb template tcp`, `udp` and `persist source-ip`, by what follows `template`.
     pub(super) templates: BTreeMap<&'static str, Objects>,
     pub(super) nat_pools: BTreeMap<String, NatPool>,
-    pub(super) own: Vec<(Ipv4Net, Place)>,
-    pub(super) gateways: Vec<Ipv4Addr>,
+    pub(super) own: Vec<(IpNet, Place)>,
+    pub(super) gateways: Vec<IpAddr>,
 }
 
 impl Config {
@@ -106,9 +106,9 @@ impl Config {
             ["slb", "template", "persist", "source-ip", _] => {
                 add(self.templates.entry("persist source-ip").or_default(), line, 4, false, report);
             }
-            ["ip", "nat", "pool", _, _, _, ..] => self.nat_pool(&line, report),
+            ["ip" | "ipv6", "nat", "pool", _, _, _, ..] => self.nat_pool(&line, report),
             ["interface", ..] => self.interface(&line, report),
-            ["ip", "route", ..] => self.route(&line, report),
+            ["ip" | "ipv6", "route", ..] => self.route(&line, report),
             words => report.not_imported(
                 line.place,
                 printable(&words.iter().take(3).copied().collect::<Vec<_>>().join(" ")),
@@ -120,12 +120,17 @@ impl Config {
     /// `ip nat pool NAME FIRST LAST netmask /24`.
     fn nat_pool(&mut self, line: &Line, report: &mut Report<'_>) {
         /// Most addresses of a pool that a lab takes.
-        const MOST: u32 = 64;
-        let what = format!("ip nat pool {}", printable(line.text(3)));
+        const MOST: u128 = 64;
+        let what = format!("{} nat pool {}", line.text(0), printable(line.text(3)));
         let mut ends =
-            line.words[4..6].iter().map(|word| report.ipv4(word.place, &word.text, &what));
+            line.words[4..6].iter().map(|word| report.address(word.place, &word.text, &what));
         let (Some(Some(first)), Some(Some(last))) = (ends.next(), ends.next()) else { return };
-        let (from, to) = (u32::from(first), u32::from(last));
+        let (from, to) = (bits(first), bits(last));
+        if Family::of(first) != Family::of(last) {
+            let message = "the pool's ends are of different address families; write one of them";
+            report.diagnostic(line.words[4].place.to(line.words[5].place), message);
+            return;
+        }
         if from > to {
             let message =
                 format!("the pool begins at {first} and ends before, at {last}; swap them");
@@ -137,7 +142,7 @@ impl Config {
             report.not_imported(line.place, what.clone(), why);
         }
         let addresses = (from..=to.min(from.saturating_add(MOST - 1)))
-            .map(|bits| IpAddr::V4(bits.into()))
+            .map(|bits| Family::of(first).address(bits))
             .collect();
         // `netmask /24 gateway … vrid …`: where the pool is routed from.
         let rest: Vec<&str> = line.texts().into_iter().skip(6).collect();
@@ -169,35 +174,20 @@ impl Config {
             report.not_imported(line.place, what, why);
             return;
         }
-        if !line.children.iter().any(|child| child.texts().starts_with(&["ip", "address"])) {
-            report.not_imported(line.place, what.clone(), "it has no IPv4 address");
+        let is_address =
+            |child: &Line| ["ip", "ipv6"].contains(&child.text(0)) && child.text(1) == "address";
+        if !line.children.iter().any(is_address) {
+            report.not_imported(line.place, what.clone(), "it has no address");
         }
         for child in &line.children {
             match child.texts().as_slice() {
-                ["ip", "address", _, _] => {
-                    let word = &child.words[2];
-                    let Some(address) = report.ipv4(word.place, &word.text, &what) else {
-                        continue;
-                    };
-                    let mask = child.text(3);
-                    let net = match (mask.strip_prefix('/').map(str::parse), mask.parse()) {
-                        (Some(Ok(length)), _) => Ipv4Net::new(address, length).ok(),
-                        (_, Ok(mask)) => Ipv4Net::with_netmask(address, mask).ok(),
-                        _ => None,
-                    };
-                    match net {
-                        Some(net) => {
-                            let net = report.check(child.words[2].place, check_interface(net));
-                            self.own.extend(net.map(|net| (net, child.place)));
-                        }
-                        None => {
-                            let message = format!(
-                                "{} is not a mask; write such as 255.255.255.0 or /24",
-                                quote(mask)
-                            );
-                            report.diagnostic(child.words[3].place, message);
-                        }
-                    }
+                ["ip", "address", address, mask] => {
+                    let length = mask.strip_prefix('/').unwrap_or(mask);
+                    self.own(child, (address, length), &what, report);
+                }
+                ["ipv6", "address", address] => {
+                    let (address, length) = address.split_once('/').unwrap_or((address, ""));
+                    self.own(child, (address, length), &what, report);
                 }
                 ["enable"] => {}
                 words => {
@@ -212,16 +202,41 @@ impl Config {
         }
     }
 
-    /// `ip route 0.0.0.0 /0 10.0.0.254`: the router's address.
+    /// An interface's address.
+    fn own(
+        &mut self,
+        line: &Line,
+        (address, length): (&str, &str),
+        what: &str,
+        report: &mut Report<'_>,
+    ) {
+        let place = line.words.get(2).map_or(line.place, |word| word.place);
+        let Some(address) = report.address(place, address, what) else { return };
+        let Some(net) = address::net(address, length) else {
+            let message = format!(
+                "{} is not a mask; write such as 255.255.255.0 or /24, and of IPv6 2001:db8::1/64",
+                quote(length)
+            );
+            let place = line.words.last().map_or(line.place, |word| word.place);
+            return report.diagnostic(place, message);
+        };
+        let net = report.check(place, check_interface(net));
+        self.own.extend(net.map(|net| (net, line.place)));
+    }
+
+    /// `ip route 0.0.0.0 /0 10.0.0.254`, `ipv6 route ::/0 2001:db8::1`: the router's address.
     fn route(&mut self, line: &Line, report: &mut Report<'_>) {
-        match line.texts().as_slice() {
-            ["ip", "route", "0.0.0.0", "/0" | "0.0.0.0", _, ..] => {
-                let word = &line.words[4];
-                self.gateways.extend(report.ipv4(word.place, &word.text, "ip route"));
-            }
-            _ => report.not_imported(
+        let what = format!("{} route", line.text(0));
+        let word = match line.texts().as_slice() {
+            ["ip", "route", "0.0.0.0", "/0" | "0.0.0.0", _, ..] => line.words.get(4),
+            ["ipv6", "route", "::/0", _, ..] => line.words.get(3),
+            _ => None,
+        };
+        match word {
+            Some(word) => self.gateways.extend(report.address(word.place, &word.text, &what)),
+            None => report.not_imported(
                 line.place,
-                "ip route",
+                what,
                 "the lab's load balancer has one router, which knows every subnet",
             ),
         }

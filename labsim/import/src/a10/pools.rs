@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::text::{printable, reason};
 use labsim_model::{AdminState, LoadBalancingMode, Profile, quote};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// The pools that virtual ports use. The tunnel is the virtual port's here and the pool's in
 /// labsim, so a service group makes a pool for each way that it is used in.
@@ -248,16 +248,17 @@ fn named<'l>(line: &'l Line, config: &Config) -> Option<(String, u16, &'l [Word]
     Some((name.join(" "), words[at].text.parse().ok()?, &words[at + 1..]))
 }
 
-fn address(server: &Object, what: &str, place: Place, report: &mut Report<'_>) -> Option<Ipv4Addr> {
+fn address(server: &Object, what: &str, place: Place, report: &mut Report<'_>) -> Option<IpAddr> {
     let Some(word) = server.rest.first() else {
         return report.skip(place, what, "its server has no address");
     };
     // What is made of digits, dots and colons was meant to be an address.
-    let is_name = word.text.bytes().any(|byte| !b"0123456789.:/".contains(&byte));
+    let is_name =
+        word.text.bytes().any(|byte| !b"0123456789.:/".contains(&byte)) && !word.text.contains(':');
     if is_name && word.text.parse::<IpAddr>().is_err() {
         return report.skip(place, what, "its server is given by name, and the lab has no DNS");
     }
-    report.ipv4(word.place, &word.text, what)
+    report.address(word.place, &word.text, what)
 }
 
 /// Whether the member, its server or its server's port is disabled.

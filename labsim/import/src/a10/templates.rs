@@ -2,7 +2,7 @@
 
 use super::config::Object;
 use super::lines::Line;
-use crate::address::mask_length;
+use crate::address::{Family, mask_length};
 use crate::report::Report;
 use crate::text::{has_word, printable};
 use labsim_model::{FastL4, SourceAddress, quote};
@@ -30,7 +30,11 @@ pub(super) fn of_protocol(object: &Object, fastl4: &mut FastL4, report: &mut Rep
 }
 
 /// What a template of persistence by source address says.
-pub(super) fn persistence(object: &Object, report: &mut Report<'_>) -> SourceAddress {
+pub(super) fn persistence(
+    object: &Object,
+    family: Family,
+    report: &mut Report<'_>,
+) -> SourceAddress {
     let mut rule = SourceAddress { timeout: PERSIST_TIMEOUT * 60, prefix_length: None };
     for line in &object.lines {
         match line.text(0) {
@@ -39,7 +43,12 @@ pub(super) fn persistence(object: &Object, report: &mut Report<'_>) -> SourceAdd
                     rule.timeout = seconds;
                 }
             }
-            "netmask" => rule.prefix_length = netmask(line, report).filter(|length| *length < 32),
+            "netmask" if family == Family::V4 => {
+                rule.prefix_length = netmask(line, report).filter(|length| *length < 32);
+            }
+            "netmask6" if family == Family::V6 => {
+                rule.prefix_length = netmask6(line, report).filter(|length| *length < 128);
+            }
             _ => {}
         }
     }
@@ -51,7 +60,7 @@ pub(super) fn list_others(kind: &str, object: &Object, report: &mut Report<'_>) 
     let has = |word: &str| object.lines.iter().any(|line| line.texts() == [word]);
     for line in &object.lines {
         let (known, why) = match (kind, line.text(0)) {
-            ("persist source-ip", _) => ("timeout netmask", "labsim does not support it"),
+            ("persist source-ip", _) => ("timeout netmask netmask6", "labsim does not support it"),
             (_, "reset-fwd" | "reset-rev") if has("reset-fwd") && has("reset-rev") => continue,
             (_, "reset-fwd" | "reset-rev") => {
                 ("", "labsim resets both ends of an idle flow or none; none is reset")
@@ -81,6 +90,15 @@ fn seconds(line: &Line, unit: u32, what: &str, report: &mut Report<'_>) -> Optio
         report.warn(line.place, format!("{what}: {}", printable(line.text(0))), why);
     }
     Some(found)
+}
+
+/// A prefix length of IPv6.
+fn netmask6(line: &Line, report: &mut Report<'_>) -> Option<u8> {
+    let text = line.text(1);
+    let length = text.strip_prefix('/').unwrap_or(text).parse().ok();
+    let message = || format!("{} is not a prefix length; write 1 to 128", quote(text));
+    let length = length.filter(|length| (1..=128).contains(length));
+    report.check(line.place, length.ok_or_else(message))
 }
 
 /// `255.255.255.0` or `/24`.

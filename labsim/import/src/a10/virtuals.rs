@@ -10,7 +10,7 @@ use crate::text::printable;
 use labsim_model::quote;
 use labsim_model::{IpProtocol, Persistence, PortRange, Ports, Profile, SourceTranslation};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Most ports after the first of a virtual port with `range`.
 pub(crate) const MOST_MORE_PORTS: u16 = 254;
@@ -34,7 +34,7 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     for (name, pool) in
         config.nat_pools.iter().filter(|(name, _)| !nat_pools.contains(name.as_str()))
     {
-        report.not_imported(pool.place, format!("ip nat pool {}", printable(name)), WHY);
+        report.not_imported(pool.place, format!("nat pool {}", printable(name)), WHY);
     }
     for (kind, objects) in &config.templates {
         for object in &objects.all {
@@ -87,7 +87,7 @@ impl<'r> Reader<'r, '_> {
             return;
         }
         if let Some(mask) = object.rest.get(1)
-            && !["/32", "255.255.255.255"].contains(&mask.text.as_str())
+            && !["/32", "255.255.255.255", "/128"].contains(&mask.text.as_str())
         {
             let why = "labsim's virtual servers have one address; the first is used";
             self.report.not_imported(mask.place, format!("{what}: mask"), why);
@@ -101,23 +101,23 @@ impl<'r> Reader<'r, '_> {
         }
     }
 
-    fn address(&mut self, object: &Object) -> Option<Ipv4Addr> {
+    fn address(&mut self, object: &Object) -> Option<IpAddr> {
         let Some(word) = object.rest.first() else {
             let message = format!("{} has no address; write one behind its name", object.what);
             return self.report.reject(object.place, message);
         };
-        if word.text.parse() == Ok(Ipv4Addr::UNSPECIFIED) {
+        if word.text.parse().is_ok_and(|address: IpAddr| address.is_unspecified()) {
             let why = "it accepts packets for every address; labsim's virtual servers have one";
             return self.report.skip(object.place, object.what.clone(), why);
         }
-        self.report.ipv4(word.place, &word.text, &object.what)
+        self.report.address(word.place, &word.text, &object.what)
     }
 
     /// A virtual port; `None`, with a note or an error, if it is not imported.
     fn port(
         &mut self,
         object: &'r Object,
-        address: Ipv4Addr,
+        address: IpAddr,
         line: &'r Line,
     ) -> Option<VirtualServer> {
         let (number, kind) = (line.text(1), line.text(2));
@@ -193,7 +193,7 @@ impl<'r> Reader<'r, '_> {
                 }
                 ["template", "persist", "source-ip", name] => {
                     if let Some(object) = self.template(child, "persist source-ip", name) {
-                        let rule = templates::persistence(object, self.report);
+                        let rule = templates::persistence(object, found.family(), self.report);
                         found.settings.persistence = Persistence::SourceAddress(rule);
                     }
                 }

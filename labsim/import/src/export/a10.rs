@@ -2,6 +2,7 @@
 
 use super::{Exported, NotExported};
 use crate::a10::{MOST_MORE_PORTS, templates};
+use crate::address::bits;
 use crate::text::printable;
 use labsim_model::{Announcements, FailoverState, PortRange};
 use labsim_scenario::model::{
@@ -10,7 +11,7 @@ use labsim_scenario::model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Largest weight of a server's port.
 const MOST_WEIGHT: u16 = 1000;
@@ -266,7 +267,10 @@ impl<'s> Writer<'s> {
             let _ = writeln!(templates, "slb template persist source-ip {}", word(name));
             let _ = writeln!(templates, "  timeout {minutes}");
             if let Some(length) = rule.prefix_length {
-                let _ = writeln!(templates, "  netmask /{length}");
+                let _ = match destination.ip() {
+                    IpAddr::V4(_) => writeln!(templates, "  netmask /{length}"),
+                    IpAddr::V6(_) => writeln!(templates, "  netmask6 {length}"),
+                };
             }
             let _ = writeln!(text, "    template persist source-ip {}", word(name));
         }
@@ -305,21 +309,18 @@ impl<'s> Writer<'s> {
 
     /// A NAT pool is a range of addresses.
     fn nat_pool(&mut self, out: &mut String, name: &str, what: &str, addresses: &[IpAddr]) {
-        let v4 = |address: &IpAddr| match address {
-            IpAddr::V4(address) => Some(*address),
-            IpAddr::V6(_) => None,
-        };
-        let all: Vec<Ipv4Addr> = addresses.iter().filter_map(v4).collect();
-        let Some(first) = all.first() else { return };
-        let in_range =
-            all.iter().zip(first.to_bits()..).take_while(|(one, bits)| one.to_bits() == *bits);
-        let count = in_range.count();
-        for other in &all[count..] {
+        let Some(first) = addresses.first() else { return };
+        let in_range = addresses.iter().zip(bits(*first)..);
+        let count = in_range.take_while(|(one, next)| bits(**one) == *next).count();
+        for other in &addresses[count..] {
             let why = "a NAT pool of ACOS's is a range of addresses; the first ones are written";
             self.note(format!("{what}: SNAT address {other}"), why);
         }
-        let last = all.get(count.saturating_sub(1)).unwrap_or(first);
-        let _ = writeln!(out, "ip nat pool {name} {first} {last} netmask /24");
+        let last = addresses.get(count.saturating_sub(1)).unwrap_or(first);
+        let _ = match first {
+            IpAddr::V4(_) => writeln!(out, "ip nat pool {name} {first} {last} netmask /24"),
+            IpAddr::V6(_) => writeln!(out, "ipv6 nat pool {name} {first} {last} netmask 64"),
+        };
     }
 
     fn group(&mut self, name: &str, server: &VirtualServer, pool: &Pool) {

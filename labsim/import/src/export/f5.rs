@@ -1,5 +1,6 @@
 //! A scenario's load balancers as tmsh configuration text.
 
+use ipnet::IpNet;
 use labsim_model::{Announcements, FailoverState};
 use labsim_scenario::model::{
     ActionOnDown, AdminState, FastL4, GreOptions, IpProtocol, LoadBalancer, LoadBalancingMode,
@@ -8,7 +9,7 @@ use labsim_scenario::model::{
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Stanzas of all load balancers of a scenario, as `tmsh list` would show them.
@@ -91,7 +92,7 @@ impl Stanzas<'_> {
             if let Persistence::SourceAddress(rule) = server.persistence
                 && let Some(profile) = persistence_profile(name, rule)
             {
-                self.persistence(&profile, rule);
+                self.persistence(&profile, rule, any(server));
             }
         }
         for (name, pool) in pools {
@@ -183,12 +184,14 @@ impl Stanzas<'_> {
         });
     }
 
-    fn persistence(&mut self, name: &str, rule: SourceAddress) {
+    /// `any` is the unspecified address of the clients' family.
+    fn persistence(&mut self, name: &str, rule: SourceAddress, any: IpAddr) {
         self.block(0, &format!("ltm persistence source-addr {}", quoted(name)), |out| {
             out.line(1, "defaults-from source_addr");
             if let Some(length) = rule.prefix_length {
-                let bits = u32::MAX << 32_u8.saturating_sub(length);
-                out.line(1, &format!("mask {}", Ipv4Addr::from_bits(bits)));
+                if let Ok(net) = IpNet::new(any, length.min(IpNet::from(any).prefix_len())) {
+                    out.line(1, &format!("mask {}", net.netmask()));
+                }
             }
             out.line(1, &format!("timeout {}", rule.timeout));
         });
@@ -353,6 +356,14 @@ impl Stanzas<'_> {
         self.block(1, "source-address-translation", |out| {
             lines.iter().for_each(|line| out.line(2, line));
         });
+    }
+}
+
+/// The unspecified address of the family of a virtual server's clients.
+fn any(server: &VirtualServer) -> IpAddr {
+    match server.destination.ip() {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

@@ -4,12 +4,12 @@ use super::address::without_route_domain;
 use super::config::{Config, Object};
 use super::read;
 use super::tree::Word;
-use crate::address::{check_interface, check_unicast};
+use crate::address::{self, check_interface};
 use crate::lb_model::{LbModel, OwnAddress};
 use crate::report::Report;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use labsim_model::quote;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Reads all self IPs and routes.
 pub(super) fn network(config: &Config, model: &mut LbModel, report: &mut Report<'_>) {
@@ -25,7 +25,7 @@ pub(super) fn network(config: &Config, model: &mut LbModel, report: &mut Report<
     }
 }
 
-fn read_self(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
+fn read_self(object: &Object, report: &mut Report<'_>) -> Option<IpNet> {
     let (mut address, mut netmask) = (None, None);
     for property in object.block.properties() {
         match property.name() {
@@ -58,34 +58,24 @@ fn read_self(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Net> {
             quote(&address.text)
         )
     };
-    let host = match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(host)) => report.check(address.place, check_unicast(host))?,
-        Ok(IpAddr::V6(_)) => {
-            return report.skip(object.place, object.what.clone(), "only IPv4 is imported");
-        }
-        Err(_) => {
-            return report.reject(address.place, wrong());
-        }
-    };
-    let net = match (length.parse::<u8>(), length.parse::<Ipv4Addr>()) {
-        (Ok(length), _) => Ipv4Net::new(host, length).ok(),
-        (_, Ok(mask)) => Ipv4Net::with_netmask(host, mask).ok(),
-        _ => None,
-    };
-    let Some(net) = net else {
+    if host.parse::<IpAddr>().is_err() {
+        return report.reject(address.place, wrong());
+    }
+    let host = report.address(address.place, host, &object.what)?;
+    let Some(net) = address::net(host, length) else {
         return report.reject(address.place, wrong());
     };
     report.check(address.place, check_interface(net))
 }
 
-fn gateway(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Addr> {
+fn gateway(object: &Object, report: &mut Report<'_>) -> Option<IpAddr> {
     let (mut gateway, mut is_default) = (None, object.name() == "default");
     for property in object.block.properties() {
         match property.name() {
             "gw" | "gateway" => gateway = Some(read::word(&property, report)?),
             "network" => {
-                is_default =
-                    ["default", "0.0.0.0/0"].contains(&read::word(&property, report)?.text.as_str())
+                let everywhere = ["default", "default-inet6", "0.0.0.0/0", "::/0", "any", "any6"];
+                is_default = everywhere.contains(&read::word(&property, report)?.text.as_str());
             }
             _ => read::not_imported(&object.what, &property, report),
         }
@@ -95,5 +85,5 @@ fn gateway(object: &Object, report: &mut Report<'_>) -> Option<Ipv4Addr> {
         return report.skip(object.place, object.what.clone(), why);
     };
     let (host, _) = report.check(word.place, without_route_domain(&word.text))?;
-    report.ipv4(word.place, host, &object.what)
+    report.address(word.place, host, &object.what)
 }

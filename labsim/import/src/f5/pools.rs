@@ -158,7 +158,7 @@ impl Pools {
                 return report.skip(word.place, what, why);
             }
         };
-        let address = report.ipv4(place, &text, what)?;
+        let address = report.address(place, &text, what)?;
         let name = match host {
             Host::Name(name) => Some(name.to_owned()),
             Host::Address(_) | Host::Any => None,
@@ -271,7 +271,7 @@ impl Pools {
         for (name, block) in names {
             let tunnel = match leaf(&name.text) {
                 "none" => Some(Profile::None),
-                "ipip" | "ip4ip4" => Some(Profile::Ipip),
+                "ipip" | "ip4ip4" | "ip4ip6" | "ip6ip4" | "ip6ip6" => Some(Profile::Ipip),
                 "gre" => Some(Profile::Gre(GreOptions::default())),
                 _ if config.ipip.get(&name.text).is_some() => Some(Profile::Ipip),
                 _ if config.gre.get(&name.text).is_some() => {

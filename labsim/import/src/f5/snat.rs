@@ -114,7 +114,7 @@ impl SnatPools {
         }
         let found = self.by_path.get(&object.path).cloned().flatten();
         if found.is_none() {
-            let why = format!("its SNAT pool {} has no IPv4 address", quote(&name.text));
+            let why = format!("its SNAT pool {} has no address", quote(&name.text));
             report.not_imported(name.place, what, why);
         }
         found
@@ -173,5 +173,5 @@ fn snat_address(member: &Word, config: &Config, report: &mut Report<'_>) -> Opti
         report.check(written.place, without_route_domain(leaf(&written.text)))?;
     let what = format!("SNAT address {}", printable(text));
     read::note_route_domain(route_domain, written.place, &what, report);
-    report.ipv4(written.place, text, &what).map(IpAddr::V4)
+    report.address(written.place, text, &what)
 }

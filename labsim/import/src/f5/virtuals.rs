@@ -10,6 +10,7 @@ use super::snat::SnatPools;
 use super::traffic_matching::TrafficMatching;
 use super::tree::{Block, Property, Word};
 use super::{network, read, snat};
+use crate::address::{Family, mask_length};
 use crate::lb_model::{LbModel, Service, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
@@ -18,7 +19,7 @@ use crate::validate;
 use labsim_model::quote;
 use labsim_model::{FastL4, IpProtocol, Ports, SourceAddress};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Types of virtual servers that load-balance nothing.
 const WITHOUT_POOL: &str = "reject ip-forward l2-forward internal dhcp-relay";
@@ -42,7 +43,7 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     source_addrs.report_unused(config, report);
     snat_pools.report_unused(config, report);
     traffic_matching.report_unused(config, report);
-    let vips: BTreeSet<Ipv4Addr> = virtuals.iter().map(|one| one.address).collect();
+    let vips: BTreeSet<IpAddr> = virtuals.iter().map(|one| one.address).collect();
     let is_used = |one: &Object| virtual_address(one).is_some_and(|vip| vips.contains(&vip));
     config.virtual_addresses.not_imported(is_used, &["address", "mask"], report);
     let mut model = LbModel { virtuals, pools: pools.all, ..LbModel::default() };
@@ -51,7 +52,7 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
 }
 
 /// The address of an `ltm virtual-address`, which is its name where nothing else is expected.
-fn virtual_address(object: &Object) -> Option<Ipv4Addr> {
+fn virtual_address(object: &Object) -> Option<IpAddr> {
     let properties = object.block.properties();
     let written = properties.iter().find(|one| one.name() == "address").and_then(Property::word);
     let text = written.map_or(leaf(&object.path), |word| word.text.as_str());
@@ -154,7 +155,7 @@ impl Reader<'_, '_> {
         &mut self,
         object: &Object,
         properties: &[Property<'_>],
-    ) -> Option<(Ipv4Addr, Ports, IpProtocol)> {
+    ) -> Option<(IpAddr, Ports, IpProtocol)> {
         let what = &object.what;
         let of = |name: &str| properties.iter().find(|one| one.name() == name);
         let off = properties.iter().find(|one| one.name() == "disabled" && one.values.is_empty());
@@ -183,7 +184,8 @@ impl Reader<'_, '_> {
         let host = self.report.check(word.place, host_port(&word.text))?;
         let address = self.address(word, &host, what)?;
         if let Some(mask) = of("mask").and_then(Property::word)
-            && !["255.255.255.255", "any"].contains(&mask.text.as_str())
+            && !["255.255.255.255", "any", "any6"].contains(&mask.text.as_str())
+            && mask_length(&mask.text).ok() != Some(Family::of(address).bits())
         {
             let why = "it accepts packets for a network; labsim's virtual servers have one address";
             return self.report.skip(mask.place, what, why);
@@ -205,7 +207,7 @@ impl Reader<'_, '_> {
         name: &Word,
         own_protocol: Option<&Property<'_>>,
         object: &Object,
-    ) -> Option<(Ipv4Addr, Ports, IpProtocol)> {
+    ) -> Option<(IpAddr, Ports, IpProtocol)> {
         let what = &object.what;
         let Self { traffic_matching, config, report, .. } = self;
         let criteria = traffic_matching.get(name, what, config, report)?;
@@ -220,9 +222,9 @@ impl Reader<'_, '_> {
         Some((address, criteria.ports, protocol))
     }
 
-    fn address(&mut self, word: &Word, read: &HostPort<'_>, what: &str) -> Option<Ipv4Addr> {
+    fn address(&mut self, word: &Word, read: &HostPort<'_>, what: &str) -> Option<IpAddr> {
         match &read.host {
-            Host::Address(address) => self.report.ipv4(word.place, &address.to_string(), what),
+            Host::Address(address) => self.report.address(word.place, &address.to_string(), what),
             Host::Any => {
                 let why = "it accepts packets for every address; labsim's virtual servers have one";
                 self.report.skip(word.place, what, why)
@@ -232,7 +234,7 @@ impl Reader<'_, '_> {
     }
 
     /// The address of an `ltm virtual-address` that a destination names.
-    fn virtual_address(&mut self, word: &Word, name: &str, what: &str) -> Option<Ipv4Addr> {
+    fn virtual_address(&mut self, word: &Word, name: &str, what: &str) -> Option<IpAddr> {
         let folder = word.text.strip_suffix(leaf(&word.text)).unwrap_or_default();
         let Some(object) = self.config.virtual_addresses.get(&format!("{folder}{name}")) else {
             let message = format!(
@@ -249,7 +251,7 @@ impl Reader<'_, '_> {
             return self.report.skip(word.place, what, format!("{} has no address", object.what));
         };
         let address = written.text.split('%').next().unwrap_or_default();
-        self.report.ipv4(written.place, address, what)
+        self.report.address(written.place, address, what)
     }
 
     fn protocol(

@@ -1,58 +1,60 @@
 //! Subnets and addresses that do not collide.
 
-use crate::address::is_host;
-use ipnet::Ipv4Net;
+use crate::address::{Family, bits, is_host};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-/// Longest and shortest prefix that a subnet of the lab gets.
-const LONGEST: u8 = 30;
-const SHORTEST: u8 = 8;
 /// How many of a subnet's addresses are tried.
 const TRIES: usize = 1 << 16;
 
 /// A subnet with the router's address in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subnet {
-    pub(super) net: Ipv4Net,
-    pub(super) router: Ipv4Addr,
+    pub(super) net: IpNet,
+    pub(super) router: IpAddr,
 }
 
 /// What is taken so far.
 pub(super) struct Addresses<'g> {
-    used: BTreeSet<Ipv4Addr>,
+    used: BTreeSet<IpAddr>,
     subnets: Vec<Subnet>,
-    gateways: &'g [Ipv4Addr],
+    gateways: &'g [IpAddr],
 }
 
 impl<'g> Addresses<'g> {
     /// The used addresses are taken; a gateway is the router's address in its subnet.
-    pub(super) fn new(used: BTreeSet<Ipv4Addr>, gateways: &'g [Ipv4Addr]) -> Self {
+    pub(super) fn new(used: BTreeSet<IpAddr>, gateways: &'g [IpAddr]) -> Self {
         Self { used, subnets: Vec::new(), gateways }
     }
 
     /// The subnet that holds an address, new if need be: as long as `wanted` where that overlaps
     /// no other, makes a host of the address, and leaves room for two more.
-    pub(super) fn subnet(&mut self, address: Ipv4Addr, wanted: u8) -> Option<Subnet> {
+    pub(super) fn subnet(&mut self, address: IpAddr, wanted: u8) -> Option<Subnet> {
         if let Some(subnet) = self.subnets.iter().find(|subnet| subnet.net.contains(&address)) {
             return is_host(subnet.net, address).then_some(*subnet);
         }
-        let wanted = wanted.clamp(SHORTEST, LONGEST);
-        let lengths = (SHORTEST..=wanted).rev().chain(wanted + 1..=LONGEST);
+        // Longest and shortest prefix that a subnet of the lab gets.
+        let (shortest, longest) = match Family::of(address) {
+            Family::V4 => (8, 30),
+            Family::V6 => (16, 126),
+        };
+        let wanted = wanted.clamp(shortest, longest);
+        let lengths = (shortest..=wanted).rev().chain(wanted + 1..=longest);
         let net = lengths
-            .filter_map(|length| Ipv4Net::new(address, length).ok())
+            .filter_map(|length| IpNet::new(address, length).ok())
             .find(|net| is_host(*net, address) && !self.overlaps(*net) && self.left(*net) >= 2)?;
         self.add(net.trunc())
     }
 
     /// The first of these subnets without a used address.
-    pub(super) fn empty(&mut self, candidates: impl Iterator<Item = Ipv4Net>) -> Option<Subnet> {
+    pub(super) fn empty(&mut self, candidates: impl Iterator<Item = IpNet>) -> Option<Subnet> {
         let mut candidates = candidates.filter(|net| !self.overlaps(*net) && self.count(*net) == 0);
         let net = candidates.next()?;
         self.add(net)
     }
 
-    fn add(&mut self, net: Ipv4Net) -> Option<Subnet> {
+    fn add(&mut self, net: IpNet) -> Option<Subnet> {
         let gateways = self.gateways;
         let router = self.take(net, gateways.iter().copied())?;
         let subnet = Subnet { net, router };
@@ -63,30 +65,31 @@ impl<'g> Addresses<'g> {
     /// Takes one of these addresses, or else the first free one of the subnet.
     pub(super) fn take(
         &mut self,
-        net: Ipv4Net,
-        preferred: impl Iterator<Item = Ipv4Addr>,
-    ) -> Option<Ipv4Addr> {
-        let first = u32::from(net.network());
-        let last = u32::from(net.broadcast());
+        net: IpNet,
+        preferred: impl Iterator<Item = IpAddr>,
+    ) -> Option<IpAddr> {
+        let (first, last) = (bits(net.network()), bits(net.broadcast()));
         let near = [first.saturating_add(1), last.saturating_sub(1)];
         let others = (first..last).skip(1).take(TRIES);
+        let family = Family::of(net.addr());
         let found = preferred
-            .chain(near.into_iter().chain(others).map(Ipv4Addr::from))
+            .chain(near.into_iter().chain(others).map(|bits| family.address(bits)))
             .find(|one| is_host(net, *one) && !self.used.contains(one))?;
         self.used.insert(found);
         Some(found)
     }
 
-    fn overlaps(&self, net: Ipv4Net) -> bool {
+    fn overlaps(&self, net: IpNet) -> bool {
         self.subnets.iter().any(|other| other.net.contains(&net) || net.contains(&other.net))
     }
 
-    fn count(&self, net: Ipv4Net) -> u64 {
-        self.used.range(net.network()..=net.broadcast()).count() as u64
+    fn count(&self, net: IpNet) -> u128 {
+        self.used.range(net.network()..=net.broadcast()).count() as u128
     }
 
-    fn left(&self, net: Ipv4Net) -> u64 {
-        (u64::from(u32::from(net.broadcast()) - u32::from(net.network())) - 1)
+    fn left(&self, net: IpNet) -> u128 {
+        (bits(net.broadcast()) - bits(net.network()))
+            .saturating_sub(1)
             .saturating_sub(self.count(net))
     }
 }
@@ -94,14 +97,14 @@ impl<'g> Addresses<'g> {
 #[cfg(test)]
 mod tests {
     use super::Addresses;
-    use ipnet::Ipv4Net;
-    use std::net::Ipv4Addr;
+    use ipnet::IpNet;
+    use std::net::IpAddr;
 
-    fn net(text: &str) -> Ipv4Net {
+    fn net(text: &str) -> IpNet {
         text.parse().unwrap()
     }
 
-    fn ip(text: &str) -> Ipv4Addr {
+    fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 

@@ -5,7 +5,7 @@ use super::servers::source_addresses;
 use super::yaml::{Entry, Value, entry, list, map, one_or_list, scalar};
 use crate::lb_model::{LbModel, Mode, Service, VirtualServer};
 use labsim_model::{IpProtocol, LoadBalancingMode, Persistence};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// The expectations of one step.
 pub(super) fn expectations(
@@ -16,7 +16,7 @@ pub(super) fn expectations(
     let vip = one.address;
     let servers = plan.serving(one, model);
     let names: Vec<&str> = servers.iter().map(|at| plan.servers[*at].name.as_str()).collect();
-    let addresses: Vec<Ipv4Addr> = servers.iter().map(|at| plan.servers[*at].address).collect();
+    let addresses: Vec<IpAddr> = servers.iter().map(|at| plan.servers[*at].address).collect();
     let expectation = |name: &str, check: Entry, pass: &str, fail: &str| {
         // No name here ends with `_` and another, so that all are different.
         let name = step.map_or(name.to_owned(), |step| format!("{step}_{name}"));
@@ -71,7 +71,7 @@ pub(super) fn expectations(
         &format!("the {noun} did not pass, or its answers did not come from the VIP"),
     )];
     let seen = match mode {
-        Mode::Direct => vec![plan.client.net.addr()],
+        Mode::Direct => plan.client_address(one).into_iter().collect(),
         Mode::Snat | Mode::Dnat => source_addresses(one, plan),
     };
     if let [client] = seen.as_slice() {
@@ -111,8 +111,9 @@ pub(super) fn expectations(
         // What the load balancer sends itself, an ICMP error or a RST, is from the VIP too.
         answer.insert(0, entry("direction", "in"));
         // Servers answer the probes of a transparent monitor from the VIP.
-        if pool.settings.monitor.as_ref().is_some_and(|monitor| monitor.transparent) {
-            answer.push(entry("destination", scalar(plan.client.net.addr())));
+        let is_transparent = pool.settings.monitor.as_ref().is_some_and(|it| it.transparent);
+        if let Some(client) = plan.client_address(one).filter(|_| is_transparent) {
+            answer.push(entry("destination", scalar(client)));
         }
     }
     if virtuals.iter().filter(|other| other.address == vip).count() > 1 {

@@ -10,9 +10,9 @@ use crate::report::Report;
 use crate::text::printable;
 use labsim_model::{
     GreOptions, GueOptions, IpProtocol, Member, OuterSource, Persistence, Profile, SourceAddress,
-    TunnelKind, TunnelProtocol,
+    TunnelProtocol,
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Made up, since no configuration of a load balancer knows the servers' own.
 const SECRET: &str = "imported-test";
@@ -204,16 +204,21 @@ fn real_servers(
             server.push(entry("tunnel", written(tunnel)?));
         }
         server.push(entry("vip", one_or_list(&settings.vips)));
-        let mut sysctls = vec![
-            entry("net.ipv4.conf.all.arp_ignore", scalar(3)),
-            entry("net.ipv4.conf.all.arp_announce", scalar(2)),
-        ];
-        if let Some(tunnel) = settings.tunnel {
-            let device = TunnelKind::of(tunnel, true, true).usual_device();
+        // ARP and the reverse path filter are IPv4's; neighbour discovery answers for nothing on lo.
+        let mut sysctls = Vec::new();
+        if settings.vips.iter().any(IpAddr::is_ipv4) {
+            sysctls.push(entry("net.ipv4.conf.all.arp_ignore", scalar(3)));
+            sysctls.push(entry("net.ipv4.conf.all.arp_announce", scalar(2)));
+        }
+        if !settings.ipv4_devices.is_empty() {
             sysctls.push(entry("net.ipv4.conf.all.rp_filter", scalar(2)));
+        }
+        for device in &settings.ipv4_devices {
             sysctls.push(entry(format_args!("net.ipv4.conf.{device}.rp_filter"), scalar(0)));
         }
-        server.push(entry("sysctls", sysctls));
+        if !sysctls.is_empty() {
+            server.push(entry("sysctls", sysctls));
+        }
         parts.push(entry(part("servers", number), server));
     }
     Ok((!parts.is_empty()).then(|| entry("real_servers", parts)))

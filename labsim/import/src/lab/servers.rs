@@ -3,17 +3,19 @@
 use super::plan::AddressPlan;
 use crate::lb_model::{LbModel, Service, VirtualServer, tunnel_name};
 use crate::report::Report;
-use labsim_model::{SourceTranslation, TunnelProtocol};
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use labsim_model::{SourceTranslation, TunnelKind, TunnelProtocol};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Linux settings of one real server; none without a tunnel where the destination is translated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Settings {
     /// Its tunnel, if it has one.
     pub(super) tunnel: Option<TunnelProtocol>,
+    /// The devices that IPv4 comes out of, where the reverse path filter has to let it pass.
+    pub(super) ipv4_devices: BTreeSet<&'static str>,
     /// The VIPs that it holds.
-    pub(super) vips: Vec<Ipv4Addr>,
+    pub(super) vips: Vec<IpAddr>,
 }
 
 /// A service on one real server.
@@ -22,7 +24,7 @@ pub(super) struct Listener {
     pub(super) service: Service,
     pub(super) port: u16,
     /// The addresses that an AAA server takes requests from; none of another.
-    pub(super) clients: Vec<Ipv4Addr>,
+    pub(super) clients: Vec<IpAddr>,
 }
 
 /// Settings that several servers share, and which servers.
@@ -65,6 +67,10 @@ pub(super) fn settings(
                     ),
                 ),
                 _ => {}
+            }
+            if let (Some(tunnel), IpAddr::V4(_)) = (settings.tunnel, one.address) {
+                let kind = TunnelKind::of(tunnel, member.address.is_ipv4(), true);
+                settings.ipv4_devices.insert(kind.usual_device());
             }
         }
     }
@@ -116,10 +122,12 @@ pub(super) fn listeners(
 }
 
 /// The addresses that a server can see a client under.
-pub(super) fn source_addresses(one: &VirtualServer, plan: &AddressPlan) -> Vec<Ipv4Addr> {
+pub(super) fn source_addresses(one: &VirtualServer, plan: &AddressPlan) -> Vec<IpAddr> {
     match &one.settings.source_address_translation {
-        SourceTranslation::None => vec![plan.client.net.addr()],
-        SourceTranslation::Automap => vec![plan.lb.net.addr()],
+        SourceTranslation::None => plan.client_address(one).into_iter().collect(),
+        SourceTranslation::Automap => {
+            plan.lb.get(one.family()).map(|port| port.net.addr()).into_iter().collect()
+        }
         SourceTranslation::Snat(_) => one.snat_addresses().collect(),
     }
 }

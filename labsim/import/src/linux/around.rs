@@ -58,7 +58,7 @@ pub(super) fn model(host: &Host) -> Result<(LbModel, Vec<String>), String> {
             let name = format!("{vip}_{port}_{}", protocol.word());
             let what = format!("address {vip}");
             let named = (format!("vs_{name}"), what.as_str(), *place);
-            let mut one = VirtualServer::new(named, (*vip, port.into()), protocol);
+            let mut one = VirtualServer::new(named, ((*vip).into(), port.into()), protocol);
             (one.settings.translate_address, one.settings.translate_port) = (false, false);
             one.pool = model.pools.len();
             model.virtuals.push(one);
@@ -80,7 +80,7 @@ fn pool(name: &str, place: Place, (own, port): (Ipv4Addr, u16), profile: Profile
     let member = Member {
         name: None,
         place,
-        address: own,
+        address: own.into(),
         port,
         ratio: 1,
         profile: None,
@@ -107,7 +107,7 @@ fn is_wire(link: &Link) -> bool {
 /// The IPv4 addresses of a device that hosts have, with their prefix lengths.
 fn v4(link: &Link) -> impl Iterator<Item = (Ipv4Addr, u8, Place)> {
     link.addresses.iter().filter_map(|one| match one.net.addr() {
-        IpAddr::V4(address) if check_unicast(address).is_ok() => {
+        IpAddr::V4(address) if check_unicast(address.into()).is_ok() => {
             Some((address, one.net.prefix_len(), one.place))
         }
         _ => None,
@@ -230,10 +230,8 @@ fn services(host: &Host, vip: Ipv4Addr, assumed: &mut Vec<String>) -> Vec<(IpPro
 }
 
 /// The next hops of the host's IPv4 routes, which the lab's router has as its addresses.
-fn gateways(host: &Host) -> Vec<Ipv4Addr> {
-    let via = host.routes.iter().filter_map(|route| match route.via {
-        Some(IpAddr::V4(via)) if check_unicast(via).is_ok() => Some(via),
-        _ => None,
-    });
+fn gateways(host: &Host) -> Vec<IpAddr> {
+    let via = host.routes.iter().filter_map(|route| route.via);
+    let via = via.filter(|via| via.is_ipv4() && check_unicast(*via).is_ok());
     via.take(VIPS).collect()
 }

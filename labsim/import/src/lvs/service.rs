@@ -9,7 +9,7 @@ use labsim_model::{
     AdminState, FastL4, IpProtocol, Monitor, OuterSource, Persistence, Ports, Profile,
     SourceAddress, SourceTranslation,
 };
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Longest time that labsim's persistence takes: a day.
 const LONGEST: u32 = 86_400;
@@ -33,7 +33,7 @@ pub(super) struct Service {
 /// Address and port of a virtual service; port 0 is every port.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Destination {
-    pub(super) address: Ipv4Addr,
+    pub(super) address: IpAddr,
     pub(super) port: u16,
     pub(super) place: Place,
 }
@@ -52,7 +52,7 @@ pub(super) struct Persistent {
 pub(super) struct Server {
     pub(super) what: String,
     pub(super) place: Place,
-    pub(super) address: Ipv4Addr,
+    pub(super) address: IpAddr,
     /// `None` is the service's.
     pub(super) port: Option<u16>,
     pub(super) forwarding: Forwarding,

@@ -1,6 +1,6 @@
 //! Words of both languages, and the values that they stand for.
 
-use crate::address::mask_length;
+use crate::address::{Family, mask_length};
 use crate::place::Place;
 use crate::report::Report;
 use labsim_model::quote;
@@ -40,7 +40,15 @@ pub(super) fn port(word: &Word, report: &mut Report<'_>) -> Option<u16> {
     u16::try_from(port).ok()
 }
 
-/// The length of a mask such as 255.255.255.0; none of the whole address's.
-pub(super) fn prefix_length(word: &Word, report: &mut Report<'_>) -> Option<u8> {
-    report.check(word.place, mask_length(&word.text)).filter(|length| *length < 32)
+/// The length of a mask such as 255.255.255.0, or of IPv6 a number; none of the whole address's.
+pub(super) fn prefix_length(word: &Word, family: Family, report: &mut Report<'_>) -> Option<u8> {
+    let most = family.bits();
+    let length = match family {
+        Family::V4 => report.check(word.place, mask_length(&word.text))?,
+        Family::V6 => {
+            let length = number(word, "a prefix length", 1..=most.into(), report)?;
+            u8::try_from(length).ok()?
+        }
+    };
+    Some(length).filter(|length| *length < most)
 }

@@ -148,7 +148,7 @@ impl<'a> Addresses<'a, '_> {
         let address = one.net.addr();
         let what = format!("address {} of {}", one.net, printable(&link.name));
         let checked = match address {
-            IpAddr::V4(address) => check_unicast(address).map(|_| ()),
+            IpAddr::V4(_) => check_unicast(address).map(|_| ()),
             IpAddr::V6(it) if it.is_unspecified() || it.is_multicast() => {
                 Err("no host can have this address".to_owned())
             }

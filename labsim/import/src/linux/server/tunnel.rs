@@ -77,7 +77,7 @@ impl<'a> Addresses<'a, '_> {
             IpAddr::V4(address) if !self.is_vip(it.net.addr()) => Some((address, it.place)),
             _ => None,
         });
-        let address = own.find(|(address, _)| check_unicast(*address).is_ok());
+        let address = own.find(|(address, _)| check_unicast((*address).into()).is_ok());
         let address = address.map(|(address, _)| address);
         let others: Vec<(Ipv4Addr, Place)> = own.collect();
         for (other, place) in others {

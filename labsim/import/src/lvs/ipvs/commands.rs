@@ -1,15 +1,15 @@
 //! What a command of ipvsadm says about a service or a server.
 
 use super::options::{Command, Written};
+use crate::address::Family;
 use crate::lvs::scheduler::Scheduler;
 use crate::lvs::service::{Destination, Forwarding, Persistent, Server, Service};
 use crate::lvs::tunnel::TunnelWords;
 use crate::lvs::words::{self, Word};
-use crate::place::Place;
 use crate::report::Report;
 use crate::text::printable;
 use labsim_model::{IpProtocol, quote};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, SocketAddr};
 
 /// IPVS's time where `-p` has none, in seconds (libipvs.h; ipvsadm(8) says 300).
 const PERSISTENT: u32 = 360;
@@ -64,15 +64,11 @@ pub(super) fn named(command: &Command, report: &mut Report<'_>) -> Option<Named>
         }
     };
     let (address, port) = endpoint(word, report)?;
-    let IpAddr::V4(address) = address else {
-        let kind = Kind::Other("only IPv4 is imported");
-        return Some(Named { text: format!("{letter} {shown}"), kind });
-    };
     let port = port.unwrap_or_default();
     let destination = Destination { address, port, place: command.place };
     let text = match port {
         0 => format!("{letter} {address}"),
-        _ => format!("{letter} {address}:{port}"),
+        _ => format!("{letter} {}", SocketAddr::new(address, port)),
     };
     Some(Named { text, kind: Kind::Address(protocol, destination) })
 }
@@ -85,7 +81,10 @@ pub(super) fn service(
     report: &mut Report<'_>,
 ) -> Option<Service> {
     let persistence = match command.get("persistent") {
-        Some(option) => Some(persistent(option, command, what, report)?),
+        Some(option) => {
+            let family = Family::of(destination.address);
+            Some(persistent(option, command, (what, family), report)?)
+        }
         None => {
             if let Some(mask) = command.get("netmask") {
                 let message = "a mask needs persistence; add -p, or remove the mask";
@@ -104,7 +103,8 @@ pub(super) fn service(
         flags.map(|flag| Word { text: flag.to_owned(), place: word.place }).collect()
     });
     let name = command.value("scheduler").cloned();
-    let known = "tcp-service udp-service scheduler persistent netmask sched-flags ops numeric ipv4";
+    let known =
+        "tcp-service udp-service scheduler persistent netmask sched-flags ops numeric ipv4 ipv6";
     list_others(command, what, known, report);
     Some(Service {
         what: what.to_owned(),
@@ -122,7 +122,7 @@ pub(super) fn service(
 fn persistent(
     option: &Written,
     command: &Command,
-    what: &str,
+    (what, family): (&str, Family),
     report: &mut Report<'_>,
 ) -> Option<Persistent> {
     let timeout = match &option.value {
@@ -134,7 +134,7 @@ fn persistent(
         }
     };
     let prefix_length =
-        command.value("netmask").and_then(|mask| words::prefix_length(mask, report));
+        command.value("netmask").and_then(|mask| words::prefix_length(mask, family, report));
     Some(Persistent { place: option.place, timeout, prefix_length })
 }
 
@@ -142,20 +142,19 @@ fn persistent(
 pub(super) fn real_server(
     command: &Command,
     report: &mut Report<'_>,
-) -> Option<(IpAddr, Option<u16>, Place)> {
+) -> Option<(IpAddr, Option<u16>)> {
     let Some(word) = command.value("real-server") else {
         let message = "no real server is named; add -r ADDRESS:PORT";
         return report.reject(command.place, message);
     };
-    let (address, port) = endpoint(word, report)?;
-    Some((address, port, word.place))
+    endpoint(word, report)
 }
 
 /// The server of `-a` or `-e`.
 pub(super) fn server(
     command: &Command,
     what: String,
-    (address, port): (Ipv4Addr, Option<u16>),
+    (address, port): (IpAddr, Option<u16>),
     report: &mut Report<'_>,
 ) -> Option<Server> {
     let weight = match command.value("weight") {
@@ -249,11 +248,10 @@ fn endpoint(word: &Word, report: &mut Report<'_>) -> Option<(IpAddr, Option<u16>
         None => None,
     };
     match host.parse() {
-        Ok(IpAddr::V4(address)) => {
+        Ok(address) => {
             let checked = crate::address::check_unicast(address);
-            report.check(word.place, checked).map(|address| (IpAddr::V4(address), port))
+            report.check(word.place, checked).map(|address| (address, port))
         }
-        Ok(address) => Some((address, port)),
         Err(_) => {
             let message = format!(
                 "{} is not an address; write one such as 10.1.1.51, as `ipvsadm-save -n` does",

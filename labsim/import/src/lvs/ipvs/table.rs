@@ -6,7 +6,7 @@ use crate::lvs::Timeouts;
 use crate::lvs::service::Service;
 use crate::report::Report;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 /// Most servers of a service that are looked at; a lab has fewer.
 const SERVERS: usize = 1000;
@@ -139,12 +139,11 @@ impl Table {
     }
 
     fn server(&mut self, command: &Command, named: Named, report: &mut Report<'_>) {
-        let Some((address, port, place)) = commands::real_server(command, report) else { return };
+        let Some((address, port)) = commands::real_server(command, report) else { return };
         let Named { text, .. } = named;
         let host = match (address, port) {
             (address, None) => address.to_string(),
-            (IpAddr::V4(address), Some(port)) => format!("{address}:{port}"),
-            (IpAddr::V6(address), Some(port)) => format!("[{address}]:{port}"),
+            (address, Some(port)) => SocketAddr::new(address, port).to_string(),
         };
         let what = format!("-a {text} -r {host}");
         let found = self.by_name.get(&text).copied();
@@ -155,10 +154,6 @@ impl Table {
                 None => "no such service is there before, and IPVS refuses it",
             };
             report.not_imported(command.place, what, why);
-            return;
-        };
-        let IpAddr::V4(address) = address else {
-            report.not_imported(place, what, "only IPv4 is imported");
             return;
         };
         let own = service.destinations.first().map(|first| first.port);

@@ -1,14 +1,14 @@
 //! `virtual_server_group`: addresses that several virtual servers have.
 
 use super::tree::Node;
-use crate::address::check_unicast;
+use crate::address::{Family, bits, check_unicast};
 use crate::lvs::service::Destination;
 use crate::lvs::words;
 use crate::report::Report;
 use crate::text::printable;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Most addresses of a group that a lab takes.
 const MOST: usize = 200;
@@ -75,9 +75,9 @@ fn read(name: &str, node: &Node, report: &mut Report<'_>) -> Vec<Destination> {
         };
         let Some(port) = port else { continue };
         let place = line.place;
-        let Some((first, last)) = range(line.name()) else {
-            let address = report.ipv4(place, &v6(line.name()), &what);
-            all.extend(address.map(|address| Destination { address, port, place }));
+        let Some((family, first, last)) = range(line.name()) else {
+            // What is no range is no address either, and this says so.
+            report.address(place, line.name(), &what);
             continue;
         };
         for bits in first..=last {
@@ -86,43 +86,42 @@ fn read(name: &str, node: &Node, report: &mut Report<'_>) -> Vec<Destination> {
                 report.not_imported(place, what, why);
                 break;
             }
-            let Some(address) = report.check(place, check_unicast(bits.into())) else { break };
+            let Some(address) = report.check(place, check_unicast(family.address(bits))) else {
+                break;
+            };
             all.push(Destination { address, port, place });
         }
     }
     all
 }
 
-/// The first and the last address of `10.0.0.1-10`, `10.0.0.1-10.0.1.5`, `10.0.0.8/29` or `10.0.0.1`.
-fn range(text: &str) -> Option<(u32, u32)> {
-    if let Ok(net) = text.parse::<Ipv4Net>() {
-        return Some((net.network().to_bits(), net.broadcast().to_bits()));
+/// The family, the first and the last address of `10.0.0.1-10`, `2001:db8::1-1f`, `10.0.0.1-10.0.1.5`,
+/// `10.0.0.8/29` or `10.0.0.1`.
+fn range(text: &str) -> Option<(Family, u128, u128)> {
+    if let Ok(net) = text.parse::<IpNet>() {
+        return Some((Family::of(net.addr()), bits(net.network()), bits(net.broadcast())));
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let first: Ipv4Addr = first.parse().ok()?;
-    let last = match last.parse::<u8>() {
-        Ok(last) => {
-            let [one, two, three, _] = first.octets();
-            Ipv4Addr::new(one, two, three, last)
+    let first: IpAddr = first.parse().ok()?;
+    let family = Family::of(first);
+    let from = bits(first);
+    // The last part of an address, in the base that it is written in.
+    let part = match family {
+        Family::V4 => last.parse::<u8>().ok().map(|last| (from & !0xff) | u128::from(last)),
+        Family::V6 => {
+            u16::from_str_radix(last, 16).ok().map(|last| (from & !0xffff) | u128::from(last))
         }
-        Err(_) => last.parse().ok()?,
     };
-    (first <= last).then_some((first.to_bits(), last.to_bits()))
-}
-
-/// The first address of an IPv6 range, so that it is known as such; any other text as it is.
-fn v6(text: &str) -> String {
-    let first = text.split(['-', '/']).next().unwrap_or_default();
-    match first.parse() {
-        Ok(IpAddr::V6(_)) => first.to_owned(),
-        _ => text.to_owned(),
-    }
+    let whole = || last.parse().ok().filter(|last| Family::of(*last) == family).map(bits);
+    let to = part.or_else(whole)?;
+    (from <= to).then_some((family, from, to))
 }
 
 #[cfg(test)]
 mod tests {
     use super::range;
-    use std::net::Ipv4Addr;
+    use crate::address::{Family, bits};
+    use std::net::IpAddr;
 
     #[test]
     fn ranges_have_three_forms() {
@@ -133,10 +132,15 @@ mod tests {
             ("10.0.0.8/29", Some(("10.0.0.8", "10.0.0.15"))),
             ("10.0.0.9-8", None),
             ("x", None),
-            ("::1-2", None),
+            ("2001:db8::1", Some(("2001:db8::1", "2001:db8::1"))),
+            ("2001:db8::1-1f", Some(("2001:db8::1", "2001:db8::1f"))),
+            ("2001:db8::1-2001:db8::1:5", Some(("2001:db8::1", "2001:db8::1:5"))),
+            ("2001:db8::8/125", Some(("2001:db8::8", "2001:db8::f"))),
+            ("2001:db8::1-10.0.0.1", None),
         ] {
-            let bits = |text: &str| text.parse::<Ipv4Addr>().unwrap().to_bits();
-            let expected = expected.map(|(first, last)| (bits(first), bits(last)));
+            let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+            let expected = expected
+                .map(|(first, last)| (Family::of(ip(first)), bits(ip(first)), bits(ip(last))));
             assert_eq!(range(text), expected, "{text}");
         }
     }

@@ -4,6 +4,7 @@ use super::checks::{self, Check, Times};
 use super::group::Groups;
 use super::reasons;
 use super::tree::Node;
+use crate::address::Family;
 use crate::lvs::scheduler::Scheduler;
 use crate::lvs::service::{Destination, Forwarding, Persistent, Server, Service};
 use crate::lvs::tunnel::TunnelWords;
@@ -58,7 +59,7 @@ pub(super) fn service(
             "persistence_granularity" => mask = Some(line),
             "protocol" => protocol = self::protocol(line, report)?,
             "inhibit_on_failure" => defaults.inhibits = is_on(line),
-            "ip_family" if line.text(1) == "inet" => {}
+            "ip_family" if ["inet", "inet6"].contains(&line.text(1)) => {}
             "real_server" => {}
             "ops" => one_packet = Some(line.place),
             flag if has_word(FLAGS, flag) => flags.extend(line.words.first().cloned()),
@@ -74,7 +75,8 @@ pub(super) fn service(
     let persistence = match (timeout, mask) {
         (Some((place, timeout)), mask) => {
             let mask = mask.and_then(|line| line.value(report));
-            let prefix_length = mask.and_then(|word| words::prefix_length(word, report));
+            let family = destinations.first().map_or(Family::V4, |one| Family::of(one.address));
+            let prefix_length = mask.and_then(|word| words::prefix_length(word, family, report));
             Some(Persistent { place, timeout, prefix_length })
         }
         (None, Some(line)) => {
@@ -146,7 +148,7 @@ fn destinations(
                 Some(word) => words::port(word, report)?,
                 None => 0,
             };
-            let address = report.ipv4(word.place, &word.text, what)?;
+            let address = report.address(word.place, &word.text, what)?;
             Some(vec![Destination { address, port, place: node.place }])
         }
     }
@@ -163,7 +165,7 @@ fn real_server(
     let words: Vec<&str> = node.words.iter().skip(1).map(|word| word.text.as_str()).collect();
     let what = format!("{what}: real_server {}", printable(&words.join(" ")));
     let word = node.value(report)?;
-    let address = report.ipv4(word.place, &word.text, &what)?;
+    let address = report.address(word.place, &word.text, &what)?;
     let port = match node.words.get(2) {
         Some(word) => Some(words::port(word, report)?),
         None => None,
