@@ -65,6 +65,8 @@ impl Objects {
 /// An address pool for source NAT.
 #[derive(Debug)]
 pub(super) struct NatPool {
+    /// Such as `ip nat pool out`, to be shown.
+    pub(super) what: String,
     pub(super) place: Place,
     pub(super) addresses: Vec<IpAddr>,
 }
@@ -153,7 +155,7 @@ impl Config {
                 "the lab's router has a route to each of its addresses",
             );
         }
-        let pool = NatPool { place: line.place, addresses };
+        let pool = NatPool { what: what.clone(), place: line.place, addresses };
         if let Some(first) = self.nat_pools.get(line.text(3)) {
             let first = report.at(first.place);
             report.diagnostic(

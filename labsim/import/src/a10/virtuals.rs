@@ -31,10 +31,10 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     let Reader { report, pools, nat_pools, templates: used, .. } = reader;
     pools.report_unused(config, report);
     const WHY: &str = "no virtual port that is imported uses it";
-    for (name, pool) in
+    for (_, pool) in
         config.nat_pools.iter().filter(|(name, _)| !nat_pools.contains(name.as_str()))
     {
-        report.not_imported(pool.place, format!("nat pool {}", printable(name)), WHY);
+        report.not_imported(pool.place, pool.what.clone(), WHY);
     }
     for (kind, objects) in &config.templates {
         for object in &objects.all {
