@@ -134,6 +134,10 @@ ltm pool q { members { 2001:db8:1::53.80 { address 2001:db8:1::53 } } }
 ltm virtual four { destination 172.16.4.99:49 ip-protocol tcp pool p translate-address disabled }
 ltm virtual six { destination 2001:db8:4::99.49 ip-protocol tcp pool p translate-address disabled }
 ltm virtual web { destination 2001:db8:4::98.80 ip-protocol tcp pool q source-address-translation { type automap } }
+ltm pool r { members { 2001:db8:1::53.1812 { address 2001:db8:1::53 } } profiles { ipip } }
+ltm pool a { members { 2001:db8:1::53.1813 { address 2001:db8:1::53 } } profiles { ipip } }
+ltm virtual login { destination 2001:db8:4::99.1812 ip-protocol udp pool r translate-address disabled }
+ltm virtual record { destination 2001:db8:4::99.1813 ip-protocol udp pool a translate-address disabled }
 ltm virtual out { destination 2001:db8:4::97.80 ip-protocol tcp pool q }
 ";
 

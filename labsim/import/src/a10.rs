@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod entered;
 mod lines;
+mod monitors;
 mod pools;
 pub(crate) mod templates;
 mod terminal;

@@ -14,7 +14,6 @@ mod persistence;
 mod pools;
 mod profiles;
 mod read;
-mod service;
 mod snat;
 mod tcl;
 mod traffic_matching;

@@ -91,6 +91,8 @@ pub(crate) struct OwnAddress {
 pub(crate) enum Service {
     Tacacs,
     Radius,
+    /// RADIUS accounting (RFC 2866).
+    Accounting,
     Http,
     /// Bytes that nobody reads, such as TLS's.
     Tcp,
@@ -104,6 +106,7 @@ impl Service {
     pub(crate) const fn noun(self) -> &'static str {
         match self {
             Self::Tacacs | Self::Radius => "login",
+            Self::Accounting => "record",
             Self::Http => "request",
             Self::Dns => "lookup",
             Self::Tcp | Self::Udp => "exchange",
@@ -112,7 +115,7 @@ impl Service {
 
     /// Whether its servers know users, secrets and clients.
     pub(crate) const fn is_aaa(self) -> bool {
-        matches!(self, Self::Tacacs | Self::Radius)
+        matches!(self, Self::Tacacs | Self::Radius | Self::Accounting)
     }
 }
 

@@ -40,6 +40,7 @@ mod note;
 mod paste;
 mod place;
 mod report;
+mod service_names;
 mod text;
 mod validate;
 

@@ -1,4 +1,4 @@
-//! Names of ports, as tmsh writes them in place of numbers (services(5)).
+//! Names of ports, as tmsh and ipvsadm write them in place of numbers (services(5)).
 
 /// The port that a number, a service's name, `any` or `*` stands for; `any` is 0.
 pub(crate) fn port(text: &str) -> Option<u16> {

@@ -15,6 +15,8 @@ use std::net::IpAddr;
 const TACACS: u16 = 49;
 /// RADIUS authentication (RFC 2865), and the port that it had before.
 const RADIUS: [u16; 2] = [1812, 1645];
+/// RADIUS accounting (RFC 2866), and the port that it had before.
+const ACCOUNTING: [u16; 2] = [1813, 1646];
 /// HTTP (RFC 9110), and the usual ports of web servers beside it.
 const HTTP: [u16; 3] = [80, 8000, 8080];
 /// DNS (RFC 1035).
@@ -51,6 +53,7 @@ pub(crate) fn service(protocol: IpProtocol, port: u16) -> Service {
         IpProtocol::Tcp if HTTP.contains(&port) => Service::Http,
         IpProtocol::Tcp => Service::Tcp,
         IpProtocol::Udp if RADIUS.contains(&port) => Service::Radius,
+        IpProtocol::Udp if ACCOUNTING.contains(&port) => Service::Accounting,
         IpProtocol::Udp if port == DNS => Service::Dns,
         IpProtocol::Udp => Service::Udp,
     }

@@ -385,7 +385,6 @@ fn each_virtual_server_has_the_exchange_that_fits_its_port_and_protocol() {
         ("53", "udp", "name: www.example.org}}", "port: 53\n    form: {dns: {www.example.org: "),
         ("53", "tcp", "exchange: {tcp_exchange: {", "port: 53\n"),
         ("514", "udp", "exchange: {udp_exchange: {", "port: 514\n"),
-        ("1813", "udp", "exchange: {udp_exchange: {", "port: 1813\n"),
     ] {
         let text = with("").replace(":49", &format!(":{port}"));
         let imported = imported(&text.replace("protocol tcp", &format!("protocol {protocol}")));
@@ -586,4 +585,27 @@ fn a_lab_has_an_end() {
     let imported = self::imported(&text);
     assert_eq!(load(&imported).topology.nodes.len(), 403);
     assert_eq!(imported.not_imported.len(), 151, "50 members of each pool, and a virtual server");
+}
+
+#[test]
+fn accounting_ports_get_accounting_requests() {
+    let stanza = |name: &str, port: u16| {
+        format!(
+            "ltm pool p-{name} {{ members {{ 10.1.1.51:{port} {{ address 10.1.1.51 }} }} profiles {{ ipip }} }}\n\
+             ltm virtual {name} {{ destination 172.16.4.99:{port} ip-protocol udp pool p-{name} translate-address disabled }}\n"
+        )
+    };
+    let both = imported(&format!("{}{}", stanza("auth", 1812), stanza("acct", 1813)));
+    let scenario = load(&both);
+    assert_eq!(scenario.radius_servers.len(), 1);
+    assert!(!both.scenario.contains("udp_servers"), "{}", both.scenario);
+    let part = "radius_accounting: {from: client, to: 172.16.4.99:1813, acct_status_type: start, user: violet";
+    assert!(both.scenario.contains(part), "{}", both.scenario);
+    assert!(!both.scenario.contains("accounting_port"), "{}", both.scenario);
+    let old = imported(&format!("{}{}", stanza("auth", 1645), stanza("acct", 1646)));
+    let server = load(&old).radius_servers.into_values().next().unwrap();
+    assert_eq!((server.authentication_port, server.accounting_port), (1645, 1646));
+    let alone = imported(&stanza("acct", 1813));
+    assert!(alone.scenario.contains("record: {radius_accounting:"), "{}", alone.scenario);
+    assert_eq!(load(&alone).radius_servers.len(), 1);
 }

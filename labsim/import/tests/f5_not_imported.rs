@@ -137,7 +137,7 @@ fn properties_are_listed_one_by_one() {
         ("source 10.0.0.0/8", "ltm virtual vs: source"),
         ("description \"two words\"", "ltm virtual vs: description"),
         ("vs-index 3", "ltm virtual vs: vs-index"),
-        ("profiles { tcp { context clientside } }", "ltm virtual vs: profiles tcp"),
+        ("profiles { tcp { context clientside } }", "ltm virtual vs: profiles tcp: context"),
         ("never-heard-of 1", "ltm virtual vs: never-heard-of"),
         (
             "security-log-profiles { \"/Common/Log all requests\" }",

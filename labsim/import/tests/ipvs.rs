@@ -254,7 +254,8 @@ fn mistakes_are_reported_with_places_and_remedies() {
         ("-A -t 10.9.9.9:80 -s rr -s rr".to_owned(), "1:25: `--scheduler` is written twice"),
         ("-A -t 10.9.9.9".to_owned(), "1:1: a service without a port needs persistence"),
         ("-A -t www:80".to_owned(), "1:7: `www` is not an address"),
-        ("-A -t 10.9.9.9:http".to_owned(), "1:7: `http` is a name of a port"),
+        ("-A -t 10.9.9.9:nosuch".to_owned(), "1:7: `nosuch` is no name of a port that is known"),
+        ("-A -t 10.9.9.9:any".to_owned(), "1:7: `any` is no name of a port that is known"),
         ("-A -t 10.9.9.9:65536".to_owned(), "1:7: `65536` is not a port"),
         ("-A -t 127.0.0.1:80".to_owned(), "1:7: 127.0.0.1 is a loopback address"),
         ("-A -t 10.9.9.9:80 -p 0".to_owned(), "1:22: `0` is not a time in seconds"),
@@ -273,4 +274,16 @@ fn mistakes_are_reported_with_places_and_remedies() {
         (server("-r 10.1.1.51 -i --tun-csum"), "2:35: a tunnel of `ipip` has no such checksum"),
     ];
     assert_problems(ipvs::import, "lb1.txt", &cases);
+}
+
+#[test]
+fn names_of_ports_are_those_of_services() {
+    let named = imported(
+        "-A -u 10.9.9.9:radius -s rr\n-a -u 10.9.9.9:radius -r 10.1.1.51:radius -i\n-A -t 10.9.9.9:http -s rr\n-a -t 10.9.9.9:http -r 10.1.1.51:http -i\n",
+    );
+    let numbered = imported(
+        "-A -u 10.9.9.9:1812 -s rr\n-a -u 10.9.9.9:1812 -r 10.1.1.51:1812 -i\n-A -t 10.9.9.9:80 -s rr\n-a -t 10.9.9.9:80 -r 10.1.1.51:80 -i\n",
+    );
+    assert_eq!(named.scenario, numbered.scenario);
+    load(&named);
 }

@@ -4,11 +4,9 @@
 
 mod common;
 
-use common::write;
-use labsim_import::{Diagnostics, Imported, Source, a10, f5, ipvs, keepalived};
+use common::Import;
+use labsim_import::{Source, a10, f5, ipvs, keepalived};
 use proptest::prelude::*;
-
-type Import = fn(&[Source]) -> Result<Imported, Diagnostics>;
 
 const F5: &str = "\
 #TMSH-VERSION: 15.1
@@ -173,18 +171,8 @@ virtual_server 10.1.1.98 {
 }
 ";
 
-/// Imports a text, and has labsim read what comes of it.
 fn check(import: Import, text: &str) -> Result<(), TestCaseError> {
-    let Ok(imported) = import(&[Source::new("x.conf", text)]) else { return Ok(()) };
-    let folder = tempfile::tempdir().unwrap();
-    let path = write(&imported, folder.path());
-    if let Err(diagnostics) = labsim_scenario::load(&path) {
-        return Err(TestCaseError::fail(format!(
-            "{diagnostics}\n{text}\n{}\n{}",
-            imported.topology, imported.scenario
-        )));
-    }
-    Ok(())
+    common::check_valid(import, text).map_err(TestCaseError::fail)
 }
 
 /// A change to a text: at this part of it, take away, repeat, or put something in.

@@ -79,6 +79,7 @@ pub(super) struct Config {
     pub(super) virtuals: Objects,
     /// `slb template tcp`, `udp` and `persist source-ip`, by what follows `template`.
     pub(super) templates: BTreeMap<&'static str, Objects>,
+    pub(super) health_monitors: Objects,
     pub(super) nat_pools: BTreeMap<String, NatPool>,
     pub(super) own: Vec<(IpNet, Place)>,
     pub(super) gateways: Vec<IpAddr>,
@@ -87,8 +88,10 @@ pub(super) struct Config {
 impl Config {
     /// Ends the reading: what was entered in several places is put together.
     pub(super) fn settle(&mut self) {
-        let Self { servers, groups, virtuals, templates, .. } = self;
-        for objects in [servers, groups, virtuals].into_iter().chain(templates.values_mut()) {
+        let Self { servers, groups, virtuals, templates, health_monitors, .. } = self;
+        for objects in
+            [servers, groups, virtuals, health_monitors].into_iter().chain(templates.values_mut())
+        {
             objects.settle();
         }
     }
@@ -107,6 +110,14 @@ impl Config {
             }
             ["slb", "template", "persist", "source-ip", _] => {
                 add(self.templates.entry("persist source-ip").or_default(), line, 4, false, report);
+            }
+            ["health", "monitor", name, ..] => {
+                let (name, what) =
+                    ((*name).to_owned(), format!("health monitor {}", printable(name)));
+                let Line { mut words, children, place } = line;
+                let rest = words.split_off(3);
+                let object = Object { name, what, place, rest, lines: children };
+                self.health_monitors.add(object, report);
             }
             ["ip" | "ipv6", "nat", "pool", _, _, _, ..] => self.nat_pool(&line, report),
             ["interface", ..] => self.interface(&line, report),
@@ -269,7 +280,7 @@ fn add(objects: &mut Objects, line: Line, at: usize, has_address: bool, report: 
 /// Why a command is not imported.
 fn why(words: &[&str]) -> &'static str {
     match words {
-        ["health", ..] => "monitors are not imported; write the pool's `monitor` into the scenario",
+        ["health", ..] => "labsim's monitors have no such settings",
         ["slb", "template", ..] => "labsim does not support this kind of template",
         ["slb", ..] => "labsim does not support it",
         ["vlan" | "trunk", ..] => "the lab's segments are made from addresses; it has no VLANs",

@@ -17,6 +17,7 @@ pub(super) enum Context {
     Virtual,
     VirtualPort,
     Interface,
+    HealthMonitor,
 }
 
 impl Context {
@@ -27,6 +28,7 @@ impl Context {
             (_, "slb", "service-group") => Some(Self::Group),
             (_, "slb", "virtual-server") => Some(Self::Virtual),
             (None, "interface", _) => Some(Self::Interface),
+            (None, "health", "monitor") => Some(Self::HealthMonitor),
             (Some(Self::Server), "port", _) => Some(Self::ServerPort),
             (Some(Self::Group), "member", _) => Some(Self::Member),
             (Some(Self::Virtual), "port", _) => Some(Self::VirtualPort),
@@ -45,6 +47,7 @@ impl Context {
             Self::Member => MEMBER,
             Self::Virtual => VIRTUAL,
             Self::VirtualPort => VIRTUAL_PORT,
+            Self::HealthMonitor => HEALTH_MONITOR,
             Self::Interface => {
                 return has_word(EVERYWHERE, first)
                     || has_word(INTERFACE, first)
@@ -56,7 +59,7 @@ impl Context {
 }
 
 const EVERYWHERE: &str = "\
-    disable enable extended-stats sampling-enable stats-data-disable stats-data-enable template \
+    disable disable-with-health-check enable extended-stats sampling-enable stats-data-disable stats-data-enable template \
     user-tag";
 
 const SERVER: &str = "\
@@ -85,6 +88,10 @@ const VIRTUAL_PORT: &str = "\
     no-logging on-syn redirect-to-https reset reset-on-server-selection-fail serv-sel-fail \
     service-group skip-rev-hash snat-on-vip source-nat syn-cookie use-default-if-no-server \
     use-rcv-hop-for-resp when-down";
+
+const HEALTH_MONITOR: &str = "\
+    disable-after-down dsr-l2-strict interval method override-ipv4 override-ipv6 override-port passive \
+    retry ssl-ciphers strictly-retry-on-server-error-response timeout up-retry";
 
 const INTERFACE: &str = "\
     access-list bfd cpu-process duplexity flow-control icmp-rate-limit lldp load-interval monitor \

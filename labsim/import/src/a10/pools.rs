@@ -2,6 +2,7 @@
 
 use super::config::{Config, Object};
 use super::lines::{Line, Word};
+use super::monitors::{self, Monitors};
 use crate::lb_model::{Member, Pool, profile_name};
 use crate::place::Place;
 use crate::report::Report;
@@ -19,6 +20,18 @@ pub(super) struct Pools {
     servers: BTreeSet<String>,
     /// Servers whose own weight, and whose ports' weights, are members' ratios.
     weighted: BTreeSet<(String, Weights)>,
+    monitors: Monitors,
+}
+
+/// Words that switch a server, a port or a member.
+const STATES: [&str; 3] = ["enable", "disable", DISABLED[1]];
+/// Those that switch it off.
+const DISABLED: [&str; 2] = ["disable", "disable-with-health-check"];
+
+/// A member and its server's name.
+struct OfServer {
+    server: String,
+    found: Member,
 }
 
 /// Whose weights a method uses.
@@ -73,24 +86,25 @@ impl Pools {
                 report.not_imported(object.place, object.what.clone(), WHY);
             }
         }
+        self.monitors.report_unused(config, report);
         for object in &config.servers.all {
             if !self.servers.contains(&object.name) {
                 report.not_imported(object.place, object.what.clone(), WHY);
                 continue;
             }
+            monitors::report_others(object, &self.monitors, report);
             for line in &object.lines {
                 let what = format!("{}: {}", object.what, printable(line.text(0)));
                 match line.text(0) {
-                    "port" if self.weighted.contains(&(object.name.clone(), Weights::Ports)) => {
-                        report_children(
-                            &object.what,
-                            line,
-                            &["enable", "disable", "weight"],
-                            report,
-                        );
+                    "port" => {
+                        let has_weight =
+                            self.weighted.contains(&(object.name.clone(), Weights::Ports));
+                        let weight = if has_weight { &["weight"] } else { &[][..] };
+                        let known = [&STATES[..], &["health-check"], weight].concat();
+                        report_children(&object.what, line, &known, report);
                     }
-                    "port" => report_children(&object.what, line, &["enable", "disable"], report),
-                    "enable" | "disable" => {}
+                    "health-check" => {}
+                    state if STATES.contains(&state) => {}
                     "weight"
                         if self.weighted.contains(&(object.name.clone(), Weights::Servers)) => {}
                     _ => report.not_imported(line.place, what, why(line)),
@@ -106,13 +120,14 @@ impl Pools {
         config: &Config,
         report: &mut Report<'_>,
     ) -> Pool {
-        let mut members: Vec<Member> = Vec::new();
+        let mut members: Vec<OfServer> = Vec::new();
         let (mut mode, mut weights) = (LoadBalancingMode::default(), None);
         let is_method = |line: &&Line| line.text(0) == "method" && line.words.len() == 2;
         for line in object.lines.iter().filter(is_method) {
             (mode, weights) = balancing_mode(line, &object.what, report);
         }
-        for line in object.lines.iter().filter(|line| !is_method(line)) {
+        let is_known = |line: &&Line| is_method(line) || line.text(0) == "health-check";
+        for line in object.lines.iter().filter(|line| !is_known(line)) {
             if line.text(0) != "member" {
                 let what = format!("{}: {}", object.what, printable(line.text(0)));
                 report.not_imported(line.place, what, why(line));
@@ -121,11 +136,18 @@ impl Pools {
             let Some(member) = self.member(object, line, (config, weights), report) else {
                 continue;
             };
-            let what = format!("{}: member {}", object.what, member.address);
-            if crate::validate::can_add(&member, &what, members.iter(), report) {
+            let what = format!("{}: member {}", object.what, member.found.address);
+            let others = members.iter().map(|member| &member.found);
+            if crate::validate::can_add(&member.found, &what, others, report) {
                 members.push(member);
             }
         }
+        let used: Vec<(&Object, u16)> = members
+            .iter()
+            .filter_map(|member| Some((config.servers.get(&member.server)?, member.found.port)))
+            .collect();
+        let monitor = self.monitors.of_group(object, &used, config, report);
+        let members = members.into_iter().map(|member| member.found).collect();
         Pool {
             name: object.name.clone(),
             place: object.place,
@@ -135,6 +157,7 @@ impl Pools {
             settings: labsim_model::Pool {
                 profile,
                 load_balancing_mode: mode,
+                monitor,
                 ..labsim_model::Pool::default()
             },
         }
@@ -146,7 +169,7 @@ impl Pools {
         line: &Line,
         (config, weights): (&Config, Option<Weights>),
         report: &mut Report<'_>,
-    ) -> Option<Member> {
+    ) -> Option<OfServer> {
         let Some((name, port, options)) = named(line, config) else {
             return report.reject(
                 line.place,
@@ -158,26 +181,27 @@ impl Pools {
             return report.skip(line.place, what, "its server is in none of the imported files");
         };
         self.servers.insert(name.clone());
-        // ACOS gives a disabled member or server no new session, whoever its client is.
+        // ACOS gives a disabled member or server no new session, of no client. `disable-with-health-check` is
+        // the same with its health check going on (aXAPI schema of slb.service-group.member, member-state);
+        // labsim's monitors probe members in every state.
         let state = match is_disabled(server, line, options, port) {
             true => AdminState::ForcedOffline,
             false => AdminState::Enabled,
         };
         let address = address(server, &what, line.place, report)?;
-        if let Some(option) =
-            options.iter().find(|one| !["enable", "disable"].contains(&one.text.as_str()))
-        {
+        if let Some(option) = options.iter().find(|one| !STATES.contains(&one.text.as_str())) {
             let what = format!("{what}: {}", printable(&option.text));
             report.not_imported(option.place, what, "labsim's members have no such option");
         }
-        report_children(&what, line, &["enable", "disable"], report);
+        report_children(&what, line, &STATES, report);
         let ratio = weights.map_or(Some(1), |weights| {
             self.weighted.insert((name.clone(), weights));
             weight(server, port, weights, report)
         })?;
-        let name = name.parse::<IpAddr>().is_err().then_some(name);
+        let shown = name.parse::<IpAddr>().is_err().then(|| name.clone());
         let place = line.place;
-        Some(Member { name, place, address, port, ratio, profile: None, state })
+        let found = Member { name: shown, place, address, port, ratio, profile: None, state };
+        Some(OfServer { server: name, found })
     }
 }
 
@@ -263,8 +287,9 @@ fn address(server: &Object, what: &str, place: Place, report: &mut Report<'_>) -
 
 /// Whether the member, its server or its server's port is disabled.
 fn is_disabled(server: &Object, line: &Line, options: &[Word], port: u16) -> bool {
-    let off = |lines: &[Line]| lines.iter().any(|line| line.texts() == ["disable"]);
-    options.iter().any(|option| option.text == "disable")
+    let is_off = |line: &Line| line.words.len() == 1 && DISABLED.contains(&line.text(0));
+    let off = |lines: &[Line]| lines.iter().any(is_off);
+    options.iter().any(|option| DISABLED.contains(&option.text.as_str()))
         || off(&line.children)
         || off(&server.lines)
         || server.lines.iter().any(|line| {
@@ -289,8 +314,8 @@ pub(super) fn report_children(what: &str, line: &Line, known: &[&str], report: &
 
 /// Reasons why properties are not imported, by their names.
 const REASONS: &str = "\
-    health-check health-check-disable health-check-follow-port: monitors are not imported; write \
-        the pool's `monitor` into the scenario
+    health-check: no member that is imported has it
+    health-check-disable health-check-follow-port: a pool of labsim's has one monitor for all members
     method: labsim's modes are round-robin, weighted-rr, least-connection and \
         weighted-least-connection, of servers or services; `round_robin` is used
     weight: the service groups that use it have no method with such weights

@@ -31,8 +31,7 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
     let Reader { report, pools, nat_pools, templates: used, .. } = reader;
     pools.report_unused(config, report);
     const WHY: &str = "no virtual port that is imported uses it";
-    for (_, pool) in
-        config.nat_pools.iter().filter(|(name, _)| !nat_pools.contains(name.as_str()))
+    for (_, pool) in config.nat_pools.iter().filter(|(name, _)| !nat_pools.contains(name.as_str()))
     {
         report.not_imported(pool.place, pool.what.clone(), WHY);
     }

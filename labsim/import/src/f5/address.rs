@@ -1,6 +1,6 @@
 //! Addresses, ports and paths as tmsh writes them.
 
-use super::service;
+use crate::service_names;
 use labsim_model::quote;
 use std::net::IpAddr;
 
@@ -55,7 +55,7 @@ pub(crate) fn host_port(text: &str) -> Result<HostPort<'_>, String> {
             quote(text)
         ));
     };
-    let number = service::port(port).ok_or_else(|| {
+    let number = service_names::port(port).ok_or_else(|| {
         format!(
             "{} is not a port; write a number up to 65535, a service such as `http`, or `any`",
             quote(port)

@@ -97,6 +97,8 @@ pub(super) struct Config {
     pub(super) pools: Objects,
     pub(super) nodes: Objects,
     pub(super) fastl4: Objects,
+    pub(super) tcp: Objects,
+    pub(super) udp: Objects,
     pub(super) source_addrs: Objects,
     pub(super) snatpools: Objects,
     pub(super) snat_translations: Objects,
@@ -123,6 +125,8 @@ impl Config {
             ["ltm", "pool", _] => &mut self.pools,
             ["ltm", "node", _] => &mut self.nodes,
             ["ltm", "profile", "fastl4", _] => &mut self.fastl4,
+            ["ltm", "profile", "tcp", _] => &mut self.tcp,
+            ["ltm", "profile", "udp", _] => &mut self.udp,
             ["ltm", "persistence", "source-addr", _] => &mut self.source_addrs,
             ["ltm", "snatpool", _] => &mut self.snatpools,
             ["ltm", "snat-translation", _] => &mut self.snat_translations,
@@ -215,7 +219,7 @@ fn why(words: &[&str]) -> &'static str {
             "labsim's monitors of an import are tcp and icmp; write the pool's `monitor` into the \
              scenario"
         }
-        ["ltm", "profile", ..] => "labsim supports fastL4 profiles only",
+        ["ltm", "profile", ..] => "labsim supports fastL4, tcp and udp profiles only",
         ["ltm", "policy" | "policy-strategy", ..] => "labsim applies no policies",
         ["ltm", "persistence", ..] => "labsim supports persistence by source address only",
         ["ltm", "snat" | "nat" | "lsn-pool", ..] => {

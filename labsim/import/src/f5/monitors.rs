@@ -3,10 +3,11 @@
 use super::address::short;
 use super::config::{Config, Object, Objects};
 use super::defaults_from::{ProfileKind, Profiles};
+use super::read;
 use super::tree::{Item, Property, Word};
-use super::{read, service};
 use crate::place::Place;
 use crate::report::Report;
+use crate::service_names;
 use crate::text::printable;
 use labsim_model::{Monitor, MonitorKind, quote};
 use std::time::Duration;
@@ -229,7 +230,7 @@ fn destination(
     let mut switches = properties.iter().filter(|one| one.name() == "transparent");
     let is_transparent = settings.transparent
         || switches.any(|one| one.word().is_some_and(|word| word.text.starts_with("enable")));
-    match port.map(service::port) {
+    match port.map(service_names::port) {
         Some(Some(port)) => settings.port = Some(port).filter(|port| *port != 0),
         Some(None) => {
             let message =

@@ -3,10 +3,11 @@
 
 use super::address::{full, leaf};
 use super::config::{Config, Object};
+use super::read;
 use super::tree::{Block, Property, Word};
-use super::{read, service};
 use crate::place::Place;
 use crate::report::Report;
+use crate::service_names;
 use labsim_model::{PortRange, Ports, quote};
 use std::collections::BTreeSet;
 
@@ -152,8 +153,9 @@ impl TrafficMatching {
 fn range(text: &str) -> Result<PortRange, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     // A service's name may have a hyphen.
-    let named = service::port(text).map(PortRange::from);
-    let range = || Some(PortRange { first: service::port(first)?, last: service::port(last)? });
+    let named = service_names::port(text).map(PortRange::from);
+    let range =
+        || Some(PortRange { first: service_names::port(first)?, last: service_names::port(last)? });
     named.or_else(range).ok_or_else(|| {
         format!(
             "{} is not a port; write a number, a range such as 8000-8010, or a service",

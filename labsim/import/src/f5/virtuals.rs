@@ -5,19 +5,19 @@ use super::config::{Config, Object};
 use super::defaults_from::Profiles;
 use super::persistence::{self, SOURCE_ADDR};
 use super::pools::Pools;
-use super::profiles::FASTL4;
+use super::profiles::FlowProfiles;
 use super::snat::SnatPools;
 use super::traffic_matching::TrafficMatching;
-use super::tree::{Block, Property, Word};
+use super::tree::{Property, Word};
 use super::{network, read, snat};
 use crate::address::{Family, mask_length};
 use crate::lb_model::{LbModel, Service, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
-use crate::text::{has_word, printable};
+use crate::text::has_word;
 use crate::validate;
 use labsim_model::quote;
-use labsim_model::{FastL4, IpProtocol, Ports, SourceAddress};
+use labsim_model::{IpProtocol, Ports, SourceAddress};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -30,16 +30,16 @@ pub(super) fn lb_model(config: &Config, report: &mut Report<'_>) -> LbModel {
         config,
         report,
         pools: Pools::default(),
-        fastl4: Profiles::new(&FASTL4),
+        flows: FlowProfiles::default(),
         source_addrs: Profiles::new(&SOURCE_ADDR),
         snat_pools: SnatPools::default(),
         traffic_matching: TrafficMatching::default(),
     };
     let virtuals: Vec<VirtualServer> =
         config.virtuals.all.iter().filter_map(|object| reader.virtual_server(object)).collect();
-    let Reader { report, pools, fastl4, source_addrs, snat_pools, traffic_matching, .. } = reader;
+    let Reader { report, pools, flows, source_addrs, snat_pools, traffic_matching, .. } = reader;
     pools.report_unused(config, report);
-    fastl4.report_unused(config, report);
+    flows.report_unused(config, report);
     source_addrs.report_unused(config, report);
     snat_pools.report_unused(config, report);
     traffic_matching.report_unused(config, report);
@@ -63,7 +63,7 @@ struct Reader<'r, 's> {
     config: &'r Config,
     report: &'r mut Report<'s>,
     pools: Pools,
-    fastl4: Profiles<FastL4>,
+    flows: FlowProfiles,
     source_addrs: Profiles<SourceAddress>,
     snat_pools: SnatPools,
     traffic_matching: TrafficMatching,
@@ -86,7 +86,10 @@ impl Reader<'_, '_> {
                 | "traffic-matching-criteria" => {}
                 "pool" if property.is_none() => {}
                 "pool" => pool = Some(read::word(property, self.report)?),
-                "profiles" => found.settings.fastl4 = self.profiles(property, what),
+                "profiles" => {
+                    let Self { flows, config, report, .. } = self;
+                    found.settings.fastl4 = flows.of_virtual(property, what, config, report);
+                }
                 "persist" if property.is_none() => {}
                 "persist" => {
                     let Self { source_addrs, config, report, .. } = self;
@@ -267,7 +270,7 @@ impl Reader<'_, '_> {
             "any" | "0" => {
                 let is_udp = ports.single().is_some_and(|port| {
                     let service = validate::service(IpProtocol::Udp, port);
-                    matches!(service, Service::Radius | Service::Dns)
+                    matches!(service, Service::Radius | Service::Accounting | Service::Dns)
                 });
                 let protocol = if is_udp { IpProtocol::Udp } else { IpProtocol::Tcp };
                 self.report.not_imported(
@@ -282,41 +285,6 @@ impl Reader<'_, '_> {
             }
             _ => self.report.skip(place, what, "labsim's virtual servers accept TCP or UDP"),
         }
-    }
-
-    /// The fastL4 profile among a virtual server's profiles.
-    fn profiles(&mut self, property: &Property<'_>, what: &str) -> FastL4 {
-        let names = match (property.word(), property.block()) {
-            (Some(word), _) => vec![(word, None)],
-            (None, Some(block)) => block.names(),
-            (None, None) => {
-                let message = "write `profiles { NAME { } }`";
-                self.report.diagnostic(property.place, message);
-                Vec::new()
-            }
-        };
-        let mut found = None;
-        for (name, block) in names.into_iter().filter(|(name, _)| name.text != "none") {
-            let shown = format!("{what}: profiles {}", printable(short(&name.text)));
-            if self.fastl4.has(&name.text, self.config) {
-                if found.is_some() {
-                    let message = "a virtual server has one fastL4 profile; remove the others";
-                    self.report.diagnostic(name.place, message);
-                }
-                found = Some(self.fastl4.resolve(&name.text, self.config, self.report));
-            } else {
-                let why = "labsim supports fastL4 profiles only; if this is one, add the \
-                           file that declares it";
-                self.report.not_imported(name.place, shown.clone(), why);
-            }
-            for property in block.map(Block::properties).unwrap_or_default() {
-                // Both sides, which is what fastL4 is for.
-                if property.word().is_none_or(|word| word.text != "all") {
-                    read::not_imported(&shown, &property, self.report);
-                }
-            }
-        }
-        found.unwrap_or_default()
     }
 
     /// Clients may come from everywhere, or the property is listed.

@@ -90,7 +90,8 @@ pub(super) fn expectations(
     }
     let in_turn = pool.settings.load_balancing_mode == LoadBalancingMode::RoundRobin
         && one.settings.persistence == Persistence::None;
-    if in_turn && service != Service::Radius && names.len() > 1 {
+    let is_radius = matches!(service, Service::Radius | Service::Accounting);
+    if in_turn && !is_radius && names.len() > 1 {
         let check = vec![entry("nodes", list(&names)), entry("at_least", scalar(1))];
         all.push(expectation(
             "each_answers",

@@ -24,6 +24,9 @@ const ADDRESS: &str = "192.0.2.80";
 /// another server's.
 const ACCOUNTING: u16 = 1813;
 const OTHER_ACCOUNTING: u16 = 11_813;
+/// The usual ports of the other servers that know their clients.
+const TACACS: u16 = 49;
+const RADIUS: u16 = 1812;
 /// Written although they may be labsim's defaults, which are not every vendor's.
 const REQUIRED: [&str; 4] = ["destination", "ip_protocol", "translate_address", "translate_port"];
 
@@ -49,17 +52,17 @@ pub(super) fn text(
         entry("load_balancers", vec![entry("lb", load_balancer(virtuals, model, plan, report)?)]),
     ];
     sections.extend(real_servers(&settings(virtuals, model, plan, report), plan)?);
-    let mut of_service = |service| listeners(service, virtuals, model, plan, report);
+    let mut of_services = |services: &[Service]| listeners(services, virtuals, model, plan, report);
     let all: Vec<(&str, Groups<Listener>)> = vec![
-        ("tacacs_servers", of_service(Service::Tacacs)),
-        ("radius_servers", of_service(Service::Radius)),
-        ("tcp_servers", [of_service(Service::Http), of_service(Service::Tcp)].concat()),
-        ("udp_servers", [of_service(Service::Dns), of_service(Service::Udp)].concat()),
+        ("tacacs_servers", of_services(&[Service::Tacacs])),
+        ("radius_servers", of_services(&[Service::Radius, Service::Accounting])),
+        ("tcp_servers", of_services(&[Service::Http, Service::Tcp])),
+        ("udp_servers", of_services(&[Service::Dns, Service::Udp])),
     ];
     let accounting = all
         .iter()
         .filter(|(key, _)| *key == "udp_servers")
-        .any(|(_, groups)| groups.iter().any(|(listener, _)| listener.port == ACCOUNTING));
+        .any(|(_, groups)| groups.iter().any(|(listener, _)| listener.port == Some(ACCOUNTING)));
     sections.extend(all.iter().filter_map(|(key, groups)| servers(key, groups, accounting, plan)));
     let named: Vec<(&str, &str)> =
         virtuals.iter().map(|one| (one.name.as_str(), of(one).noun())).collect();
@@ -82,7 +85,7 @@ fn exchanges(one: &VirtualServer, model: &LbModel, plan: &AddressPlan) -> usize 
     let pool = &model.pools[one.pool];
     match (one.service(pool), one.mode()) {
         // A RADIUS step sends one request; and one timeout is as good as several.
-        (Service::Radius, _) | (_, Mode::Dnat) => 1,
+        (Service::Radius | Service::Accounting, _) | (_, Mode::Dnat) => 1,
         (_, Mode::Direct | Mode::Snat) => {
             let members = pool.members.iter().filter(|member| member.takes_new_flows());
             members.filter(|member| plan.server(member.address).is_some()).count()
@@ -95,6 +98,7 @@ fn step(one: &VirtualServer, pool: &Pool, times: usize) -> Value {
     let action = match service {
         Service::Tacacs => "tacacs_login",
         Service::Radius => "radius_login",
+        Service::Accounting => "radius_accounting",
         Service::Http => "http_get",
         Service::Tcp => "tcp_exchange",
         Service::Dns => "dns_query",
@@ -108,6 +112,11 @@ fn step(one: &VirtualServer, pool: &Pool, times: usize) -> Value {
         Service::Tacacs | Service::Radius => {
             exchange.extend([entry("user", USER), entry("password", PASSWORD)]);
         }
+        Service::Accounting => exchange.extend([
+            entry("acct_status_type", "start"),
+            entry("user", USER),
+            entry("acct_session_id", "imported"),
+        ]),
         Service::Dns => exchange.push(entry("name", NAME)),
         Service::Http | Service::Tcp | Service::Udp => {}
     }
@@ -254,25 +263,12 @@ fn servers(
         let items = groups.iter().map(|(listener, servers)| service(listener, servers, plan));
         return Some(entry(key, Value::Items(items.collect())));
     }
-    let (port, usual) = match first.service {
-        Service::Radius => ("authentication_port", 1812),
-        _ => ("port", 49),
-    };
     let parts = groups.iter().enumerate().map(|(number, (listener, servers))| {
         let mut server = vec![entry("nodes", nodes(servers, plan))];
-        if listener.port != usual {
-            server.push(entry(port, scalar(listener.port)));
-        }
-        // Accounting has to keep off a port that authentication took.
-        match listener.service {
-            Service::Radius if listener.port == ACCOUNTING => {
-                server.push(entry("accounting_port", scalar(usual)));
-            }
-            Service::Radius if accounting => {
-                server.push(entry("accounting_port", scalar(OTHER_ACCOUNTING)));
-            }
-            _ => {}
-        }
+        server.extend(match listener.service {
+            Service::Tacacs => port("port", listener.port, TACACS),
+            _ => radius_ports(listener, accounting),
+        });
         server.push(entry("secret", SECRET));
         server.push(entry("clients", list(&listener.clients)));
         server.push(entry("users", map([(USER, PASSWORD.into())])));
@@ -282,10 +278,33 @@ fn servers(
     Some(section.comment("they know their clients by address, as AAA servers do"))
 }
 
+/// The port under a key, if it is not the usual one.
+fn port(key: &str, port: Option<u16>, usual: u16) -> Vec<Entry> {
+    port.filter(|port| *port != usual).map(|port| entry(key, scalar(port))).into_iter().collect()
+}
+
+/// The ports of a RADIUS server: each of its two has to keep off the other's, and the second off another
+/// server's.
+fn radius_ports(listener: &Listener, is_taken: bool) -> Vec<Entry> {
+    let Listener { port: authentication, accounting, .. } = listener;
+    let other = match accounting {
+        Some(RADIUS) => Some(ACCOUNTING),
+        _ => None,
+    };
+    let free = match authentication {
+        Some(ACCOUNTING) => Some(RADIUS),
+        _ if is_taken => Some(OTHER_ACCOUNTING),
+        _ => None,
+    };
+    let mut ports = port("authentication_port", authentication.or(other), RADIUS);
+    ports.extend(port("accounting_port", accounting.or(free), ACCOUNTING));
+    ports
+}
+
 /// A server that is none of AAA's.
 fn service(listener: &Listener, servers: &[usize], plan: &AddressPlan) -> Value {
     let mut server = vec![entry("nodes", nodes(servers, plan))];
-    server.push(entry("port", scalar(listener.port)));
+    server.extend(listener.port.map(|port| entry("port", scalar(port))));
     match listener.service {
         Service::Http => server.push(entry("form", "http")),
         Service::Dns => {

@@ -21,8 +21,12 @@ pub(super) struct Settings {
 /// A service on one real server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listener {
+    /// RADIUS accounting is with RADIUS.
     pub(super) service: Service,
-    pub(super) port: u16,
+    /// Of RADIUS none, where a server takes accounting requests alone.
+    pub(super) port: Option<u16>,
+    /// Where a RADIUS server takes accounting requests, if it has to.
+    pub(super) accounting: Option<u16>,
     /// The addresses that an AAA server takes requests from; none of another.
     pub(super) clients: Vec<IpAddr>,
 }
@@ -77,34 +81,40 @@ pub(super) fn settings(
     grouped(all)
 }
 
-/// The servers of a service that virtual servers expect on the real servers: of AAA one on each, of others
+/// The servers of services that virtual servers expect on the real servers: of AAA one on each, of others
 /// one for each port.
 pub(super) fn listeners(
-    service: Service,
+    services: &[Service],
     virtuals: &[&VirtualServer],
     model: &LbModel,
     plan: &AddressPlan,
     report: &mut Report<'_>,
 ) -> Groups<Listener> {
     let mut all: BTreeMap<(usize, u16), Listener> = BTreeMap::new();
-    let of_service = |one: &&&VirtualServer| one.service(&model.pools[one.pool]) == service;
-    for one in virtuals.iter().filter(of_service) {
+    for one in virtuals {
         let pool = &model.pools[one.pool];
+        let service = one.service(pool);
+        if !services.contains(&service) {
+            continue;
+        }
         for member in &pool.members {
             let Some(server) = plan.server(member.address) else { continue };
             let port = one.member_port(member, pool);
             let place = if service.is_aaa() { 0 } else { port };
+            let is_accounting = service == Service::Accounting;
             let listener = all.entry((server, place)).or_insert(Listener {
-                service,
-                port,
+                service: if is_accounting { Service::Radius } else { service },
+                port: None,
+                accounting: None,
                 clients: Vec::new(),
             });
-            if listener.port != port {
+            let kept = if is_accounting { &mut listener.accounting } else { &mut listener.port };
+            let kept = *kept.get_or_insert(port);
+            if kept != port {
                 let name = &plan.servers[server].name;
                 let why = format!(
-                    "{name} listens on port {} for another virtual server already, and labsim's \
-                     servers have one port; no server listens on {port}",
-                    listener.port
+                    "{name} listens on port {kept} for another virtual server already, and labsim's \
+                     servers have one port; no server listens on {port}"
                 );
                 report.warn(one.place, one.what.clone(), why);
             }

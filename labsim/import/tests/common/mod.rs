@@ -34,6 +34,16 @@ pub(crate) fn imported(import: Import, name: &str, text: &str) -> Imported {
     import(&[Source::new(name, text)]).unwrap_or_else(|diagnostics| panic!("{diagnostics}\n{text}"))
 }
 
+/// Imports a text, and has labsim read what comes of it.
+pub(crate) fn check_valid(import: Import, text: &str) -> Result<(), String> {
+    let Ok(imported) = import(&[Source::new("x.conf", text)]) else { return Ok(()) };
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(&imported, folder.path());
+    labsim_scenario::load(&path).map(|_| ()).map_err(|diagnostics| {
+        format!("{diagnostics}\n{text}\n{}\n{}", imported.topology, imported.scenario)
+    })
+}
+
 /// What an importer says of a file that it refuses.
 pub(crate) fn problem(import: Import, name: &str, text: &str) -> String {
     match import(&[Source::new(name, text)]) {

@@ -7,6 +7,7 @@ use crate::lvs::service::{Destination, Forwarding, Persistent, Server, Service};
 use crate::lvs::tunnel::TunnelWords;
 use crate::lvs::words::{self, Word};
 use crate::report::Report;
+use crate::service_names;
 use crate::text::printable;
 use labsim_model::{IpProtocol, quote};
 use std::net::{IpAddr, SocketAddr};
@@ -235,12 +236,16 @@ fn endpoint(word: &Word, report: &mut Report<'_>) -> Option<(IpAddr, Option<u16>
         },
     };
     let port = match port {
+        // What `ipvsadm-save` writes without `-n`.
         Some(port) if port.bytes().any(|byte| !byte.is_ascii_digit()) => {
-            let message = format!(
-                "{} is a name of a port; write its number, as `ipvsadm-save -n` does",
-                quote(port)
-            );
-            return report.reject(word.place, message);
+            let message = || {
+                format!(
+                    "{} is no name of a port that is known; write its number, as `ipvsadm-save -n` does",
+                    quote(port)
+                )
+            };
+            let named = service_names::port(port).filter(|port| *port != 0);
+            Some(report.check(word.place, named.ok_or_else(message))?)
         }
         Some(port) => {
             Some(words::port(&Word { text: port.to_owned(), place: word.place }, report)?)

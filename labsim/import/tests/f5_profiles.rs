@@ -1,0 +1,69 @@
+//! `ltm profile tcp` and `udp`: idle timeouts, and what labsim's flows do not have.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod common;
+
+use common::{imported, lb, load, places, problem, with};
+use labsim_import::{Imported, f5};
+
+/// What becomes of a virtual server of UDP with these profiles.
+fn of_udp(stanzas: &str, profiles: &str) -> Imported {
+    let text = with(&format!("    profiles {{\n        {profiles}\n    }}\n"))
+        .replace(":49", ":1812")
+        .replace("protocol tcp", "protocol udp");
+    imported(f5::import, "x.conf", &format!("{text}{stanzas}"))
+}
+
+fn idle_timeout(imported: &Imported) -> u32 {
+    lb(&load(imported)).virtual_servers.values().next().unwrap().fastl4.idle_timeout
+}
+
+#[test]
+fn idle_timeouts_of_udp_and_tcp_profiles_are_the_flows() {
+    let own = "ltm profile udp u { defaults-from v }\nltm profile udp v { defaults-from udp idle-timeout 7 }\n";
+    for (stanzas, profiles, seconds) in
+        [(own, "u { }", 7), ("", "udp { }", 60), ("", "tcp { }", 300), ("", "fastL4 { }", 300)]
+    {
+        let imported = of_udp(stanzas, profiles);
+        assert_eq!(imported.not_imported, [], "{profiles}");
+        assert_eq!(idle_timeout(&imported), seconds, "{profiles}");
+    }
+    let tcp = "ltm profile tcp t { idle-timeout 9 reset-on-timeout disabled nagle enabled }\n";
+    let imported = imported(
+        f5::import,
+        "x.conf",
+        &format!("{}{tcp}", with("    profiles {\n        t { context all }\n    }\n")),
+    );
+    let fastl4 = lb(&load(&imported)).virtual_servers.values().next().unwrap().fastl4;
+    assert_eq!((fastl4.idle_timeout, fastl4.reset_on_timeout), (9, false));
+    let [note] = imported.not_imported.as_slice() else { panic!("{:?}", imported.not_imported) };
+    assert_eq!(note.what, "ltm profile tcp t: nagle");
+    assert!(note.why.contains("end no TCP connection"), "{note}");
+}
+
+#[test]
+fn balancing_of_datagrams_is_left_out_with_its_line() {
+    let profile = "ltm profile udp u {\n    datagram-load-balancing enabled\n}\n";
+    let listed = of_udp(profile, "u { }");
+    let [note] = listed.not_imported.as_slice() else { panic!("{:?}", listed.not_imported) };
+    assert_eq!(note.what, "ltm profile udp u: datagram-load-balancing");
+    assert!(note.why.contains("not each datagram"), "{note}");
+    let off = of_udp(&profile.replace("enabled", "disabled"), "u { }");
+    assert_eq!(off.not_imported, []);
+}
+
+#[test]
+fn a_second_profile_is_listed_or_refused() {
+    let two = of_udp(
+        "ltm profile udp a { idle-timeout 5 }\nltm profile udp b { idle-timeout 6 }\n",
+        "a { } b { }",
+    );
+    assert_eq!(idle_timeout(&two), 5);
+    assert!(places(&two.not_imported)[0].ends_with("ltm virtual vs: profiles b"));
+    let unused = of_udp("ltm profile udp a { idle-timeout 5 }\n", "udp { }");
+    assert!(places(&unused.not_imported)[0].ends_with("ltm profile udp a"));
+    let mixed = with("    profiles {\n        fastL4 { } tcp { }\n    }\n");
+    let problem = problem(f5::import, "x.conf", &mixed);
+    assert!(problem.contains("a virtual server has one fastL4 profile"), "{problem}");
+}
