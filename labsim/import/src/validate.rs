@@ -114,8 +114,14 @@ struct Used {
     servers: BTreeSet<IpAddr>,
     /// The service at a real server's port, and the first virtual server that uses it.
     ports: BTreeMap<(IpAddr, u16, &'static str), (Service, Place)>,
-    /// The first virtual server of each family whose packets are in GUE over IPv4, by the member.
-    gue: BTreeMap<(IpAddr, Family), Place>,
+    /// The first virtual server of each family that sends to a real server's IPv4 address.
+    families: BTreeMap<(IpAddr, Family), Place>,
+    /// The IPv4 addresses that packets reach in GUE.
+    gue: BTreeSet<IpAddr>,
+}
+
+fn is_gue(pool: &Pool, member: &Member) -> bool {
+    matches!(pool.tunnel(member), Some(TunnelProtocol::Gue(_)))
 }
 
 fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Report<'_>) -> bool {
@@ -175,23 +181,27 @@ fn can_build(one: &VirtualServer, pool: &Pool, used: &mut Used, report: &mut Rep
         );
         return false;
     }
-    let gue = pool.members.iter().filter(|member| {
-        member.address.is_ipv4() && matches!(pool.tunnel(member), Some(TunnelProtocol::Gue(_)))
-    });
-    let gue: Vec<IpAddr> = gue.map(|member| member.address).collect();
-    let other = |address: &IpAddr| used.gue.get(&(*address, one.family().other())).copied();
-    if let Some(first) = gue.iter().find_map(other) {
+    let other = one.family().other();
+    let conflict =
+        pool.members.iter().filter(|member| member.address.is_ipv4()).find_map(|member| {
+            let first = used.families.get(&(member.address, other))?;
+            (is_gue(pool, member) || used.gue.contains(&member.address)).then_some(*first)
+        });
+    if let Some(first) = conflict {
         let why = format!(
-            "another virtual server ({}) sends {} in GUE to the same servers, whose UDP port takes one \
+            "another virtual server ({}) sends {} to the same servers, and the UDP port of GUE takes one \
              address family",
             report.at(first),
-            one.family().other().name()
+            other.name()
         );
         report.not_imported(one.place, one.what.clone(), why);
         return false;
     }
-    for address in gue {
-        used.gue.entry((address, one.family())).or_insert(one.place);
+    for member in pool.members.iter().filter(|member| member.address.is_ipv4()) {
+        used.families.entry((member.address, one.family())).or_insert(one.place);
+        if is_gue(pool, member) {
+            used.gue.insert(member.address);
+        }
     }
     used.servers.extend(new);
     used.destinations.entry(destination).or_default().push((one.ports().clone(), one.place));

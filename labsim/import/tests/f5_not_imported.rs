@@ -33,7 +33,7 @@ fn whole_stanzas_are_listed() {
     for (stanza, what, why) in [
         ("ltm rule /Common/r {\n}", "ltm rule r", "iRules"),
         ("ltm monitor http m { interval 5 }", "ltm monitor http m", "monitors"),
-        ("ltm profile tcp t { }", "ltm profile tcp t", "fastL4"),
+        ("ltm profile tcp t { }", "ltm profile tcp t", "no virtual server"),
         ("ltm snat s { automap }", "ltm snat s", "virtual servers only"),
         ("net vlan v { interfaces { 1.1 { } } }", "net vlan v", "no VLANs"),
         ("sys global-settings { hostname x }", "sys global-settings", "configures the device"),
