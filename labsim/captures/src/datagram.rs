@@ -12,8 +12,9 @@ const FRAGMENT_HEADER: usize = 8;
 /// What is known of a datagram by its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Datagram {
-    /// Differs, as good as surely, for datagrams whose payloads differ in length or in their first 20 bytes.
-    pub fingerprint: u32,
+    /// Differs, as good as surely, for datagrams whose payloads differ in length or in their first 20 bytes. `None` if
+    /// these are not shown.
+    pub fingerprint: Option<u32>,
     /// What it is, by its protocol.
     pub message: Option<Message>,
 }
@@ -46,12 +47,16 @@ fn of(packet: &Packet, network: &[u8]) -> Option<Datagram> {
     let payload = payload(packet, network)?;
     let wanted = BEGINNING.min(usize::try_from(length).ok()?);
     let beginning = payload.get(..wanted)?;
-    let fingerprint =
-        beginning.iter().chain(&length.to_be_bytes()).fold(0x811c_9dc5, |hash, byte| {
-            // FNV-1a.
-            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-        });
+    let fingerprint = Some(fingerprint(beginning, length));
     Some(Datagram { fingerprint, message: message(ports, beginning) })
+}
+
+/// A payload's beginning and its length in one number (FNV-1a).
+pub(crate) fn fingerprint(beginning: &[u8], length: u32) -> u32 {
+    beginning
+        .iter()
+        .chain(&length.to_be_bytes())
+        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// The innermost packet ends where the outermost does; what the file has behind that is padding.
@@ -73,20 +78,23 @@ fn message(ports: (Option<u16>, Option<u16>), payload: &[u8]) -> Option<Message>
         [ports.0, ports.1].into_iter().flatten().any(|port| wanted.contains(&port))
     };
     match *payload {
-        [code, identifier, ..] if has_port(&[1812, 1813, 1645, 1646]) => {
-            let is_reply = match code {
-                // Access-Request, Accounting-Request, Status-Server.
-                1 | 4 | 12 => false,
-                // Access-Accept, Access-Reject, Accounting-Response, Access-Challenge.
-                2 | 3 | 5 | 11 => true,
-                _ => return None,
-            };
-            Some(Message { is_reply, identifier: u16::from(identifier) })
-        }
+        [code, identifier, ..] if has_port(&[1812, 1813, 1645, 1646]) => radius(code, identifier),
         [first, second, flags, ..] if has_port(&[53]) => {
             let identifier = u16::from_be_bytes([first, second]);
             Some(Message { is_reply: flags & 0x80 != 0, identifier })
         }
         _ => None,
     }
+}
+
+/// A RADIUS message (RFC 2865, 4; RFC 2866, 4; RFC 5997, 3).
+pub(crate) fn radius(code: u8, identifier: u8) -> Option<Message> {
+    let is_reply = match code {
+        // Access-Request, Accounting-Request, Status-Server.
+        1 | 4 | 12 => false,
+        // Access-Accept, Access-Reject, Accounting-Response, Access-Challenge.
+        2 | 3 | 5 | 11 => true,
+        _ => return None,
+    };
+    Some(Message { is_reply, identifier: u16::from(identifier) })
 }

@@ -4,7 +4,7 @@
 //! compressed by gzip, zstd or lz4. Every form is recognised by its content, never by a file's name. Memory does not
 //! grow with the file, its frames or what a compressed file unpacks to.
 //!
-//! [`TextReader`] takes what tcpdump printed, as people paste it. [`open`] tells which of the two a file needs.
+//! [`TextReader`] takes what tcpdump or tshark printed, as people paste it. [`open`] tells which of the two a file needs.
 //!
 //! Frames are decoded by [`labsim_wire`]; this crate finds out where their network layer begins, below
 //! VLAN tags, Linux' cooked headers and port mirrors, and what the device that captured says of them.

@@ -1,4 +1,4 @@
-//! Captures as text: what tcpdump prints, as people paste it.
+//! Captures as text: what tcpdump and tshark print, as people paste it.
 //!
 //! The text may be a whole page: prose, Markdown fences, quotes and prompts stand around the captures, and
 //! there may be several. Lines of a packet that are not understood are counted and kept, never guessed.
@@ -12,6 +12,8 @@ mod record;
 mod section;
 mod time;
 mod transport;
+mod tshark;
+mod udp;
 mod wrapped;
 
 pub use lines::TextReader;

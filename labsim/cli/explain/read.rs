@@ -78,6 +78,7 @@ impl Reading {
 
     /// All that was read, with a name for each point, and the packets if they were kept.
     pub(super) fn finish(mut self) -> (Trace, Option<Packets>) {
+        self.trace.identify_messages();
         let mut taken = BTreeSet::new();
         let is_only_file = self.files.len() == 1;
         for file in &self.files {
@@ -173,7 +174,7 @@ impl Reading {
                 None => String::new(),
             };
             return Err(format!(
-                "this text shows no packet of tcpdump's{unread}: paste what `tcpdump -nn -vvv` prints, or send \
+                "this text shows no packet of tcpdump's or tshark's{unread}: paste what `tcpdump -nn -vvv` prints, or send \
                  the file that `tcpdump -w` writes"
             ));
         }

@@ -140,6 +140,12 @@ codes! {
         evidence: "The same packet before and after the load balancer, and what the server made of the other address.",
         remedy: "Take the source translation (SNAT, automap) out of the virtual server.",
     }
+    /// A request that came back to the host that sent it.
+    SOURCE_IS_OWN = "source-is-own" {
+        meaning: "A server asked a VIP that it serves itself, and the load balancer sent the request back to it with its own address as the source; hosts drop such packets.",
+        evidence: "The same packet as it left the host, and as it came back to it.",
+        remedy: "Translate the source of what the servers ask (SNAT, no client address preservation), or have each server ask itself without the load balancer.",
+    }
     /// A reply from another of the server's addresses.
     REPLY_FROM_OTHER_ADDRESS = "reply-from-other-address" {
         meaning: "The server received a request at the VIP and replied from another of its addresses, as a UDP socket that is bound to no address does.",

@@ -2,6 +2,7 @@
 
 mod balancer;
 mod counters;
+mod director;
 mod host;
 
 use crate::known::Known;
@@ -52,6 +53,7 @@ pub(crate) fn with_configuration(known: &Known<'_>, verdict: Verdict) -> (Verdic
         findings.extend(host::findings(known, host));
         findings.extend(counters::findings(known, host));
     }
+    findings.extend(director::findings(known));
     findings.extend(balancer::findings(known));
     findings.extend(host::arp(known, &configuration.hosts, &verdict));
     match (verdict.cause, verdict.kind) {

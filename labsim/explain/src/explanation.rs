@@ -50,15 +50,21 @@ impl Trace {
             if let Some(isn) = connection.isn {
                 by_isn.entry(isn).or_default().push(connection);
             }
-            if connection.protocol == Protocol::Udp {
+            if connection.isn.is_none() {
                 by_client.entry(connection.client).or_default().push(connection);
             }
         }
+        let of_client = |connection: &Connection| -> Vec<&Connection> {
+            let of_port = by_client.get(&connection.client).into_iter().flatten().copied();
+            of_port
+                .filter(|it| it.protocol == connection.protocol && it.server != connection.server)
+                .collect()
+        };
         let siblings = |connection: &Connection| -> Vec<&Connection> {
-            let alike = match connection.protocol {
-                Protocol::Tcp => connection.isn.and_then(|isn| by_isn.get(&isn)),
-                Protocol::Udp => by_client.get(&connection.client),
-            };
+            if connection.protocol == Protocol::Udp {
+                return of_client(connection);
+            }
+            let alike = connection.isn.and_then(|isn| by_isn.get(&isn));
             let is_other = |it: &&&Connection| {
                 (it.client, it.server) != (connection.client, connection.server)
             };
@@ -91,6 +97,10 @@ impl Trace {
         let mut used = Used::default();
         for (connection, ways, tunnels, siblings, _) in &details {
             let steps = tunnel::steps(self, &ways.requests);
+            let strays = match connection.protocol {
+                Protocol::Tcp => of_client(connection),
+                Protocol::Udp => Vec::new(),
+            };
             let known = Known {
                 trace: self,
                 connection,
@@ -99,6 +109,7 @@ impl Trace {
                 steps: &steps,
                 roles: &roles,
                 siblings,
+                strays: &strays,
                 balanced: &balanced,
                 errors: &errors,
             };
@@ -110,7 +121,9 @@ impl Trace {
             }
             if verdict.cause.is_some() {
                 // Their packets are what the cause is about.
-                folded.extend(siblings.iter().map(|it| (it.client, it.server, it.isn)));
+                let others = strays.iter().filter(|it| verdict::goes_on(&known, it).is_some());
+                let others = siblings.iter().chain(others);
+                folded.extend(others.map(|it| (it.client, it.server, it.isn)));
             }
             let key = (connection.client, connection.server, connection.isn);
             reports.push((key, report(&known, verdict, differences)));

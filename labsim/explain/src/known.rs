@@ -5,6 +5,7 @@ use crate::sentence::{Sentence, evidence, list};
 use crate::trace::{Role, Row, Trace};
 use crate::tunnel::{Step, Tunnel};
 use crate::way::Ways;
+use labsim_wire::pcapng::Direction;
 use labsim_wire::tcp::Flags;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +20,8 @@ pub(crate) struct Known<'a> {
     pub(crate) roles: &'a [Option<Role>],
     /// Connections with the same first sequence number; exchanges of the same client's port.
     pub(crate) siblings: &'a [&'a Connection],
+    /// TCP connections of the same client's port whose beginning was not captured.
+    pub(crate) strays: &'a [&'a Connection],
     /// Rows of ICMP errors.
     pub(crate) errors: &'a [usize],
     /// Servers of connections that a load balancer sent on.
@@ -32,6 +35,19 @@ impl Known<'_> {
 
     pub(crate) fn name(&self, point: usize) -> &str {
         self.trace.points.get(point).map_or("?", |it| it.name.as_str())
+    }
+
+    /// The host of a point, as far as its name tells: `lb:eth0` and `lb:eth1` of one capture are of one host.
+    pub(crate) fn host(&self, point: usize) -> Option<(usize, &str)> {
+        let point = self.trace.points.get(point)?;
+        Some((point.capture, point.name.rsplit_once(':').map_or("", |(host, _)| host)))
+    }
+
+    /// Whether a row is of a host, and went this way there.
+    pub(crate) fn is_at(&self, row: usize, host: (usize, &str), direction: Direction) -> bool {
+        self.row(row).is_some_and(|row| {
+            row.direction == Some(direction) && self.host(row.point) == Some(host)
+        })
     }
 
     pub(crate) fn names(&self, points: &[usize]) -> String {

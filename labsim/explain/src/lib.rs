@@ -15,6 +15,7 @@ mod clocks;
 mod configuration;
 mod configured;
 mod connection;
+mod datagrams;
 mod differences;
 mod document;
 mod exchange;

@@ -56,7 +56,7 @@ impl Segment {
                 source: SocketAddr::new(header.source, *from),
                 destination: SocketAddr::new(header.destination, *to),
                 flags: 0,
-                sequence: Some((*datagram)?.fingerprint),
+                sequence: Some((*datagram)?.fingerprint?),
                 acknowledgement: None,
                 payload: (*payload)?,
                 window: 0,

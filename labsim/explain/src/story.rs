@@ -21,6 +21,7 @@ pub(crate) fn of(known: &Known<'_>) -> Vec<Sentence> {
         ["The one packet of the client", "packets of the client"],
     ));
     story.extend(tunnels(known));
+    story.extend(crate::verdict::announced(known));
     story.extend(internal_rows(known));
     story.extend(translations(known));
     story.extend(routers(known));

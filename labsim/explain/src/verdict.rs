@@ -1,6 +1,9 @@
 //! What became of a connection: never more than its captures show.
 
 mod icmp;
+mod kept;
+mod moved;
+mod own_source;
 mod stuck;
 mod udp;
 mod unanswered;
@@ -13,10 +16,16 @@ use crate::story::{first_rows, in_order, is_acknowledged, later, tries, tries_at
 use crate::trace::Role;
 use crate::tunnel;
 use crate::way::{Passed, Way, is_reset, rows_at};
+pub(crate) use kept::keeps;
+use kept::kept;
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
+pub(crate) use moved::goes_on;
+use moved::moved;
+use own_source::own_source;
 use serde::Serialize;
 use std::net::SocketAddr;
+pub(crate) use stuck::announced;
 use stuck::{outstanding, stuck};
 use unanswered::{gap, refused, silent, unconfirmed, unmatchable};
 use wrong_source::wrong_source;
@@ -137,7 +146,8 @@ pub(crate) fn of(known: &Known<'_>) -> Verdict {
     if known.connection.protocol == Protocol::Udp {
         return udp::of(known);
     }
-    if let Some(verdict) = wrong_source(known) {
+    let by_addresses = wrong_source(known).or_else(|| moved(known)).or_else(|| own_source(known));
+    if let Some(verdict) = by_addresses {
         return verdict;
     }
     let (requests, replies) = (&known.ways.requests, &known.ways.replies);
@@ -148,7 +158,9 @@ pub(crate) fn of(known: &Known<'_>) -> Verdict {
         (Some(_), Some(syn_ack)) if is_confirmed(requests, syn_ack) => {
             established(known, syn_ack, unmatched.copied())
         }
-        (_, Some(syn_ack)) if !is_confirmed(requests, syn_ack) => unconfirmed(known, syn_ack),
+        (_, Some(syn_ack)) if !is_confirmed(requests, syn_ack) => {
+            kept(known, syn_ack).unwrap_or_else(|| unconfirmed(known, syn_ack))
+        }
         // The client took an answer that is not in the captures: what is in them is not the answer to the SYN.
         (Some(_), None) if known.got_answer() => gap(known, unmatched.copied()),
         (Some(syn), None) => match replies.find_with(Flags::RST) {

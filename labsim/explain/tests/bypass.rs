@@ -7,9 +7,8 @@ mod support;
 use labsim_captures::Mac;
 use labsim_codes::cause;
 use labsim_explain::{Claim, Clock, Kind, Point, Role, Trace, Unit, Vip};
-use support::{ASKED, SYN, SYN_ACK, only, packet, says, trace};
+use support::{ASKED, BACK, SYN, SYN_ACK, only, packet, says, trace};
 
-const BACK: &str = "198.51.100.9.49 > 192.0.2.7.40000";
 const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const SERVER: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const BALANCER: Mac = Mac([2, 0, 0, 0, 0, 3]);

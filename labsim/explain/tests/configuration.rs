@@ -8,9 +8,7 @@ use labsim_codes::{Code, cause};
 use labsim_explain::{Explanation, Host, Kind, Role, Trace};
 use labsim_import::linux::{self, State};
 use labsim_import::{Source, f5, ipvs};
-use support::{ASKED, SYN, SYN_ACK, only, packet, says, trace};
-
-const BACK: &str = "198.51.100.9.49 > 192.0.2.7.40000";
+use support::{ASKED, BACK, SYN, SYN_ACK, answered_through_director, only, packet, says, trace};
 
 const POOL: &str =
     "ltm pool p {\n    members { 10.1.1.51:49 { address 10.1.1.51 } }\n    profiles { ipip }\n}\n";
@@ -37,8 +35,13 @@ fn in_tunnel(second: u32) -> String {
 
 /// A SYN that the load balancer sent to the server, which got it.
 fn unanswered() -> Trace {
+    at_server("")
+}
+
+/// A SYN that the load balancer sent to the server, and what the server's capture has behind it.
+fn at_server(more: &str) -> Trace {
     let page = "$ tcpdump -nn -v\n".to_owned() + &packet(0, 64, 7, ASKED, SYN) + &in_tunnel(0);
-    let mut trace = trace(&(page + "$ tcpdump -nn -v\n" + &in_tunnel(1)));
+    let mut trace = trace(&(page + "$ tcpdump -nn -v\n" + &in_tunnel(1) + more));
     assert!(trace.give_role("p1", Role::ServerSide));
     trace
 }
@@ -47,17 +50,25 @@ fn state(text: &str) -> State {
     linux::read(&[Source::new("rs1.txt", text)]).unwrap()
 }
 
-fn with_host(mut trace: Trace, text: &str) -> Explanation {
-    let host = Host { name: "rs1".to_owned(), state: state(text), counters: None };
+fn with_host(trace: Trace, text: &str) -> Explanation {
+    with_host_named(trace, "rs1", text)
+}
+
+fn with_host_named(mut trace: Trace, name: &str, text: &str) -> Explanation {
+    let host = Host { name: name.to_owned(), state: state(text), counters: None };
     trace.configuration.hosts.push(host);
     trace.explain()
 }
 
 fn with_f5(mut trace: Trace, virtual_server: &str) -> Explanation {
-    let text = format!("{POOL}{virtual_server}}}\n");
+    add_f5(&mut trace, POOL, virtual_server);
+    trace.explain()
+}
+
+fn add_f5(trace: &mut Trace, pool: &str, virtual_server: &str) {
+    let text = format!("{pool}{virtual_server}}}\n");
     let balancer = f5::read(&[Source::new("bigip.conf", text)]).unwrap();
     trace.configuration.balancers.push(balancer);
-    trace.explain()
 }
 
 fn shows(text: &str, code: Code, sentence: &str) {
@@ -232,14 +243,8 @@ fn translations_that_no_configuration_has_are_no_cause_of_lost_answers() {
 #[test]
 fn a_server_that_listens_at_the_members_port_refuses_the_clients() {
     let refused = packet(2, 64, 0, BACK, "[R.], seq 0, ack 1001, win 0");
-    let mut trace = {
-        let page = "$ tcpdump -nn -v\n".to_owned() + &packet(0, 64, 7, ASKED, SYN) + &in_tunnel(0);
-        trace(&(page + "$ tcpdump -nn -v\n" + &in_tunnel(1) + &refused))
-    };
-    assert!(trace.give_role("p1", Role::ServerSide));
-    let text = format!("{POOL}{VIRTUAL}}}\n").replace("10.1.1.51:49", "10.1.1.51:4949");
-    let balancer = f5::read(&[Source::new("bigip.conf", text)]).unwrap();
-    trace.configuration.balancers.push(balancer);
+    let mut trace = at_server(&refused);
+    add_f5(&mut trace, &POOL.replace("10.1.1.51:49", "10.1.1.51:4949"), VIRTUAL);
     let sockets = "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0 128 0.0.0.0:4949 0.0.0.0:*\n";
     let explanation = with_host(trace, &[LO, VIP, ETH0, TUNL0, FILTERS, sockets].concat());
     assert_eq!(only(&explanation).verdict.cause, Some(cause::PORT_DIFFERS));
@@ -247,4 +252,23 @@ fn a_server_that_listens_at_the_members_port_refuses_the_clients() {
         &explanation,
         "rs1 listens at port 4949 (rs1.txt:13), which is the member's (bigip.conf:2)",
     );
+}
+
+#[test]
+fn a_director_that_has_the_vip_and_takes_no_own_source_keeps_the_answers() {
+    let of = |settings: &str| {
+        let files = [LO, VIP, ETH0, settings].concat();
+        let explanation = with_host_named(trace(&answered_through_director()), "p0", &files);
+        (only(&explanation).verdict.clone(), explanation)
+    };
+    let none = "net.ipv4.conf.all.accept_local = 0\nnet.ipv4.conf.eth1.accept_local = 0\nnet.ipv4.ip_forward = 1\n";
+    let (verdict, explanation) = of(none);
+    assert_eq!(verdict.cause, Some(cause::REPLY_SOURCE_FILTERED));
+    says(
+        &explanation,
+        "p0 has 198.51.100.9, the answer's source, on lo (rs1.txt:4), and accept_local is 0 (rs1.txt:8 and rs1.txt:9)",
+    );
+    let (verdict, _) = of(&none.replace("eth1.accept_local = 0", "eth1.accept_local = 1"));
+    assert_eq!(verdict.cause, None);
+    assert!(!verdict.possible.contains(&cause::FORWARDING_OFF), "{verdict:?}");
 }

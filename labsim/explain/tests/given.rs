@@ -5,9 +5,7 @@
 mod support;
 
 use labsim_explain::{Kind, KnownBy, Role};
-use support::{ASKED, SYN, SYN_ACK, only, packet, says, trace};
-
-const BACK: &str = "198.51.100.9.49 > 192.0.2.7.40000";
+use support::{ASKED, BACK, SYN, SYN_ACK, only, packet, says, trace};
 
 /// A connection that began before the capture, and whose greater port is the server's.
 fn midst() -> String {

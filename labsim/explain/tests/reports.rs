@@ -5,12 +5,12 @@
 
 mod support;
 
-use labsim_captures::{Datagram, Message, Transport};
 use labsim_codes::{Code, cause};
 use labsim_explain::{Kind, Role, Trace};
-use support::{ASKED, STRANGER, SYN, SYN_ACK, TO_STRANGER, only, packet, says, trace};
-
-const BACK: &str = "198.51.100.9.49 > 192.0.2.7.40000";
+use support::{
+    ASKED, BACK, STRANGER, SYN, SYN_ACK, TO_STRANGER, answered_through_director, at_device, only,
+    packet, radius, says, trace, with_payload, with_payloads,
+};
 
 /// A packet in a tunnel from the load balancer to the server.
 fn in_tunnel(second: u32, inner: &str) -> String {
@@ -94,12 +94,10 @@ fn a_reset_of_an_idle_connection_may_be_an_expired_flow() {
 #[test]
 fn a_capture_that_begins_in_the_middle_decides_nothing() {
     // keepalived#2450: both ends send again, and the handshake is not in the text.
-    let text = packet(0, 64, 7, ASKED, "[P.], seq 1001:1027, ack 9001, win 500")
-        .replace("length 40", "length 66")
-        .replace("length 0", "length 26")
-        + &packet(1, 64, 8, ASKED, "[P.], seq 1001:1027, ack 9001, win 500")
-            .replace("length 40", "length 66")
-            .replace("length 0", "length 26");
+    let data = |second, id| {
+        with_payload(&packet(second, 64, id, ASKED, "[P.], seq 1001:1027, ack 9001, win 500"), 26)
+    };
+    let text = data(0, 7) + &data(1, 8);
     is_set(&trace(&("# tcpdump -S -v -nni eth0\n".to_owned() + &text)), &[]);
 }
 
@@ -108,9 +106,7 @@ fn long_packets_that_are_sent_again_while_short_ones_arrive_are_too_long_for_the
     // kube-router#630: with a tunnel an MSS of 1441 failed, and 1440 worked.
     let data = |second: u32, id: u16, from: u32, length: u32| {
         let numbers = format!("[P.], seq {from}:{}, ack 9001, win 500", from + length);
-        packet(second, 64, id, ASKED, &numbers)
-            .replace("length 40", &format!("length {}", length + 40))
-            .replace("length 0", &format!("length {length}"))
+        with_payload(&packet(second, 64, id, ASKED, &numbers), length)
     };
     let text = packet(0, 64, 7, ASKED, SYN)
         + &packet(0, 60, 0, BACK, SYN_ACK)
@@ -158,37 +154,19 @@ fn checksums_that_offload_left_open_are_of_the_set_of_a_silent_server() {
     is_set(&at_server(&(tunnelled_syn(0) + &tunnelled_syn(1))), &[cause::CHECKSUM_UNFINISHED]);
 }
 
-/// A RADIUS datagram whose payload was shown.
-fn radius(second: u32, ttl: u8, ends: &str) -> String {
-    format!(
-        "10:00:0{second}.000000 IP (tos 0x0, ttl {ttl}, id 7, offset 0, flags [none], proto UDP (17), length 72)\n    \
-         {ends}: UDP, length 44\n"
-    )
-}
-
-fn with_payloads(mut trace: Trace) -> Trace {
-    for row in &mut trace.rows {
-        let Transport::Udp { ports, datagram, .. } = &mut row.packet.transport else { continue };
-        let is_reply = ports.0 == Some(1812);
-        let message = Some(Message { is_reply, identifier: 5 });
-        *datagram = Some(Datagram { fingerprint: if is_reply { 2 } else { 1 }, message });
-    }
-    trace
-}
-
 #[test]
 fn a_radius_server_that_does_not_know_its_client_is_silent() {
     // The source is not the NAS that the server knows.
-    let text = radius(0, 62, "192.0.2.7.40000 > 198.51.100.9.1812")
-        + &radius(3, 62, "192.0.2.7.40000 > 198.51.100.9.1812");
+    let text = radius(0, 62, "192.0.2.7.40000 > 198.51.100.9.1812", None)
+        + &radius(3, 62, "192.0.2.7.40000 > 198.51.100.9.1812", None);
     is_set(&with_payloads(at_server(&text)), &[cause::CLIENT_UNKNOWN]);
 }
 
 #[test]
 fn a_udp_reply_of_the_primary_address_is_the_cause() {
     // openvpn#476: a socket at every address answers from the first.
-    let text = radius(0, 62, "192.0.2.7.40000 > 198.51.100.9.1812")
-        + &radius(0, 64, "10.1.1.51.1812 > 192.0.2.7.40000");
+    let text = radius(0, 62, "192.0.2.7.40000 > 198.51.100.9.1812", None)
+        + &radius(0, 64, "10.1.1.51.1812 > 192.0.2.7.40000", None);
     is_cause(&with_payloads(at_server(&text)), cause::REPLY_FROM_OTHER_ADDRESS);
 }
 
@@ -198,12 +176,123 @@ fn a_service_that_takes_the_connection_and_says_nothing_may_have_another_secret(
     let text = packet(0, 64, 7, ASKED, SYN)
         + &packet(0, 60, 0, BACK, SYN_ACK)
         + &packet(0, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500")
-        + &packet(1, 64, 9, ASKED, "[P.], seq 1001:1027, ack 9001, win 500")
-            .replace("length 40", "length 66")
-            .replace("length 0", "length 26")
+        + &with_payload(&packet(1, 64, 9, ASKED, "[P.], seq 1001:1027, ack 9001, win 500"), 26)
         + &packet(1, 60, 3, BACK, "[.], seq 9001, ack 1027, win 500");
     is_set(
         &trace(&("# tcpdump -S -v -nni eth0\n".to_owned() + &text)),
         &[cause::SECRET_MISMATCH, cause::CLIENT_UNKNOWN],
     );
+}
+
+/// The client's packet as the load balancer sends it on in a tunnel.
+fn sent_on(second: u32, packet: &str) -> String {
+    in_tunnel(second, packet.split_once("IP ").unwrap().1)
+}
+
+#[test]
+fn an_answer_that_the_director_gets_and_does_not_send_on_is_a_set() {
+    // keepalived#1827: the servers answer through the director, which has the VIP itself. Its files decide: see
+    // `configuration.rs`.
+    let text = answered_through_director();
+    is_set(&trace(&text), &[cause::REPLY_SOURCE_FILTERED, cause::FORWARDING_OFF, cause::NO_ROUTE]);
+    says(
+        &trace(&text).explain(),
+        "The answer came in at p0:eth1 and was seen on no way out of this host",
+    );
+    // What went out again was not kept.
+    let left = trace(&(text + &at_device("eth0  Out", &packet(2, 63, 0, BACK, SYN_ACK))));
+    assert!(!only(&left.explain()).verdict.possible.contains(&cause::FORWARDING_OFF));
+}
+
+#[test]
+fn long_packets_that_do_not_go_into_the_tunnel_while_shorter_ones_do_are_too_long_for_it() {
+    // kube-router#1671 and #1664: the rule that lowers the MSS was missing.
+    let announcing = "[S.], seq 9000, ack 1001, win 29200, options [mss 1460]";
+    let data = |second: u32, id: u16, from: u32, length: u32| {
+        let numbers = format!("[P.], seq {from}:{}, ack 9001, win 500", from + length);
+        with_payload(&packet(second, 64, id, ASKED, &numbers), length)
+    };
+    let acknowledged = packet(0, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500");
+    let handshake = packet(0, 64, 7, ASKED, SYN);
+    let (long, short) = (
+        [data(1, 9, 1001, 1460), data(2, 11, 1001, 1460), data(4, 12, 1001, 1460)],
+        data(1, 10, 2461, 80),
+    );
+    let client = handshake.clone()
+        + &packet(0, 60, 0, BACK, announcing)
+        + &acknowledged
+        + &long[0]
+        + &short
+        + &packet(1, 60, 1, BACK, "[.], seq 9001, ack 1001, win 500")
+        + &long[1..].concat();
+    let at_balancer = |is_through: bool| {
+        let through = |packet: &String| packet.clone() + &sent_on(1, packet);
+        let long = long.each_ref().map(|it| if is_through { through(it) } else { it.clone() });
+        [
+            through(&handshake),
+            through(&acknowledged),
+            long[0].clone(),
+            through(&short),
+            long[1..].concat(),
+        ]
+        .concat()
+    };
+    let of = |balancer: &str| {
+        trace(&format!("# tcpdump -S -v -nni eth0\n{client}# tcpdump -S -v -nni eth0\n{balancer}"))
+    };
+    is_cause(&of(&at_balancer(false)), cause::MTU_BLACK_HOLE);
+    says(
+        &of(&at_balancer(false)).explain(),
+        "The server announced an MSS of 1460 (SYN with ACK): packets of the client may be 1500 bytes long, and 1520 in \
+         the tunnel",
+    );
+    // What went into the tunnel was lost behind it, for whatever reason.
+    is_set(&of(&at_balancer(true)), &[cause::MTU_BLACK_HOLE, cause::FRAGMENTS_DROPPED]);
+}
+
+#[test]
+fn answers_that_go_on_from_another_address_are_the_cause() {
+    // cilium#32091 and #27730: behind a failover the server answers from its own address.
+    let text = packet(0, 64, 7, ASKED, SYN)
+        + &packet(0, 60, 0, BACK, SYN_ACK)
+        + &packet(0, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500")
+        + &with_payload(&packet(1, 64, 9, ASKED, "[P.], seq 1001:1027, ack 9001, win 500"), 26);
+    let answer = |numbers: &str| with_payload(&packet(1, 60, 3, STRANGER, numbers), 43);
+    let reset = |ttl: u8, number: &str| {
+        packet(1, ttl, 0, TO_STRANGER, &format!("[R], seq {number}, win 0"))
+    };
+    let of =
+        |more: &[String]| trace(&format!("# tcpdump -S -v -nni eth0\n{text}{}", more.concat()));
+    let moved = answer("[P.], seq 9001:9044, ack 1027, win 500");
+    is_cause(&of(&[moved.clone(), reset(64, "1027")]), cause::WRONG_REPLY_SOURCE);
+    // Another connection of the same port, one that a load balancer translated, and an answer that was taken.
+    for more in [
+        vec![answer("[P.], seq 900000001:900000044, ack 1027, win 500"), reset(64, "1027")],
+        vec![answer("[P.], seq 9001:9044, ack 501027, win 500"), reset(64, "501027")],
+        vec![moved.clone(), reset(63, "1027")],
+        vec![moved.clone()],
+    ] {
+        let explanation = of(&more).explain();
+        assert!(explanation.connections.iter().all(|it| it.verdict.cause.is_none()), "{more:?}");
+    }
+}
+
+#[test]
+fn a_server_that_asks_its_own_vip_gets_its_packets_back() {
+    // cloud-provider-aws#1160, ingress-nginx#6758 and kubernetes#66796: the source is preserved.
+    let back = "192.0.2.7.40000 > 192.0.2.7.49";
+    let text = |devices: [&str; 2], times: u32| {
+        let one = |second: u32| {
+            let id = u16::try_from(second).unwrap() + 7;
+            at_device(devices[0], &packet(second, 64, id, ASKED, SYN))
+                + &at_device(devices[1], &packet(second, 62, id, back, SYN))
+        };
+        format!("# tcpdump -v -nni any\n{}", (0..times).map(one).collect::<String>())
+    };
+    is_cause(&trace(&text(["eth0  Out", "eth0  In"], 2)), cause::SOURCE_IS_OWN);
+    // At the load balancer nothing shows that it came back, and one SYN may be answered later.
+    for (devices, times) in [(["eth0  In", "eth0  Out"], 2), (["eth0  Out", "eth0  In"], 1)] {
+        let explanation = trace(&text(devices, times)).explain();
+        assert!(explanation.connections.iter().all(|it| it.verdict.cause.is_none()), "{devices:?}");
+    }
 }

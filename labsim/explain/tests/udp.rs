@@ -6,42 +6,18 @@ mod support;
 
 use labsim_captures::{Datagram, Message, Transport};
 use labsim_codes::cause;
-use labsim_explain::{Kind, KnownBy, Protocol, Role, Trace};
-use support::{only, says, trace};
+use labsim_explain::{Kind, KnownBy, Protocol, Role, Text, Trace};
+use support::{only, radius, says, trace, with_payloads};
 
 const REQUEST: &str = "192.0.2.7.40000 > 198.51.100.9.1812";
 const REPLY: &str = "198.51.100.9.1812 > 192.0.2.7.40000";
 const STRANGER: &str = "10.1.1.51.1812 > 192.0.2.7.40000";
 const TUNNEL: &str = "192.0.2.7 > 10.1.1.51";
 
-/// A datagram, perhaps in a tunnel.
-fn datagram(second: u32, ttl: u8, ends: &str, tunnel: Option<&str>) -> String {
-    let outer = tunnel.map_or(String::new(), |ends| {
-        format!(
-            "(tos 0x0, ttl 255, id 1, offset 0, flags [none], proto IPIP (4), length 92)\n    {ends}: IP "
-        )
-    });
-    format!(
-        "10:00:0{second}.000000 IP {outer}(tos 0x0, ttl {ttl}, id 7, offset 0, flags [none], proto UDP (17), length 72)\n    \
-         {ends}: UDP, length 44\n"
-    )
-}
-
-/// What the payload of each datagram would say: requests and answers with one identifier.
-fn with_payloads(mut trace: Trace) -> Trace {
-    for row in &mut trace.rows {
-        let Transport::Udp { ports, datagram, .. } = &mut row.packet.transport else { continue };
-        let is_reply = ports.0 == Some(1812);
-        let message = Some(Message { is_reply, identifier: 5 });
-        *datagram = Some(Datagram { fingerprint: if is_reply { 2 } else { 1 }, message });
-    }
-    trace
-}
-
 /// A capture at the client, and one of what comes to the server and leaves it.
 fn at_client_and_server(answer: &str) -> Trace {
-    let client = datagram(0, 64, REQUEST, None) + &datagram(1, 60, answer, None);
-    let server = datagram(0, 62, REQUEST, Some(TUNNEL)) + &datagram(1, 64, answer, None);
+    let client = radius(0, 64, REQUEST, None) + &radius(1, 60, answer, None);
+    let server = radius(0, 62, REQUEST, Some(TUNNEL)) + &radius(1, 64, answer, None);
     with_payloads(trace(&format!("{client}\nand:\n\n{server}")))
 }
 
@@ -83,7 +59,7 @@ fn an_answer_from_another_address_than_the_server_was_asked_at_is_the_cause() {
     for row in &mut trace.rows {
         if let Transport::Udp { ports: (Some(1812), _), datagram, .. } = &mut row.packet.transport {
             *datagram = Some(Datagram {
-                fingerprint: 2,
+                fingerprint: Some(2),
                 message: Some(Message { is_reply: true, identifier: 6 }),
             });
         }
@@ -93,9 +69,9 @@ fn an_answer_from_another_address_than_the_server_was_asked_at_is_the_cause() {
 
 #[test]
 fn a_request_that_was_sent_on_to_another_address_was_translated() {
-    let client = datagram(0, 64, REQUEST, None) + &datagram(1, 60, STRANGER, None);
+    let client = radius(0, 64, REQUEST, None) + &radius(1, 60, STRANGER, None);
     let balancer =
-        datagram(0, 62, REQUEST, None) + &datagram(0, 61, "192.0.2.7.40000 > 10.1.1.51.1812", None);
+        radius(0, 62, REQUEST, None) + &radius(0, 61, "192.0.2.7.40000 > 10.1.1.51.1812", None);
     let trace = with_payloads(trace(&format!("{client}\nand:\n\n{balancer}")));
     let explanation = trace.explain();
     let verdict = &explanation.connections[0].verdict;
@@ -104,8 +80,8 @@ fn a_request_that_was_sent_on_to_another_address_was_translated() {
 
 #[test]
 fn a_request_without_an_answer_is_told_with_its_last_place() {
-    let client = datagram(0, 64, REQUEST, None);
-    let server = datagram(0, 62, REQUEST, Some(TUNNEL));
+    let client = radius(0, 64, REQUEST, None);
+    let server = radius(0, 62, REQUEST, Some(TUNNEL));
     let mut trace = with_payloads(trace(&format!("{client}\nand:\n\n{server}")));
     let verdict = only(&trace.explain()).verdict.clone();
     assert_eq!((verdict.kind, verdict.possible.len()), (Kind::NotDecidable, 0));
@@ -129,4 +105,38 @@ fn datagrams_whose_payload_is_not_shown_are_not_matched_with_answers() {
     let explanation = trace.explain();
     assert_eq!(only(&explanation).verdict.kind, Kind::NotDecidable);
     says(&explanation, "whose payload is not shown");
+}
+
+#[test]
+fn messages_that_texts_word_are_matched_by_their_identifiers() {
+    let line = |second: u32, ends: &str, words: &str| {
+        format!("10:00:0{second}.000000 IP {ends}: RADIUS, {words} length: 44\n")
+    };
+    let (ask, accept) = ("Access-Request (1), id: 0x05", "Access-Accept (2), id: 0x05");
+    let at_both = |answer: &str| {
+        let client = line(0, REQUEST, ask) + &line(1, REPLY, answer);
+        let tunnel = line(0, &format!("{TUNNEL}: IP {REQUEST}"), ask);
+        let mut trace = trace(&format!("{client}\nand:\n\n{tunnel}{}", line(1, REPLY, answer)));
+        assert!(trace.give_role("p0", Role::ClientSide));
+        trace.explain()
+    };
+    let explanation = at_both(accept);
+    assert_eq!(only(&explanation).verdict.kind, Kind::Healthy);
+    says(&explanation, "The one packet of the client was seen at all 2 points: p0 and p1");
+    // Another identifier is no answer to this request.
+    let other = at_both(&accept.replace("05", "06"));
+    assert_eq!(only(&other).verdict.kind, Kind::NotDecidable);
+    says(&other, "The request was not answered");
+}
+
+#[test]
+fn an_identifier_that_is_used_again_later_is_another_message() {
+    let line = |minute: u32| {
+        format!(
+            "10:0{minute}:00.000000 IP {REQUEST}: RADIUS, Access-Request (1), id: 0x05 length: 44\n"
+        )
+    };
+    assert!(Text(&trace(&(line(0) + &line(0))).explain()).to_string().contains("sent 2 times"));
+    let explanation = trace(&(line(0) + &line(5))).explain();
+    assert!(!Text(&explanation).to_string().contains("sent 2 times"));
 }

@@ -5,6 +5,7 @@ use super::numbers::Numbers;
 use super::record::begins;
 use super::section::{About, Section, has_option};
 use super::time::{Origin, TextTime};
+use super::tshark::{self, Relative};
 use super::wrapped::read;
 use super::{TextFrame, TextNotices};
 use crate::packet::{Known, Packet, Transport};
@@ -265,10 +266,11 @@ impl<R: BufRead> TextReader<R> {
             }
         }
         self.has_begun = true;
-        let time = self.time(parsed.time);
+        let time = if parsed.is_row { self.row_time(parsed.time) } else { self.time(parsed.time) };
         if let Known::Ip(packet) = &mut parsed.known {
             let (source, destination) = (packet.innermost().source, packet.innermost().destination);
-            if let Transport::Tcp(tcp) = &mut packet.transport {
+            // What those of tshark's rows are relative to is not shown.
+            if let (false, Transport::Tcp(tcp)) = (parsed.is_row, &mut packet.transport) {
                 self.numbers.resolve(source, destination, tcp);
             }
         }
@@ -310,6 +312,27 @@ impl<R: BufRead> TextReader<R> {
                 _ => Clock::Stamps,
             };
         }
+        self.counted(time)
+    }
+
+    /// A time of tshark's rows as the capture's clock has it.
+    fn row_time(&mut self, time: Option<TextTime>) -> Option<TextTime> {
+        let time = time?;
+        if time.origin != Origin::FirstPacket {
+            return Some(time);
+        }
+        if matches!(self.clock, Clock::NotKnown) {
+            let command = self.sections.last().and_then(|it| it.command.as_deref());
+            self.clock = match tshark::relative(command) {
+                Relative::SinceFirst => Clock::SinceFirst,
+                Relative::Differences => Clock::Differences(0),
+                Relative::NotKnown => Clock::Ambiguous,
+            };
+        }
+        self.counted(time)
+    }
+
+    fn counted(&mut self, time: TextTime) -> Option<TextTime> {
         match &mut self.clock {
             Clock::Differences(sum) => {
                 *sum = sum.saturating_add(time.ns);
@@ -322,7 +345,7 @@ impl<R: BufRead> TextReader<R> {
     }
 }
 
-/// How many `t` a command has.
+/// How many `t` a command of tcpdump's has.
 fn time_options(command: &str) -> usize {
     let words = command.split_whitespace().filter_map(|word| word.strip_prefix('-'));
     let letters = words.filter(|word| word.chars().all(|letter| letter.is_ascii_alphanumeric()));

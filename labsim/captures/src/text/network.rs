@@ -228,7 +228,7 @@ fn end(word: &str) -> Option<(IpAddr, Option<Port>)> {
 }
 
 /// A port by number or name. A name that is not known is still a port's.
-fn named_port(word: &str) -> Option<Port> {
+pub(super) fn named_port(word: &str) -> Option<Port> {
     if word.starts_with(|character: char| character.is_ascii_digit()) {
         return word.parse().ok().map(Some);
     }
@@ -262,7 +262,7 @@ const PORTS: [(&str, u16); 20] = [
 ];
 
 /// `02:00:00:00:00:6a`
-fn mac(text: &str) -> Option<Mac> {
+pub(super) fn mac(text: &str) -> Option<Mac> {
     let parts: Option<Vec<u8>> =
         text.split(':').map(|part| u8::from_str_radix(part, 16).ok()).collect();
     Some(Mac(parts?.try_into().ok()?))

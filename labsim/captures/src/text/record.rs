@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::network::{Family, known};
 use super::time::{TextTime, time};
+use super::tshark;
 use crate::f5::F5Trailer;
 use crate::packet::Known;
 use labsim_wire::ethernet::ethertype;
@@ -18,12 +19,14 @@ pub(super) struct Parsed {
     pub(super) vlan: Option<u16>,
     pub(super) known: Known,
     pub(super) f5: Option<F5Trailer>,
+    /// Whether it is a row of tshark's, whose numbers and times have other origins than tcpdump's.
+    pub(super) is_row: bool,
 }
 
 /// Whether a packet's first line stands here: a time, or without times (`-t`) a packet that is not indented
 /// as those inside others are.
 pub(super) fn begins(line: &str) -> bool {
-    if time(&mut Cursor::new(line.trim_start())).is_some() {
+    if time(&mut Cursor::new(line.trim_start())).is_some() || tshark::begins(line) {
         return true;
     }
     let mut cursor = Cursor::new(line);
@@ -51,6 +54,9 @@ fn is_mac(text: &str) -> bool {
 
 /// Reads the lines of one packet, joined.
 pub(super) fn parse(text: &str) -> Option<Parsed> {
+    if let Some(row) = tshark::parse(text) {
+        return Some(row);
+    }
     let mut cursor = Cursor::new(text.trim_start());
     let time = time(&mut cursor);
     let mut parsed = Parsed { time, ..Parsed::default() };

@@ -24,7 +24,7 @@ pub struct Section {
 /// A line that is about a capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum About {
-    /// A prompt with tcpdump's command.
+    /// A prompt with the command of tcpdump or tshark.
     Command { prompt: String, command: String },
     /// `listening on ...`, `reading from file ...`.
     Banner {
@@ -40,6 +40,10 @@ pub(super) enum About {
     /// Another line of tcpdump's own.
     Other,
 }
+
+/// Further lines of both programs.
+const OTHER: [&str; 4] =
+    ["verbose output suppressed", "data link type ", "Running as user \"", "Capturing on '"];
 
 impl About {
     /// What a line without quotes and spaces around it says of a capture.
@@ -66,7 +70,7 @@ impl About {
                 snap_length: snap_length(rest),
             });
         }
-        if line.starts_with("verbose output suppressed") || line.starts_with("data link type ") {
+        if OTHER.iter().any(|start| line.starts_with(start)) {
             return Some(Self::Other);
         }
         let count =
@@ -106,9 +110,11 @@ fn command(line: &str) -> Option<About> {
         .min()?;
     let (prompt, command) = line.split_at_checked(at)?;
     // `sudo`, `ip netns exec NAME` and paths may stand before it.
-    let is_tcpdump =
-        command.split_whitespace().take(6).any(|word| word.rsplit('/').next() == Some("tcpdump"));
-    is_tcpdump.then(|| About::Command {
+    let is_capture = command
+        .split_whitespace()
+        .take(6)
+        .any(|word| matches!(word.rsplit('/').next(), Some("tcpdump" | "tshark")));
+    is_capture.then(|| About::Command {
         prompt: prompt.trim().to_owned(),
         command: command.trim().to_owned(),
     })

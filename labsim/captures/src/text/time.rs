@@ -42,7 +42,7 @@ pub(super) fn time(cursor: &mut Cursor<'_>) -> Option<TextTime> {
     Some(found)
 }
 
-fn date_and_time(cursor: &mut Cursor<'_>) -> Option<TextTime> {
+pub(super) fn date_and_time(cursor: &mut Cursor<'_>) -> Option<TextTime> {
     let (year, month, day) =
         (digits(cursor, 4, "-")?, digits(cursor, 2, "-")?, digits(cursor, 2, " ")?);
     let days = days_since_1970(year, month, day)?;
@@ -50,7 +50,7 @@ fn date_and_time(cursor: &mut Cursor<'_>) -> Option<TextTime> {
     Some(TextTime { ns, origin: Origin::LocalEpoch })
 }
 
-fn time_of_day(cursor: &mut Cursor<'_>) -> Option<u64> {
+pub(super) fn time_of_day(cursor: &mut Cursor<'_>) -> Option<u64> {
     let (hours, minutes) = (digits(cursor, 2, ":")?, digits(cursor, 2, ":")?);
     let seconds = digits(cursor, 2, ".")?;
     if hours > 23 || minutes > 59 || seconds > 60 {

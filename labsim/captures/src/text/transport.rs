@@ -1,7 +1,7 @@
-//! TCP, UDP and ICMP as tcpdump words them (`print-tcp.c`, `print-udp.c`, `print-icmp.c`,
-//! `print-icmp6.c`).
+//! TCP and ICMP as tcpdump words them (`print-tcp.c`, `print-icmp.c`, `print-icmp6.c`).
 
 use super::cursor::Cursor;
+use super::udp;
 use crate::packet::{Header, Icmp, Number, Port, Tcp, Transport};
 use labsim_wire::protocol;
 use labsim_wire::tcp::Flags;
@@ -65,7 +65,7 @@ fn with_ports(header: &Header, ports: (Port, Port), cursor: &mut Cursor<'_>) -> 
             return Some(Transport::Tcp(tcp));
         }
     }
-    if may_be(protocol::UDP) { udp(header, ports, cursor) } else { None }
+    if may_be(protocol::UDP) { udp::udp(header, ports, cursor) } else { None }
 }
 
 /// Whether the segment has room in its packet: a line that was wrapped in the midst of a number has not.
@@ -163,7 +163,7 @@ fn quiet_tcp(ports: (Port, Port), cursor: &mut Cursor<'_>) -> Option<Tcp> {
     Some(Tcp { payload: Some(payload), ..empty(ports) })
 }
 
-fn empty(ports: (Port, Port)) -> Tcp {
+pub(super) fn empty(ports: (Port, Port)) -> Tcp {
     Tcp {
         ports,
         flags: None,
@@ -197,38 +197,31 @@ fn flags(text: &str) -> Option<Flags> {
     (!text.is_empty()).then_some(flags)
 }
 
+/// A flag as Wireshark names it.
+pub(super) fn flag_of_name(name: &str) -> Option<Flags> {
+    Some(match name {
+        "FIN" => Flags::FIN,
+        "SYN" => Flags::SYN,
+        "RST" => Flags::RST,
+        "PSH" => Flags::PSH,
+        "ACK" => Flags::ACK,
+        "URG" => Flags::URG,
+        "ECE" | "ECN" => Flags::ECE,
+        "CWR" => Flags::CWR,
+        "<None>" => Flags::default(),
+        _ => return None,
+    })
+}
+
 /// The MSS among a segment's options; `None` if it is not a number.
 fn mss(options: &str) -> Option<Option<u16>> {
     let found = options.split(',').find_map(|option| option.trim().strip_prefix("mss "));
     found.map_or(Some(None), |number| number.parse().ok().map(Some))
 }
 
-fn udp(header: &Header, ports: (Port, Port), cursor: &mut Cursor<'_>) -> Option<Transport> {
-    if cursor.eat("[no cksum] ") || cursor.eat("[udp sum ok] ") {
-    } else if cursor.rest.starts_with("[bad udp cksum ") {
-        cursor.before("] ")?;
-    }
-    if cursor.eat("UDP, ") {
-        // A datagram with a wrong length field is worded otherwise.
-        let _ = cursor.eat("bad ");
-        cursor.need("length ")?;
-        let payload = Some(cursor.number()?);
-        is_end(cursor)?;
-        return Some(Transport::Udp { ports, payload, datagram: None });
-    }
-    let is_udp = header.protocol == Some(protocol::UDP)
-        || ["RADIUS, ", "NTPv", "SIP, ", "BOOTP/DHCP, ", "VXLAN, ", "SYSLOG "]
-            .iter()
-            .any(|word| cursor.rest.starts_with(word));
-    // What the payload is was printed instead of its length.
-    let lower = if header.source.is_ipv4() { 28 } else { 48 };
-    let payload = header.length.and_then(|length| length.checked_sub(lower));
-    is_udp.then_some(Transport::Udp { ports, payload, datagram: None })
-}
-
 /// A number ends where its word does: with a colon before what the payload is, with a comma, a space or the
 /// text.
-fn is_end(cursor: &Cursor<'_>) -> Option<()> {
+pub(super) fn is_end(cursor: &Cursor<'_>) -> Option<()> {
     cursor
         .rest
         .chars()

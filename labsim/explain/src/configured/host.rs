@@ -115,7 +115,7 @@ fn tunnel<'a>(known: &Known<'_>, host: &'a Host, found: &mut Vec<Finding>) -> Op
 }
 
 /// Whether an address is the host's own: on a loopback device all of its network is.
-fn is_local(host: &Host, at: &Address, address: IpAddr) -> bool {
+pub(super) fn is_local(host: &Host, at: &Address, address: IpAddr) -> bool {
     let is_loopback = host.state.devices.iter().any(|it| it.name == at.device && is_loopback(it));
     at.net.addr() == address || is_loopback && at.net.contains(&address)
 }

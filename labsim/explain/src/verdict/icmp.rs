@@ -19,6 +19,11 @@ pub(super) fn add_errors(known: &Known<'_>, verdict: &mut Verdict) {
     }
 }
 
+/// Whether there are errors about what the client sent.
+pub(super) fn has_errors(known: &Known<'_>) -> bool {
+    !errors(known).is_empty()
+}
+
 /// ICMP errors about what the client sent, each with the causes that it is a sign of.
 fn errors(known: &Known<'_>) -> Vec<(Sentence, &'static [Code])> {
     let mut told: Vec<String> = Vec::new();

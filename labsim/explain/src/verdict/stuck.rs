@@ -2,13 +2,16 @@
 
 use super::{Verdict, icmp};
 use crate::known::Known;
-use crate::story::{first_rows, in_order, tries};
-use crate::way::{Passed, Way, count, is_reset};
+use crate::sentence::Sentence;
+use crate::story::{first_rows, in_order, tries, tries_at};
+use crate::way::{Passed, Way, count, is_reset, is_tunnelled};
 use labsim_codes::{Code, cause};
 
 /// Packets of this length or more may be longer than a path takes: IPv6 guarantees 1280 bytes (RFC 8200, 5), and
 /// tunnels take some of them.
 const LONG: u32 = 1200;
+/// The MTU of Ethernet without jumbo frames (RFC 894).
+const ETHERNET_MTU: u32 = 1500;
 /// Causes of long packets that do not arrive while short ones do, and of packets that do not arrive at all.
 const TOO_LONG: [Code; 7] = [
     cause::MTU_BLACK_HOLE,
@@ -54,6 +57,13 @@ pub(super) fn stuck(
             "a capture at the next device after {last}, and of what answers come back, over the same time"
         ),
     );
+    let is_request = passed.segment.source == known.connection.client;
+    if let Some(sentence) =
+        too_long(known, way, passed).filter(|_| is_request && !icmp::has_errors(known))
+    {
+        let because = verdict.because.into_iter().chain([sentence]).chain(announced(known));
+        return Verdict::shown(cause::MTU_BLACK_HOLE, Vec::new(), because.collect());
+    }
     if let Some(reset) = reset {
         verdict.because.push(known.sentence("The connection was then reset", first_rows(reset)));
     }
@@ -89,4 +99,53 @@ fn is_longest(way: &Way, back: &Way, passed: &Passed) -> bool {
         it.segment.payload > 0 && end.is_some_and(|end| count(end, first) <= acknowledged)
     });
     arrived.map(|it| it.segment.payload).max().is_none_or(|most| most < passed.segment.payload)
+}
+
+/// That a packet came in where shorter ones went on in a tunnel, before and after it, and it did not, as often as it
+/// was sent.
+fn too_long(known: &Known<'_>, way: &Way, passed: &Passed) -> Option<Sentence> {
+    let is_in_tunnel = |index: &usize| known.row(*index).is_some_and(is_tunnelled);
+    let shorter = || way.segments.iter().filter(|it| it.segment.payload < passed.segment.payload);
+    passed.at.iter().find_map(|(point, rows)| {
+        let first = *rows.first()?;
+        let begins = known.tunnels.iter().any(|it| it.begins_at.contains(point));
+        if !begins || rows.iter().any(is_in_tunnel) || tries_at(known, passed, *point) < 3 {
+            return None;
+        }
+        let through: Vec<usize> = shorter()
+            .filter_map(|it| it.at.get(point))
+            .flatten()
+            .copied()
+            .filter(is_in_tunnel)
+            .collect();
+        let before = through.iter().copied().find(|row| *row < first)?;
+        let after = through.iter().copied().find(|row| *row > first)?;
+        let text = format!(
+            "At {} shorter packets of the connection went on in the tunnel, before and after it, and this one did not",
+            known.name(*point)
+        );
+        Some(known.sentence(text, [before, first, after]))
+    })
+}
+
+/// The MSS that the server announced, if packets of that size are longer than Ethernet's MTU in the tunnel.
+pub(crate) fn announced(known: &Known<'_>) -> Option<Sentence> {
+    let answers = known.connection.replies.iter().copied();
+    let (row, mss) =
+        answers.filter_map(|index| Some((index, known.row(index)?.packet.tcp()?.mss?))).next()?;
+    let in_tunnel = known.tunnels.iter().flat_map(|it| &it.rows);
+    let added = in_tunnel
+        .filter_map(|index| {
+            let packet = &known.row(*index)?.packet;
+            packet.outermost.length?.checked_sub(packet.innermost().length?)
+        })
+        .max()?;
+    let headers = if known.connection.server.is_ipv4() { 40 } else { 60 };
+    let length = u32::from(mss) + headers;
+    let text = format!(
+        "The server announced an MSS of {mss} (SYN with ACK): packets of the client may be {length} bytes long, and \
+         {} in the tunnel, more than the {ETHERNET_MTU} that Ethernet takes as a rule",
+        length + added
+    );
+    (length + added > ETHERNET_MTU).then(|| known.sentence(text, [row]))
 }

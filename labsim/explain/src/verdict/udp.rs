@@ -133,7 +133,9 @@ fn unmatchable(known: &Known<'_>, point: usize) -> Verdict {
     let name = known.name(point);
     let rows = known.connection.requests.iter().chain(&known.connection.replies).copied();
     let is_of_point = |index: &usize| {
-        known.row(*index).is_some_and(|row| row.point == point && datagram(row).is_none())
+        known.row(*index).is_some_and(|row| {
+            row.point == point && datagram(row).and_then(|it| it.fingerprint).is_none()
+        })
     };
     Verdict::open(
         known.sentence(
@@ -203,8 +205,9 @@ fn answered_by(
 
 /// Whether the other exchange has this request.
 fn has_request(known: &Known<'_>, other: &Connection, request: &Passed) -> bool {
-    let fingerprint = |index: &usize| Some(known.row(*index).and_then(datagram)?.fingerprint);
-    other.requests.iter().any(|index| fingerprint(index) == request.segment.sequence)
+    let fingerprint = |index: &usize| known.row(*index).and_then(datagram)?.fingerprint;
+    let wanted = request.segment.sequence;
+    other.requests.iter().any(|index| wanted.is_some() && fingerprint(index) == wanted)
 }
 
 /// Whether answers of another exchange may be those to this request: that is its own, or there is none.

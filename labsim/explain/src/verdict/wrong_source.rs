@@ -57,14 +57,14 @@ pub(super) fn wrong_source(known: &Known<'_>) -> Option<Verdict> {
     Some(Verdict::shown(code, possible, because))
 }
 
-/// The client's RST to who answered in place of the server, from as far away as its SYN.
-fn reset_by_client(
+/// The client's RST to who answered in place of the server, from as far away as another of its packets.
+pub(super) fn reset_by_client(
     known: &Known<'_>,
     other: &Connection,
     point: usize,
-    syn: usize,
+    own: usize,
 ) -> Option<usize> {
-    let distance = known.row(syn).and_then(tunnel::ttl)?;
+    let distance = known.row(own).and_then(tunnel::ttl)?;
     other.requests.iter().copied().find(|index| {
         known.row(*index).is_some_and(|row| {
             row.point == point

@@ -60,7 +60,7 @@ pub struct Setting {
     pub line: Line,
     /// The device, `all` or `default`.
     pub device: String,
-    /// Its name: `rp_filter`, `arp_ignore` or `arp_announce`.
+    /// Its name: `rp_filter`, `arp_ignore`, `arp_announce` or `accept_local`.
     pub key: String,
     /// Its value.
     pub value: u32,
@@ -88,7 +88,7 @@ pub struct Counter {
     pub value: u64,
 }
 
-const KEYS: [&str; 3] = ["rp_filter", "arp_ignore", "arp_announce"];
+const KEYS: [&str; 4] = ["rp_filter", "arp_ignore", "arp_announce", "accept_local"];
 
 pub(super) fn state(host: &Host, report: &Report<'_>) -> State {
     let addresses = host.links.iter().flat_map(|link| {
