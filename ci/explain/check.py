@@ -28,11 +28,13 @@ IS_IN_NO_PACKET = {
 }
 # Lessons whose exchanges succeed: captures that lack what shows the fault show none.
 SUCCEEDS = ["server-answers-arp", "server-answers-arp-with-tunnel"]
+# Forms of the load balancers' configurations, and of how many scenarios each has to be there at least.
+EXPORTS = {"f5": 40, "a10": 40, "ipvs": 20}
 KINDS = ["right", "set", "open", "healthy", "nothing", "wrong"]
 complaints = []
 
 
-def explain(labsim, folder, files, roles=()):
+def explain(labsim, folder, files, options=()):
     """The document; `None` if there is nothing to explain."""
     os.makedirs(folder)
     names = []
@@ -40,13 +42,24 @@ def explain(labsim, folder, files, roles=()):
         path = os.path.join(folder, name)
         pathlib.Path(path).write_bytes(content)
         names.append(path)
-    given = [f"--role={role}" for role in roles]
-    ran = subprocess.run([labsim, "explain", "--json", *given, *names], capture_output=True, text=True)
+    ran = subprocess.run([labsim, "explain", "--json", *options, *names], capture_output=True, text=True)
     if ran.returncode == 2 and not ran.stdout:
         return None
     if ran.returncode not in (0, 2):
         raise RuntimeError(f"labsim explain {' '.join(names)} ended with {ran.returncode}: {ran.stderr}")
     return json.loads(ran.stdout)
+
+
+def exported(labsim, folder, scenario):
+    """Each form that the scenario's load balancers can be exported in, with its option of explain."""
+    os.makedirs(folder)
+    for form in EXPORTS:
+        ran = subprocess.run([labsim, "export", form, scenario], cwd=ROOT, capture_output=True, text=True)
+        # Several load balancers, and addresses of IPv6, have no such export.
+        if ran.returncode == 0 and ran.stdout:
+            path = pathlib.Path(folder) / form
+            path.write_text(ran.stdout)
+            yield form, f"--{form}={path}"
 
 
 def verdicts(document):
@@ -154,10 +167,10 @@ def main():
             group, name, truth, frames = case
             may_be_healthy = name in IS_IN_NO_PACKET
 
-            def found(distortion, files, roles=()):
+            def found(distortion, files, options=()):
                 folder = f"{work}/explained/{group}/{name}/{distortion}"
                 files = [(file, content) for file, content in files if content]
-                return verdicts(explain(labsim, folder, files, roles))
+                return verdicts(explain(labsim, folder, files, options))
 
             whole = found("as it is", [("lab", captures.pcapng(frames))])
             results = [("as it is", judge(truth, whole, whole, may_be_healthy))]
@@ -167,8 +180,14 @@ def main():
                     known = None if distortion in distortions.LOSSY else whole
                     results.append((distortion, judge(truth, found(distortion, files), known, may_be)))
             # With the places' names; what is seen with them may be more than without.
-            told = found("roles given", distortions.of_nodes(frames), distortions.roles(frames))
+            roles = [f"--role={role}" for role in distortions.roles(frames)]
+            told = found("roles given", distortions.of_nodes(frames), roles)
             results.append(("roles given", judge(truth, told, told, may_be_healthy)))
+            # With the configuration that the load balancers began with.
+            scenario = f"scenarios/{'faults/' if group == 'fault' else ''}{name}.yaml"
+            for form, option in exported(labsim, f"{work}/exported/{group}/{name}", scenario):
+                told = found(f"with {form}", distortions.of_nodes(frames), [option])
+                results.append((f"with {form}", judge(truth, told, told, may_be_healthy)))
             return group, name, results
 
         by_distortion = {"fault": {}, "healthy": {}}
@@ -183,6 +202,10 @@ def main():
     table("lessons", by_lesson)
     table("faults", by_distortion["fault"])
     table("healthy scenarios", by_distortion["healthy"])
+    for form, least in EXPORTS.items():
+        given = sum(sum(counts.get(f"with {form}", {}).values()) for counts in by_distortion.values())
+        if given < least:
+            complaints.append(f"only {given} scenarios have a configuration of {form}")
     seen = sum(by_distortion["fault"].values(), Counter())
     if seen["right"] < 50 or seen["set"] < 300:
         complaints.append(f"too little is recognized for this check to mean anything: {dict(seen)}")
