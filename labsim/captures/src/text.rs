@@ -3,6 +3,7 @@
 //! The text may be a whole page: prose, Markdown fences, quotes and prompts stand around the captures, and
 //! there may be several. Lines of a packet that are not understood are counted and kept, never guessed.
 
+mod clock;
 mod cursor;
 mod hex;
 mod lines;

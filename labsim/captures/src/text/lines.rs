@@ -1,11 +1,10 @@
 //! Divides a text into packets, captures and what stands around them.
 
+use super::clock::Clock;
 use super::hex::Hex;
 use super::numbers::Numbers;
 use super::record::begins;
 use super::section::{About, Section, has_option};
-use super::time::{Origin, TextTime};
-use super::tshark::{self, Relative};
 use super::wrapped::read;
 use super::{TextFrame, TextNotices};
 use crate::packet::{Known, Packet, Transport};
@@ -50,21 +49,6 @@ pub struct TextReader<R> {
     is_ended: bool,
 }
 
-/// What the times of a capture are.
-#[derive(Debug, Clone, Copy)]
-enum Clock {
-    /// The first packet tells.
-    NotKnown,
-    /// Times as they stand.
-    Stamps,
-    /// Differences (`-ttt`), with their sum so far.
-    Differences(u64),
-    /// Since the first packet (`-ttttt`).
-    SinceFirst,
-    /// The first is zero, and no command tells which of these two they are.
-    Ambiguous,
-}
-
 /// The lines of a packet.
 #[derive(Debug)]
 struct Record {
@@ -98,7 +82,7 @@ impl<R: BufRead> TextReader<R> {
             numbers: Numbers::default(),
             record: None,
             ready: None,
-            clock: Clock::NotKnown,
+            clock: Clock::default(),
             notices: TextNotices::default(),
             is_ended: false,
         }
@@ -242,7 +226,7 @@ impl<R: BufRead> TextReader<R> {
             self.sections.push(Section { line: self.line, ..Section::default() });
         }
         self.numbers = Numbers::begin(from_start, are_absolute);
-        (self.is_apart, self.has_begun, self.clock) = (false, false, Clock::NotKnown);
+        (self.is_apart, self.has_begun, self.clock) = (false, false, Clock::default());
     }
 
     /// Reads the record that has ended, if there is one.
@@ -266,7 +250,8 @@ impl<R: BufRead> TextReader<R> {
             }
         }
         self.has_begun = true;
-        let time = if parsed.is_row { self.row_time(parsed.time) } else { self.time(parsed.time) };
+        let command = self.sections.last().and_then(|it| it.command.as_deref());
+        let time = parsed.time.and_then(|time| self.clock.time(time, parsed.is_row, command));
         if let Known::Ip(packet) = &mut parsed.known {
             let (source, destination) = (packet.innermost().source, packet.innermost().destination);
             // What those of tshark's rows are relative to is not shown.
@@ -296,60 +281,6 @@ impl<R: BufRead> TextReader<R> {
             self.other();
         }
     }
-
-    /// A time as the capture's clock has it.
-    fn time(&mut self, time: Option<TextTime>) -> Option<TextTime> {
-        let time = time?;
-        if time.origin != Origin::Midnight {
-            return Some(time);
-        }
-        if matches!(self.clock, Clock::NotKnown) {
-            let command = self.sections.last().and_then(|it| it.command.as_deref());
-            self.clock = match command.map(time_options) {
-                Some(3) => Clock::Differences(0),
-                Some(5) => Clock::SinceFirst,
-                None if time.ns == 0 => Clock::Ambiguous,
-                _ => Clock::Stamps,
-            };
-        }
-        self.counted(time)
-    }
-
-    /// A time of tshark's rows as the capture's clock has it.
-    fn row_time(&mut self, time: Option<TextTime>) -> Option<TextTime> {
-        let time = time?;
-        if time.origin != Origin::FirstPacket {
-            return Some(time);
-        }
-        if matches!(self.clock, Clock::NotKnown) {
-            let command = self.sections.last().and_then(|it| it.command.as_deref());
-            self.clock = match tshark::relative(command) {
-                Relative::SinceFirst => Clock::SinceFirst,
-                Relative::Differences => Clock::Differences(0),
-                Relative::NotKnown => Clock::Ambiguous,
-            };
-        }
-        self.counted(time)
-    }
-
-    fn counted(&mut self, time: TextTime) -> Option<TextTime> {
-        match &mut self.clock {
-            Clock::Differences(sum) => {
-                *sum = sum.saturating_add(time.ns);
-                Some(TextTime { ns: *sum, origin: Origin::FirstPacket })
-            }
-            Clock::SinceFirst => Some(TextTime { origin: Origin::FirstPacket, ..time }),
-            Clock::Ambiguous => None,
-            Clock::Stamps | Clock::NotKnown => Some(time),
-        }
-    }
-}
-
-/// How many `t` a command of tcpdump's has.
-fn time_options(command: &str) -> usize {
-    let words = command.split_whitespace().filter_map(|word| word.strip_prefix('-'));
-    let letters = words.filter(|word| word.chars().all(|letter| letter.is_ascii_alphanumeric()));
-    letters.map(|word| word.matches('t').count()).sum()
 }
 
 /// What bytes say, if they are those of the packet that the words describe: from the IP header on, or with

@@ -172,6 +172,7 @@ pub(super) fn empty(ports: (Port, Port)) -> Tcp {
         window: None,
         mss: None,
         payload: None,
+        session: None,
     }
 }
 
