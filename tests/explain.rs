@@ -136,6 +136,32 @@ fn a_ticket_has_what_is_not_healthy_in_narrow_lines() {
 }
 
 #[test]
+fn a_page_is_written_beside_what_is_printed() {
+    let desk = desk();
+    std::fs::write(desk.path("page.html"), "of before").unwrap();
+    let ended = desk.labsim(&["explain", "login.md", "--html", "page.html"]);
+    ended.exits(0).says("HEALTHY 192.168.11.201:61067 -> 172.16.4.99:49\n");
+    let page = std::fs::read_to_string(desk.path("page.html")).unwrap();
+    assert!(
+        page.starts_with("<!doctype html>")
+            && page.contains("<caption>Healthy: 192.168.11.201:61067")
+    );
+    for told in [
+        "All 6 packets of the client were seen at all 3 points",
+        "+5.779194 .. +5.782072 s",
+        "load balancer",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
+    let ended = desk.labsim(&["explain", "login.md", "--html", "missing/page.html"]).exits(2);
+    assert!(
+        ended.stderr.contains("missing/page.html: the page cannot be written"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn all_files_that_are_no_captures_are_named_with_what_to_send() {
     let desk = desk();
     desk.write("empty.pcap", "");

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod frames;
+mod html;
 mod input;
 mod merge;
 mod packets;
@@ -52,6 +53,12 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
             "no TCP connection and no UDP exchange in these captures, and other protocols are not explained; \
              capture again without a filter of ports, which cannot match inside a tunnel",
         );
+        return Exit::Invalid;
+    }
+    if let Some(path) = &args.html
+        && let Err(reason) = labsim_report::write_file(path, &html::page(&explanation))
+    {
+        output::error(format_args!("{}: the page cannot be written: {reason}", path.display()));
         return Exit::Invalid;
     }
     if args.json {

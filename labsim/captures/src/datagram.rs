@@ -1,6 +1,7 @@
 //! What of a UDP datagram tells it from others, and whether it asks or answers.
 
 use crate::packet::{Known, Packet, Transport};
+use crate::session::session;
 
 /// Bytes of payload that a fingerprint is of: a RADIUS message's code, identifier, length and authenticator
 /// (RFC 2865, 3), a DNS message's header and the beginning of its question.
@@ -29,13 +30,15 @@ pub struct Message {
 }
 
 impl Known {
-    /// With what the bytes of the network layer say of a datagram's payload.
+    /// With what the bytes of the network layer say of a datagram's payload, or of a TACACS+ message in a segment.
     #[must_use]
     pub fn with_datagram(mut self, network: &[u8]) -> Self {
         if let Self::Ip(packet) = &mut self {
-            let found = of(packet, network);
-            if let Transport::Udp { datagram, .. } = &mut packet.transport {
-                *datagram = found;
+            let (found, begun) = (of(packet, network), session(packet, network));
+            match &mut packet.transport {
+                Transport::Udp { datagram, .. } => *datagram = found,
+                Transport::Tcp(tcp) => tcp.session = begun,
+                _ => {}
             }
         }
         self
@@ -44,7 +47,7 @@ impl Known {
 
 fn of(packet: &Packet, network: &[u8]) -> Option<Datagram> {
     let Transport::Udp { ports, payload: Some(length), .. } = packet.transport else { return None };
-    let payload = payload(packet, network)?;
+    let payload = innermost(packet, network)?.get(UDP_HEADER..)?;
     let wanted = BEGINNING.min(usize::try_from(length).ok()?);
     let beginning = payload.get(..wanted)?;
     let fingerprint = Some(fingerprint(beginning, length));
@@ -59,8 +62,8 @@ pub(crate) fn fingerprint(beginning: &[u8], length: u32) -> u32 {
         .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
-/// The innermost packet ends where the outermost does; what the file has behind that is padding.
-fn payload<'a>(packet: &Packet, network: &'a [u8]) -> Option<&'a [u8]> {
+/// What the innermost packet carries, as far as it was captured. It ends where the outermost does; what the file has behind that is padding.
+pub(crate) fn innermost<'a>(packet: &Packet, network: &'a [u8]) -> Option<&'a [u8]> {
     let outer = usize::try_from(packet.outermost.length?).ok()?;
     let innermost = packet.innermost();
     let start = outer.checked_sub(usize::try_from(innermost.length?).ok()?)?;
@@ -70,7 +73,7 @@ fn payload<'a>(packet: &Packet, network: &'a [u8]) -> Option<&'a [u8]> {
         (false, Some(_)) => IPV6_HEADER + FRAGMENT_HEADER,
     };
     let end = outer.min(network.len());
-    network.get(start + header + UDP_HEADER..end)
+    network.get(start + header..end)
 }
 
 fn message(ports: (Option<u16>, Option<u16>), payload: &[u8]) -> Option<Message> {

@@ -95,6 +95,8 @@ pub struct Tcp {
     pub mss: Option<u16>,
     /// Bytes of payload.
     pub payload: Option<u32>,
+    /// The TACACS+ session whose message begins in the segment (RFC 8907, 4.1).
+    pub session: Option<u32>,
 }
 
 /// A sequence or acknowledgement number.
@@ -241,6 +243,7 @@ fn transport(decoded: &Decoding) -> Transport {
             window: Some(tcp.window),
             mss: tcp.mss,
             payload: Some(tcp.payload),
+            session: None,
         }),
         Decoding::Udp(udp) => Transport::Udp {
             ports: (Some(udp.source_port), Some(udp.destination_port)),

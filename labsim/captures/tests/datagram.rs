@@ -26,16 +26,20 @@ fn udp(to: u16, payload: &[u8]) -> Vec<u8> {
 
 /// What is known of a packet of which this many bytes were captured, with padding behind it.
 fn datagram(packet: &[u8], captured: usize) -> Option<Datagram> {
+    match transport(packet, captured)? {
+        Transport::Udp { datagram, .. } => datagram,
+        _ => None,
+    }
+}
+
+fn transport(packet: &[u8], captured: usize) -> Option<Transport> {
     let mut bytes = packet.to_vec();
     bytes.extend([0xee; 6]);
     bytes.truncate(captured);
     let content = decode_network(ethertype::IPV4, &bytes, packet.len() + 6);
     let known = Known::of(&Decoded { link: None, content }).with_datagram(&bytes);
     let Known::Ip(packet) = known else { return None };
-    match packet.transport {
-        Transport::Udp { datagram, .. } => datagram,
-        _ => None,
-    }
+    Some(packet.transport)
 }
 
 fn radius(code: u8, identifier: u8, authenticator: u8) -> Vec<u8> {
@@ -73,4 +77,25 @@ fn messages_of_dns_have_their_id_and_short_ones_of_others_have_none() {
     assert_eq!((question.is_reply, question.identifier), (false, 0x1234));
     assert!(of(53, &[0x12, 0x34, 0x81, 0, 0, 1]).unwrap().message.unwrap().is_reply);
     assert_eq!(of(514, b"x").unwrap().message, None);
+}
+
+#[test]
+fn the_session_of_a_tacacs_message_is_read_in_any_tunnel() {
+    let of = |port: u16, data: &[u8], captured: usize| {
+        let mut segment: Vec<u8> =
+            [40000, port].iter().flat_map(|it: &u16| it.to_be_bytes()).collect();
+        segment.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 1, 0, 0, 0, 0, 0]);
+        segment.extend(data);
+        let plain = ipv4(protocol::TCP, &segment);
+        let both = [ipv4(protocol::IPIP, &plain), plain].map(|it| transport(&it, captured));
+        both.map(|it| match it {
+            Some(Transport::Tcp(tcp)) => tcp.session,
+            _ => None,
+        })
+    };
+    let message = [0xc0, 1, 1, 0, 0x7c, 0xab, 0xee, 0x48, 0, 0, 0, 4, 1, 2, 3, 4];
+    assert_eq!(of(49, &message, usize::MAX), [Some(0x7cab_ee48); 2]);
+    assert_eq!(of(50, &message, usize::MAX), [None; 2]);
+    assert_eq!(of(49, &[0xa0, 1, 1, 0, 1, 2, 3, 4], usize::MAX), [None; 2]);
+    assert_eq!(of(49, &message, 20 + 20 + 7), [None; 2]);
 }

@@ -52,6 +52,9 @@ pub(crate) struct Explain {
     /// healthy what, where, the evidence, and what to send next
     #[arg(long, conflicts_with = "json")]
     pub(crate) ticket: bool,
+    /// Write a page with all of it, too, which opens in a browser by double click; a file of this name is replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 fn node(text: &str) -> Result<(String, PathBuf), String> {

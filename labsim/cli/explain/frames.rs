@@ -52,7 +52,12 @@ impl Reading {
                 continue;
             }
             match known {
-                Known::Ip(packet) => self.add(row_of_frame(point, &frame, packet))?,
+                Known::Ip(packet) => {
+                    let place = self.trace.rows.len();
+                    self.add(row_of_frame(point, &frame, packet))?;
+                    let row = (self.trace.rows.len() > place).then_some(place);
+                    self.fragments.add(point, frame.network_layer(), row);
+                }
                 _ => self.others += 1,
             }
         }

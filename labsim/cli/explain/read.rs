@@ -6,7 +6,7 @@ use super::packets::Packets;
 use super::points::{Hints, host, names};
 use crate::stream;
 use labsim_captures::{
-    Direction, Known, Mac, Opened, Origin, Section, TextFrame, TextReader, Transport,
+    Direction, Fragments, Known, Mac, Opened, Origin, Section, TextFrame, TextReader, Transport,
 };
 use labsim_explain::{
     Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, icmp_error,
@@ -28,6 +28,8 @@ pub(super) struct Reading {
     pub(super) rings: Vec<Ring>,
     /// Whether notices quote nothing of the files.
     pub(super) has_no_quotes: bool,
+    /// Fragments of the frames.
+    pub(super) fragments: Fragments,
 }
 
 /// What a capture tells of how it was taken.
@@ -79,6 +81,7 @@ impl Reading {
     /// All that was read, with a name for each point, and the packets if they were kept.
     pub(super) fn finish(mut self) -> (Trace, Option<Packets>) {
         self.trace.identify_messages();
+        self.trace.incomplete = self.fragments.incomplete().collect();
         let mut taken = BTreeSet::new();
         let is_only_file = self.files.len() == 1;
         for file in &self.files {

@@ -7,7 +7,7 @@ use crate::sentence::Sentence;
 use crate::story;
 use crate::trace::{Clock, Role, Unit};
 use crate::tunnel::Tunnel;
-use crate::verdict::Verdict;
+use crate::verdict::{Kind, Verdict};
 use crate::way::{Order, Way};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -107,9 +107,20 @@ pub struct ConnectionReport {
     pub story: Vec<Sentence>,
 }
 
+impl Explanation {
+    /// All connections, those that are not healthy first.
+    #[must_use]
+    pub fn worst_first(&self) -> Vec<&ConnectionReport> {
+        let mut ordered: Vec<&ConnectionReport> = self.connections.iter().collect();
+        ordered.sort_by_key(|it| it.verdict.kind == Kind::Healthy);
+        ordered
+    }
+}
+
 impl ConnectionReport {
     /// Client and server, as they are printed.
-    pub(crate) fn ends(&self) -> String {
+    #[must_use]
+    pub fn ends(&self) -> String {
         let (client, server) = (self.client, self.server);
         let protocol = if self.protocol == Protocol::Udp { " by UDP" } else { "" };
         format!("{client} -> {server}{protocol}")

@@ -2,6 +2,7 @@
 
 use crate::absence::limits;
 use crate::bypass::with_bypass;
+use crate::clock_faults::explanations;
 use crate::clocks::{Clocks, Contradiction};
 use crate::configuration::Used;
 use crate::configured::with_configuration;
@@ -13,6 +14,7 @@ use crate::known::Known;
 use crate::matching::Matching;
 use crate::roles;
 use crate::sentence::{Sentence, evidence};
+use crate::sessions::Sessions;
 use crate::trace::{Role, Row, Trace};
 use crate::tunnel::{self, Tunnel};
 use crate::verdict;
@@ -85,6 +87,7 @@ impl Trace {
                 (connection, ways, tunnels, siblings, shown)
             })
             .collect();
+        let sessions = Sessions::new(self, &all);
         let is_balanced = |tunnels: &[Tunnel]| tunnels.iter().any(|it| !it.begins_at.is_empty());
         let sent_on = details.iter().filter(|(_, _, tunnels, ..)| is_balanced(tunnels));
         let balanced: BTreeSet<SocketAddr> = sent_on.map(|(it, ..)| it.server).collect();
@@ -110,6 +113,7 @@ impl Trace {
                 roles: &roles,
                 siblings,
                 strays: &strays,
+                shared: &sessions.of(self, connection),
                 balanced: &balanced,
                 errors: &errors,
             };
@@ -180,11 +184,15 @@ impl Trace {
     pub(crate) fn contradiction(&self, found: Contradiction) -> String {
         let name = self.points.get(found.point).map_or("?", |it| it.name.as_str());
         let (seconds, micros) = (found.by_ns / 1_000_000_000, found.by_ns / 1000 % 1_000_000);
-        format!(
+        let said = format!(
             "The times contradict each other by {seconds}.{micros:06} s, at {name} among others: a clock was \
-             set or drifts while the captures ran, or packets look the same and are not. Captures of a \
-             shorter time show which."
-        )
+             set or drifts while the captures ran, or packets look the same and are not."
+        );
+        let explained = explanations(self);
+        if explained.is_empty() {
+            return format!("{said} Captures of a shorter time show which.");
+        }
+        format!("{said} {}", explained.join(" "))
     }
 
     fn point_reports(&self, roles: &[Option<Role>]) -> Vec<PointReport> {

@@ -2,6 +2,7 @@
 
 use crate::connection::{self, Connection};
 use crate::sentence::{Sentence, evidence, list};
+use crate::sessions::Shared;
 use crate::trace::{Role, Row, Trace};
 use crate::tunnel::{Step, Tunnel};
 use crate::way::Ways;
@@ -22,6 +23,8 @@ pub(crate) struct Known<'a> {
     pub(crate) siblings: &'a [&'a Connection],
     /// TCP connections of the same client's port whose beginning was not captured.
     pub(crate) strays: &'a [&'a Connection],
+    /// Connections of the same TACACS+ session.
+    pub(crate) shared: &'a [Shared<'a>],
     /// Rows of ICMP errors.
     pub(crate) errors: &'a [usize],
     /// Servers of connections that a load balancer sent on.

@@ -11,6 +11,7 @@
 mod absence;
 mod axis;
 mod bypass;
+mod clock_faults;
 mod clocks;
 mod configuration;
 mod configured;
@@ -27,6 +28,7 @@ mod redact;
 mod roles;
 mod segment;
 mod sentence;
+mod sessions;
 mod story;
 mod text;
 mod ticket;
@@ -46,7 +48,7 @@ pub use matching::{Matching, Seen};
 pub use redact::Redaction;
 pub use segment::{Segment, Sighting};
 pub use sentence::{Place, Sentence};
-pub use text::Text;
+pub use text::{MAX_PRINTED, Text};
 pub use ticket::Ticket;
 pub use trace::{
     Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, Vip,

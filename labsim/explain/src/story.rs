@@ -3,6 +3,7 @@
 use crate::connection::{self, KnownBy, Protocol};
 use crate::known::Known;
 use crate::sentence::{Sentence, number, seconds};
+use crate::sessions::Shared;
 use crate::trace::Role;
 use crate::tunnel;
 use crate::way::{Missing, Passed, Way, is_tunnelled, rows_at};
@@ -24,6 +25,7 @@ pub(crate) fn of(known: &Known<'_>) -> Vec<Sentence> {
     story.extend(crate::verdict::announced(known));
     story.extend(internal_rows(known));
     story.extend(translations(known));
+    story.extend(proxies(known));
     story.extend(routers(known));
     story.extend(answers(known));
     story.extend(traced(known, &known.ways.replies, ["The one answer", "answers"]));
@@ -195,6 +197,19 @@ fn translations(known: &Known<'_>) -> Vec<Sentence> {
         Some(known.sentence(text, other.requests.first().copied()))
     };
     known.siblings.iter().filter_map(sentence).collect()
+}
+
+fn proxies(known: &Known<'_>) -> Vec<Sentence> {
+    let sentence = |shared: &Shared<'_>| {
+        let (session, other) = (shared.session, shared.other);
+        let text = format!(
+            "The TACACS+ session {session:#010x} of this connection was seen from {} to {} as well, with other numbers of \
+             TCP: a proxy is between them, or a device that changes these numbers",
+            other.client, other.server
+        );
+        known.sentence(text, [shared.row])
+    };
+    known.shared.iter().map(sentence).collect()
 }
 
 fn routers(known: &Known<'_>) -> Vec<Sentence> {

@@ -9,7 +9,7 @@ use labsim_codes::Code;
 use std::fmt;
 
 /// Connections that are printed at most; those that are not healthy come first.
-pub(crate) const MAX_PRINTED: usize = 50;
+pub const MAX_PRINTED: usize = 50;
 /// Pairs of clocks that are printed at most.
 const MAX_CLOCKS: usize = 12;
 /// The longest command that is printed whole.
@@ -27,8 +27,7 @@ impl fmt::Display for Text<'_> {
         writeln!(f, "{points}, {connections}\n")?;
         self.points(f)?;
         self.clocks(f)?;
-        let mut ordered: Vec<&ConnectionReport> = all.connections.iter().collect();
-        ordered.sort_by_key(|it| it.verdict.kind == Kind::Healthy);
+        let ordered = all.worst_first();
         for connection in ordered.iter().take(MAX_PRINTED) {
             self.connection(f, connection)?;
         }
@@ -154,14 +153,16 @@ impl Text<'_> {
     }
 
     /// A sentence with what shows it; the file is named if there are several.
-    pub(crate) fn sentence(&self, sentence: &Sentence) -> String {
+    #[must_use]
+    pub fn sentence(&self, sentence: &Sentence) -> String {
         let mut files = self.0.points.iter().map(|it| &it.file);
         let first = files.next();
         format!("{}.", sentence.shown(files.any(|file| Some(file) != first)))
     }
 
     /// `a -> b`, and `a, b` where the order is not known.
-    pub(crate) fn way(&self, points: &[WayPoint]) -> String {
+    #[must_use]
+    pub fn way(&self, points: &[WayPoint]) -> String {
         let mut text = String::new();
         for (place, point) in points.iter().enumerate() {
             if place > 0 {

@@ -5,6 +5,7 @@ use crate::segment::Sighting;
 use labsim_captures::{Known, Mac, Packet};
 use labsim_wire::pcapng::Direction;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -162,6 +163,8 @@ pub struct Trace {
     pub configuration: Configuration,
     /// What readers noticed, in sentences.
     pub notices: Vec<String>,
+    /// Rows of first fragments whose packets were not captured whole at their points.
+    pub incomplete: BTreeSet<usize>,
 }
 
 impl Vip {

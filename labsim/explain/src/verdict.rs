@@ -1,5 +1,6 @@
 //! What became of a connection: never more than its captures show.
 
+mod fragments;
 mod icmp;
 mod kept;
 mod moved;

@@ -4,11 +4,14 @@
 
 mod support;
 
+use labsim_captures::Transport;
 use labsim_codes::cause;
 use labsim_explain::{Kind, Role, Row, Segment, Text};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use support::{ASKED, STRANGER, SYN, SYN_ACK, TO_STRANGER, only, packet, says, trace};
+use support::{
+    ASKED, STRANGER, SYN, SYN_ACK, TO_STRANGER, only, packet, says, trace, with_payload,
+};
 
 const PAGE: &str = include_str!("../../captures/tests/data/login.md");
 
@@ -113,6 +116,50 @@ fn clocks_that_contradict_each_other_are_said_and_bound_nothing() {
     let explanation = trace.explain();
     assert!(explanation.clocks.is_empty());
     says(&explanation, "clocks: not bounded. The times contradict each other by ");
+    says(&explanation, "A step of the clock of p2 by +0.99");
+}
+
+#[test]
+fn a_clock_that_runs_faster_is_said_with_its_rate_and_no_step_is() {
+    // A long connection: packets that answer each other at once, every 20 s.
+    let line = |ns: u64, ends: &str, tcp: &str| {
+        let (seconds, micros) = (ns / 1_000_000_000, ns / 1000 % 1_000_000);
+        format!(
+            "10:{:02}:{:02}.{micros:06} IP {ends}: Flags {tcp}, length 0\n",
+            seconds / 60,
+            seconds % 60
+        )
+    };
+    let back = "198.51.100.9.49 > 192.0.2.7.40000";
+    let capture = |delay: u64, faster: u64| {
+        let mut text = "# tcpdump -S -nni eth0\n".to_owned();
+        for round in 0..60_u64 {
+            let number = u32::try_from(round).unwrap();
+            let at = |ns: u64| ns + ns * faster / 1_000_000;
+            let start = round * 20_000_000_000;
+            let data = format!(
+                "[P.], seq {}:{}, ack {}, win 500",
+                1001 + number,
+                1002 + number,
+                9001 + number
+            );
+            let answer = format!(
+                "[P.], seq {}:{}, ack {}, win 500",
+                9001 + number,
+                9002 + number,
+                1002 + number
+            );
+            text += &line(at(start + delay), ASKED, &data).replace("length 0", "length 1");
+            text +=
+                &line(at(start + 1_000_000 - delay), back, &answer).replace("length 0", "length 1");
+        }
+        text
+    };
+    let explanation = trace(&(capture(0, 0) + &capture(400_000, 100))).explain();
+    says(&explanation, "A clock of p1 that is faster by a rate such as 9");
+    says(&explanation, "A clock of p0 that is slower by a rate such as 9");
+    assert!(!Text(&explanation).to_string().contains("A step of the clock"));
+    assert!(trace(&(capture(0, 0) + &capture(400_000, 0))).explain().clock_contradiction.is_none());
 }
 
 #[test]
@@ -253,6 +300,25 @@ fn an_open_connection_is_healthy_only_where_the_client_is_seen() {
     };
     assert_eq!(seen_with(64), Kind::Healthy);
     assert_eq!(seen_with(62), Kind::NotDecidable);
+}
+
+#[test]
+fn connections_with_the_same_tacacs_session_are_those_of_a_proxy() {
+    let login = |ends: &str, isn: u32| {
+        let numbers = format!("[P.], seq {}:{}, ack 9001, win 500", isn + 1, isn + 27);
+        packet(0, 64, 7, ends, &format!("[S], seq {isn}, win 64240"))
+            + &with_payload(&packet(1, 64, 8, ends, &numbers), 26)
+    };
+    let text = login(ASKED, 1000) + &login("10.1.1.2.50000 > 10.1.1.51.49", 5000);
+    let mut trace = trace(&format!("# tcpdump -S -v -nni eth0\n{text}"));
+    let told = "The TACACS+ session 0x7cabee48 of this connection was seen from 10.1.1.2:50000 to 10.1.1.51:49";
+    assert!(!Text(&trace.explain()).to_string().contains("TACACS"));
+    for row in &mut trace.rows {
+        if let Transport::Tcp(tcp) = &mut row.packet.transport {
+            tcp.session = tcp.payload.filter(|it| *it > 0).map(|_| 0x7cab_ee48);
+        }
+    }
+    says(&trace.explain(), told);
 }
 
 proptest! {

@@ -140,3 +140,18 @@ fn an_identifier_that_is_used_again_later_is_another_message() {
     let explanation = trace(&(line(0) + &line(5))).explain();
     assert!(!Text(&explanation).to_string().contains("sent 2 times"));
 }
+
+#[test]
+fn a_request_that_lacks_a_fragment_where_it_was_seen_last_is_told() {
+    let client = radius(0, 64, REQUEST, None);
+    let server = radius(0, 62, REQUEST, Some(TUNNEL)).replacen("flags [none]", "flags [+]", 1);
+    let mut trace = with_payloads(trace(&format!("{client}\nand:\n\n{server}")));
+    assert!(!Text(&trace.explain()).to_string().contains("lacks a fragment"));
+    trace.incomplete.insert(1);
+    let explanation = trace.explain();
+    says(
+        &explanation,
+        "Of the packet p1 captured the first fragment, and not all others; p0 captured all of it",
+    );
+    assert_eq!(only(&explanation).verdict.possible[0], cause::FRAGMENTS_DROPPED);
+}

@@ -9,11 +9,14 @@ use labsim_wire::pcapng::Direction;
 use labsim_wire::tcp::Flags;
 
 /// Why a host does not send on an answer whose source is a VIP.
-const KEPT: [Code; 4] = [
+const KEPT: [Code; 7] = [
     cause::REPLY_SOURCE_FILTERED,
     cause::FORWARDING_OFF,
     cause::HALF_FLOW_FILTERED,
     cause::NO_ROUTE,
+    cause::RP_FILTER,
+    cause::NEIGHBOUR_SILENT,
+    cause::REPLIES_LOST,
 ];
 
 /// A SYN with ACK that came in at the host that had sent on the SYN, again and again, and did not leave it.

@@ -1,5 +1,6 @@
 //! Data of an established connection that was not acknowledged.
 
+use super::fragments::add_incomplete;
 use super::{Verdict, icmp};
 use crate::known::Known;
 use crate::sentence::Sentence;
@@ -87,6 +88,7 @@ pub(super) fn stuck(
         );
     }
     icmp::add_errors(known, &mut verdict);
+    add_incomplete(known, way, passed, &mut verdict);
     verdict
 }
 

@@ -1,5 +1,6 @@
 //! What became of a UDP exchange: which requests were answered, as far as captures show it.
 
+use super::fragments::add_incomplete;
 use super::icmp::add_errors;
 use super::{Verdict, is_at_client, other_source, silent_server};
 use crate::connection::Connection;
@@ -256,6 +257,9 @@ fn unanswered(known: &Known<'_>, open: &[&Passed], answered: usize) -> Verdict {
         let text = "The request is in fragments, which filters and NAT drop more easily than whole packets";
         verdict.because.push(known.sentence(text, fragments));
         verdict.put_first(&[cause::FRAGMENTS_DROPPED, cause::MTU_BLACK_HOLE]);
+    }
+    if let Some(request) = request {
+        add_incomplete(known, way, request, &mut verdict);
     }
     verdict
 }
