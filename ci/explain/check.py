@@ -29,7 +29,7 @@ IS_IN_NO_PACKET = {
 # Lessons whose exchanges succeed: captures that lack what shows the fault show none.
 SUCCEEDS = ["server-answers-arp", "server-answers-arp-with-tunnel"]
 # Forms of the load balancers' configurations, and of how many scenarios each has to be there at least.
-EXPORTS = {"f5": 40, "a10": 40, "ipvs": 20}
+EXPORTS = {"f5": 60, "a10": 60, "ipvs": 60}
 KINDS = ["right", "set", "open", "healthy", "nothing", "wrong"]
 complaints = []
 
@@ -56,10 +56,14 @@ def exported(labsim, folder, scenario):
     for form in EXPORTS:
         ran = subprocess.run([labsim, "export", form, scenario], cwd=ROOT, capture_output=True, text=True)
         # Several load balancers, and addresses of IPv6, have no such export.
-        if ran.returncode == 0 and ran.stdout:
-            path = pathlib.Path(folder) / form
-            path.write_text(ran.stdout)
-            yield form, f"--{form}={path}"
+        if ran.returncode != 0 or not ran.stdout:
+            continue
+        path = pathlib.Path(folder) / form
+        path.write_text(ran.stdout)
+        option = f"--{form}={path}"
+        # One that has no virtual server, as the form does not have what the scenario needs, is none.
+        if subprocess.run([labsim, "explain", option, PAGE], capture_output=True).returncode == 0:
+            yield form, option
 
 
 def verdicts(document):

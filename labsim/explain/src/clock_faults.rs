@@ -105,20 +105,17 @@ fn rate(trace: &Trace, sightings: &[Sighting], point: usize) -> Option<String> {
     let count = times.len();
     let first = |wanted: usize| part(sightings, point, |place| place < wanted);
     let last = |wanted: usize| part(sightings, point, |place| place + wanted >= count);
-    let early = most(count, |it| clocks(&first(it)).is_some());
-    let late = most(count, |it| clocks(&last(it)).is_some());
     // With half of them the clock's own change within that time matters less.
-    let tried = [(early.div_ceil(2), late.div_ceil(2)), (early, late)];
-    let (early, late, changed) = tried.into_iter().find_map(|(early, late)| {
-        if early + late >= count {
-            return None;
-        }
-        let (one, other) = (clocks(&first(early))?, clocks(&last(late))?);
-        let mut others = (0..trace.points.len()).filter(|it| *it != point);
-        let changed =
-            others.find_map(|it| change(one.difference(it, point), other.difference(it, point)))?;
-        Some((early, late, changed))
-    })?;
+    let early = most(count, |it| clocks(&first(it)).is_some()).div_ceil(2);
+    let late = most(count, |it| clocks(&last(it)).is_some()).div_ceil(2);
+    if early + late >= count {
+        return None;
+    }
+    let (one, other) = (clocks(&first(early))?, clocks(&last(late))?);
+    let others = (0..trace.points.len()).filter(|it| *it != point);
+    let mut changes =
+        others.filter_map(|it| change(one.difference(it, point), other.difference(it, point)));
+    let changed = changes.next()?;
     let (start, end) = (*times.first()?, *times.last()?);
     // What bounds the difference may be of any time within either part.
     let apart = times.get(count - late)?.checked_sub(*times.get(early.checked_sub(1)?)?)?;
