@@ -4,9 +4,8 @@ use crate::frames::{self, BATCH, Clock, Frames, Rooms};
 use crate::measure::{Rounds, resident_mib};
 use crate::scale::Scale;
 use labsim_forwarder::{
-    Config, Engine, FastL4, GreOptions, IpProtocol, Limits, LoadBalancer, Outcome, OuterSource,
-    Persistence, Pool, Port, Profile, Route, SnatPorts, SourceTranslation, Transmit as _,
-    VirtualServer,
+    Config, Engine, GreOptions, Limits, LoadBalancer, Outcome, OuterSource, Pool, Port, Profile,
+    Route, SnatPorts, SourceTranslation, Transmit as _, VirtualServer,
 };
 use labsim_wire::tcp::{Flags, View as Segment};
 use labsim_wire::{ethernet, ipv4};
@@ -183,6 +182,7 @@ fn engine(config: &Config) -> Engine {
     let routes = routers.map(|(destination, router)| Route {
         destination: destination.parse().expect("a prefix"),
         via: Some(router),
+        mtu: None,
     });
     Engine::new(config, port, &routes).expect("a configuration")
 }
@@ -216,17 +216,7 @@ fn profiles() -> [(&'static str, Config); 5] {
 }
 
 fn config(profile: Profile) -> Config {
-    let server = VirtualServer {
-        destination: SocketAddr::new(frames::VIP.into(), 49).into(),
-        ip_protocol: IpProtocol::Tcp,
-        pool: "pool".to_owned(),
-        translate_address: false,
-        translate_port: true,
-        source_address_translation: SourceTranslation::None,
-        fastl4: FastL4::default(),
-        persistence: Persistence::None,
-        mirror: false,
-    };
+    let server = VirtualServer::new(SocketAddr::new(frames::VIP.into(), 49), "pool");
     let members = (51..=53).map(|last| SocketAddr::from((Ipv4Addr::new(10, 1, 1, last), 49)));
     let pool = Pool { profile, members: members.map(Into::into).collect(), ..Pool::default() };
     Config {
