@@ -105,6 +105,9 @@ pub struct ConnectionReport {
     pub configuration: Vec<Sentence>,
     /// What happened.
     pub story: Vec<Sentence>,
+    /// Its packets' places in [`crate::Trace::rows`], with those whose addresses were translated.
+    #[serde(skip)]
+    pub rows: Vec<usize>,
 }
 
 impl Explanation {
@@ -153,7 +156,16 @@ pub(crate) fn report(
         routers,
         configuration,
         story: story::of(known),
+        rows: rows(known),
     }
+}
+
+fn rows(known: &Known<'_>) -> Vec<usize> {
+    let all = std::iter::once(known.connection).chain(known.siblings.iter().copied());
+    let mut rows: Vec<usize> =
+        all.flat_map(|it| it.requests.iter().chain(&it.replies)).copied().collect();
+    rows.sort_unstable();
+    rows
 }
 
 fn way_points(way: &Way) -> Vec<WayPoint> {

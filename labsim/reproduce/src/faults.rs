@@ -1,0 +1,307 @@
+//! Which lines of a scenario make which cause: the table of faults that labs are built with.
+
+use crate::scenario::Words;
+use labsim_codes::{Code, cause};
+
+/// A fault.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    pub(crate) cause: Code,
+    /// Tells the ways apart in which one cause is built; empty for the only or usual one.
+    pub(crate) variant: &'static str,
+    /// What is wrong, in words.
+    pub(crate) what: &'static str,
+    /// Words of the network that the lines have not and that it has to have, with blanks between.
+    needs: &'static str,
+    /// What changes, with words of the network in braces: `<vip>`.
+    change: &'static str,
+}
+
+/// All faults. Lines that begin with `later:` run the exchange after other steps.
+const FAULTS: &[Fault] = &[
+    Fault {
+        cause: cause::TUNNEL_MISSING,
+        variant: "",
+        what: "The server has no tunnel device",
+        needs: "tunnel",
+        change: "real_servers: {servers: {tunnel: null, sysctls: {net.ipv4.conf.<device>.rp_filter: null}}}",
+    },
+    Fault {
+        cause: cause::TUNNEL_DOWN,
+        variant: "",
+        what: "The server's tunnel device is down",
+        needs: "",
+        change: "real_servers: {servers: {tunnel: {mode: <tunnel>, up: false}}}",
+    },
+    Fault {
+        cause: cause::ENCAPSULATION_MISMATCH,
+        variant: "",
+        what: "The server's tunnel is of another kind than the load balancer's",
+        needs: "tunnel",
+        change: "real_servers:\n  servers:\n    tunnel: <other_tunnel>\n    sysctls: \
+                 {net.ipv4.conf.<device>.rp_filter: null, net.ipv4.conf.<other_device>.rp_filter: 0}",
+    },
+    Fault {
+        cause: cause::VIP_MISSING,
+        variant: "",
+        what: "The server does not have the VIP",
+        needs: "tunnel",
+        change: "real_servers: {servers: {vip: null}}",
+    },
+    Fault {
+        cause: cause::RP_FILTER,
+        variant: "",
+        what: "The server's reverse path filter is strict on the tunnel device",
+        needs: "",
+        change: "real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 0, \
+                 net.ipv4.conf.<device>.rp_filter: 1}}}",
+    },
+    Fault {
+        cause: cause::NO_ROUTE_TO_VIP,
+        variant: "",
+        what: "The router has no route to the VIP",
+        needs: "",
+        change: "steps:\n  exchange: null\n  remove: {set_route: {node: <router>, to: <vip>, via: none}}\n  \
+                 later: <exchange>",
+    },
+    Fault {
+        cause: cause::NO_ROUTE,
+        variant: "",
+        what: "The server has no route to the client",
+        needs: "server_gateway",
+        change: "real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 0}}}\n\n\
+                 steps:\n  exchange: null\n  remove: {set_route: {node: server, to: 0.0.0.0/0, via: none}}\n  \
+                 later: <exchange>",
+    },
+    Fault {
+        cause: cause::NEIGHBOUR_SILENT,
+        variant: "",
+        what: "The server's router does not exist",
+        needs: "server_gateway",
+        change: "steps:\n  exchange: null\n  \
+                 change: {set_route: {node: server, to: <client>/32, via: <nobody>}}\n  later: <exchange>",
+    },
+    Fault {
+        cause: cause::FORWARDER_STOPPED,
+        variant: "",
+        what: "The load balancer does not forward",
+        needs: "",
+        change: "steps:\n  exchange: null\n  stop: {kill_forwarder: {node: lb}}\n  later: <exchange>",
+    },
+    Fault {
+        cause: cause::FORWARDER_DROPPED,
+        variant: "",
+        what: "The load balancer has no virtual server for the protocol",
+        needs: "",
+        change: "load_balancers: {lb: {virtual_servers: {vs: {ip_protocol: <other_protocol>, fastl4: null}}}}",
+    },
+    Fault {
+        cause: cause::ROUTING_LOOP,
+        variant: "",
+        what: "The load balancer sends packets on as they are, to a server that it does not share a segment with",
+        needs: "router",
+        change: "load_balancers: {lb: {pools: {pool: {profile: none}}}}",
+    },
+    Fault {
+        cause: cause::PORT_DIFFERS,
+        variant: "",
+        what: "The load balancer translates the port under Direct Server Return",
+        needs: "",
+        change: "load_balancers: {lb: {pools: {pool: {members: [\"<server>:<other_port>\"]}}}}\n\
+                 <servers>: {service: {<listens>: <other_port>}}",
+    },
+    Fault {
+        cause: cause::PORT_DIFFERS,
+        variant: "untranslated",
+        what: "The server listens at another port than clients ask",
+        needs: "",
+        change: "load_balancers:\n  lb:\n    virtual_servers: {vs: {translate_port: false}}\n    pools: {pool: \
+                 {members: [\"<server>:<other_port>\"]}}\n<servers>: {service: {<listens>: <other_port>}}",
+    },
+    Fault {
+        cause: cause::DESTINATION_TRANSLATED,
+        variant: "",
+        what: "The load balancer translates the VIP, in the tunnel",
+        needs: "tunnel",
+        change: "load_balancers: {lb: {virtual_servers: {vs: {translate_address: true}}}}",
+    },
+    Fault {
+        cause: cause::DESTINATION_TRANSLATED,
+        variant: "plain",
+        what: "The load balancer translates the VIP, without a tunnel",
+        needs: "",
+        change: "load_balancers:\n  lb:\n    virtual_servers: {vs: {translate_address: true}}\n    pools: {pool: \
+                 {profile: none}}",
+    },
+    Fault {
+        cause: cause::SOURCE_TRANSLATED,
+        variant: "",
+        what: "The load balancer translates the client's address, in the tunnel",
+        needs: "tunnel",
+        change: "load_balancers: {lb: {virtual_servers: {vs: {source_address_translation: automap}}}}",
+    },
+    Fault {
+        cause: cause::REPLY_FROM_OTHER_ADDRESS,
+        variant: "",
+        what: "The service answers from the server's own address",
+        needs: "udp",
+        change: "<servers>: {service: {packet_info: false}}",
+    },
+    Fault {
+        cause: cause::LINK_LOSSY,
+        variant: "server",
+        what: "The server's link loses what it sends",
+        needs: "",
+        change: "impairments: {\"server:eth0\": {loss: 100%}}",
+    },
+    Fault {
+        cause: cause::LINK_LOSSY,
+        variant: "client",
+        what: "The client's link loses what it sends",
+        needs: "",
+        change: "impairments: {\"client:eth0\": {loss: 100%}}",
+    },
+    Fault {
+        cause: cause::LINK_LOSSY,
+        variant: "load-balancer",
+        what: "The load balancer's link loses what it sends",
+        needs: "",
+        change: "impairments: {\"lb:eth0\": {loss: 100%}}",
+    },
+    Fault {
+        cause: cause::LINK_DOWN,
+        variant: "",
+        what: "The server's link is down",
+        needs: "",
+        change: "steps:\n  exchange: null\n  unplug: {set_link: {node: server, interface: eth0, state: down}}\n  \
+                 later: <exchange>",
+    },
+    Fault {
+        cause: cause::FORWARDING_OFF,
+        variant: "",
+        what: "The router does not forward",
+        needs: "",
+        change: "real_servers: {off: {nodes: <router>, sysctls: {net.ipv4.ip_forward: 0}}}",
+    },
+    Fault {
+        cause: cause::PROTOCOL_FILTERED,
+        variant: "router",
+        what: "A filter on the way to the server does not let the tunnel's protocol pass",
+        needs: "tunnel",
+        change: "filters:\n  firewall:\n    nodes: <router>\n    forward: {policy: drop, rules: \"meta l4proto \
+                 <other_protocols> accept\"}",
+    },
+    Fault {
+        cause: cause::PROTOCOL_FILTERED,
+        variant: "server",
+        what: "The server's filter does not let the tunnel's protocol pass",
+        needs: "tunnel",
+        change: "filters:\n  firewall:\n    nodes: server\n    input: {policy: drop, rules: \"meta l4proto \
+                 <other_protocols> accept\"}",
+    },
+    Fault {
+        cause: cause::PROTOCOL_FILTERED,
+        variant: "inner",
+        what: "The server's filter does not let pass what comes out of the tunnel",
+        needs: "",
+        change: "filters: {firewall: {nodes: server, input: \"iifname <device> drop\"}}",
+    },
+    Fault {
+        cause: cause::OUTER_SOURCE_FILTERED,
+        variant: "",
+        what: "The router drops tunnel packets whose source is none of the load balancer's network",
+        needs: "foreign_source",
+        change: "filters: {fabric: {nodes: <router>, forward: \"iifname <router_balancer> ip saddr != \
+                 <balancer_net> drop\"}}",
+    },
+    Fault {
+        cause: cause::REPLY_SOURCE_FILTERED,
+        variant: "",
+        what: "The router drops answers whose source is none of the server's network",
+        needs: "",
+        change: "filters:\n  port_security:\n    nodes: <router>\n    prerouting: {priority: -300, rules: \
+                 \"iifname <router_servers> ip saddr != <server_net> drop\"}",
+    },
+    Fault {
+        cause: cause::HALF_FLOW_FILTERED,
+        variant: "replies",
+        what: "A stateful filter drops the answer to a SYN that it did not see",
+        needs: "tcp",
+        change: "filters:\n  stateful:\n    nodes: <router>\n    prerouting: {priority: -400, rules: \"iifname != \
+                 <router_servers> notrack\"}\n    forward: [ct state invalid drop, \"ct state new tcp flags & \
+                 (syn | ack) != syn drop\"]",
+    },
+    Fault {
+        cause: cause::NOT_LISTENING_AT_VIP,
+        variant: "",
+        what: "The service does not listen at the VIP",
+        needs: "",
+        change: "<servers>: {service: {listen: own}}",
+    },
+    Fault {
+        cause: cause::CLIENT_UNKNOWN,
+        variant: "",
+        what: "The server does not know the client",
+        needs: "aaa",
+        change: "<servers>: {service: {clients: [<balancer>]}}",
+    },
+    Fault {
+        cause: cause::BALANCER_BYPASSED,
+        variant: "",
+        what: "The router sends the VIP's packets to the server",
+        needs: "",
+        change: "steps:\n  exchange: null\n  change: {set_route: {node: <router>, to: <vip>, via: <server>}}\n  \
+                 later: <exchange>",
+    },
+];
+
+/// The faults that are cases of a cause.
+pub(crate) fn of_cause(cause: Code) -> impl Iterator<Item = &'static Fault> {
+    FAULTS.iter().filter(move |fault| fault.cause == cause)
+}
+
+impl Fault {
+    /// The name of its file without the ending.
+    pub(crate) fn name(&self) -> String {
+        if self.variant.is_empty() {
+            self.cause.name().to_owned()
+        } else {
+            format!("{}-{}", self.cause.name(), self.variant)
+        }
+    }
+
+    /// The step that is diagnosed.
+    pub(crate) fn step(&self) -> &'static str {
+        if self.change.contains("later: ") { "later" } else { "exchange" }
+    }
+
+    /// Its lines; `None` if the network has not what they are made of.
+    pub(crate) fn lines(&self, words: &Words) -> Option<String> {
+        if !self.needs.split_ascii_whitespace().all(|need| words.contains_key(need)) {
+            return None;
+        }
+        let mut lines = String::new();
+        let mut rest = self.change;
+        while let Some((before, after)) = rest.split_once('<') {
+            let (word, after) = after.split_once('>')?;
+            lines.push_str(before);
+            lines.push_str(words.get(word)?);
+            rest = after;
+        }
+        lines.push_str(rest);
+        lines.push('\n');
+        Some(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_faults_have_one_file() {
+        let names: BTreeSet<String> = FAULTS.iter().map(Fault::name).collect();
+        assert_eq!(names.len(), FAULTS.len());
+    }
+}
