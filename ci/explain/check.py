@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import captures
 import distortions
+import reproduction
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "labsim/captures/tests/data/login.md"
@@ -144,12 +145,30 @@ def check_page(labsim):
         complaints.append(f"the page: {seen} instead of {expected}")
 
 
-def table(title, counts):
-    print(f"\n{title:24}" + "".join(f"{kind:>9}" for kind in KINDS))
+def table(title, counts, kinds=KINDS):
+    print(f"\n{title:37}" + "".join(f"{kind:>11}" for kind in kinds))
     for name, of_name in counts.items():
-        print(f"{name:24}" + "".join(f"{of_name[kind]:9}" for kind in KINDS))
+        print(f"{name:37}" + "".join(f"{of_name[kind]:11}" for kind in kinds))
     total = sum(counts.values(), Counter())
-    print(f"{'all':24}" + "".join(f"{total[kind]:9}" for kind in KINDS))
+    print(f"{'all':37}" + "".join(f"{total[kind]:11}" for kind in kinds))
+
+
+def check_reproductions(labsim, work, cases):
+    """The labs that are built for the wires of client, load balancer and servers: which have the same packets."""
+    counts, notes = {}, []
+    for group, name, truth, frames in cases:
+        connections = reproduction.reproduce(labsim, pathlib.Path(work) / "reproduced" / group / name, frames)
+        kind, why = reproduction.of_lesson(truth, connections)
+        counts[f"{group} {name}"] = Counter([kind])
+        if kind == "wrong":
+            complaints.append(f"{name}, reproduced: {why}")
+        elif why:
+            notes.append(f"  {group} {name}: {kind}: {why}")
+    table("reproduced", counts, reproduction.KINDS)
+    print("\n".join(["", *notes]))
+    seen = sum(counts.values(), Counter())
+    if seen["the cause"] + seen["among"] < 20:
+        complaints.append(f"too little is reproduced for this check to mean anything: {dict(seen)}")
 
 
 def main():
@@ -203,6 +222,7 @@ def main():
                     by_lesson.setdefault(f"{name}", Counter())[kind] += 1
                     if kind == "wrong":
                         complaints.append(f"{name}, {distortion}: {why}")
+        check_reproductions(labsim, work, cases)
     table("lessons", by_lesson)
     table("faults", by_distortion["fault"])
     table("healthy scenarios", by_distortion["healthy"])

@@ -44,6 +44,7 @@ pub(crate) fn diagnose(args: &Diagnose, log: &LogArgs) -> Exit {
     let output = Output {
         log,
         quiet: args.quiet,
+        is_silent: false,
         not_selected: 0,
         by_steps: false,
         again: String::new(),

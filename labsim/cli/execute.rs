@@ -17,6 +17,8 @@ use std::num::NonZeroUsize;
 pub(crate) struct Output<'a> {
     pub(crate) log: &'a LogArgs,
     pub(crate) quiet: bool,
+    /// Whether nothing is shown: the caller tells what came of it.
+    pub(crate) is_silent: bool,
     /// How many scenarios were found and not selected.
     pub(crate) not_selected: usize,
     /// Whether the steps of the first scenario are run one by one before.
@@ -72,7 +74,9 @@ pub(crate) fn execute(
         by_steps::by_steps(&loaded.scenario, &keeping, &cancelled);
     }
     let again = Again::Run(shown.again.clone());
-    sinks.insert(0, terminal(shown.log, shown.quiet, shown.not_selected, again));
+    if !shown.is_silent {
+        sinks.insert(0, terminal(shown.log, shown.quiet, shown.not_selected, again));
+    }
     let sinks = Sinks::new(sinks);
     let emit = |scenario: Option<&str>, event| sinks.emit(scenario, event);
     let work = work(scenarios, rounds, configurations);

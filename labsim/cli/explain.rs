@@ -8,13 +8,16 @@ mod merge;
 mod packets;
 mod points;
 mod read;
+mod reproduce;
 
 pub(crate) use merge::merge_captures;
 
+use crate::args::LogArgs;
 use crate::exit::Exit;
 use crate::{args, output};
 use input::Input;
 use labsim_explain::{Redaction, Role, Text, Ticket, Trace};
+use labsim_reproduce::Document;
 use read::Reading;
 use std::ffi::OsString;
 
@@ -25,7 +28,7 @@ const NOTHING_IN_COMMON: &str = "no connection was seen by more than one of thes
      same connection at the same time, taken at client, load balancer and server";
 
 /// Reads captures of several places, and tells what they show of each connection.
-pub(crate) fn explain(args: &args::Explain) -> Exit {
+pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
     let mut reading = if args.redact { Reading::without_quotes() } else { Reading::default() };
     if let Err(exit) = read_all(&args.files, &mut reading) {
         return exit;
@@ -61,8 +64,16 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
         output::error(format_args!("{}: the page cannot be written: {reason}", path.display()));
         return Exit::Invalid;
     }
+    let (mut reproduction, mut exit) = (None, Exit::Success);
+    if let Some(folder) = &args.reproduce {
+        match reproduce::reproduce(folder, (&trace, &explanation), log) {
+            Ok((made, ended)) => (reproduction, exit) = (Some(made), ended),
+            Err(exit) => return exit,
+        }
+    }
     if args.json {
-        match serde_json::to_string_pretty(&explanation) {
+        let document = Document { explanation: &explanation, reproduction: reproduction.as_ref() };
+        match serde_json::to_string_pretty(&document) {
             Ok(document) => output::foreign_json(&document),
             Err(error) => {
                 output::error(error);
@@ -73,13 +84,16 @@ pub(crate) fn explain(args: &args::Explain) -> Exit {
         output::foreign_lines(Ticket(&explanation), TICKET_WIDTH);
     } else {
         output::foreign_text(Text(&explanation));
+        if let Some(reproduction) = &reproduction {
+            output::foreign_text(reproduction);
+        }
     }
     let captures = explanation.points.iter().map(|point| point.capture);
     if explanation.connections_in_common == 0 && has_several(captures) {
         output::error(NOTHING_IN_COMMON);
         return Exit::Invalid;
     }
-    Exit::Success
+    exit
 }
 
 /// Gives points their roles; a name that none has is an error.

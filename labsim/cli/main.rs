@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args, &cli.log),
         Command::Diagnose(args) => diagnose::diagnose(args, &cli.log),
         Command::Compare(args) => compare::compare(args),
-        Command::Explain(args) => explain::explain(args),
+        Command::Explain(args) => explain::explain(args, &cli.log),
         Command::MergeCaptures(args) => explain::merge_captures(args),
         Command::Report(args) => report::report(args),
         Command::Merge(args) => merge::merge(args, &cli.log),

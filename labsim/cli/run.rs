@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
     let output = Output {
         log,
         quiet: args.quiet,
+        is_silent: false,
         not_selected,
         by_steps: args.step,
         again: again(args),

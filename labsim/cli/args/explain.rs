@@ -41,6 +41,11 @@ pub(crate) struct Explain {
     /// /proc/net/snmp and netstat have them
     #[arg(long, value_name = "NODE=BEFORE,AFTER", value_parser = counters)]
     pub(crate) counters: Vec<(String, [PathBuf; 2])>,
+    /// Write a topology and scenarios into DIR, a new or empty folder, for each connection that differs from
+    /// the others: a lab without a fault, and one for each cause that is shown or possible. Run them, and
+    /// compare their captures with those that are explained
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["redact", "ticket"])]
+    pub(crate) reproduce: Option<PathBuf>,
     /// Print pseudonyms in place of addresses and of the names of files, hosts and virtual servers: the same
     /// for the same input. Ports stay
     #[arg(long)]

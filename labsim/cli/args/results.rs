@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// Where results are written.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Results")]
 pub(crate) struct ResultsArgs {
     /// Write the events, captures and logs of each scenario into DIR/SCENARIO, where SCENARIO is the
@@ -37,7 +37,7 @@ impl ResultsArgs {
 }
 
 /// Files that hold a run as one document.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Results")]
 pub(crate) struct DocumentArgs {
     /// Write the results as JUnit XML, one test case per scenario

@@ -60,9 +60,10 @@ fn compare(captured: &[Packet], lab: &[Packet]) -> Vec<String> {
                 texts.push(format!("in another order: {packet}"));
             }
             Some(other) => {
-                let fields = packet.differing(&other).into_iter().map(|(field, [own, other])| {
-                    format!("{field} {own}, in the lab {other}")
-                });
+                let fields = packet
+                    .differing(&other)
+                    .into_iter()
+                    .map(|(field, [own, other])| format!("{field} {own}, in the lab {other}"));
                 texts.push(format!("{packet}: {}", fields.collect::<Vec<_>>().join("; ")));
             }
             None => texts.push(format!("not in the lab: {packet}")),

@@ -128,13 +128,8 @@ impl Experiment {
         }
         let network = Network::new(&Seen::new(trace, connection, &places))?;
         let topology = Topology::new(&network)?;
-        let flow = Flow::new(
-            trace,
-            connection,
-            &places,
-            &network.names(),
-            network.service.has_lengths,
-        );
+        let flow =
+            Flow::new(trace, connection, &places, &network.names(), network.service.has_lengths);
         let header = header(connection);
         let mut files = vec![
             File { name: "topology.yaml".to_owned(), text: topology.text(&header, &network) },

@@ -13,11 +13,11 @@ pub(crate) struct Fault {
     pub(crate) what: &'static str,
     /// Words of the network that the lines have not and that it has to have, with blanks between.
     needs: &'static str,
-    /// What changes, with words of the network in braces: `<vip>`.
+    /// What changes, with words of the network, such as `<vip>`.
     change: &'static str,
 }
 
-/// All faults. Lines that begin with `later:` run the exchange after other steps.
+/// All faults. A step `later` is the exchange after other steps.
 const FAULTS: &[Fault] = &[
     Fault {
         cause: cause::TUNNEL_MISSING,
@@ -258,6 +258,12 @@ const FAULTS: &[Fault] = &[
 /// The faults that are cases of a cause.
 pub(crate) fn of_cause(cause: Code) -> impl Iterator<Item = &'static Fault> {
     FAULTS.iter().filter(move |fault| fault.cause == cause)
+}
+
+/// All faults.
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
+    FAULTS.iter()
 }
 
 impl Fault {

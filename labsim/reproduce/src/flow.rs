@@ -47,9 +47,9 @@ impl Flow {
             let own: Vec<&Row> = rows().filter(of_point).collect();
             let has_tunnel = own.iter().any(|row| !row.packet.inner.is_empty());
             // An F5 shows what a virtual server sends before it goes into the tunnel: on no wire.
-            let on_wire = own.into_iter().filter(|row| {
-                !(has_tunnel && row.is_f5_out && row.packet.inner.is_empty())
-            });
+            let on_wire = own
+                .into_iter()
+                .filter(|row| !(has_tunnel && row.is_f5_out && row.packet.inner.is_empty()));
             let mut packets: Vec<Packet> = Vec::new();
             let told = errors.iter().copied().filter(of_point);
             let told = told.filter_map(|row| Some(reading.error(row, icmp_error(row)?)));

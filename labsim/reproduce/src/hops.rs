@@ -77,8 +77,7 @@ mod tests {
     fn without_a_number_for_answers_requests_keep_theirs() {
         for (first, second) in [(1, 1), (1, 0), (0, 1), (0, 0), (3, 2)] {
             let hops = Hops::new(first, second, None);
-            let counted =
-                (hops.between_client_and_balancer(), hops.between_balancer_and_server());
+            let counted = (hops.between_client_and_balancer(), hops.between_balancer_and_server());
             assert_eq!(counted, (first, second), "{hops:?}");
         }
         // No tree has this.

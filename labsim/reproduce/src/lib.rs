@@ -19,8 +19,10 @@ mod scenario;
 mod service;
 mod subnet;
 mod topology;
+#[cfg(test)]
+mod valid_tests;
 
 pub use difference::Difference;
 pub use experiment::{Experiment, File, Impossible, Lab, MAX_EXPERIMENTS, NotBuilt, experiments};
 pub use flow::LEFT_OUT;
-pub use reproduction::{Connection, LabResult, Outcome, Reproduction};
+pub use reproduction::{Connection, Document, LabResult, Outcome, Reproduction};

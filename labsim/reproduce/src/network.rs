@@ -26,7 +26,9 @@ pub(crate) enum Carriage {
     /// As they are, to another link-layer address.
     Direct,
     /// With other addresses: whether the source is the load balancer's.
-    Translated { source: bool },
+    Translated {
+        source: bool,
+    },
 }
 
 /// The network.
@@ -175,9 +177,10 @@ impl Network {
         });
         let service = Service::new(seen);
         let mss = |is_answer: bool| {
-            let mut syns = seen.rows.iter().filter(|row| {
-                has(row, Flags::SYN) && has(row, Flags::ACK) == is_answer
-            });
+            let mut syns = seen
+                .rows
+                .iter()
+                .filter(|row| has(row, Flags::SYN) && has(row, Flags::ACK) == is_answer);
             let mss = syns.find_map(|row| row.packet.tcp()?.mss);
             mss.filter(|mss| *mss < USUAL_MSS)
         };
@@ -278,11 +281,12 @@ fn carriage(
 /// Routers on each way, by TTLs.
 fn hops(seen: &Seen<'_>, carriage: Carriage, assumptions: &mut Vec<String>) -> Hops {
     let ttl = |role, is_request: bool, is_outer: bool, is_last: bool| {
-        let rows = seen.at(role).filter(|row| {
-            seen.is_request(row) == is_request && is_tunnelled(row) == is_outer
-        });
+        let rows = seen
+            .at(role)
+            .filter(|row| seen.is_request(row) == is_request && is_tunnelled(row) == is_outer);
         let ttl = |row: &Row| row.packet.outermost.ttl;
-        let mut all: Vec<u8> = rows.filter(|row| !row.is_f5_out || is_outer).filter_map(ttl).collect();
+        let mut all: Vec<u8> =
+            rows.filter(|row| !row.is_f5_out || is_outer).filter_map(ttl).collect();
         if is_last {
             all.sort_unstable();
             all.first().copied()
@@ -301,10 +305,8 @@ fn hops(seen: &Seen<'_>, carriage: Carriage, assumptions: &mut Vec<String>) -> H
     let answered = ttl(Role::ServerSide, false, false, false);
     let came = ttl(Role::ClientSide, false, false, false);
     let has_returned = seen.at(Role::LoadBalancer).all(|row| seen.is_request(row));
-    let server_to_client = answered
-        .zip(came)
-        .and_then(|(one, other)| one.checked_sub(other))
-        .filter(|_| has_returned);
+    let server_to_client =
+        answered.zip(came).and_then(|(one, other)| one.checked_sub(other)).filter(|_| has_returned);
     let mut assume = |shown: Option<u8>, what: &str, usual: u8| {
         shown.unwrap_or_else(|| {
             let routers = if usual == 1 { "router is" } else { "routers are" };
@@ -316,7 +318,8 @@ fn hops(seen: &Seen<'_>, carriage: Carriage, assumptions: &mut Vec<String>) -> H
     let direct = if carriage == Carriage::Direct { 0 } else { USUAL_HOPS };
     let second = assume(balancer_to_server, "between load balancer and server", direct);
     let hops = Hops::new(first, second, server_to_client);
-    if let Some(shown) = server_to_client.filter(|shown| *shown != hops.between_server_and_client()) {
+    if let Some(shown) = server_to_client.filter(|shown| *shown != hops.between_server_and_client())
+    {
         assumptions.push(format!(
             "answers pass {shown} routers, and no tree of routers has that together with the others: the lab has {}",
             hops.between_server_and_client()
@@ -324,4 +327,3 @@ fn hops(seen: &Seen<'_>, carriage: Carriage, assumptions: &mut Vec<String>) -> H
     }
     hops
 }
-

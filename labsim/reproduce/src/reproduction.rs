@@ -3,7 +3,7 @@
 use crate::difference::Difference;
 use crate::experiment::{Experiment, Lab, NotBuilt};
 use labsim_codes::Code;
-use labsim_explain::ConnectionReport;
+use labsim_explain::{ConnectionReport, Explanation};
 use serde::Serialize;
 use std::fmt;
 use std::net::SocketAddr;
@@ -78,6 +78,17 @@ pub struct Reproduction {
     pub further: usize,
 }
 
+/// An explanation, and what labs showed of it if any were built.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    /// The explanation, whose keys are this document's.
+    #[serde(flatten)]
+    pub explanation: &'a Explanation,
+    /// What the labs showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reproduction: Option<&'a Reproduction>,
+}
+
 impl Connection {
     /// A connection with its labs' results.
     #[must_use]
@@ -132,16 +143,13 @@ impl Connection {
         if !self.labs.iter().any(|it| is_compared(&it)) {
             return "nothing was compared".to_owned();
         }
-        let is_healthy = self
-            .labs
-            .iter()
-            .any(|it| it.lab.cause.is_none() && it.outcome == Outcome::Same);
+        let is_healthy =
+            self.labs.iter().any(|it| it.lab.cause.is_none() && it.outcome == Outcome::Same);
         if is_healthy {
             return "the same packets as in a network without a fault".to_owned();
         }
-        let names = |codes: &[Code]| {
-            codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", ")
-        };
+        let names =
+            |codes: &[Code]| codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", ");
         let differ: Vec<Code> = self
             .causes
             .iter()
@@ -154,9 +162,12 @@ impl Connection {
             .collect();
         match (self.causes.as_slice(), self.reproduced.as_slice()) {
             ([], _) => {
-                "not the packets of a network without a fault, and the captures name no cause".to_owned()
+                "not the packets of a network without a fault, and the captures name no cause"
+                    .to_owned()
             }
-            (_, []) => format!("no lab has the same packets; built and different: {}", names(&differ)),
+            (_, []) => {
+                format!("no lab has the same packets; built and different: {}", names(&differ))
+            }
             (_, reproduced) if differ.is_empty() => {
                 format!("reproduced by {}", names(reproduced))
             }

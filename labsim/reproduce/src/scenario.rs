@@ -11,7 +11,7 @@ const OTHER_PORT: u16 = 4949;
 /// The step of the exchange.
 const EXCHANGE: &str = "exchange";
 
-/// Words of a network for the lines of a fault, in braces there. What a network has not has no word.
+/// Words of a network for the lines of a fault. What a network has not has no word.
 pub(crate) type Words = BTreeMap<&'static str, String>;
 
 /// The tunnel's name and its device on Linux.
@@ -27,8 +27,7 @@ fn tunnel(carriage: Carriage) -> Option<(&'static str, &'static str)> {
 /// All words of a network.
 pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
     let to = format!("{}:{}", network.vip, network.port);
-    let port =
-        if network.member_port == network.port { OTHER_PORT } else { network.member_port };
+    let port = if network.member_port == network.port { OTHER_PORT } else { network.member_port };
     let mut words = Words::from([
         ("exchange", network.service.step(&to, "")),
         ("client", network.client.to_string()),
@@ -40,8 +39,7 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
         ("other_port", port.to_string()),
     ]);
     if let Some((name, device)) = tunnel(network.carriage) {
-        let (other, other_device) =
-            if name == "gre" { ("ipip", "tunl0") } else { ("gre", "gre0") };
+        let (other, other_device) = if name == "gre" { ("ipip", "tunl0") } else { ("gre", "gre0") };
         words.extend([
             ("tunnel", name.to_owned()),
             ("device", device.to_owned()),
@@ -106,8 +104,7 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
     let tunnel = tunnel(network.carriage);
     let profile = tunnel.map_or("none", |(name, _)| name);
     let source = if network.outer_source_is_client { "client" } else { "egress" };
-    let outer_source =
-        tunnel.map(|_| format!("    outer_source: {source}\n")).unwrap_or_default();
+    let outer_source = tunnel.map(|_| format!("    outer_source: {source}\n")).unwrap_or_default();
     let translation = match network.carriage {
         Carriage::Translated { source: true } => {
             "translate_address: true, source_address_translation: automap"
@@ -149,8 +146,11 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
     if let Some(mss) = network.client_mss {
         hosts.push(format!("  clients: {{nodes: client, routes: {{advmss: {mss}}}}}\n"));
     }
-    let real_servers =
-        if hosts.is_empty() { String::new() } else { format!("\nreal_servers:\n{}", hosts.concat()) };
+    let real_servers = if hosts.is_empty() {
+        String::new()
+    } else {
+        format!("\nreal_servers:\n{}", hosts.concat())
+    };
     let known = match network.carriage {
         Carriage::Translated { source: true } => network.balancer,
         _ => network.client,
@@ -164,7 +164,10 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         _ => expectation(
             "answered",
             &format!("answer: {{step: {EXCHANGE}, result: pass, source: {vip}}}"),
-            ("the client got its answers, from the VIP", "the client did not get its answers from the VIP"),
+            (
+                "the client got its answers, from the VIP",
+                "the client did not get its answers from the VIP",
+            ),
         ),
     };
     format!(
@@ -187,11 +190,17 @@ fn expectation(name: &str, check: &str, (pass, fail): (&str, &str)) -> String {
 
 /// The network with a fault; `None` if the network lacks what the fault is made of. `has_answer`: whether the
 /// healthy one expects an answer.
-pub(crate) fn faulty(header: &str, fault: &Fault, words: &Words, has_answer: bool) -> Option<String> {
+pub(crate) fn faulty(
+    header: &str,
+    fault: &Fault,
+    words: &Words,
+    has_answer: bool,
+) -> Option<String> {
     let change = fault.lines(words)?;
     let step = fault.step();
     let check = format!("diagnosis: {{step: {step}, cause: {}}}", fault.cause);
-    let sentences = ("the lab fails because of this cause", "the lab does not fail because of this cause");
+    let sentences =
+        ("the lab fails because of this cause", "the lab does not fail because of this cause");
     let mut expected = expectation("why", &check, sentences);
     if has_answer {
         expected.push_str("  answered: null\n");

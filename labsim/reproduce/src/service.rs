@@ -69,6 +69,18 @@ impl Service {
         Self { kind, has_lengths, notes }
     }
 
+    /// A login of which nothing was captured.
+    #[cfg(test)]
+    pub(crate) fn login() -> Self {
+        Self { kind: tacacs(&[]).0, has_lengths: true, notes: Vec::new() }
+    }
+
+    /// A request of RADIUS.
+    #[cfg(test)]
+    pub(crate) fn radius() -> Self {
+        Self { kind: Kind::Radius, has_lengths: false, notes: Vec::new() }
+    }
+
     /// The key of a scenario's servers, and the server's name below it.
     pub(crate) const fn key(&self) -> &'static str {
         match self.kind {
@@ -94,7 +106,9 @@ impl Service {
                 "authentication_port: {port}, secret: {SECRET}, clients: [{client}], \
                  users: {{{USER}: {PASSWORD}}}"
             ),
-            Kind::Tcp { send, receive: 0, .. } if *send > 0 => format!("port: {port}, form: discard"),
+            Kind::Tcp { send, receive: 0, .. } if *send > 0 => {
+                format!("port: {port}, form: discard")
+            }
             Kind::Tcp { send, receive, close, .. } => {
                 let close = if *close == "server" { ", close: true" } else { "" };
                 let answer = format!("{{request: {send}, answer: {receive}{close}}}");
@@ -165,7 +179,8 @@ fn tcp(seen: &Seen<'_>, messages: &[Message], notes: &mut Vec<String>) -> Kind {
         _ => (0, messages),
     };
     let receive = rest.first().filter(|it| it.is_reply).map_or(0, |it| it.bytes);
-    let round = [Message { is_reply: false, bytes: send }, Message { is_reply: true, bytes: receive }];
+    let round =
+        [Message { is_reply: false, bytes: send }, Message { is_reply: true, bytes: receive }];
     let rounds = messages.chunks(2).take_while(|it| **it == round).count().max(1);
     let shown = if begins { 1 } else { rounds * 2 };
     if messages.len() > shown && !(messages.len() == 1 && receive == 0) {
@@ -196,7 +211,9 @@ fn messages(seen: &Seen<'_>) -> Vec<Message> {
         let mut told: BTreeSet<(bool, Option<u32>, u32)> = BTreeSet::new();
         let mut messages: Vec<Message> = Vec::new();
         for row in seen.at(role) {
-            let Some((number, bytes)) = payload(row).filter(|(_, bytes)| *bytes > 0) else { continue };
+            let Some((number, bytes)) = payload(row).filter(|(_, bytes)| *bytes > 0) else {
+                continue;
+            };
             let is_reply = !seen.is_request(row);
             if !told.insert((is_reply, number, bytes)) {
                 continue;
@@ -233,15 +250,15 @@ mod tests {
 
     #[test]
     fn a_login_has_user_and_password_of_the_lengths_that_were_sent() {
-        let ascii = [(false, 26), (true, 28), (false, 23), (true, 18)].map(|it| message(it.0, it.1));
-        let usual = |method| Kind::Tacacs {
-            method,
-            user: USER.to_owned(),
-            password: PASSWORD.to_owned(),
-        };
+        let ascii =
+            [(false, 26), (true, 28), (false, 23), (true, 18)].map(|it| message(it.0, it.1));
+        let usual =
+            |method| Kind::Tacacs { method, user: USER.to_owned(), password: PASSWORD.to_owned() };
         assert_eq!(tacacs(&ascii).0, usual("ascii"));
         assert_eq!(tacacs(&[]).0, usual("ascii"));
-        let Kind::Tacacs { user, password, .. } = tacacs(&[message(false, 30), message(true, 28), message(false, 21)]).0 else {
+        let Kind::Tacacs { user, password, .. } =
+            tacacs(&[message(false, 30), message(true, 28), message(false, 21)]).0
+        else {
             panic!("a login");
         };
         assert_eq!((user.len(), password.len()), (10, 4));

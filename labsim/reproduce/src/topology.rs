@@ -54,8 +54,7 @@ impl Topology {
         let addresses = [network.client, network.balancer, network.server];
         let chains = [hops.client, hops.balancer, hops.server];
         let mut taken = Taken::new(addresses.into_iter().chain([network.vip]).map(Some));
-        let mut topology =
-            Self { nodes: Vec::new(), networks: Vec::new(), vip: network.vip };
+        let mut topology = Self { nodes: Vec::new(), networks: Vec::new(), vip: network.vip };
         let no_network = |hosts: &[Ipv4Addr]| {
             let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
             format!(
@@ -82,7 +81,11 @@ impl Topology {
             others
         };
         let middle = if hops.has_router {
-            topology.nodes.push(Node { name: ROUTER.to_owned(), is_router: true, ports: Vec::new() });
+            topology.nodes.push(Node {
+                name: ROUTER.to_owned(),
+                is_router: true,
+                ports: Vec::new(),
+            });
             None
         } else {
             let attached = addresses.into_iter().zip(chains).filter(|(_, chain)| *chain == 0);
@@ -105,7 +108,11 @@ impl Topology {
                 }
             };
             let port = Port { interface: INTERFACE.to_owned(), address, network: own };
-            topology.nodes.push(Node { name: name.to_owned(), is_router: false, ports: vec![port] });
+            topology.nodes.push(Node {
+                name: name.to_owned(),
+                is_router: false,
+                ports: vec![port],
+            });
             let mut outward = own;
             for place in 1..=chain {
                 let is_last = place == chain;
@@ -118,12 +125,17 @@ impl Topology {
                     let address = topology.take(&mut taken, network)?;
                     ports.push(Port { interface: interface.to_owned(), address, network });
                 }
-                topology.nodes.push(Node { name: format!("{name}-r{place}"), is_router: true, ports });
+                topology.nodes.push(Node {
+                    name: format!("{name}-r{place}"),
+                    is_router: true,
+                    ports,
+                });
                 outward = inward;
             }
             if middle.is_none() {
                 let address = topology.take(&mut taken, outward)?;
-                let port = Port { interface: router_port(name).to_owned(), address, network: outward };
+                let port =
+                    Port { interface: router_port(name).to_owned(), address, network: outward };
                 if let Some(router) = topology.nodes.first_mut() {
                     router.ports.push(port);
                 }
@@ -134,7 +146,8 @@ impl Topology {
 
     fn take(&self, taken: &mut Taken, network: usize) -> Result<Ipv4Addr, String> {
         let net = self.networks.get(network);
-        net.and_then(|net| taken.take(*net)).ok_or_else(|| "a network has no address left".to_owned())
+        net.and_then(|net| taken.take(*net))
+            .ok_or_else(|| "a network has no address left".to_owned())
     }
 
     fn node(&self, name: &str) -> Option<usize> {
@@ -265,7 +278,8 @@ impl Topology {
                 own.map(move |port| format!("\"{}:{}\"", node.name, port.interface))
             });
             let ports: Vec<String> = ports.collect();
-            let name = if ports.len() > 2 { MIDDLE.to_owned() } else { format!("net{}", number + 1) };
+            let name =
+                if ports.len() > 2 { MIDDLE.to_owned() } else { format!("net{}", number + 1) };
             let _ = writeln!(out, "  {name}: [{}]", ports.join(", "));
         }
         out

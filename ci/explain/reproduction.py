@@ -1,0 +1,66 @@
+"""Counts what the labs of `labsim explain --reproduce` show of captures whose truth is known."""
+import json
+import pathlib
+import subprocess
+
+import captures
+import distortions
+
+KINDS = ["the cause", "among", "healthy", "not built", "not said", "wrong"]
+
+
+def points(frames):
+    """The wires of client, load balancer and servers as pcap files, and what each is."""
+    wires = distortions.without(distortions.on_wires(frames), "firewall")
+    files, roles = [], distortions.roles(wires)
+    for node, part in distortions.by_node(wires).items():
+        files.append((node, captures.pcap(part, nanoseconds=True)))
+    return files, roles
+
+
+def reproduce(labsim, folder, frames):
+    """What is said of each connection; nothing if there is nothing to explain."""
+    folder.mkdir(parents=True)
+    files, roles = points(frames)
+    named = []
+    for node, content in files:
+        path = folder / f"{node}.pcap"
+        path.write_bytes(content)
+        named.append(f"{node}={path}")
+    given = [f"--role={role}" for role in roles]
+    command = [labsim, "explain", "--json", "--reproduce", folder / "labs", *given, *named]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    if ran.returncode == 2 and not ran.stdout:
+        return []
+    if ran.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))} ended with {ran.returncode}: {ran.stderr}")
+    return json.loads(ran.stdout)["reproduction"]["connections"]
+
+
+def kind_of(truth, connection):
+    """Which of KINDS a connection is, and why, if that is to be told."""
+    same = {lab["cause"] for lab in connection["labs"] if lab["result"] == "same"}
+    built = {lab["cause"] for lab in connection["labs"] if lab["result"] != "not_compared"}
+    said = set(connection["causes"])
+    if connection["impossible"]:
+        return "not built", connection["impossible"]
+    if None in same:
+        return "healthy", ""
+    if same & truth:
+        return ("the cause" if same <= truth else "among"), ", ".join(sorted(same - truth))
+    if same:
+        return "wrong", f"{', '.join(sorted(same))} instead of {', '.join(sorted(truth)) or 'nothing'}"
+    if said & truth & built:
+        return "wrong", f"{', '.join(sorted(said & truth & built))} was built, and its packets are others"
+    if said & truth:
+        failed = [f"{lab['name']}: {lab['why']}" for lab in connection["labs"] if lab["result"] == "not_compared"]
+        failed += [f"{it['cause']}: {it['why']}" for it in connection["not_built"] if it["cause"] in truth]
+        return "not built", "; ".join(failed)
+    return "not said", "" if said else "no cause is said"
+
+
+def of_lesson(truth, connections):
+    """The kind of a lesson: that of the connection that says most of the fault."""
+    order = ["wrong", "the cause", "among", "not built", "not said", "healthy"]
+    kinds = [kind_of(truth, connection) for connection in connections]
+    return min(kinds, key=lambda it: order.index(it[0]), default=("not said", "nothing is explained"))
