@@ -32,7 +32,8 @@ def reproduce(labsim, folder, frames):
     ran = subprocess.run(command, capture_output=True, text=True)
     if ran.returncode == 2 and not ran.stdout:
         return []
-    if ran.returncode != 0:
+    # With 2 the captures have no connection in common, and there is a document all the same.
+    if ran.returncode not in (0, 2):
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {ran.returncode}: {ran.stderr}")
     return json.loads(ran.stdout)["reproduction"]["connections"]
 
@@ -48,15 +49,14 @@ def kind_of(truth, connection):
         return "healthy", ""
     if same & truth:
         return ("the cause" if same <= truth else "among"), ", ".join(sorted(same - truth))
-    if same:
-        return "wrong", f"{', '.join(sorted(same))} instead of {', '.join(sorted(truth)) or 'nothing'}"
-    if said & truth & built:
-        return "wrong", f"{', '.join(sorted(said & truth & built))} was built, and its packets are others"
-    if said & truth:
+    failed = {lab["cause"] for lab in connection["labs"] if lab["result"] == "not_compared"}
+    if truth & built and not truth & failed and len(truth) == 1 and (said or connection["tries_all"]):
+        return "wrong", f"{', '.join(sorted(truth))} was built, and its packets are others; the same: {sorted(same)}"
+    if said & truth or truth & failed:
         failed = [f"{lab['name']}: {lab['why']}" for lab in connection["labs"] if lab["result"] == "not_compared"]
         failed += [f"{it['cause']}: {it['why']}" for it in connection["not_built"] if it["cause"] in truth]
-        return "not built", "; ".join(failed)
-    return "not said", "" if said else "no cause is said"
+        return "not built", "; ".join(failed) or "two faults at once"
+    return "not said", f"the same: {', '.join(sorted(same))}" if same else ""
 
 
 def of_lesson(truth, connections):

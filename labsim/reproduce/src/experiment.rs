@@ -1,14 +1,15 @@
 //! A connection, and the labs that it is compared with.
 
 use crate::difference::{Difference, differences};
-use crate::faults::of_cause;
+use crate::faults::{self, Fault};
 use crate::flow::Flow;
 use crate::network::{Carriage, Network, Seen};
 use crate::places::Places;
 use crate::scenario::{faulty, healthy, words};
 use crate::topology::Topology;
+use crate::wiring::Wiring;
 use labsim_codes::Code;
-use labsim_explain::{ConnectionReport, Explanation, Role, Trace};
+use labsim_explain::{ConnectionReport, Explanation, Kind, Role, Trace};
 use serde::Serialize;
 
 /// Connections with different packets that labs are built for at most.
@@ -56,6 +57,8 @@ pub struct Experiment {
     pub left_out: Vec<String>,
     /// The causes that the captures leave possible.
     pub causes: Vec<Code>,
+    /// Whether every fault was tried, as the captures name no cause.
+    pub tries_all: bool,
     /// All files, the topology first.
     pub files: Vec<File>,
     /// The labs, the healthy one first.
@@ -87,6 +90,9 @@ pub fn experiments(
     order.sort_by_key(|place| causes(place).is_none_or(|count| count == 0));
     for place in order {
         let Some(connection) = explanation.connections.get(place) else { continue };
+        if is_of_another(trace, explanation, place) {
+            continue;
+        }
         let made = Experiment::new(trace, explanation, connection, place);
         let same = found.iter_mut().flatten().find(|it| match &made {
             Ok(made) => made.is_same(it),
@@ -98,6 +104,27 @@ pub fn experiments(
         }
     }
     found
+}
+
+/// Whether a connection is what a load balancer made of another one, which is explained too.
+fn is_of_another(trace: &Trace, explanation: &Explanation, place: usize) -> bool {
+    let Some(own) = explanation.connections.get(place) else { return false };
+    let sources = |connection: &ConnectionReport| {
+        let places = Places::new(trace, explanation, connection);
+        let at = places.point(Role::ClientSide).or(places.point(Role::LoadBalancer));
+        let rows = connection.rows.iter().filter_map(|index| trace.rows.get(*index));
+        let mut rows = rows.filter(|row| at.is_none_or(|at| at == row.point));
+        rows.next().map(|row| row.packet.innermost().source)
+    };
+    let begins =
+        |connection: &ConnectionReport| sources(connection) == Some(connection.client.ip());
+    let mut others = explanation
+        .connections
+        .iter()
+        .enumerate()
+        .filter(|(other, it)| *other != place && !it.rows.is_empty() && it.rows == own.rows);
+    // Of several that begin alike, the first one stands for all.
+    others.any(|(other, it)| begins(it) && (!begins(own) || other < place))
 }
 
 /// The causes that captures show or leave possible.
@@ -132,7 +159,10 @@ impl Experiment {
             Flow::new(trace, connection, &places, &network.names(), network.service.has_lengths);
         let header = header(connection);
         let mut files = vec![
-            File { name: "topology.yaml".to_owned(), text: topology.text(&header, &network) },
+            File {
+                name: "topology.yaml".to_owned(),
+                text: topology.text(&header, &network, Wiring::Usual),
+            },
             File { name: "healthy.yaml".to_owned(), text: healthy(&header, &network) },
         ];
         let mut labs = vec![Lab {
@@ -142,24 +172,36 @@ impl Experiment {
         }];
         let mut not_built = Vec::new();
         let causes = causes(connection);
+        // Captures that name no cause exclude none.
+        let tries_all = connection.verdict.kind == Kind::NotDecidable && causes.is_empty();
         let words = words(&network, &topology);
         let has_answer = network.carriage != (Carriage::Translated { source: false });
-        for cause in causes.iter().copied() {
-            let before = labs.len();
-            for fault in of_cause(cause) {
-                let Some(text) = faulty(&header, fault, &words, has_answer) else { continue };
-                files.push(File { name: format!("{}.yaml", fault.name()), text });
-                let (name, what) = (fault.name(), fault.what.to_owned());
-                labs.push(Lab { cause: Some(cause), name, what });
+        let candidates: Vec<&Fault> = if tries_all {
+            faults::all().collect()
+        } else {
+            causes.iter().flat_map(|cause| faults::of_cause(*cause)).collect()
+        };
+        let mut written = vec![Wiring::Usual];
+        for fault in candidates {
+            let Some(wired) = topology.wired(fault.wiring) else { continue };
+            let Some(text) = faulty(&header, fault, &words, has_answer) else { continue };
+            if !written.contains(&fault.wiring) {
+                written.push(fault.wiring);
+                let name = format!("{}.yaml", fault.wiring.file());
+                files.push(File { name, text: wired.text(&header, &network, fault.wiring) });
             }
-            if labs.len() == before {
-                let why = if of_cause(cause).next().is_some() {
-                    "the network has not what this fault is made of"
-                } else {
-                    "no lines of a scenario are known that make it"
-                };
-                not_built.push(NotBuilt { cause, why: why.to_owned() });
-            }
+            files.push(File { name: format!("{}.yaml", fault.name()), text });
+            let (name, what) = (fault.name(), fault.what.to_owned());
+            labs.push(Lab { cause: Some(fault.cause), name, what });
+        }
+        let is_built = |cause: &Code| labs.iter().any(|lab| lab.cause == Some(*cause));
+        for cause in causes.iter().copied().filter(|cause| !is_built(cause)) {
+            let why = if faults::of_cause(cause).next().is_some() {
+                "the network has not what this fault is made of"
+            } else {
+                "no lines of a scenario are known that make it"
+            };
+            not_built.push(NotBuilt { cause, why: why.to_owned() });
         }
         let mut left_out = network.service.notes.clone();
         let others = places.others(trace, connection);
@@ -172,6 +214,7 @@ impl Experiment {
             assumptions: network.assumptions.clone(),
             left_out,
             causes,
+            tries_all,
             files,
             labs,
             not_built,

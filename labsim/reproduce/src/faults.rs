@@ -1,6 +1,7 @@
 //! Which lines of a scenario make which cause: the table of faults that labs are built with.
 
 use crate::scenario::Words;
+use crate::wiring::Wiring;
 use labsim_codes::{Code, cause};
 
 /// A fault.
@@ -13,6 +14,8 @@ pub(crate) struct Fault {
     pub(crate) what: &'static str,
     /// Words of the network that the lines have not and that it has to have, with blanks between.
     needs: &'static str,
+    /// How its topology differs.
+    pub(crate) wiring: Wiring,
     /// What changes, with words of the network, such as `<vip>`.
     change: &'static str,
 }
@@ -24,6 +27,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server has no tunnel device",
         needs: "tunnel",
+        wiring: Wiring::Usual,
         change: "real_servers: {servers: {tunnel: null, sysctls: {net.ipv4.conf.<device>.rp_filter: null}}}",
     },
     Fault {
@@ -31,6 +35,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server's tunnel device is down",
         needs: "",
+        wiring: Wiring::Usual,
         change: "real_servers: {servers: {tunnel: {mode: <tunnel>, up: false}}}",
     },
     Fault {
@@ -38,6 +43,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server's tunnel is of another kind than the load balancer's",
         needs: "tunnel",
+        wiring: Wiring::Usual,
         change: "real_servers:\n  servers:\n    tunnel: <other_tunnel>\n    sysctls: \
                  {net.ipv4.conf.<device>.rp_filter: null, net.ipv4.conf.<other_device>.rp_filter: 0}",
     },
@@ -46,6 +52,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server does not have the VIP",
         needs: "tunnel",
+        wiring: Wiring::Usual,
         change: "real_servers: {servers: {vip: null}}",
     },
     Fault {
@@ -53,6 +60,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server's reverse path filter is strict on the tunnel device",
         needs: "",
+        wiring: Wiring::Usual,
         change: "real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 0, \
                  net.ipv4.conf.<device>.rp_filter: 1}}}",
     },
@@ -61,6 +69,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The router has no route to the VIP",
         needs: "",
+        wiring: Wiring::Usual,
         change: "steps:\n  exchange: null\n  remove: {set_route: {node: <router>, to: <vip>, via: none}}\n  \
                  later: <exchange>",
     },
@@ -69,23 +78,17 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server has no route to the client",
         needs: "server_gateway",
+        wiring: Wiring::Usual,
         change: "real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 0}}}\n\n\
                  steps:\n  exchange: null\n  remove: {set_route: {node: server, to: 0.0.0.0/0, via: none}}\n  \
                  later: <exchange>",
-    },
-    Fault {
-        cause: cause::NEIGHBOUR_SILENT,
-        variant: "",
-        what: "The server's router does not exist",
-        needs: "server_gateway",
-        change: "steps:\n  exchange: null\n  \
-                 change: {set_route: {node: server, to: <client>/32, via: <nobody>}}\n  later: <exchange>",
     },
     Fault {
         cause: cause::FORWARDER_STOPPED,
         variant: "",
         what: "The load balancer does not forward",
         needs: "",
+        wiring: Wiring::Usual,
         change: "steps:\n  exchange: null\n  stop: {kill_forwarder: {node: lb}}\n  later: <exchange>",
     },
     Fault {
@@ -93,6 +96,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The load balancer has no virtual server for the protocol",
         needs: "",
+        wiring: Wiring::Usual,
         change: "load_balancers: {lb: {virtual_servers: {vs: {ip_protocol: <other_protocol>, fastl4: null}}}}",
     },
     Fault {
@@ -100,6 +104,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The load balancer sends packets on as they are, to a server that it does not share a segment with",
         needs: "router",
+        wiring: Wiring::Usual,
         change: "load_balancers: {lb: {pools: {pool: {profile: none}}}}",
     },
     Fault {
@@ -107,6 +112,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The load balancer translates the port under Direct Server Return",
         needs: "",
+        wiring: Wiring::Usual,
         change: "load_balancers: {lb: {pools: {pool: {members: [\"<server>:<other_port>\"]}}}}\n\
                  <servers>: {service: {<listens>: <other_port>}}",
     },
@@ -115,6 +121,7 @@ const FAULTS: &[Fault] = &[
         variant: "untranslated",
         what: "The server listens at another port than clients ask",
         needs: "",
+        wiring: Wiring::Usual,
         change: "load_balancers:\n  lb:\n    virtual_servers: {vs: {translate_port: false}}\n    pools: {pool: \
                  {members: [\"<server>:<other_port>\"]}}\n<servers>: {service: {<listens>: <other_port>}}",
     },
@@ -123,6 +130,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The load balancer translates the VIP, in the tunnel",
         needs: "tunnel",
+        wiring: Wiring::Usual,
         change: "load_balancers: {lb: {virtual_servers: {vs: {translate_address: true}}}}",
     },
     Fault {
@@ -130,6 +138,7 @@ const FAULTS: &[Fault] = &[
         variant: "plain",
         what: "The load balancer translates the VIP, without a tunnel",
         needs: "",
+        wiring: Wiring::Usual,
         change: "load_balancers:\n  lb:\n    virtual_servers: {vs: {translate_address: true}}\n    pools: {pool: \
                  {profile: none}}",
     },
@@ -138,6 +147,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The load balancer translates the client's address, in the tunnel",
         needs: "tunnel",
+        wiring: Wiring::Usual,
         change: "load_balancers: {lb: {virtual_servers: {vs: {source_address_translation: automap}}}}",
     },
     Fault {
@@ -145,6 +155,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The service answers from the server's own address",
         needs: "udp",
+        wiring: Wiring::Usual,
         change: "<servers>: {service: {packet_info: false}}",
     },
     Fault {
@@ -152,6 +163,7 @@ const FAULTS: &[Fault] = &[
         variant: "server",
         what: "The server's link loses what it sends",
         needs: "",
+        wiring: Wiring::Usual,
         change: "impairments: {\"server:eth0\": {loss: 100%}}",
     },
     Fault {
@@ -159,6 +171,7 @@ const FAULTS: &[Fault] = &[
         variant: "client",
         what: "The client's link loses what it sends",
         needs: "",
+        wiring: Wiring::Usual,
         change: "impairments: {\"client:eth0\": {loss: 100%}}",
     },
     Fault {
@@ -166,6 +179,7 @@ const FAULTS: &[Fault] = &[
         variant: "load-balancer",
         what: "The load balancer's link loses what it sends",
         needs: "",
+        wiring: Wiring::Usual,
         change: "impairments: {\"lb:eth0\": {loss: 100%}}",
     },
     Fault {
@@ -173,6 +187,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server's link is down",
         needs: "",
+        wiring: Wiring::Usual,
         change: "steps:\n  exchange: null\n  unplug: {set_link: {node: server, interface: eth0, state: down}}\n  \
                  later: <exchange>",
     },
@@ -181,6 +196,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The router does not forward",
         needs: "",
+        wiring: Wiring::Usual,
         change: "real_servers: {off: {nodes: <router>, sysctls: {net.ipv4.ip_forward: 0}}}",
     },
     Fault {
@@ -188,6 +204,7 @@ const FAULTS: &[Fault] = &[
         variant: "router",
         what: "A filter on the way to the server does not let the tunnel's protocol pass",
         needs: "tunnel",
+        wiring: Wiring::Usual,
         change: "filters:\n  firewall:\n    nodes: <router>\n    forward: {policy: drop, rules: \"meta l4proto \
                  <other_protocols> accept\"}",
     },
@@ -196,6 +213,7 @@ const FAULTS: &[Fault] = &[
         variant: "server",
         what: "The server's filter does not let the tunnel's protocol pass",
         needs: "tunnel",
+        wiring: Wiring::Usual,
         change: "filters:\n  firewall:\n    nodes: server\n    input: {policy: drop, rules: \"meta l4proto \
                  <other_protocols> accept\"}",
     },
@@ -204,6 +222,7 @@ const FAULTS: &[Fault] = &[
         variant: "inner",
         what: "The server's filter does not let pass what comes out of the tunnel",
         needs: "",
+        wiring: Wiring::Usual,
         change: "filters: {firewall: {nodes: server, input: \"iifname <device> drop\"}}",
     },
     Fault {
@@ -211,6 +230,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The router drops tunnel packets whose source is none of the load balancer's network",
         needs: "foreign_source",
+        wiring: Wiring::Usual,
         change: "filters: {fabric: {nodes: <router>, forward: \"iifname <router_balancer> ip saddr != \
                  <balancer_net> drop\"}}",
     },
@@ -219,6 +239,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The router drops answers whose source is none of the server's network",
         needs: "",
+        wiring: Wiring::Usual,
         change: "filters:\n  port_security:\n    nodes: <router>\n    prerouting: {priority: -300, rules: \
                  \"iifname <router_servers> ip saddr != <server_net> drop\"}",
     },
@@ -227,15 +248,74 @@ const FAULTS: &[Fault] = &[
         variant: "replies",
         what: "A stateful filter drops the answer to a SYN that it did not see",
         needs: "tcp",
-        change: "filters:\n  stateful:\n    nodes: <router>\n    prerouting: {priority: -400, rules: \"iifname != \
-                 <router_servers> notrack\"}\n    forward: [ct state invalid drop, \"ct state new tcp flags & \
-                 (syn | ack) != syn drop\"]",
+        wiring: Wiring::ReplyFirewall,
+        change: "filters:\n  stateful:\n    nodes: firewall\n    forward: [ct state invalid drop, \"ct state new tcp \
+                 flags & (syn | ack) != syn drop\"]",
+    },
+    Fault {
+        cause: cause::HALF_FLOW_FILTERED,
+        variant: "requests",
+        what: "A stateful filter drops what follows a SYN whose answer it did not see",
+        needs: "tcp",
+        wiring: Wiring::Usual,
+        change: "filters: {stateful: {nodes: <balancer_router>, forward: \"ct state invalid drop\"}}",
+    },
+    Fault {
+        cause: cause::CHECKSUM_UNFINISHED,
+        variant: "",
+        what: "The load balancer sends checksums on that the client left to a device",
+        needs: "tcp",
+        wiring: Wiring::Offloads,
+        change: "load_balancers: {lb: {faults: [raw_checksums]}}",
+    },
+    Fault {
+        cause: cause::MTU_BLACK_HOLE,
+        variant: "",
+        what: "A packet is too long for the tunnel, and the ICMP error does not reach its sender",
+        needs: "router tunnel",
+        wiring: Wiring::NarrowBalancer,
+        change: "filters: {no_icmp: {nodes: <router>, forward: \"ip protocol icmp drop\"}}",
+    },
+    Fault {
+        cause: cause::PMTU_ERROR_IGNORED,
+        variant: "",
+        what: "The ICMP error about a tunnel packet reaches the client, which does not know the tunnel",
+        needs: "foreign_source",
+        wiring: Wiring::NarrowServer,
+        change: "# The wiring alone.",
+    },
+    Fault {
+        cause: cause::SERVER_ANSWERS_ARP,
+        variant: "",
+        what: "The server answers ARP for the VIP",
+        needs: "vip_segment",
+        wiring: Wiring::Usual,
+        change: "real_servers: {servers: {sysctls: {net.ipv4.conf.all.arp_ignore: null, \
+                 net.ipv4.conf.all.arp_announce: null}}}",
+    },
+    Fault {
+        cause: cause::NOT_LISTENING_AT_VIP,
+        variant: "load-balancer",
+        what: "The load balancer's own kernel has the VIP, and no virtual server takes the port",
+        needs: "",
+        wiring: Wiring::Usual,
+        change: "load_balancers: {lb: {virtual_servers: {vs: {destination: \"<vip>:<other_port>\"}}}}\n\
+                 real_servers: {balancer: {nodes: lb, vip: <vip>}}",
+    },
+    Fault {
+        cause: cause::SECRET_MISMATCH,
+        variant: "",
+        what: "Client and server have different secrets",
+        needs: "",
+        wiring: Wiring::Usual,
+        change: "<servers>: {service: {secret: other}}\n\nsteps: {exchange: {<login>: {secret: reproduced}}}",
     },
     Fault {
         cause: cause::NOT_LISTENING_AT_VIP,
         variant: "",
         what: "The service does not listen at the VIP",
         needs: "",
+        wiring: Wiring::Usual,
         change: "<servers>: {service: {listen: own}}",
     },
     Fault {
@@ -243,6 +323,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The server does not know the client",
         needs: "aaa",
+        wiring: Wiring::Usual,
         change: "<servers>: {service: {clients: [<balancer>]}}",
     },
     Fault {
@@ -250,6 +331,7 @@ const FAULTS: &[Fault] = &[
         variant: "",
         what: "The router sends the VIP's packets to the server",
         needs: "",
+        wiring: Wiring::Usual,
         change: "steps:\n  exchange: null\n  change: {set_route: {node: <router>, to: <vip>, via: <server>}}\n  \
                  later: <exchange>",
     },
@@ -261,7 +343,6 @@ pub(crate) fn of_cause(cause: Code) -> impl Iterator<Item = &'static Fault> {
 }
 
 /// All faults.
-#[cfg(test)]
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
     FAULTS.iter()
 }
@@ -283,7 +364,8 @@ impl Fault {
 
     /// Its lines; `None` if the network has not what they are made of.
     pub(crate) fn lines(&self, words: &Words) -> Option<String> {
-        if !self.needs.split_ascii_whitespace().all(|need| words.contains_key(need)) {
+        let mut needs = self.needs.split_ascii_whitespace().chain(self.wiring.needs());
+        if !needs.all(|need| words.contains_key(need)) {
             return None;
         }
         let mut lines = String::new();

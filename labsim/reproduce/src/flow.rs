@@ -120,7 +120,7 @@ fn first<'a>(mut rows: impl Iterator<Item = &'a Row>, wanted: Flags) -> Option<u
 }
 
 /// Whether an ICMP error quotes a packet of the connection, or one of its tunnels.
-fn is_about(row: &Row, connection: &ConnectionReport, services: &[SocketAddr]) -> bool {
+pub(crate) fn is_about(row: &Row, connection: &ConnectionReport, services: &[SocketAddr]) -> bool {
     let Transport::Icmp(icmp) = &row.packet.transport else { return false };
     let Some(about) = icmp.about else { return false };
     let client = connection.client;

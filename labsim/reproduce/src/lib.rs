@@ -21,6 +21,7 @@ mod subnet;
 mod topology;
 #[cfg(test)]
 mod valid_tests;
+mod wiring;
 
 pub use difference::Difference;
 pub use experiment::{Experiment, File, Impossible, Lab, MAX_EXPERIMENTS, NotBuilt, experiments};

@@ -1,5 +1,6 @@
 //! The network around a connection, as far as its packets show it; the rest is assumed, and said.
 
+use crate::flow::is_about;
 use crate::hops::Hops;
 use crate::packet::{Names, tunnel_kind};
 use crate::places::Places;
@@ -14,6 +15,8 @@ use std::net::{IpAddr, Ipv4Addr};
 const USUAL_MSS: u16 = 1460;
 /// A SYN with timestamps is this long, and shorter without (RFC 7323, 3.2).
 const SYN_WITH_TIMESTAMPS: u32 = 60;
+/// The smallest MTU of IPv4 (RFC 791).
+const SMALLEST_MTU: u32 = 68;
 /// The hop count that is assumed.
 const USUAL_HOPS: u8 = 1;
 
@@ -40,6 +43,10 @@ pub(crate) struct Network {
     pub(crate) port: u16,
     pub(crate) server: Ipv4Addr,
     pub(crate) balancer: Ipv4Addr,
+    /// Whether packets show the server's own address, and the load balancer's.
+    pub(crate) is_shown: (bool, bool),
+    /// The MTU that an ICMP error told.
+    pub(crate) narrow_mtu: Option<u32>,
     /// Where the server listens.
     pub(crate) member_port: u16,
     pub(crate) carriage: Carriage,
@@ -63,6 +70,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) connection: &'a ConnectionReport,
     pub(crate) places: &'a Places,
     pub(crate) rows: Vec<&'a Row>,
+    /// The MTU that an ICMP error told.
+    told_mtu: Option<u32>,
 }
 
 impl<'a> Seen<'a> {
@@ -72,7 +81,13 @@ impl<'a> Seen<'a> {
         places: &'a Places,
     ) -> Self {
         let rows = connection.rows.iter().filter_map(|index| trace.rows.get(*index)).collect();
-        Self { connection, places, rows }
+        let told = trace.rows.iter().filter(|row| is_about(row, connection, &[connection.server]));
+        let mtu = |row: &Row| match &row.packet.transport {
+            Transport::Icmp(icmp) => icmp.mtu.filter(|mtu| *mtu >= SMALLEST_MTU),
+            _ => None,
+        };
+        let told_mtu = told.filter_map(mtu).min();
+        Self { connection, places, rows, told_mtu }
     }
 
     pub(crate) fn at(&self, role: Role) -> impl Iterator<Item = &'a Row> {
@@ -152,6 +167,7 @@ impl Network {
             _ => None,
         };
         let hops = hops(seen, carriage, &mut assumptions);
+        let is_shown = (server.is_some(), balancer.is_some());
         let taken = Taken::new([Some(client), Some(vip), server, balancer]);
         // A host that shares a segment with the other one has an address beside its own.
         let shares = hops.between_balancer_and_server() == 0;
@@ -198,6 +214,8 @@ impl Network {
             port: connection.server.port(),
             server,
             balancer,
+            is_shown,
+            narrow_mtu: seen.told_mtu,
             member_port: translated.as_ref().map_or(connection.server.port(), |it| it.port),
             carriage,
             outer_source_is_client,
@@ -216,8 +234,8 @@ impl Network {
         Names {
             client: self.client.into(),
             vip: self.vip.into(),
-            balancer: self.balancer.into(),
-            server: self.server.into(),
+            balancer: self.is_shown.1.then_some(self.balancer.into()),
+            server: self.is_shown.0.then_some(self.server.into()),
         }
     }
 }

@@ -12,8 +12,9 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) struct Names {
     pub(crate) client: IpAddr,
     pub(crate) vip: IpAddr,
-    pub(crate) balancer: IpAddr,
-    pub(crate) server: IpAddr,
+    /// Not where they were chosen: packets show whether they are one of these, and not which.
+    pub(crate) balancer: Option<IpAddr>,
+    pub(crate) server: Option<IpAddr>,
 }
 
 impl Names {
@@ -22,9 +23,9 @@ impl Names {
             "the client"
         } else if address == self.vip {
             "the VIP"
-        } else if address == self.server {
+        } else if Some(address) == self.server {
             "the server"
-        } else if address == self.balancer {
+        } else if Some(address) == self.balancer {
             "the load balancer"
         } else {
             "another address"

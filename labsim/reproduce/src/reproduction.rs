@@ -59,6 +59,8 @@ pub struct Connection {
     pub left_out: Vec<String>,
     /// The causes that the captures leave possible.
     pub causes: Vec<Code>,
+    /// Whether every fault was tried, as the captures name no cause.
+    pub tries_all: bool,
     /// The causes whose labs have the same packets.
     pub reproduced: Vec<Code>,
     /// The labs.
@@ -113,6 +115,7 @@ impl Connection {
             assumptions: experiment.assumptions.clone(),
             left_out: experiment.left_out.clone(),
             causes: experiment.causes.clone(),
+            tries_all: experiment.tries_all,
             reproduced,
             labs,
             not_built: experiment.not_built.clone(),
@@ -131,6 +134,7 @@ impl Connection {
             assumptions: Vec::new(),
             left_out: Vec::new(),
             causes: Vec::new(),
+            tries_all: false,
             reproduced: Vec::new(),
             labs: Vec::new(),
             not_built: Vec::new(),
@@ -150,35 +154,43 @@ impl Connection {
         }
         let names =
             |codes: &[Code]| codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", ");
-        let differ: Vec<Code> = self
-            .causes
-            .iter()
-            .copied()
-            .filter(|code| !self.reproduced.contains(code))
-            .filter(|code| {
-                let mut own = self.labs.iter().filter(|it| it.lab.cause == Some(*code)).peekable();
-                own.peek().is_some() && own.all(|it| is_compared(&it))
-            })
-            .collect();
-        match (self.causes.as_slice(), self.reproduced.as_slice()) {
-            ([], _) => {
-                "not the packets of a network without a fault, and the captures name no cause"
-                    .to_owned()
+        let mut built: Vec<Code> = Vec::new();
+        for code in self.labs.iter().filter_map(|it| it.lab.cause) {
+            if !built.contains(&code) {
+                built.push(code);
             }
-            (_, []) => {
-                format!("no lab has the same packets; built and different: {}", names(&differ))
-            }
-            (_, reproduced) if differ.is_empty() => {
-                format!("reproduced by {}", names(reproduced))
-            }
-            (all, reproduced) => format!(
-                "reproduced by {}: {} of {} causes; built and different: {}",
-                names(reproduced),
-                reproduced.len(),
-                all.len(),
-                names(&differ)
-            ),
         }
+        let has_run = |code: &Code| {
+            self.labs.iter().filter(|it| it.lab.cause == Some(*code)).all(|it| is_compared(&it))
+        };
+        let (compared, failed): (Vec<Code>, Vec<Code>) = built.into_iter().partition(has_run);
+        let is_other = |code: &Code| !self.reproduced.contains(code);
+        let differ: Vec<Code> = compared.into_iter().filter(is_other).collect();
+        let mut open: Vec<Code> = failed.into_iter().filter(is_other).collect();
+        open.extend(self.not_built.iter().map(|it| it.cause));
+        let mut text = match (self.reproduced.as_slice(), self.tries_all) {
+            ([], true) => format!(
+                "the captures name no cause, and none of {} that were built has the same packets",
+                differ.len()
+            ),
+            ([], false) if differ.is_empty() => {
+                "not the packets of a network without a fault, and no fault was built".to_owned()
+            }
+            ([], false) => "no lab has the same packets".to_owned(),
+            (reproduced, true) => format!(
+                "the captures name no cause; of {} that were built the same packets have: {}",
+                differ.len() + reproduced.len(),
+                names(reproduced)
+            ),
+            (reproduced, false) => format!("the same packets as with {}", names(reproduced)),
+        };
+        if !differ.is_empty() && !self.tries_all {
+            text.push_str(&format!("; other packets, as they were built: {}", names(&differ)));
+        }
+        if !open.is_empty() {
+            text.push_str(&format!("; not built, and so still possible: {}", names(&open)));
+        }
+        text
     }
 }
 
@@ -203,6 +215,10 @@ impl fmt::Display for Reproduction {
                 writeln!(f, "    assumed: {text}")?;
             }
             for LabResult { lab, outcome } in &connection.labs {
+                // Of many, those that are the same say something.
+                if connection.tries_all && lab.cause.is_some() && *outcome != Outcome::Same {
+                    continue;
+                }
                 match outcome {
                     Outcome::Same => writeln!(f, "    same     {}: {}", lab.name, lab.what)?,
                     Outcome::NotCompared { why } => {

@@ -2,7 +2,8 @@
 
 use crate::faults::Fault;
 use crate::network::{Carriage, Network};
-use crate::topology::{ROUTER, Topology, router_port};
+use crate::topology::{BALANCER_ROUTER, ROUTER, Topology, router_port};
+use crate::wiring::Wiring;
 use labsim_explain::Protocol;
 use std::collections::BTreeMap;
 
@@ -66,6 +67,18 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
     }
     let listens = if key == "radius_servers" { "authentication_port" } else { "port" };
     words.insert("listens", listens.to_owned());
+    if let Some(login) = network.service.login_key() {
+        words.insert("login", login.to_owned());
+    }
+    if topology.has(BALANCER_ROUTER) {
+        words.insert("balancer_router", BALANCER_ROUTER.to_owned());
+    }
+    if topology.has_vip_on_servers_segment(network.vip) {
+        words.insert("vip_segment", String::new());
+    }
+    if let Some(mtu) = network.narrow_mtu {
+        words.insert("mtu", mtu.to_string());
+    }
     if topology.has(ROUTER) {
         words.extend([
             ("router", ROUTER.to_owned()),
@@ -83,10 +96,6 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
     }
     if let Some(net) = topology.network("server") {
         words.insert("server_net", net.to_string());
-        let unused = net.hosts().filter(|host| ![network.vip, network.balancer].contains(host));
-        if let Some(unused) = unused.last() {
-            words.insert("nobody", unused.to_string());
-        }
     }
     if let Some(net) = topology.network("lb") {
         words.insert("balancer_net", net.to_string());
@@ -205,5 +214,12 @@ pub(crate) fn faulty(
     if has_answer {
         expected.push_str("  answered: null\n");
     }
-    Some(format!("{header}# {}.\n\nextends: healthy.yaml\n\n{change}{expected}", fault.what))
+    let topology = match fault.wiring {
+        Wiring::Usual => String::new(),
+        wiring => format!("topology: {}.yaml\n", wiring.file()),
+    };
+    Some(format!(
+        "{header}# {}.\n\nextends: healthy.yaml\n{topology}\n{change}{expected}",
+        fault.what
+    ))
 }

@@ -21,6 +21,8 @@ const MAX_NAME: u32 = 250;
 const USER: &str = "violet";
 const PASSWORD: &str = "indigo";
 const SECRET: &str = "reproduced";
+/// Bytes of a message of which nothing is known.
+const MADE_UP: u32 = 100;
 /// How long a client waits for an answer, in seconds.
 const TIMEOUT: &str = "1";
 
@@ -96,6 +98,15 @@ impl Service {
         matches!(self.kind, Kind::Tacacs { .. } | Kind::Radius)
     }
 
+    /// The key of a step that logs in.
+    pub(crate) const fn login_key(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Tacacs { .. } => Some("tacacs_login"),
+            Kind::Radius => Some("radius_login"),
+            Kind::Tcp { .. } | Kind::Udp { .. } => None,
+        }
+    }
+
     /// The server's keys of a map on one line, but for `nodes`. `client`: whom it knows.
     pub(crate) fn server(&self, port: u16, client: &str) -> String {
         match &self.kind {
@@ -132,6 +143,7 @@ impl Service {
             Kind::Tcp { send, receive, rounds, close } => {
                 let rounds =
                     if *rounds > 1 { format!(", rounds: {rounds}") } else { String::new() };
+                let send = (*send).max(1);
                 let bytes = format!("send: {send}, receive: {receive}{rounds}, close: {close}");
                 ("tcp_exchange", format!("{bytes}, timeout: {TIMEOUT}"))
             }
@@ -182,6 +194,14 @@ fn tcp(seen: &Seen<'_>, messages: &[Message], notes: &mut Vec<String>) -> Kind {
     let round =
         [Message { is_reply: false, bytes: send }, Message { is_reply: true, bytes: receive }];
     let rounds = messages.chunks(2).take_while(|it| **it == round).count().max(1);
+    if messages.is_empty() {
+        notes.push(
+            "no message is shown: what client and server of the lab say is made up".to_owned(),
+        );
+        return Kind::Tcp { send: MADE_UP, receive: MADE_UP, rounds: 1, close: "fin" };
+    }
+    // What a client says to a greeting has a byte at least.
+    let send = if begins { 0 } else { send };
     let shown = if begins { 1 } else { rounds * 2 };
     if messages.len() > shown && !(messages.len() == 1 && receive == 0) {
         notes.push(format!(
@@ -199,7 +219,7 @@ fn tcp(seen: &Seen<'_>, messages: &[Message], notes: &mut Vec<String>) -> Kind {
 }
 
 fn udp(messages: &[Message]) -> (Kind, bool) {
-    let send = messages.iter().find(|it| !it.is_reply).map_or(100, |it| it.bytes);
+    let send = messages.iter().find(|it| !it.is_reply).map_or(MADE_UP, |it| it.bytes);
     let reply = messages.iter().find(|it| it.is_reply);
     (Kind::Udp { send }, reply.is_none_or(|it| it.bytes == send))
 }

@@ -2,6 +2,7 @@
 
 use crate::network::Network;
 use crate::subnet::Taken;
+use crate::wiring::Wiring;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,6 +12,12 @@ use std::net::Ipv4Addr;
 pub(crate) const ROUTER: &str = "router";
 /// The hosts, in the order of the file; routers of a host's chain begin with its name.
 pub(crate) const HOSTS: [&str; 3] = ["client", "lb", "server"];
+/// The router next to the load balancer, if its chain has one.
+pub(crate) const BALANCER_ROUTER: &str = "lb-r1";
+/// The firewall that answers pass.
+const FIREWALL: &str = "firewall";
+/// The number of the network between firewall and router: the last of those between routers.
+const FIREWALL_NETWORK: u8 = u8::MAX;
 /// An interface of a router towards the middle.
 const INWARD: &str = "inward";
 /// And towards its host.
@@ -42,6 +49,9 @@ pub(crate) struct Topology {
     nodes: Vec<Node>,
     networks: Vec<Ipv4Net>,
     vip: Ipv4Addr,
+    taken: Taken,
+    /// Default routes that are not those of the tree, by the node's name.
+    defaults: Vec<(&'static str, Ipv4Addr)>,
 }
 
 impl Topology {
@@ -54,7 +64,13 @@ impl Topology {
         let addresses = [network.client, network.balancer, network.server];
         let chains = [hops.client, hops.balancer, hops.server];
         let mut taken = Taken::new(addresses.into_iter().chain([network.vip]).map(Some));
-        let mut topology = Self { nodes: Vec::new(), networks: Vec::new(), vip: network.vip };
+        let mut topology = Self {
+            nodes: Vec::new(),
+            networks: Vec::new(),
+            vip: network.vip,
+            taken: taken.clone(),
+            defaults: Vec::new(),
+        };
         let no_network = |hosts: &[Ipv4Addr]| {
             let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
             format!(
@@ -141,7 +157,44 @@ impl Topology {
                 }
             }
         }
+        topology.taken = taken;
         Ok(topology)
+    }
+
+    /// The same with a firewall between the server and the router, which requests do not pass.
+    fn with_reply_firewall(mut self) -> Option<Self> {
+        let server = self.nodes.get(self.node(HOSTS[2])?)?.ports.first()?.network;
+        self.networks.push(Taken::between_routers(FIREWALL_NETWORK)?);
+        let between = self.networks.len() - 1;
+        let mut taken = self.taken.clone();
+        let mut port = |topology: &Self, interface: &str, network: usize| {
+            let address = taken.take(*topology.networks.get(network)?)?;
+            Some(Port { interface: interface.to_owned(), address, network })
+        };
+        let outward = port(&self, OUTWARD, server)?;
+        let inward = port(&self, INWARD, between)?;
+        let router = port(&self, FIREWALL, between)?;
+        self.defaults = vec![(HOSTS[2], outward.address), (FIREWALL, router.address)];
+        let place = self.node(ROUTER)?;
+        self.nodes.get_mut(place)?.ports.push(router);
+        let ports = vec![outward, inward];
+        self.nodes.push(Node { name: FIREWALL.to_owned(), is_router: true, ports });
+        Some(self)
+    }
+
+    /// The topology of a fault; `None` if this network has none.
+    pub(crate) fn wired(&self, wiring: Wiring) -> Option<Self> {
+        match wiring {
+            Wiring::ReplyFirewall => self.clone().with_reply_firewall(),
+            _ => Some(self.clone()),
+        }
+    }
+
+    /// Whether load balancer and server are on one segment whose network has the VIP.
+    pub(crate) fn has_vip_on_servers_segment(&self, vip: Ipv4Addr) -> bool {
+        let network = |host: &str| Some(self.nodes.get(self.node(host)?)?.ports.first()?.network);
+        network(HOSTS[1]) == network(HOSTS[2])
+            && self.network(HOSTS[2]).is_some_and(|net| net.contains(&vip))
     }
 
     fn take(&self, taken: &mut Taken, network: usize) -> Result<Ipv4Addr, String> {
@@ -206,6 +259,9 @@ impl Topology {
     /// A node's routes: what a prefix or address is sent to.
     fn routes(&self, node: usize) -> Vec<(String, Ipv4Addr)> {
         let Some(own) = self.nodes.get(node) else { return Vec::new() };
+        if let Some((_, via)) = self.defaults.iter().find(|(name, _)| *name == own.name) {
+            return vec![("default".to_owned(), *via)];
+        }
         let mut routes = Vec::new();
         // Answers and requests of a host go to the same router, as a rule: that is its default.
         let first = if own.name == HOSTS[0] { HOSTS[1] } else { HOSTS[0] };
@@ -240,7 +296,7 @@ impl Topology {
     }
 
     /// Writes the file.
-    pub(crate) fn text(&self, header: &str, network: &Network) -> String {
+    pub(crate) fn text(&self, header: &str, network: &Network, wiring: Wiring) -> String {
         let mut out = format!("{header}\nnodes:\n");
         for (place, node) in self.nodes.iter().enumerate() {
             let mut keys = Vec::new();
@@ -271,16 +327,31 @@ impl Topology {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "  {}: {{{}}}", node.name, keys.join(", "));
         }
-        out.push_str("\nsegments:\n");
+        let (mut links, mut segments) = (String::new(), String::new());
         for number in 0..self.networks.len() {
             let ports = self.nodes.iter().flat_map(|node| {
                 let own = node.ports.iter().filter(move |port| port.network == number);
                 own.map(move |port| format!("\"{}:{}\"", node.name, port.interface))
             });
             let ports: Vec<String> = ports.collect();
-            let name =
-                if ports.len() > 2 { MIDDLE.to_owned() } else { format!("net{}", number + 1) };
-            let _ = writeln!(out, "  {name}: [{}]", ports.join(", "));
+            let (count, ports) = (ports.len(), ports.join(", "));
+            let is_of = |host: &str| ports.contains(&format!("\"{host}:{INTERFACE}\""));
+            let options = match wiring {
+                Wiring::Offloads => ", offloads: true".to_owned(),
+                Wiring::NarrowBalancer if is_of(HOSTS[1]) => mtu(network),
+                Wiring::NarrowServer if is_of(HOSTS[2]) => mtu(network),
+                _ => String::new(),
+            };
+            if count > 2 {
+                let _ = writeln!(segments, "  {MIDDLE}: [{ports}]");
+            } else {
+                let _ = writeln!(links, "  - {{endpoints: [{ports}]{options}}}");
+            }
+        }
+        for (key, lines) in [("links", links), ("segments", segments)] {
+            if !lines.is_empty() {
+                let _ = write!(out, "\n{key}:\n{lines}");
+            }
         }
         out
     }
@@ -288,6 +359,10 @@ impl Topology {
 
 /// The prefix length of one address.
 const WHOLE: u8 = 32;
+
+fn mtu(network: &Network) -> String {
+    network.narrow_mtu.map(|mtu| format!(", mtu: {mtu}")).unwrap_or_default()
+}
 
 /// The interface of the middle router towards a host.
 pub(crate) fn router_port(host: &str) -> &'static str {

@@ -6,6 +6,7 @@ use crate::network::{Carriage, Network};
 use crate::scenario::{faulty, healthy, words};
 use crate::service::Service;
 use crate::topology::Topology;
+use crate::wiring::Wiring;
 use labsim_explain::Protocol;
 use std::fs;
 use std::path::Path;
@@ -22,6 +23,8 @@ fn network(carriage: Carriage, service: Service, protocol: Protocol, hops: Hops)
         port: 49,
         server: address("10.1.1.52"),
         balancer: address(balancer),
+        is_shown: (true, true),
+        narrow_mtu: Some(576),
         member_port: 49,
         carriage,
         outer_source_is_client: true,
@@ -47,7 +50,7 @@ fn check(network: &Network) -> usize {
     let dir = tempfile::tempdir().unwrap();
     let topology = Topology::new(network).unwrap();
     let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
-    write("topology.yaml", &topology.text("# Test.\n", network));
+    write("topology.yaml", &topology.text("# Test.\n", network, Wiring::Usual));
     write("healthy.yaml", &healthy("# Test.\n", network));
     is_valid(&dir.path().join("healthy.yaml"));
     let words = words(network, &topology);
@@ -55,6 +58,9 @@ fn check(network: &Network) -> usize {
     let mut count = 0;
     for fault in faults::all() {
         let Some(text) = faulty("# Test.\n", fault, &words, has_answer) else { continue };
+        let wired = topology.wired(fault.wiring).unwrap();
+        let topology = wired.text("# Test.\n", network, fault.wiring);
+        write(&format!("{}.yaml", fault.wiring.file()), &topology);
         write("fault.yaml", &text);
         is_valid(&dir.path().join("fault.yaml"));
         count += 1;
