@@ -61,6 +61,6 @@ def kind_of(truth, connection):
 
 def of_lesson(truth, connections):
     """The kind of a lesson: that of the connection that says most of the fault."""
-    order = ["wrong", "the cause", "among", "not built", "not said", "healthy"]
+    order = ["the cause", "among", "wrong", "not built", "not said", "healthy"]
     kinds = [kind_of(truth, connection) for connection in connections]
     return min(kinds, key=lambda it: order.index(it[0]), default=("not said", "nothing is explained"))

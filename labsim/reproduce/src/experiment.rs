@@ -15,6 +15,9 @@ use serde::Serialize;
 /// Connections with different packets that labs are built for at most.
 pub const MAX_EXPERIMENTS: usize = 12;
 
+/// Connections without a cause for which every fault is tried, at most.
+const MAX_TRIED: usize = 3;
+
 /// A file of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
@@ -93,7 +96,8 @@ pub fn experiments(
         if is_of_another(trace, explanation, place) {
             continue;
         }
-        let made = Experiment::new(trace, explanation, connection, place);
+        let tried = found.iter().flatten().filter(|it| it.tries_all).count();
+        let made = Experiment::new(trace, explanation, (connection, place), tried < MAX_TRIED);
         let same = found.iter_mut().flatten().find(|it| match &made {
             Ok(made) => made.is_same(it),
             Err(_) => false,
@@ -143,8 +147,8 @@ impl Experiment {
     fn new(
         trace: &Trace,
         explanation: &Explanation,
-        connection: &ConnectionReport,
-        place: usize,
+        (connection, place): (&ConnectionReport, usize),
+        may_try_all: bool,
     ) -> Result<Self, String> {
         let places = Places::new(trace, explanation, connection);
         if places.roles().next().is_none() {
@@ -173,7 +177,8 @@ impl Experiment {
         let mut not_built = Vec::new();
         let causes = causes(connection);
         // Captures that name no cause exclude none.
-        let tries_all = connection.verdict.kind == Kind::NotDecidable && causes.is_empty();
+        let tries_all =
+            may_try_all && connection.verdict.kind == Kind::NotDecidable && causes.is_empty();
         let words = words(&network, &topology);
         let has_answer = network.carriage != (Carriage::Translated { source: false });
         let candidates: Vec<&Fault> = if tries_all {
@@ -226,7 +231,8 @@ impl Experiment {
     /// Whether two connections have the same packets, but for clients' ports, and the same causes.
     fn is_same(&self, other: &Self) -> bool {
         self.causes == other.causes
-            && self.files == other.files
+            && self.network == other.network
+            && self.flow.at.keys().eq(other.flow.at.keys())
             && differences(&self.flow, &other.flow).is_empty()
             && differences(&other.flow, &self.flow).is_empty()
     }

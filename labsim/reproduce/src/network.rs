@@ -15,8 +15,11 @@ use std::net::{IpAddr, Ipv4Addr};
 const USUAL_MSS: u16 = 1460;
 /// A SYN with timestamps is this long, and shorter without (RFC 7323, 3.2).
 const SYN_WITH_TIMESTAMPS: u32 = 60;
-/// The smallest MTU of IPv4 (RFC 791).
-const SMALLEST_MTU: u32 = 68;
+/// The smallest MTU of a lab's link.
+const SMALLEST_MTU: u32 = 576;
+/// The headers of tunnels (RFC 2003; RFC 2784).
+const IPIP_OVERHEAD: u32 = 20;
+const GRE_OVERHEAD: u32 = 24;
 /// The hop count that is assumed.
 const USUAL_HOPS: u8 = 1;
 
@@ -35,7 +38,7 @@ pub(crate) enum Carriage {
 }
 
 /// The network.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Network {
     pub(crate) protocol: Protocol,
     pub(crate) client: Ipv4Addr,
@@ -82,11 +85,7 @@ impl<'a> Seen<'a> {
     ) -> Self {
         let rows = connection.rows.iter().filter_map(|index| trace.rows.get(*index)).collect();
         let told = trace.rows.iter().filter(|row| is_about(row, connection, &[connection.server]));
-        let mtu = |row: &Row| match &row.packet.transport {
-            Transport::Icmp(icmp) => icmp.mtu.filter(|mtu| *mtu >= SMALLEST_MTU),
-            _ => None,
-        };
-        let told_mtu = told.filter_map(mtu).min();
+        let told_mtu = told.filter_map(|row| link_mtu(row, connection)).min();
         Self { connection, places, rows, told_mtu }
     }
 
@@ -128,6 +127,24 @@ pub(crate) fn has(row: &Row, flag: Flags) -> bool {
 
 fn is_tunnelled(row: &Row) -> bool {
     !row.packet.inner.is_empty()
+}
+
+/// The MTU of the link that an ICMP error is about. One about a packet that was to go into a tunnel tells how long
+/// that may be, without the tunnel's headers.
+fn link_mtu(row: &Row, connection: &ConnectionReport) -> Option<u32> {
+    let Transport::Icmp(icmp) = &row.packet.transport else { return None };
+    let (told, about) = (icmp.mtu?, icmp.about?);
+    let tunnel = connection.tunnels.first();
+    let is_of_tunnel =
+        connection.tunnels.iter().any(|it| about.outermost == (it.source, it.destination));
+    let overhead = match tunnel.map(|it| it.kind) {
+        _ if is_of_tunnel => 0,
+        Some("GRE") => GRE_OVERHEAD,
+        // A packet that is too long is not seen in its tunnel.
+        Some("IPIP") | None => IPIP_OVERHEAD,
+        Some(_) => return None,
+    };
+    Some(told + overhead).filter(|mtu| *mtu >= SMALLEST_MTU)
 }
 
 /// The TTL that a host sent with, by the one that a packet has left.

@@ -16,7 +16,7 @@ const CONTINUE: u32 = 17;
 /// A START that is longer carries the password too, as PAP does.
 const LONG_START: u32 = 100;
 /// The longest user and password that one octet counts.
-const MAX_NAME: u32 = 250;
+const MAX_NAME: u32 = 255;
 /// The usual ones, and their lengths in messages.
 const USER: &str = "violet";
 const PASSWORD: &str = "indigo";

@@ -301,7 +301,8 @@ impl Topology {
         for (place, node) in self.nodes.iter().enumerate() {
             let mut keys = Vec::new();
             if node.is_router {
-                keys.push("forward: true".to_owned());
+                let is_off = wiring == Wiring::RouterOff && node.name == ROUTER;
+                keys.push(format!("forward: {}", !is_off));
             }
             let ports = node.ports.iter().map(|port| {
                 let length = self.networks.get(port.network).map_or(WHOLE, Ipv4Net::prefix_len);
@@ -342,8 +343,9 @@ impl Topology {
                 Wiring::NarrowServer if is_of(HOSTS[2]) => mtu(network),
                 _ => String::new(),
             };
-            if count > 2 {
-                let _ = writeln!(segments, "  {MIDDLE}: [{ports}]");
+            if count > 2 || !wiring.has_links() {
+                let name = if count > 2 { MIDDLE.to_owned() } else { format!("net{}", number + 1) };
+                let _ = writeln!(segments, "  {name}: [{ports}]");
             } else {
                 let _ = writeln!(links, "  - {{endpoints: [{ports}]{options}}}");
             }

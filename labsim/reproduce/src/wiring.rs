@@ -5,6 +5,8 @@
 pub(crate) enum Wiring {
     /// Nothing.
     Usual,
+    /// The router in the middle does not forward.
+    RouterOff,
     /// Links leave checksums unfinished.
     Offloads,
     /// The load balancer's link has the MTU that an ICMP error told.
@@ -20,6 +22,7 @@ impl Wiring {
     pub(crate) const fn file(self) -> &'static str {
         match self {
             Self::Usual => "topology",
+            Self::RouterOff => "topology-router-off",
             Self::Offloads => "topology-offloads",
             Self::NarrowBalancer => "topology-narrow-load-balancer",
             Self::NarrowServer => "topology-narrow-server",
@@ -27,12 +30,17 @@ impl Wiring {
         }
     }
 
+    /// Whether its networks of two ports are links, which have options, and no segments.
+    pub(crate) const fn has_links(self) -> bool {
+        matches!(self, Self::Offloads | Self::NarrowBalancer | Self::NarrowServer)
+    }
+
     /// The word that a network has to have.
     pub(crate) const fn needs(self) -> Option<&'static str> {
         match self {
             Self::Usual | Self::Offloads => None,
             Self::NarrowBalancer | Self::NarrowServer => Some("mtu"),
-            Self::ReplyFirewall => Some("router"),
+            Self::ReplyFirewall | Self::RouterOff => Some("router"),
         }
     }
 }
