@@ -97,7 +97,7 @@ const FAULTS: &[Fault] = &[
         what: "The load balancer has no virtual server for the protocol",
         needs: "",
         wiring: Wiring::Usual,
-        change: "load_balancers: {lb: {virtual_servers: {vs: {ip_protocol: <other_protocol>, fastl4: null}}}}",
+        change: "load_balancers: {lb: {virtual_servers: {vs: {ip_protocol: <other_protocol><without_fastl4>}}}}",
     },
     Fault {
         cause: cause::ROUTING_LOOP,
@@ -175,20 +175,12 @@ const FAULTS: &[Fault] = &[
         change: "impairments: {\"<router>:<router_balancer>\": {loss: 100%}}",
     },
     Fault {
-        cause: cause::LINK_LOSSY,
-        variant: "to-server",
-        what: "The link to the server loses what is sent to it",
+        cause: cause::NEIGHBOUR_SILENT,
+        variant: "",
+        what: "The server does not answer the router's ARP: its link loses what is sent to it",
         needs: "",
         wiring: Wiring::Usual,
         change: "impairments: {\"<router>:<router_servers>\": {loss: 100%}}",
-    },
-    Fault {
-        cause: cause::LINK_LOSSY,
-        variant: "to-client",
-        what: "The link to the client loses what is sent to it",
-        needs: "",
-        wiring: Wiring::Usual,
-        change: "impairments: {\"<router>:<router_clients>\": {loss: 100%}}",
     },
     Fault {
         cause: cause::LINK_DOWN,

@@ -184,6 +184,11 @@ impl Packet {
         self.flags.is_some_and(|it| it.contains(Flags::FIN) || it.contains(Flags::RST))
     }
 
+    /// Whether two packets have the same ends, and both or neither are in a tunnel.
+    pub(crate) fn has_form_of(&self, other: &Self) -> bool {
+        (self.from, self.to, self.outer.is_some()) == (other.from, other.to, other.outer.is_some())
+    }
+
     /// Whether two packets are of one place in the exchange, however they are carried.
     pub(crate) fn is_of_same_place(&self, other: &Self) -> bool {
         self.way == other.way

@@ -174,7 +174,7 @@ impl Connection {
                 differ.len()
             ),
             ([], false) if differ.is_empty() => {
-                "not the packets of a network without a fault, and no fault was built".to_owned()
+                "other packets than in the lab without a fault, and no fault was built".to_owned()
             }
             ([], false) => "no lab has the same packets".to_owned(),
             (reproduced, true) => format!(

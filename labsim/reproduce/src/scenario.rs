@@ -25,6 +25,11 @@ fn tunnel(carriage: Carriage) -> Option<(&'static str, &'static str)> {
     })
 }
 
+/// Whether the load balancer takes connections up in their middle, as one has to that sees one direction.
+fn is_loose(network: &Network) -> bool {
+    network.protocol == Protocol::Tcp && network.carriage != (Carriage::Translated { source: true })
+}
+
 /// All words of a network.
 pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
     let to = format!("{}:{}", network.vip, network.port);
@@ -36,7 +41,6 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
         ("server", network.server.to_string()),
         ("balancer", network.balancer.to_string()),
         ("servers", network.service.key().to_owned()),
-        ("port", network.port.to_string()),
         ("other_port", port.to_string()),
     ]);
     if let Some((name, device)) = tunnel(network.carriage) {
@@ -57,13 +61,12 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
         Protocol::Tcp => ("tcp", "udp"),
         Protocol::Udp => ("udp", "tcp"),
     };
+    let without_fastl4 = if is_loose(network) { ", fastl4: null" } else { "" };
+    words.insert("without_fastl4", without_fastl4.to_owned());
     words.extend([(protocol, String::new()), ("other_protocol", other.to_owned())]);
     let key = network.service.key();
     if network.service.is_aaa() {
         words.insert("aaa", String::new());
-    }
-    if key == "tacacs_servers" {
-        words.insert("tacacs", String::new());
     }
     let listens = if key == "radius_servers" { "authentication_port" } else { "port" };
     words.insert("listens", listens.to_owned());
@@ -87,12 +90,8 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
             ("router_servers", router_port("server").to_owned()),
         ]);
     }
-    // The next routers on ways, whichever they are.
-    for (word, from) in [("client_gateway", "client"), ("server_gateway", "server")] {
-        let to = if from == "client" { "lb" } else { "client" };
-        if let Some(address) = topology.next_hop(from, to) {
-            words.insert(word, address.to_string());
-        }
+    if topology.next_hop("server", "client").is_some() {
+        words.insert("server_gateway", String::new());
     }
     if let Some(net) = topology.network("server") {
         words.insert("server_net", net.to_string());
@@ -121,10 +120,10 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         Carriage::Translated { source: false } => "translate_address: true",
         _ => "translate_address: false, translate_port: true",
     };
-    // A load balancer that sees one direction takes connections up in their middle.
-    let fastl4 = match (network.carriage, network.protocol) {
-        (Carriage::Translated { source: true }, _) | (_, Protocol::Udp) => "",
-        _ => ", fastl4: {loose_initiation: true, loose_close: true}",
+    let fastl4 = if is_loose(network) {
+        ", fastl4: {loose_initiation: true, loose_close: true}"
+    } else {
+        ""
     };
     let mut servers = Vec::new();
     let is_direct = !matches!(network.carriage, Carriage::Translated { .. });
