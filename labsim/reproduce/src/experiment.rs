@@ -3,7 +3,7 @@
 use crate::difference::{Difference, differences};
 use crate::faults::{self, Fault};
 use crate::flow::Flow;
-use crate::network::{Carriage, Network, Seen};
+use crate::network::{Network, Seen};
 use crate::places::Places;
 use crate::scenario::{faulty, healthy, words};
 use crate::topology::Topology;
@@ -180,7 +180,6 @@ impl Experiment {
         let tries_all =
             may_try_all && connection.verdict.kind == Kind::NotDecidable && causes.is_empty();
         let words = words(&network, &topology);
-        let has_answer = network.carriage != (Carriage::Translated { source: false });
         let candidates: Vec<&Fault> = if tries_all {
             faults::all().collect()
         } else {
@@ -189,7 +188,7 @@ impl Experiment {
         let mut written = vec![Wiring::Usual];
         for fault in candidates {
             let Some(wired) = topology.wired(fault.wiring) else { continue };
-            let Some(text) = faulty(&header, fault, &words, has_answer) else { continue };
+            let Some(text) = faulty(&header, fault, &words) else { continue };
             if !written.contains(&fault.wiring) {
                 written.push(fault.wiring);
                 let name = format!("{}.yaml", fault.wiring.file());

@@ -340,7 +340,7 @@ const FAULTS: &[Fault] = &[
         what: "The router sends the VIP's packets to the server",
         needs: "",
         wiring: Wiring::Usual,
-        change: "steps:\n  exchange: null\n  change: {set_route: {node: <router>, to: <vip>, via: <server>}}\n  \
+        change: "steps:\n  exchange: null\n  change: {set_route: {node: <router>, to: <vip>, via: <server_beside_router>}}\n  \
                  later: <exchange>",
     },
 ];

@@ -82,6 +82,9 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
     if let Some(mtu) = network.narrow_mtu {
         words.insert("mtu", mtu.to_string());
     }
+    if topology.has(ROUTER) && topology.next_hop(ROUTER, "server").is_none() {
+        words.insert("server_beside_router", network.server.to_string());
+    }
     if topology.has(ROUTER) {
         words.extend([
             ("router", ROUTER.to_owned()),
@@ -166,9 +169,15 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
     let key = network.service.key();
     let service = network.service.server(*member_port, &known.to_string());
     let step = network.service.step(&format!("{vip}:{port}"), "");
-    // Answers of a server whose address alone was translated do not come from whom the client asked.
     let expected = match network.carriage {
-        Carriage::Translated { source: false } => String::new(),
+        // Answers of a server whose address alone was translated do not come from whom the client asked.
+        Carriage::Translated { source: false } => expectation(
+            "answered",
+            &format!(
+                "frames: {{at: \"client:eth0\", match: {{direction: out, destination: {vip}}}, count: {{at_least: 1}}}}"
+            ),
+            ("the client asked the VIP", "the client did not ask the VIP"),
+        ),
         _ => expectation(
             "answered",
             &format!("answer: {{step: {EXCHANGE}, result: pass, source: {vip}}}"),
@@ -196,29 +205,20 @@ fn expectation(name: &str, check: &str, (pass, fail): (&str, &str)) -> String {
     format!("\nexpect:\n  {name}:\n    {check}\n    pass: {pass}\n    fail: {fail}\n")
 }
 
-/// The network with a fault; `None` if the network lacks what the fault is made of. `has_answer`: whether the
-/// healthy one expects an answer.
-pub(crate) fn faulty(
-    header: &str,
-    fault: &Fault,
-    words: &Words,
-    has_answer: bool,
-) -> Option<String> {
+/// The network with a fault; `None` if the network lacks what the fault is made of.
+pub(crate) fn faulty(header: &str, fault: &Fault, words: &Words) -> Option<String> {
     let change = fault.lines(words)?;
     let step = fault.step();
     let check = format!("diagnosis: {{step: {step}, cause: {}}}", fault.cause);
     let sentences =
         ("the lab fails because of this cause", "the lab does not fail because of this cause");
-    let mut expected = expectation("why", &check, sentences);
-    if has_answer {
-        expected.push_str("  answered: null\n");
-    }
+    let expected = expectation("why", &check, sentences);
     let topology = match fault.wiring {
         Wiring::Usual => String::new(),
         wiring => format!("topology: {}.yaml\n", wiring.file()),
     };
     Some(format!(
-        "{header}# {}.\n\nextends: healthy.yaml\n{topology}\n{change}{expected}",
+        "{header}# {}.\n\nextends: healthy.yaml\n{topology}\n{change}{expected}  answered: null\n",
         fault.what
     ))
 }

@@ -54,10 +54,9 @@ fn check(network: &Network) -> usize {
     write("healthy.yaml", &healthy("# Test.\n", network));
     is_valid(&dir.path().join("healthy.yaml"));
     let words = words(network, &topology);
-    let has_answer = network.carriage != (Carriage::Translated { source: false });
     let mut count = 0;
     for fault in faults::all() {
-        let Some(text) = faulty("# Test.\n", fault, &words, has_answer) else { continue };
+        let Some(text) = faulty("# Test.\n", fault, &words) else { continue };
         let wired = topology.wired(fault.wiring).unwrap();
         let topology = wired.text("# Test.\n", network, fault.wiring);
         write(&format!("{}.yaml", fault.wiring.file()), &topology);
