@@ -104,8 +104,7 @@ impl Reading<'_> {
         let count = |number: Option<u32>, first: Option<u32>| {
             Some(i64::from(number?.wrapping_sub(first?).cast_signed()))
         };
-        let takes_room =
-            payload.is_some_and(|it| it > 0) || flags.is_some_and(|flags| is_control(flags));
+        let takes_room = payload.is_some_and(|it| it > 0) || flags.is_some_and(is_control);
         Some(Packet {
             way: if is_reply { Way::Reply } else { Way::Request },
             from: self.names.name(header.source),
