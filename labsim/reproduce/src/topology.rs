@@ -288,7 +288,7 @@ impl Topology {
             let has_vip = own.ports.iter().any(|port| {
                 self.networks.get(port.network).is_some_and(|net| net.contains(&self.vip))
             });
-            if !(has_vip && is_beside(host)) && !is_default {
+            if !(is_default || has_vip && is_beside(host)) {
                 routes.push((self.vip.to_string(), via));
             }
         }
