@@ -35,6 +35,7 @@ pub(crate) fn diagnose(args: &Diagnose, log: &LogArgs) -> Exit {
         scenarios: Some(scenarios.len()),
         jobs: NonZeroUsize::MIN,
         tunnel: args.lab.tunnel,
+        engine: args.lab.engine,
         impairments: args.lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: "none".into(),

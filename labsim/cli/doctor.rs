@@ -108,6 +108,7 @@ fn substitute(feature: Feature) -> Option<&'static str> {
         Feature::KernelTunnel(_) => Some("labsim decapsulates in userspace instead"),
         Feature::Netem => Some("labsim's relay impairs links instead"),
         Feature::Nftables => Some("scenarios with `filters` are skipped"),
+        Feature::Ipvs => Some("scenarios with `engine: ipvs` are skipped"),
         Feature::Ipv6 => Some("scenarios with IPv6 addresses are skipped"),
         Feature::NetworkNamespaces
         | Feature::Veth

@@ -5,7 +5,7 @@ use crate::{output, shipped};
 use std::fmt::Write as _;
 
 /// The shipped scenarios in an order in which they can be taught: each subject, with its scenarios.
-const LESSONS: [(&str, &[&str]); 10] = [
+const LESSONS: [(&str, &[&str]); 11] = [
     (
         "What it replaces",
         &["snat", "snat-pool", "snat-client-refused", "dnat-without-snat", "no-tunnel"],
@@ -31,6 +31,10 @@ const LESSONS: [(&str, &[&str]); 10] = [
             "dns-gre",
             "syslog-udp",
         ],
+    ),
+    (
+        "The load balancer's own kernel",
+        &["ipvs-ipip", "ipvs-gue", "ipvs-dr", "ipvs-nat", "ipv6/ipvs-6in6"],
     ),
     ("One segment, and who answers ARP", &["l2-dsr", "l2-dsr-arp", "l2-dsr-scope"]),
     (

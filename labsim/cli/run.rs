@@ -8,7 +8,9 @@ use crate::select::{self, Selected};
 use crate::{fail_on_skip, output, partition, results};
 use clap::ValueEnum;
 use labsim_report::{ListedScenario, Sinks};
-use labsim_runner::{ImpairmentChoice, Options, Policy, Proving, SkipRule, TunnelChoice};
+use labsim_runner::{
+    EngineChoice, ImpairmentChoice, Options, Policy, Proving, SkipRule, TunnelChoice,
+};
 use std::num::NonZeroUsize;
 
 /// Reads all files, then acquires privileges, then runs.
@@ -56,6 +58,7 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
         scenarios: rounds.map(|rounds| rounds.saturating_mul(scenarios.len())),
         jobs: NonZeroUsize::MIN,
         tunnel: args.lab.tunnel,
+        engine: args.lab.engine,
         impairments: args.lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: "none".into(),
@@ -152,6 +155,9 @@ fn again(args: &Run) -> String {
     let lab = &args.lab;
     if lab.tunnel != TunnelChoice::Auto {
         add("--tunnel", lab.tunnel.to_possible_value());
+    }
+    if lab.engine != EngineChoice::Auto {
+        add("--engine", lab.engine.to_possible_value());
     }
     if lab.impairments != ImpairmentChoice::Auto {
         add("--impairments", lab.impairments.to_possible_value());

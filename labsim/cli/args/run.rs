@@ -2,7 +2,7 @@
 
 use super::ResultsArgs;
 use clap::{Args, ValueEnum};
-use labsim_runner::{ImpairmentChoice, Jobs, Partition, TunnelChoice};
+use labsim_runner::{EngineChoice, ImpairmentChoice, Jobs, Partition, TunnelChoice};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -170,6 +170,9 @@ pub(crate) struct LabArgs {
     /// Tunnel decapsulator on the real servers
     #[arg(long, value_enum, default_value_t = TunnelChoice::Auto)]
     pub(crate) tunnel: TunnelChoice,
+    /// What forwards for the load balancers
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
+    pub(crate) engine: EngineChoice,
     /// Link impairment engine: what delays, drops and reorders frames
     #[arg(long, value_enum, default_value_t = ImpairmentChoice::Auto)]
     pub(crate) impairments: ImpairmentChoice,

@@ -65,6 +65,7 @@ pub(super) fn privileged_options(lab: &LabArgs) -> Result<Options, Exit> {
         scenarios: None,
         jobs: NonZeroUsize::MIN,
         tunnel: lab.tunnel,
+        engine: lab.engine,
         impairments: lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: rights.to_string(),

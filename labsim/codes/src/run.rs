@@ -75,6 +75,18 @@ codes! {
         evidence: "The kernel's refusal (ENOENT) of the discipline or the filter when the forwarder started.",
         remedy: "Load sch_ingress and cls_bpf with modprobe, or use a kernel that has them.",
     }
+    /// No IPVS.
+    IPVS_MISSING = "ipvs-missing" {
+        meaning: "A load balancer has `engine: ipvs`, or `--engine ipvs` was given, and this kernel has no IPVS (Linux Virtual Server) or lacks a scheduler of it.",
+        evidence: "The kernel's refusal of the netlink family IPVS, or of a service with the scheduler, in a namespace made for the probe.",
+        remedy: "Load ip_vs and the scheduler's module (ip_vs_rr, ip_vs_wrr, ip_vs_lc, ip_vs_wlc, ip_vs_mh) with modprobe, or use labsim's own forwarder: `engine: labsim`.",
+    }
+    /// Not to be had of IPVS.
+    IPVS_INEXPRESSIBLE = "ipvs-inexpressible" {
+        meaning: "`--engine ipvs` was given for a scenario that needs something that IPVS does not have or does in another way.",
+        evidence: "The load balancer's keys, the steps and the expectations that the message names.",
+        remedy: "Run the scenario with labsim's own forwarder: --engine labsim.",
+    }
     /// No IPv6.
     IPV6_MISSING = "ipv6-missing" {
         meaning: "The scenario has IPv6 addresses, and this kernel runs no IPv6.",

@@ -3,7 +3,6 @@
 
 mod a10;
 mod containerlab;
-mod director;
 mod f5;
 mod ipvs;
 mod keepalived;
@@ -18,6 +17,7 @@ pub use keepalived::keepalived;
 pub use linux::linux;
 pub use persistent::{ExportedFiles, linux_files};
 
+use labsim_model::ipvs::Difference;
 use std::fmt;
 
 /// A configuration, and what its format cannot say.
@@ -44,6 +44,11 @@ impl NotExported {
     /// `what` is printable.
     fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self { what: what.into(), why: why.into() }
+    }
+
+    /// What IPVS does not have of a load balancer.
+    fn of_ipvs(differences: &[Difference]) -> Vec<Self> {
+        differences.iter().map(|one| Self::new(&one.what, &one.why)).collect()
     }
 
     /// Adds it to a list, once.

@@ -4,10 +4,8 @@
 
 pub mod ipvs;
 pub mod keepalived;
-pub(crate) mod scheduler;
-pub(crate) mod service;
+mod scheduler;
+mod service;
 mod timeouts;
 mod tunnel;
 mod words;
-
-pub(crate) use timeouts::Timeouts;

@@ -1,12 +1,6 @@
 //! Foreign text in messages and comments.
 
-use labsim_model::quote;
-
-/// `text`, shortened, and without anything that a terminal would execute.
-pub(crate) fn printable(text: &str) -> String {
-    let quoted = quote(text);
-    quoted[1..quoted.len() - 1].to_owned()
-}
+pub(crate) use labsim_model::printable;
 
 /// Whether a word is in a list with blanks between.
 pub(crate) fn has_word(list: &str, word: &str) -> bool {

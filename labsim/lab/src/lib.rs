@@ -12,6 +12,7 @@ mod device;
 mod error;
 mod filter;
 mod forget;
+mod ipvs;
 mod kernel_module;
 mod lab;
 mod link;

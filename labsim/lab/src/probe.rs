@@ -11,7 +11,7 @@ use crate::netlink::{netem, request, tunnel};
 use crate::netns::{NetnsWorker, WorkerContext};
 use crate::plan::Sysctl;
 use crate::sysctl::SysctlError;
-use crate::{counters, filter, sockets, sysctl};
+use crate::{counters, filter, ipvs, sockets, sysctl};
 use labsim_scenario::model::{Impairment, Percent, TunnelKind};
 use labsim_sys::Errno;
 use labsim_sys::device::create_tun;
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 use tracing::{debug, info};
 
+/// IPVS's schedulers that labs can ask for.
+const SCHEDULERS: [&str; 5] = ["rr", "wrr", "lc", "wlc", "mh"];
 /// A probing packet's length: a header of either family, and room for the beginning of one inside.
 const PROBE: usize = 60;
 /// How long a packet over loopback may take on a machine that is badly overloaded.
@@ -49,6 +51,8 @@ pub enum Feature {
     Netem,
     /// Packet filters.
     Nftables,
+    /// Linux Virtual Server.
+    Ipvs,
     /// Addresses of that family.
     Ipv6,
 }
@@ -65,7 +69,12 @@ impl Feature {
             Self::Tun,
         ];
         let tunnels = TunnelKind::ALL.map(Self::KernelTunnel);
-        needed.into_iter().chain(tunnels).chain([Self::Netem, Self::Nftables, Self::Ipv6])
+        needed.into_iter().chain(tunnels).chain([
+            Self::Netem,
+            Self::Nftables,
+            Self::Ipvs,
+            Self::Ipv6,
+        ])
     }
 }
 
@@ -81,6 +90,7 @@ impl fmt::Display for Feature {
             Self::Sysctls => "sysctls",
             Self::Netem => "netem",
             Self::Nftables => "nftables",
+            Self::Ipvs => "IPVS",
             Self::Ipv6 => "IPv6",
         };
         f.pad(name)
@@ -122,6 +132,14 @@ pub fn kernel_tunnel(kind: TunnelKind) -> Result<(), Missing> {
 /// Why it is not to be had.
 pub fn kernel_netem() -> Result<(), Missing> {
     probe(Feature::Netem)
+}
+
+/// Tries IPVS with these schedulers.
+///
+/// # Errors
+/// Why it is not to be had.
+pub fn ipvs(schedulers: &[&str]) -> Result<(), Missing> {
+    in_a_namespace(|| ipvs::try_here(schedulers).map_err(missing_ipvs)).and_then(|inside| inside)
 }
 
 /// Whether the kernel runs IPv6.
@@ -281,6 +299,7 @@ fn inside(feature: Feature) -> Result<(), Missing> {
             missing("packet sockets", "af_packet", errno)
         }),
         Feature::Sysctls => sysctls(),
+        Feature::Ipvs => ipvs::try_here(&SCHEDULERS).map_err(missing_ipvs),
         Feature::Ipv6 => ipv6(),
     }
 }
@@ -359,6 +378,18 @@ fn sysctls() -> Result<(), Missing> {
         },
         _ => Missing { reason: error.to_string(), remedy: error.remedy() },
     })
+}
+
+/// What of IPVS is missing, by its module.
+fn missing_ipvs((module, errno): (String, Errno)) -> Missing {
+    match (errno, module.strip_prefix("ip_vs_")) {
+        // A scheduler that the kernel does not find.
+        (Errno::ENOENT, Some(scheduler)) => {
+            let what = format!("scheduler `{scheduler}` of IPVS's");
+            missing(&what, &module, Errno::EOPNOTSUPP)
+        }
+        _ => missing("IPVS (Linux Virtual Server)", &module, errno),
+    }
 }
 
 fn missing_filter(errno: Errno) -> Missing {

@@ -11,6 +11,7 @@ mod destination;
 mod direction;
 mod endpoint;
 mod forwarder;
+pub mod ipvs;
 mod load_balancer;
 pub mod node_state;
 pub mod outcome;
@@ -30,8 +31,8 @@ pub use direction::Direction;
 pub use endpoint::{is_unread, parse_endpoint};
 pub use forwarder::{ForwarderConfig, Limits, SnatPorts};
 pub use load_balancer::{
-    ActionOnDown, AdminState, Announcements, DeliberateFault, FailoverState, FastL4, IpProtocol,
-    LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind,
+    ActionOnDown, AdminState, Announcements, DeliberateFault, Engine, FailoverState, FastL4,
+    IpProtocol, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind,
     MonitoredMember, OuterSource, Persistence, Pool, SourceAddress, SourceTranslation,
     VirtualServer,
 };
@@ -45,5 +46,5 @@ pub use secret::{Secret, constant_time_eq};
 pub use service::{
     Addresses, BytesAnswer, Close, HttpAnswer, Payload, RecordType, TcpForm, UdpForm,
 };
-pub use text::{count_of, is_plain, known_names, list_of, quote};
+pub use text::{count_of, is_plain, known_names, list_of, printable, quote};
 pub use tunnel::{GreOptions, GueOptions, Profile, TunnelKind, TunnelProtocol};

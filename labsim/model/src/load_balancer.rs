@@ -1,6 +1,7 @@
 //! A load balancer in the words of an F5-like configuration: virtual servers and pools.
 
 mod announcements;
+mod engine;
 mod failover;
 mod fault;
 mod member;
@@ -10,6 +11,7 @@ mod scheduling;
 mod time;
 
 pub use announcements::Announcements;
+pub use engine::Engine;
 pub use failover::FailoverState;
 pub use fault::DeliberateFault;
 pub use member::{AdminState, Member};
@@ -28,6 +30,10 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancer {
+    /// What forwards packets: `labsim` (the default), its own forwarder, or `ipvs`, Linux Virtual Server in
+    /// the node's kernel.
+    #[serde(default, skip_serializing_if = "Engine::is_labsim")]
+    pub engine: Engine,
     /// The source address of tunnel packets: `client` (the default), or `egress`, the load
     /// balancer's own address on the interface that the packet leaves through.
     #[serde(default)]

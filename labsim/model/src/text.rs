@@ -25,6 +25,13 @@ pub fn quote(text: &str) -> String {
     shown
 }
 
+/// `text` as [`quote`] shows it, without the backquotes.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let quoted = quote(text);
+    quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
+}
+
 /// Whether a terminal shows this character and does nothing else with it: no control character, no
 /// direction mark, no zero-width character.
 #[must_use]

@@ -5,7 +5,11 @@ use crate::error::RunError;
 use labsim_codes::run;
 use labsim_lab::probe::{self, Missing};
 use labsim_lab::{TunnelMode, TunnelModes};
+use labsim_model::Engine;
+use labsim_model::ipvs::Director;
 use labsim_scenario::model::{Scenario, TunnelKind};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use tracing::info;
 
 /// Tunnel decapsulator.
@@ -32,6 +36,37 @@ pub enum ImpairmentChoice {
     Relay,
 }
 
+/// Engine of the load balancers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum EngineChoice {
+    /// What each load balancer's `engine` says
+    Auto,
+    /// labsim's own forwarder
+    Labsim,
+    /// Linux Virtual Server; scenarios that need something else of a load balancer are skipped
+    Ipvs,
+}
+
+impl EngineChoice {
+    /// The scenario with the chosen engine.
+    ///
+    /// # Errors
+    /// [`RunError::Unsupported`] with everything that IPVS does not have of it.
+    pub(crate) fn apply(self, scenario: &Scenario) -> Result<Cow<'_, Scenario>, RunError> {
+        let engine = match self {
+            Self::Auto => return Ok(Cow::Borrowed(scenario)),
+            Self::Labsim => Engine::Labsim,
+            Self::Ipvs => Engine::Ipvs,
+        };
+        scenario.with_engine(engine).map(Cow::Owned).map_err(|obstacles| {
+            let all: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
+            let message = format!("IPVS was requested, and does not do this: {}", all.join("; "));
+            RunError::unsupported(run::IPVS_INEXPRESSIBLE, message)
+        })
+    }
+}
+
 /// What this machine can do.
 pub(crate) trait Probe {
     /// Whether the kernel has a tunnel device of that kind.
@@ -42,6 +77,8 @@ pub(crate) trait Probe {
     fn tun_device(&self) -> Result<(), Missing>;
     /// Whether the kernel has netem.
     fn netem(&self) -> Result<(), Missing>;
+    /// Whether the kernel has IPVS with these schedulers.
+    fn ipvs(&self, schedulers: &[&str]) -> Result<(), Missing>;
     /// Whether the kernel runs IPv6.
     fn ipv6(&self) -> Result<(), Missing>;
 }
@@ -64,6 +101,10 @@ impl Probe for Host {
 
     fn netem(&self) -> Result<(), Missing> {
         probe::kernel_netem()
+    }
+
+    fn ipvs(&self, schedulers: &[&str]) -> Result<(), Missing> {
+        probe::ipvs(schedulers)
     }
 
     fn ipv6(&self) -> Result<(), Missing> {
@@ -119,6 +160,7 @@ impl Engines {
                 RunError::unsupported(run::IPV6_MISSING, message)
             })?;
         }
+        probe_ipvs(scenario, probe)?;
         let mut tunnels = TunnelModes::from(TunnelMode::Userspace);
         let mut sentences = Vec::new();
         let used = || scenario.real_servers.values().flat_map(|it| &it.tunnels);
@@ -142,6 +184,22 @@ impl Engines {
         }
         Ok(engines)
     }
+}
+
+/// Whether there is an IPVS for the load balancers that ask for it.
+fn probe_ipvs(scenario: &Scenario, probe: &dyn Probe) -> Result<(), RunError> {
+    let balancers = scenario.load_balancers.iter();
+    for (node, balancer) in balancers.filter(|(_, it)| it.engine == Engine::Ipvs) {
+        let director = Director::new(balancer);
+        let schedulers: BTreeSet<&str> =
+            director.services.iter().map(|service| service.scheduler.name).collect();
+        let schedulers: Vec<&str> = schedulers.into_iter().collect();
+        probe.ipvs(&schedulers).map_err(|missing| {
+            let message = format!("{node} has `engine: ipvs`, and {missing}");
+            RunError::unsupported(run::IPVS_MISSING, message)
+        })?;
+    }
+    Ok(())
 }
 
 /// What decapsulates one kind of tunnel, and why.
@@ -206,6 +264,7 @@ mod tests {
         alone: bool,
         tun: bool,
         netem: bool,
+        ipvs: bool,
         ipv6: bool,
     }
 
@@ -229,6 +288,10 @@ mod tests {
 
         fn netem(&self) -> Result<(), Missing> {
             found(self.netem, "netem")
+        }
+
+        fn ipvs(&self, _schedulers: &[&str]) -> Result<(), Missing> {
+            found(self.ipvs, "IPVS")
         }
 
         fn ipv6(&self) -> Result<(), Missing> {

@@ -1,6 +1,8 @@
 //! The components of a scenario's lab, each made from its part of the plan.
 
+pub(crate) mod balancer;
 pub(crate) mod configure;
+mod director;
 pub(crate) mod forwarder;
 mod kernel;
 pub(crate) mod programs;
@@ -12,7 +14,7 @@ use crate::component::{Component as _, ComponentSet, Shutdown, Stage};
 use crate::error::RunError;
 use crate::logbook::Logbook;
 use crate::plan::{ProgramPart, RunPlan};
-use forwarder::Forwarder;
+use balancer::Balancer;
 use kernel::NodeKernel;
 use labsim_event::Event;
 use labsim_lab::Lab;
@@ -31,7 +33,7 @@ pub(crate) struct Components {
     tunnels: Vec<TunnelDevice>,
     relay: LinkRelay,
     servers: BTreeMap<NodeName, NodeServers>,
-    forwarders: BTreeMap<NodeName, Forwarder>,
+    forwarders: BTreeMap<NodeName, Balancer>,
     /// Those that are started before servers and forwarders.
     first_programs: Vec<Vec<Program>>,
     programs: Vec<Vec<Program>>,
@@ -79,7 +81,7 @@ impl Components {
             forwarders: plan
                 .forwarders
                 .into_iter()
-                .map(|part| (part.node.clone(), Forwarder::new(part, program, logbook.clone())))
+                .map(|part| (part.node.clone(), Balancer::new(part, program, logbook.clone())))
                 .collect(),
             first_programs: programs(first),
             programs: programs(last),
@@ -89,12 +91,12 @@ impl Components {
     }
 
     /// The forwarder in `node`.
-    pub(crate) fn forwarder(&mut self, node: &NodeName) -> Result<&mut Forwarder, RunError> {
+    pub(crate) fn forwarder(&mut self, node: &NodeName) -> Result<&mut Balancer, RunError> {
         self.forwarders.get_mut(node).ok_or_else(|| RunError::unknown_node(node))
     }
 
     /// All forwarders.
-    pub(crate) fn forwarders(&mut self) -> impl Iterator<Item = &mut Forwarder> {
+    pub(crate) fn forwarders(&mut self) -> impl Iterator<Item = &mut Balancer> {
         self.forwarders.values_mut()
     }
 
@@ -120,7 +122,7 @@ impl Components {
         }
         for forwarder in self.forwarders.values_mut() {
             let ended = forwarder.ended();
-            all.push(running(forwarder.node(), forwarder::WHAT.to_owned(), ended));
+            all.push(running(forwarder.node(), forwarder.what().to_owned(), ended));
         }
         all.extend(self.programs.iter_mut().flatten().map(program));
         all
@@ -149,7 +151,7 @@ impl Components {
             forwarder.forget_failover();
             forwarder.start(lab, emit)?;
             forwarder.ready(lab).await?;
-            started.push((forwarder.node().clone(), forwarder::WHAT.to_owned()));
+            started.push((forwarder.node().clone(), forwarder.what().to_owned()));
         }
         let last = programs.iter_mut().flatten();
         started.extend(start_programs(last, lab, nodes, emit).await?);

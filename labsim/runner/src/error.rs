@@ -19,6 +19,8 @@ pub(crate) const UNSUPPORTED: &[Code] = &[
     run::NETEM_DIFFERS,
     run::NFTABLES_MISSING,
     run::INGRESS_FILTER_MISSING,
+    run::IPVS_MISSING,
+    run::IPVS_INEXPRESSIBLE,
     run::IPV6_MISSING,
     run::SYSCTL_UNKNOWN,
     run::SYSCTL_READ_ONLY,

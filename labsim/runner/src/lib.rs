@@ -30,7 +30,7 @@ mod scenario_run;
 mod steps;
 
 pub use cancel::{Cancelled, Canceller, cancellation};
-pub use choices::{Engines, ImpairmentChoice, TunnelChoice};
+pub use choices::{EngineChoice, Engines, ImpairmentChoice, TunnelChoice};
 pub use components::Running;
 pub use components::configure::Done;
 pub use components::servers::serve;
@@ -96,6 +96,8 @@ pub struct Options {
     pub jobs: NonZeroUsize,
     /// What decapsulates tunnels.
     pub tunnel: TunnelChoice,
+    /// What forwards for load balancers.
+    pub engine: EngineChoice,
     /// What impairs links.
     pub impairments: ImpairmentChoice,
     /// The program whose `forwarder` command is a load balancer: labsim itself.

@@ -119,7 +119,7 @@ async fn run_to_quiescence<'a>(
     let mut probes = BTreeMap::new();
     for forwarder in context.components.forwarders() {
         let sources = match after {
-            After::LabEnds => forwarder.stop_monitors().await?.clone(),
+            After::LabEnds => forwarder.stop_monitors().await?,
             After::LabStays | After::MoreSteps => forwarder.pause_monitors().await?,
         };
         if !sources.is_empty() {

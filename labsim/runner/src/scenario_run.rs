@@ -60,6 +60,7 @@ pub(crate) fn run(
     cancelled: &Cancelled,
 ) -> Result<RunResult, RunError> {
     check_installed(scenario)?;
+    let scenario = &*options.engine.apply(scenario)?;
     let engines = Engines::choose(scenario, options.tunnel, options.impairments)?;
     let began = Instant::now();
     let plan = RunPlan::new(scenario, &engines)?;

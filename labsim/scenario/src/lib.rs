@@ -10,6 +10,7 @@ mod exercise;
 mod file;
 mod frame_filter;
 mod input;
+mod ipvs;
 mod live;
 mod load;
 pub mod model;
@@ -21,6 +22,7 @@ mod text;
 pub use exercise::LoadedExercise;
 pub use frame_filter::frame_match;
 pub use input::Input;
+pub use ipvs::{Obstacle, ObstacleOf};
 pub use live::{CONFIGURATION, LiveChange, LiveScenario, StepForm, step_forms};
 pub use load::{
     Loaded, Opened, Validated, kind, load, load_changed, load_topology, merged, validate,

@@ -11,6 +11,7 @@ mod expectations;
 mod filters;
 mod frames;
 mod impairments;
+mod ipvs;
 mod load_balancers;
 mod lookup;
 mod mtu;
@@ -127,6 +128,12 @@ impl<'s> Report<'s> {
     pub(crate) fn span_of(&self, root: &[&str], path: &KeyPath) -> Span {
         let keys = root.iter().copied().chain(path.keys().iter().map(String::as_str));
         self.document.span_of(&keys.collect::<Vec<_>>())
+    }
+
+    /// Whether a value of the part of the file that stands at `root` is written there.
+    pub(crate) fn is_written(&self, root: &[&str], path: &KeyPath) -> bool {
+        let keys = root.iter().copied().chain(path.keys().iter().map(String::as_str));
+        self.document.has(&keys.collect::<Vec<_>>())
     }
 
     /// Adds a warning: about what may be meant so, because it is to be shown that it cannot work.

@@ -5,6 +5,8 @@ mod answer;
 pub mod attribute;
 mod batch;
 pub mod fou;
+mod generic;
+pub mod ipvs;
 mod listing;
 pub mod nftables;
 mod notices;

@@ -272,6 +272,12 @@ impl Document {
         self.tree.as_ref().map_or_else(Span::default, |tree| path::find(tree, keys))
     }
 
+    /// Whether `keys` lead from the root to a value that is written.
+    #[must_use]
+    pub fn has(&self, keys: &[impl AsRef<str>]) -> bool {
+        self.tree.as_ref().is_some_and(|tree| path::node(tree, keys).is_some())
+    }
+
     /// Whether there is a document: every file could be opened and parsed, and holds something.
     #[must_use]
     pub const fn is_parsed(&self) -> bool {

@@ -21,6 +21,7 @@ const MOST_WEIGHT: u16 = 1000;
 #[must_use]
 pub fn a10(scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) -> Exported {
     let LoadBalancer {
+        engine: _,
         outer_source,
         outer_tos,
         virtual_servers,

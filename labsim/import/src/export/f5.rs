@@ -49,6 +49,7 @@ impl Stanzas<'_> {
 
     fn load_balancer(&mut self, scenario: &Scenario, node: &NodeName, balancer: &LoadBalancer) {
         let LoadBalancer {
+            engine: _,
             outer_source,
             outer_tos,
             virtual_servers,

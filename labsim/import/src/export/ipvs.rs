@@ -1,17 +1,16 @@
 //! A load balancer as rules of ipvsadm(8), in the form that `ipvsadm-save -n` writes.
 
-use super::director::{Director, Server, Service, mask};
 use super::{Exported, NotExported};
-use crate::lvs::Timeouts;
-use crate::lvs::service::Forwarding;
 use crate::text::printable;
+use labsim_model::ipvs::{Director, Forwarding, Server, Service, Timeouts, mask};
 use labsim_scenario::model::{GueOptions, IpProtocol, LoadBalancer, Profile};
 use std::fmt::Write;
 
 /// Rules for `ipvsadm -R`. They have no comments, which it takes for options.
 #[must_use]
 pub fn ipvs(balancer: &LoadBalancer) -> Exported {
-    let Director { services, timeouts, mut not_exported } = Director::new(balancer);
+    let Director { services, timeouts, differences, .. } = Director::new(balancer);
+    let mut not_exported = NotExported::of_ipvs(&differences);
     let mut text = String::new();
     // Writing to a string cannot fail.
     if timeouts != Timeouts::default() {
@@ -20,14 +19,14 @@ pub fn ipvs(balancer: &LoadBalancer) -> Exported {
     }
     for service in &services {
         let named = named(service);
-        let _ = write!(text, "-A {named} -s {}", service.scheduler);
+        let _ = write!(text, "-A {named} -s {}", service.scheduler.name);
         if let Some(rule) = service.persistence {
             let _ = write!(text, " -p {}", rule.timeout);
             if let Some(mask) = mask(rule, service.destination) {
                 let _ = write!(text, " -M {mask}");
             }
         }
-        if let Some(flag) = service.flag {
+        if let Some(flag) = service.scheduler.flag {
             let _ = write!(text, " -b {flag}");
         }
         if service.one_packet {

@@ -1,10 +1,8 @@
 //! A load balancer as `keepalived.conf`(5).
 
-use super::director::{Director, Server, Service, mask};
 use super::{Exported, NotExported};
-use crate::lvs::Timeouts;
-use crate::lvs::service::Forwarding;
 use crate::text::printable;
+use labsim_model::ipvs::{Director, Forwarding, Server, Service, Timeouts, mask};
 use labsim_scenario::model::{
     ActionOnDown, GueOptions, LoadBalancer, Monitor, MonitorKind, Profile, Scenario,
 };
@@ -15,7 +13,8 @@ use std::time::Duration;
 /// has the VIPs is the host's matter.
 #[must_use]
 pub fn keepalived(scenario: &Scenario, balancer: &LoadBalancer) -> Exported {
-    let Director { services, timeouts, mut not_exported } = Director::new(balancer);
+    let Director { services, timeouts, differences, .. } = Director::new(balancer);
+    let mut not_exported = NotExported::of_ipvs(&differences);
     let mut body = String::new();
     let own = Timeouts::default();
     if timeouts != own {
@@ -46,7 +45,6 @@ fn virtual_server(out: &mut String, service: &Service<'_>, monitor: Option<&Moni
         destination,
         protocol,
         scheduler,
-        flag,
         persistence,
         one_packet,
         pool: _,
@@ -58,8 +56,8 @@ fn virtual_server(out: &mut String, service: &Service<'_>, monitor: Option<&Moni
     line(0, "");
     line(0, &format!("! {}", printable(name)));
     line(0, &format!("virtual_server {} {} {{", destination.ip(), destination.port()));
-    line(1, &format!("lvs_sched {scheduler}"));
-    if let Some(flag) = flag {
+    line(1, &format!("lvs_sched {}", scheduler.name));
+    if let Some(flag) = scheduler.flag {
         line(1, flag);
     }
     if *one_packet {
@@ -81,7 +79,8 @@ fn virtual_server(out: &mut String, service: &Service<'_>, monitor: Option<&Moni
         // Flows of a member that is down stay with it.
         line(1, "inhibit_on_failure");
     }
-    for Server { address, forwarding, weight, member_port } in servers {
+    for server in servers {
+        let Server { address, forwarding, weight, member: _ } = server;
         line(1, &format!("real_server {} {} {{", address.ip(), address.port()));
         line(2, &format!("weight {weight}"));
         line(2, &format!("lvs_method {}", method(*forwarding)));
@@ -92,7 +91,7 @@ fn virtual_server(out: &mut String, service: &Service<'_>, monitor: Option<&Moni
             }
             Some((_, port)) => {
                 line(2, "TCP_CHECK {");
-                let port = port.unwrap_or(*member_port);
+                let port = port.unwrap_or(server.member_port());
                 if port != address.port() {
                     line(3, &format!("connect_port {port}"));
                 }

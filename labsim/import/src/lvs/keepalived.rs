@@ -9,13 +9,14 @@ mod tree;
 mod variables;
 mod virtual_server;
 
-use super::{Timeouts, service};
+use super::{service, timeouts};
 use crate::lb_model::LbModel;
 use crate::paste::Pasted;
 use crate::report::Report;
 use crate::text::printable;
 use crate::{Diagnostics, Imported, Source, lab};
 use group::Groups;
+use labsim_model::ipvs::Timeouts;
 use tree::Node;
 
 /// Most virtual servers that are looked at; a lab has fewer.
@@ -78,7 +79,7 @@ fn lvs_timeouts(node: &Node, timeouts: &mut Timeouts, report: &mut Report<'_>) {
     for pair in node.words.get(1..).unwrap_or_default().chunks(2) {
         match pair {
             [which, word] if ["tcp", "tcpfin", "udp"].contains(&which.text.as_str()) => {
-                timeouts.set(&which.text, word, "lvs_timeouts", report);
+                timeouts::set(timeouts, &which.text, word, "lvs_timeouts", report);
             }
             _ => {
                 let message = "write `lvs_timeouts tcp SECONDS tcpfin SECONDS udp SECONDS`, or some \

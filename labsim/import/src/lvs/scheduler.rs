@@ -18,20 +18,6 @@ pub(super) struct Scheduler {
 /// The scheduler of ipvsadm and keepalived where none is written.
 const DEFAULT: &str = "wlc";
 
-/// The scheduler of a mode, and its flag if it needs one.
-pub(crate) const fn of_mode(mode: LoadBalancingMode) -> (&'static str, Option<&'static str>) {
-    match mode {
-        LoadBalancingMode::RoundRobin => ("rr", None),
-        LoadBalancingMode::Ratio => ("wrr", None),
-        LoadBalancingMode::LeastConnections => ("lc", None),
-        LoadBalancingMode::RatioLeastConnections => ("wlc", None),
-        LoadBalancingMode::Maglev(Maglev { hash: MaglevHash::FiveTuple, .. }) => {
-            ("mh", Some("mh-port"))
-        }
-        LoadBalancingMode::Maglev(Maglev { hash: MaglevHash::SourceAddress, .. }) => ("mh", None),
-    }
-}
-
 impl Scheduler {
     /// The mode. What is different is warned about, and what labsim does not have listed.
     pub(super) fn mode(

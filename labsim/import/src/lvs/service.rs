@@ -1,13 +1,13 @@
 //! Virtual services and real servers as IPVS has them, and what they mean in a lab.
 
-use super::Timeouts;
 use super::scheduler::Scheduler;
 use crate::lb_model::{LbModel, Member, Pool, VirtualServer};
 use crate::place::Place;
 use crate::report::Report;
+use labsim_model::ipvs::{Forwarding, Timeouts, fastl4};
 use labsim_model::{
-    AdminState, FastL4, IpProtocol, Monitor, OuterSource, Persistence, Ports, Profile,
-    SourceAddress, SourceTranslation,
+    AdminState, IpProtocol, Monitor, OuterSource, Persistence, Ports, SourceAddress,
+    SourceTranslation,
 };
 use std::net::IpAddr;
 
@@ -59,31 +59,6 @@ pub(super) struct Server {
     pub(super) weight: u32,
 }
 
-/// How packets reach a real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forwarding {
-    /// As they are, under the server's MAC address (`-g`, `DR`).
-    DirectRouting,
-    /// In a tunnel (`-i`, `TUN`).
-    Tunnel(Profile),
-    /// With the server's address in place of the VIP (`-m`, `NAT`).
-    Masquerading,
-}
-
-impl Forwarding {
-    /// Whether the destination is translated.
-    pub(super) const fn translates(self) -> bool {
-        matches!(self, Self::Masquerading)
-    }
-
-    const fn profile(self) -> Profile {
-        match self {
-            Self::Tunnel(profile) => profile,
-            Self::DirectRouting | Self::Masquerading => Profile::None,
-        }
-    }
-}
-
 /// What the services mean. The outer source of tunnel packets is the director's own address, the
 /// source of its route to the server (ip_vs_xmit.c, `ip_vs_tunnel_xmit`).
 pub(super) fn lb_model(
@@ -117,16 +92,6 @@ pub(super) fn lb_model(
         model.pools.push(pool);
     }
     model
-}
-
-/// How IPVS's connections end: idle ones in silence, and others with the client's FIN.
-pub(crate) fn fastl4(protocol: IpProtocol, timeouts: Timeouts) -> FastL4 {
-    FastL4 {
-        idle_timeout: timeouts.of(protocol),
-        reset_on_timeout: false,
-        loose_close: true,
-        ..FastL4::default()
-    }
 }
 
 impl Service {

@@ -5,6 +5,7 @@ use super::{
     TunnelMode, TunnelModes, TunnelPlan, VethLink, VethLinkEnd,
 };
 use crate::filter::FilterPlan;
+use crate::ipvs::plan_director;
 use ipnet::IpNet;
 use labsim_scenario::model::{
     Attachment, Interface, InterfaceName, Node, NodeName, RealServer, RouteMetrics, Scenario,
@@ -43,6 +44,10 @@ impl LabPlan {
         plan.split(&scenario.impairments, &mut numbers);
         for node in &mut plan.nodes {
             node.filters = FilterPlan::of_node(&scenario.filters, &node.name);
+            let balancer = scenario.load_balancers.get(&node.name);
+            if let (Some(balancer), Some(model)) = (balancer, topology.node(&node.name)) {
+                plan_director(node, model, balancer);
+            }
             if !node.forward && !scenario.load_balancers.contains_key(&node.name) {
                 disable_tail_loss_probes(node);
             }

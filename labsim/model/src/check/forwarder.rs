@@ -1,7 +1,7 @@
 //! Errors of a forwarder's file beside those of its load balancer.
 
 use crate::forwarder::ForwarderConfig;
-use crate::{KeyPath, Problem, quote};
+use crate::{Engine, KeyPath, Problem, quote};
 use labsim_codes::file;
 
 /// The most flows; 1.5 GB of table.
@@ -24,6 +24,11 @@ impl ForwarderConfig {
         self.check_limits(&mut problems);
         problems.extend(self.balancer.check());
         self.check_secrets(&mut problems);
+        if self.balancer.engine == Engine::Ipvs {
+            let message = "this is the file of labsim's own forwarder, and `ipvs` is Linux's; take `engine` out, \
+                           or have a scenario's load balancer use it";
+            problems.push(Problem::new(file::CONFLICT, KeyPath::new(["engine"]), message));
+        }
         problems
     }
 

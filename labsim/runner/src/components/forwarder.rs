@@ -6,6 +6,7 @@ mod differences;
 mod log;
 
 pub(crate) use counters::by_name;
+pub(super) use differences::{differences, keep_members};
 
 use super::configure::Done;
 use crate::component::{Component, Pending, Shutdown, done};
@@ -14,7 +15,6 @@ use crate::logbook::Logbook;
 use crate::observations::Snapshot;
 use crate::plan::ForwarderPart;
 use connection::Connection;
-use differences::{differences, keep_members};
 use labsim_codes::run;
 use labsim_control::{MemberName, MemberSettings, NewMember, Request};
 use labsim_event::Event;

@@ -2,7 +2,7 @@
 //! members.
 
 use super::StepEnd;
-use crate::components::forwarder::Forwarder;
+use crate::components::balancer::Balancer;
 use crate::error::RunError;
 use labsim_event::Event;
 use labsim_monitor::State;
@@ -56,7 +56,7 @@ impl Counter<'_> {
     /// Waits for it, `limit` at most.
     pub(super) async fn wait(
         &self,
-        forwarder: &mut Forwarder,
+        forwarder: &mut Balancer,
         limit: Duration,
         mut telling: Telling<'_>,
     ) -> Result<StepEnd, RunError> {
@@ -104,7 +104,7 @@ impl Member<'_> {
     /// earlier one found may be outdated.
     pub(super) async fn wait(
         &self,
-        forwarder: &mut Forwarder,
+        forwarder: &mut Balancer,
         limit: Duration,
         mut telling: Telling<'_>,
     ) -> Result<StepEnd, RunError> {

@@ -5,6 +5,7 @@ use super::exercise::exercise;
 use super::expectations::expectations;
 use super::filters::filters;
 use super::impairments::impairments;
+use super::ipvs::check_ipvs;
 use super::load_balancers::{check_own_nodes, fill_secrets, load_balancers};
 use super::lookup::{Lookup, Vips};
 use super::processes::{distinct, processes};
@@ -135,6 +136,7 @@ pub(crate) fn scenario(
         true => Vec::new(),
         false => expectations(file, Context::new(file, scenario, report), report),
     };
+    check_ipvs(file, &load_balancers, &steps, &expectations, report);
     Parts {
         tags,
         load_balancers,

@@ -5,7 +5,7 @@ use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkSerializable};
 use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Messages of a list.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -22,12 +22,20 @@ pub(super) fn list(
     request: impl NetlinkSerializable,
     most: usize,
 ) -> Result<Listing, Errno> {
-    let socket = open(protocol)?;
+    list_on(open(protocol)?.as_fd(), request, most)
+}
+
+/// The same on a socket, which serves no further request after a list that was not read to its end.
+pub(super) fn list_on(
+    socket: BorrowedFd<'_>,
+    request: impl NetlinkSerializable,
+    most: usize,
+) -> Result<Listing, Errno> {
     let mut bytes = Vec::new();
     emit(request, NLM_F_REQUEST | NLM_F_DUMP, 1, &mut bytes);
-    send_to_kernel(socket.as_fd(), &bytes)?;
+    send_to_kernel(socket, &bytes)?;
     let mut listing = Listing::default();
-    receive_until(socket.as_fd(), |answer| add(&mut listing, &answer, most))?;
+    receive_until(socket, |answer| add(&mut listing, &answer, most))?;
     Ok(listing)
 }
 

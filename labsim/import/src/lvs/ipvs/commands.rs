@@ -3,12 +3,13 @@
 use super::options::{Command, Written};
 use crate::address::Family;
 use crate::lvs::scheduler::Scheduler;
-use crate::lvs::service::{Destination, Forwarding, Persistent, Server, Service};
+use crate::lvs::service::{Destination, Persistent, Server, Service};
 use crate::lvs::tunnel::TunnelWords;
 use crate::lvs::words::{self, Word};
 use crate::report::Report;
 use crate::service_names;
 use crate::text::printable;
+use labsim_model::ipvs::Forwarding;
 use labsim_model::{IpProtocol, quote};
 use std::net::{IpAddr, SocketAddr};
 

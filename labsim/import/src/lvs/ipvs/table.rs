@@ -2,9 +2,10 @@
 
 use super::commands::{self, Kind, Named};
 use super::options::Command;
-use crate::lvs::Timeouts;
 use crate::lvs::service::Service;
+use crate::lvs::timeouts;
 use crate::report::Report;
+use labsim_model::ipvs::Timeouts;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -59,7 +60,7 @@ impl Table {
             return report.diagnostic(command.place, message);
         };
         for (which, word) in [("tcp", tcp), ("tcpfin", fin), ("udp", udp)] {
-            self.timeouts.set(which, word, "--set", report);
+            timeouts::set(&mut self.timeouts, which, word, "--set", report);
         }
     }
 

@@ -6,11 +6,12 @@ use super::reasons;
 use super::tree::Node;
 use crate::address::Family;
 use crate::lvs::scheduler::Scheduler;
-use crate::lvs::service::{Destination, Forwarding, Persistent, Server, Service};
+use crate::lvs::service::{Destination, Persistent, Server, Service};
 use crate::lvs::tunnel::TunnelWords;
 use crate::lvs::words;
 use crate::report::Report;
 use crate::text::{has_word, printable};
+use labsim_model::ipvs::Forwarding;
 use labsim_model::{IpProtocol, Monitor, quote};
 
 /// keepalived's persistence without a time, in seconds.

@@ -4,7 +4,10 @@ use labsim_model::{AdminState, ForwarderConfig, Member, Pool};
 
 /// What `running`, which has no secrets, differs in from `given`: members, a phrase each, and that anything
 /// else does.
-pub(super) fn differences(given: &ForwarderConfig, running: &ForwarderConfig) -> Vec<String> {
+pub(in crate::components) fn differences(
+    given: &ForwarderConfig,
+    running: &ForwarderConfig,
+) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = running.clone();
     for (name, pool) in &given.balancer.pools {
@@ -28,7 +31,7 @@ pub(super) fn differences(given: &ForwarderConfig, running: &ForwarderConfig) ->
 
 /// `running` with the members that were changed in `was`, in pools whose members the new configuration
 /// has as the old one had them.
-pub(super) fn keep_members(
+pub(in crate::components) fn keep_members(
     new: &ForwarderConfig,
     old: &ForwarderConfig,
     running: &ForwarderConfig,

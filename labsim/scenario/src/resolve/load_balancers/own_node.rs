@@ -5,7 +5,7 @@ use crate::model::{InterfaceName, LoadBalancer, Node, NodeName, RealServer, Sour
 use crate::resolve::Report;
 use crate::resolve::lookup::Lookup;
 use labsim_codes::file;
-use labsim_model::{KeyPath, is_unread};
+use labsim_model::{Engine, KeyPath, is_unread};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -42,6 +42,10 @@ pub(in crate::resolve) fn check_own_nodes(
             for (index, member) in pool.members.iter().enumerate() {
                 let ip = member.address.ip();
                 let Some((own, other)) = own.elsewhere(ip) else { continue };
+                // IPVS's packets are the kernel's own, which routes them.
+                if balancer.engine == Engine::Ipvs {
+                    continue;
+                }
                 if pool.profile_of(member).tunnel().is_some() && translates.is_none() {
                     continue;
                 }
