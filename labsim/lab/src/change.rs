@@ -55,6 +55,7 @@ impl Lab {
                     address: *address,
                     scope: *scope,
                     label: None,
+                    preferred: true,
                 };
                 let index = node.index_of(interface);
                 let request = match present {

@@ -8,8 +8,13 @@ use labsim_model::{Engine, LoadBalancer};
 use labsim_scenario::model::{self, Scope};
 use labsim_sys::netlink::ipvs::Table;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::fs::FileExt;
+
+/// Room for the statistics of some hundred processors.
+const STATISTICS_BYTES: usize = 64 * 1024;
 
 /// Has a node be a director if `balancer`'s engine is IPVS: the VIPs are addresses of its own, so that its
 /// kernel takes packets to them, and the kernel is set as the virtual servers need it.
@@ -30,6 +35,8 @@ pub(crate) fn plan_director(plan: &mut NodePlan, node: &model::Node, balancer: &
                 address: IpNet::from(vip),
                 scope: Scope::Global,
                 label: None,
+                // Not the source of tunnel packets.
+                preferred: false,
             });
         }
     }
@@ -50,13 +57,74 @@ pub(crate) fn plan_director(plan: &mut NodePlan, node: &model::Node, balancer: &
     }
 }
 
+/// IPVS of a node, which stays the node's wherever it is used.
+#[derive(Debug)]
+pub struct Ipvs {
+    /// Its table.
+    pub table: Table,
+    statistics: File,
+}
+
+/// What IPVS of a node has counted since the node is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IpvsStatistics {
+    /// Connections that were scheduled.
+    pub connections: u64,
+    /// Packets to real servers.
+    pub packets_in: u64,
+    /// Packets from real servers, where they answer through the node.
+    pub packets_out: u64,
+}
+
+impl Ipvs {
+    /// What has been counted up to now. (What netlink lists is two seconds old at most, the period of IPVS's
+    /// estimator.)
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn statistics(&self) -> io::Result<IpvsStatistics> {
+        let mut text = vec![0; STATISTICS_BYTES];
+        let length = self.statistics.read_at(&mut text, 0)?;
+        let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+        Ok(IpvsStatistics::sum(&text))
+    }
+}
+
+impl IpvsStatistics {
+    /// The sum of all processors' lines: the processor, connections, packets in and out, bytes in and out, in
+    /// hexadecimal (`ip_vs_stats_percpu_show` of net/netfilter/ipvs/ip_vs_ctl.c).
+    fn sum(text: &str) -> Self {
+        let mut sum = Self::default();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let number = |word: &str| u64::from_str_radix(word, 16).ok();
+            let [cpu, connections, packets_in, packets_out, _, _] = words.as_slice() else {
+                continue;
+            };
+            if let (Some(_), Some(connections), Some(packets_in), Some(packets_out)) =
+                (number(cpu), number(connections), number(packets_in), number(packets_out))
+            {
+                sum.connections += connections;
+                sum.packets_in += packets_in;
+                sum.packets_out += packets_out;
+            }
+        }
+        sum
+    }
+}
+
 impl Node {
-    /// IPVS's table of the node, which stays the node's wherever it is used.
+    /// IPVS of the node.
     ///
     /// # Errors
     /// `EOPNOTSUPP` on a kernel without IPVS; the namespace cannot be entered.
-    pub fn ipvs(&self) -> io::Result<Table> {
-        self.run_passive(Table::open)?.map_err(io::Error::from)
+    pub fn ipvs(&self) -> io::Result<Ipvs> {
+        let open = || {
+            let table = Table::open()?;
+            let statistics = File::open("/proc/thread-self/net/ip_vs_stats_percpu")?;
+            Ok(Ipvs { table, statistics })
+        };
+        self.run_passive(open)?
     }
 }
 
@@ -72,4 +140,23 @@ pub(crate) fn try_here(schedulers: &[&str]) -> Result<(), (String, labsim_sys::E
         tried.map_err(|errno| (format!("ip_vs_{scheduler}"), errno))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_the_sum_of_all_processors() {
+        let text = "       Total Incoming Outgoing         Incoming         Outgoing\n\
+                    CPU    Conns  Packets  Packets            Bytes            Bytes\n  \
+                    0        1       1A        0              15C                0\n  \
+                    1        2        6        3              15C                0\n  \
+                    ~        0        0        0                0                0\n\n     \
+                    Conns/s   Pkts/s   Pkts/s          Bytes/s          Bytes/s\n        \
+                    0        0        0                0                0\n";
+        let sum = IpvsStatistics { connections: 3, packets_in: 32, packets_out: 3 };
+        assert_eq!(IpvsStatistics::sum(text), sum);
+        assert_eq!(IpvsStatistics::sum(""), IpvsStatistics::default());
+    }
 }

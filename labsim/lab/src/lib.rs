@@ -36,6 +36,7 @@ pub use capture::{
 pub use counters::{CounterText, Counters, InterfaceCounters};
 pub use error::BuildError;
 pub use filter::FilterPlan;
+pub use ipvs::{Ipvs, IpvsStatistics};
 pub use lab::{Lab, Node};
 pub use labsim_sys::fork_exec::ClosedBefore;
 pub use labsim_sys::packet_info;

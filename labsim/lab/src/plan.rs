@@ -150,6 +150,9 @@ pub struct AddressPlan {
     pub scope: Scope,
     /// Such as `lo:0`; IPv4 only.
     pub label: Option<String>,
+    /// Whether the kernel may choose it as the source of packets that have none; of IPv6, where an address
+    /// that it may not is deprecated (RFC 4862).
+    pub preferred: bool,
 }
 
 /// A route of a node.

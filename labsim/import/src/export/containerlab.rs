@@ -204,7 +204,9 @@ fn interface_commands(
     commands
 }
 
-fn address_command(AddressPlan { interface, address, scope, label }: &AddressPlan) -> String {
+fn address_command(
+    AddressPlan { interface, address, scope, label, preferred }: &AddressPlan,
+) -> String {
     let scope = match scope {
         Scope::Global => String::new(),
         Scope::Host | Scope::Link => format!(" scope {}", scope.name()),
@@ -213,7 +215,8 @@ fn address_command(AddressPlan { interface, address, scope, label }: &AddressPla
     // Duplicate address detection would keep an IPv6 address from use for a second.
     let nodad = if address.addr().is_ipv6() { " nodad" } else { "" };
     let label = label.unwrap_or_default();
-    format!("ip addr replace {address} dev {interface}{scope}{label}{nodad}")
+    let times = if *preferred || address.addr().is_ipv4() { "" } else { " preferred_lft 0" };
+    format!("ip addr replace {address} dev {interface}{scope}{label}{nodad}{times}")
 }
 
 /// Sets what lies at a path below `/proc/sys`.

@@ -6,7 +6,7 @@ use labsim_scenario::model::{Route, RouteMetrics, Scope};
 use labsim_sys::netlink::Request;
 use labsim_sys::netns::Namespace;
 use netlink_packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope, CacheInfo,
 };
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, BridgeStpState, In6AddrGenMode, InfoBridge, InfoData, InfoKind,
@@ -135,6 +135,11 @@ fn address_message(plan: &AddressPlan, index: u32) -> AddressMessage {
     if address.is_ipv6() {
         message.header.flags = AddressHeaderFlags::Nodad;
         message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        if !plan.preferred {
+            let mut times = CacheInfo::default();
+            (times.ifa_preferred, times.ifa_valid) = (0, u32::MAX);
+            message.attributes.push(AddressAttribute::CacheInfo(times));
+        }
     }
     message.attributes.extend(plan.label.clone().map(AddressAttribute::Label));
     message

@@ -83,6 +83,9 @@ impl fmt::Display for NodePlan {
             if let Some(label) = &address.label {
                 write!(f, " label {label}")?;
             }
+            if !address.preferred && address.address.addr().is_ipv6() {
+                write!(f, " preferred_lft 0")?;
+            }
             writeln!(f)?;
         }
         for route in &self.routes {

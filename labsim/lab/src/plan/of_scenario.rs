@@ -137,6 +137,7 @@ fn plan_addresses(interface: &Interface) -> impl Iterator<Item = AddressPlan> {
         address: *address,
         scope: Scope::Global,
         label: None,
+        preferred: true,
     })
 }
 
@@ -161,6 +162,7 @@ fn plan_real_server(
             address: IpNet::from(address),
             scope: Scope::Host,
             label: None,
+            preferred: true,
         }));
     }
     node.routes.iter_mut().for_each(|route| route.metrics = real_server.routes);
@@ -169,6 +171,7 @@ fn plan_real_server(
         address: IpNet::from(vip.address),
         scope: vip.scope,
         label: vip.label.clone().filter(|_| matches!(vip.address, IpAddr::V4(_))),
+        preferred: true,
     }));
     // A device's own settings wait for the device; and all of them come after it, as a person
     // types them.

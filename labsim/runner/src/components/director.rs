@@ -11,11 +11,10 @@ use crate::observations::Snapshot;
 use crate::plan::ForwarderPart;
 use labsim_codes::run;
 use labsim_event::Event;
-use labsim_lab::Lab;
+use labsim_lab::{Ipvs, Lab};
 use labsim_model::ipvs::{self, Severity};
 use labsim_model::{ForwarderConfig, LoadBalancer, Member};
 use labsim_scenario::model::{MemberChange, MemberUpdate, NodeName};
-use labsim_sys::netlink::ipvs::Table;
 use std::collections::BTreeMap;
 
 /// What it is.
@@ -25,7 +24,7 @@ pub(super) const WHAT: &str = "IPVS director";
 pub(crate) struct Director {
     part: ForwarderPart,
     /// The configuration that the table has; `None` where it has none.
-    running: Option<(Table, ForwarderConfig)>,
+    running: Option<(Ipvs, ForwarderConfig)>,
 }
 
 impl Director {
@@ -44,12 +43,12 @@ impl Director {
     /// IPVS's statistics, under the names of the forwarder's counters of the same meaning
     /// ([`ipvs::COUNTERS`]).
     pub(super) fn counters(&self) -> Result<BTreeMap<String, u64>, RunError> {
-        let (table, _) = self.running()?;
+        let (ipvs, running) = self.running()?;
         let failed = RunError::from_source(
             run::COUNTERS_UNREADABLE,
             format!("the statistics of IPVS in {}", self.part.node),
         );
-        table::counters(table).map_err(failed)
+        table::counters(ipvs, &ipvs::Director::new(&running.balancer)).map_err(failed)
     }
 
     /// Changes a member; connections that it has go on.
@@ -118,15 +117,15 @@ impl Director {
     fn apply(&mut self, config: ForwarderConfig) -> Result<(), RunError> {
         let node = self.part.node.clone();
         check(&node, &config.balancer)?;
-        let (table, running) = self.running.as_mut().ok_or_else(|| stopped(&node))?;
+        let (ipvs, running) = self.running.as_mut().ok_or_else(|| stopped(&node))?;
         let was = ipvs::Director::new(&running.balancer);
-        table::change(table, Some(&was), &ipvs::Director::new(&config.balancer))
+        table::change(&ipvs.table, Some(&was), &ipvs::Director::new(&config.balancer))
             .map_err(|refusal| failed(&node, &refusal))?;
         *running = config;
         Ok(())
     }
 
-    fn running(&self) -> Result<&(Table, ForwarderConfig), RunError> {
+    fn running(&self) -> Result<&(Ipvs, ForwarderConfig), RunError> {
         self.running.as_ref().ok_or_else(|| stopped(&self.part.node))
     }
 }
@@ -162,11 +161,11 @@ impl Component<Lab> for Director {
         check(name, &config.balancer)?;
         let node = lab.node(name).ok_or_else(|| RunError::unknown_node(name))?;
         let context = format!("{} cannot be started", self.name());
-        let table =
+        let ipvs =
             node.ipvs().map_err(RunError::from_source(run::FORWARDER_NOT_STARTED, context))?;
-        table::change(&table, None, &ipvs::Director::new(&config.balancer))
+        table::change(&ipvs.table, None, &ipvs::Director::new(&config.balancer))
             .map_err(|refusal| failed(name, &refusal))?;
-        self.running = Some((table, config.clone()));
+        self.running = Some((ipvs, config.clone()));
         Ok(())
     }
 
@@ -180,7 +179,7 @@ impl Component<Lab> for Director {
     }
 
     fn stop<'a>(&'a mut self, _how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
-        let flushed = self.running.take().map_or(Ok(()), |(table, _)| table.flush());
+        let flushed = self.running.take().map_or(Ok(()), |(ipvs, _)| ipvs.table.flush());
         let context = format!("{} cannot be stopped", self.name());
         done(flushed.map_err(RunError::from_source(run::FORWARDER_NOT_STARTED, context)))
     }

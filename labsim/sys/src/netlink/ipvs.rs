@@ -10,7 +10,6 @@ use std::net::{IpAddr, SocketAddr};
 mod command {
     pub(super) const NEW_SERVICE: u8 = 1;
     pub(super) const DELETE_SERVICE: u8 = 3;
-    pub(super) const GET_SERVICE: u8 = 4;
     pub(super) const NEW_SERVER: u8 = 5;
     pub(super) const SET_SERVER: u8 = 6;
     pub(super) const DELETE_SERVER: u8 = 7;
@@ -37,7 +36,6 @@ mod of_service {
     pub(super) const FLAGS: u16 = 7;
     pub(super) const TIMEOUT: u16 = 8;
     pub(super) const NETMASK: u16 = 9;
-    pub(super) const STATISTICS: u16 = 10;
 }
 
 /// Attributes of real servers (`IPVS_DEST_ATTR_*`).
@@ -54,13 +52,6 @@ mod of_server {
     pub(super) const TUNNEL_TYPE: u16 = 13;
     pub(super) const TUNNEL_PORT: u16 = 14;
     pub(super) const TUNNEL_FLAGS: u16 = 15;
-}
-
-/// Attributes of statistics (`IPVS_STATS_ATTR_*`).
-mod of_statistics {
-    pub(super) const CONNECTIONS: u16 = 1;
-    pub(super) const PACKETS_IN: u16 = 2;
-    pub(super) const PACKETS_OUT: u16 = 3;
 }
 
 /// Flags of services (`IP_VS_SVC_F_*`).
@@ -125,17 +116,6 @@ pub struct Server {
     pub method: Method,
     /// Its share; 0 gets no new connections.
     pub weight: u32,
-}
-
-/// What a service has had.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Connections that were scheduled.
-    pub connections: u64,
-    /// Packets to its servers.
-    pub packets_in: u64,
-    /// Packets from its servers, where they answer through this host.
-    pub packets_out: u64,
 }
 
 /// A real server as the kernel lists it.
@@ -222,16 +202,6 @@ impl Table {
     /// `EPERM` without CAP_NET_ADMIN.
     pub fn flush(&self) -> Result<(), Errno> {
         self.change(command::FLUSH, &[], &"all services")
-    }
-
-    /// All services, and what each has had.
-    ///
-    /// # Errors
-    /// The kernel's error; `EBADMSG` for a list that cannot be read.
-    pub fn services(&self) -> Result<Vec<(Key, Statistics)>, Errno> {
-        let messages = self.0.list(command::GET_SERVICE, &[])?;
-        let services = messages.iter().filter_map(|message| find(message, of_command::SERVICE));
-        services.map(|service| read_service(service).ok_or(Errno::EBADMSG)).collect()
     }
 
     /// The real servers of a service.
@@ -328,22 +298,6 @@ fn whole_server(server: &Server) -> DefaultNla {
     nested(of_command::SERVER, &attributes)
 }
 
-/// A service as the kernel lists it.
-fn read_service(service: &[u8]) -> Option<(Key, Statistics)> {
-    let half = |kind| find(service, kind)?.try_into().ok().map(u16::from_ne_bytes);
-    let ip = read_address(service, of_service::ADDRESS, half(of_service::FAMILY)?)?;
-    let port = u16::from_be_bytes(find(service, of_service::PORT)?.try_into().ok()?);
-    let protocol = half(of_service::PROTOCOL)?.try_into().ok()?;
-    let counted = find(service, of_service::STATISTICS).unwrap_or_default();
-    let count = |kind| number(counted, kind).map_or(0, u64::from);
-    let statistics = Statistics {
-        connections: count(of_statistics::CONNECTIONS),
-        packets_in: count(of_statistics::PACKETS_IN),
-        packets_out: count(of_statistics::PACKETS_OUT),
-    };
-    Some((Key { destination: SocketAddr::new(ip, port), protocol }, statistics))
-}
-
 /// A real server as the kernel lists it. Its address family is the service's where it is not said.
 fn read_server(server: &[u8], key: Key) -> Option<ListedServer> {
     let written = find(server, of_server::FAMILY).and_then(|it| it.try_into().ok());
@@ -418,10 +372,6 @@ mod tests {
         (service.key, service.persistence) = (key("[2001:db8::99]:49"), None);
         let bytes = inside(whole_service(&service), of_command::SERVICE);
         assert_eq!(number(&bytes, of_service::NETMASK), Some(128));
-        let counted = [plain(of_statistics::CONNECTIONS, &5_u32.to_ne_bytes())];
-        let listed = [bytes.clone(), encode(&[nested(of_service::STATISTICS, &counted)])].concat();
-        let statistics = Statistics { connections: 5, ..Statistics::default() };
-        assert_eq!(read_service(&listed), Some((service.key, statistics)));
         assert_eq!(find(&bytes, of_service::FAMILY), Some(&10_u16.to_ne_bytes()[..]));
     }
 

@@ -1,13 +1,14 @@
 //! From one configuration of IPVS's table to another, by the fewest changes: connections of what stays go
 //! on.
 
+use labsim_lab::{Ipvs, IpvsStatistics};
 use labsim_model::GueOptions;
 use labsim_model::Profile;
 use labsim_model::ipvs::{Director, Forwarding, Server, Service};
 use labsim_sys::Errno;
 use labsim_sys::netlink::ipvs::{self as sys, Key, Method, Table, Tunnel};
 use std::collections::BTreeMap;
-use std::fmt;
+use std::{fmt, io};
 
 /// Something that the kernel refused.
 #[derive(Debug)]
@@ -72,7 +73,8 @@ fn change_servers(
         let what = format!("the removal of the server {}", server.address);
         table.remove_server(key, &real_server(server)).map_err(refused(what))?;
     }
-    for server in servers {
+    // IPVS puts a new server before the others (`ip_vs_add_dest`), and schedulers begin with the first.
+    for server in servers.iter().rev() {
         let what = format!("a server {} of the service {}", server.address, key.destination);
         let done = match at(before, server) {
             None => table.add_server(key, &real_server(server)),
@@ -116,15 +118,15 @@ fn real_server(server: &Server) -> sys::Server {
     sys::Server { address: server.address, method, weight: server.weight.into() }
 }
 
-/// What the table's services have counted, under the names of [`labsim_model::ipvs::COUNTERS`].
-pub(super) fn counters(table: &Table) -> Result<BTreeMap<String, u64>, Errno> {
-    let (mut opened, mut forwarded, mut to_clients, mut open) = (0, 0, 0, 0);
-    for (key, statistics) in table.services()? {
-        opened += statistics.connections;
-        forwarded += statistics.packets_in;
-        to_clients += statistics.packets_out;
-        open += table.servers(key)?.iter().map(|server| server.open).sum::<u64>();
+/// What IPVS has counted, under the names of [`labsim_model::ipvs::COUNTERS`].
+pub(super) fn counters(ipvs: &Ipvs, director: &Director<'_>) -> io::Result<BTreeMap<String, u64>> {
+    let IpvsStatistics { connections, packets_in, packets_out } = ipvs.statistics()?;
+    let mut open = 0;
+    for service in &director.services {
+        let servers = ipvs.table.servers(key(service))?;
+        open += servers.iter().map(|server| server.open).sum::<u64>();
     }
-    let counted = labsim_model::ipvs::COUNTERS.iter().zip([forwarded, to_clients, opened, open]);
+    let counted =
+        labsim_model::ipvs::COUNTERS.iter().zip([packets_in, packets_out, connections, open]);
     Ok(counted.map(|(name, count)| ((*name).to_owned(), count)).collect())
 }
