@@ -145,6 +145,32 @@ pub(crate) fn try_here(schedulers: &[&str]) -> Result<(), (String, labsim_sys::E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{LabPlan, TunnelMode};
+    use std::path::Path;
+
+    fn director(file: &str) -> NodePlan {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios").join(file);
+        let scenario = labsim_scenario::load(file.as_path()).unwrap().scenario;
+        let plan = LabPlan::of(&scenario, TunnelMode::Kernel);
+        plan.nodes.into_iter().find(|node| node.name.as_str() == "lb").unwrap()
+    }
+
+    #[test]
+    fn a_director_has_its_vips_and_its_kernels_settings() {
+        let plan = director("ipvs-ipip.yaml").to_string();
+        for line in [
+            "address 172.16.4.99/32 dev eth0",
+            "net.ipv4.vs.sloppy_tcp = 1",
+            "net.ipv4.vs.expire_quiescent_template = 1",
+        ] {
+            assert!(plan.contains(line), "{line} is not in {plan}");
+        }
+        assert!(!director("ipvs-ipip.yaml").forward && director("ipvs-nat.yaml").forward);
+        let ipv6 = director("ipv6/ipvs-6in6.yaml");
+        let vip = ipv6.addresses.iter().find(|one| one.address.prefix_len() == 128).unwrap();
+        assert!(!vip.preferred, "a tunnel packet's source would be the VIP");
+        assert!(!director("tacacs-ipip.yaml").to_string().contains("172.16.4.99/32"));
+    }
 
     #[test]
     fn statistics_are_the_sum_of_all_processors() {

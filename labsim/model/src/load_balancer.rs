@@ -31,7 +31,28 @@ use std::net::{IpAddr, SocketAddr};
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancer {
     /// What forwards packets: `labsim` (the default), its own forwarder, or `ipvs`, Linux Virtual Server in
-    /// the node's kernel.
+    /// the node's kernel, in a scenario only. `labsim run --engine ipvs` has it for every load balancer.
+    ///
+    /// IPVS is set up by netlink, as `ipvsadm` does. The node gets the VIPs as addresses of its interface with a
+    /// VIP's subnet, else of its first (deprecated ones of IPv6), `net.ipv4.vs.sloppy_tcp` as `loose_initiation` says,
+    /// `net.ipv4.vs.expire_quiescent_template=1`, and with `translate_address` it forwards. A kernel without IPVS or a
+    /// scheduler skips the scenario (`ipvs-missing`).
+    ///
+    /// - Forwarding: `profile: none` is direct routing, `ipip`, `gre` and `gue` are tunnels, and
+    ///   `translate_address: true` without a tunnel is masquerading: the servers' route to the clients leads through
+    ///   the node.
+    /// - Scheduling: `round_robin` is `rr`, `ratio` is `wrr`, `least_connections` is `lc`,
+    ///   `ratio_least_connections` is `wlc`, `maglev` is `mh`, with `mh-port` for the five-tuple.
+    /// - IPVS's own ways, and errors where other ones are written: tunnel packets have the node's own address outside
+    ///   (`outer_source: egress`), and the TTL and TOS of the packet inside; the client's FIN begins a connection's end
+    ///   (`loose_close: true`), and idle connections end in silence (`reset_on_timeout: false`).
+    /// - Not to be had: several ports of one virtual server; port `any` without persistence; source translation;
+    ///   translation in a tunnel; other ports of members without translation; a key of GRE, GUE's variant 1;
+    ///   `table_size`; different `idle_timeout` or `loose_initiation` of one protocol's virtual servers; `state:
+    ///   disabled` with persistence; monitors, announcements and faults; the steps `kill_forwarder`,
+    ///   `start_forwarder` and `await_member`. Each is an error at its place.
+    /// - Counters of expectations and of `await_counter`: `forwarded`, `forwarded_to_client`, `flows.opened` and
+    ///   `flows.open`, from IPVS's statistics.
     #[serde(default, skip_serializing_if = "Engine::is_labsim")]
     pub engine: Engine,
     /// The source address of tunnel packets: `client` (the default), or `egress`, the load
