@@ -59,7 +59,7 @@ fn all_that_ipvs_cannot_do_is_told_at_once_with_places() {
     ]))
     .unwrap_err();
     for (place, why) in [
-        ("case.yaml:5:13: ", "on purpose"),
+        ("case.yaml:5:14: ", "on purpose"),
         ("case.yaml:9:", "carry no key"),
         ("case.yaml:9:", "monitors no server"),
         ("case.yaml:17:3: ", "no process"),
@@ -80,7 +80,7 @@ fn a_change_of_a_member_is_refused_for_what_it_adds() {
     let added = "  again: {add_member: {node: lb, pool: p, member: 10.1.1.51:49, profile: {gre: {key: 1}}}}";
     let found = load(&step(&format!("{removed}\n{added}"))).unwrap_err();
     let [only] = found.as_slice() else { panic!("{found:?}") };
-    assert!(only.starts_with("case.yaml:16:3: ") && only.contains("no key"), "{only}");
+    assert!(only.starts_with("case.yaml:18:3: ") && only.contains("no key"), "{only}");
 }
 
 #[test]

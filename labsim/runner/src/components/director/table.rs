@@ -73,7 +73,7 @@ fn change_servers(
         let what = format!("the removal of the server {}", server.address);
         table.remove_server(key, &real_server(server)).map_err(refused(what))?;
     }
-    // IPVS puts a new server before the others (`ip_vs_add_dest`), and schedulers begin with the first.
+    // IPVS puts a new server before the others (`__ip_vs_update_dest`), and schedulers begin with the first.
     for server in servers.iter().rev() {
         let what = format!("a server {} of the service {}", server.address, key.destination);
         let done = match at(before, server) {
