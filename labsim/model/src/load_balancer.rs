@@ -45,7 +45,9 @@ pub struct LoadBalancer {
     ///   `ratio_least_connections` is `wlc`, `maglev` is `mh`, with `mh-port` for the five-tuple.
     /// - IPVS's own ways, and errors where other ones are written: tunnel packets have the node's own address outside
     ///   (`outer_source: egress`), and the TTL and TOS of the packet inside; the client's FIN begins a connection's end
-    ///   (`loose_close: true`), and idle connections end in silence (`reset_on_timeout: false`).
+    ///   (`loose_close: true`), and idle connections end in silence (`reset_on_timeout: false`). Packets of a removed
+    ///   member's connections are dropped (`net.ipv4.vs.expire_nodest_conn=0`). A port of the VIP without a virtual
+    ///   server is the kernel's, which answers.
     /// - Not to be had: several ports of one virtual server; port `any` without persistence; source translation;
     ///   translation in a tunnel; other ports of members without translation; a key of GRE, GUE's variant 1;
     ///   `table_size`; different `idle_timeout` or `loose_initiation` of one protocol's virtual servers; `state:
