@@ -144,18 +144,6 @@ impl<'b> Director<'b> {
     }
 }
 
-impl Service<'_> {
-    /// The real server that a member is or would be.
-    #[must_use]
-    pub fn server(&self, server: &VirtualServer, member: &Member) -> Option<Server> {
-        let mut ignore = |_: KeyPath, _, _: &str, _: &str| ();
-        let (path, pool_path) = (KeyPath::default(), KeyPath::default());
-        let what = String::new();
-        let mut reader = Reader { what, path, pool_path, sloppy_tcp: false, note: &mut ignore };
-        reader.server(0, member, self.pool.1.profile_of(member), server)
-    }
-}
-
 /// The timeouts that most virtual servers of each protocol have.
 fn timeouts(balancer: &LoadBalancer) -> Timeouts {
     let most = |protocol: IpProtocol| {
