@@ -80,6 +80,7 @@ pub fn config() -> Config {
             failover_state: FailoverState::Active,
             // Other tests are about other frames; those of `announce` are without it.
             faults: vec![DeliberateFault::NoGratuitousArp],
+            ..LoadBalancer::default()
         },
         snat_ports: SnatPorts::default(),
         limits: Limits { flows: 8, neighbours: 4, waiting_packets: 8, persistence_entries: 4 },
