@@ -23,14 +23,14 @@ pub(crate) enum Balancer {
     /// A process of labsim's.
     Forwarder(Box<Forwarder>),
     /// The node's kernel.
-    Director(Director),
+    Director(Box<Director>),
 }
 
 impl Balancer {
     pub(super) fn new(part: ForwarderPart, program: &Path, logbook: Logbook) -> Self {
         match part.config.balancer.engine {
             Engine::Labsim => Self::Forwarder(Box::new(Forwarder::new(part, program, logbook))),
-            Engine::Ipvs => Self::Director(Director::new(part)),
+            Engine::Ipvs => Self::Director(Box::new(Director::new(part))),
         }
     }
 
@@ -157,7 +157,7 @@ impl Balancer {
     fn component(&mut self) -> &mut dyn Component<Lab> {
         match self {
             Self::Forwarder(one) => &mut **one,
-            Self::Director(one) => one,
+            Self::Director(one) => &mut **one,
         }
     }
 }
