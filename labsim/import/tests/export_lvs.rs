@@ -160,6 +160,7 @@ fn what_ipvs_cannot_say_is_listed_with_its_reason() {
             "pool unused",
             "virtual server any",
             "virtual server dnat: source_address_translation",
+            "virtual server dnat: fastl4: loose_initiation false",
             "virtual server dnat: fastl4: loose_close false",
             "virtual server dnat: fastl4: reset_on_timeout",
             "virtual server dnat: member 10.1.1.52:49",
