@@ -14,7 +14,7 @@ use labsim_report::ListedScenario;
 use labsim_reproduce::{
     Connection, Experiment, LEFT_OUT, LabResult, MAX_EXPERIMENTS, Outcome, Reproduction,
 };
-use labsim_runner::{ImpairmentChoice, Jobs, Options, Policy, TunnelChoice};
+use labsim_runner::{EngineChoice, ImpairmentChoice, Jobs, Options, Policy, TunnelChoice};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -149,6 +149,7 @@ fn run(folder: &Path, log: &LogArgs) -> Result<(BTreeMap<String, End>, Exit), Ex
         scenarios: Some(scenarios.len()),
         jobs: NonZeroUsize::MIN,
         tunnel: TunnelChoice::Auto,
+        engine: EngineChoice::Auto,
         impairments: ImpairmentChoice::Auto,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: "none".into(),

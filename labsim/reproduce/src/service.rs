@@ -254,7 +254,7 @@ fn payload(row: &Row) -> Option<(Option<u32>, u32)> {
     match &row.packet.transport {
         Transport::Tcp(tcp) => Some((absolute(tcp.sequence), tcp.payload?)),
         Transport::Udp { payload, datagram, .. } => {
-            Some((datagram.as_ref().map(|it| it.fingerprint), (*payload)?))
+            Some((datagram.as_ref().and_then(|it| it.fingerprint), (*payload)?))
         }
         _ => None,
     }

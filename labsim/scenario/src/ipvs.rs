@@ -116,6 +116,9 @@ fn of_step(action: &StepAction, now: &mut BTreeMap<&NodeName, LoadBalancer>) -> 
                        expire";
             Some(why.to_owned())
         }
+        StepAction::Failover { from, to } if now.contains_key(from) || now.contains_key(to) => {
+            Some("which IPVS director is active is VRRP's to say".to_owned())
+        }
         StepAction::AwaitMember { node, .. } if now.contains_key(node) => {
             Some("IPVS monitors no server; keepalived does".to_owned())
         }

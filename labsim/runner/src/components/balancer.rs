@@ -50,6 +50,17 @@ impl Balancer {
         }
     }
 
+    /// labsim's own forwarder.
+    pub(crate) fn forwarder(&mut self) -> Result<&mut Forwarder, RunError> {
+        match self {
+            Self::Forwarder(one) => Ok(&mut **one),
+            Self::Director(one) => Err(RunError::step_impossible(format!(
+                "IPVS forwards in {}, and labsim changes no director's failover state",
+                one.node()
+            ))),
+        }
+    }
+
     /// How it moves frames; `None` where it does not run.
     pub(crate) fn data_plane(&self) -> Option<&str> {
         match self {
@@ -151,6 +162,13 @@ impl Balancer {
         match self {
             Self::Forwarder(one) => one.ended(),
             Self::Director(_) => None,
+        }
+    }
+
+    /// Has its next process start as the scenario says, whatever failovers there were.
+    pub(super) fn forget_failover(&mut self) {
+        if let Self::Forwarder(one) = self {
+            one.forget_failover();
         }
     }
 

@@ -16,18 +16,18 @@ pub(super) async fn run(
     // Packets in flight arrive first, so that every run copies the same flows.
     quiesce::wait(context).await?;
     let components = &mut *context.components;
-    if !components.forwarder(to)?.runs() {
+    if !components.forwarder(to)?.forwarder()?.runs() {
         return Err(RunError::step_impossible(format!("the forwarder in {to} does not run")));
     }
-    if components.forwarder(to)?.failover_state() == FailoverState::Active {
+    if components.forwarder(to)?.forwarder()?.failover_state() == FailoverState::Active {
         return Err(RunError::step_impossible(format!("{to} is active already")));
     }
-    let active = components.forwarder(from)?;
+    let active = components.forwarder(from)?.forwarder()?;
     let runs = active.runs();
     let pages = active.mirrored_flows().await?;
     active.set_failover_state(FailoverState::Standby).await?;
     let (mut copied, mut added) = (0, 0);
-    let next = components.forwarder(to)?;
+    let next = components.forwarder(to)?.forwarder()?;
     for page in pages.into_iter().filter(|page| !page.is_empty()) {
         copied += page.len() as u64;
         added += next.add_mirrored_flows(page).await?;

@@ -56,6 +56,8 @@ mod of_server {
 
 /// Flags of services (`IP_VS_SVC_F_*`).
 const PERSISTENT: u32 = 1;
+/// Each datagram is scheduled for itself, and no connection is kept; UDP only.
+pub const ONE_PACKET: u32 = 4;
 
 /// A virtual service, by what names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub struct Service<'a> {
     pub key: Key,
     /// Such as `rr`.
     pub scheduler: &'a str,
-    /// The scheduler's own flags (`IP_VS_SVC_F_SCHED*`).
+    /// [`ONE_PACKET`], and the scheduler's own flags (`IP_VS_SVC_F_SCHED*`).
     pub flags: u32,
     /// Seconds after a client's last connection, and the bits of its address that count.
     pub persistence: Option<(u32, u8)>,

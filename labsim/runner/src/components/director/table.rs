@@ -99,7 +99,8 @@ fn whole(service: &Service<'_>) -> sys::Service<'static> {
     let all = if service.destination.is_ipv4() { 32 } else { 128 };
     let persistence =
         service.persistence.map(|rule| (rule.timeout, rule.prefix_length.unwrap_or(all)));
-    let (scheduler, flags) = (service.scheduler.name, service.scheduler.bits);
+    let one_packet = if service.one_packet { sys::ONE_PACKET } else { 0 };
+    let (scheduler, flags) = (service.scheduler.name, service.scheduler.bits | one_packet);
     sys::Service { key: key(service), scheduler, flags, persistence }
 }
 
