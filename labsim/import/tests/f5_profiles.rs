@@ -43,14 +43,36 @@ fn idle_timeouts_of_udp_and_tcp_profiles_are_the_flows() {
 }
 
 #[test]
-fn balancing_of_datagrams_is_left_out_with_its_line() {
+fn balancing_of_datagrams_is_the_virtual_servers_where_it_keeps_no_flow() {
     let profile = "ltm profile udp u {\n    datagram-load-balancing enabled\n}\n";
-    let listed = of_udp(profile, "u { }");
-    let [note] = listed.not_imported.as_slice() else { panic!("{:?}", listed.not_imported) };
-    assert_eq!(note.what, "ltm profile udp u: datagram-load-balancing");
-    assert!(note.why.contains("not each datagram"), "{note}");
-    let off = of_udp(&profile.replace("enabled", "disabled"), "u { }");
-    assert_eq!(off.not_imported, []);
+    let off = profile.replace("enabled", "disabled");
+    let is_on = |imported: &Imported| {
+        lb(&load(imported)).virtual_servers.values().next().unwrap().datagram_load_balancing
+    };
+    for (profile, expected) in [(profile, true), (&off, false)] {
+        let imported = of_udp(profile, "u { }");
+        assert_eq!((imported.not_imported.len(), is_on(&imported)), (0, expected), "{profile}");
+    }
+    let tcp = format!("{}{profile}", with("    profiles { u { } }\n"));
+    let snat = format!(
+        "{}{profile}",
+        with("    profiles { u { } }\n    source-address-translation { type automap }\n    translate-address enabled\n")
+            .replace(":49", ":1812")
+            .replace("protocol tcp", "protocol udp")
+    );
+    for (text, why) in [(tcp, "it is for UDP"), (snat, "needs a flow")] {
+        let imported = imported(f5::import, "x.conf", &text);
+        assert!(!is_on(&imported));
+        let note = imported.not_imported.iter().find(|it| it.what.contains("datagram"));
+        assert!(note.is_some_and(|note| note.why.contains(why)), "{:?}", imported.not_imported);
+    }
+}
+
+#[test]
+fn mirroring_of_connections_is_the_virtual_servers() {
+    let imported = imported(f5::import, "x.conf", &with("    mirror enabled\n"));
+    assert_eq!(imported.not_imported, []);
+    assert!(lb(&load(&imported)).virtual_servers.values().all(|server| server.mirror));
 }
 
 #[test]

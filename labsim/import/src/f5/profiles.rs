@@ -51,13 +51,21 @@ impl Default for Tcp {
 #[derive(Debug, Clone, Copy)]
 struct Udp {
     idle_timeout: u32,
+    datagram_load_balancing: bool,
 }
 
 impl Default for Udp {
     /// F5's own.
     fn default() -> Self {
-        Self { idle_timeout: 60 }
+        Self { idle_timeout: 60, datagram_load_balancing: false }
     }
+}
+
+/// How a virtual server's flows begin and end, or that it has none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Flows {
+    pub(super) fastl4: FastL4,
+    pub(super) datagram_load_balancing: bool,
 }
 
 /// The profiles of flows that virtual servers use.
@@ -81,7 +89,7 @@ impl FlowProfiles {
         what: &str,
         config: &Config,
         report: &mut Report<'_>,
-    ) -> FastL4 {
+    ) -> Flows {
         let names = match (property.word(), property.block()) {
             (Some(word), _) => vec![(word, None)],
             (None, Some(block)) => block.names(),
@@ -91,7 +99,7 @@ impl FlowProfiles {
                 Vec::new()
             }
         };
-        let mut found: Option<(FastL4, &str)> = None;
+        let mut found: Option<(Flows, &str)> = None;
         for (name, block) in names.into_iter().filter(|(name, _)| name.text != "none") {
             let shown = format!("{what}: profiles {}", printable(short(&name.text)));
             match (self.get(&name.text, config, report), &found) {
@@ -130,17 +138,21 @@ impl FlowProfiles {
         name: &str,
         config: &Config,
         report: &mut Report<'_>,
-    ) -> Option<(FastL4, &'static str)> {
+    ) -> Option<(Flows, &'static str)> {
+        let of = |fastl4: FastL4| Flows { fastl4, ..Flows::default() };
         if self.fastl4.has(name, config) {
-            return Some((self.fastl4.resolve(name, config, report), "fastl4"));
+            return Some((of(self.fastl4.resolve(name, config, report)), "fastl4"));
         }
         if self.tcp.has(name, config) {
             let Tcp { idle_timeout, reset_on_timeout } = self.tcp.resolve(name, config, report);
-            return Some((FastL4 { idle_timeout, reset_on_timeout, ..FastL4::default() }, "tcp"));
+            let fastl4 = FastL4 { idle_timeout, reset_on_timeout, ..FastL4::default() };
+            return Some((of(fastl4), "tcp"));
         }
         if self.udp.has(name, config) {
-            let Udp { idle_timeout } = self.udp.resolve(name, config, report);
-            return Some((FastL4 { idle_timeout, ..FastL4::default() }, "udp"));
+            let Udp { idle_timeout, datagram_load_balancing } =
+                self.udp.resolve(name, config, report);
+            let fastl4 = FastL4 { idle_timeout, ..FastL4::default() };
+            return Some((Flows { fastl4, datagram_load_balancing }, "udp"));
         }
         None
     }
@@ -196,17 +208,15 @@ fn tcp(settings: &mut Tcp, property: &Property<'_>, object: &Object, report: &mu
 }
 
 fn udp(settings: &mut Udp, property: &Property<'_>, object: &Object, report: &mut Report<'_>) {
-    let is_off = property.word().is_some_and(|word| word.text == "disabled");
     match property.name() {
         "idle-timeout" => {
             if let Some(seconds) = read::seconds(property, &object.what, report) {
                 settings.idle_timeout = seconds;
             }
         }
-        "datagram-load-balancing" if is_off => {}
         "datagram-load-balancing" => {
-            let why = "labsim's virtual servers balance flows, and not each datagram for itself";
-            others(property, object, why, report);
+            settings.datagram_load_balancing =
+                read::switch(property, report).unwrap_or(settings.datagram_load_balancing);
         }
         _ => read::not_imported(&object.what, property, report),
     }

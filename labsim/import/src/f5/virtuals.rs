@@ -17,7 +17,7 @@ use crate::report::Report;
 use crate::text::has_word;
 use crate::validate;
 use labsim_model::quote;
-use labsim_model::{IpProtocol, Ports, SourceAddress};
+use labsim_model::{IpProtocol, Ports, SourceAddress, SourceTranslation};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -88,7 +88,9 @@ impl Reader<'_, '_> {
                 "pool" => pool = Some(read::word(property, self.report)?),
                 "profiles" => {
                     let Self { flows, config, report, .. } = self;
-                    found.settings.fastl4 = flows.of_virtual(property, what, config, report);
+                    let flows = flows.of_virtual(property, what, config, report);
+                    found.settings.fastl4 = flows.fastl4;
+                    found.settings.datagram_load_balancing = flows.datagram_load_balancing;
                 }
                 "persist" if property.is_none() => {}
                 "persist" => {
@@ -123,6 +125,7 @@ impl Reader<'_, '_> {
                         self.report,
                     )?;
                 }
+                "mirror" => found.settings.mirror = read::switch(property, self.report)?,
                 "translate-address" => {
                     found.written.destination_translation = Some(property.place);
                     found.settings.translate_address = read::switch(property, self.report)?;
@@ -140,6 +143,17 @@ impl Reader<'_, '_> {
                 "it has no pool, so it has no members to forward to",
             );
         };
+        let translates = found.settings.source_address_translation != SourceTranslation::None;
+        let is_udp = protocol == IpProtocol::Udp;
+        if found.settings.datagram_load_balancing && (translates || !is_udp) {
+            found.settings.datagram_load_balancing = false;
+            let why = match is_udp {
+                true => "source translation needs a flow, which such datagrams do not have",
+                false => "it is for UDP: a TCP connection stays with its member",
+            };
+            let what = format!("{what}: datagram-load-balancing of its udp profile");
+            self.report.not_imported(object.place, what, why);
+        }
         match self.pools.get(&pool.text, self.config, self.report) {
             Some(index) => found.pool = index,
             None => {
