@@ -90,7 +90,7 @@ mod tests {
 
     /// A fragment with `length` bytes behind its header, from `from` on.
     fn piece(id: u8, from: u16, length: u16, has_more: bool) -> Vec<u8> {
-        let place = from / 8 | if has_more { 0x2000 } else { 0 };
+        let place = (from / 8) | if has_more { 0x2000 } else { 0 };
         let mut bytes = vec![0x45, 0];
         bytes.extend((20 + length).to_be_bytes());
         bytes.extend([0, id]);

@@ -189,7 +189,7 @@ fn sockets(known: &Known<'_>, host: &Host, found: &mut Vec<Finding>) {
     }
     let configured = known.trace.configuration.virtual_server(server, known.connection.protocol);
     let members = configured.into_iter().flat_map(|it| it.members.iter().map(move |one| (it, one)));
-    let member = members.into_iter().find(|(_, one)| host.has_address(one.address.into()));
+    let member = members.into_iter().find(|(_, one)| host.has_address(one.address));
     let other = member.and_then(|(_, member)| {
         let port = member.port.filter(|port| *port != server.port())?;
         let socket = sockets

@@ -189,10 +189,10 @@ impl Stanzas<'_> {
     fn persistence(&mut self, name: &str, rule: SourceAddress, any: IpAddr) {
         self.block(0, &format!("ltm persistence source-addr {}", quoted(name)), |out| {
             out.line(1, "defaults-from source_addr");
-            if let Some(length) = rule.prefix_length {
-                if let Ok(net) = IpNet::new(any, length.min(IpNet::from(any).prefix_len())) {
-                    out.line(1, &format!("mask {}", net.netmask()));
-                }
+            if let Some(length) = rule.prefix_length
+                && let Ok(net) = IpNet::new(any, length.min(IpNet::from(any).prefix_len()))
+            {
+                out.line(1, &format!("mask {}", net.netmask()));
             }
             out.line(1, &format!("timeout {}", rule.timeout));
         });

@@ -111,7 +111,7 @@ impl<'a> Endpoint<'a> {
             },
         };
         let Some(code) = decision.reply else { return (None, decision) };
-        let reply = match reply(code, request, &self.server, &client.secret) {
+        let reply = match reply(code, request, self.server, &client.secret) {
             Ok(reply) => reply,
             // A request of Proxy-States alone leaves the reply no place for more.
             Err(error) => {
