@@ -153,9 +153,9 @@ fn a_page_is_written_beside_what_is_printed() {
     ] {
         assert!(page.contains(told), "{told}");
     }
-    let ended = desk.labsim(&["explain", "login.md", "--html", "missing/page.html"]).exits(2);
+    let ended = desk.labsim(&["explain", "login.md", "--html", "login.md/page.html"]).exits(2);
     assert!(
-        ended.stderr.contains("missing/page.html: the page cannot be written"),
+        ended.stderr.contains("login.md/page.html: the page cannot be written"),
         "{}",
         ended.stderr
     );
@@ -176,7 +176,7 @@ fn all_files_that_are_no_captures_are_named_with_what_to_send() {
         .says("labsim: shot.png: this is a picture: send the capture file")
         .says("labsim: zeros.pcap: the file holds zero bytes")
         .says("labsim: program: this is no capture: it begins with 0x7f454c46; send")
-        .says("labsim: mail.txt: this text shows no packet of tcpdump's: paste what")
+        .says("labsim: mail.txt: this text shows no packet of tcpdump's or tshark's: paste")
         .says("labsim: gone.pcap: no such file; check its name")
         .says("labsim: .: not a regular file; name a capture");
     assert_eq!((ended.stdout.as_str(), ended.stderr.lines().count()), ("", 7));

@@ -32,10 +32,7 @@ const LESSONS: [(&str, &[&str]); 11] = [
             "syslog-udp",
         ],
     ),
-    (
-        "The load balancer's own kernel",
-        &["ipvs-ipip", "ipvs-gue", "ipvs-dr", "ipvs-nat", "ipv6/ipvs-6in6"],
-    ),
+    ("The load balancer's own kernel", &["ipvs-ipip", "ipvs-gue", "ipvs-dr", "ipvs-nat"]),
     ("One segment, and who answers ARP", &["l2-dsr", "l2-dsr-arp", "l2-dsr-scope"]),
     (
         "Tunnels and sizes",

@@ -78,7 +78,7 @@ fn rules_are_written_as_ipvsadm_saves_them() {
 -a -t 172.16.4.99:49 -r 10.1.1.53:49 -i -w 1 --tun-type gre --tun-csum
 -a -t 172.16.4.99:49 -r 10.1.1.52:49 -i -w 0 --tun-type gue --tun-port 6081 --tun-nocsum
 -a -t 172.16.4.99:49 -r 10.1.1.51:49 -i -w 65535 --tun-type gre --tun-nocsum
--A -u 172.16.4.99:1812 -s wrr
+-A -u 172.16.4.99:1812 -s wrr --ops
 -a -u 172.16.4.99:1812 -r 10.1.1.51:1812 -i -w 3
 "
     );

@@ -56,7 +56,8 @@ fn balancing_of_datagrams_is_the_virtual_servers_where_it_keeps_no_flow() {
     let tcp = format!("{}{profile}", with("    profiles { u { } }\n"));
     let snat = format!(
         "{}{profile}",
-        with("    profiles { u { } }\n    source-address-translation { type automap }\n    translate-address enabled\n")
+        with("    profiles { u { } }\n    source-address-translation { type automap }\n")
+            .replace("translate-address disabled", "translate-address enabled")
             .replace(":49", ":1812")
             .replace("protocol tcp", "protocol udp")
     );

@@ -213,9 +213,9 @@ TCP  10.9.9.9:80 wlc
     let reasons: Vec<&str> = imported.not_imported.iter().map(|note| note.why.as_str()).collect();
     assert!(reasons[0].contains("the firewall's rules"), "{}", reasons[0]);
     assert_eq!(reasons[3], "labsim translates no IPv6 to IPv4");
-    assert!(reasons[7].starts_with("only a tunnel carries IPv4"), "{}", reasons[7]);
-    assert_eq!(reasons[10], "duplicate member (lb1.txt:8)");
-    assert!(reasons[17].contains("ipvsadm-save -n"), "{}", reasons[17]);
+    assert!(reasons[6].starts_with("only a tunnel carries IPv4"), "{}", reasons[6]);
+    assert_eq!(reasons[9], "duplicate member (lb1.txt:8)");
+    assert!(reasons[16].contains("ipvsadm-save -n"), "{}", reasons[16]);
     assert_eq!(
         places(&imported.warnings),
         [

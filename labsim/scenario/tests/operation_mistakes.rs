@@ -32,7 +32,7 @@ const CASES: &[Case<'_>] = &[
     (&[], &[]),
     (
         &[("background: true", "background: true, pause: true")],
-        &["case.yaml:16:94: `pause` and `background` exclude each other; leave `background` out"],
+        &["case.yaml:16:107: `pause` and `background` exclude each other; leave `background` out"],
     ),
     (
         &[("  end: {finish: {login: login}}\n", "")],
