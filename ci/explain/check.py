@@ -25,6 +25,7 @@ IS_IN_NO_PACKET = {
     "flow-lingers": "the load balancer's own table",
     "icmp-error-misdelivered": "the answers arrive",
     "login-rejected": "the server's answer, which is encrypted",
+    "one-source-port": "every request is answered, and all are one flow",
     "secret-mismatch": "the server's answer, which is encrypted",
 }
 # Lessons whose exchanges succeed: captures that lack what shows the fault show none.
