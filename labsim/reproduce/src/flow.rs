@@ -13,7 +13,7 @@ const MAX_PACKETS: usize = 400;
 
 /// What is never compared, and why.
 pub const LEFT_OUT: [&str; 6] = [
-    "times, and how often a packet was sent again, which timers decide",
+    "times, and how often a packet was sent again, which timers decide, with the resets that answer it",
     "acknowledgements without data where another packet acknowledges as much",
     "IP identifications, first sequence numbers, windows and clients' ports, which are chosen anew",
     "addresses, where a network has one of nobody that is named here: such as a router's",
@@ -60,7 +60,9 @@ impl Flow {
             }
             Some((role, without_acknowledgements(packets)))
         });
-        Self { at: at.collect() }
+        let mut at = at.collect();
+        leave_out_later_resets(&mut at);
+        Self { at }
     }
 
     /// Whether any place saw an end of the connection.
@@ -139,6 +141,20 @@ pub(crate) fn is_about(row: &Row, connection: &ConnectionReport, services: &[Soc
             .any(|it| [about.innermost, about.outermost].contains(&(it.source, it.destination)))
 }
 
+/// Leaves out the resets of an end that has reset the connection already: without ACK, they answer what the
+/// other end sends again (RFC 9293 3.10.7.1).
+fn leave_out_later_resets(at: &mut BTreeMap<Role, Vec<Packet>>) {
+    let is_reset = |packet: &Packet, way: Way, acknowledges: bool| {
+        let flags = packet.flags.filter(|flags| flags.contains(Flags::RST));
+        packet.way == way && flags.is_some_and(|it| it.contains(Flags::ACK) == acknowledges)
+    };
+    for way in [Way::Request, Way::Reply] {
+        if at.values().flatten().any(|packet| is_reset(packet, way, true)) {
+            at.values_mut().for_each(|packets| packets.retain(|it| !is_reset(it, way, false)));
+        }
+    }
+}
+
 /// Leaves out acknowledgements without data that another packet of the same direction makes needless.
 fn without_acknowledgements(packets: Vec<Packet>) -> Vec<Packet> {
     let furthest = |way: Way, of_others: bool| {
@@ -165,4 +181,46 @@ fn without_acknowledgements(packets: Vec<Packet>) -> Vec<Packet> {
         .collect();
     let packets = packets.into_iter().enumerate();
     packets.filter(|(place, _)| kept.contains(place)).map(|(_, packet)| packet).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(way: Way, flags: Flags) -> Packet {
+        let (from, to) = match way {
+            Way::Request => ("the client", "the VIP"),
+            Way::Reply | Way::Error => ("the VIP", "the client"),
+        };
+        Packet {
+            way,
+            from,
+            to,
+            port: None,
+            what: flags.to_string(),
+            flags: Some(flags),
+            sequence: None,
+            acknowledgement: None,
+            payload: None,
+            mss: None,
+            ttl: None,
+            outer: None,
+        }
+    }
+
+    #[test]
+    fn a_reset_after_a_reset_is_left_out_at_every_place_and_one_alone_is_not() {
+        let (abort, answer) = (Flags::RST.with(Flags::ACK), Flags::RST);
+        let of = |client: &[Flags], balancer: &[Flags]| {
+            let packets = |all: &[Flags]| all.iter().map(|it| packet(Way::Request, *it)).collect();
+            let mut at = BTreeMap::from([
+                (Role::ClientSide, packets(client)),
+                (Role::LoadBalancer, packets(balancer)),
+            ]);
+            leave_out_later_resets(&mut at);
+            at.values().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[abort, answer], &[answer]), [1, 0]);
+        assert_eq!(of(&[answer], &[answer]), [1, 1]);
+    }
 }
