@@ -4,7 +4,6 @@ The checks of each subject are in a module of their own: `static` for what holds
 what the script adds."""
 
 import sys
-import pathlib
 import time
 from pathlib import Path
 
@@ -24,7 +23,7 @@ PAGES = {
 }
 # The page of all shipped scenarios may be this long for each.
 SUITE, SCENARIO_BYTES = "suite.html", 23_000
-SCENARIOS = pathlib.Path(__file__).resolve().parent.parent.parent / "scenarios"
+SCENARIOS = Path(__file__).resolve().parent.parent.parent / "scenarios"
 
 
 def main(program, folder):
