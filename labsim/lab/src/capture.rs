@@ -13,7 +13,7 @@ mod receive;
 mod tap;
 
 pub(crate) use close::DeferredClose;
-pub use frames::{Captured, Frame, Point};
+pub use frames::{Captured, Frame, Parts, Point, Record};
 pub use marker::{Marked, MarkerKind};
 pub(crate) use receive::open_bound;
 pub use tap::{TapPoint, TappedFrame, TappedPoint, Taps};

@@ -3,11 +3,14 @@
 use crate::components::servers::LogLine;
 use crate::intervals::Intervals;
 use labsim_event::Event;
-use labsim_lab::{Captured, CounterText, Counters};
+use labsim_lab::{Captured, CounterText, Counters, Parts, Point, Record};
 use labsim_model::ProbeSources;
 use labsim_scenario::model::filter::Decided;
 use labsim_scenario::model::{Attachment, FilterName, InterfaceName, NodeName};
-use labsim_verdict::{Capture, LinkCounters, Liveness, Observations, ServerEntry, StepObservation};
+use labsim_verdict::{
+    Capture, LinkCounters, Liveness, Observations, PointId, ServerEntry, StepObservation,
+};
+use labsim_wire::frame_store::FrameStore;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -56,6 +59,7 @@ impl Collected {
     /// Combines everything.
     pub(crate) fn into_observations(self) -> Observations {
         let Self { captured, quiescent_ns, probes, steps, lag, server_log, .. } = self;
+        let Parts { points, drops, store, records } = captured.into_parts();
         let after = self.after;
         let (mut before, step_counters) = self.intervals.end(&after);
         if !self.since_first_step {
@@ -71,8 +75,8 @@ impl Collected {
             })
         };
         Observations {
-            capture: capture(&captured),
-            capture_drops: captured.drops,
+            capture: capture(points, store, records),
+            capture_drops: drops,
             settled_ns: quiescent_ns,
             lag_ns: u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX),
             steps,
@@ -176,17 +180,18 @@ pub(crate) fn counter_events(observed: &Observations) -> impl Iterator<Item = Ev
     links.chain(forwarders).chain(filters).chain(kernels)
 }
 
-fn capture(captured: &Captured) -> Capture {
+fn capture(points: Vec<Point>, store: FrameStore, records: Vec<Record>) -> Capture {
     let mut capture = Capture::new();
-    for point in &captured.points {
-        let id = capture.add_point(point.node.clone(), point.interface.clone(), point.link);
-        let (started_ns, ended_ns) = (point.started_ns, point.ended_ns);
+    for point in points {
+        let Point { node, interface, link, started_ns, ended_ns } = point;
+        let id = capture.add_point(node, interface, link);
         capture.set_liveness(id, Liveness { started_ns, ended_ns });
     }
-    for frame in captured.frames() {
-        let point = labsim_verdict::PointId(frame.point);
-        capture.push(frame.time_ns, point, frame.direction, frame.original_length, frame.bytes);
-    }
+    let seen = records.into_iter().map(|record| {
+        let Record { time_ns, point, direction, frame, .. } = record;
+        (time_ns, PointId(point as usize), direction, frame)
+    });
+    capture.set_frames(store, seen);
     capture
 }
 

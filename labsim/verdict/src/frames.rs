@@ -3,13 +3,16 @@
 use crate::isn::Isns;
 use crate::mac_table::MacTable;
 use crate::observe::{
-    Capture, FrameRecord, FrameView, Observations, Point, PointId, is_marker, is_probe,
+    Capture, FrameRecord, FrameView, Observations, Point, PointId, decode_stored, is_marker,
+    is_probe,
 };
 use crate::translate::Translations;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::{Decoded, Flow, Relative};
+use labsim_wire::frame_store::StoredFrame;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 /// Frames that a judgement shows at most; the rest is counted.
 pub(crate) const SHOWN: usize = 40;
@@ -39,9 +42,11 @@ impl Frame<'_> {
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     capture: &'a Capture,
+    /// What the frames of the capture's store are.
+    decoded: Vec<Decoded>,
     /// In time's order; `None` in the place of a marker or a probe.
-    stored: Vec<Option<Stored>>,
-    by_point: Vec<Vec<usize>>,
+    shown: Vec<Option<Shown>>,
+    by_point: Vec<Vec<u32>>,
     by_flow: HashMap<Flow, Vec<usize>>,
     /// The flows that lead to an address and port, by protocol.
     to: HashMap<(u8, SocketAddr), Vec<Flow>>,
@@ -50,11 +55,17 @@ pub(crate) struct Frames<'a> {
     first_ns: u64,
 }
 
-#[derive(Debug)]
-struct Stored {
-    number: usize,
-    record: FrameRecord,
-    decoded: Decoded,
+/// What becomes of a frame of the store wherever it was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Shown,
+    Marker,
+    LeftOut,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    number: NonZeroU32,
     relative: Relative,
 }
 
@@ -117,10 +128,20 @@ impl<'a> Frames<'a> {
             .iter()
             .map(|point| balancers.iter().position(|node| **node == point.node))
             .collect();
+        let decoded: Vec<Decoded> = capture.store().iter().map(decode_stored).collect();
+        let kinds: Vec<Kind> = decoded
+            .iter()
+            .map(|decoded| match (is_marker(decoded), is_left_out(decoded)) {
+                (true, _) => Kind::Marker,
+                (false, true) => Kind::LeftOut,
+                (false, false) => Kind::Shown,
+            })
+            .collect();
         let mut isns = Isns::default();
         let mut frames = Self {
             capture,
-            stored: Vec::with_capacity(capture.len()),
+            decoded: Vec::new(),
+            shown: Vec::with_capacity(capture.len()),
             by_point: vec![Vec::new(); capture.points().len()],
             by_flow: HashMap::new(),
             to: HashMap::new(),
@@ -129,51 +150,50 @@ impl<'a> Frames<'a> {
             first_ns: u64::MAX,
         };
         let mut number = 0;
-        for frame in capture.frames() {
-            let decoded = frame.decode();
-            let is_marker = is_marker(&decoded);
-            number += usize::from(!is_marker);
-            if is_marker || is_left_out(&decoded) {
-                frames.stored.push(None);
+        for (index, (record, frame)) in capture.records().enumerate() {
+            let kind = kinds.get(frame.index()).copied().unwrap_or(Kind::LeftOut);
+            number += u32::from(kind != Kind::Marker);
+            let decoded = decoded.get(frame.index()).filter(|_| kind == Kind::Shown);
+            let (Some(decoded), Some(number)) = (decoded, NonZeroU32::new(number)) else {
+                frames.shown.push(None);
                 continue;
-            }
-            let record = frame.record;
+            };
             if let Some(flow) = decoded.flow() {
                 if let Some(tcp) = decoded.tcp() {
-                    isns.learn(frame.index, flow, tcp);
+                    isns.learn(index, flow, tcp);
                 }
                 let of_flow = frames.by_flow.entry(flow).or_default();
                 if of_flow.is_empty() {
                     let to = (flow.protocol, flow.destination);
                     frames.to.entry(to).or_default().push(flow);
                 }
-                of_flow.push(frame.index);
-                if let Some(balancer) = balancer_at.get(record.point.0).copied().flatten() {
-                    frames.translations.learn(
-                        frame.index,
-                        balancer,
-                        record.direction,
-                        &decoded,
-                        frame.link,
-                        frame.bytes,
-                    );
+                of_flow.push(index);
+                if let Some(balancer) = balancer_at.get(record.point.0).copied().flatten()
+                    && let Some(StoredFrame { link, bytes, .. }) = capture.store().get(frame)
+                {
+                    let direction = record.direction;
+                    frames.translations.learn(index, balancer, direction, decoded, link, bytes);
                 }
             }
             if let Some(at_point) = frames.by_point.get_mut(record.point.0) {
-                at_point.push(frame.index);
+                at_point.push(index as u32);
             }
-            frames.mac_table.learn(record.point, record.direction, &decoded);
+            frames.mac_table.learn(record.point, record.direction, decoded);
             frames.first_ns = frames.first_ns.min(record.time_ns);
-            let relative = Relative::default();
-            frames.stored.push(Some(Stored { number, record, decoded, relative }));
+            frames.shown.push(Some(Shown { number, relative: Relative::default() }));
         }
         // Only now every handshake is known, those included that came later elsewhere.
-        for (index, frame) in frames.stored.iter_mut().enumerate() {
-            let Some(frame) = frame else { continue };
-            if let (Some(flow), Some(tcp)) = (frame.decoded.flow(), frame.decoded.tcp()) {
-                frame.relative = isns.relative(index, flow, tcp, &frames.translations);
+        for (index, (shown, (_, frame))) in
+            frames.shown.iter_mut().zip(capture.records()).enumerate()
+        {
+            let (Some(shown), Some(decoded)) = (shown, decoded.get(frame.index())) else {
+                continue;
+            };
+            if let (Some(flow), Some(tcp)) = (decoded.flow(), decoded.tcp()) {
+                shown.relative = isns.relative(index, flow, tcp, &frames.translations);
             }
         }
+        frames.decoded = decoded;
         frames
     }
 
@@ -225,8 +245,10 @@ impl<'a> Frames<'a> {
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<Frame<'_>> {
-        let Stored { number, record, decoded, relative } = self.stored.get(index)?.as_ref()?;
-        Some(Frame { index, number: *number, record: *record, decoded, relative: *relative })
+        let Shown { number, relative } = *self.shown.get(index)?.as_ref()?;
+        let (record, frame) = self.capture.record(index)?;
+        let decoded = self.decoded.get(frame.index())?;
+        Some(Frame { index, number: number.get() as usize, record, decoded, relative })
     }
 
     /// Whether a frame is addressed to the interface that captured it, or sent by it: a segment floods
@@ -246,11 +268,12 @@ impl<'a> Frames<'a> {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = Frame<'_>> {
-        (0..self.stored.len()).filter_map(|index| self.get(index))
+        (0..self.shown.len()).filter_map(|index| self.get(index))
     }
 
     pub(crate) fn at(&self, point: PointId) -> impl Iterator<Item = Frame<'_>> {
-        self.by_point.get(point.0).into_iter().flatten().filter_map(|index| self.get(*index))
+        let at_point = self.by_point.get(point.0).into_iter().flatten();
+        at_point.filter_map(|index| self.get(*index as usize))
     }
 
     pub(crate) fn point(&self, id: PointId) -> Option<&'a Point> {

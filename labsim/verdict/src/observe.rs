@@ -3,6 +3,7 @@
 mod capture;
 mod probe;
 
+pub(crate) use capture::decode_stored;
 pub use capture::is_marker;
 pub use capture::{Capture, FrameRecord, FrameView, Liveness, Point, PointId};
 pub use probe::is_probe;

@@ -4,7 +4,7 @@
 //! checks lengths once when it is made (its getters cannot panic afterwards), a `ViewMut` where
 //! somebody changes packets in place, and a plain value with `parse`, `length` and `emit`.
 //! `emit` writes into the caller's buffer and says so when that is too small; nothing allocates
-//! but [`mod@decode`], [`pcap`] and [`pcapng`].
+//! but [`mod@decode`], [`frame_store`], [`pcap`] and [`pcapng`].
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod checksum;
 pub mod decode;
 mod error;
 pub mod ethernet;
+pub mod frame_store;
 pub mod gre;
 pub mod gue;
 pub mod icmpv4;

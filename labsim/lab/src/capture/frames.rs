@@ -3,6 +3,7 @@
 use super::marker::MarkerKind;
 use labsim_scenario::model::{Direction, InterfaceName, NodeName};
 use labsim_wire::decode::LinkType;
+use labsim_wire::frame_store::{FrameId, FrameStore, StoredFrame};
 use std::collections::BTreeMap;
 
 /// An interface whose frames were captured.
@@ -45,39 +46,66 @@ pub struct Captured {
     /// Frames that were there and are not here, by node. A node without any is not named.
     pub drops: BTreeMap<NodeName, u64>,
     records: Vec<Record>,
-    bytes: Vec<u8>,
+    store: FrameStore,
 }
 
+/// When, where and which way a frame was captured.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record {
-    pub(super) time_ns: u64,
-    pub(super) point: usize,
-    pub(super) direction: Direction,
-    pub(super) original_length: u32,
-    pub(super) marker: Option<MarkerKind>,
-    pub(super) start: usize,
-    pub(super) length: usize,
+pub struct Record {
+    /// Nanoseconds since 1970.
+    pub time_ns: u64,
+    /// Its point's place in [`Captured::points`].
+    pub point: u32,
+    /// Which frame, in [`Parts::store`].
+    pub frame: FrameId,
+    /// Seen from the node whose interface it is. `lo` shows every frame both ways.
+    pub direction: Direction,
+    /// Set if it is one of labsim's own markers.
+    pub marker: Option<MarkerKind>,
+}
+
+/// A capture, taken apart.
+#[derive(Debug)]
+pub struct Parts {
+    /// As [`Captured::points`].
+    pub points: Vec<Point>,
+    /// As [`Captured::drops`].
+    pub drops: BTreeMap<NodeName, u64>,
+    /// All frames by time.
+    pub records: Vec<Record>,
+    /// What was captured of them.
+    pub store: FrameStore,
 }
 
 /// Frames as they are read, up to a bound.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     records: Vec<Record>,
-    bytes: Vec<u8>,
+    store: FrameStore,
+}
+
+/// When, where and which way a frame was captured that has no place yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) time_ns: u64,
+    pub(super) point: usize,
+    pub(super) direction: Direction,
+    pub(super) marker: Option<MarkerKind>,
 }
 
 impl Arena {
-    /// Keeps a frame, unless there is no room for it. `record`'s place is filled in.
-    pub(super) fn push(&mut self, mut record: Record, bytes: &[u8]) -> bool {
-        let needed = bytes.len() + size_of::<Record>();
-        let used = self.bytes.len() + self.records.len() * size_of::<Record>();
+    /// Keeps a frame; `false` if there is no room for it.
+    pub(super) fn push(&mut self, seen: Seen, frame: StoredFrame<'_>) -> bool {
+        let needed = frame.bytes.len() + size_of::<Record>();
+        let used = self.store.memory() + self.records.len() * size_of::<Record>();
         if used + needed > super::ARENA_BYTES {
             return false;
         }
-        record.start = self.bytes.len();
-        record.length = bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        self.records.push(record);
+        let Seen { time_ns, point, direction, marker } = seen;
+        let (Ok(point), Some(frame)) = (u32::try_from(point), self.store.add(frame)) else {
+            return false;
+        };
+        self.records.push(Record { time_ns, point, frame, direction, marker });
         true
     }
 
@@ -88,21 +116,32 @@ impl Arena {
         drops: BTreeMap<NodeName, u64>,
     ) -> Captured {
         self.records.sort_by_key(|record| record.time_ns);
-        Captured { points, drops, records: self.records, bytes: self.bytes }
+        Captured { points, drops, records: self.records, store: self.store }
     }
 }
 
 impl Captured {
     /// All frames by time, start and end markers among them.
-    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
-        self.records.iter().map(|record| Frame {
-            time_ns: record.time_ns,
-            point: record.point,
-            direction: record.direction,
-            original_length: record.original_length,
-            bytes: &self.bytes[record.start..record.start + record.length],
-            marker: record.marker,
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.records.iter().filter_map(|record| {
+            let StoredFrame { original_length, bytes, .. } = self.store.get(record.frame)?;
+            let Record { time_ns, point, direction, marker, .. } = *record;
+            Some(Frame {
+                time_ns,
+                point: point as usize,
+                direction,
+                original_length,
+                bytes,
+                marker,
+            })
         })
+    }
+
+    /// Takes it apart, to be kept as something else without a copy.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
+        let Self { points, drops, records, store } = self;
+        Parts { points, drops, records, store }
     }
 
     /// The place of an interface's point in [`Self::points`].

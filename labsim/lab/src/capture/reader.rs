@@ -1,7 +1,7 @@
 //! The thread that reads the packet sockets of all nodes.
 
 use super::Progress;
-use super::frames::{Arena, Captured, Point, Record};
+use super::frames::{Arena, Captured, Point, Seen};
 use super::marker::{Marker, MarkerKind};
 use super::points::Layout;
 use super::receive::{network_layer, take_drops};
@@ -9,6 +9,7 @@ use labsim_scenario::model::{Direction, InterfaceName};
 use labsim_sys::batch::{ReceiveBuffers, ReceivedFrame};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::{self, Mac};
+use labsim_wire::frame_store::StoredFrame;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
@@ -207,16 +208,11 @@ impl Collected {
                 }
             }
         }
-        let record = Record {
-            time_ns: frame.time_ns,
-            point: place,
-            direction,
-            original_length: frame.original_length,
-            marker: marker.and_then(|marker| marker.kind),
-            start: 0,
-            length: 0,
-        };
-        if !self.arena.push(record, frame.bytes)
+        let marker = marker.and_then(|marker| marker.kind);
+        let seen = Seen { time_ns: frame.time_ns, point: place, direction, marker };
+        let ReceivedFrame { original_length, bytes, .. } = *frame;
+        let stored = StoredFrame { link: point.link, original_length, bytes };
+        if !self.arena.push(seen, stored)
             && let Some(drops) = self.drops.get_mut(node)
         {
             *drops += 1;

@@ -2,6 +2,7 @@
 
 use labsim_scenario::model::{Direction, InterfaceName, NodeName};
 use labsim_wire::decode::{Content, Decoded, LinkType, Transport, decode};
+use labsim_wire::frame_store::{FrameId, FrameStore, StoredFrame};
 use labsim_wire::{ethernet, protocol};
 
 /// A capture point's place in [`Capture::points`].
@@ -38,7 +39,7 @@ impl Liveness {
     }
 }
 
-/// One captured frame; its bytes are in the arena.
+/// When, where and which way a frame was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameRecord {
     /// Nanoseconds since 1970.
@@ -49,16 +50,20 @@ pub struct FrameRecord {
     pub direction: Direction,
     /// How long it was, in bytes; more than was captured if there is a snap length.
     pub original_length: u32,
-    start: usize,
-    length: usize,
 }
 
 impl FrameRecord {
     /// Of a frame that is of no capture's.
     pub(crate) fn lone(direction: Direction) -> Self {
-        let (point, original_length) = (PointId(0), 0);
-        Self { time_ns: 0, point, direction, original_length, start: 0, length: 0 }
+        Self { time_ns: 0, point: PointId(0), direction, original_length: 0 }
     }
+}
+
+/// A record, and which frame it is of.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    record: FrameRecord,
+    frame: FrameId,
 }
 
 /// One captured frame with its bytes.
@@ -78,17 +83,23 @@ impl FrameView<'_> {
     /// Decodes it.
     #[must_use]
     pub fn decode(&self) -> Decoded {
-        let length = usize::try_from(self.record.original_length).unwrap_or(usize::MAX);
-        decode(self.link, self.bytes, length)
+        let original_length = self.record.original_length;
+        decode_stored(StoredFrame { link: self.link, original_length, bytes: self.bytes })
     }
+}
+
+/// Decodes a frame of a capture's.
+pub(crate) fn decode_stored(frame: StoredFrame<'_>) -> Decoded {
+    let length = usize::try_from(frame.original_length).unwrap_or(usize::MAX);
+    decode(frame.link, frame.bytes, length)
 }
 
 /// The frames of all capture points, in time's order.
 #[derive(Debug, Clone, Default)]
 pub struct Capture {
     points: Vec<Point>,
-    records: Vec<FrameRecord>,
-    bytes: Vec<u8>,
+    places: Vec<Place>,
+    store: FrameStore,
 }
 
 impl Capture {
@@ -125,22 +136,31 @@ impl Capture {
         original_length: u32,
         bytes: &[u8],
     ) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        let length = bytes.len();
-        self.records.push(FrameRecord {
-            time_ns,
-            point,
-            direction,
-            original_length,
-            start,
-            length,
-        });
+        let link = self.points.get(point.0).map_or(LinkType::Ethernet, |point| point.link);
+        // A capture of more than 4 GiB does not get so far.
+        if let Some(frame) = self.store.add(StoredFrame { link, original_length, bytes }) {
+            let record = FrameRecord { time_ns, point, direction, original_length };
+            self.places.push(Place { record, frame });
+        }
+    }
+
+    /// Takes over frames and when, where and which way each was captured, in time's order; there are none yet.
+    pub fn set_frames(
+        &mut self,
+        store: FrameStore,
+        seen: impl Iterator<Item = (u64, PointId, Direction, FrameId)>,
+    ) {
+        let place = |(time_ns, point, direction, frame)| {
+            let original_length = store.get(frame).map_or(0, |stored| stored.original_length);
+            Place { record: FrameRecord { time_ns, point, direction, original_length }, frame }
+        };
+        self.places = seen.map(place).collect();
+        self.store = store;
     }
 
     /// Brings the frames into time's order; those of one time stay as they were added.
     pub fn sort(&mut self) {
-        self.records.sort_by_key(|record| record.time_ns);
+        self.places.sort_by_key(|place| place.record.time_ns);
     }
 
     /// The capture points.
@@ -161,30 +181,40 @@ impl Capture {
     /// How many frames there are, markers among them.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.places.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.places.is_empty()
     }
 
     /// All frames, markers among them.
     pub fn frames(&self) -> impl Iterator<Item = FrameView<'_>> {
-        (0..self.records.len()).filter_map(|index| self.frame(index))
+        (0..self.places.len()).filter_map(|index| self.frame(index))
     }
 
     /// The frame of that place in time.
     #[must_use]
     pub fn frame(&self, index: usize) -> Option<FrameView<'_>> {
-        let record = self.records.get(index)?;
-        Some(FrameView {
-            index,
-            record: *record,
-            link: self.points.get(record.point.0).map_or(LinkType::Ethernet, |point| point.link),
-            bytes: self.bytes.get(record.start..record.start + record.length)?,
-        })
+        let Place { record, frame } = *self.places.get(index)?;
+        let StoredFrame { link, bytes, .. } = self.store.get(frame)?;
+        Some(FrameView { index, record, link, bytes })
+    }
+
+    /// What was captured, equal frames once.
+    pub(crate) fn store(&self) -> &FrameStore {
+        &self.store
+    }
+
+    /// All records in time's order, each with the number of its frame in [`Self::store`].
+    pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = (FrameRecord, FrameId)> {
+        self.places.iter().map(|place| (place.record, place.frame))
+    }
+
+    pub(crate) fn record(&self, index: usize) -> Option<(FrameRecord, FrameId)> {
+        self.places.get(index).map(|place| (place.record, place.frame))
     }
 }
 
