@@ -213,6 +213,22 @@ impl Known {
 }
 
 impl Header {
+    /// A header of which only the addresses are known.
+    #[must_use]
+    pub const fn of_addresses(source: IpAddr, destination: IpAddr) -> Self {
+        Self {
+            source,
+            destination,
+            ttl: None,
+            tos: None,
+            id: None,
+            dont_fragment: None,
+            fragment: None,
+            protocol: None,
+            length: None,
+        }
+    }
+
     fn of(header: &IpHeader) -> Self {
         let is_v4 = header.source.is_ipv4();
         let place = (header.fragment_offset, header.more_fragments);

@@ -64,17 +64,7 @@ fn packet(mut family: Family, cursor: &mut Cursor<'_>) -> Option<Packet> {
 fn assemble(headers: Vec<Header>, transport: Transport) -> Packet {
     let mut headers = headers.into_iter();
     // The caller read one header at least.
-    let none = Header {
-        source: IpAddr::from([0; 4]),
-        destination: IpAddr::from([0; 4]),
-        ttl: None,
-        tos: None,
-        id: None,
-        dont_fragment: None,
-        fragment: None,
-        protocol: None,
-        length: None,
-    };
+    let none = Header::of_addresses(IpAddr::from([0; 4]), IpAddr::from([0; 4]));
     Packet { outermost: headers.next().unwrap_or(none), inner: headers.collect(), transport }
 }
 

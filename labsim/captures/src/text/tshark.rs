@@ -122,17 +122,7 @@ fn packet(row: &Columns<'_>) -> Option<Known> {
         _ => Transport::Other,
     };
     // Whether these are those of an outer header is not shown either.
-    let outermost = Header {
-        source,
-        destination,
-        ttl: None,
-        tos: None,
-        id: None,
-        dont_fragment: None,
-        fragment: None,
-        protocol: None,
-        length: None,
-    };
+    let outermost = Header::of_addresses(source, destination);
     Some(Known::Ip(Packet { outermost, inner: Vec::new(), transport }))
 }
 
