@@ -184,6 +184,24 @@ fn all_files_that_are_no_captures_are_named_with_what_to_send() {
     twice.says("standard input (`-`) is named twice");
 }
 
+#[test]
+fn a_capture_without_frames_is_a_point_of_its_own_beside_others_and_an_error_alone() {
+    let desk = desk();
+    let mut header = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+    header.extend([0; 8]);
+    header.extend([0, 0, 4, 0, 1, 0, 0, 0]);
+    desk.write("nothing.pcap", header);
+    let ended = desk.labsim(&["explain", "server=nothing.pcap"]).exits(2);
+    ended.says("nothing.pcap: this capture has no frame: capture again while the client connects");
+    desk.write("client.txt", SYN);
+    let ended = desk.labsim(&["explain", "client.txt", "server=nothing.pcap"]).exits(0);
+    ended
+        .says("2 capture points, 1 TCP connection")
+        .says("nothing.pcap: a capture without any packet: nothing was seen there")
+        .says("No packet at all was captured at server;")
+        .says("a capture at the next device after client on the way to server");
+}
+
 const SYN: &str =
     "10:00:00.000000 IP 192.0.2.7.40000 > 198.51.100.9.49: Flags [S], seq 1, win 1, length 0\n";
 

@@ -34,6 +34,12 @@ pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
         return exit;
     }
     let (mut trace, _) = reading.finish();
+    if !trace.points.is_empty() && trace.empty.len() == trace.points.len() {
+        for point in &trace.points {
+            output::error(format_args!("{}: {}", point.file, frames::NO_FRAME));
+        }
+        return Exit::Invalid;
+    }
     trace.vips.clone_from(&args.vip);
     if let Err(exit) = give_roles(&mut trace, &args.role) {
         return exit;
@@ -88,7 +94,9 @@ pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
             output::foreign_text(reproduction);
         }
     }
-    let captures = explanation.points.iter().map(|point| point.capture);
+    let has_packets = |place: &usize| !trace.empty.contains(place);
+    let captures = (0..trace.points.len()).filter(has_packets);
+    let captures = captures.filter_map(|place| Some(explanation.points.get(place)?.capture));
     if explanation.connections_in_common == 0 && has_several(captures) {
         output::error(NOTHING_IN_COMMON);
         return Exit::Invalid;

@@ -1,40 +1,119 @@
-//! What the first fragment of a tunnel's packet says of the packet inside.
+//! One fragment of an IP packet, and packets without fragmentation made of fragments (RFC 791, 3.2; RFC 8200, 4.5).
 //!
-//! Fragments of the outer packet hide the inner one from its second fragment on; the first one has its headers,
-//! and so all that identifies it.
+//! Fragments of a tunnel's packet hide the packet inside from the second fragment on; the first one has its headers, and
+//! so all that identifies it.
 
-use labsim_wire::protocol;
+use labsim_wire::ipv6::extension;
+use labsim_wire::{ipv4, ipv6, tunnel};
+use std::net::IpAddr;
 
-/// The bytes of an IPv4 packet of a tunnel's first fragment, as if the rest had not been captured. `None` if they
-/// are none.
-pub(crate) fn whole(network: &[u8]) -> Option<Vec<u8>> {
-    let first = *network.first()?;
-    let header = usize::from(first & 15) * 4;
-    let place = word(network, 6)?;
-    let (is_first, more) = (place & 0x1fff == 0, place & 0x2000 != 0);
-    if first >> 4 != 4 || header < 20 || !is_first || !more {
-        return None;
-    }
-    let length = usize::from(word(network, 2)?).min(network.len());
-    let fragment = network.get(..length)?;
-    let inside = match *network.get(9)? {
-        protocol::IPIP | protocol::IPV6 => header,
-        protocol::GRE => {
-            // Checksum, key and sequence number, each of four bytes (RFC 2784, RFC 2890).
-            let flags = *network.get(header)?;
-            header + 4 + [0x80, 0x20, 0x10].iter().filter(|flag| flags & **flag != 0).count() * 4
+/// Bytes of the header that only fragments have in IPv6.
+const FRAGMENT_HEADER: usize = 8;
+
+/// A fragment of a packet, as far as it was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fragment<'a> {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) id: u32,
+    /// What the packet carries.
+    pub(crate) protocol: u8,
+    /// Its place in the packet's payload, in bytes.
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) has_more: bool,
+    /// The header, with options, and without what only fragments have.
+    pub(crate) header: &'a [u8],
+    /// What was captured of the bytes from `from` to `to`.
+    pub(crate) data: &'a [u8],
+}
+
+impl<'a> Fragment<'a> {
+    /// The fragment that begins with this IP header; `None` of what is whole, or is none.
+    pub(crate) fn new(network: &'a [u8]) -> Option<Self> {
+        match network.first()? >> 4 {
+            4 => Self::v4(network),
+            6 => Self::v6(network),
+            _ => None,
         }
-        _ => return None,
-    };
-    let inner = match fragment.get(inside)? >> 4 {
-        4 => usize::from(word(fragment, inside + 2)?),
-        6 => usize::from(word(fragment, inside + 4)?) + 40,
-        _ => return None,
-    };
-    let total = u16::try_from(inside + inner).ok()?;
-    let mut bytes = fragment.to_vec();
-    bytes.get_mut(2..4)?.copy_from_slice(&total.to_be_bytes());
-    *bytes.get_mut(6)? &= !0x20;
+    }
+
+    fn v4(network: &'a [u8]) -> Option<Self> {
+        let view = ipv4::View::new_truncated(network).ok()?;
+        let from = usize::from(view.fragment_offset());
+        if from == 0 && !view.more_fragments() {
+            return None;
+        }
+        let length = view.total_length().checked_sub(view.header_length())?;
+        Some(Self {
+            source: view.source().into(),
+            destination: view.destination().into(),
+            id: u32::from(view.id()),
+            protocol: view.protocol(),
+            from,
+            to: from + length,
+            has_more: view.more_fragments(),
+            header: network.get(..view.header_length())?,
+            data: view.payload(),
+        })
+    }
+
+    /// The Fragment header is taken where it follows the fixed header, as it does for tunnels.
+    fn v6(network: &'a [u8]) -> Option<Self> {
+        let view = ipv6::View::new_truncated(network).ok()?;
+        if view.next_header() != extension::FRAGMENT {
+            return None;
+        }
+        let place = word(view.payload(), 2)?;
+        let from = usize::from(place & 0xfff8);
+        let (high, low) = (word(view.payload(), 4)?, word(view.payload(), 6)?);
+        let all = view.total_length().checked_sub(ipv6::HEADER_LEN)?;
+        Some(Self {
+            source: view.source().into(),
+            destination: view.destination().into(),
+            id: u32::from(high) << 16 | u32::from(low),
+            protocol: *view.payload().first()?,
+            from,
+            to: from + all.checked_sub(FRAGMENT_HEADER)?,
+            has_more: place & 1 != 0,
+            header: network.get(..ipv6::HEADER_LEN)?,
+            data: view.payload().get(FRAGMENT_HEADER..)?,
+        })
+    }
+
+    /// The bytes of a tunnel's packet by its first fragment, as if the rest had not been captured. `None` if they are
+    /// none.
+    pub(crate) fn as_whole(&self) -> Option<Vec<u8>> {
+        if self.from != 0 {
+            return None;
+        }
+        let (_, inside) = tunnel::Header::split(self.protocol, self.data)?;
+        let inner = match inside.first()? >> 4 {
+            4 => usize::from(word(inside, 2)?),
+            6 => usize::from(word(inside, 4)?) + ipv6::HEADER_LEN,
+            _ => return None,
+        };
+        let before = self.data.len().checked_sub(inside.len())?;
+        whole(self.header, self.protocol, before + inner, self.data)
+    }
+}
+
+/// A packet without fragmentation: the header of one of its fragments before `payload`, which has `length` bytes, or
+/// less of them. `None` if no packet has so many.
+pub(crate) fn whole(header: &[u8], protocol: u8, length: usize, payload: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = header.to_vec();
+    if header.first()? >> 4 == 4 {
+        let total = u16::try_from(header.len() + length).ok()?;
+        bytes.get_mut(2..4)?.copy_from_slice(&total.to_be_bytes());
+        // Neither a place nor more fragments; "don't fragment" stays.
+        *bytes.get_mut(6)? &= 0x40;
+        *bytes.get_mut(7)? = 0;
+    } else {
+        let length = u16::try_from(length).ok()?;
+        bytes.get_mut(4..6)?.copy_from_slice(&length.to_be_bytes());
+        *bytes.get_mut(6)? = protocol;
+    }
+    bytes.extend_from_slice(payload);
     Some(bytes)
 }
 

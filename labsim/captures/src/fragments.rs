@@ -1,21 +1,41 @@
-//! Which fragments of IPv4 packets were captured, and whether those of a packet are all of it (RFC 791, 3.2).
+//! Which fragments of packets were captured, whether those of a packet are all of it, and the packet that they make
+//! (RFC 791, 3.2; RFC 8200, 4.5).
 
+use crate::fragment::{self, Fragment};
+use crate::packet::Known;
+use labsim_wire::decode::{Decoded, decode_network};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// Packets in fragments that are followed at most; further ones are not.
 const MAX_PACKETS: usize = 1 << 16;
 /// Pieces of one packet that are followed at most: each is 8 bytes long at least, and as a rule as long as a frame.
 const MAX_PIECES: usize = 64;
+/// Bytes of packets that are not whole yet, which are held at most; packets beyond are not put together.
+const MAX_HELD: usize = 32 << 20;
 
 /// Fragments at capture points. Packets are told apart by point, addresses, protocol and identification; one that uses
 /// them again may hide that another lacks a fragment, and never shows it falsely.
 #[derive(Debug, Default)]
 pub struct Fragments {
     packets: BTreeMap<Key, Pieces>,
+    held: usize,
+    overlapping: u64,
+    first_overlapping: Option<u64>,
+    too_many: u64,
+}
+
+/// A packet that was put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// The rows of its first fragment: one for each time that it was captured.
+    pub rows: Vec<usize>,
+    /// Its bytes from the IP header on, without fragmentation.
+    pub bytes: Vec<u8>,
 }
 
 /// A point, an identification, a protocol, and both addresses.
-type Key = (usize, u16, u8, [u8; 8]);
+type Key = (usize, u32, u8, IpAddr, IpAddr);
 
 #[derive(Debug, Default)]
 struct Pieces {
@@ -25,38 +45,122 @@ struct Pieces {
     ranges: Vec<(usize, usize)>,
     /// The payload's length, once the last fragment was seen.
     length: Option<usize>,
+    /// What is held of it; `None` if it cannot be put together, or has been.
+    held: Option<Held>,
+    overlaps: bool,
+    /// Whether all of it was seen; what follows is another packet, or was captured twice.
+    is_done: bool,
+}
+
+/// The bytes of a packet that is not whole yet.
+#[derive(Debug, Default)]
+struct Held {
+    header: Vec<u8>,
+    /// Each from its place on, in the order in which they came.
+    pieces: Vec<(usize, Vec<u8>)>,
 }
 
 impl Fragments {
     /// Takes a packet's bytes from its IP header on, if it is a fragment. `row` is its place among those that are
-    /// explained, if it has one.
-    pub fn add(&mut self, point: usize, network: &[u8], row: Option<usize>) {
-        let Some((key, range, is_last)) = fragment(point, network) else { return };
+    /// explained, if it has one, and `number` its place in its file. The packet, once its last fragment came.
+    pub fn add(
+        &mut self,
+        point: usize,
+        number: u64,
+        network: &[u8],
+        row: Option<usize>,
+    ) -> Option<Whole> {
+        let fragment = Fragment::new(network)?;
+        let key = (point, fragment.id, fragment.protocol, fragment.source, fragment.destination);
         if self.packets.len() >= MAX_PACKETS && !self.packets.contains_key(&key) {
-            return;
+            self.too_many += 1;
+            return None;
         }
-        let pieces = self.packets.entry(key).or_default();
-        if range.0 == 0 {
+        let pieces = self.packets.entry(key).or_insert_with(Pieces::followed);
+        let range = (fragment.from, fragment.to);
+        if pieces.is_done {
+            if fragment.from != 0 && pieces.ranges.contains(&range) {
+                return None;
+            }
+            *pieces = Pieces::followed();
+        }
+        if fragment.from == 0 {
             pieces.rows.extend(row);
         }
-        if is_last {
-            pieces.length = Some(range.1);
+        if !fragment.has_more {
+            pieces.length = Some(fragment.to);
         }
-        if pieces.ranges.len() < MAX_PIECES {
-            pieces.ranges.push(range);
-        } else {
+        if pieces.ranges.len() >= MAX_PIECES {
             // What is not followed is not called incomplete.
             pieces.rows.clear();
+            self.held -= pieces.release();
+            return None;
         }
+        if pieces.is_overlapped_by(range) && !pieces.overlaps {
+            pieces.overlaps = true;
+            self.overlapping += 1;
+            self.first_overlapping = self.first_overlapping.or(Some(number));
+            self.held -= pieces.release();
+        }
+        let is_new = !pieces.ranges.contains(&range);
+        pieces.ranges.push(range);
+        let size = fragment.data.len();
+        if fragment.to - fragment.from > size || !pieces.takes(&fragment, is_new) {
+            // It was cut, or its identification is another packet's as well.
+            self.held -= pieces.release();
+        } else if is_new && pieces.held.is_some() {
+            if self.held + size > MAX_HELD {
+                self.too_many += 1;
+                self.held -= pieces.release();
+            } else {
+                self.held += size;
+                pieces.hold(&fragment);
+            }
+        }
+        if !pieces.is_complete() {
+            return None;
+        }
+        pieces.is_done = true;
+        let whole = pieces.whole(fragment.protocol);
+        self.held -= pieces.release();
+        whole
     }
 
     /// The rows of packets of which not all fragments were captured.
     pub fn incomplete(&self) -> impl Iterator<Item = usize> {
         self.packets.values().filter(|it| !it.is_complete()).flat_map(|it| it.rows.iter().copied())
     }
+
+    /// In sentences, what was not put together though all of it may be there.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices = Vec::new();
+        if let Some(first) = self.first_overlapping {
+            let count = match self.overlapping {
+                1 => "fragments of 1 packet overlap".to_owned(),
+                count => format!("fragments of {count} packets overlap"),
+            };
+            notices.push(format!(
+                "{count}, the first in frame {first}: they were not put together, as receivers drop them (RFC 5722)"
+            ));
+        }
+        if self.too_many > 0 {
+            notices.push(format!(
+                "{} fragments were not put together, as those of too many packets are incomplete: give captures of a \
+                 shorter time",
+                self.too_many
+            ));
+        }
+        notices
+    }
 }
 
 impl Pieces {
+    /// Of a packet whose fragments are held until it is whole.
+    fn followed() -> Self {
+        Self { held: Some(Held::default()), ..Self::default() }
+    }
+
     fn is_complete(&self) -> bool {
         let mut ranges = self.ranges.clone();
         ranges.sort_unstable();
@@ -65,70 +169,67 @@ impl Pieces {
         let to = ranges.iter().fold(0, reach);
         self.length.is_some_and(|length| to >= length)
     }
+
+    /// Whether bytes of a range are there already, and not the same range: that is one that was captured twice.
+    fn is_overlapped_by(&self, (from, to): (usize, usize)) -> bool {
+        let mut ranges = self.ranges.iter();
+        ranges.any(|it| *it != (from, to) && from < it.1 && it.0 < to)
+    }
+
+    /// Whether a fragment belongs to what is held: one that is there already has the same bytes.
+    fn takes(&self, fragment: &Fragment<'_>, is_new: bool) -> bool {
+        let Some(held) = self.held.as_ref().filter(|_| !is_new) else { return true };
+        held.pieces.iter().any(|(from, data)| *from == fragment.from && data == fragment.data)
+    }
+
+    fn hold(&mut self, fragment: &Fragment<'_>) {
+        let Some(held) = &mut self.held else { return };
+        if fragment.from == 0 {
+            held.header = fragment.header.to_vec();
+        }
+        held.pieces.push((fragment.from, fragment.data.to_vec()));
+    }
+
+    /// Drops what is held. How many bytes of pieces that was.
+    fn release(&mut self) -> usize {
+        let pieces = self.held.take().map(|it| it.pieces).unwrap_or_default();
+        pieces.iter().map(|(_, data)| data.len()).sum()
+    }
+
+    /// The packet, if all of it is held.
+    fn whole(&mut self, protocol: u8) -> Option<Whole> {
+        let held = self.held.as_mut()?;
+        held.pieces.sort_by_key(|(from, _)| *from);
+        let mut payload = Vec::with_capacity(self.length?);
+        for (from, data) in &held.pieces {
+            if *from != payload.len() {
+                return None;
+            }
+            payload.extend_from_slice(data);
+        }
+        if Some(payload.len()) != self.length {
+            return None;
+        }
+        let bytes = fragment::whole(&held.header, protocol, payload.len(), &payload)?;
+        Some(Whole { rows: self.rows.clone(), bytes })
+    }
 }
 
-/// A fragment's packet, its place in that, and whether it is the last; `None` of what is whole.
-fn fragment(point: usize, network: &[u8]) -> Option<(Key, (usize, usize), bool)> {
-    let word = |at: usize| {
-        network.get(at..at + 2)?.try_into().ok().map(u16::from_be_bytes).map(usize::from)
-    };
-    let first = usize::from(*network.first()?);
-    let place = word(6)?;
-    let (from, has_more) = ((place & 0x1fff) * 8, place & 0x2000 != 0);
-    if first >> 4 != 4 || from == 0 && !has_more {
-        return None;
+impl Whole {
+    /// What is known of the packet, if it is a tunnel's.
+    #[must_use]
+    pub fn known(&self) -> Option<crate::Packet> {
+        let ethertype = match self.bytes.first()? >> 4 {
+            4 => labsim_wire::ethernet::ethertype::IPV4,
+            _ => labsim_wire::ethernet::ethertype::IPV6,
+        };
+        let content = decode_network(ethertype, &self.bytes, self.bytes.len());
+        match Known::of(&Decoded { link: None, content }).with_datagram(&self.bytes) {
+            Known::Ip(packet) => Some(packet).filter(|it| !it.inner.is_empty()),
+            Known::Arp(_) | Known::Other => None,
+        }
     }
-    let length = word(2)?.checked_sub((first & 15) * 4)?;
-    let id = u16::try_from(word(4)?).ok()?;
-    let addresses = network.get(12..20)?.try_into().ok()?;
-    Some(((point, id, *network.get(9)?, addresses), (from, from + length), !has_more))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A fragment with `length` bytes behind its header, from `from` on.
-    fn piece(id: u8, from: u16, length: u16, has_more: bool) -> Vec<u8> {
-        let place = (from / 8) | if has_more { 0x2000 } else { 0 };
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((20 + length).to_be_bytes());
-        bytes.extend([0, id]);
-        bytes.extend(place.to_be_bytes());
-        bytes.extend([64, 4, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-        bytes
-    }
-
-    fn incomplete(pieces: &[(usize, Vec<u8>)]) -> Vec<usize> {
-        let mut fragments = Fragments::default();
-        for (row, (point, bytes)) in pieces.iter().enumerate() {
-            fragments.add(*point, bytes, Some(row));
-        }
-        fragments.incomplete().collect()
-    }
-
-    #[test]
-    fn a_packet_is_incomplete_where_a_fragment_is_missing_in_any_order() {
-        let (first, middle, last) =
-            (piece(1, 0, 800, true), piece(1, 800, 800, true), piece(1, 1600, 100, false));
-        for all in [[&first, &middle, &last], [&last, &first, &middle]] {
-            assert!(incomplete(&all.map(|it| (0, it.clone()))).is_empty());
-        }
-        let of = |pieces: &[&Vec<u8>]| {
-            incomplete(&pieces.iter().map(|it| (0, (*it).clone())).collect::<Vec<_>>())
-        };
-        assert_eq!(of(&[&first]), [0]);
-        assert_eq!(of(&[&first, &last]), [0]);
-        assert_eq!(of(&[&first, &middle]), [0]);
-        // No first fragment, no row.
-        assert!(of(&[&middle, &last]).is_empty());
-    }
-
-    #[test]
-    fn points_and_identifications_are_apart_and_whole_packets_are_none() {
-        let (first, last) = (piece(1, 0, 800, true), piece(1, 800, 100, false));
-        assert_eq!(incomplete(&[(0, first.clone()), (1, last.clone())]), [0]);
-        assert_eq!(incomplete(&[(0, first), (0, piece(2, 800, 100, false))]), [0]);
-        assert!(incomplete(&[(0, piece(3, 0, 100, false)), (0, vec![0x45])]).is_empty());
-    }
-}
+mod tests;

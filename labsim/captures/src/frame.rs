@@ -1,7 +1,7 @@
 //! A frame of a capture, and where it was captured.
 
 use crate::f5::F5Trailer;
-use crate::fragment;
+use crate::fragment::Fragment;
 use crate::packet::Known;
 use labsim_wire::decode::{Decoded, decode_network};
 use labsim_wire::link;
@@ -66,7 +66,7 @@ impl Frame {
     /// What is known of the packet inside, if this is a tunnel's first fragment.
     fn inside_fragment(&self, known: &Known) -> Option<Known> {
         let Known::Ip(outer) = known else { return None };
-        let whole = fragment::whole(self.network_layer())?;
+        let whole = Fragment::new(self.network_layer())?.as_whole()?;
         let content = decode_network(self.link.ethertype, &whole, usize::MAX);
         let decoded = Decoded { link: self.link.ethernet, content };
         let Known::Ip(mut packet) = Known::of(&decoded).with_datagram(&whole) else { return None };

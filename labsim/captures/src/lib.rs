@@ -32,7 +32,7 @@ pub use datagram::{Datagram, Message};
 pub use error::{MAX_UNPACKED, ReadError};
 pub use f5::{F5Banner, F5Flow, F5Trailer};
 pub use form::{Compression, Form, NoCapture};
-pub use fragments::Fragments;
+pub use fragments::{Fragments, Whole};
 pub use frame::{Frame, Point, PointId};
 pub use labsim_wire::ethernet::Mac;
 pub use labsim_wire::pcapng::Direction;

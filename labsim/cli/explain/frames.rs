@@ -7,6 +7,10 @@ use labsim_captures::{Frame, Known, Packet, PointId, Reader};
 use labsim_explain::{Clock, Row, Unit};
 use std::collections::BTreeMap;
 
+/// Of a capture with a header and nothing behind it.
+pub(super) const NO_FRAME: &str =
+    "this capture has no frame: capture again while the client connects";
+
 /// A capture in several files, as far as they were read.
 #[derive(Debug)]
 pub(super) struct Ring {
@@ -52,23 +56,51 @@ impl Reading {
                 continue;
             }
             match known {
-                Known::Ip(packet) => {
-                    let place = self.trace.rows.len();
-                    self.add(row_of_frame(point, &frame, packet))?;
-                    let row = (self.trace.rows.len() > place).then_some(place);
-                    self.fragments.add(point, frame.network_layer(), row);
-                }
+                Known::Ip(packet) => self.add_packet(point, &frame, packet)?,
                 _ => self.others += 1,
             }
         }
-        let Some(mut ring) = opened else {
-            return Err(
-                "this capture has no frame: capture again while the client connects".to_owned()
-            );
-        };
+        let Some(mut ring) = opened else { return self.add_empty(input) };
         self.note_frames(&reader, input, ring.capture);
         ring.frames = ring.frames.saturating_add(reader.frames());
         self.rings.push(ring);
+        Ok(())
+    }
+
+    /// Adds the point of a capture that has a header and no frame: nothing was seen there.
+    fn add_empty(&mut self, input: &Input) -> Result<(), String> {
+        if self.packets.is_some() {
+            return Err(NO_FRAME.to_owned());
+        }
+        let capture = self.next_capture();
+        let told = Told { command: None, snap_length: None };
+        let point =
+            self.add_point(input, capture, Unit::Frame, Clock::None, Hints::default(), told)?;
+        self.trace.empty.insert(point);
+        Ok(())
+    }
+
+    /// Keeps a packet; of one in fragments the first fragment, which becomes the packet when all fragments are there.
+    fn add_packet(&mut self, point: usize, frame: &Frame, packet: Packet) -> Result<(), String> {
+        let place = self.trace.rows.len();
+        let is_later = packet.outermost.fragment.is_some_and(|(from, _)| from != 0);
+        if !is_later {
+            self.add(row_of_frame(point, frame, packet))?;
+        }
+        let row = (self.trace.rows.len() > place).then_some(place);
+        let whole = self.fragments.add(point, frame.number, frame.network_layer(), row);
+        let Some((packet, rows)) = whole.and_then(|it| Some((it.known()?, it.rows))) else {
+            return Ok(());
+        };
+        if rows.is_empty() {
+            // Its first fragment was too short to show what is inside.
+            return self.add(row_of_frame(point, frame, packet));
+        }
+        for row in rows {
+            let Some(row) = self.trace.rows.get_mut(row) else { continue };
+            // That it came in fragments stays known.
+            row.packet = Packet { outermost: row.packet.outermost, ..packet.clone() };
+        }
         Ok(())
     }
 

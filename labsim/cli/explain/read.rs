@@ -81,7 +81,13 @@ impl Reading {
     /// All that was read, with a name for each point, and the packets if they were kept.
     pub(super) fn finish(mut self) -> (Trace, Option<Packets>) {
         self.trace.identify_messages();
+        let empty = self.trace.empty.iter().filter_map(|it| self.trace.points.get(*it));
+        let empty: Vec<String> = empty.map(|point| point.file.clone()).collect();
+        self.trace.notices.extend(empty.iter().map(|file| {
+            format!("{file}: a capture without any packet: nothing was seen there, at a time that it does not show")
+        }));
         self.trace.incomplete = self.fragments.incomplete().collect();
+        self.trace.notices.extend(self.fragments.notices());
         let mut taken = BTreeSet::new();
         let is_only_file = self.files.len() == 1;
         for file in &self.files {

@@ -18,17 +18,26 @@ const OF_TUNNELS: [&str; 6] = ["proto", "ipip", "gre", "6080", "ip[", "ip6["];
 /// What of the points says that not seen is not the same as not there.
 pub(crate) fn limits(known: &Known<'_>) -> Vec<Sentence> {
     let points = known.trace.points.iter().enumerate();
-    let told = points.flat_map(|(place, point)| {
+    let empty: Vec<usize> =
+        (0..known.trace.points.len()).filter(|it| known.is_empty(*it)).collect();
+    let nothing = (!empty.is_empty()).then(|| {
+        let text = format!(
+            "No packet at all was captured at {}; whether that was at this time, a capture without packets does not say",
+            known.names(&empty)
+        );
+        Sentence { text, evidence: Vec::new() }
+    });
+    let found = points.flat_map(|(place, point)| {
         let name = known.name(place);
         limits_of(point)
             .into_iter()
             .map(move |text| Sentence { text: format!("{name} {text}"), evidence: Vec::new() })
     });
-    told.take(MAX_SENTENCES).collect()
+    nothing.into_iter().chain(found).take(MAX_SENTENCES).collect()
 }
 
 fn limits_of(point: &Point) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     let filter = point.command.as_deref().and_then(filter);
     if let Some(filter) = filter {
         let words: Vec<&str> = filter
@@ -51,18 +60,18 @@ fn limits_of(point: &Point) -> Vec<String> {
             why.push("matches one direction only");
         }
         if !why.is_empty() {
-            told.push(format!(
+            found.push(format!(
                 "was captured with the filter `{filter}`, which {}",
                 why.join(", and ")
             ));
         }
     }
     if let Some(length) = point.snap_length.filter(|it| (1..ALL_HEADERS).contains(it)) {
-        told.push(format!(
+        found.push(format!(
             "was captured with {length} bytes of each frame, so that headers inside of tunnels may be missing"
         ));
     }
-    told
+    found
 }
 
 /// The filter in a command line of tcpdump's; `None` if it has none.
@@ -128,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_that_cannot_match_inside_of_tunnels_are_told_and_others_are_not() {
+    fn filters_that_cannot_match_inside_of_tunnels_are_named_and_others_are_not() {
         let of = |filter: &str| limits(&format!("tcpdump -nni eth0 {filter}"));
         assert!(
             of("port 49")[0]

@@ -57,6 +57,11 @@ impl Known<'_> {
         list(points.iter().map(|point| self.name(*point)))
     }
 
+    /// Whether nothing was captured at a point.
+    pub(crate) fn is_empty(&self, point: usize) -> bool {
+        self.trace.empty.contains(&point)
+    }
+
     pub(crate) fn has_role(&self, point: usize, role: Role) -> bool {
         self.roles.get(point).copied().flatten() == Some(role)
     }

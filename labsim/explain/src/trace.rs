@@ -163,6 +163,8 @@ pub struct Trace {
     pub configuration: Configuration,
     /// What readers noticed, in sentences.
     pub notices: Vec<String>,
+    /// Points whose captures have no packet of any kind.
+    pub empty: BTreeSet<usize>,
     /// Rows of first fragments whose packets were not captured whole at their points.
     pub incomplete: BTreeSet<usize>,
 }

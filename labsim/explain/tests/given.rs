@@ -4,7 +4,7 @@
 
 mod support;
 
-use labsim_explain::{Kind, KnownBy, Role};
+use labsim_explain::{Kind, KnownBy, Point, Role};
 use support::{ASKED, BACK, SYN, SYN_ACK, only, packet, says, trace};
 
 /// A connection that began before the capture, and whose greater port is the server's.
@@ -47,6 +47,25 @@ fn a_role_that_packets_contradict_is_taken_and_told() {
     let explanation = trace.explain();
     assert_eq!(explanation.points[0].role, Some(Role::Router));
     says(&explanation, "p0 is given as router, and its packets show the load balancer");
+}
+
+#[test]
+fn an_empty_capture_of_the_server_moves_the_next_one_to_the_way_there() {
+    let text = packet(0, 64, 7, ASKED, SYN);
+    says(&trace(&text).explain(), "a capture at the next device after p0; on the load balancer");
+    let mut with_empty = trace(&text);
+    let empty = Point {
+        name: "server".to_owned(),
+        capture: 1,
+        given: Some(Role::ServerSide),
+        ..with_empty.points[0].clone()
+    };
+    with_empty.points.push(empty);
+    with_empty.empty.insert(1);
+    let explanation = with_empty.explain();
+    says(&explanation, "a capture at the next device after p0 on the way to server, where nothing was captured");
+    says(&explanation, "No packet at all was captured at server; whether that was at this time");
+    assert!(only(&explanation).verdict.possible.is_empty());
 }
 
 #[test]

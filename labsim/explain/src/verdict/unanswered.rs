@@ -108,7 +108,15 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
         return verdict;
     }
     let ends = tunnel_ends(known.tunnels);
-    let next = if ends.is_empty() {
+    let empty = (0..known.trace.points.len())
+        .find(|it| known.is_empty(*it) && known.has_role(*it, Role::ServerSide));
+    let next = if let Some(empty) = empty {
+        let server = known.name(empty);
+        format!(
+            "a capture at the next device after {name} on the way to {server}, where nothing was captured: if that ran \
+             at this time, the packets did not come so far"
+        )
+    } else if ends.is_empty() {
         format!(
             "a capture at the next device after {name}; on the load balancer without a filter of ports, which \
              cannot match inside a tunnel: `tcpdump -nn -w FILE 'host {client} or ip proto 4 or ip proto 47'`"
