@@ -185,18 +185,54 @@ impl Clocks {
         (0..self.points).find_map(negative).map_or(Ok(()), Err)
     }
 
-    /// A segment at one point is the cause of the first acknowledgement of it at every other.
     fn acknowledgements(&mut self, matching: &Matching) {
-        let replies = Replies::new(matching);
-        for (point, segment, seen) in first_transmissions(matching) {
-            let Some(end) = segment.end() else { continue };
-            for reply in (0..self.points).filter(|it| *it != point) {
-                if let Some(reply_ns) = replies.first(segment, end, reply) {
-                    self.bound(point, reply, reply_ns.saturating_sub(seen.last_ns));
-                }
+        for it in acknowledgements(matching) {
+            self.bound(it.from, it.to, it.effect_ns.saturating_sub(it.cause_ns));
+        }
+    }
+}
+
+/// A cause at one point, and its effect at another, each by that point's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Constraint {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) cause_ns: i64,
+    pub(crate) effect_ns: i64,
+}
+
+/// What packets and acknowledgements say of every two clocks; `order` tells which of two points packets passed first.
+pub(crate) fn constraints(matching: &Matching, order: &Clocks) -> Vec<Constraint> {
+    let mut found = acknowledgements(matching);
+    for (segment, points) in matching.unique() {
+        for (from, cause) in &points {
+            let passed = points.iter().filter(|(to, _)| {
+                order.passes_first(segment.source, segment.destination, *from, *to)
+            });
+            found.extend(passed.map(|(to, effect)| Constraint {
+                from: *from,
+                to: *to,
+                cause_ns: cause.last_ns,
+                effect_ns: effect.first_ns,
+            }));
+        }
+    }
+    found
+}
+
+/// A segment at one point is the cause of the first acknowledgement of it at every other.
+fn acknowledgements(matching: &Matching) -> Vec<Constraint> {
+    let replies = Replies::new(matching);
+    let mut found = Vec::new();
+    for (from, segment, seen) in first_transmissions(matching) {
+        let Some(end) = segment.end() else { continue };
+        for to in (0..matching.points()).filter(|it| *it != from) {
+            if let Some(effect_ns) = replies.first(segment, end, to) {
+                found.push(Constraint { from, to, cause_ns: seen.last_ns, effect_ns });
             }
         }
     }
+    found
 }
 
 /// Segments at a point whose bytes it had not seen before: one that is sent again may be acknowledged already.

@@ -12,6 +12,7 @@ mod absence;
 mod axis;
 mod bypass;
 mod clock_faults;
+mod clock_rates;
 mod clocks;
 mod configuration;
 mod configured;

@@ -156,9 +156,21 @@ fn a_clock_that_runs_faster_is_said_with_its_rate_and_no_step_is() {
         text
     };
     let explanation = trace(&(capture(0, 0) + &capture(400_000, 100))).explain();
-    says(&explanation, "A clock of p0 that is slower by a rate such as 9");
+    says(&explanation, "A clock of p0 that is slower by 9");
+    says(&explanation, "A clock of p1 that is faster by 9");
     assert!(!Text(&explanation).to_string().contains("A step of the clock"));
     assert!(trace(&(capture(0, 0) + &capture(400_000, 0))).explain().clock_contradiction.is_none());
+    // A third clock shows which of the two it is.
+    let three = trace(&(capture(0, 0) + &capture(200_000, 100) + &capture(400_000, 0))).explain();
+    says(&three, "A clock of p1 that is faster by 9");
+    assert!(!Text(&three).to_string().contains("A clock of p0"));
+    // All three differ.
+    let all = trace(&(capture(0, 0) + &capture(200_000, 100) + &capture(400_000, 300))).explain();
+    says(
+        &all,
+        "Against the clock of p0, those of others that are so would explain it: p1 faster by 9",
+    );
+    says(&all, ", p2 faster by 29");
 }
 
 #[test]
