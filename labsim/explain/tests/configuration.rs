@@ -255,6 +255,36 @@ fn a_server_that_listens_at_the_members_port_refuses_the_clients() {
 }
 
 #[test]
+fn a_program_behind_a_tun_device_may_take_any_tunnel() {
+    for flags in ["<NOARP,UP,LOWER_UP>", "<NOARP>"] {
+        let tun = TUNL0
+            .replace("link/ipip 0.0.0.0 brd 0.0.0.0", "link/none")
+            .replace("<NOARP,UP,LOWER_UP>", flags);
+        let explanation = with_host(unanswered(), &[LO, VIP, ETH0, &tun, FILTERS].concat());
+        let verdict = &only(&explanation).verdict;
+        assert_eq!(verdict.cause, None);
+        assert!(verdict.possible.contains(&cause::TUNNEL_MISSING));
+        assert!(verdict.possible.contains(&cause::TUNNEL_DOWN));
+    }
+}
+
+#[test]
+fn a_server_without_a_socket_of_the_port_may_listen_at_another_one_unless_its_member_is_known() {
+    let refused = packet(2, 64, 0, BACK, "[R.], seq 0, ack 1001, win 0");
+    let sockets = "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n";
+    let files = [LO, VIP, ETH0, TUNL0, FILTERS, sockets].concat();
+    let explanation = with_host(at_server(&refused), &files);
+    let verdict = &only(&explanation).verdict;
+    assert_eq!(verdict.cause, None);
+    assert_eq!(verdict.possible[..2], [cause::NOT_LISTENING_AT_VIP, cause::PORT_DIFFERS]);
+    says(&explanation, "rs1 has no socket that listens at 198.51.100.9:49");
+    let mut trace = at_server(&refused);
+    add_f5(&mut trace, POOL, VIRTUAL);
+    let explanation = with_host(trace, &files);
+    assert_eq!(only(&explanation).verdict.cause, Some(cause::NOT_LISTENING_AT_VIP));
+}
+
+#[test]
 fn a_director_that_has_the_vip_and_takes_no_own_source_keeps_the_answers() {
     let of = |settings: &str| {
         let files = [LO, VIP, ETH0, settings].concat();

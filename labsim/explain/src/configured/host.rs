@@ -51,9 +51,12 @@ fn tunnel<'a>(known: &Known<'_>, host: &'a Host, found: &mut Vec<Finding>) -> Op
     let kinds = takers(tunnel.kind, tunnel.destination)?;
     let name = &host.name;
     let devices = || host.state.devices.iter().filter(|it| !is_loopback(it));
-    // A device of kind `sit` may take IPv4 as well (`mode any`), which is not shown.
-    let is_open = |it: &Device| {
-        it.kind.as_deref().is_none_or(|kind| kind == "sit") && it.is_up != Some(false)
+    // A device of kind `sit` may take IPv4 as well (`mode any`), which is not shown, and so may a program
+    // that reads a TUN device (`link/none`).
+    let is_open = |it: &Device| match it.kind.as_deref() {
+        Some("none") => true,
+        None | Some("sit") => it.is_up != Some(false),
+        Some(_) => false,
     };
     if !is_whole(host) || devices().any(is_open) {
         return None;
@@ -211,17 +214,27 @@ fn sockets(known: &Known<'_>, host: &Host, found: &mut Vec<Finding>) {
     }
     let others: Vec<String> =
         of_port().filter_map(|it| Some(format!("{} ({})", it.address?, it.line))).collect();
-    let text = match others.as_slice() {
-        [] => format!(
+    if others.is_empty() {
+        let text = format!(
             "{name} has no socket that listens at {server}, among those that its files list"
-        ),
-        _ => format!(
-            "{name} listens at port {} of {} only, and not of {}",
-            server.port(),
-            list(others.iter().map(String::as_str)),
-            server.ip()
-        ),
-    };
+        );
+        let is_same_port =
+            member.is_some_and(|(_, member)| member.port.is_none_or(|port| port == server.port()));
+        // Without a member's port the service may be meant to listen at another one.
+        let effect = if is_same_port {
+            Effect::Is(cause::NOT_LISTENING_AT_VIP)
+        } else {
+            Effect::Likely(vec![cause::NOT_LISTENING_AT_VIP, cause::PORT_DIFFERS])
+        };
+        found.push(Finding::new(text, effect));
+        return;
+    }
+    let text = format!(
+        "{name} listens at port {} of {} only, and not of {}",
+        server.port(),
+        list(others.iter().map(String::as_str)),
+        server.ip()
+    );
     found.push(Finding::new(text, Effect::Is(cause::NOT_LISTENING_AT_VIP)));
 }
 
