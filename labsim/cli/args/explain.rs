@@ -23,7 +23,9 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "NAME=ROLE", value_parser = role)]
     pub(crate) role: Vec<(String, labsim_explain::Role)>,
     /// The configuration of an F5, as `labsim import f5` reads it; may be given several times, for several
-    /// files of one device. Where it and the captures differ is printed with file and line
+    /// files of one device. Where it and the captures differ is printed with file and line; which places are the
+    /// load balancer's and its members' is taken from it where packets do not show it, and --reproduce builds its
+    /// labs with it
     #[arg(long, value_name = "FILE")]
     pub(crate) f5: Vec<PathBuf>,
     /// The same of an A10

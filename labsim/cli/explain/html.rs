@@ -55,7 +55,11 @@ pub(super) fn page(all: &Explanation) -> String {
 fn points(all: &Explanation) -> Vec<Vec<String>> {
     let row = |point: &labsim_explain::PointReport| {
         let role = point.role.map_or("-", Role::name).to_owned();
-        let role = if point.role_is_given { format!("{role} (as given)") } else { role };
+        let role = match &point.role_in_files {
+            _ if point.role_is_given => format!("{role} (as given)"),
+            Some(why) => format!("{role}, by files: {why}"),
+            None => role,
+        };
         let unit = if point.unit == Unit::Line { "text in" } else { "capture in" };
         let file = format!("{unit} {}", point.file);
         let command = point.command.clone().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Connections that passed the load balancer by: a server answers ARP for the VIP, or is routed to.
 
+use crate::devices::FULL_TTLS;
 use crate::known::Known;
 use crate::sentence::{Place, Sentence, list};
 use crate::trace::{Claim, Role};
@@ -8,9 +9,6 @@ use crate::verdict::{Kind, Verdict};
 use labsim_captures::Mac;
 use labsim_codes::cause;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// TTLs that hosts begin with: a packet that has one came from the link.
-const FULL_TTLS: [u8; 3] = [64, 128, 255];
 
 /// Adds to a verdict what shows that the connection passed the load balancer by.
 pub(crate) fn with_bypass(known: &Known<'_>, verdict: Verdict) -> Verdict {

@@ -45,7 +45,8 @@ impl Configuration {
 
     /// The virtual server that takes what is sent to this address and port: one of the port, else one of all
     /// ports.
-    pub(crate) fn virtual_server(&self, end: SocketAddr, protocol: Protocol) -> Option<&Virtual> {
+    #[must_use]
+    pub fn virtual_server(&self, end: SocketAddr, protocol: Protocol) -> Option<&Virtual> {
         let all = || self.balancers.iter().flat_map(|it| &it.virtuals);
         let fits = |it: &&Virtual| {
             let is_alike = match protocol {

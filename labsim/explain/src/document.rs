@@ -50,6 +50,8 @@ pub struct PointReport {
     pub role: Option<Role>,
     /// Whether the user gave the role.
     pub role_is_given: bool,
+    /// What files say of the role, with file and line, if it was not given and they tell it.
+    pub role_in_files: Option<String>,
     /// What its times are counted from.
     pub times: Clock,
     /// Its packets of TCP and UDP, and ICMP errors.

@@ -7,6 +7,7 @@ use crate::clocks::{Clocks, Contradiction};
 use crate::configuration::Used;
 use crate::configured::with_configuration;
 use crate::connection::{self, Connection, Protocol};
+use crate::devices::{self, Shown};
 use crate::differences::differences;
 use crate::document::{ConnectionReport, Explanation, PointReport, report};
 use crate::given;
@@ -91,7 +92,8 @@ impl Trace {
         let is_balanced = |tunnels: &[Tunnel]| tunnels.iter().any(|it| !it.begins_at.is_empty());
         let sent_on = details.iter().filter(|(_, _, tunnels, ..)| is_balanced(tunnels));
         let balanced: BTreeSet<SocketAddr> = sent_on.map(|(it, ..)| it.server).collect();
-        let roles = roles::of_points(self, details.iter().map(|(.., shown)| shown));
+        let by_files = devices::roles(self);
+        let roles = roles::of_points(self, details.iter().map(|(.., shown)| shown), &by_files);
         let is_error = |(index, row): (usize, &Row)| icmp_error(row).map(|_| index);
         let errors: Vec<usize> =
             self.rows.iter().enumerate().filter_map(is_error).take(MAX_ERRORS_EXAMINED).collect();
@@ -138,12 +140,12 @@ impl Trace {
             .map(|(_, report)| report)
             .collect();
         let shown = details.iter().map(|(.., shown)| shown);
-        let mut notices = given::contradictions(self, &all, shown);
+        let mut notices = given::contradictions(self, &all, shown, &by_files);
         notices.extend(used.unused(&self.configuration));
         notices.extend(self.notices.iter().cloned());
         Explanation {
             version: VERSION,
-            points: self.point_reports(&roles),
+            points: self.point_reports(&roles, by_files),
             clocks: clocks.as_ref().map(|it| differences(self, it)).unwrap_or_default(),
             clock_contradiction: contradiction,
             connections,
@@ -184,18 +186,22 @@ impl Trace {
     pub(crate) fn contradiction(&self, found: Contradiction) -> String {
         let name = self.points.get(found.point).map_or("?", |it| it.name.as_str());
         let (seconds, micros) = (found.by_ns / 1_000_000_000, found.by_ns / 1000 % 1_000_000);
-        let said = format!(
+        let text = format!(
             "The times contradict each other by {seconds}.{micros:06} s, at {name} among others: a clock was \
              set or drifts while the captures ran, or packets look the same and are not."
         );
         let explained = explanations(self);
         if explained.is_empty() {
-            return format!("{said} Captures of a shorter time show which.");
+            return format!("{text} Captures of a shorter time show which.");
         }
-        format!("{said} {}", explained.join(" "))
+        format!("{text} {}", explained.join(" "))
     }
 
-    fn point_reports(&self, roles: &[Option<Role>]) -> Vec<PointReport> {
+    fn point_reports(
+        &self,
+        roles: &[Option<Role>],
+        by_files: Vec<Option<Shown>>,
+    ) -> Vec<PointReport> {
         let mut packets = vec![0_usize; self.points.len()];
         for row in &self.rows {
             if let Some(count) = packets.get_mut(row.point) {
@@ -205,14 +211,18 @@ impl Trace {
         self.points
             .iter()
             .zip(packets)
-            .enumerate()
-            .map(|(place, (point, packets))| PointReport {
+            .zip(by_files)
+            .zip(roles)
+            .map(|(((point, packets), files), role)| PointReport {
                 name: point.name.clone(),
                 file: point.file.clone(),
                 unit: point.unit,
                 capture: point.capture,
-                role: roles.get(place).copied().flatten(),
+                role: *role,
                 role_is_given: point.given.is_some(),
+                role_in_files: files
+                    .filter(|it| point.given.is_none() && *role == Some(it.role))
+                    .map(|it| it.why),
                 times: point.clock,
                 packets,
                 command: point.command.clone(),

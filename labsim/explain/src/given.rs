@@ -1,48 +1,79 @@
-//! What the user says of points and addresses, and where packets show something else.
+//! What the user or files say of points and addresses, and where packets show something else.
 
 use crate::connection::Connection;
+use crate::devices::Shown;
+use crate::roles::outweighs;
 use crate::trace::{Role, Trace};
 use std::collections::BTreeMap;
 
-/// Sentences about what was given and is not what packets show.
+/// Sentences about what was given, or is in files, and is not what packets show.
 pub(crate) fn contradictions<'a>(
     trace: &Trace,
     connections: &[Connection],
     shown: impl Iterator<Item = &'a BTreeMap<usize, Role>>,
+    by_files: &[Option<Shown>],
 ) -> Vec<String> {
-    let mut told = Vec::new();
-    for (point, role) in shown.flatten() {
-        let Some(found) = trace.points.get(*point) else { continue };
-        let Some(given) = found.given.filter(|given| contradicts(*given, *role)) else { continue };
-        let text = format!(
-            "{} is given as {}, and its packets show the {}: what was given is taken",
-            found.name,
-            given.name(),
-            role.name()
-        );
-        if !told.contains(&text) {
-            told.push(text);
+    let mut notices = Vec::new();
+    let mut add = |text: String| {
+        if !notices.contains(&text) {
+            notices.push(text);
+        }
+    };
+    for (point, files) in trace.points.iter().zip(by_files) {
+        let (Some(given), Some(files)) = (point.given, files) else { continue };
+        if given != files.role {
+            add(format!(
+                "{} is given as {}, and files show the {}: {}; what was given is taken",
+                point.name,
+                given.name(),
+                files.role.name(),
+                files.why
+            ));
+        }
+    }
+    for (place, role) in shown.flatten() {
+        let Some(point) = trace.points.get(*place) else { continue };
+        let by_files = by_files.get(*place).and_then(Option::as_ref);
+        if let Some(given) = point.given {
+            if contradicts(given, *role) {
+                add(format!(
+                    "{} is given as {}, and its packets show the {}: what was given is taken",
+                    point.name,
+                    given.name(),
+                    role.name()
+                ));
+            }
+        } else if let Some(files) =
+            by_files.filter(|it| contradicts(it.role, *role) && !outweighs(it.role, *role))
+        {
+            add(format!(
+                "{} is the {} by files ({}), and its packets show the {}: the packets are taken",
+                point.name,
+                files.role.name(),
+                files.why,
+                role.name()
+            ));
         }
     }
     for vip in &trace.vips {
         let address = vip.address;
         let asks = connections.iter().find(|it| vip.is_at(it.client));
         if let Some(connection) = asks {
-            told.push(format!(
+            notices.push(format!(
                 "{address} is given as a VIP, and it asks {} itself: the packets are taken",
                 connection.server
             ));
         } else if !connections.iter().any(|it| vip.is_at(it.server)) {
             let port = vip.port.map(|port| format!(" at port {port}")).unwrap_or_default();
-            told.push(format!(
+            notices.push(format!(
                 "{address} is given as a VIP, and no packet asks it{port}: is it translated before these points?"
             ));
         }
     }
-    told
+    notices
 }
 
-/// Whether a point that was given one role cannot have shown the other. The first and the last point may be of
+/// Whether a point that was given one role, or has it by files, cannot have shown the other. The first and the last point may be of
 /// any device.
 fn contradicts(given: Role, shown: Role) -> bool {
     matches!(

@@ -18,6 +18,7 @@ mod configuration;
 mod configured;
 mod connection;
 mod datagrams;
+mod devices;
 mod differences;
 mod document;
 mod exchange;

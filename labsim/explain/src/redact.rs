@@ -48,6 +48,9 @@ impl Redaction {
             let members = one.members.iter_mut().flat_map(|it| [&mut it.line, &mut it.tunnel_line]);
             own.into_iter().chain(members).for_each(|line| line.file = self.file(&line.file));
         }
+        for own in trace.configuration.balancers.iter_mut().flat_map(|it| &mut it.own) {
+            own.line.file = self.file(&own.line.file);
+        }
         for host in &mut trace.configuration.hosts {
             host.name = self.place(&host.name);
             let counters = host.counters.iter_mut().flat_map(|(before, after)| [before, after]);
@@ -190,6 +193,7 @@ fn each_text(all: &mut Explanation, change: &mut dyn FnMut(&mut String)) {
     };
     for point in &mut all.points {
         point.command.iter_mut().for_each(&mut *change);
+        point.role_in_files.iter_mut().for_each(&mut *change);
     }
     all.clock_contradiction.iter_mut().for_each(&mut *change);
     for connection in &mut all.connections {

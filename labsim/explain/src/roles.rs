@@ -1,6 +1,7 @@
 //! Where on the way each point is, as far as packets show it.
 
 use crate::connection::Connection;
+use crate::devices::Shown;
 use crate::trace::{Role, Trace};
 use crate::tunnel::{Tunnel, is_plain_at};
 use crate::way::Ways;
@@ -69,10 +70,11 @@ pub(crate) fn is_through(trace: &Trace, before: usize, after: usize) -> bool {
     direction(before) != Some(Direction::Out) && direction(after) != Some(Direction::In)
 }
 
-/// The role of each point: what the user gave, else what all connections agree on.
+/// The role of each point: what the user gave, else what all connections agree on, else what files say.
 pub(crate) fn of_points<'a>(
     trace: &Trace,
     shown: impl Iterator<Item = &'a BTreeMap<usize, Role>>,
+    by_files: &[Option<Shown>],
 ) -> Vec<Option<Role>> {
     let mut found: BTreeMap<usize, BTreeSet<Role>> = BTreeMap::new();
     for roles in shown {
@@ -82,7 +84,20 @@ pub(crate) fn of_points<'a>(
     }
     let role = |(place, point): (usize, &crate::trace::Point)| {
         let shown = found.get(&place).filter(|roles| roles.len() == 1);
-        point.given.or_else(|| shown?.first().copied())
+        let by_packets = shown.and_then(|roles| roles.first().copied());
+        let by_files = by_files.get(place).and_then(Option::as_ref).map(|it| it.role);
+        let files = by_files.filter(|files| by_packets.is_none_or(|it| outweighs(*files, it)));
+        point.given.or(files).or(by_packets)
     };
     trace.points.iter().enumerate().map(role).collect()
+}
+
+/// Whether what files say is more than what packets show: that a point is the first or the last one of those that were
+/// captured, and so may be of a device in the midst.
+pub(crate) fn outweighs(files: Role, packets: Role) -> bool {
+    matches!(
+        (files, packets),
+        (Role::LoadBalancer, Role::ClientSide | Role::ServerSide)
+            | (Role::ServerSide, Role::ClientSide)
+    )
 }

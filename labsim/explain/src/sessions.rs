@@ -34,7 +34,7 @@ impl<'a> Sessions<'a> {
 
     /// Other connections that have a session of this one, and other numbers of TCP.
     pub(crate) fn of(&self, trace: &Trace, connection: &Connection) -> Vec<Shared<'a>> {
-        let mut told = BTreeSet::new();
+        let mut found = BTreeSet::new();
         let own = sessions(trace, connection).into_keys();
         let shared = own.flat_map(|session| {
             let others = self.connections.get(&session).into_iter().flatten().copied();
@@ -46,7 +46,7 @@ impl<'a> Sessions<'a> {
                     (other.client, other.server) == (connection.client, connection.server);
                 !is_same && (other.isn.is_none() || other.isn != connection.isn)
             })
-            .filter(|(_, other)| told.insert((other.client, other.server)))
+            .filter(|(_, other)| found.insert((other.client, other.server)))
             .filter_map(|(session, other)| {
                 let row = *sessions(trace, other).get(&session)?;
                 Some(Shared { session, other, row })

@@ -96,6 +96,9 @@ impl Text<'_> {
                 write!(f, ": {short}{cut}")?;
             }
             writeln!(f)?;
+            if let Some(why) = &point.role_in_files {
+                writeln!(f, "  {:width$}  by files: {why}", "")?;
+            }
         }
         writeln!(f)
     }

@@ -2,8 +2,8 @@
 
 mod fragments;
 mod icmp;
-mod kept;
 mod moved;
+mod not_sent_on;
 mod own_source;
 mod stuck;
 mod udp;
@@ -11,18 +11,19 @@ mod unanswered;
 mod wrong_source;
 
 use crate::connection::Protocol;
+use crate::devices::FULL_TTLS;
 use crate::known::Known;
 use crate::sentence::{Sentence, number};
 use crate::story::{first_rows, in_order, is_acknowledged, later, tries, tries_at};
 use crate::trace::Role;
 use crate::tunnel;
 use crate::way::{Passed, Way, is_reset, rows_at};
-pub(crate) use kept::keeps;
-use kept::kept;
 use labsim_codes::{Code, cause};
 use labsim_wire::tcp::Flags;
 pub(crate) use moved::goes_on;
 use moved::moved;
+use not_sent_on::not_sent_on;
+pub(crate) use not_sent_on::stopped_at;
 use own_source::own_source;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -160,7 +161,7 @@ pub(crate) fn of(known: &Known<'_>) -> Verdict {
             established(known, syn_ack, unmatched.copied())
         }
         (_, Some(syn_ack)) if !is_confirmed(requests, syn_ack) => {
-            kept(known, syn_ack).unwrap_or_else(|| unconfirmed(known, syn_ack))
+            not_sent_on(known, syn_ack).unwrap_or_else(|| unconfirmed(known, syn_ack))
         }
         // The client took an answer that is not in the captures: what is in them is not the answer to the SYN.
         (Some(_), None) if known.got_answer() => gap(known, unmatched.copied()),
@@ -334,7 +335,8 @@ fn is_at_client(known: &Known<'_>, point: usize) -> bool {
     let has_full_ttl = || {
         let mut rows = way.segments.iter().flat_map(|it| rows_at(known.trace, it, point));
         rows.any(|row| {
-            row.packet.inner.is_empty() && matches!(tunnel::ttl(row), Some(64 | 128 | 255))
+            row.packet.inner.is_empty()
+                && tunnel::ttl(row).is_some_and(|it| FULL_TTLS.contains(&it))
         })
     };
     known.has_role(point, Role::ClientSide) || has_full_ttl()

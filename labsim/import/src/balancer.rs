@@ -6,7 +6,7 @@ use crate::paste::Pasted;
 use crate::place::{Files, Place};
 use crate::report::Report;
 use crate::{Diagnostics, Line, Source};
-use labsim_model::{IpProtocol, Ports, TunnelProtocol};
+use labsim_model::{FastL4, IpProtocol, Ports, TunnelProtocol};
 use std::net::IpAddr;
 
 /// A load balancer, as its configuration has it.
@@ -14,6 +14,17 @@ use std::net::IpAddr;
 pub struct Balancer {
     /// In the files' order.
     pub virtuals: Vec<Virtual>,
+    /// Its own addresses, where the configuration has them.
+    pub own: Vec<Own>,
+}
+
+/// An address of the load balancer itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// Its line.
+    pub line: Line,
+    /// The address.
+    pub address: IpAddr,
 }
 
 /// A virtual server.
@@ -34,8 +45,13 @@ pub struct Virtual {
     pub destination_translation: (bool, Line),
     /// The same of the source address.
     pub source_translation: (bool, Line),
+    /// The addresses that the source is translated to, where the configuration names them.
+    pub snat: Vec<IpAddr>,
     /// Whether the members' ports are used.
     pub translates_port: bool,
+    /// Seconds without a packet after which it forgets a flow, by the configuration or the vendor's default; `None` if
+    /// that is labsim's default.
+    pub idle_timeout: Option<u32>,
     /// The real servers.
     pub members: Vec<Member>,
 }
@@ -77,7 +93,9 @@ pub(crate) fn read(
         let pool = model.pools.get(it.pool)?;
         Some(virtual_server(it, pool, model.is_direct_routing, &report))
     });
-    Ok(Balancer { virtuals: virtuals.collect() })
+    let own =
+        model.own.iter().map(|it| Own { line: report.line(it.place), address: it.net.addr() });
+    Ok(Balancer { virtuals: virtuals.collect(), own: own.collect() })
 }
 
 /// `is_ipvs`: a lab translates the source where IPVS's servers answer through the director, and IPVS does not.
@@ -105,7 +123,10 @@ fn virtual_server(one: &VirtualServer, pool: &Pool, is_ipvs: bool, report: &Repo
             line(written.destination_translation),
         ),
         source_translation: (one.has_snat() && !is_ipvs, line(written.source_translation)),
+        snat: one.snat_addresses().filter(|_| !is_ipvs).collect(),
         translates_port: one.settings.translate_port,
+        idle_timeout: Some(one.settings.fastl4.idle_timeout)
+            .filter(|it| *it != FastL4::default().idle_timeout),
         members: members.collect(),
     }
 }

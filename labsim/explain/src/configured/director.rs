@@ -4,7 +4,7 @@ use super::host::is_local;
 use super::{Effect, Finding};
 use crate::configuration::Host;
 use crate::known::Known;
-use crate::verdict::keeps;
+use crate::verdict::stopped_at;
 use labsim_codes::cause;
 use labsim_wire::tcp::Flags;
 
@@ -12,7 +12,7 @@ use labsim_wire::tcp::Flags;
 pub(super) fn findings(known: &Known<'_>) -> Vec<Finding> {
     let syn = known.ways.requests.find(Flags::SYN);
     let answer = known.ways.replies.find(Flags::SYN.with(Flags::ACK));
-    let row = syn.zip(answer).and_then(|(syn, answer)| keeps(known, syn, answer));
+    let row = syn.zip(answer).and_then(|(syn, answer)| stopped_at(known, syn, answer));
     let Some(point) = row.and_then(|row| known.row(row)).map(|row| known.name(row.point)) else {
         return Vec::new();
     };

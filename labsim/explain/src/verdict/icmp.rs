@@ -26,7 +26,7 @@ pub(super) fn has_errors(known: &Known<'_>) -> bool {
 
 /// ICMP errors about what the client sent, each with the causes that it is a sign of.
 fn errors(known: &Known<'_>) -> Vec<(Sentence, &'static [Code])> {
-    let mut told: Vec<String> = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
     let mut errors = Vec::new();
     for index in known.errors.iter().copied() {
         let Some(row) = known.row(index) else { continue };
@@ -35,10 +35,10 @@ fn errors(known: &Known<'_>) -> Vec<(Sentence, &'static [Code])> {
         let Some(what) = icmp_error(row) else { continue };
         let source = row.packet.innermost().source;
         let text = format!("{source} sent {what} about the client's packets");
-        if told.contains(&text) || errors.len() == MAX_ERRORS {
+        if texts.contains(&text) || errors.len() == MAX_ERRORS {
             continue;
         }
-        told.push(text.clone());
+        texts.push(text.clone());
         let is_tunnel =
             about.outermost != about.innermost || about.innermost.1 != known.connection.server.ip();
         errors

@@ -34,6 +34,8 @@ pub(super) struct Link {
     pub(super) name: String,
     /// `loopback`, `ether`, `ipip`, `gre`, ...: the word behind `link/`.
     pub(super) kind: Option<String>,
+    /// Its link-layer address, if it is an Ethernet's.
+    pub(super) mac: Option<[u8; 6]>,
     /// Whether its flags have UP.
     pub(super) up: Option<bool>,
     pub(super) mtu: Option<u32>,
@@ -129,6 +131,7 @@ impl Host {
             place,
             name: name.to_owned(),
             kind: None,
+            mac: None,
             up: None,
             mtu: None,
             tunnel: TunnelOptions::default(),

@@ -1,6 +1,7 @@
 //! `ip -j addr`, `ip -j link` and `ip -j route`: the same as text, in JSON.
 
 use super::host::{Address, Host, Route};
+use super::links::mac;
 use crate::place::Place;
 use crate::report::Report;
 use crate::text::printable;
@@ -60,6 +61,8 @@ fn link(object: &Value, place: Place, host: &mut Host, report: &mut Report<'_>) 
     }
     link.mtu = number(object, "mtu").or(link.mtu);
     link.kind = text(object, "link_type").map(str::to_owned).or(link.kind.take());
+    let own = text(object, "address").filter(|_| link.kind.as_deref() == Some("ether"));
+    link.mac = own.and_then(mac).or(link.mac);
     if let Some(data) = object.get("linkinfo").and_then(|info| info.get("info_data")) {
         link.tunnel.is_known = true;
         link.tunnel.remote = text(data, "remote").and_then(|it| it.parse().ok());

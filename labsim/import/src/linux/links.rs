@@ -80,10 +80,19 @@ pub(super) fn attribute(
 
 /// `ipip 10.1.1.51 peer 10.1.1.10`, behind `link/`.
 fn of_kind(text: &str, link: &mut Link) {
-    link.kind = text.split_ascii_whitespace().next().map(str::to_owned);
+    let mut words = text.split_ascii_whitespace();
+    link.kind = words.next().map(str::to_owned);
+    link.mac = words.next().and_then(mac).filter(|_| link.kind.as_deref() == Some("ether"));
     if let Some(remote) = after(text, "peer").and_then(|it| it.parse().ok()) {
         link.tunnel.remote = Some(remote);
     }
+}
+
+/// `02:00:00:00:00:01`
+pub(super) fn mac(text: &str) -> Option<[u8; 6]> {
+    let parts: Option<Vec<u8>> =
+        text.split(':').map(|part| u8::from_str_radix(part, 16).ok()).collect();
+    parts?.try_into().ok()
 }
 
 /// `any remote any local any ttl inherit nopmtudisc`, `gre remote any local any ikey 0.0.16.3 icsum`

@@ -45,6 +45,8 @@ pub struct Device {
     pub name: String,
     /// `loopback`, `ether`, `ipip`, `gre` and so on, if that is shown.
     pub kind: Option<String>,
+    /// Its link-layer address, if it is an Ethernet's and shown.
+    pub mac: Option<[u8; 6]>,
     /// Whether it is up, if that is shown.
     pub is_up: Option<bool>,
     /// The one sender whose packets a tunnel takes, if it has one.
@@ -102,6 +104,7 @@ pub(super) fn state(host: &Host, report: &Report<'_>) -> State {
         line: report.line(link.place),
         name: link.name.clone(),
         kind: link.kind.clone(),
+        mac: link.mac,
         is_up: link.up,
         remote: link.tunnel.remote.filter(|remote| !remote.is_unspecified()),
         has_options: link.tunnel.is_known,

@@ -9,7 +9,7 @@ use labsim_wire::pcapng::Direction;
 use labsim_wire::tcp::Flags;
 
 /// Why a host does not send on an answer whose source is a VIP.
-const KEPT: [Code; 7] = [
+const CAUSES: [Code; 7] = [
     cause::REPLY_SOURCE_FILTERED,
     cause::FORWARDING_OFF,
     cause::HALF_FLOW_FILTERED,
@@ -20,9 +20,9 @@ const KEPT: [Code; 7] = [
 ];
 
 /// A SYN with ACK that came in at the host that had sent on the SYN, again and again, and did not leave it.
-pub(super) fn kept(known: &Known<'_>, syn_ack: &Passed) -> Option<Verdict> {
+pub(super) fn not_sent_on(known: &Known<'_>, syn_ack: &Passed) -> Option<Verdict> {
     let syn = known.ways.requests.find(Flags::SYN)?;
-    let row = keeps(known, syn, syn_ack)?;
+    let row = stopped_at(known, syn, syn_ack)?;
     if tries(known, syn_ack).max(tries(known, syn)) < 2 {
         return None;
     }
@@ -34,11 +34,11 @@ pub(super) fn kept(known: &Known<'_>, syn_ack: &Passed) -> Option<Verdict> {
     let next = "on this host: `ip addr`, `sysctl -a` and `ip route`, given as `--linux NODE=FILE` (a source that is \
                 its own address needs accept_local 1, and rp_filter a route back), `nstat -az IPReversePathFilter` \
                 before and after, and the kernel's log (martian source)";
-    Some(Verdict::absent(because, next).possible(&KEPT))
+    Some(Verdict::absent(because, next).possible(&CAUSES))
 }
 
 /// The row where the answer came in at such a host.
-pub(crate) fn keeps(known: &Known<'_>, syn: &Passed, syn_ack: &Passed) -> Option<usize> {
+pub(crate) fn stopped_at(known: &Known<'_>, syn: &Passed, syn_ack: &Passed) -> Option<usize> {
     let mut answers = syn_ack.at.values().flatten().copied();
     answers.find(|came| {
         let host = known.row(*came).and_then(|row| known.host(row.point));
