@@ -82,3 +82,31 @@ fn the_causes_of_a_silent_server_are_tried_one_by_one() {
     assert_eq!(result("tunnel-missing".into()), "differs", "{connection}");
     assert!(desk.path("labs/connection-1/vip-missing.yaml").exists());
 }
+
+const BIGIP: &str = "net self s {\n    address 172.16.0.10/24\n}\n\
+                     ltm profile fastl4 f {\n    defaults-from fastL4\n    idle-timeout 77\n}\n\
+                     ltm pool p {\n    members { 10.1.1.51:49 { address 10.1.1.51 } }\n    profiles { gre }\n}\n\
+                     ltm virtual vs {\n    destination 172.16.4.99:49\n    ip-protocol tcp\n    pool p\n    \
+                     profiles { f { } }\n    translate-address disabled\n    translate-port disabled\n}\n";
+
+#[test]
+fn what_packets_do_not_show_of_the_network_is_taken_from_a_configuration() {
+    let desk = desk();
+    let capture = capture_of(&desk, "tacacs-gre");
+    split(&desk, &capture, "client:eth0", "c.pcap", 0, 65_535);
+    desk.write("bigip.conf", BIGIP);
+    let ended = desk.labsim(&["explain", "client=c.pcap", "--reproduce", "assumed"]).exits(0);
+    ended.says("assumed: how packets come to the server is not shown: IPIP is assumed");
+    let with = ["explain", "client=c.pcap", "--f5", "bigip.conf", "--reproduce", "labs"];
+    let ended = desk.labsim(&with).exits(0);
+    ended
+        .says("the server is not shown: in GRE, as ltm virtual vs says (bigip.conf:10)")
+        .says("the server's own address is not shown: the member of ltm virtual vs is taken (bigip.conf:9)")
+        .says("the load balancer's own address is not shown: the configuration's is taken (bigip.conf:1)")
+        .says("the idle timeout is not shown: ltm virtual vs (bigip.conf:12) forgets a flow after 77 s")
+        .says("    same     healthy: Nothing is wrong\n");
+    let scenario = fs::read_to_string(desk.path("labs/connection-1/healthy.yaml")).unwrap();
+    for part in ["profile: gre", "\"10.1.1.51:49\"", "idle_timeout: 77"] {
+        assert!(scenario.contains(part), "{scenario}");
+    }
+}

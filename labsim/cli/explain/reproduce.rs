@@ -171,7 +171,7 @@ fn run(folder: &Path, log: &LogArgs) -> Result<(BTreeMap<String, End>, Exit), Ex
         Exit::Interrupted => Err(exit),
         // The files are written all the same.
         Exit::CannotRun => Ok((ends, exit)),
-        // Whether labs ended as expected is told of each.
+        // Whether labs ended as expected is in the report of each.
         Exit::Success | Exit::Failed | Exit::Invalid => Ok((ends, Exit::Success)),
     }
 }

@@ -157,8 +157,15 @@ impl Experiment {
                     .to_owned(),
             );
         }
-        let network = Network::new(&Seen::new(trace, connection, &places))?;
-        let topology = Topology::new(&network)?;
+        let seen = || Seen::new(trace, connection, &places);
+        let build = |seen: &Seen<'_>| -> Result<(Network, Topology), String> {
+            let network = Network::new(seen)?;
+            let topology = Topology::new(&network)?;
+            Ok((network, topology))
+        };
+        // Addresses of a configuration may be of more segments than packets show.
+        let (network, topology) =
+            build(&seen()).or_else(|_| build(&seen().without_configuration()))?;
         let flow =
             Flow::new(trace, connection, &places, &network.names(), network.service.has_lengths);
         let header = header(connection);

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod configured;
 mod difference;
 mod experiment;
 mod faults;
@@ -19,6 +20,7 @@ mod scenario;
 mod service;
 mod subnet;
 mod topology;
+mod translation;
 #[cfg(test)]
 mod valid_tests;
 mod wiring;

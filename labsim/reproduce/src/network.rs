@@ -1,13 +1,16 @@
 //! The network around a connection, as far as its packets show it; the rest is assumed, and said.
 
+use crate::configured::Configured;
 use crate::flow::is_about;
 use crate::hops::Hops;
 use crate::packet::{Names, tunnel_kind};
 use crate::places::Places;
 use crate::service::Service;
 use crate::subnet::Taken;
+use crate::translation::{Translated, translated};
 use labsim_captures::Transport;
 use labsim_explain::{ConnectionReport, Protocol, Role, Row, Trace};
+use labsim_model::{GreOptions, TunnelKind};
 use labsim_wire::tcp::Flags;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,9 +20,6 @@ const USUAL_MSS: u16 = 1460;
 const SYN_WITH_TIMESTAMPS: u32 = 60;
 /// The smallest MTU of a lab's link.
 const SMALLEST_MTU: u32 = 576;
-/// The headers of tunnels (RFC 2003; RFC 2784).
-const IPIP_OVERHEAD: u32 = 20;
-const GRE_OVERHEAD: u32 = 24;
 /// The hop count that is assumed.
 const USUAL_HOPS: u8 = 1;
 
@@ -60,6 +60,8 @@ pub(crate) struct Network {
     pub(crate) client_ttl: u8,
     pub(crate) server_ttl: u8,
     pub(crate) has_timestamps: bool,
+    /// Of the load balancer's flows in seconds, where a configuration has it.
+    pub(crate) idle_timeout: Option<u32>,
     /// Where it is smaller than usual.
     pub(crate) client_mss: Option<u16>,
     pub(crate) server_mss: Option<u16>,
@@ -73,8 +75,10 @@ pub(crate) struct Seen<'a> {
     pub(crate) connection: &'a ConnectionReport,
     pub(crate) places: &'a Places,
     pub(crate) rows: Vec<&'a Row>,
-    /// The MTU that an ICMP error told.
-    told_mtu: Option<u32>,
+    /// The MTU that an ICMP error reports.
+    reported_mtu: Option<u32>,
+    /// What a configuration says.
+    configured: Option<Configured<'a>>,
 }
 
 impl<'a> Seen<'a> {
@@ -84,9 +88,15 @@ impl<'a> Seen<'a> {
         places: &'a Places,
     ) -> Self {
         let rows = connection.rows.iter().filter_map(|index| trace.rows.get(*index)).collect();
-        let told = trace.rows.iter().filter(|row| is_about(row, connection, &[connection.server]));
-        let told_mtu = told.filter_map(|row| link_mtu(row, connection)).min();
-        Self { connection, places, rows, told_mtu }
+        let about = trace.rows.iter().filter(|row| is_about(row, connection, &[connection.server]));
+        let reported_mtu = about.filter_map(|row| link_mtu(row, connection)).min();
+        let configured = Configured::new(trace, connection);
+        Self { connection, places, rows, reported_mtu, configured }
+    }
+
+    /// The same without what a configuration says.
+    pub(crate) fn without_configuration(self) -> Self {
+        Self { configured: None, ..self }
     }
 
     pub(crate) fn at(&self, role: Role) -> impl Iterator<Item = &'a Row> {
@@ -133,18 +143,18 @@ fn is_tunnelled(row: &Row) -> bool {
 /// that may be, without the tunnel's headers.
 fn link_mtu(row: &Row, connection: &ConnectionReport) -> Option<u32> {
     let Transport::Icmp(icmp) = &row.packet.transport else { return None };
-    let (told, about) = (icmp.mtu?, icmp.about?);
+    let (mtu, about) = (icmp.mtu?, icmp.about?);
     let tunnel = connection.tunnels.first();
     let is_of_tunnel =
         connection.tunnels.iter().any(|it| about.outermost == (it.source, it.destination));
     let overhead = match tunnel.map(|it| it.kind) {
         _ if is_of_tunnel => 0,
-        Some("GRE") => GRE_OVERHEAD,
+        Some("GRE") => TunnelKind::Gre(GreOptions::default()).overhead(),
         // A packet that is too long is not seen in its tunnel.
-        Some("IPIP") | None => IPIP_OVERHEAD,
+        Some("IPIP") | None => TunnelKind::Ipip.overhead(),
         Some(_) => return None,
     };
-    Some(told + overhead).filter(|mtu| *mtu >= SMALLEST_MTU)
+    Some(mtu + overhead).filter(|mtu| *mtu >= SMALLEST_MTU)
 }
 
 /// The TTL that a host sent with, by the one that a packet has left.
@@ -188,6 +198,20 @@ impl Network {
         let taken = Taken::new([Some(client), Some(vip), server, balancer]);
         // A host that shares a segment with the other one has an address beside its own.
         let shares = hops.between_balancer_and_server() == 0;
+        let configured = seen.configured.as_ref();
+        let mut written =
+            |shown: Option<Ipv4Addr>, whose: &str, found: Option<(Ipv4Addr, String)>| {
+                let found = found
+                    .filter(|(address, _)| shown.is_none() && ![client, vip].contains(address));
+                shown.or_else(|| {
+                    let (address, where_from) = found?;
+                    assumptions.push(format!("{whose} own address is not shown: {where_from}"));
+                    Some(address)
+                })
+            };
+        let server = written(server, "the server's", configured.and_then(Configured::server));
+        let own = configured.and_then(Configured::balancer).filter(|(it, _)| Some(*it) != server);
+        let balancer = written(balancer, "the load balancer's", own);
         let server = server.unwrap_or_else(|| {
             let chosen = match (shares, balancer) {
                 (true, Some(balancer)) => taken.beside(balancer),
@@ -207,6 +231,21 @@ impl Network {
             assumptions
                 .push(format!("the load balancer's own address is not shown: {chosen} is chosen"));
             chosen
+        });
+        let member_port = if let Some(it) = &translated {
+            it.port
+        } else if let Some((port, line)) = configured
+            .filter(|_| tunnel.is_none())
+            .and_then(|it| it.member_port(connection.server.port()))
+        {
+            assumptions.push(format!("the server's port is not shown: {line}"));
+            port
+        } else {
+            connection.server.port()
+        };
+        let idle_timeout = configured.and_then(Configured::idle_timeout).map(|(seconds, line)| {
+            assumptions.push(format!("the idle timeout is not shown: {line}"));
+            seconds
         });
         let service = Service::new(seen);
         let mss = |is_answer: bool| {
@@ -232,8 +271,9 @@ impl Network {
             server,
             balancer,
             is_shown,
-            narrow_mtu: seen.told_mtu,
-            member_port: translated.as_ref().map_or(connection.server.port(), |it| it.port),
+            narrow_mtu: seen.reported_mtu,
+            member_port,
+            idle_timeout,
             carriage,
             outer_source_is_client,
             hops,
@@ -257,37 +297,6 @@ impl Network {
     }
 }
 
-/// What packets for the VIP were translated to.
-#[derive(Debug)]
-struct Translated {
-    /// The load balancer's address, if the source was translated.
-    source: Option<Ipv4Addr>,
-    server: Ipv4Addr,
-    port: u16,
-    /// Whether the VIP stayed.
-    keeps_vip: bool,
-}
-
-fn translated(seen: &Seen<'_>, client: Ipv4Addr, vip: Ipv4Addr) -> Option<Translated> {
-    let requests = seen.rows.iter().filter(|row| seen.is_request(row));
-    let mut found: Option<Translated> = None;
-    for row in requests {
-        let header = row.packet.innermost();
-        let (IpAddr::V4(source), IpAddr::V4(destination)) = (header.source, header.destination)
-        else {
-            continue;
-        };
-        let Some((_, port)) = ports(row) else { continue };
-        if (source, destination, port) == (client, vip, seen.connection.server.port()) {
-            continue;
-        }
-        let source = (source != client).then_some(source);
-        let keeps_vip = destination == vip;
-        found.get_or_insert(Translated { source, server: destination, port, keeps_vip });
-    }
-    found
-}
-
 fn carriage(
     seen: &Seen<'_>,
     tunnel: Option<&Row>,
@@ -309,8 +318,13 @@ fn carriage(
     if at_server.next().is_some() {
         return Ok(Carriage::Direct);
     }
-    assumptions.push("how packets come to the server is not shown: IPIP is assumed".to_owned());
-    Ok(Carriage::Ipip)
+    let (carriage, how) = seen
+        .configured
+        .as_ref()
+        .and_then(Configured::carriage)
+        .unwrap_or((Carriage::Ipip, "IPIP is assumed".to_owned()));
+    assumptions.push(format!("how packets come to the server is not shown: {how}"));
+    Ok(carriage)
 }
 
 /// Routers on each way, by TTLs.

@@ -123,10 +123,12 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         Carriage::Translated { source: false } => "translate_address: true",
         _ => "translate_address: false, translate_port: true",
     };
+    let idle_timeout =
+        network.idle_timeout.map_or(String::new(), |it| format!(", idle_timeout: {it}"));
     let fastl4 = if is_loose(network) {
-        ", fastl4: {loose_initiation: true, loose_close: true}"
+        format!(", fastl4: {{loose_initiation: true, loose_close: true{idle_timeout}}}")
     } else {
-        ""
+        network.idle_timeout.map_or(String::new(), |it| format!(", fastl4: {{idle_timeout: {it}}}"))
     };
     let mut servers = Vec::new();
     let is_direct = !matches!(network.carriage, Carriage::Translated { .. });

@@ -32,6 +32,7 @@ fn network(carriage: Carriage, service: Service, protocol: Protocol, hops: Hops)
         client_ttl: 128,
         server_ttl: 64,
         has_timestamps: false,
+        idle_timeout: Some(120),
         client_mss: Some(1400),
         server_mss: Some(1440),
         service,
