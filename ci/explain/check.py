@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import captures
 import distortions
 import reproduction
+import states
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "labsim/captures/tests/data/login.md"
@@ -20,6 +21,7 @@ HEALTHY = """
     tacacs-ipip tacacs-gre tacacs-gue l2-dsr http-ipip tcp-bulk-ipip port-translation snat snat-pool monitor
     radius-ipip radius-gre radius-fragments dns-gre ipv6/tacacs-6in4 ipv6/tacacs-gre-6in4 ipv6/tacacs-gue-6in4 ipv6/radius-6in6
 """.split()
+SCENARIOS = {pathlib.Path(name).name: f"scenarios/{name}.yaml" for name in HEALTHY}
 # Lessons whose packets are all as they should be, and why.
 IS_IN_NO_PACKET = {
     "flow-lingers": "the load balancer's own table",
@@ -30,6 +32,8 @@ IS_IN_NO_PACKET = {
 }
 # Lessons whose exchanges succeed: captures that lack what shows the fault show none.
 SUCCEEDS = ["server-answers-arp", "server-answers-arp-with-tunnel"]
+# Lessons with packets beside the exchanges, whose own cause a host's state shows.
+BESIDE = {"server-stopped-beside-noise": {"vip-missing"}}
 # Forms of the load balancers' configurations, and of how many scenarios each has to be there at least.
 EXPORTS = {"f5": 60, "a10": 60, "ipvs": 60}
 KINDS = ["right", "set", "open", "healthy", "nothing", "wrong"]
@@ -105,6 +109,17 @@ def judge(truth, found, whole, may_be_healthy):
     return kind, ""
 
 
+def of_servers(options):
+    return [option for option in options if option.startswith("--linux=rs")]
+
+
+def is_narrower(before, after, truth):
+    """Whether each set of causes is the one of before or a part of it, or the truth."""
+    codes = lambda verdict: {verdict["cause"], *verdict["possible"]} - {None}
+    said = {ends: codes(verdict) for ends, verdict in before.items()}
+    return all(not said.get(ends) or codes(verdict) <= said[ends] | truth for ends, verdict in after.items())
+
+
 def run(labsim, out, scenarios):
     """Runs scenarios; the folder of each by its name."""
     command = [labsim, "run", *scenarios, "--out", out]
@@ -172,6 +187,26 @@ def check_reproductions(labsim, work, cases):
         complaints.append(f"too little is reproduced for this check to mean anything: {dict(seen)}")
 
 
+def check_configured(labsim, work, cases):
+    """Labs of a client's capture and of each form of the load balancer's configuration: the tunnel and the member are
+    those that the configuration has."""
+    # ACOS's tunnels to servers are IPIP.
+    expected = {
+        "f5": ("tacacs-gre", ["profile: gre", '"10.1.1.51:49"']),
+        "a10": ("tacacs-ipip", ["profile: ipip", '"10.1.1.51:49"']),
+        "ipvs": ("tacacs-gre", ["profile: gre", '"10.1.1.51:49"']),
+    }
+    for form, (scenario, parts) in expected.items():
+        frames = next(frames for _, name, _, frames in cases if name == scenario)
+        options = dict(exported(labsim, work / "configured" / form, SCENARIOS[scenario]))
+        if form not in options:
+            complaints.append(f"{scenario} has no export of the form {form}")
+            continue
+        folder = work / "reproduced-with" / form
+        if wrong := reproduction.with_configuration(labsim, folder, frames, options[form], parts):
+            complaints.append(f"{scenario}, reproduced with {form}: {wrong}")
+
+
 def main():
     labsim = sys.argv[1]
     check_page(labsim)
@@ -208,10 +243,23 @@ def main():
             told = found("roles given", distortions.of_nodes(frames), roles)
             results.append(("roles given", judge(truth, told, told, may_be_healthy)))
             # With the configuration that the load balancers began with.
-            scenario = f"scenarios/{'faults/' if group == 'fault' else ''}{name}.yaml"
+            scenario = f"scenarios/faults/{name}.yaml" if group == "fault" else SCENARIOS[name]
             for form, option in exported(labsim, f"{work}/exported/{group}/{name}", scenario):
                 told = found(f"with {form}", distortions.of_nodes(frames), [option])
                 results.append((f"with {form}", judge(truth, told, told, may_be_healthy)))
+            # With the states of servers and load balancers, which decide between causes, and may not add one.
+            per_node = distortions.of_nodes(frames)
+            nodes = [node for node, _ in per_node if node.startswith(("rs", "lb"))]
+            folder = pathlib.Path(work) / "states" / group / name
+            options = states.collected(labsim, folder, scenario, nodes)
+            before = found("without state", per_node)
+            for form, given in [("with state", options), ("with the servers' state", of_servers(options))]:
+                told = found(form, per_node, given)
+                causes = truth | BESIDE.get(name, set())
+                kind, why = judge(causes, told, told, may_be_healthy)
+                if kind != "wrong" and not is_narrower(before, told, causes):
+                    kind, why = "wrong", "a set that is not narrower than without"
+                results.append((form, (kind, why)))
             return group, name, results
 
         by_distortion = {"fault": {}, "healthy": {}}
@@ -224,6 +272,7 @@ def main():
                     if kind == "wrong":
                         complaints.append(f"{name}, {distortion}: {why}")
         check_reproductions(labsim, work, cases)
+        check_configured(labsim, pathlib.Path(work), cases)
     table("lessons", by_lesson)
     table("faults", by_distortion["fault"])
     table("healthy scenarios", by_distortion["healthy"])
@@ -231,6 +280,9 @@ def main():
         given = sum(sum(counts.get(f"with {form}", {}).values()) for counts in by_distortion.values())
         if given < least:
             complaints.append(f"only {given} scenarios have a configuration of {form}")
+    given = sum(sum(counts.get("with state", {}).values()) for counts in by_distortion.values())
+    if given < states.LEAST:
+        complaints.append(f"only {given} scenarios have the states of their hosts")
     seen = sum(by_distortion["fault"].values(), Counter())
     if seen["right"] < 50 or seen["set"] < 300:
         complaints.append(f"too little is recognized for this check to mean anything: {dict(seen)}")

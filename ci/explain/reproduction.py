@@ -64,3 +64,22 @@ def of_lesson(truth, connections):
     order = ["the cause", "among", "wrong", "not built", "not said", "healthy"]
     kinds = [kind_of(truth, connection) for connection in connections]
     return min(kinds, key=lambda it: order.index(it[0]), default=("not said", "nothing is explained"))
+
+
+def with_configuration(labsim, folder, frames, option, expected):
+    """What is wrong with the lab that is made of the client's capture alone and of a configuration."""
+    client = distortions.alone(distortions.on_wires(frames), "client")
+    folder.mkdir(parents=True)
+    path = folder / "client.pcap"
+    path.write_bytes(captures.pcap(client, nanoseconds=True))
+    command = [labsim, "explain", "--json", option, "--reproduce", folder / "labs", f"client={path}"]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    if ran.returncode != 0:
+        return f"explain ended with {ran.returncode}: {ran.stderr}"
+    connection = json.loads(ran.stdout)["reproduction"]["connections"][0]
+    scenario = (folder / "labs" / "connection-1" / "healthy.yaml").read_text()
+    missing = [text for text in expected if text not in scenario]
+    results = [lab["result"] for lab in connection["labs"] if lab["cause"] is None]
+    if missing or results != ["same"]:
+        return f"the lab lacks {missing}, and its packets are {results}"
+    return None
