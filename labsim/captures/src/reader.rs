@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
 
+/// Records in a row of no bytes and no time after which a file holds nothing else: zero bytes are read as such
+/// records.
+const MAX_EMPTY: u32 = 64;
+
 /// Mirrors of mirrors that are followed at most.
 const MAX_MIRRORS: usize = 2;
 
@@ -21,6 +25,8 @@ const MAX_MIRRORS: usize = 2;
 pub struct Notices {
     /// The file ends within a frame, which was left out.
     pub is_cut: bool,
+    /// From a frame on the file holds zero bytes, which were left out.
+    pub zeros_from: Option<u64>,
     /// Frames whose link layer is not known, by its number.
     pub unknown_links: BTreeMap<u32, u64>,
     /// Frames that end within their link layer.
@@ -41,6 +47,8 @@ pub struct Reader<'a> {
     compression: Option<Compression>,
     points: Points,
     frames: u64,
+    /// Records in a row, up to the last, of no bytes and no time.
+    empty: u32,
     notices: Notices,
 }
 
@@ -132,7 +140,7 @@ impl<'a> Reader<'a> {
                     .map_err(|why| pcapng_error(why, 0, compression.is_some()))?,
             ),
         };
-        Ok(Self { source, compression, points, frames: 0, notices: Notices::default() })
+        Ok(Self { source, compression, points, frames: 0, empty: 0, notices: Notices::default() })
     }
 
     /// What the file is, unpacked.
@@ -201,7 +209,16 @@ impl<'a> Reader<'a> {
             match &mut self.source {
                 Source::Ended(_) => return Ok(None),
                 Source::Pcap(reader) => {
-                    return match reader.next_record() {
+                    let record = reader.next_record();
+                    if let Ok(Some(record)) = &record {
+                        let is_empty = record.time_ns == 0 && record.original_length == 0;
+                        self.empty = if is_empty { self.empty + 1 } else { 0 };
+                        if self.empty == MAX_EMPTY {
+                            self.notices.zeros_from = Some(frames + 2 - u64::from(MAX_EMPTY));
+                            return Ok(None);
+                        }
+                    }
+                    return match record {
                         Ok(record) => Ok(record.map(|record| Raw {
                             interface: 0,
                             device: record.device,

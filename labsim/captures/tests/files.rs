@@ -8,7 +8,7 @@ use labsim_captures::{Compression, Direction, Form, ReadError, Reader};
 use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Block, LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader};
 use proptest::prelude::*;
-use std::io::Write;
+use std::io::{Read as _, Write};
 use support::{Classic, FLOW, TIME, block, ethernet, packet, pcap, read};
 
 fn frames() -> Vec<Vec<u8>> {
@@ -355,6 +355,17 @@ fn what_is_no_capture_is_named() {
         let error = Reader::new(bytes).unwrap_err().to_string();
         assert!(error.contains(words), "{error} for {words}");
     }
+}
+
+#[test]
+fn what_follows_of_zero_bytes_is_told_and_not_read() {
+    let mut input = std::io::Cursor::new(pcap(1, &frames())).chain(std::io::repeat(0));
+    let mut reader = Reader::new(&mut input).unwrap();
+    let mut frames = 0;
+    while let Some(frame) = reader.next_frame().unwrap() {
+        frames += usize::from(!frame.bytes.is_empty());
+    }
+    assert_eq!((frames, reader.notices().zeros_from), (3, Some(4)));
 }
 
 #[test]

@@ -190,11 +190,9 @@ impl<R: Read> Reader<R> {
         if record.captured > MAX_RECORD {
             return Err(ReadError::RecordLength(record.captured));
         }
-        let mut bytes = Vec::new();
-        let got = self.input.by_ref().take(u64::from(record.captured)).read_to_end(&mut bytes)?;
-        if u32::try_from(got) != Ok(record.captured) {
-            return Err(ReadError::Cut);
-        }
+        // At most MAX_RECORD bytes: filled by one read as a rule, where `read_to_end` takes several.
+        let mut bytes = vec![0; usize::try_from(record.captured).unwrap_or(usize::MAX)];
+        read_exact(&mut self.input, &mut bytes)?;
         let time_ns = u64::from(record.seconds) * 1_000_000_000
             + u64::from(record.fraction) * u64::from(self.format.unit_ns);
         let (mut device, mut direction) = (None, None);
