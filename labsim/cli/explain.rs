@@ -4,9 +4,11 @@ mod configuration;
 mod frames;
 mod html;
 mod input;
+mod kept;
 mod merge;
 mod packets;
 mod points;
+mod progress;
 mod read;
 mod reproduce;
 
@@ -18,6 +20,7 @@ use crate::{args, output};
 use input::Input;
 use labsim_explain::{Redaction, Role, Text, Ticket, Trace};
 use labsim_reproduce::Document;
+use progress::Progress;
 use read::Reading;
 use std::ffi::OsString;
 
@@ -29,11 +32,11 @@ const NOTHING_IN_COMMON: &str = "no connection was seen by more than one of thes
 
 /// Reads captures of several places, and tells what they show of each connection.
 pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
-    let mut reading = if args.redact { Reading::without_quotes() } else { Reading::default() };
-    if let Err(exit) = read_all(&args.files, &mut reading) {
-        return exit;
-    }
-    let (mut trace, _) = reading.finish();
+    let progress = Progress::new();
+    let mut trace = match read(args, &progress) {
+        Ok(trace) => trace,
+        Err(exit) => return exit,
+    };
     if !trace.points.is_empty() && trace.empty.len() == trace.points.len() {
         for point in &trace.points {
             output::error(format_args!("{}: {}", point.file, frames::NO_FRAME));
@@ -41,6 +44,7 @@ pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
         return Exit::Invalid;
     }
     trace.vips.clone_from(&args.vip);
+    trace.flows.clone_from(&args.flow);
     if let Err(exit) = give_roles(&mut trace, &args.role) {
         return exit;
     }
@@ -52,16 +56,20 @@ pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
     if let Some(redaction) = &mut redaction {
         redaction.names(&mut trace);
     }
+    progress.stage("explaining");
     let mut explanation = trace.explain();
+    progress.erase();
     if let Some(redaction) = &mut redaction {
         redaction.addresses(&mut explanation);
     }
     if explanation.connections.is_empty() {
         explanation.notices.iter().for_each(output::error);
-        output::error(
+        output::error(if args.flow.is_empty() {
             "no TCP connection and no UDP exchange in these captures, and other protocols are not explained; \
-             capture again without a filter of ports, which cannot match inside a tunnel",
-        );
+             capture again without a filter of ports, which cannot match inside a tunnel"
+        } else {
+            "no connection in these captures has an end that --flow names; without it all are told"
+        });
         return Exit::Invalid;
     }
     if let Some(path) = &args.html
@@ -104,6 +112,20 @@ pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
     exit
 }
 
+/// Reads all captures; twice if they have more packets than are kept, and the second time those of the
+/// connections that are explained.
+fn read(args: &args::Explain, progress: &Progress) -> Result<Trace, Exit> {
+    let mut reading = if args.redact { Reading::without_quotes() } else { Reading::default() };
+    reading.progress = progress.clone();
+    reading.wanted.clone_from(&args.flow);
+    read_all(&args.files, &mut reading)?;
+    if let Some(mut again) = reading.selected() {
+        read_all(&args.files, &mut again)?;
+        reading = again;
+    }
+    Ok(reading.finish().0)
+}
+
 /// Gives points their roles; a name that none has is an error.
 fn give_roles(trace: &mut Trace, roles: &[(String, Role)]) -> Result<(), Exit> {
     for (name, role) in roles {
@@ -126,12 +148,14 @@ fn read_all(files: &[OsString], reading: &mut Reading) -> Result<(), Exit> {
         output::error("standard input (`-`) is named twice; it can be read once");
         return Err(Exit::Invalid);
     }
+    reading.is_once = inputs.iter().any(|input| !input.path.is_file());
     let mut problems = Vec::new();
     for input in &inputs {
         if let Err(problem) = reading.read(input) {
             problems.push(format!("{}: {problem}", input.shown()));
         }
     }
+    reading.progress.erase();
     problems.iter().for_each(output::error);
     if problems.is_empty() { Ok(()) } else { Err(Exit::Invalid) }
 }

@@ -22,6 +22,10 @@ pub(crate) struct Explain {
     /// contradict
     #[arg(long, value_name = "NAME=ROLE", value_parser = role)]
     pub(crate) role: Vec<(String, labsim_explain::Role)>,
+    /// Explain only connections of which this is an end; may be given several times. Of very many connections
+    /// some of each kind are explained: this asks for others
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    pub(crate) flow: Vec<labsim_explain::Vip>,
     /// The configuration of an F5, as `labsim import f5` reads it; may be given several times, for several
     /// files of one device. Where it and the captures differ is printed with file and line; which places are the
     /// load balancer's and its members' is taken from it where packets do not show it, and --reproduce builds its

@@ -82,6 +82,9 @@ impl Reading {
 
     /// Keeps a packet; of one in fragments the first fragment, which becomes the packet when all fragments are there.
     fn add_packet(&mut self, point: usize, frame: &Frame, packet: Packet) -> Result<(), String> {
+        if self.keeping.is_surveying() {
+            return self.add(row_of_frame(point, frame, packet));
+        }
         let place = self.trace.rows.len();
         let is_later = packet.outermost.fragment.is_some_and(|(from, _)| from != 0);
         if !is_later {
@@ -154,6 +157,12 @@ impl Reading {
         let mut note = |text: String| self.trace.notices.push(format!("{file}: {text}"));
         if notices.is_cut {
             note("the file ends within a frame, which was left out".to_owned());
+        }
+        if let Some(frame) = notices.zeros_from {
+            note(format!(
+                "from frame {frame} on the file holds zero bytes: it was not written to its end, or its disk is \
+                 damaged; copy it again. What stands before them is read"
+            ));
         }
         if notices.dropped > 0 {
             note(format!(

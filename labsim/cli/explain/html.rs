@@ -44,7 +44,10 @@ pub(super) fn page(all: &Explanation) -> String {
     parts.push(("Noticed".to_owned(), &["notice"], notices));
     let more = ordered.len().saturating_sub(MAX_PRINTED) + all.further_connections;
     if more > 0 {
-        let what = format!("{} without details: --json has all", count_of(more, "connection"));
+        let what = format!(
+            "{} without details: --json has those that are explained",
+            count_of(more, "connection")
+        );
         parts.push(("Left out".to_owned(), &["what"], vec![vec![what]]));
     }
     let tables: Vec<Table<'_>> =
@@ -106,6 +109,9 @@ fn details(text: &Text<'_>, connection: &ConnectionReport) -> Vec<Vec<String>> {
     let verdict = &connection.verdict;
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut add = |about: &str, what: String| rows.push([about.to_owned(), what]);
+    if let Some(alike) = connection.shown_alike() {
+        add("further ones", alike);
+    }
     if let Some(code) = verdict.cause {
         add("cause", format!("{code}: {}", code.meaning()));
     }

@@ -2,15 +2,15 @@
 
 use super::frames::Ring;
 use super::input::Input;
+use super::kept::{Keeping, Room};
 use super::packets::Packets;
 use super::points::{Hints, host, names};
+use super::progress::Progress;
 use crate::stream;
 use labsim_captures::{
-    Direction, Fragments, Known, Mac, Opened, Origin, Section, TextFrame, TextReader, Transport,
+    Direction, Fragments, Known, Mac, Opened, Origin, Section, TextFrame, TextReader,
 };
-use labsim_explain::{
-    Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, icmp_error,
-};
+use labsim_explain::{Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, Point, Role, Trace, Unit, Vip};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
@@ -18,7 +18,7 @@ use std::io::BufRead;
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     pub(super) trace: Trace,
-    files: Vec<FilePoints>,
+    pub(super) files: Vec<FilePoints>,
     pub(super) captures: usize,
     /// Packets that are neither TCP nor UDP nor ICMP errors.
     pub(super) others: u64,
@@ -30,6 +30,15 @@ pub(super) struct Reading {
     pub(super) has_no_quotes: bool,
     /// Fragments of the frames.
     pub(super) fragments: Fragments,
+    /// Which packets are kept.
+    pub(super) keeping: Keeping,
+    /// How many are kept.
+    pub(super) room: Room,
+    /// The ends of the connections that are explained; all if there are none.
+    pub(super) wanted: Vec<Vip>,
+    /// Whether an input cannot be read a second time.
+    pub(super) is_once: bool,
+    pub(super) progress: Progress,
 }
 
 /// What a capture tells of how it was taken.
@@ -41,7 +50,7 @@ pub(super) struct Told {
 
 /// The points of a file, which are named when all files are known.
 #[derive(Debug)]
-struct FilePoints {
+pub(super) struct FilePoints {
     given: Option<String>,
     file: String,
     first: usize,
@@ -65,6 +74,9 @@ impl Reading {
     /// What is wrong with it, and what to do.
     pub(super) fn read(&mut self, input: &Input) -> Result<(), String> {
         let opened = stream::open(&input.path, "capture or a text with one")?;
+        let length = input.path.metadata().ok().filter(|it| it.is_file()).map(|it| it.len());
+        self.progress.file(self.keeping.doing(), &input.shown(), length);
+        let opened = self.progress.counting(opened);
         let opened = labsim_captures::open(opened).map_err(|error| error.to_string())?;
         self.files.push(FilePoints {
             given: input.name.clone(),
@@ -103,6 +115,8 @@ impl Reading {
                 ring.file, ring.files
             ));
         }
+        let keeping = std::mem::take(&mut self.keeping);
+        self.trace.selection = keeping.finish(self.room, &mut self.trace.notices);
         if self.others > 0 && self.packets.is_none() {
             let count = if self.others == 1 {
                 "1 packet is".to_owned()
@@ -165,7 +179,7 @@ impl Reading {
                     continue;
                 }
             };
-            self.add(Row {
+            self.add(labsim_explain::Row {
                 point,
                 number: frame.line,
                 time_ns,
@@ -258,23 +272,6 @@ impl Reading {
             self.others += 1;
         }
         true
-    }
-
-    /// Keeps a packet that is of use.
-    pub(super) fn add(&mut self, row: Row) -> Result<(), String> {
-        let is_kept = matches!(row.packet.transport, Transport::Tcp(_) | Transport::Udp { .. });
-        if !is_kept && icmp_error(&row).is_none() {
-            self.others += 1;
-            return Ok(());
-        }
-        if self.trace.rows.len() >= MAX_ROWS {
-            return Err(format!(
-                "more than {MAX_ROWS} packets of TCP and UDP in all: keep those of one client, by \
-                 `tcpdump -r FILE -w SMALLER 'host CLIENT or ip proto 4 or ip proto 47'`"
-            ));
-        }
-        self.trace.rows.push(row);
-        Ok(())
     }
 }
 

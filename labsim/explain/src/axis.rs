@@ -118,7 +118,7 @@ impl Trace {
     /// that are corrected, and not only against the first.
     #[must_use]
     pub fn axis(&self) -> Axis {
-        let (clocks, contradiction) = match Clocks::new(&Matching::new(&self.sightings())) {
+        let (clocks, contradiction) = match Clocks::new(&Matching::of_trace(self)) {
             Ok(clocks) => (Some(clocks), None),
             Err(contradiction) => (None, Some(self.contradiction(contradiction))),
         };

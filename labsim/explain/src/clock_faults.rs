@@ -14,10 +14,11 @@ const MAX_POINTS: usize = 6;
 
 /// Each clock whose step or rate would explain the contradiction, in sentences.
 pub(crate) fn explanations(trace: &Trace) -> Vec<String> {
-    let sightings = trace.sightings();
-    if sightings.len() > MAX_SIGHTINGS || trace.points.len() > MAX_POINTS {
+    let timed = trace.rows.iter().filter(|row| row.time_ns.is_some());
+    if timed.count() > MAX_SIGHTINGS || trace.points.len() > MAX_POINTS {
         return Vec::new();
     }
+    let sightings = trace.sightings();
     let points = 0..trace.points.len();
     let steps: Vec<String> = points.filter_map(|point| step(trace, &sightings, point)).collect();
     if !steps.is_empty() {

@@ -185,7 +185,7 @@ pub(crate) fn acknowledgement(row: &Row) -> Option<u32> {
 }
 
 /// The client's first sequence number, of a SYN or of the answer to it.
-fn first_number(row: &Row) -> Option<u32> {
+pub(crate) fn first_number(row: &Row) -> Option<u32> {
     if !has(row, Flags::SYN) {
         return None;
     }

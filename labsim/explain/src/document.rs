@@ -3,7 +3,7 @@
 use crate::connection::{KnownBy, Protocol};
 use crate::differences::ClockDifference;
 use crate::known::Known;
-use crate::sentence::Sentence;
+use crate::sentence::{Sentence, number};
 use crate::story;
 use crate::trace::{Clock, Role, Unit};
 use crate::tunnel::Tunnel;
@@ -25,9 +25,12 @@ pub struct Explanation {
     pub clock_contradiction: Option<String>,
     /// TCP connections and UDP exchanges.
     pub connections: Vec<ConnectionReport>,
-    /// Connections that are not explained, as there are more than [`crate::MAX_CONNECTIONS`].
+    /// TCP connections and UDP exchanges that are not explained, as there are more than
+    /// [`crate::MAX_CONNECTIONS`], or more packets than [`crate::MAX_ROWS`].
     pub further_connections: usize,
-    /// Connections that packets of several captures belong to.
+    /// Those of them that are UDP exchanges.
+    pub further_exchanges: usize,
+    /// Connections that packets of several captures belong to; those whose packets were kept.
     pub connections_in_common: usize,
     /// ICMP errors, which may be about the connections.
     pub icmp_errors: Vec<Sentence>,
@@ -95,6 +98,9 @@ pub struct ConnectionReport {
     pub client_known_by: KnownBy,
     /// What became of it.
     pub verdict: Verdict,
+    /// Further connections that are not explained, and are like this one: each point saw packets of the same
+    /// kinds, by direction, flags, tunnel and server.
+    pub alike: usize,
     /// The points that the client's packets passed.
     pub requests: Vec<WayPoint>,
     /// The points that the answers passed.
@@ -113,6 +119,19 @@ pub struct ConnectionReport {
 }
 
 impl Explanation {
+    /// All connections by what was found of them, findings that are not healthy first.
+    pub(crate) fn groups(&self) -> Vec<Vec<&ConnectionReport>> {
+        let mut groups: Vec<(_, Vec<&ConnectionReport>)> = Vec::new();
+        for connection in self.worst_first() {
+            let finding = connection.finding();
+            match groups.iter_mut().find(|(it, _)| *it == finding) {
+                Some((_, group)) => group.push(connection),
+                None => groups.push((finding, vec![connection])),
+            }
+        }
+        groups.into_iter().map(|(_, group)| group).collect()
+    }
+
     /// All connections, those that are not healthy first.
     #[must_use]
     pub fn worst_first(&self) -> Vec<&ConnectionReport> {
@@ -123,6 +142,30 @@ impl Explanation {
 }
 
 impl ConnectionReport {
+    /// That there are further connections like this one.
+    #[must_use]
+    pub fn shown_alike(&self) -> Option<String> {
+        let what = number(self.alike, "further connection");
+        (self.alike > 0).then(|| {
+            format!(
+                "Not explained: {what} of which each point saw packets of the same kinds, by direction, flags, \
+                 tunnel and server"
+            )
+        })
+    }
+
+    /// What connections of one finding have in common.
+    fn finding(&self) -> impl PartialEq {
+        let points = |way: &[WayPoint]| -> Vec<usize> { way.iter().map(|it| it.point).collect() };
+        let ends: Vec<_> = self.tunnels.iter().map(|it| (it.kind, it.destination)).collect();
+        let texts: Vec<String> = self.configuration.iter().map(|it| it.text.clone()).collect();
+        (
+            (self.protocol, self.server, self.verdict.kind, self.verdict.cause),
+            (self.verdict.possible.clone(), points(&self.requests), points(&self.replies)),
+            (ends, texts),
+        )
+    }
+
     /// Client and server, as they are printed.
     #[must_use]
     pub fn ends(&self) -> String {
@@ -152,6 +195,7 @@ pub(crate) fn report(
         server: known.connection.server,
         client_known_by: known.connection.known_by,
         verdict,
+        alike: 0,
         requests: way_points(&known.ways.requests),
         replies: way_points(&known.ways.replies),
         tunnels: known.tunnels.to_vec(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Ports below this are those of services.
-const FIRST_EPHEMERAL: u16 = 1024;
+pub(crate) const FIRST_EPHEMERAL: u16 = 1024;
 
 /// The exchanges of a trace, by their addresses and ports.
 pub(crate) fn exchanges(trace: &Trace) -> Vec<(usize, Connection)> {
@@ -25,7 +25,7 @@ pub(crate) fn exchanges(trace: &Trace) -> Vec<(usize, Connection)> {
 }
 
 /// What is sent to many is answered by each from its own address.
-fn is_group(to: &SocketAddr) -> bool {
+pub(crate) fn is_group(to: &SocketAddr) -> bool {
     match to {
         SocketAddr::V4(to) => to.ip().is_multicast() || to.ip().octets()[3] == 255,
         SocketAddr::V6(to) => to.ip().is_multicast(),

@@ -14,6 +14,7 @@ use crate::given;
 use crate::known::Known;
 use crate::matching::Matching;
 use crate::roles;
+use crate::selected::Selected;
 use crate::sentence::{Sentence, evidence};
 use crate::sessions::Sessions;
 use crate::trace::{Role, Row, Trace};
@@ -24,13 +25,15 @@ use labsim_captures::Transport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// Connections that are explained at most.
+/// Connections that are explained at most, those not counted that may be answers to them from other addresses.
 pub const MAX_CONNECTIONS: usize = 2000;
+/// Connections that are compared with one at most, as they have its first sequence number or its client's port.
+const MAX_SIBLINGS: usize = 64;
 /// ICMP errors that are named at most.
 const MAX_ERRORS: usize = 20;
 
 /// ICMP errors that are compared with connections at most.
-const MAX_ERRORS_EXAMINED: usize = 2000;
+pub const MAX_ERRORS_EXAMINED: usize = 2000;
 
 /// The version of the document: keys may be added within one.
 const VERSION: u32 = 1;
@@ -39,14 +42,14 @@ impl Trace {
     /// Explains what was captured.
     #[must_use]
     pub fn explain(&self) -> Explanation {
-        let matching = Matching::new(&self.sightings());
+        let matching = Matching::of_trace(self);
         let (clocks, contradiction) = match Clocks::new(&matching) {
             Ok(clocks) => (Some(clocks), None),
             Err(contradiction) => (None, Some(self.contradiction(contradiction))),
         };
         let all = connection::connections(self);
         let in_common = self.in_common(&all);
-        let (explained, further) = self.select(&all);
+        let selected = Selected::new(self, &all);
         let mut by_isn: BTreeMap<u32, Vec<&Connection>> = BTreeMap::new();
         let mut by_client: BTreeMap<SocketAddr, Vec<&Connection>> = BTreeMap::new();
         for connection in &all {
@@ -61,6 +64,7 @@ impl Trace {
             let of_port = by_client.get(&connection.client).into_iter().flatten().copied();
             of_port
                 .filter(|it| it.protocol == connection.protocol && it.server != connection.server)
+                .take(MAX_SIBLINGS)
                 .collect()
         };
         let siblings = |connection: &Connection| -> Vec<&Connection> {
@@ -71,10 +75,12 @@ impl Trace {
             let is_other = |it: &&&Connection| {
                 (it.client, it.server) != (connection.client, connection.server)
             };
-            alike.into_iter().flatten().filter(is_other).copied().collect()
+            alike.into_iter().flatten().filter(is_other).copied().take(MAX_SIBLINGS).collect()
         };
-        let details: Vec<_> = explained
-            .into_iter()
+        let details: Vec<_> = selected
+            .connections
+            .iter()
+            .copied()
             .map(|connection| {
                 let ways = Ways::new(self, clocks.as_ref(), connection);
                 let tunnels = tunnel::tunnels(self, connection, &ways.requests);
@@ -131,17 +137,19 @@ impl Trace {
                 let others = siblings.iter().chain(others);
                 folded.extend(others.map(|it| (it.client, it.server, it.isn)));
             }
-            let key = (connection.client, connection.server, connection.isn);
-            reports.push((key, report(&known, verdict, differences)));
+            reports.push((*connection, report(&known, verdict, differences)));
         }
+        reports.retain(|(it, _)| !folded.contains(&(it.client, it.server, it.isn)));
+        let alike = selected.alike(reports.iter().map(|(connection, _)| *connection));
         let connections: Vec<ConnectionReport> = reports
             .into_iter()
-            .filter(|(key, _)| !folded.contains(key))
-            .map(|(_, report)| report)
+            .zip(alike)
+            .map(|((_, report), alike)| ConnectionReport { alike, ..report })
             .collect();
         let shown = details.iter().map(|(.., shown)| shown);
         let mut notices = given::contradictions(self, &all, shown, &by_files);
         notices.extend(used.unused(&self.configuration));
+        notices.extend(selected.notices());
         notices.extend(self.notices.iter().cloned());
         Explanation {
             version: VERSION,
@@ -149,7 +157,8 @@ impl Trace {
             clocks: clocks.as_ref().map(|it| differences(self, it)).unwrap_or_default(),
             clock_contradiction: contradiction,
             connections,
-            further_connections: further,
+            further_connections: selected.further.iter().sum(),
+            further_exchanges: selected.further[1],
             connections_in_common: in_common,
             icmp_errors: self.icmp_errors(),
             notices,
@@ -171,18 +180,6 @@ impl Trace {
         all.iter().filter(|it| self.captures(it) > 1).count()
     }
 
-    /// The connections that are explained: all, or those that most captures saw; and how many are not.
-    fn select<'a>(&self, all: &'a [Connection]) -> (Vec<&'a Connection>, usize) {
-        let mut selected: Vec<(usize, &Connection)> = all.iter().enumerate().collect();
-        if selected.len() > MAX_CONNECTIONS {
-            selected.sort_by_key(|(place, it)| (usize::MAX - self.captures(it), *place));
-            selected.truncate(MAX_CONNECTIONS);
-            selected.sort_by_key(|(place, _)| *place);
-        }
-        let further = all.len() - selected.len();
-        (selected.into_iter().map(|(_, connection)| connection).collect(), further)
-    }
-
     pub(crate) fn contradiction(&self, found: Contradiction) -> String {
         let name = self.points.get(found.point).map_or("?", |it| it.name.as_str());
         let (seconds, micros) = (found.by_ns / 1_000_000_000, found.by_ns / 1000 % 1_000_000);
@@ -197,17 +194,25 @@ impl Trace {
         format!("{text} {}", explained.join(" "))
     }
 
+    /// The packets of each point, those among them that were not kept.
+    fn packets(&self) -> Vec<usize> {
+        let mut packets = self.selection.as_ref().map(|it| it.packets.clone()).unwrap_or_default();
+        let is_counted = !packets.is_empty();
+        packets.resize(self.points.len(), 0);
+        for row in self.rows.iter().filter(|_| !is_counted) {
+            if let Some(count) = packets.get_mut(row.point) {
+                *count += 1;
+            }
+        }
+        packets
+    }
+
     fn point_reports(
         &self,
         roles: &[Option<Role>],
         by_files: Vec<Option<Shown>>,
     ) -> Vec<PointReport> {
-        let mut packets = vec![0_usize; self.points.len()];
-        for row in &self.rows {
-            if let Some(count) = packets.get_mut(row.point) {
-                *count += 1;
-            }
-        }
+        let packets = self.packets();
         self.points
             .iter()
             .zip(packets)

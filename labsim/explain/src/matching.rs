@@ -1,7 +1,8 @@
 //! Which packets of several points are the same.
 
 use crate::segment::{Segment, Sighting};
-use labsim_captures::{Header, Known};
+use crate::trace::Trace;
+use labsim_captures::{Header, Known, Packet};
 use std::collections::BTreeMap;
 
 /// A segment at one point: first and last time of what may be several rows, such as before and after a
@@ -21,7 +22,8 @@ pub struct Seen {
 /// Segments and where each was seen.
 #[derive(Debug, Clone, Default)]
 pub struct Matching {
-    segments: BTreeMap<Segment, BTreeMap<usize, Rows>>,
+    /// The rows of each segment, by their points.
+    segments: BTreeMap<Segment, Vec<(usize, Rows)>>,
     points: usize,
 }
 
@@ -43,22 +45,42 @@ impl Matching {
     pub fn new(sightings: &[Sighting]) -> Self {
         let mut matching = Self::default();
         for sighting in sightings {
-            matching.points = matching.points.max(sighting.point.saturating_add(1));
-            let Some(segment) = Segment::of(&sighting.known) else { continue };
-            let Known::Ip(packet) = &sighting.known else { continue };
-            let points = matching.segments.entry(segment).or_default();
-            let header = packet.innermost();
-            match points.get_mut(&sighting.point) {
-                Some(rows) => rows.add(sighting.time_ns, header, packet.inner.len()),
-                None => {
-                    points.insert(
-                        sighting.point,
-                        Rows::new(sighting.time_ns, header, packet.inner.len()),
-                    );
-                }
+            match &sighting.known {
+                Known::Ip(packet) => matching.add(sighting.point, sighting.time_ns, packet),
+                _ => matching.count(sighting.point),
             }
         }
         matching
+    }
+
+    /// Matches the rows that have a time.
+    pub(crate) fn of_trace(trace: &Trace) -> Self {
+        let mut matching = Self::default();
+        for row in &trace.rows {
+            if let Some(time_ns) = row.time_ns {
+                matching.add(row.point, time_ns, &row.packet);
+            }
+        }
+        matching
+    }
+
+    fn count(&mut self, point: usize) {
+        self.points = self.points.max(point.saturating_add(1));
+    }
+
+    fn add(&mut self, point: usize, time_ns: i64, packet: &Packet) {
+        self.count(point);
+        let Some(segment) = Segment::of_packet(packet) else { return };
+        let points = self.segments.entry(segment).or_default();
+        let (header, depth) = (packet.innermost(), packet.inner.len());
+        match points.binary_search_by_key(&point, |(point, _)| *point) {
+            Ok(place) => {
+                if let Some((_, rows)) = points.get_mut(place) {
+                    rows.add(time_ns, header, depth);
+                }
+            }
+            Err(place) => points.insert(place, (point, Rows::new(time_ns, header, depth))),
+        }
     }
 
     /// How many points there are.
@@ -91,10 +113,10 @@ impl Matching {
 }
 
 /// Whether all sightings are those of one packet. Its identification is the same everywhere.
-fn is_unique(points: &BTreeMap<usize, Rows>) -> bool {
-    let mut ids = points.values().filter_map(|it| it.id);
+fn is_unique(points: &[(usize, Rows)]) -> bool {
+    let mut ids = points.iter().filter_map(|(_, it)| it.id);
     let first = ids.next();
-    points.values().all(|it| !it.is_repeated) && ids.all(|id| Some(id) == first)
+    points.iter().all(|(_, it)| !it.is_repeated) && ids.all(|id| Some(id) == first)
 }
 
 impl Rows {

@@ -10,6 +10,10 @@ use std::fmt;
 
 /// Connections that are printed at most; those that are not healthy come first.
 pub const MAX_PRINTED: usize = 50;
+/// Connections of one finding that are printed in full; of more the first is, and the others are named.
+const MAX_IN_FULL: usize = 3;
+/// Connections that are named at most.
+const MAX_NAMED: usize = 5;
 /// Pairs of clocks that are printed at most.
 const MAX_CLOCKS: usize = 12;
 /// The longest command that is printed whole.
@@ -24,23 +28,39 @@ impl fmt::Display for Text<'_> {
         let all = self.0;
         let points = number(all.points.len(), "capture point");
         let connections = counted(all);
-        writeln!(f, "{points}, {connections}\n")?;
+        writeln!(f, "{points}, {connections}")?;
+        if all.further_connections > 0 {
+            let (some, of) =
+                (all.connections.len(), all.connections.len() + all.further_connections);
+            writeln!(
+                f,
+                "{some} of all {of} are explained, of each kind at least one as far as there is room; --flow \
+                 ADDRESS:PORT explains those of that end"
+            )?;
+        }
+        writeln!(f)?;
         self.points(f)?;
         self.clocks(f)?;
-        let ordered = all.worst_first();
-        for connection in ordered.iter().take(MAX_PRINTED) {
-            self.connection(f, connection)?;
+        let mut printed = 0;
+        let (mut left_out, mut healthy) = (0, 0);
+        for group in all.groups() {
+            let in_full = if group.len() > MAX_IN_FULL { 1 } else { group.len() };
+            let (shown, same) = group.split_at(in_full);
+            if printed + shown.len() > MAX_PRINTED {
+                left_out += group.len();
+                let healthy_ones = group.iter().filter(|it| it.verdict.kind == Kind::Healthy);
+                healthy += healthy_ones.count();
+                continue;
+            }
+            printed += shown.len();
+            for connection in shown {
+                self.connection(f, connection)?;
+            }
+            same_as_before(f, same)?;
         }
-        let more = ordered.len().saturating_sub(MAX_PRINTED);
-        if more > 0 {
-            let healthy = ordered.iter().skip(MAX_PRINTED);
-            let healthy = healthy.filter(|it| it.verdict.kind == Kind::Healthy).count();
-            let what = number(more, "further connection");
+        if left_out > 0 {
+            let what = number(left_out, "further connection");
             writeln!(f, "{what}, {healthy} of them healthy: --json has all\n")?;
-        }
-        if all.further_connections > 0 {
-            let what = number(all.further_connections, "connection");
-            writeln!(f, "{what} too many to explain: filter the captures by host or port\n")?;
         }
         let errors: Vec<String> = all.icmp_errors.iter().map(|it| self.sentence(it)).collect();
         section(f, "ICMP errors, which may be about these connections", &errors)?;
@@ -51,12 +71,32 @@ impl fmt::Display for Text<'_> {
 /// How many connections and exchanges there are.
 pub(crate) fn counted(all: &Explanation) -> String {
     let udp = all.connections.iter().filter(|it| it.protocol == Protocol::Udp).count();
-    let tcp = all.connections.len() - udp + all.further_connections;
+    let tcp = all.connections.len() - udp + all.further_connections - all.further_exchanges;
+    let udp = udp + all.further_exchanges;
     match (tcp, udp) {
         (_, 0) => number(tcp, "TCP connection"),
         (0, _) => number(udp, "UDP exchange"),
         _ => format!("{}, {}", number(tcp, "TCP connection"), number(udp, "UDP exchange")),
     }
+}
+
+/// Names connections of the finding that was printed before.
+fn same_as_before(f: &mut fmt::Formatter<'_>, same: &[&ConnectionReport]) -> fmt::Result {
+    if same.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = same.iter().take(MAX_NAMED).map(|it| it.client.to_string()).collect();
+    let more = same.len().saturating_sub(MAX_NAMED);
+    let more = if more > 0 { format!(" and {more} others") } else { String::new() };
+    let what = number(same.len(), "further connection");
+    let alike: usize = same.iter().map(|it| it.alike).sum();
+    let alike =
+        if alike > 0 { format!("; {alike} not explained are like these") } else { String::new() };
+    writeln!(
+        f,
+        "  The same of {what}, from {}{more}{alike}: --flow ADDRESS:PORT prints one\n",
+        named.join(", ")
+    )
 }
 
 pub(crate) fn section<T: fmt::Display>(
@@ -132,6 +172,9 @@ impl Text<'_> {
             (Kind::Healthy, _) => writeln!(f, "HEALTHY {ends}")?,
             (_, Some(code)) => writeln!(f, "CAUSE SHOWN [{code}] {ends}")?,
             _ => writeln!(f, "NOT DECIDABLE {ends}")?,
+        }
+        if let Some(alike) = connection.shown_alike() {
+            writeln!(f, "  {alike}.")?;
         }
         for sentence in &verdict.because {
             writeln!(f, "  {}", self.sentence(sentence))?;

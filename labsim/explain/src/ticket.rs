@@ -40,8 +40,11 @@ impl fmt::Display for Ticket<'_> {
             writeln!(f, "{what} not healthy: `labsim explain --json` has all\n")?;
         }
         if all.further_connections > 0 {
-            let what = number(all.further_connections, "connection");
-            writeln!(f, "{what} too many to explain: filter the captures by host or port\n")?;
+            let what = number(all.further_connections, "further connection");
+            writeln!(
+                f,
+                "{what} not explained, of these or of kinds without room: --flow ADDRESS:PORT does it\n"
+            )?;
         }
         if !others.is_empty() {
             let text = Text(all);
@@ -69,6 +72,9 @@ impl Ticket<'_> {
     ) -> fmt::Result {
         let (verdict, text) = (&connection.verdict, Text(self.0));
         writeln!(f, "{place}. {}", connection.ends())?;
+        if let Some(alike) = connection.shown_alike() {
+            writeln!(f, "  {alike}.")?;
+        }
         match verdict.cause {
             Some(code) => writeln!(f, "  What: {} [{code}]", code.meaning())?,
             None => writeln!(f, "  What: the captures do not show the cause.")?,

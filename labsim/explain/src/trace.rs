@@ -2,6 +2,7 @@
 
 use crate::configuration::Configuration;
 use crate::segment::Sighting;
+use crate::survey::Selection;
 use labsim_captures::{Known, Mac, Packet};
 use labsim_wire::pcapng::Direction;
 use serde::Serialize;
@@ -159,6 +160,10 @@ pub struct Trace {
     pub claims: Vec<Claim>,
     /// Addresses that clients ask, as the user gave them.
     pub vips: Vec<Vip>,
+    /// The ends that an explained connection has one of; all connections if there are none.
+    pub flows: Vec<Vip>,
+    /// Which connections the rows are of, if there were too many packets to keep them all.
+    pub selection: Option<Selection>,
     /// What files of the devices say.
     pub configuration: Configuration,
     /// What readers noticed, in sentences.
