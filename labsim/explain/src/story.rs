@@ -261,12 +261,15 @@ fn answers(known: &Known<'_>) -> Option<Sentence> {
     Some(known.sentence(text, first.into_iter().flat_map(first_rows)))
 }
 
-/// Whether what a segment asks for was acknowledged; `None` if it asks for nothing, or that is not known.
-pub(crate) fn is_acknowledged(way: &Way, back: &Way, passed: &Passed) -> Option<bool> {
-    let first = way.segments.iter().find_map(|it| it.segment.sequence)?;
-    let end = passed.segment.end()?;
-    let acknowledged = back.acknowledged(first)?;
-    Some(acknowledged >= crate::way::count(end, first))
+/// Tells of a segment whether what it asks for was acknowledged; `None` if it asks for nothing, or that is not
+/// known. Both ways are looked through once.
+pub(crate) fn is_acknowledged(way: &Way, back: &Way) -> impl Fn(&Passed) -> Option<bool> + Copy {
+    let first = way.segments.iter().find_map(|it| it.segment.sequence);
+    let known = first.and_then(|first| Some((first, back.acknowledged(first)?)));
+    move |passed| {
+        let (first, acknowledged) = known?;
+        Some(acknowledged >= crate::way::count(passed.segment.end()?, first))
+    }
 }
 
 fn missing(known: &Known<'_>) -> Vec<Sentence> {
@@ -274,13 +277,13 @@ fn missing(known: &Known<'_>) -> Vec<Sentence> {
     let (requests, replies) = (&known.ways.requests, &known.ways.replies);
     for (way, back) in [(requests, replies), (replies, requests)] {
         let mut pairs: BTreeMap<(usize, usize), Vec<Missing>> = BTreeMap::new();
+        let is_acknowledged = is_acknowledged(way, back);
         for missing in way.missing() {
             pairs.entry((missing.seen_at, missing.not_at)).or_default().push(missing);
         }
         for ((seen_at, not_at), missing) in pairs {
             let segments = || missing.iter().filter_map(|it| way.segments.get(it.segment));
-            let arrived =
-                segments().filter(|it| is_acknowledged(way, back, it) == Some(true)).count();
+            let arrived = segments().filter(|it| is_acknowledged(it) == Some(true)).count();
             let rows: Vec<usize> =
                 segments().filter_map(|it| it.at.get(&seen_at)?.first().copied()).collect();
             let fate = if arrived == missing.len() {

@@ -196,7 +196,8 @@ fn established(known: &Known<'_>, syn_ack: &Passed, unmatched: Option<usize>) ->
         .into_iter()
         .flat_map(|(way, back)| {
             let segments = way.missing().into_iter().filter_map(|it| way.segments.get(it.segment));
-            segments.filter(move |it| is_acknowledged(way, back, it) != Some(true))
+            let is_acknowledged = is_acknowledged(way, back);
+            segments.filter(move |it| is_acknowledged(it) != Some(true))
         })
         .collect();
     if !lost.is_empty() {

@@ -128,6 +128,24 @@ impl Flow {
         }
     }
 
+    /// One whose packets are of this kind.
+    #[cfg(test)]
+    pub(super) fn of_kind(number: u32, kind: u64) -> Self {
+        Self {
+            key: u64::from(number),
+            exact: kind,
+            controls: kind,
+            others: 0,
+            isn: 0,
+            rows: 1,
+            first: number,
+            client: 0,
+            reach: [0; 2],
+            watched: [0; 2],
+            bits: 0,
+        }
+    }
+
     /// Adds one of its packets.
     pub(super) fn add(&mut self, row: &Row, parts: &Parts) {
         self.rows = self.rows.saturating_add(1);

@@ -283,3 +283,48 @@ impl Taken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(flows: &[Flow], most: usize) -> Kinds {
+        Kinds::new(flows, &Translated::new(flows), most, |_| true)
+    }
+
+    #[test]
+    fn each_connection_is_looked_at_once_and_one_of_each_kind_before_another_of_any() {
+        // Seven kinds of many, and as many kinds of one.
+        let many = (0..7000).map(|number| Flow::of_kind(number, u64::from(number % 7)));
+        let alone = (7000..7500).map(|number| Flow::of_kind(number, u64::from(number)));
+        let flows: Vec<Flow> = many.chain(alone).collect();
+        let mut order: Vec<u32> = kinds(&flows, usize::MAX).in_turn().collect();
+        let kind = |place: &u32| if *place < 7000 { place % 7 } else { *place };
+        let first: BTreeSet<u32> = order.iter().take(507).map(kind).collect();
+        assert_eq!(first.len(), 507);
+        // The rarest and the most common one first.
+        assert_eq!(order.iter().take(4).map(kind).collect::<Vec<_>>(), [7000, 6, 7001, 5]);
+        order.sort_unstable();
+        assert!(order.into_iter().eq(0..7500));
+    }
+
+    #[test]
+    fn what_was_translated_is_selected_together() {
+        let mut flows: Vec<Flow> = (0..4).map(|number| Flow::of_kind(number, 0)).collect();
+        for place in [1, 3] {
+            flows[place].isn = 77;
+            flows[place].bits = HAS_ISN;
+        }
+        let translated = Translated::new(&flows);
+        assert_eq!(
+            [0, 1, 3].map(|it| translated.with(&flows, it)),
+            [vec![0], vec![1, 3], vec![3, 1]]
+        );
+        let mut taken = Taken { is_taken: vec![false; 4], rows: 3, connections: 3 };
+        for place in 0..4 {
+            taken.take(&flows, &translated.with(&flows, place));
+        }
+        // Of two that belong together none is taken alone.
+        assert_eq!(taken.is_taken, [true, true, false, true]);
+    }
+}
