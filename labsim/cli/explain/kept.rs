@@ -8,7 +8,7 @@ use labsim_explain::{
 use std::collections::BTreeSet;
 
 /// Connections whose packets are all kept, at most.
-const MAX_FLOWS_KEPT: usize = 50_000;
+const MAX_FLOWS_KEPT: usize = 10_000;
 /// Connections with too many packets that are named at most.
 const MAX_NAMED: usize = 5;
 

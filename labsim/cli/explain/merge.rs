@@ -1,6 +1,7 @@
 //! `labsim merge-captures`.
 
 use super::packets::{Packets, Source};
+use super::progress::Progress;
 use super::read::Reading;
 use super::{NOTHING_IN_COMMON, has_several, read_all};
 use crate::exit::Exit;
@@ -18,6 +19,7 @@ pub(crate) fn merge_captures(args: &args::MergeCaptures) -> Exit {
         Err(problem) => return reject(format_args!("{}: {problem}", path.display())),
     };
     let mut reading = Reading::keeping(packets);
+    reading.progress = Progress::new();
     if let Err(exit) = read_all(&args.files, &mut reading) {
         return exit;
     }
