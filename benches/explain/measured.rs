@@ -30,8 +30,8 @@ pub(crate) fn explain(files: &[PathBuf]) -> Measured {
 
 /// tshark with a filter of each file; `None` if it is not installed.
 pub(crate) fn tshark(files: &[PathBuf]) -> Option<Measured> {
-    let version = Command::new("tshark").arg("-v").stdout(Stdio::null()).stderr(Stdio::null());
-    version.status().ok()?;
+    let mut version = Command::new("tshark");
+    version.arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
     let mut sum = Measured { megabytes: megabytes(files), seconds: 0.0, peak_mib: 0.0 };
     for file in files {
         let mut command = Command::new("tshark");
