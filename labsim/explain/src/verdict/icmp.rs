@@ -19,6 +19,14 @@ pub(super) fn add_errors(known: &Known<'_>, verdict: &mut Verdict) {
     }
 }
 
+/// Leaves the causes of a host that refuses a tunnel's packets, if it said so: what it does behind the tunnel's end is
+/// none.
+pub(super) fn keep_refused(known: &Known<'_>, verdict: &mut Verdict) {
+    if errors(known).iter().any(|(_, signs)| *signs == TUNNEL) {
+        verdict.possible.retain(|code| TUNNEL.contains(code));
+    }
+}
+
 /// Whether there are errors about what the client sent.
 pub(super) fn has_errors(known: &Known<'_>) -> bool {
     !errors(known).is_empty()
@@ -57,13 +65,15 @@ fn is_about(known: &Known<'_>, about: &About) -> bool {
     is_request || is_tunnel()
 }
 
+/// Why a host refuses a tunnel's packet.
+const TUNNEL: [Code; 4] = [
+    cause::TUNNEL_MISSING,
+    cause::TUNNEL_DOWN,
+    cause::ENCAPSULATION_MISMATCH,
+    cause::PROTOCOL_FILTERED,
+];
+
 fn signs(kind: Option<u8>, code: Option<u8>, source: IpAddr, is_tunnel: bool) -> &'static [Code] {
-    const TUNNEL: [Code; 4] = [
-        cause::TUNNEL_MISSING,
-        cause::TUNNEL_DOWN,
-        cause::ENCAPSULATION_MISMATCH,
-        cause::PROTOCOL_FILTERED,
-    ];
     const NARROW: [Code; 3] =
         [cause::MTU_BLACK_HOLE, cause::PMTU_ERROR_IGNORED, cause::FRAGMENTS_DROPPED];
     match (source.is_ipv4(), kind, code) {

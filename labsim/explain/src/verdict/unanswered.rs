@@ -1,6 +1,6 @@
 //! Connections that were not established, as far as the captures go.
 
-use super::icmp::add_errors;
+use super::icmp::{add_errors, keep_refused};
 use super::{Verdict, silent_server};
 use crate::known::{Known, tunnel_ends};
 use crate::segment::Segment;
@@ -105,6 +105,9 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
             verdict.because.push(known.sentence(text, []));
         }
         add_errors(known, &mut verdict);
+        if !is_out {
+            keep_refused(known, &mut verdict);
+        }
         return verdict;
     }
     let ends = tunnel_ends(known.tunnels);
