@@ -33,7 +33,7 @@ IS_IN_NO_PACKET = {
 # Lessons whose exchanges succeed: captures that lack what shows the fault show none.
 SUCCEEDS = ["server-answers-arp", "server-answers-arp-with-tunnel"]
 # Lessons with packets beside the exchanges, whose own cause a host's state shows.
-BESIDE = {"server-stopped-beside-noise": {"vip-missing"}}
+BESIDE = {"inner-packets-filtered": {"vip-missing"}, "server-stopped-beside-noise": {"vip-missing"}}
 # Forms of the load balancers' configurations, and of how many scenarios each has to be there at least.
 EXPORTS = {"f5": 60, "a10": 60, "ipvs": 60}
 KINDS = ["right", "set", "open", "healthy", "nothing", "wrong"]

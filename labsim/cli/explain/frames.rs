@@ -96,7 +96,8 @@ impl Reading {
             return Ok(());
         };
         if rows.is_empty() {
-            // Its first fragment was too short to show what is inside.
+            // Its first fragment was too short to show what is inside, and was counted as another protocol's.
+            self.others = self.others.saturating_sub(1);
             return self.add(row_of_frame(point, frame, packet));
         }
         for row in rows {

@@ -67,8 +67,8 @@ pub(crate) fn with_configuration(known: &Known<'_>, verdict: Verdict) -> (Verdic
 
 /// What differs from a verdict that stays as it is.
 fn differences(findings: Vec<Finding>) -> Vec<Sentence> {
-    let is_said = |it: &Finding| matches!(it.effect, Effect::Differs | Effect::Is(_));
-    findings.into_iter().filter(is_said).map(Finding::sentence).collect()
+    let is_shown = |it: &Finding| matches!(it.effect, Effect::Differs | Effect::Is(_));
+    findings.into_iter().filter(is_shown).map(Finding::sentence).collect()
 }
 
 /// Adds to a cause the lines that make it.

@@ -90,7 +90,7 @@ fn a_point_with_the_name_of_a_member_is_the_servers_at_all_of_its_devices() {
         &explanation,
         "p0 has 10.1.1.51 (rs1.txt:7): 10.1.1.51 is a member of ltm virtual vs (bigip.conf:6)",
     );
-    assert_eq!(roles(&of("rs1").explain()), [None; 2]);
+    assert_ne!(roles(&of("rs1").explain())[0], Some(Role::ServerSide));
 }
 
 #[test]
