@@ -113,12 +113,9 @@ fn emit_gue(
     Ok(())
 }
 
-/// The UDP source port of a flow, 49152 to 65535 (RFC 7510 3): routers and network cards spread flows
-/// by it. All fragments of a datagram have the same one, which only its addresses give.
+/// The UDP source port of a flow. All fragments of a datagram have the same one, which only its addresses
+/// give.
 fn source_port(ipv4: bool, inner: &[u8]) -> u16 {
-    const FIRST: u16 = 0xc000;
-    // Odd, and its bits without a pattern: 2^64 divided by the golden ratio.
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let (addresses, protocol, ports) = match ipv4 {
         true => ipv4::View::new_truncated(inner).map(|packet| {
             let is_whole = !packet.more_fragments() && packet.fragment_offset() == 0;
@@ -133,14 +130,7 @@ fn source_port(ipv4: bool, inner: &[u8]) -> u16 {
     .unwrap_or_default();
     let has_ports = matches!(protocol, protocol::TCP | protocol::UDP);
     let ports = ports.filter(|_| has_ports).and_then(|transport| transport.get(..4));
-    let words = addresses.unwrap_or_default().chunks(4).chain(ports);
-    let hash = words.fold(u64::from(protocol), |hash, word| {
-        let word = word.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        let product = (hash ^ word).wrapping_mul(FACTOR);
-        product ^ product >> 32
-    });
-    // The product's highest bits depend on all of the hash's.
-    FIRST | (hash.wrapping_mul(FACTOR) >> 50) as u16
+    gue::source_port(protocol, addresses.unwrap_or_default(), ports)
 }
 
 /// The protocol number of a packet inside another.

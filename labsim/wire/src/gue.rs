@@ -114,6 +114,25 @@ impl Header {
     }
 }
 
+/// The UDP source port around a packet, 49152 to 65535 (RFC 7510 3): routers and network cards spread
+/// flows by it. `addresses` are source and destination as the packet has them; `ports` both ports,
+/// where there are any.
+#[must_use]
+#[inline]
+pub fn source_port(protocol: u8, addresses: &[u8], ports: Option<&[u8]>) -> u16 {
+    const FIRST: u16 = 0xc000;
+    // Odd, and its bits without a pattern: 2^64 divided by the golden ratio.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let words = addresses.chunks(4).chain(ports);
+    let hash = words.fold(u64::from(protocol), |hash, word| {
+        let word = word.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let product = (hash ^ word).wrapping_mul(FACTOR);
+        product ^ product >> 32
+    });
+    // The product's highest bits depend on all of the hash's.
+    FIRST | (hash.wrapping_mul(FACTOR) >> 50) as u16
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
