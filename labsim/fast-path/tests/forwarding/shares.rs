@@ -127,7 +127,7 @@ fn flows_and_traffic_are_counted_as_the_engine_counts_them() -> Completion {
     assert_eq!(counters.dropped, Tally::default());
     let after = pair.bench.counters();
     let of_servers = |counters: &labsim_forwarder::Counters| {
-        let received = counters.virtual_servers.iter().map(|server| server.received);
+        let received = counters.virtual_servers.values().map(|server| server.received);
         received.fold((0, 0), |sum, it| (sum.0 + it.packets, sum.1 + it.bytes))
     };
     let (before, after) = (of_servers(&before), of_servers(&after));

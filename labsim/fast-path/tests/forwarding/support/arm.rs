@@ -7,7 +7,6 @@ use labsim_fast_path::{Capacity, Error, FastPath};
 use labsim_sys::netlink::{Request, Socket};
 use labsim_sys::packet;
 use labsim_test_support::{Completion, wait_for};
-use labsim_wire::ethernet::Mac;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -59,7 +58,9 @@ impl Arm {
         for (node, name, mac) in [(&balancer, "eth0", US), (&peer, "wire", ROUTER)] {
             let switch = format!("ipv6/conf/{name}/disable_ipv6");
             node.sysctl(&switch, "1");
-            set_mac(node, name, mac);
+            // Longer packets than the engine's interface and paths take have to reach it.
+            set_link(node, name, LinkAttribute::Mtu(4000));
+            set_link(node, name, LinkAttribute::Address(mac.0.to_vec()));
             node.up(name);
         }
         let fast_path = balancer.run(|| FastPath::attach("eth0", US, capacity))?;
@@ -143,10 +144,10 @@ fn receive(socket: &OwnedFd) -> Option<Vec<u8>> {
     Some(frame)
 }
 
-fn set_mac(node: &Namespace, name: &str, mac: Mac) {
+fn set_link(node: &Namespace, name: &str, attribute: LinkAttribute) {
     let mut link = LinkMessage::default();
     link.header.index = node.index(name);
-    link.attributes.push(LinkAttribute::Address(mac.0.to_vec()));
+    link.attributes.push(attribute);
     let request = Request::new(RouteNetlinkMessage::SetLink(link));
     node.run(|| Socket::open().unwrap().execute(request)).unwrap();
 }

@@ -1,4 +1,5 @@
 //! A forwarder's interface with the fast path, the engine that it is held against, and frames.
+#![allow(unreachable_pub)]
 
 #[path = "../../../../forwarder/tests/support/mod.rs"]
 pub mod bench;
