@@ -39,10 +39,12 @@ static __noinline long sum_bytes(struct __sk_buff *skb, __u32 start, __u32 lengt
 		length -= CHUNK;
 	}
 	if (length) {
-		/* What is left, filled up with zeros (RFC 1071). */
+		/* What is left, filled up with zeros (RFC 1071). The verifier of Linux 6.1 does not see that it
+		 * is at least a byte, unless it is calculated so. */
 		__u32 rest[CHUNK / 4] = {};
+		__u32 left = ((length - 1) & (CHUNK - 1)) + 1;
 
-		if (length >= CHUNK || bpf_skb_load_bytes(skb, at - data_of(skb), rest, length))
+		if (length >= CHUNK || bpf_skb_load_bytes(skb, at - data_of(skb), rest, left))
 			return -1;
 #pragma unroll
 		for (int number = 0; number < CHUNK / 4; number++)
