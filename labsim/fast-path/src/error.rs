@@ -107,3 +107,29 @@ pub(crate) fn os_error(error: &(dyn StdError + 'static)) -> Option<Errno> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Errno, Error, os_error};
+    use std::io;
+
+    #[test]
+    fn a_refusal_is_named_by_what_the_kernel_said() {
+        let kind = |errno| match Error::errno("it", errno) {
+            Error::Unsupported { .. } => "unsupported",
+            Error::NotPermitted { .. } => "not permitted",
+            _ => "other",
+        };
+        assert_eq!(kind(Errno::ENOSYS), "unsupported");
+        assert_eq!((kind(Errno::EPERM), kind(Errno::EACCES)), ("not permitted", "not permitted"));
+        assert_eq!(kind(Errno::E2BIG), "other");
+    }
+
+    #[test]
+    fn the_kernels_error_is_found_below_others() {
+        let source = io::Error::from_raw_os_error(Errno::ENOSYS as i32);
+        let error = Error::System { what: "it".to_owned(), source };
+        assert_eq!(os_error(&error), Some(Errno::ENOSYS));
+        assert_eq!(os_error(&Error::Object("it".to_owned())), None);
+    }
+}

@@ -163,7 +163,7 @@ mod tests {
             encode(&shares.iter().cloned().map(owned).collect::<Vec<_>>()).unwrap()
         };
         let ports = Share::Ports(PortRange { first: 1, last: 2 });
-        assert_eq!(of(&[Share::Errors, ports.clone()]), of(&[ports.clone()]));
+        assert_eq!(of(&[Share::Errors, ports.clone()]), of(std::slice::from_ref(&ports)));
         assert_eq!(of(&[ports, Share::Errors, Share::All]), of(&[Share::All]));
     }
 }
