@@ -6,6 +6,7 @@ mod common;
 
 use common::{imported, lb, load, places, problem, with};
 use labsim_import::{Imported, f5};
+use labsim_scenario::model::PvaAcceleration;
 
 /// What becomes of a virtual server of UDP with these profiles.
 fn of_udp(stanzas: &str, profiles: &str) -> Imported {
@@ -40,6 +41,27 @@ fn idle_timeouts_of_udp_and_tcp_profiles_are_the_flows() {
     let [note] = imported.not_imported.as_slice() else { panic!("{:?}", imported.not_imported) };
     assert_eq!(note.what, "ltm profile tcp t: nagle");
     assert!(note.why.contains("end no TCP connection"), "{note}");
+}
+
+#[test]
+fn the_acceleration_of_a_fastl4_profile_is_taken_over_as_it_is_written() {
+    let acceleration = |setting: &str| {
+        let profile = format!("ltm profile fastl4 p {{ defaults-from fastL4 {setting} }}\n");
+        let text = format!("{}{profile}", with("    profiles { p { } }\n"));
+        let imported = imported(f5::import, "x.conf", &text);
+        let fastl4 = lb(&load(&imported)).virtual_servers.values().next().unwrap().fastl4;
+        (fastl4.pva_acceleration, imported.not_imported.len())
+    };
+    for (setting, expected, notes) in [
+        ("", PvaAcceleration::None, 0),
+        ("pva-acceleration none", PvaAcceleration::None, 0),
+        ("pva-acceleration partial", PvaAcceleration::Partial, 0),
+        ("pva-acceleration full", PvaAcceleration::Full, 0),
+        ("pva-acceleration guaranteed", PvaAcceleration::Full, 1),
+        ("pva-acceleration dedicated", PvaAcceleration::Full, 1),
+    ] {
+        assert_eq!(acceleration(setting), (expected, notes), "{setting}");
+    }
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub use forwarder::{ForwarderConfig, Limits, SnatPorts};
 pub use load_balancer::{
     ActionOnDown, AdminState, Announcements, DeliberateFault, Engine, FailoverState, FastL4,
     IpProtocol, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind,
-    MonitoredMember, OuterSource, Persistence, Pool, SourceAddress, SourceTranslation,
-    VirtualServer,
+    MonitoredMember, OuterSource, Persistence, Pool, PvaAcceleration, SourceAddress,
+    SourceTranslation, VirtualServer,
 };
 pub use node_state::{NodeState, StatePart};
 pub use outcome::Outcome;

@@ -1,5 +1,6 @@
 //! A load balancer in the words of an F5-like configuration: virtual servers and pools.
 
+mod acceleration;
 mod announcements;
 mod engine;
 mod failover;
@@ -10,6 +11,7 @@ mod persistence;
 mod scheduling;
 mod time;
 
+pub use acceleration::PvaAcceleration;
 pub use announcements::Announcements;
 pub use engine::Engine;
 pub use failover::FailoverState;
@@ -88,6 +90,16 @@ impl LoadBalancer {
     #[must_use]
     pub fn has_fault(&self, fault: DeliberateFault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// Whether the kernel may forward flows of it. What it does wrong with packets on purpose, the kernel
+    /// would do right.
+    #[must_use]
+    pub fn is_accelerated(&self) -> bool {
+        use DeliberateFault::{ForgetFlows, NoSizeCheck, RawChecksums};
+        let wrong = [ForgetFlows, NoSizeCheck, RawChecksums];
+        let wanted = |server: &VirtualServer| !server.fastl4.pva_acceleration.is_none();
+        self.virtual_servers.values().any(wanted) && !wrong.iter().any(|it| self.has_fault(*it))
     }
 }
 
@@ -244,6 +256,16 @@ pub struct FastL4 {
     /// Whether client and member are each sent a RST when the idle timeout ends a TCP flow; `true`
     /// by default, as on F5. Flows that end in another way, half-open ones among them, end without.
     pub reset_on_timeout: bool,
+    /// Whether the kernel forwards the packets of flows that the forwarder has opened: `none` (the default),
+    /// `partial` or `full` (F5's `pva-acceleration`, whose own default is `full`). No packet depends on it.
+    /// Packets that begin or end a flow, fragments, ICMP, and packets with IP options, with a TTL of 1 or
+    /// longer than the path's MTU remain the forwarder's, and so does everything where the kernel allows no
+    /// BPF programs: the report names the data plane that ran.
+    ///
+    /// F5's `partial` has the first packets of a flow processed in software, and its `full` need not; here the
+    /// forwarder opens every flow, and the two are the same.
+    #[serde(skip_serializing_if = "PvaAcceleration::is_none")]
+    pub pva_acceleration: PvaAcceleration,
 }
 
 impl Default for FastL4 {
@@ -254,6 +276,7 @@ impl Default for FastL4 {
             loose_close: false,
             idle_timeout: 300,
             reset_on_timeout: true,
+            pva_acceleration: PvaAcceleration::None,
         }
     }
 }

@@ -55,8 +55,8 @@ pub use tunnel::TunnelDevice;
 pub use labsim_model::{
     ActionOnDown, AdminState, Close, Direction, FailoverState, FastL4, GreOptions, GueOptions,
     IpProtocol, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind,
-    OuterSource, Payload, Persistence, Pool, Profile, RecordType, Secret, SourceAddress,
-    SourceTranslation, TcpForm, TunnelKind, TunnelProtocol, UdpForm, VirtualServer,
+    OuterSource, Payload, Persistence, Pool, Profile, PvaAcceleration, RecordType, Secret,
+    SourceAddress, SourceTranslation, TcpForm, TunnelKind, TunnelProtocol, UdpForm, VirtualServer,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -285,7 +285,14 @@ impl<'s> Writer<'s> {
         (server, fastl4): (&VirtualServer, FastL4),
         what: &str,
     ) -> bool {
-        let FastL4 { loose_initiation, loose_close, idle_timeout, reset_on_timeout } = fastl4;
+        let FastL4 {
+            loose_initiation,
+            loose_close,
+            idle_timeout,
+            reset_on_timeout,
+            // It changes no packet.
+            pva_acceleration: _,
+        } = fastl4;
         for (is_on, key) in [(loose_initiation, "loose_initiation"), (loose_close, "loose_close")] {
             if is_on {
                 self.note(

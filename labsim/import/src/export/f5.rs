@@ -163,12 +163,19 @@ impl Stanzas<'_> {
     }
 
     fn fastl4(&mut self, name: &str, options: FastL4) {
-        let FastL4 { loose_initiation, loose_close, idle_timeout, reset_on_timeout } = options;
+        let FastL4 {
+            loose_initiation,
+            loose_close,
+            idle_timeout,
+            reset_on_timeout,
+            pva_acceleration,
+        } = options;
         self.block(0, &format!("ltm profile fastl4 {}", quoted(name)), |out| {
             out.line(1, "defaults-from fastL4");
             out.line(1, &format!("idle-timeout {}", idle_timeout));
             out.line(1, &format!("loose-close {}", switch(loose_close)));
             out.line(1, &format!("loose-initialization {}", switch(loose_initiation)));
+            out.line(1, &format!("pva-acceleration {}", pva_acceleration.word()));
             out.line(1, &format!("reset-on-timeout {}", switch(reset_on_timeout)));
         });
     }

@@ -7,7 +7,7 @@ use super::read;
 use super::tree::{Block, Property};
 use crate::report::Report;
 use crate::text::printable;
-use labsim_model::FastL4;
+use labsim_model::{FastL4, PvaAcceleration, quote};
 
 const FASTL4: ProfileKind<FastL4> = ProfileKind {
     root: "/Common/fastL4",
@@ -181,10 +181,38 @@ fn fastl4(
             }
             return;
         }
+        "pva-acceleration" => return pva_acceleration(settings, property, object, report),
         _ => return read::not_imported(&object.what, property, report),
     };
     if let Some(on) = read::switch(property, report) {
         *switch = on;
+    }
+}
+
+/// Only what is written is taken over: without it labsim's default stands, whose packets are the same.
+fn pva_acceleration(
+    settings: &mut FastL4,
+    property: &Property<'_>,
+    object: &Object,
+    report: &mut Report<'_>,
+) {
+    let Some(word) = read::word(property, report) else { return };
+    let known = PvaAcceleration::ALL.into_iter().find(|one| one.word() == word.text);
+    match (known, word.text.as_str()) {
+        (Some(acceleration), _) => settings.pva_acceleration = acceleration,
+        (None, "guaranteed" | "dedicated") => {
+            let what = format!("{}: pva-acceleration {}", object.what, word.text);
+            let why = "labsim has no share of hardware to reserve; `full` is used";
+            report.not_imported(word.place, what, why);
+            settings.pva_acceleration = PvaAcceleration::Full;
+        }
+        (None, other) => {
+            let message = format!(
+                "{} is no acceleration; write `none`, `partial`, `full`, `guaranteed` or `dedicated`",
+                quote(other)
+            );
+            report.diagnostic(word.place, message);
+        }
     }
 }
 

@@ -121,8 +121,8 @@ const REASONS: &str = "\
     nat64: labsim translates within one address family
     arp icmp-echo route-advertisement spanning server-scope auto-delete enabled: the lab's \
         router has a route to the VIP, and needs no announcement
-    pva-acceleration pva-offload-dynamic pva-offload-state hardware-syn-cookie \
-        software-syn-cookie syn-cookie-enable pva-offload-initial-priority \
+    pva-offload-dynamic pva-offload-state hardware-syn-cookie software-syn-cookie \
+        syn-cookie-enable pva-offload-initial-priority \
         pva-dynamic-client-packets pva-dynamic-server-packets pva-flow-aging pva-flow-evict: the lab \
         has no acceleration hardware; packets take the same path";
 

@@ -258,7 +258,14 @@ impl Reader<'_> {
     }
 
     fn fastl4(&mut self, own: FastL4, protocol: IpProtocol, timeouts: Timeouts) {
-        let FastL4 { loose_initiation, loose_close, idle_timeout, reset_on_timeout } = own;
+        let FastL4 {
+            loose_initiation,
+            loose_close,
+            idle_timeout,
+            reset_on_timeout,
+            // Who forwards changes no packet, and IPVS is in the kernel anyway.
+            pva_acceleration: _,
+        } = own;
         let ipvs = fastl4(protocol, timeouts);
         let at = self.path.join("fastl4");
         if loose_initiation {

@@ -1,0 +1,43 @@
+//! Whether established flows are forwarded by the kernel.
+
+use labsim_yaml::FromYaml;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Who forwards the packets of established flows (F5's `pva-acceleration`; its hardware is called PVA,
+/// packet velocity acceleration). No packet on the wire depends on it.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, FromYaml, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PvaAcceleration {
+    /// The engine forwards every packet.
+    #[default]
+    None,
+    /// The engine opens flows, and what follows is the kernel's. F5 calls it assisted: the first packets
+    /// of a connection are processed in software. Here it is the same as `full`.
+    Partial,
+    /// The same: where F5's hardware may open flows too, here the engine always does.
+    Full,
+}
+
+impl PvaAcceleration {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::Partial, Self::Full];
+
+    /// The default, which is not written.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// The word of a configuration, which is F5's.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Partial => "partial",
+            Self::Full => "full",
+        }
+    }
+}
