@@ -100,6 +100,9 @@ pub struct MemberCounters {
 pub struct FlowCounters {
     /// At this moment.
     pub open: u64,
+    /// Of those, flows whose packets the kernel forwards (`pva_acceleration`).
+    #[serde(default)]
+    pub offloaded: u64,
     /// Began.
     pub opened: u64,
     /// Began with a packet that was no SYN (loose initiation).

@@ -1,5 +1,6 @@
 //! The machine: frames and the time go in, frames, outcomes and counters come out.
 
+mod acceleration;
 mod announce;
 mod answer;
 mod arp;
@@ -49,6 +50,7 @@ use crate::snat;
 use crate::{
     ActionOnDown, Config, Destination, FastL4, Instant, Outcome, Port, PortRange, Transmit,
 };
+use acceleration::Acceleration;
 use announce::PendingAnnouncements;
 use availability::Sweep;
 use encapsulate::{Encapsulator, Path};
@@ -106,6 +108,8 @@ pub struct Engine {
     pmtu_expires: Option<Instant>,
     /// The search for flows of members that went down.
     sweep: Option<Sweep>,
+    /// What forwards established flows in its place.
+    acceleration: Option<Acceleration>,
     tallies: [Tally; Outcome::COUNT],
     flow_counters: FlowCounters,
     answers: AnswerCounters,
@@ -281,6 +285,7 @@ impl Engine {
         if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
             self.send_neighbour_requests(now, tx);
         }
+        self.refresh_paths();
         outcome
     }
 
@@ -309,6 +314,7 @@ impl Engine {
         if self.neighbours.next_deadline().is_some_and(|due| due <= now) {
             self.send_neighbour_requests(now, tx);
         }
+        self.refresh_paths();
         outcome
     }
 
@@ -341,15 +347,22 @@ impl Engine {
     /// [`Self::next_deadline`] has come; earlier and more often does no harm.
     pub fn tick(&mut self, now: Instant, tx: &mut impl Transmit) {
         self.announce(now, tx);
+        self.check_neighbours(now);
         self.send_neighbour_requests(now, tx);
         self.expire_fragments(now);
         self.expire_pmtu(now);
+        self.continue_recall();
         let mut budget = EXPIRY_BUDGET;
         while let Some((id, why)) = self.flows.next_overdue(now, &mut budget) {
-            self.expire(now, id, why, tx);
+            // Its packets may have come where it is forwarded.
+            self.merge_use(id);
+            if self.flows.overdue(id, now).is_some() {
+                self.expire(now, id, why, tx);
+            }
         }
         self.persistence.expire(now, EXPIRY_BUDGET);
         self.sweep(now, tx);
+        self.refresh_paths();
     }
 
     /// When [`Self::tick`] next has something to do, or `None` if nothing is waited for. It may
@@ -363,6 +376,7 @@ impl Engine {
             self.pending_fragments.next_deadline(),
             self.pmtu_expires,
             self.sweep.as_ref().map(Sweep::due),
+            self.acceleration.as_ref().and_then(Acceleration::next_deadline),
             self.unannounced.values().map(|pending| pending.due).min(),
         ];
         deadlines.into_iter().flatten().min()

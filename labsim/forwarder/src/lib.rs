@@ -8,6 +8,7 @@ mod engine;
 mod flow;
 mod fragment;
 mod neighbour;
+mod offload;
 mod packet_slots;
 mod persistence;
 mod port;
@@ -25,6 +26,10 @@ pub use counters::{
 };
 pub use engine::{Engine, Kept, MirroredFlow, MirroredFlows, RxFilter, Service};
 pub use labsim_model::Outcome;
+pub use offload::{
+    FlowUse, Offload, OffloadCounters, OffloadDirection, OffloadKey, OffloadPath, OffloadTunnel,
+    OffloadedFlow,
+};
 pub use port::{HostRoute, Port, Route};
 pub use time::Instant;
 pub use transmit::Transmit;
@@ -34,6 +39,6 @@ pub use labsim_model::{
     ActionOnDown, AdminState, Announcements, DeliberateFault, Destination, FailoverState, FastL4,
     ForwarderConfig as Config, GreOptions, IpProtocol, KeyPath, Limits, LoadBalancer,
     LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind, MonitoredMember,
-    OuterSource, Persistence, Pool, PortRange, Ports, Problem, Profile, SnatPorts, SourceAddress,
-    SourceTranslation, TunnelProtocol, VirtualServer,
+    OuterSource, Persistence, Pool, PortRange, Ports, Problem, Profile, PvaAcceleration, SnatPorts,
+    SourceAddress, SourceTranslation, TunnelProtocol, VirtualServer,
 };

@@ -41,7 +41,7 @@ fn standby(config: &Config) -> Bench {
 }
 
 /// The flows of one engine in another, through the text that they travel in.
-fn copy(from: &Bench, to: &mut Bench) -> u64 {
+fn copy(from: &mut Bench, to: &mut Bench) -> u64 {
     let page = from.engine.mirrored_flows(from.now, 0);
     assert_eq!(page.next, None);
     let text = serde_json::to_string(&page).unwrap();
@@ -130,7 +130,7 @@ fn a_mirrored_flow_goes_on_to_its_member() {
         active.take();
     }
     assert_ne!(members[0], members[1], "in turn");
-    assert_eq!(copy(&active, &mut next), 2);
+    assert_eq!(copy(&mut active, &mut next), 2);
     change(&mut next, FailoverState::Active);
     next.tick();
     next.take();
@@ -155,7 +155,7 @@ fn only_flows_of_virtual_servers_that_mirror_are_copied() {
     let (mut active, mut next) = (Bench::new(&config), standby(&config));
     assert_eq!(active.feed(&tcp(SYN).frame()), Outcome::Forwarded);
     assert_eq!(active.feed(&udp(50_000, 49, b"question")), Outcome::Forwarded);
-    assert_eq!(copy(&active, &mut next), 1);
+    assert_eq!(copy(&mut active, &mut next), 1);
     change(&mut next, FailoverState::Active);
     assert_eq!(next.feed(&tcp(ACK).frame()), Outcome::NoFlow);
 }
@@ -172,7 +172,7 @@ fn a_copy_whose_member_or_port_the_other_does_not_have_is_left_out() {
     assert_eq!(active.feed(&tcp(SYN).frame()), Outcome::Forwarded);
     for config in [without, elsewhere] {
         let mut next = standby(&config);
-        assert_eq!(copy(&active, &mut next), 0);
+        assert_eq!(copy(&mut active, &mut next), 0);
         assert_eq!(next.counters().flows.open, 0);
     }
 }
@@ -189,7 +189,7 @@ fn a_copy_of_a_translated_flow_has_its_address_and_port() {
     active.feed(&tcp(SYN).frame());
     let before = translated(&active.take_one());
     active.feed(&tcp(ACK).frame());
-    assert_eq!(copy(&active, &mut next), 1);
+    assert_eq!(copy(&mut active, &mut next), 1);
     assert_eq!(next.counters().snat.ports, 1);
     change(&mut next, FailoverState::Active);
     next.tick();
@@ -197,7 +197,7 @@ fn a_copy_of_a_translated_flow_has_its_address_and_port() {
     assert_eq!(next.feed(&tcp(ACK).frame()), Outcome::Forwarded);
     assert_eq!(translated(&next.take_one()), before);
     // Its port is in use: a copy of another flow with the same one is left out.
-    assert_eq!(copy(&active, &mut next), 1, "the same flow takes its own place");
+    assert_eq!(copy(&mut active, &mut next), 1, "the same flow takes its own place");
     assert_eq!(next.counters().snat.ports, 1);
 }
 

@@ -74,6 +74,8 @@ impl Engine {
                 self.pools[usize::from(pool)].neighbours_version = STALE;
             }
             self.begin_sweep(now);
+            self.invalidate_paths();
+            self.refresh_paths();
         }
         true
     }
@@ -119,6 +121,7 @@ impl Engine {
 
     /// Ends a flow whose member is down, and resets both ends of a TCP connection.
     fn end(&mut self, now: Instant, id: FlowId, tx: &mut impl Transmit) {
+        self.take_back(id);
         let flow = self.flows.get(id);
         if self.flows.key(id).protocol() == protocol::TCP && flow.seen.acknowledged() {
             self.reset_both_ends(now, id, flow, tx);

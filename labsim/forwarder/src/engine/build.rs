@@ -56,6 +56,9 @@ impl Engine {
             // One that is in no pool any more is not watched either.
             let _ = new.set_down(Instant::ZERO, &member.pool, address, true);
         }
+        if let Some(offload) = self.give_up_offload() {
+            new.set_offload(offload);
+        }
         *self = new;
         Ok(())
     }
@@ -93,6 +96,7 @@ impl Engine {
             reset_limit: RESET_LIMIT,
             pmtu_expires: None,
             sweep: None,
+            acceleration: None,
             tallies: [Tally::default(); Outcome::COUNT],
             flow_counters: FlowCounters::default(),
             answers: AnswerCounters::default(),

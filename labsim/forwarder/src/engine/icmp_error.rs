@@ -36,9 +36,10 @@ impl Engine {
         if let Some(key) = self.scheduling_key_of_error(ip, &came) {
             return self.schedule_error(now, frame, ip, &packet, &key, tx);
         }
+        let (translated, direct) = (self.snat.find(&came), self.flows.find(&came));
+        translated.into_iter().chain(direct).for_each(|id| self.merge_use(id));
         let current = |id: &FlowId| self.flows.overdue(*id, now).is_none();
-        let translated = self.snat.find(&came).filter(current);
-        let direct = self.flows.find(&came).filter(current);
+        let (translated, direct) = (translated.filter(current), direct.filter(current));
         if ip.ttl() <= 1 && translated.or(direct).is_some() {
             // No ICMP error: an error is not answered with an error (RFC 1122 3.2.2).
             return Outcome::TtlExceeded;

@@ -44,7 +44,7 @@ impl Engine {
     /// Copies of the flows of virtual servers with `mirror`, a page of them: from 0, then from the last
     /// page's `next`.
     #[must_use]
-    pub fn mirrored_flows(&self, now: Instant, from: u32) -> MirroredFlows {
+    pub fn mirrored_flows(&mut self, now: Instant, from: u32) -> MirroredFlows {
         let mut flows = Vec::new();
         let highest = self.flows.highest();
         let first = from.max(1);
@@ -53,7 +53,11 @@ impl Engine {
             if flows.len() == PAGE_FLOWS {
                 return MirroredFlows { flows, next: Some(number) };
             }
-            let id = self.flows.at(number).filter(|id| self.flows.overdue(*id, now).is_none());
+            let id = self.flows.at(number);
+            if let Some(id) = id {
+                self.merge_use(id);
+            }
+            let id = id.filter(|id| self.flows.overdue(*id, now).is_none());
             flows.extend(id.and_then(|id| self.mirrored(id)));
         }
         MirroredFlows { flows, next: (end <= highest).then_some(end) }

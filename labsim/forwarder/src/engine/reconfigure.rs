@@ -68,6 +68,7 @@ impl Engine {
         let CheckedConfig { config, schedulers } = checked;
         let changes = Changes::between(&self.config, &config);
         let answered = self.answered_addresses();
+        self.fold_counters();
         self.set_snat_addresses(&config);
         self.set_members(now, &config, &numbers);
         self.set_pools(&config, schedulers, &numbers.members);
@@ -77,6 +78,7 @@ impl Engine {
         self.config = config;
         self.announce_later(now, &answered);
         self.unpin_next_hops();
+        self.recall_flows(now);
         Ok(changes)
     }
 

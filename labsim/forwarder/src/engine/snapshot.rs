@@ -3,7 +3,7 @@
 use super::{Engine, Member};
 use crate::Outcome;
 use crate::counters::{
-    Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters,
+    Counters, FlowCounters, FragmentCounters, MemberCounters, NeighbourCounters, ServerCounters,
 };
 use std::collections::BTreeMap;
 
@@ -12,21 +12,45 @@ impl Engine {
     #[must_use]
     pub fn counters(&self) -> Counters {
         let outcomes = Outcome::ALL.iter().filter(|outcome| outcome.is_last());
-        let outcomes =
-            outcomes.map(|outcome| (outcome.name().to_owned(), self.tallies[*outcome as usize]));
-        let members = self.pools.iter().map(|pool| {
-            let members = pool.members.iter().map(|member| &self.members[usize::from(*member)]);
-            let members: BTreeMap<_, _> =
-                members.map(|member| (member.name.clone(), self.member_counters(member))).collect();
-            (pool.name.clone(), members)
+        let elsewhere = self.unfolded();
+        let outcomes = outcomes.map(|outcome| {
+            let mut tally = self.tallies[*outcome as usize];
+            if let Some(elsewhere) = &elsewhere {
+                elsewhere.add_outcome(*outcome, &mut tally);
+            }
+            (outcome.name().to_owned(), tally)
         });
-        let servers = self.servers.iter().filter(|server| server.retired.is_none());
-        let servers = servers.map(|server| (server.name.clone(), server.counters));
+        let members = self.pools.iter().map(|pool| {
+            let members = pool.members.iter().map(|number| {
+                let member = &self.members[usize::from(*number)];
+                let mut counters = self.member_counters(member);
+                if let Some(elsewhere) = &elsewhere {
+                    let MemberCounters { sent, replies, .. } = &mut counters;
+                    elsewhere.add_member((*number).into(), sent, replies);
+                }
+                (member.name.clone(), counters)
+            });
+            (pool.name.clone(), members.collect::<BTreeMap<_, _>>())
+        });
+        let servers = self.servers.iter().enumerate();
+        let servers = servers.filter(|(_, server)| server.retired.is_none());
+        let servers = servers.map(|(number, server)| {
+            let mut counters = server.counters;
+            if let Some(elsewhere) = &elsewhere {
+                let ServerCounters { received, replies, .. } = &mut counters;
+                elsewhere.add_server(number, received, replies);
+            }
+            (server.name.clone(), counters)
+        });
         Counters {
             outcomes: outcomes.collect(),
             virtual_servers: servers.collect(),
             members: members.collect(),
-            flows: FlowCounters { open: self.flows.len() as u64, ..self.flow_counters },
+            flows: FlowCounters {
+                open: self.flows.len() as u64,
+                offloaded: self.offloaded_flows(),
+                ..self.flow_counters
+            },
             persistence: self.persistence.counters(),
             snat: self.snat.counters,
             neighbours: NeighbourCounters {

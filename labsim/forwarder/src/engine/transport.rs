@@ -144,6 +144,7 @@ impl Engine {
             && self.snat_address(ip.destination()).is_some()
             && let Some(id) = self.snat.find(&key)
         {
+            self.merge_use(id);
             match self.flows.overdue(id, now) {
                 Some(why) => self.expire(now, id, why, tx),
                 None if self.has_ended(self.flows.get(id)) => {
@@ -153,6 +154,7 @@ impl Engine {
             }
         }
         if let Some(id) = self.flows.find(&key) {
+            self.merge_use(id);
             let flow = self.flows.get(id);
             if let Some(why) = self.flows.overdue(id, now) {
                 self.expire(now, id, why, tx);
@@ -203,6 +205,7 @@ impl Engine {
         }
         let outcome = self.deliver(now, flow, packet, tx);
         self.update_flow(now, id, flow, packet, Side::Client);
+        self.consider(id);
         outcome
     }
 
@@ -232,6 +235,7 @@ impl Engine {
         }
         let loose_close = self.servers[usize::from(flow.server)].fastl4.loose_close;
         if flags.contains(Flags::FIN) && (self.flows.add_fin(id, side).both_fins() || loose_close) {
+            self.take_back(id);
             self.flows.set_state(id, State::Closing, now);
         } else if flow.state == State::Opening
             && side == Side::Client
@@ -368,6 +372,7 @@ impl Engine {
         id: FlowId,
         counter: impl FnOnce(&mut FlowCounters) -> &mut u64,
     ) {
+        self.take_back(id);
         let flow = self.flows.remove(id);
         *counter(&mut self.flow_counters) += 1;
         self.count_forgotten(id, flow);

@@ -96,6 +96,7 @@ impl Engine {
                 self.pmtu_expires = Some(self.pmtu_expires.map_or(until, |next| next.min(until)));
             }
         }
+        self.invalidate_paths();
     }
 
     /// Forgets path MTUs whose time is over.
@@ -111,6 +112,7 @@ impl Engine {
                 member.pmtu_expires = None;
             }
         }
+        self.invalidate_paths();
         self.pmtu_expires = self.members.iter().filter_map(|member| member.pmtu_expires).min();
     }
 
@@ -151,10 +153,12 @@ impl Engine {
     }
 
     /// The flow of a tunnelled packet, with or without source translation.
-    fn find_tunnelled_flow(&self, now: Instant, packet: &QuotedPacket) -> Option<FlowId> {
+    fn find_tunnelled_flow(&mut self, now: Instant, packet: &QuotedPacket) -> Option<FlowId> {
         let own = self.flows.find(&Key::between(packet.from, packet.to, packet.protocol));
         let translated = || self.snat.find(&Key::between(packet.to, packet.from, packet.protocol));
-        own.or_else(translated).filter(|id| self.flows.overdue(*id, now).is_none())
+        let id = own.or_else(translated)?;
+        self.merge_use(id);
+        Some(id).filter(|id| self.flows.overdue(*id, now).is_none())
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Entry {
     protocol: u8,
     pub(super) state: State,
     pub(super) seen: Seen,
+    /// Whether something else forwards its packets.
+    pub(super) offloaded: bool,
 }
 
 impl Entry {
@@ -37,6 +39,7 @@ impl Entry {
             protocol,
             state,
             seen,
+            offloaded: false,
         }
     }
 

@@ -18,7 +18,8 @@ use super::wheel::Wheel;
 use super::{
     CLOSE_TIMEOUT, Flow, HANDSHAKE_TIMEOUT, Hasher, Index, Key, Seen, SequenceNumbers, Side, State,
 };
-use crate::Instant;
+use crate::{FlowUse, Instant};
+use labsim_wire::protocol;
 use std::time::Duration;
 
 /// A flow's place in the slab, from 1; 0 is none.
@@ -183,6 +184,35 @@ impl Table {
         let known = seen.acknowledged();
         numbers.server_next = if known { later(numbers.server_next, next) } else { next };
         *seen = seen.with_acknowledgement();
+    }
+
+    /// Takes in what was seen of one side's packets where something else forwarded them.
+    pub(crate) fn merge(&mut self, id: FlowId, side: Side, used: &FlowUse) {
+        if used.packets == 0 {
+            return;
+        }
+        let entry = self.entry_mut(id.0);
+        entry.last_seen = entry.last_seen.max(used.last_seen);
+        if side == Side::Client && entry.key().protocol() == protocol::TCP {
+            let acknowledged = used.acknowledged.then_some(used.server_next);
+            self.advance(id, used.client_next, acknowledged);
+        }
+    }
+
+    /// Whether something else forwards its packets.
+    #[inline]
+    pub(crate) fn is_offloaded(&self, id: FlowId) -> bool {
+        self.entry(id.0).offloaded
+    }
+
+    /// Notes whether something else forwards its packets.
+    pub(crate) fn set_offloaded(&mut self, id: FlowId, offloaded: bool) {
+        self.entry_mut(id.0).offloaded = offloaded;
+    }
+
+    /// When its last packet was seen.
+    pub(crate) fn last_seen(&self, id: FlowId) -> Instant {
+        self.entry(id.0).last_seen
     }
 
     /// Where the flow's connection stands.

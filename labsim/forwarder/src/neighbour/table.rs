@@ -79,6 +79,8 @@ pub(crate) struct Table {
     /// No entry is due before this.
     next_due: Option<Instant>,
     changes: u64,
+    /// Changes of what is known of any neighbour's link-layer address.
+    moves: u64,
     pub(crate) counters: NeighbourCounters,
 }
 
@@ -92,6 +94,7 @@ impl Table {
             capacity,
             next_due: None,
             changes: 0,
+            moves: 0,
             counters: NeighbourCounters::default(),
         }
     }
@@ -181,9 +184,22 @@ impl Table {
         }
     }
 
+    /// Goes up when [`Self::known`] may answer otherwise.
+    pub(crate) const fn moves(&self) -> u64 {
+        self.moves
+    }
+
     /// Where a neighbour is believed to be.
     pub(crate) fn known(&self, address: IpAddr) -> Option<Mac> {
-        let entry = self.entry(self.find(address)?);
+        self.mac(self.find(address)?)
+    }
+
+    /// The same of one in the table; `None` for the host itself, too.
+    pub(crate) fn mac(&self, id: NeighbourId) -> Option<Mac> {
+        if id == NeighbourId::HOST {
+            return None;
+        }
+        let entry = self.entry(id);
         let known = matches!(entry.state, State::Reachable { .. } | State::Probe);
         known.then_some(entry.mac)
     }
@@ -210,6 +226,7 @@ impl Table {
             entry.asked = 0;
             self.counters.resolved += u64::from(!known);
             self.changes += u64::from(failed);
+            self.moves += u64::from(!same);
         }
         Some(id)
     }
@@ -233,6 +250,7 @@ impl Table {
             // A member's next hop is asked on; any other by the next packet to it.
             entry.due = entry.pinned.then_some(now);
             self.changes += u64::from(entry.pinned);
+            self.moves += 1;
             self.counters.failed += 1;
             return Some(Due::Failed(id));
         }
@@ -266,6 +284,7 @@ impl Table {
             self.by_address.remove(&self.entries[index].address);
             self.entries[index] = entry;
             self.counters.evicted += 1;
+            self.moves += 1;
             index
         };
         self.by_address.insert(address, index as u32);

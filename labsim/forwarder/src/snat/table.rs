@@ -233,6 +233,12 @@ impl Table {
         SocketAddr::new(ip, binding.port.get())
     }
 
+    /// What the packets that answer the flow's are recognised by; `None` if its source is not translated.
+    pub(crate) fn reply_key(&self, flow: FlowId) -> Option<Key> {
+        let bound = self.bound_flows.get(flow.number() as usize - 1)?;
+        bound.held.then_some(bound.reply)
+    }
+
     /// The flow that a member's packet answers.
     pub(crate) fn find(&self, reply: &Key) -> Option<FlowId> {
         let number = self.index.find(self.hasher.hash(reply), |number| {

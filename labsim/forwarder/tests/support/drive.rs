@@ -21,16 +21,16 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// Takes values from the front; zeros when they are used up.
-struct Bytes<'a>(&'a [u8]);
+pub struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn byte(&mut self) -> u8 {
+    pub fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
     }
 
-    fn word(&mut self) -> u16 {
+    pub fn word(&mut self) -> u16 {
         u16::from_be_bytes([self.byte(), self.byte()])
     }
 
@@ -139,7 +139,7 @@ fn monitor(bench: &mut Bench, what: u8) {
 }
 
 /// Families: the lowest bit makes the VIPs IPv6's, the next the members; the next adds IPv4's VIPs.
-fn config_of(kind: u8, families: u8) -> Config {
+pub fn config_of(kind: u8, families: u8) -> Config {
     let mut config = if families & 3 == 0 {
         translating(kind, config())
     } else {
@@ -199,7 +199,7 @@ fn translating(kind: u8, mut config: Config) -> Config {
 }
 
 /// A right frame of some kind with changes, and whether it is right still.
-fn template(what: u8, bytes: &mut Bytes<'_>) -> (Vec<u8>, bool) {
+pub fn template(what: u8, bytes: &mut Bytes<'_>) -> (Vec<u8>, bool) {
     let (shape, length) = (bytes.byte(), usize::from(bytes.word()) % 1473);
     let source_port = 40_000 + u16::from(shape & 3);
     let flags = [SYN, ACK, FIN, RST][usize::from(shape >> 2 & 3)];

@@ -4,12 +4,13 @@
 pub mod drive;
 pub mod ipv6;
 pub mod judge;
+pub mod offload;
 pub mod shapes6;
 
 use labsim_forwarder::{
     Announcements, CheckedConfig, Config, Counters, DeliberateFault, Engine, FailoverState, FastL4,
     Instant, IpProtocol, Limits, LoadBalancer, Member, Outcome, OuterSource, Persistence, Pool,
-    Port, Profile, Route, SnatPorts, SourceTranslation, Transmit, VirtualServer,
+    Port, Profile, PvaAcceleration, Route, SnatPorts, SourceTranslation, Transmit, VirtualServer,
 };
 use labsim_wire::EmitError;
 use labsim_wire::checksum::AddressPair;
@@ -52,6 +53,7 @@ pub fn config() -> Config {
             loose_close: true,
             idle_timeout: 300,
             reset_on_timeout: false,
+            pva_acceleration: PvaAcceleration::None,
         },
         persistence: Persistence::None,
         mirror: false,
