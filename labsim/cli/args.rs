@@ -13,7 +13,7 @@ mod steps;
 pub(crate) use convert::{Export, ExportBalancer, ExportTarget, Import, Vendor};
 pub(crate) use exercise::{Exercise, ExerciseCommand};
 pub(crate) use explain::{Explain, MergeCaptures};
-pub(crate) use forwarder::{Ctl, CtlCommand, Forwarder, ForwarderCommand, PoolMember};
+pub(crate) use forwarder::{Ctl, CtlCommand, DataPlane, Forwarder, ForwarderCommand, PoolMember};
 pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Save, Shell, Since, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
 pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};

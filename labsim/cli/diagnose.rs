@@ -36,6 +36,8 @@ pub(crate) fn diagnose(args: &Diagnose, log: &LogArgs) -> Exit {
         jobs: NonZeroUsize::MIN,
         tunnel: args.lab.tunnel,
         engine: args.lab.engine,
+        data_plane: args.lab.data_plane.into(),
+        pva: args.lab.pva.map(Into::into),
         impairments: args.lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: "none".into(),

@@ -53,7 +53,7 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
             notify_service_manager(NotifyState::Ready);
             operator.start_monitors();
         };
-        let result = forwarder::run(&config, &commands, &stop, ready);
+        let result = forwarder::run(&config, &commands, &stop, args.data_plane.into(), ready);
         notify_service_manager(NotifyState::Stopping);
         // Clients that wait for an answer get an error from here on.
         drop(commands);

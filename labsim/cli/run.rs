@@ -1,6 +1,6 @@
 //! `labsim run`.
 
-use crate::args::{LogArgs, Run};
+use crate::args::{DataPlane, LogArgs, Run};
 use crate::discover::{self, FoundScenario};
 use crate::execute::{Output, execute, id_in_round};
 use crate::exit::Exit;
@@ -59,6 +59,8 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
         jobs: NonZeroUsize::MIN,
         tunnel: args.lab.tunnel,
         engine: args.lab.engine,
+        data_plane: args.lab.data_plane.into(),
+        pva: args.lab.pva.map(Into::into),
         impairments: args.lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: "none".into(),
@@ -158,6 +160,12 @@ fn again(args: &Run) -> String {
     }
     if lab.engine != EngineChoice::Auto {
         add("--engine", lab.engine.to_possible_value());
+    }
+    if lab.data_plane != DataPlane::Auto {
+        add("--data-plane", lab.data_plane.to_possible_value());
+    }
+    if let Some(pva) = lab.pva {
+        add("--pva", pva.to_possible_value());
     }
     if lab.impairments != ImpairmentChoice::Auto {
         add("--impairments", lab.impairments.to_possible_value());

@@ -2,6 +2,7 @@
 
 use clap::builder::UnknownArgumentValueParser;
 use clap::{Args, Subcommand, ValueEnum};
+use labsim_dataplane::forwarder::DataPlaneChoice;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,30 @@ pub(crate) struct Forwarder {
     /// endpoint is unauthenticated: bind it to a loopback or management address
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
+    /// What forwards established flows of virtual servers with `pva_acceleration`
+    #[arg(long, value_enum, default_value_t = DataPlane::Auto)]
+    pub(crate) data_plane: DataPlane,
+}
+
+/// How frames are moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataPlane {
+    /// The kernel, by a BPF program, where it allows that, otherwise the packet ring
+    Auto,
+    /// The packet ring, through which the forwarder gets every packet
+    Ring,
+    /// The kernel, or an error
+    Kernel,
+}
+
+impl From<DataPlane> for DataPlaneChoice {
+    fn from(plane: DataPlane) -> Self {
+        match plane {
+            DataPlane::Auto => Self::Auto,
+            DataPlane::Ring => Self::Ring,
+            DataPlane::Kernel => Self::Kernel,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,8 +1,10 @@
 //! Arguments and flags of `labsim run`.
 
 use super::ResultsArgs;
+use super::forwarder::DataPlane;
 use clap::{Args, ValueEnum};
 use labsim_runner::{EngineChoice, ImpairmentChoice, Jobs, Partition, TunnelChoice};
+use labsim_scenario::model::PvaAcceleration;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -159,6 +161,27 @@ pub(crate) struct LimitArgs {
     pub(crate) fail_on_skip: Option<Vec<String>>,
 }
 
+/// Acceleration of virtual servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pva {
+    /// The forwarder forwards every packet
+    None,
+    /// The kernel forwards established flows
+    Partial,
+    /// The same
+    Full,
+}
+
+impl From<Pva> for PvaAcceleration {
+    fn from(pva: Pva) -> Self {
+        match pva {
+            Pva::None => Self::None,
+            Pva::Partial => Self::Partial,
+            Pva::Full => Self::Full,
+        }
+    }
+}
+
 /// How labs run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Labs")]
@@ -173,6 +196,12 @@ pub(crate) struct LabArgs {
     /// What forwards for the load balancers
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub(crate) engine: EngineChoice,
+    /// What forwards established flows of virtual servers with `pva_acceleration`
+    #[arg(long, value_enum, default_value_t = DataPlane::Auto)]
+    pub(crate) data_plane: DataPlane,
+    /// Acceleration of all virtual servers, in place of their own `pva_acceleration`
+    #[arg(long, value_enum)]
+    pub(crate) pva: Option<Pva>,
     /// Link impairment engine: what delays, drops and reorders frames
     #[arg(long, value_enum, default_value_t = ImpairmentChoice::Auto)]
     pub(crate) impairments: ImpairmentChoice,

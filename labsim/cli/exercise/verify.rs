@@ -66,6 +66,8 @@ pub(super) fn privileged_options(lab: &LabArgs) -> Result<Options, Exit> {
         jobs: NonZeroUsize::MIN,
         tunnel: lab.tunnel,
         engine: lab.engine,
+        data_plane: lab.data_plane.into(),
+        pva: lab.pva.map(Into::into),
         impairments: lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: rights.to_string(),

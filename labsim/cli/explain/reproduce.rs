@@ -8,6 +8,7 @@ use crate::execute::{self, Output};
 use crate::exit::Exit;
 use crate::import::write_new;
 use crate::{output, results};
+use labsim_dataplane::forwarder::DataPlaneChoice;
 use labsim_event::{Event, EventRecord, Outcome as Ended, Sink, SinkError};
 use labsim_explain::{Explanation, Trace};
 use labsim_report::ListedScenario;
@@ -150,6 +151,8 @@ fn run(folder: &Path, log: &LogArgs) -> Result<(BTreeMap<String, End>, Exit), Ex
         jobs: NonZeroUsize::MIN,
         tunnel: TunnelChoice::Auto,
         engine: EngineChoice::Auto,
+        data_plane: DataPlaneChoice::Auto,
+        pva: None,
         impairments: ImpairmentChoice::Auto,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: "none".into(),

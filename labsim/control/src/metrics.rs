@@ -210,6 +210,12 @@ fn flows(config: &Config, counters: &Counters, text: &mut Text) {
     let flows = &counters.flows;
     let one = |value: u64| [(String::new(), value)];
     text.family("flows", Kind::Gauge, "Flows at this moment.", one(flows.open));
+    text.family(
+        "flows_offloaded",
+        Kind::Gauge,
+        "Flows whose packets the kernel forwards.",
+        one(flows.offloaded),
+    );
     let limit = u64::from(config.limits.flows);
     text.family("flows_limit", Kind::Gauge, "The capacity of the flow table.", one(limit));
     text.family("flows_opened", Kind::Counter, "Flows that began.", one(flows.opened));

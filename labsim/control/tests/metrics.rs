@@ -37,6 +37,7 @@ fn counted(server: &str, pool: &str) -> Snapshot {
         MemberCounters { sent: tally(u64::MAX / 1000), reachable: true, ..Default::default() };
     let members = BTreeMap::from([("10.1.1.51:49".to_owned(), one)]);
     engine.members.insert(pool.to_owned(), members);
+    engine.flows.offloaded = 1;
     engine.flows.timed_out = 4;
     engine.flows.reset_on_timeout = 2;
     engine.fragments.waiting = 6;
@@ -45,6 +46,7 @@ fn counted(server: &str, pool: &str) -> Snapshot {
         ingress_drop: labsim_dataplane::forwarder::IngressDrop::Waiting,
         engine: Box::new(engine),
         socket: SocketCounters { dropped: 5, ..Default::default() },
+        ..Default::default()
     }
 }
 
@@ -119,6 +121,7 @@ fn an_independent_reader_finds_every_figure() {
         ("member_state", &[member[0], member[1], ("state", "unmonitored")], 0),
         ("member_probes", &[member[0], member[1], ("result", "passed")], 5),
         ("member_probes", &[member[0], member[1], ("result", "failed")], 4),
+        ("flows_offloaded", &[], 1),
         ("flows_limit", &[], 1_000_000),
         ("flows_ended", &[("reason", "idle")], 4),
         ("flows_reset_on_timeout", &[], 2),

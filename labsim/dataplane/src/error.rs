@@ -90,6 +90,9 @@ pub enum Error {
         /// The highest.
         kernel_last: u16,
     },
+    /// The kernel cannot forward established flows.
+    #[error("no fast path: {0}")]
+    FastPath(#[from] labsim_fast_path::Error),
     /// A call to the kernel failed.
     #[error("{what}: {source}")]
     System {

@@ -1,12 +1,14 @@
-//! `labsim forwarder`: the engine between a packet ring and the threads that command it.
+//! `labsim forwarder`: the engine between a packet ring and the threads that command it, and the kernel's
+//! fast path beside it.
 
 mod commands;
+mod fast_path;
 mod path;
 mod routed;
 mod status;
 
 pub use commands::{Commands, Handle, MemberId, ReconfigureError, commands};
-pub use status::{IngressDrop, Ready, Snapshot, SocketCounters};
+pub use status::{DataPlane, DataPlaneChoice, IngressDrop, Ready, Snapshot, SocketCounters};
 
 use crate::Error;
 use crate::kernel::{Interface, link_notices};
@@ -23,9 +25,6 @@ use path::Path;
 use std::os::fd::AsFd;
 use std::time::Duration;
 use tracing::{debug, info};
-
-/// How frames are moved, for [`Ready`].
-const DATA_PLANE: &str = "packet-ring";
 
 /// The signals that end a forwarder cleanly: SIGTERM and SIGINT.
 #[derive(Debug)]
@@ -57,18 +56,20 @@ pub fn run(
     config: &Config,
     commands: &Commands,
     stop: &StopSignals,
+    data_plane: DataPlaneChoice,
     ready: impl FnOnce(Ready),
 ) -> Result<Snapshot, Error> {
     let links = link_notices()?;
     let interface = Interface::read_with(&config.interface, &config.routed_interfaces)?;
     let engine =
         Engine::new(config, interface.port.clone(), &interface.routes).map_err(Error::Config)?;
-    let mut path = Path::open(interface, engine)?;
+    let mut path = Path::open(interface, engine, data_plane)?;
     prefer_short_slices();
     // Requests for the members' next hops go out before the first packet needs them.
     path.work();
-    debug!(interface = config.interface, data_plane = DATA_PLANE, "frames can flow");
-    ready(Ready { interface: config.interface.clone(), data_plane: DATA_PLANE.to_owned() });
+    let data_plane = path.data_plane().clone();
+    debug!(interface = config.interface, %data_plane, "frames can flow");
+    ready(Ready { interface: config.interface.clone(), data_plane });
     loop {
         let woken = wait(&path, &links, commands, stop)?;
         path.work();

@@ -79,6 +79,11 @@ fn programs(rx_filter: &RxFilter) -> Vec<(u16, Vec<Instruction>)> {
     [ethertype::IPV4, ethertype::IPV6].into_iter().filter_map(of).collect()
 }
 
+/// The same check where something else keeps the kernel from translated packets.
+pub(crate) fn refuse_collision_with(rx_filter: &RxFilter) -> Result<(), Error> {
+    if programs(rx_filter).is_empty() { Ok(()) } else { refuse_collision(rx_filter.ports) }
+}
+
 /// A socket of the namespace's own on a translated port would hear nothing any more.
 fn refuse_collision(ports: SnatPorts) -> Result<(), Error> {
     let text = std::fs::read_to_string(PORTS_FILE)

@@ -3,6 +3,7 @@
 
 use crate::error::RunError;
 use labsim_codes::run;
+use labsim_dataplane::forwarder::DataPlaneChoice;
 use labsim_lab::probe::{self, Missing};
 use labsim_lab::{TunnelMode, TunnelModes};
 use labsim_model::Engine;
@@ -123,6 +124,8 @@ pub struct Engines {
     pub tunnel: String,
     /// A sentence about the impairment engine; `None` if no link is impaired.
     pub impairments: Option<String>,
+    /// What moves the frames of load balancers, as far as it is chosen before they run.
+    pub data_plane: DataPlaneChoice,
 }
 
 impl Engines {
@@ -131,7 +134,9 @@ impl Engines {
     #[must_use]
     pub fn without_probing(tunnels: TunnelMode) -> Self {
         let tunnels = tunnels.into();
-        Self { tunnels, netem: false, tunnel: "not probed".to_owned(), impairments: None }
+        let data_plane = DataPlaneChoice::Auto;
+        let tunnel = "not probed".to_owned();
+        Self { tunnels, netem: false, tunnel, impairments: None, data_plane }
     }
 
     /// Decides by trying on this machine.
@@ -144,6 +149,12 @@ impl Engines {
         impairments: ImpairmentChoice,
     ) -> Result<Self, RunError> {
         Self::choose_by(scenario, tunnel, impairments, &Host)
+    }
+
+    /// The same engines with another data plane of load balancers.
+    #[must_use]
+    pub fn with_data_plane(self, data_plane: DataPlaneChoice) -> Self {
+        Self { data_plane, ..self }
     }
 
     /// Decides by what `probe` says.
@@ -176,7 +187,8 @@ impl Engines {
             }
         }
         let tunnel = if sentences.is_empty() { "none".to_owned() } else { sentences.join("; ") };
-        let mut engines = Self { tunnels, netem: false, tunnel, impairments: None };
+        let data_plane = DataPlaneChoice::Auto;
+        let mut engines = Self { tunnels, netem: false, tunnel, impairments: None, data_plane };
         if !scenario.impairments.is_empty() {
             let (netem, sentence) = choose_impairments(impairments, probe)?;
             info!(engine = sentence, "link impairment");

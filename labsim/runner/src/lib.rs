@@ -48,8 +48,9 @@ pub use proof::{LoadChanged, Proving};
 pub use scenario_run::dry_run;
 
 use labsim_codes::Code;
+use labsim_dataplane::forwarder::DataPlaneChoice;
 use labsim_event::Event;
-use labsim_scenario::model::Scenario;
+use labsim_scenario::model::{PvaAcceleration, Scenario};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -98,6 +99,10 @@ pub struct Options {
     pub tunnel: TunnelChoice,
     /// What forwards for load balancers.
     pub engine: EngineChoice,
+    /// What moves the frames of load balancers.
+    pub data_plane: DataPlaneChoice,
+    /// The acceleration of all virtual servers; `None` leaves each its own.
+    pub pva: Option<PvaAcceleration>,
     /// What impairs links.
     pub impairments: ImpairmentChoice,
     /// The program whose `forwarder` command is a load balancer: labsim itself.

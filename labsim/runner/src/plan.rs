@@ -5,6 +5,7 @@ mod settings;
 
 use crate::choices::Engines;
 use crate::error::RunError;
+use labsim_dataplane::forwarder::DataPlaneChoice;
 use labsim_lab::LabPlan;
 use labsim_model::ForwarderConfig;
 use labsim_scenario::model::{
@@ -71,6 +72,7 @@ impl ServerPart {
 pub(crate) struct ForwarderPart {
     pub(crate) node: NodeName,
     pub(crate) config: ForwarderConfig,
+    pub(crate) data_plane: DataPlaneChoice,
 }
 
 /// A program of the user's in one of its nodes.
@@ -106,7 +108,8 @@ impl RunPlan {
                 .iter()
                 .map(|(node, balancer)| {
                     let config = forwarder_config(scenario, node, balancer)?;
-                    Ok(ForwarderPart { node: node.clone(), config })
+                    let data_plane = engines.data_plane;
+                    Ok(ForwarderPart { node: node.clone(), config, data_plane })
                 })
                 .collect::<Result<_, RunError>>()?,
             programs: scenario.processes.iter().map(programs).collect(),
@@ -187,7 +190,7 @@ impl RunPlan {
             (node.name.to_string(), lines)
         });
         let mut lines: BTreeMap<String, Vec<String>> = nodes.collect();
-        for ForwarderPart { node, config } in &self.forwarders {
+        for ForwarderPart { node, config, .. } in &self.forwarders {
             lines.entry(node.to_string()).or_default().extend(settings::lines(&config.balancer));
         }
         lines
@@ -219,7 +222,7 @@ impl fmt::Display for RunPlan {
                 writeln!(f, "  {node}: {} server, {protocol} {ports}", service.name())?;
             }
         }
-        for ForwarderPart { node, config } in &self.forwarders {
+        for ForwarderPart { node, config, .. } in &self.forwarders {
             writeln!(f, "  {node}: forwarder")?;
             for line in settings::lines(&config.balancer) {
                 writeln!(f, "    {line}")?;

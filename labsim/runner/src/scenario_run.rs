@@ -61,7 +61,10 @@ pub(crate) fn run(
 ) -> Result<RunResult, RunError> {
     check_installed(scenario)?;
     let scenario = &*options.engine.apply(scenario)?;
-    let engines = Engines::choose(scenario, options.tunnel, options.impairments)?;
+    let accelerated = options.pva.map(|pva| scenario.with_pva_acceleration(pva));
+    let scenario = accelerated.as_ref().unwrap_or(scenario);
+    let engines = Engines::choose(scenario, options.tunnel, options.impairments)?
+        .with_data_plane(options.data_plane);
     let began = Instant::now();
     let plan = RunPlan::new(scenario, &engines)?;
     let mut lab = Lab::build(&plan.lab)?;

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod acceleration;
 mod exercise;
 mod file;
 mod frame_filter;

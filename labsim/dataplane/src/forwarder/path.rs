@@ -1,11 +1,13 @@
-//! The way of a frame: ring, offload work, engine, batch.
+//! The way of a frame: ring, offload work, engine, batch; or the fast path alone, for what the engine has
+//! handed over.
 
 use super::commands::{MemberState, Probe};
+use super::fast_path::KernelPath;
 use super::routed::Routed;
-use super::{MemberId, ReconfigureError, Snapshot};
+use super::{DataPlane, DataPlaneChoice, IngressDrop, MemberId, ReconfigureError, Snapshot};
 use crate::ingress_drop::VipIngressDrop;
 use crate::kernel::Interface;
-use crate::kernel_rst_filter::KernelRstFilter;
+use crate::kernel_rst_filter::{self, KernelRstFilter};
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Checksums, Work};
 use crate::packet::ring::Ring;
@@ -14,6 +16,7 @@ use labsim_forwarder::{
     Changes, CheckedConfig, DeliberateFault, Engine, Instant, MirroredFlow, MirroredFlows, RxFilter,
 };
 use labsim_sys::ring::RingFrame;
+use nix::time::{ClockId, clock_gettime};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -33,22 +36,86 @@ pub(super) struct Path {
     engine: Engine,
     /// What the engine is given.
     rx_filter: RxFilter,
-    /// Keeps the kernel from answering what is the engine's, as long as it lives.
-    kernel_rst_filter: Option<KernelRstFilter>,
-    /// Keeps the kernel from handling it.
-    ingress_drop: VipIngressDrop,
+    /// Keeps the kernel from what is the engine's, as long as it lives.
+    guard: Guard,
+    /// How frames are moved, and why so.
+    data_plane: DataPlane,
     /// Room for one segment of a frame of many.
     segment: Box<[u8]>,
     checksums: Checksums,
     counters: SocketCounters,
-    start: std::time::Instant,
+}
+
+/// What keeps the kernel from packets of the engine's.
+#[derive(Debug)]
+enum Guard {
+    /// The program at the interface hands each packet to whose it is.
+    FastPath(KernelPath),
+    /// Its own copies are dropped.
+    Rules {
+        /// Those of translated packets, which it would answer.
+        rst_filter: Option<KernelRstFilter>,
+        /// Those to VIPs.
+        ingress_drop: VipIngressDrop,
+    },
+}
+
+impl Guard {
+    fn rules(interface: &Interface, rx_filter: &RxFilter) -> Result<Self, Error> {
+        Ok(Self::Rules {
+            rst_filter: KernelRstFilter::install(interface, rx_filter)?,
+            ingress_drop: VipIngressDrop::new(&interface.name, &rx_filter.kept_from_host)?,
+        })
+    }
+
+    /// The fast path if it is chosen and can be had, and else rules; and why.
+    fn choose(
+        choice: DataPlaneChoice,
+        interface: &Interface,
+        engine: &Engine,
+        rx_filter: &RxFilter,
+    ) -> Result<(Self, DataPlane), Error> {
+        let wanted = engine.config().balancer.is_accelerated();
+        let ring = |reason| -> Result<(Self, DataPlane), Error> {
+            Ok((Self::rules(interface, rx_filter)?, DataPlane::ring(reason)))
+        };
+        if choice == DataPlaneChoice::Ring {
+            return ring(wanted.then(|| "chosen (--data-plane ring)".to_owned()));
+        }
+        if choice == DataPlaneChoice::Auto && !wanted {
+            return ring(None);
+        }
+        kernel_rst_filter::refuse_collision_with(rx_filter)?;
+        match KernelPath::attach(interface, engine, rx_filter) {
+            Ok(path) => Ok((Self::FastPath(path), DataPlane::fast_path())),
+            Err(error) if choice == DataPlaneChoice::Auto => ring(Some(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps the kernel from other packets from here on.
+    fn change(&mut self, interface: &Interface, rx_filter: &RxFilter) -> Result<(), Error> {
+        match self {
+            Self::FastPath(path) => {
+                kernel_rst_filter::refuse_collision_with(rx_filter)?;
+                path.set_filter(rx_filter)
+            }
+            Self::Rules { rst_filter, ingress_drop } => {
+                ingress_drop.change(&rx_filter.kept_from_host)?;
+                KernelRstFilter::change(rst_filter, interface, rx_filter)
+            }
+        }
+    }
 }
 
 impl Path {
     /// Opens both sides of the interface; frames come in from here on.
-    pub(super) fn open(interface: Interface, engine: Engine) -> Result<Self, Error> {
+    pub(super) fn open(
+        interface: Interface,
+        mut engine: Engine,
+        choice: DataPlaneChoice,
+    ) -> Result<Self, Error> {
         let rx_filter = engine.rx_filter();
-        let kernel_rst_filter = KernelRstFilter::install(&interface, &rx_filter)?;
         let mtu = interface.port.mtu;
         let faulty = |fault| engine.config().balancer.has_fault(fault);
         let oversize = if faulty(DeliberateFault::NoSizeCheck) { MOST_OVERHEAD } else { 0 };
@@ -57,30 +124,37 @@ impl Path {
         } else {
             Checksums::Complete
         };
+        // Before the ring: what the kernel would answer or forward too is nobody's for a moment.
+        let (guard, data_plane) = Guard::choose(choice, &interface, &engine, &rx_filter)?;
+        let heard = match &guard {
+            Guard::FastPath(path) => {
+                engine.set_offload(Box::new(path.clone()));
+                path.engine_interface()
+            }
+            Guard::Rules { .. } => interface.index,
+        };
         Ok(Self {
             batch: Batch::open(&interface, mtu + oversize)?,
-            // Before the ring: what the kernel would answer or forward too is nobody's for a moment.
-            ingress_drop: VipIngressDrop::new(&interface.name, &rx_filter.kept_from_host)?,
             routed: Routed::open(&interface, &rx_filter)?,
-            ring: Ring::open(interface.index, mtu, &rx_filter)?,
+            ring: Ring::open_at(heard, interface.index, mtu, &rx_filter)?,
             engine,
             rx_filter,
-            kernel_rst_filter,
+            guard,
+            data_plane,
             interface,
             segment: vec![0; mtu + 14].into_boxed_slice(),
             checksums,
             counters: SocketCounters::default(),
-            start: std::time::Instant::now(),
         })
     }
 
     /// Moves what is in the ring, up to a turn's frames, and does what is due.
     pub(super) fn work(&mut self) {
-        let mut now = self.now();
+        let mut now = now();
         let mut frames = 0;
         for count in 0..TURN {
             if count % Engine::PREFETCH == 0 {
-                now = self.now();
+                now = self::now();
                 self.engine.prefetch(self.ring.pending());
             }
             let Self { ring, batch, engine, segment, checksums, counters, .. } = self;
@@ -104,17 +178,22 @@ impl Path {
             self.engine.tick(now, &mut self.batch);
         }
         self.batch.flush();
-        self.ingress_drop.observe(now, frames);
+        match &mut self.guard {
+            // What was there has gone out: what the fast path forwards from here on does not overtake it.
+            Guard::FastPath(_) => self.engine.hand_over(now),
+            Guard::Rules { ingress_drop, .. } => ingress_drop.observe(now, frames),
+        }
     }
 
     /// Time until the engine has something to do by itself; `None` if it waits for frames only.
     pub(super) fn time_left(&self) -> Option<Duration> {
-        Some(self.engine.next_deadline()?.since(self.now()))
+        Some(self.engine.next_deadline()?.since(now()))
     }
 
     /// Whether the interface still exists, after polling reported an error.
     pub(super) fn take_error(&self) -> Result<(), Error> {
         self.ring.take_error()?;
+        self.batch.take_error()?;
         self.routed.take_error()
     }
 
@@ -128,15 +207,11 @@ impl Path {
         &mut self,
         checked: CheckedConfig,
     ) -> Result<Changes, ReconfigureError> {
-        let now = self.now();
+        let now = now();
         let changes = self.engine.reconfigure(now, checked).map_err(ReconfigureError::Problems)?;
         let rx_filter = self.engine.rx_filter();
         if rx_filter != self.rx_filter {
-            self.ingress_drop
-                .change(&rx_filter.kept_from_host)
-                .map_err(ReconfigureError::Kernel)?;
-            KernelRstFilter::change(&mut self.kernel_rst_filter, &self.interface, &rx_filter)
-                .map_err(ReconfigureError::Kernel)?;
+            self.guard.change(&self.interface, &rx_filter).map_err(ReconfigureError::Kernel)?;
             self.ring.set_filter(&rx_filter).map_err(ReconfigureError::Kernel)?;
             self.routed.change(&rx_filter).map_err(ReconfigureError::Kernel)?;
             self.rx_filter = rx_filter;
@@ -148,14 +223,14 @@ impl Path {
 
     /// Sends a monitor's packet; [`Self::work`] hands it to the kernel.
     pub(super) fn probe(&mut self, probe: &Probe) {
-        let (now, MemberId { pool, member }) = (self.now(), &probe.to);
+        let (now, MemberId { pool, member }) = (now(), &probe.to);
         // The monitor learns the outcome by the answer to its probe.
         let _ = self.engine.probe(now, pool, *member, &probe.packet, &mut self.batch);
     }
 
     /// RxFilter a member out of the schedule, or brings it back.
     pub(super) fn set_down(&mut self, state: &MemberState) -> bool {
-        let (now, MemberId { pool, member }) = (self.now(), &state.member);
+        let (now, MemberId { pool, member }) = (now(), &state.member);
         self.engine.set_down(now, pool, *member, state.down)
     }
 
@@ -165,13 +240,14 @@ impl Path {
     }
 
     /// A page of the flows that are mirrored.
-    pub(super) fn mirrored_flows(&self, from: u32) -> MirroredFlows {
-        self.engine.mirrored_flows(self.now(), from)
+    pub(super) fn mirrored_flows(&mut self, from: u32) -> MirroredFlows {
+        let now = now();
+        self.engine.mirrored_flows(now, from)
     }
 
     /// Takes copies of flows over; returns how many were.
     pub(super) fn add_mirrored_flows(&mut self, flows: &[MirroredFlow]) -> u64 {
-        let now = self.now();
+        let now = now();
         self.engine.add_mirrored_flows(now, flows)
     }
 
@@ -185,13 +261,25 @@ impl Path {
         Snapshot {
             engine: Box::new(self.engine.counters()),
             socket,
-            ingress_drop: self.ingress_drop.status(),
+            ingress_drop: match &self.guard {
+                Guard::FastPath(_) => IngressDrop::NotNeeded,
+                Guard::Rules { ingress_drop, .. } => ingress_drop.status(),
+            },
+            data_plane: self.data_plane.clone(),
         }
     }
 
-    fn now(&self) -> Instant {
-        Instant::ZERO.after(self.start.elapsed())
+    /// How frames are moved.
+    pub(super) const fn data_plane(&self) -> &DataPlane {
+        &self.data_plane
     }
+}
+
+/// The engine's time, on the clock that the kernel's program reads too.
+fn now() -> Instant {
+    // It fails for a clock that is not there only.
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    Instant::ZERO.after(time)
 }
 
 impl AsFd for Path {

@@ -2,14 +2,78 @@
 
 use labsim_forwarder::Counters;
 use serde::{Deserialize, Serialize};
+use std::fmt::{self, Display, Formatter};
 
 /// Frames can flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     /// The interface, such as `eth0`.
     pub interface: String,
-    /// How frames are moved: `packet-ring`.
-    pub data_plane: String,
+    /// How frames are moved.
+    #[serde(flatten)]
+    pub data_plane: DataPlane,
+}
+
+/// How frames are moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataPlane {
+    /// `packet-ring`; or `fast-path`, where the kernel forwards established flows, and the ring gets the
+    /// rest.
+    #[serde(rename = "data_plane")]
+    pub name: String,
+    /// Why it is not the fast path, where a virtual server has `pva_acceleration`.
+    #[serde(rename = "data_plane_reason", default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Default for DataPlane {
+    fn default() -> Self {
+        Self::ring(None)
+    }
+}
+
+impl DataPlane {
+    pub(super) fn ring(reason: Option<String>) -> Self {
+        Self { name: "packet-ring".to_owned(), reason }
+    }
+
+    pub(super) fn fast_path() -> Self {
+        Self { name: "fast-path".to_owned(), reason: None }
+    }
+}
+
+impl Display for DataPlane {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Some(reason) => write!(out, "{} ({reason})", self.name),
+            None => out.write_str(&self.name),
+        }
+    }
+}
+
+/// Which data plane is to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DataPlaneChoice {
+    /// The fast path where a virtual server has `pva_acceleration` and the kernel allows it, and else the
+    /// packet ring.
+    #[default]
+    Auto,
+    /// The packet ring.
+    Ring,
+    /// The fast path, or an error.
+    Kernel,
+}
+
+impl DataPlaneChoice {
+    /// The word of `labsim forwarder --data-plane`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Ring => "ring",
+            Self::Kernel => "kernel",
+        }
+    }
 }
 
 /// All counters at one moment.
@@ -22,6 +86,9 @@ pub struct Snapshot {
     /// Whether the kernel drops its own copies of packets to VIPs.
     #[serde(default)]
     pub ingress_drop: IngressDrop,
+    /// How frames are moved.
+    #[serde(flatten)]
+    pub data_plane: DataPlane,
 }
 
 /// The rule at the interface's ingress that drops the kernel's own copies of packets to VIPs: once

@@ -12,6 +12,7 @@ use crate::kernel::Interface;
 use crate::{Error, SocketCounters};
 use labsim_forwarder::Transmit;
 use labsim_sys::batch;
+use labsim_sys::packet::bound_interface;
 use labsim_wire::EmitError;
 use labsim_wire::ethernet::{self, Mac};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -65,6 +66,14 @@ impl Batch {
             sent: 0,
             to_host: 0,
             errors: 0,
+        }
+    }
+
+    /// Whether the interface is still there.
+    pub(crate) fn take_error(&self) -> Result<(), Error> {
+        match bound_interface(self.socket.as_fd()) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) | Err(_) => Err(Error::InterfaceGone),
         }
     }
 

@@ -31,6 +31,17 @@ impl Ring {
     /// Opens the ring on an interface of the calling thread's namespace. Frames are in it from
     /// here on.
     pub(crate) fn open(interface: u32, mtu: usize, rx_filter: &RxFilter) -> Result<Self, Error> {
+        Self::open_at(interface, interface, mtu, rx_filter)
+    }
+
+    /// The same for frames that are heard at another interface than the one that they came in by, whose
+    /// multicast groups are joined.
+    pub(crate) fn open_at(
+        heard: u32,
+        interface: u32,
+        mtu: usize,
+        rx_filter: &RxFilter,
+    ) -> Result<Self, Error> {
         let socket = super::open()?;
         // Used only while frames that are longer than a slot wait: less room costs some of those.
         let _ = socket::set_receive_queue(socket.as_fd(), LARGE_FRAMES_BYTES);
@@ -41,8 +52,8 @@ impl Ring {
         let mut ring = Self { ring, interface, groups, counters };
         ring.join(rx_filter)?;
         // Bound last: nothing comes in before filter and ring are there.
-        super::bind(ring.as_fd(), interface, ALL_PROTOCOLS)?;
-        debug!(interface, slots = SLOTS, mtu, "packet ring opened");
+        super::bind(ring.as_fd(), heard, ALL_PROTOCOLS)?;
+        debug!(interface = heard, slots = SLOTS, mtu, "packet ring opened");
         Ok(ring)
     }
 

@@ -1,7 +1,7 @@
 //! A forwarder as a process of its own: this test's own program, started once more.
 
 use super::namespace::Namespace;
-use labsim_dataplane::forwarder::{self, Handle, Ready, Snapshot};
+use labsim_dataplane::forwarder::{self, DataPlaneChoice, Handle, Ready, Snapshot};
 use labsim_forwarder::{Changes, CheckedConfig, Config, Counters};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -17,7 +17,9 @@ pub fn become_one() {
         let stop = forwarder::StopSignals::take().unwrap();
         let (handle, commands) = forwarder::commands().unwrap();
         std::thread::spawn(move || execute_input(&handle));
-        let ended = forwarder::run(&config, &commands, &stop, |ready| say(&Event::Ready(ready)));
+        let ended = forwarder::run(&config, &commands, &stop, DataPlaneChoice::Auto, |ready| {
+            say(&Event::Ready(ready))
+        });
         match &ended {
             Ok(counted) => say(&Event::Counted(counted.clone())),
             Err(error) => eprintln!("{error}"),
@@ -86,7 +88,7 @@ impl Forwarder {
         let mut forwarder = Self::spawn(namespace, config);
         match forwarder.event() {
             Some(Event::Ready(Ready { interface, data_plane })) => {
-                assert_eq!((interface.as_str(), data_plane.as_str()), ("eth0", "packet-ring"));
+                assert_eq!((interface.as_str(), data_plane.name.as_str()), ("eth0", "packet-ring"));
             }
             other => panic!("{other:?}: {}", forwarder.complaint()),
         }

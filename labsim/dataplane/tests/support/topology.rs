@@ -4,7 +4,7 @@ use super::namespace::Namespace;
 use labsim_dataplane::decapsulate::{Decapsulator, InnerEnd};
 use labsim_forwarder::{
     Config, FastL4, IpProtocol, Limits, LoadBalancer, OuterSource, Persistence, Pool, Profile,
-    SnatPorts, SourceTranslation, VirtualServer,
+    PvaAcceleration, SnatPorts, SourceTranslation, VirtualServer,
 };
 use labsim_model::TunnelKind;
 use labsim_sys::device::{self, TunError};
@@ -162,6 +162,7 @@ pub fn config(outer_source: OuterSource) -> Config {
             loose_close: true,
             idle_timeout: 300,
             reset_on_timeout: false,
+            pva_acceleration: PvaAcceleration::None,
         },
         persistence: Persistence::None,
         mirror: false,

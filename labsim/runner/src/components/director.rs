@@ -154,7 +154,7 @@ impl Component<Lab> for Director {
     }
 
     fn start(&mut self, lab: &Lab, _emit: &dyn Fn(Event)) -> Result<(), RunError> {
-        let ForwarderPart { node: name, config } = &self.part;
+        let ForwarderPart { node: name, config, .. } = &self.part;
         if self.running.is_some() {
             return Err(RunError::step_impossible(format!("{} already runs", self.name())));
         }

@@ -249,7 +249,7 @@ impl Component<Lab> for Forwarder {
     }
 
     fn start(&mut self, lab: &Lab, _emit: &dyn Fn(Event)) -> Result<(), RunError> {
-        let ForwarderPart { node: name, config } = &self.part;
+        let ForwarderPart { node: name, config, data_plane } = &self.part;
         if self.connection.is_some() {
             return Err(RunError::step_impossible(format!("{} already runs", self.name())));
         }
@@ -262,7 +262,7 @@ impl Component<Lab> for Forwarder {
         config.balancer.failover_state = self.failover_state();
         let config = serde_json::to_string(&config).map_err(|error| failed(error.into()))?;
         let writer = self.logbook.writer(name, WHAT);
-        let started = Connection::spawn(node, &self.program, &config, writer);
+        let started = Connection::spawn(node, &self.program, &config, *data_plane, writer);
         self.connection = Some(started.map_err(failed)?);
         self.last_mirrored.clear();
         Ok(())

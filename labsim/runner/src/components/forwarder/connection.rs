@@ -5,7 +5,7 @@ use crate::error::RunError;
 use crate::logbook::LogWriter;
 use labsim_codes::run;
 use labsim_control::{Answer, KernelPart, LONGEST_LINE, Request};
-use labsim_dataplane::forwarder::Snapshot;
+use labsim_dataplane::forwarder::{DataPlaneChoice, Snapshot};
 use labsim_forwarder::MirroredFlow;
 use labsim_lab::{Child, Node, inherit_text};
 use labsim_model::{ForwarderConfig, ProbeSources};
@@ -50,11 +50,13 @@ impl Connection {
         node: &Node,
         program: &Path,
         config: &str,
+        data_plane: DataPlaneChoice,
         writer: LogWriter,
     ) -> std::io::Result<Self> {
         let mut command = Command::new(program);
         let file = inherit_text(&mut command, config)?;
-        command.args(["forwarder", "--stdio", "--config"]).arg(file);
+        command.args(["forwarder", "--stdio", "--data-plane", data_plane.word()]);
+        command.arg("--config").arg(file);
         log::configure(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = node.spawn(&mut command)?;
@@ -93,7 +95,7 @@ impl Connection {
     /// Waits until it accepts packets.
     pub(super) async fn await_ready(&mut self) -> Result<(), RunError> {
         match self.recv().await? {
-            Answer::Ready(ready) => self.data_plane = ready.data_plane,
+            Answer::Ready(ready) => self.data_plane = ready.data_plane.to_string(),
             Answer::Unsupported { lacks, reason } => {
                 let message = format!("the forwarder in {} cannot start: {reason}", self.node);
                 let code = match lacks {

@@ -37,7 +37,6 @@ pub(crate) fn by_name(counters: &Snapshot) -> BTreeMap<String, u64> {
 mod tests {
     use super::*;
     use labsim_dataplane::SocketCounters;
-    use labsim_dataplane::forwarder::IngressDrop;
     use labsim_forwarder::{Counters, Tally};
 
     #[test]
@@ -48,7 +47,7 @@ mod tests {
         engine.neighbours.failed = 2;
         engine.answers.tcp_reset = 4;
         let socket = SocketCounters { dropped: 5, ..SocketCounters::default() };
-        let named = by_name(&Snapshot { engine, socket, ingress_drop: IngressDrop::Waiting });
+        let named = by_name(&Snapshot { engine, socket, ..Snapshot::default() });
         for (name, count) in [
             ("no_flow", 3),
             ("flows.timed_out", 1),
