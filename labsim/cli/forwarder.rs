@@ -6,7 +6,7 @@ use labsim_control::{
     Address, Answer, ConfigFile, KernelPart, Listener, Operator, SighupListener, SocketFile,
 };
 use labsim_dataplane::Error;
-use labsim_dataplane::forwarder::{self, Commands, StopSignals};
+use labsim_dataplane::forwarder::{self, Commands, Lifetime, StopSignals};
 use labsim_forwarder::Config;
 use labsim_monitor::Monitors;
 use labsim_yaml::{Diagnostics, Source};
@@ -47,13 +47,16 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
     }
     let result = Operation::start(args, file, &config).and_then(|operation| {
         let Operation { operator, commands, stop, _socket_file } = operation;
+        // A lab's, which has its standard streams, ends with the lab.
+        let lifetime = if args.stdio { Lifetime::Short } else { Lifetime::Long };
         let ready = |ready| {
             tracing::info!("ready");
             output::answer(&Answer::Ready(ready));
             notify_service_manager(NotifyState::Ready);
             operator.start_monitors();
         };
-        let result = forwarder::run(&config, &commands, &stop, args.data_plane.into(), ready);
+        let result =
+            forwarder::run(&config, &commands, &stop, args.data_plane.into(), lifetime, ready);
         notify_service_manager(NotifyState::Stopping);
         // Clients that wait for an answer get an error from here on.
         drop(commands);

@@ -8,10 +8,13 @@ mod routed;
 mod status;
 
 pub use commands::{Commands, Handle, MemberId, ReconfigureError, commands};
-pub use status::{DataPlane, DataPlaneChoice, IngressDrop, Ready, Snapshot, SocketCounters};
+pub use status::{
+    DataPlane, DataPlaneChoice, IngressDrop, Lifetime, Ready, Snapshot, SocketCounters,
+};
 
 use crate::Error;
 use crate::kernel::{Interface, link_notices};
+use crate::packet::receiver::Place;
 use labsim_forwarder::{Config, Engine};
 use labsim_sys::netlink::Notices;
 use labsim_sys::{Errno, sched};
@@ -57,13 +60,18 @@ pub fn run(
     commands: &Commands,
     stop: &StopSignals,
     data_plane: DataPlaneChoice,
+    lifetime: Lifetime,
     ready: impl FnOnce(Ready),
 ) -> Result<Snapshot, Error> {
     let links = link_notices()?;
     let interface = Interface::read_with(&config.interface, &config.routed_interfaces)?;
     let engine =
         Engine::new(config, interface.port.clone(), &interface.routes).map_err(Error::Config)?;
-    let mut path = Path::open(interface, engine, data_plane)?;
+    let place = match (data_plane, lifetime) {
+        (DataPlaneChoice::Ring, _) | (_, Lifetime::Long) => Place::Ring,
+        (DataPlaneChoice::Auto | DataPlaneChoice::Kernel, Lifetime::Short) => Place::Queue,
+    };
+    let mut path = Path::open(interface, engine, data_plane, place)?;
     prefer_short_slices();
     // Requests for the members' next hops go out before the first packet needs them.
     path.work();
@@ -78,7 +86,9 @@ pub fn run(
         }
     }
     path.work();
-    Ok(path.counters())
+    let counters = path.counters();
+    path.close();
+    Ok(counters)
 }
 
 /// Executes the commands that are there; returns whether one is to stop.

@@ -96,7 +96,7 @@ impl FwmarkRedirect {
             false => (AddressFamily::Inet, ethertype::IPV4),
             true => (AddressFamily::Inet6, ethertype::IPV6),
         };
-        packet::ring::attach(socket.as_fd(), &filter::only_marked(ethertype, mark))?;
+        packet::receiver::attach(socket.as_fd(), &filter::only_marked(ethertype, mark))?;
         // A socket for one protocol would see packets behind the filter.
         let protocol = if is_ipv6 { ALL_PROTOCOLS } else { ethertype };
         packet::bind(socket.as_fd(), lo, protocol)?;

@@ -12,7 +12,7 @@ pub(crate) mod filter;
 mod groups;
 mod host;
 pub(crate) mod offload;
-pub(crate) mod ring;
+pub(crate) mod receiver;
 
 use crate::Error;
 use std::os::fd::{BorrowedFd, OwnedFd};

@@ -22,6 +22,7 @@ pub mod netns;
 pub mod one_user;
 pub mod packet;
 pub mod packet_info;
+pub mod packet_queue;
 pub mod pid_namespace;
 pub mod pidfd;
 pub mod private_folder;

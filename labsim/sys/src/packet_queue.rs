@@ -72,6 +72,12 @@ impl PacketQueue {
         waiting.filter_map(|(slot, length)| slot.get(VNET_HEADER..length))
     }
 
+    /// Whether frames were fetched that [`Self::receive`] has not handed out.
+    #[must_use]
+    pub fn has_fetched(&self) -> bool {
+        self.next < self.fetched
+    }
+
     /// Frames that did not fit, since the socket was opened.
     #[must_use]
     pub fn incomplete(&self) -> u64 {

@@ -15,7 +15,7 @@ const BLOCK_BYTES: u32 = 128 * 1024;
 /// What precedes a frame in its slot: the ring's header, an address and alignment.
 const SLOT_OVERHEAD: usize = 128;
 /// The largest frame that segmentation offload makes, and its header.
-const LARGEST_FRAME: usize = 65_535 + 14 + VNET_HEADER;
+pub(crate) const LARGEST_FRAME: usize = 65_535 + 14 + VNET_HEADER;
 
 /// A frame that was received.
 pub struct RingFrame<'a> {
@@ -51,6 +51,9 @@ struct Request {
 
 // SAFETY: a plain structure of integers.
 unsafe impl Plain for Request {}
+
+// SAFETY: the mapping is used through this handle alone, and belongs to the process, not to a thread.
+unsafe impl Send for PacketRing {}
 
 impl PacketRing {
     /// Gives an unbound packet socket a ring of `slots` frames (a power of two from 64 on) of up to

@@ -98,6 +98,14 @@ pub fn set_receive_queue(socket: BorrowedFd<'_>, bytes: i32) -> io::Result<()> {
         .or_else(|_| set_option(socket, level, libc::SO_RCVBUF, &bytes))
 }
 
+/// The receive queue's size in bytes, twice what was asked for (`SO_RCVBUF`).
+///
+/// # Errors
+/// Those of getsockopt(2).
+pub fn receive_queue(socket: BorrowedFd<'_>) -> io::Result<i32> {
+    get_int(socket, libc::SOL_SOCKET, libc::SO_RCVBUF)
+}
+
 /// Packets that the kernel dropped because the socket's queue was full, since the socket was made
 /// (`SO_MEMINFO`, Linux 4.12); `None` on an older kernel.
 #[must_use]

@@ -10,7 +10,7 @@ use crate::kernel::Interface;
 use crate::kernel_rst_filter::{self, KernelRstFilter};
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Checksums, Work};
-use crate::packet::ring::Ring;
+use crate::packet::receiver::{Place, Receiver};
 use crate::{Error, SocketCounters};
 use labsim_forwarder::{
     Changes, CheckedConfig, DeliberateFault, Engine, Instant, MirroredFlow, MirroredFlows, RxFilter,
@@ -29,7 +29,7 @@ const MOST_OVERHEAD: usize = 64;
 #[derive(Debug)]
 pub(super) struct Path {
     interface: Interface,
-    ring: Ring,
+    receiver: Receiver,
     /// Those of the host's other interfaces.
     routed: Routed,
     batch: Batch,
@@ -114,6 +114,7 @@ impl Path {
         interface: Interface,
         mut engine: Engine,
         choice: DataPlaneChoice,
+        place: Place,
     ) -> Result<Self, Error> {
         let rx_filter = engine.rx_filter();
         let mtu = interface.port.mtu;
@@ -125,7 +126,7 @@ impl Path {
             Checksums::Complete
         };
         // Before the ring: what the kernel would answer or forward too is nobody's for a moment.
-        let (guard, data_plane) = Guard::choose(choice, &interface, &engine, &rx_filter)?;
+        let (guard, mut data_plane) = Guard::choose(choice, &interface, &engine, &rx_filter)?;
         let heard = match &guard {
             Guard::FastPath(path) => {
                 engine.set_offload(Box::new(path.clone()));
@@ -133,10 +134,14 @@ impl Path {
             }
             Guard::Rules { .. } => interface.index,
         };
+        let receiver = Receiver::open_at(heard, interface.index, mtu, &rx_filter, place)?;
+        if matches!(guard, Guard::Rules { .. }) && receiver.place() == Place::Queue {
+            data_plane = data_plane.without_ring();
+        }
         Ok(Self {
             batch: Batch::open(&interface, mtu + oversize)?,
-            routed: Routed::open(&interface, &rx_filter)?,
-            ring: Ring::open_at(heard, interface.index, mtu, &rx_filter)?,
+            routed: Routed::open(&interface, &rx_filter, place)?,
+            receiver,
             engine,
             rx_filter,
             guard,
@@ -148,17 +153,17 @@ impl Path {
         })
     }
 
-    /// Moves what is in the ring, up to a turn's frames, and does what is due.
+    /// Moves what waits, up to a turn's frames, and does what is due.
     pub(super) fn work(&mut self) {
         let mut now = now();
         let mut frames = 0;
         for count in 0..TURN {
             if count % Engine::PREFETCH == 0 {
                 now = self::now();
-                self.engine.prefetch(self.ring.pending());
+                self.receiver.prefetch(&self.engine);
             }
-            let Self { ring, batch, engine, segment, checksums, counters, .. } = self;
-            let moved = ring.receive(|received| {
+            let Self { receiver, batch, engine, segment, checksums, counters, .. } = self;
+            let moved = receiver.receive(|received| {
                 forward(received, segment, *checksums, counters, |frame| {
                     let _ = engine.process(now, frame, batch);
                 });
@@ -187,12 +192,15 @@ impl Path {
 
     /// Time until the engine has something to do by itself; `None` if it waits for frames only.
     pub(super) fn time_left(&self) -> Option<Duration> {
+        if self.receiver.has_fetched() || self.routed.has_fetched() {
+            return Some(Duration::ZERO);
+        }
         Some(self.engine.next_deadline()?.since(now()))
     }
 
     /// Whether the interface still exists, after polling reported an error.
     pub(super) fn take_error(&self) -> Result<(), Error> {
-        self.ring.take_error()?;
+        self.receiver.take_error()?;
         self.batch.take_error()?;
         self.routed.take_error()
     }
@@ -212,7 +220,7 @@ impl Path {
         let rx_filter = self.engine.rx_filter();
         if rx_filter != self.rx_filter {
             self.guard.change(&self.interface, &rx_filter).map_err(ReconfigureError::Kernel)?;
-            self.ring.set_filter(&rx_filter).map_err(ReconfigureError::Kernel)?;
+            self.receiver.set_filter(&rx_filter).map_err(ReconfigureError::Kernel)?;
             self.routed.change(&rx_filter).map_err(ReconfigureError::Kernel)?;
             self.rx_filter = rx_filter;
         }
@@ -252,7 +260,7 @@ impl Path {
     }
 
     pub(super) fn counters(&mut self) -> Snapshot {
-        let mut socket = self.ring.counters();
+        let mut socket = self.receiver.counters();
         self.routed.add_to(&mut socket);
         socket.oversized += self.counters.oversized;
         socket.checksums_completed = self.counters.checksums_completed;
@@ -273,6 +281,20 @@ impl Path {
     pub(super) const fn data_plane(&self) -> &DataPlane {
         &self.data_plane
     }
+
+    /// Closes the sockets side by side: the kernel waits for a grace period in each close of a packet socket.
+    pub(super) fn close(self) {
+        let Self { receiver, routed, batch, .. } = self;
+        // A thread that cannot start has dropped its socket here.
+        let closers = [
+            std::thread::Builder::new().spawn(move || drop(batch)),
+            std::thread::Builder::new().spawn(move || drop(routed)),
+        ];
+        drop(receiver);
+        for closer in closers.into_iter().flatten() {
+            let _ = closer.join();
+        }
+    }
 }
 
 /// The engine's time, on the clock that the kernel's program reads too.
@@ -284,7 +306,7 @@ fn now() -> Instant {
 
 impl AsFd for Path {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ring.as_fd()
+        self.receiver.as_fd()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::ingress_drop::VipIngressDrop;
 use crate::kernel::{Interface, RoutedInterface};
-use crate::packet::ring::Ring;
+use crate::packet::receiver::{Place, Receiver};
 use crate::{Error, SocketCounters};
 use labsim_forwarder::RxFilter;
 use labsim_sys::Errno;
@@ -11,59 +11,69 @@ use labsim_sys::ring::RingFrame;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// A ring for each of them.
+/// A receiver for each of them.
 #[derive(Debug)]
 pub(super) struct Routed {
-    interfaces: Vec<(Ring, VipIngressDrop)>,
+    interfaces: Vec<(Receiver, VipIngressDrop)>,
     ready: Epoll,
 }
 
 impl Routed {
     /// Opens them; frames come in from here on.
-    pub(super) fn open(interface: &Interface, rx_filter: &RxFilter) -> Result<Self, Error> {
-        let failed =
-            |errno: Errno| Error::system("a descriptor of several rings (epoll(7))")(errno.into());
+    pub(super) fn open(
+        interface: &Interface,
+        rx_filter: &RxFilter,
+        place: Place,
+    ) -> Result<Self, Error> {
+        let failed = |errno: Errno| {
+            Error::system("a descriptor of several sockets (epoll(7))")(errno.into())
+        };
         let ready = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         let mut interfaces = Vec::new();
         for RoutedInterface { name, index } in &interface.routed {
-            // Before the ring, as on the first interface.
+            // Before the receiver, as on the first interface.
             let ingress_drop = VipIngressDrop::new(name, &rx_filter.kept_from_host)?;
-            let ring = Ring::open(*index, interface.port.mtu, rx_filter)?;
-            ready.add(&ring, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
-            interfaces.push((ring, ingress_drop));
+            let receiver = Receiver::open(*index, interface.port.mtu, rx_filter, place)?;
+            ready.add(&receiver, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
+            interfaces.push((receiver, ingress_drop));
         }
         Ok(Self { interfaces, ready })
     }
 
     /// Hands up to `turn` frames of each to `take`.
     pub(super) fn receive(&mut self, turn: usize, mut take: impl FnMut(RingFrame<'_>)) {
-        for (ring, _) in &mut self.interfaces {
+        for (receiver, _) in &mut self.interfaces {
             for _ in 0..turn {
-                if ring.receive(&mut take).is_none() {
+                if receiver.receive(&mut take).is_none() {
                     break;
                 }
             }
         }
     }
 
+    /// Whether frames were fetched that are not handed out yet, of which polling does not tell.
+    pub(super) fn has_fetched(&self) -> bool {
+        self.interfaces.iter().any(|(receiver, _)| receiver.has_fetched())
+    }
+
     /// Takes other packets from here on.
     pub(super) fn change(&mut self, rx_filter: &RxFilter) -> Result<(), Error> {
-        for (ring, ingress_drop) in &mut self.interfaces {
+        for (receiver, ingress_drop) in &mut self.interfaces {
             ingress_drop.change(&rx_filter.kept_from_host)?;
-            ring.set_filter(rx_filter)?;
+            receiver.set_filter(rx_filter)?;
         }
         Ok(())
     }
 
     /// Takes the errors of all: one that went down would be ready for ever.
     pub(super) fn take_error(&self) -> Result<(), Error> {
-        self.interfaces.iter().try_for_each(|(ring, _)| ring.take_error())
+        self.interfaces.iter().try_for_each(|(receiver, _)| receiver.take_error())
     }
 
     /// Adds what these rings counted.
     pub(super) fn add_to(&mut self, counters: &mut SocketCounters) {
-        for (ring, _) in &mut self.interfaces {
-            let own = ring.counters();
+        for (receiver, _) in &mut self.interfaces {
+            let own = receiver.counters();
             counters.received += own.received;
             counters.dropped += own.dropped;
             counters.oversized += own.oversized;

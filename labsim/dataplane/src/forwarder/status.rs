@@ -17,7 +17,7 @@ pub struct Ready {
 /// How frames are moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataPlane {
-    /// `packet-ring`; or `fast-path`, where the kernel forwards established flows, and the ring gets the
+    /// `packet-ring`; `packet-socket`, where the socket has no ring; or `fast-path`, where the kernel forwards established flows, and the ring gets the
     /// rest.
     #[serde(rename = "data_plane")]
     pub name: String,
@@ -37,6 +37,10 @@ impl DataPlane {
         Self { name: "packet-ring".to_owned(), reason }
     }
 
+    pub(super) fn without_ring(self) -> Self {
+        Self { name: "packet-socket".to_owned(), ..self }
+    }
+
     pub(super) fn fast_path() -> Self {
         Self { name: "fast-path".to_owned(), reason: None }
     }
@@ -49,6 +53,15 @@ impl Display for DataPlane {
             None => out.write_str(&self.name),
         }
     }
+}
+
+/// How long a forwarder is meant to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As a service: it takes the kernel 8 ms to make a packet ring and 16 to close it, which then matters little.
+    Long,
+    /// As long as a scenario, of which that is a third: frames wait in the socket's queue.
+    Short,
 }
 
 /// Which data plane is to run.

@@ -1,7 +1,7 @@
 //! A forwarder as a process of its own: this test's own program, started once more.
 
 use super::namespace::Namespace;
-use labsim_dataplane::forwarder::{self, DataPlaneChoice, Handle, Ready, Snapshot};
+use labsim_dataplane::forwarder::{self, DataPlaneChoice, Handle, Lifetime, Ready, Snapshot};
 use labsim_forwarder::{Changes, CheckedConfig, Config, Counters};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -17,9 +17,14 @@ pub fn become_one() {
         let stop = forwarder::StopSignals::take().unwrap();
         let (handle, commands) = forwarder::commands().unwrap();
         std::thread::spawn(move || execute_input(&handle));
-        let ended = forwarder::run(&config, &commands, &stop, DataPlaneChoice::Auto, |ready| {
-            say(&Event::Ready(ready))
-        });
+        let ended = forwarder::run(
+            &config,
+            &commands,
+            &stop,
+            DataPlaneChoice::Auto,
+            Lifetime::Long,
+            |ready| say(&Event::Ready(ready)),
+        );
         match &ended {
             Ok(counted) => say(&Event::Counted(counted.clone())),
             Err(error) => eprintln!("{error}"),
