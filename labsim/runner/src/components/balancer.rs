@@ -205,6 +205,10 @@ impl Component<Lab> for Balancer {
         self.component().observe(lab, into)
     }
 
+    fn request_stop(&mut self) {
+        self.component().request_stop();
+    }
+
     fn stop<'a>(&'a mut self, how: Shutdown, emit: &'a dyn Fn(Event)) -> Pending<'a> {
         self.component().stop(how, emit)
     }

@@ -9,7 +9,7 @@ pub(crate) use counters::by_name;
 pub(super) use differences::{differences, keep_members};
 
 use super::configure::Done;
-use crate::component::{Component, Pending, Shutdown, done};
+use crate::component::{Component, Pending, Shutdown};
 use crate::error::RunError;
 use crate::logbook::Logbook;
 use crate::observations::Snapshot;
@@ -291,9 +291,20 @@ impl Component<Lab> for Forwarder {
         })
     }
 
-    fn stop<'a>(&'a mut self, _how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
-        // It keeps nothing that an orderly end would save.
-        drop(self.connection.take());
-        done(Ok(()))
+    fn request_stop(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.request_stop();
+        }
+    }
+
+    fn stop<'a>(&'a mut self, how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
+        Box::pin(async move {
+            let Some(connection) = self.connection.take() else { return Ok(()) };
+            // It keeps nothing that an orderly end would save: one that is late is killed.
+            if let Shutdown::Graceful { deadline } = how {
+                connection.ended(deadline).await;
+            }
+            Ok(())
+        })
     }
 }

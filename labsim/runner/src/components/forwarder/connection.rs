@@ -14,11 +14,11 @@ use labsim_scenario::model::NodeName;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tracing::Span;
 
 /// How long a forwarder may take to reply. Nothing waits so long unless it hangs.
@@ -32,7 +32,8 @@ pub(super) struct Connection {
     node: NodeName,
     // Ends with its standard input, and with this handle at the latest.
     child: Child,
-    requests: pipe::Sender,
+    /// `None` once it was asked to end.
+    requests: Option<pipe::Sender>,
     answers: BufReader<pipe::Receiver>,
     /// What was read of the next answer.
     line: Vec<u8>,
@@ -67,7 +68,7 @@ impl Connection {
         Ok(Self {
             node: node.name().clone(),
             child,
-            requests: pipe::Sender::from_owned_fd(requests)?,
+            requests: Some(pipe::Sender::from_owned_fd(requests)?),
             answers: BufReader::new(pipe::Receiver::from_owned_fd(answers)?),
             line: Vec::new(),
             // That it is ready.
@@ -85,6 +86,22 @@ impl Connection {
     /// How it ended; `None` while it runs.
     pub(super) fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
         self.child.try_wait()
+    }
+
+    /// Asks it to end, and waits for nothing: it ends with its standard input.
+    pub(super) fn request_stop(&mut self) {
+        self.requests = None;
+    }
+
+    /// Waits until it has closed its standard output, which it does when it has closed everything else; not longer
+    /// than to the deadline.
+    pub(super) async fn ended(mut self, deadline: Instant) {
+        self.request_stop();
+        let last_words = async {
+            let mut rest = [0; 4096];
+            while let Ok(1..) = self.answers.read(&mut rest).await {}
+        };
+        let _ = timeout_at(deadline.into(), last_words).await;
     }
 
     /// How it moves frames, once it is ready.
@@ -214,7 +231,10 @@ impl Connection {
             .map_err(RunError::from_source(run::FORWARDER_ENDED, "a request"))?;
         line.push(b'\n');
         // The pipe has room for it: it is written as a whole, or not at all.
-        let asked = self.requests.write_all(&line).await;
+        let asked = match &mut self.requests {
+            Some(requests) => requests.write_all(&line).await,
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        };
         self.awaited += 1;
         asked.map_err(RunError::from_source(
             run::FORWARDER_ENDED,
