@@ -63,7 +63,10 @@ fn an_empty_capture_of_the_server_moves_the_next_one_to_the_way_there() {
     with_empty.points.push(empty);
     with_empty.empty.insert(1);
     let explanation = with_empty.explain();
-    says(&explanation, "a capture at the next device after p0 on the way to server, where nothing was captured");
+    says(
+        &explanation,
+        "a capture at the next device after p0 on the way to server, where nothing was captured",
+    );
     says(&explanation, "No packet at all was captured at server; whether that was at this time");
     assert!(only(&explanation).verdict.possible.is_empty());
 }
