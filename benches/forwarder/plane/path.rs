@@ -39,15 +39,9 @@ impl Lab {
         let ends = lab.node(&node_name("ends")).expect("a node").plan().clone();
         let contestants = NAMES.iter().zip(&ends.interfaces).map(|(name, end)| {
             let node = lab.node(&node_name(name)).expect("a node");
-            let acceleration = match *name {
-                "forwarder" => Some("none"),
-                "accelerated" => Some("full"),
-                _ => None,
-            };
-            let process = acceleration.map(|acceleration| {
+            let process = (*name == "forwarder").then(|| {
                 let member = Ipv4Addr::new(10, 1, 1, 51);
-                let config = config("ipip", "udp", (VIP, PORT), member, acceleration);
-                Process::start(node, &config)
+                Process::start(node, &config("ipip", "udp", (VIP, PORT), member))
             });
             let mac = if *name == "nothing" { UNOWNED } else { Mac(node.plan().interfaces[0].mac) };
             Contestant { name, interface: end.name.to_string(), index: end.index, mac, process }
