@@ -419,8 +419,7 @@ mod side_by_side {
         let now = alone.now;
         let copies = alone.engine.mirrored_flows(now, 0);
         assert_eq!(with.bench.engine.mirrored_flows(now, 0), copies);
-        let inserted = with.model.borrow().inserted;
-        inserted
+        with.model.borrow().inserted
     }
 
     proptest! {
