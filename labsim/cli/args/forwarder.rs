@@ -37,7 +37,7 @@ pub(crate) struct Forwarder {
 /// How frames are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DataPlane {
-    /// The kernel, by a BPF program, where it allows that, otherwise the packet ring
+    /// The kernel, by a BPF program, where it allows that, otherwise the packet ring, or in a lab a packet socket
     Auto,
     /// The packet ring, through which the forwarder gets every packet
     Ring,

@@ -4,6 +4,7 @@
 //! bpf-helpers(7)), where the engine's packet ring listens; the other end only gives it a carrier.
 
 use crate::Error;
+use labsim_model::FAST_PATH_DEVICE;
 use labsim_sys::Errno;
 use labsim_sys::netlink::attribute::{nested, plain};
 use labsim_sys::netlink::{Request, Socket};
@@ -37,7 +38,8 @@ impl EngineDevice {
     pub(crate) fn create(interface: u32, mac: Mac) -> Result<Self, Error> {
         let mut socket = Socket::open()
             .map_err(|errno| Error::errno("a routing socket (rtnetlink(7))", errno))?;
-        let (name, peer) = (format!("pva{interface}"), format!("pva{interface}p"));
+        let name = format!("{FAST_PATH_DEVICE}{interface}");
+        let peer = format!("{name}p");
         let pair = pair(&name, &peer, mac);
         let mut made = socket.execute(Request::create(pair.clone()));
         if made.as_ref().is_err_and(|refusal| refusal.errno == Errno::EEXIST) {

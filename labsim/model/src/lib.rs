@@ -31,10 +31,10 @@ pub use direction::Direction;
 pub use endpoint::{is_unread, parse_endpoint};
 pub use forwarder::{ForwarderConfig, Limits, SnatPorts};
 pub use load_balancer::{
-    ActionOnDown, AdminState, Announcements, DeliberateFault, Engine, FailoverState, FastL4,
-    IpProtocol, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member, Monitor, MonitorKind,
-    MonitoredMember, OuterSource, Persistence, Pool, PvaAcceleration, SourceAddress,
-    SourceTranslation, VirtualServer,
+    ActionOnDown, AdminState, Announcements, DeliberateFault, Engine, FAST_PATH_DEVICE,
+    FailoverState, FastL4, IpProtocol, LoadBalancer, LoadBalancingMode, Maglev, MaglevHash, Member,
+    Monitor, MonitorKind, MonitoredMember, OuterSource, Persistence, Pool, PvaAcceleration,
+    SourceAddress, SourceTranslation, VirtualServer, is_fast_path_device,
 };
 pub use node_state::{NodeState, StatePart};
 pub use outcome::Outcome;

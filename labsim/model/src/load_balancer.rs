@@ -11,7 +11,7 @@ mod persistence;
 mod scheduling;
 mod time;
 
-pub use acceleration::PvaAcceleration;
+pub use acceleration::{FAST_PATH_DEVICE, PvaAcceleration, is_fast_path_device};
 pub use announcements::Announcements;
 pub use engine::Engine;
 pub use failover::FailoverState;

@@ -51,11 +51,26 @@ pub fn has_carrier(socket: &impl AsFd, name: &str) -> Result<bool, Errno> {
 /// # Errors
 /// `ENODEV` if there is no such device.
 pub fn has_carrier_by_index(socket: &impl AsFd, index: u32) -> Result<bool, Errno> {
+    Ok(ethtool(socket.as_fd(), numbered(socket.as_fd(), index)?, ETHTOOL_GLINK, 0)? != 0)
+}
+
+/// The name of the device with that number, in the namespace of the socket, of whatever kind that is.
+///
+/// # Errors
+/// `ENODEV` if there is no such device.
+pub fn name_of(socket: &impl AsFd, index: u32) -> Result<String, Errno> {
+    let name = numbered(socket.as_fd(), index)?.ifr_name;
+    let bytes = name.iter().map(|byte| byte.cast_unsigned()).take_while(|byte| *byte != 0);
+    Ok(String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned())
+}
+
+/// A request with the name of the device with that number.
+fn numbered(socket: BorrowedFd<'_>, index: u32) -> Result<libc::ifreq, Errno> {
     let mut request = named("");
     request.ifr_ifru.ifru_ifindex = index.cast_signed();
     // SAFETY: SIOCGIFNAME reads the number and writes the terminated name into the request.
-    unsafe { about(socket.as_fd(), libc::SIOCGIFNAME, &mut request) }?;
-    Ok(ethtool(socket.as_fd(), request, ETHTOOL_GLINK, 0)? != 0)
+    unsafe { about(socket, libc::SIOCGIFNAME, &mut request) }?;
+    Ok(request)
 }
 
 fn ethtool(

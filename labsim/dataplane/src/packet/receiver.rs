@@ -46,13 +46,13 @@ pub(crate) struct Receiver {
 #[derive(Debug)]
 enum Source {
     Ring(PacketRing),
-    Queue(PacketQueue),
+    Queue(Box<PacketQueue>),
 }
 
 impl Source {
     fn open(socket: OwnedFd, mtu: usize, place: Place) -> Result<Self, Error> {
         if place == Place::Queue && has_queue(socket.as_fd()) {
-            return Ok(Self::Queue(PacketQueue::new(socket)?));
+            return Ok(Self::Queue(Box::new(PacketQueue::new(socket)?)));
         }
         // Used only while frames that are longer than a slot wait: less room costs some of those.
         let _ = socket::set_receive_queue(socket.as_fd(), LARGE_FRAMES_BYTES);

@@ -4,7 +4,7 @@ use super::Progress;
 use super::frames::{Arena, Captured, Point, Seen};
 use super::marker::{Marker, MarkerKind};
 use super::points::Layout;
-use super::receive::{network_layer, take_drops};
+use super::receive::{is_of_fast_path, network_layer, take_drops};
 use labsim_scenario::model::{Direction, InterfaceName};
 use labsim_sys::batch::{ReceiveBuffers, ReceivedFrame};
 use labsim_wire::decode::LinkType;
@@ -46,8 +46,8 @@ pub(super) struct Read {
 struct Collected {
     arena: Arena,
     points: Vec<PointState>,
-    /// Points by node and device number.
-    by_device: BTreeMap<(usize, u32), usize>,
+    /// Points by node and device number; `None` of a device that is left out.
+    by_device: BTreeMap<(usize, u32), Option<usize>>,
     /// By node.
     drops: Vec<u64>,
 }
@@ -133,7 +133,7 @@ impl Reader {
         while more {
             let mut update = ProgressUpdate::default();
             more = buffers.receive(tap.socket.as_fd(), |frame| {
-                self.collected.take(tap.node, &frame, &mut update);
+                self.collected.take(tap, &frame, &mut update);
             })?;
             self.progress.apply(&update);
         }
@@ -176,12 +176,12 @@ impl Collected {
             })
             .collect();
         let by_device = layout.points.iter().enumerate();
-        let by_device = by_device.map(|(place, it)| ((it.node, it.index), place)).collect();
+        let by_device = by_device.map(|(place, it)| ((it.node, it.index), Some(place))).collect();
         Self { arena: Arena::default(), points, by_device, drops: vec![0; layout.nodes.len()] }
     }
 
-    fn take(&mut self, node: usize, frame: &ReceivedFrame<'_>, update: &mut ProgressUpdate) {
-        let Some(place) = self.place(node, frame) else { return };
+    fn take(&mut self, tap: &Tap, frame: &ReceivedFrame<'_>, update: &mut ProgressUpdate) {
+        let Some(place) = self.place(tap, frame) else { return };
         let Some(point) = self.points.get_mut(place) else { return };
         let frame = match point.link {
             LinkType::Raw => &network_layer(*frame),
@@ -213,17 +213,26 @@ impl Collected {
         let ReceivedFrame { original_length, bytes, .. } = *frame;
         let stored = StoredFrame { link: point.link, original_length, bytes };
         if !self.arena.push(seen, stored)
-            && let Some(drops) = self.drops.get_mut(node)
+            && let Some(drops) = self.drops.get_mut(tap.node)
         {
             *drops += 1;
         }
     }
 
-    /// The frame's point; a device that the plan does not know gets one.
-    fn place(&mut self, node: usize, frame: &ReceivedFrame<'_>) -> Option<usize> {
-        if let Some(place) = self.by_device.get(&(node, frame.interface)) {
-            return Some(*place);
+    /// The frame's point; a device that the plan does not know gets one, unless it is a fast path's.
+    fn place(&mut self, tap: &Tap, frame: &ReceivedFrame<'_>) -> Option<usize> {
+        if let Some(place) = self.by_device.get(&(tap.node, frame.interface)) {
+            return *place;
         }
+        let place = match is_of_fast_path(&tap.socket, frame.interface) {
+            true => None,
+            false => Some(self.add_point(tap.node, frame)?),
+        };
+        self.by_device.insert((tap.node, frame.interface), place);
+        place
+    }
+
+    fn add_point(&mut self, node: usize, frame: &ReceivedFrame<'_>) -> Option<usize> {
         self.points.push(PointState {
             node,
             interface: InterfaceName::new(&format!("if{}", frame.interface)).ok()?,
@@ -232,9 +241,7 @@ impl Collected {
             ended_ns: None,
             mac: None,
         });
-        let place = self.points.len() - 1;
-        self.by_device.insert((node, frame.interface), place);
-        Some(place)
+        Some(self.points.len() - 1)
     }
 }
 

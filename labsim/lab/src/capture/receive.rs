@@ -1,7 +1,8 @@
 //! Packet sockets of a capture: opened for all frames, or for one device's, or to send markers.
 
+use labsim_model::is_fast_path_device;
 use labsim_sys::batch::ReceivedFrame;
-use labsim_sys::{packet, socket};
+use labsim_sys::{device, packet, socket};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::ethertype;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -44,6 +45,11 @@ pub(super) fn send(socket: &OwnedFd, index: u32, link: LinkType, bytes: &[u8]) -
         LinkType::Raw => ethertype::IPV4,
     };
     packet::send_to(socket.as_fd(), index, protocol, bytes)
+}
+
+/// Whether a device, by its number, is a fast path's own: what passes it is captured at the interface already.
+pub(super) fn is_of_fast_path(socket: &OwnedFd, interface: u32) -> bool {
+    device::name_of(socket, interface).is_ok_and(|name| is_fast_path_device(&name))
 }
 
 /// Frames that a socket's full queue has dropped since the last call.

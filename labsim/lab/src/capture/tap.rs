@@ -4,7 +4,7 @@
 use super::close::DeferredClose;
 use super::marker::Marker;
 use super::points::Layout;
-use super::receive::{self, network_layer, take_drops};
+use super::receive::{self, is_of_fast_path, network_layer, take_drops};
 use super::{CaptureError, socket_error};
 use crate::lab::{Lab, Node};
 use labsim_scenario::model::Direction;
@@ -271,7 +271,8 @@ fn receive_batch(
 ) -> io::Result<()> {
     batch.more = buffers.receive(tap.socket.as_fd(), |frame| {
         (batch.frames, batch.last_ns) = (batch.frames + 1, frame.time_ns);
-        let place = place(&mut tap.places, (&tap.node, tap.takes_new), &frame, points);
+        let takes = || tap.takes_new && !is_of_fast_path(&tap.socket, frame.interface);
+        let place = place(&mut tap.places, (&tap.node, takes), &frame, points);
         if let Some((place, point)) = place.and_then(|it| Some((it, points.get(it)?)))
             && let Some(frame) = tapped(frame, place, point)
         {
@@ -284,14 +285,14 @@ fn receive_batch(
 /// The place of a frame's point; an interface that came later gets one, if those are wanted.
 fn place(
     places: &mut BTreeMap<u32, Option<usize>>,
-    (node, takes_new): (&str, bool),
+    (node, takes_new): (&str, impl FnOnce() -> bool),
     frame: &ReceivedFrame<'_>,
     points: &mut Vec<TappedPoint>,
 ) -> Option<usize> {
     if let Some(place) = places.get(&frame.interface) {
         return *place;
     }
-    let place = takes_new.then(|| new_point(node, frame, points));
+    let place = takes_new().then(|| new_point(node, frame, points));
     if places.len() < MOST_POINTS {
         places.insert(frame.interface, place);
     }
@@ -395,7 +396,7 @@ mod tests {
                 network: 0,
                 bytes: &[],
             };
-            assert!(place(&mut places, ("rs1", true), &frame, &mut points).is_some());
+            assert!(place(&mut places, ("rs1", || true), &frame, &mut points).is_some());
         }
         assert_eq!((places.len(), points.len()), (MOST_POINTS, MOST_POINTS + 1));
         assert_eq!(points.last().unwrap().name, "rs1:others");

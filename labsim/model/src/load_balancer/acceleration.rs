@@ -41,3 +41,30 @@ impl PvaAcceleration {
         }
     }
 }
+
+/// What the names of the devices begin with through which the forwarder gets what the kernel leaves to it; the number of
+/// the interface follows, and `p` in the name of the pair's other end.
+pub const FAST_PATH_DEVICE: &str = "pva";
+
+/// Whether a device is the fast path's own, by its name.
+#[must_use]
+pub fn is_fast_path_device(name: &str) -> bool {
+    let number = name.strip_prefix(FAST_PATH_DEVICE);
+    let number = number.map(|number| number.strip_suffix('p').unwrap_or(number));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_fast_path_device;
+
+    #[test]
+    fn devices_of_the_fast_path_are_known_by_their_names() {
+        assert!(["pva2", "pva17p"].into_iter().all(is_fast_path_device));
+        assert!(
+            !["eth0", "pva", "pvap", "pva2x", "pva2pp", "apva2"]
+                .into_iter()
+                .any(is_fast_path_device)
+        );
+    }
+}
