@@ -1,5 +1,6 @@
 //! Bulk TCP: client, both middles and the server on one segment. The client reaches one VIP through
-//! `ip_forward` and one through the forwarder (L2 DSR); the server answers directly.
+//! `ip_forward`, one through the forwarder and one through its fast path (L2 DSR); the server answers
+//! directly.
 
 use super::contestant::{Process, config};
 use super::median;
@@ -11,10 +12,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+const THROUGH_FAST_PATH: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 97);
 const THROUGH_KERNEL: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 98);
 const THROUGH_FORWARDER: Ipv4Addr = Ipv4Addr::new(172, 16, 4, 99);
+const VIPS: [Ipv4Addr; 3] = [THROUGH_KERNEL, THROUGH_FORWARDER, THROUGH_FAST_PATH];
 const PORT: u16 = 5001;
-const NODES: [&str; 4] = ["client", "kernel", "lb", "server"];
+const NODES: [&str; 5] = ["client", "kernel", "lb", "server", "fast"];
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(300);
 
@@ -22,31 +25,41 @@ const ROUND: Duration = Duration::from_millis(300);
 pub(super) fn print(scale: Scale) {
     let number = scale.choose(ROUNDS, 1);
     println!("\n  bulk TCP through a VIP, Gbit/s: medians of {number} rounds of {ROUND:?}");
-    println!("  {:<34} {:>10} {:>9} {:>14}", "", "ip_forward", "forwarder", "of ip_forward");
+    println!(
+        "  {:<34} {:>10} {:>9} {:>14} {:>10} {:>14}",
+        "", "ip_forward", "forwarder", "of ip_forward", "fast path", "of ip_forward"
+    );
     for offloads in [false, true] {
         let lab = Lab::build(&LabPlan::of_topology(&topology(offloads))).expect("a lab");
         let node = |name: &str| lab.node(&node_name(name)).expect("a node");
-        let _forwarder = Process::start(
-            node("lb"),
-            // To the server's link-layer address, and otherwise as it came.
-            &config("none", "tcp", (THROUGH_FORWARDER, PORT), Ipv4Addr::new(10, 0, 0, 4)),
-        );
+        // To the server's link-layer address, and otherwise as it came.
+        let start = |name, vip, acceleration| {
+            let member = Ipv4Addr::new(10, 0, 0, 4);
+            Process::start(node(name), &config("none", "tcp", (vip, PORT), member, acceleration))
+        };
+        let _forwarder = start("lb", THROUGH_FORWARDER, "none");
+        let _accelerated = start("fast", THROUGH_FAST_PATH, "full");
         let server = node("server");
-        let [kernel, forwarder] = [THROUGH_KERNEL, THROUGH_FORWARDER].map(|vip| {
+        let ways = VIPS.map(|vip| {
             let address = SocketAddr::new(vip.into(), PORT);
             (address, server.tcp_listener(address).expect("a listener"))
         });
-        let (mut limits, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rates = VIPS.map(|_| Vec::new());
         for _ in 0..number {
-            let limit = transfer(node("client"), kernel.0, &kernel.1);
-            let rate = transfer(node("client"), forwarder.0, &forwarder.1);
-            limits.push(limit);
-            rates.push(rate);
-            ratios.push(rate / limit);
+            for ((address, listener), rates) in ways.iter().zip(&mut rates) {
+                rates.push(transfer(node("client"), *address, listener));
+            }
         }
+        let [limits, own, fast] = rates;
+        let ratio = |rates: &[f64]| {
+            median(rates.iter().zip(&limits).map(|(rate, limit)| rate / limit).collect())
+        };
+        let (own_ratio, fast_ratio) = (ratio(&own), ratio(&fast));
         let title = if offloads { "with offloads" } else { "without offloads, as in labs" };
-        let (limit, rate, ratio) = (median(limits), median(rates), median(ratios));
-        println!("  {title:<34} {limit:>10.2} {rate:>9.2} {ratio:>14.2}");
+        let [limit, own, fast] = [limits, own, fast].map(median);
+        println!(
+            "  {title:<34} {limit:>10.2} {own:>9.2} {own_ratio:>14.2} {fast:>10.2} {fast_ratio:>14.2}"
+        );
     }
 }
 
@@ -93,7 +106,7 @@ fn topology(offloads: bool) -> Topology {
     let nodes = NODES.iter().enumerate().map(|(n, name)| {
         let mut eth0 = interface("eth0", &format!("{}/24", address(n)), offloads);
         if *name == "server" {
-            for vip in [THROUGH_KERNEL, THROUGH_FORWARDER] {
+            for vip in VIPS {
                 eth0.addresses.push(format!("{vip}/32").parse().expect("a prefix"));
             }
         }
@@ -103,7 +116,11 @@ fn topology(offloads: bool) -> Topology {
             at: None,
             interfaces: vec![eth0],
             routes: match *name {
-                "client" => vec![route(THROUGH_KERNEL, 1), route(THROUGH_FORWARDER, 2)],
+                "client" => vec![
+                    route(THROUGH_KERNEL, 1),
+                    route(THROUGH_FORWARDER, 2),
+                    route(THROUGH_FAST_PATH, 4),
+                ],
                 "kernel" => vec![route(THROUGH_KERNEL, 3)],
                 _ => Vec::new(),
             },

@@ -11,8 +11,9 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// The contestants' nodes: none (the generator's own share), the kernel, the forwarder.
-pub(super) const NAMES: [&str; 3] = ["nothing", "kernel", "forwarder"];
+/// The contestants' nodes: none (the generator's own share), the kernel, the forwarder, and the forwarder
+/// with its fast path.
+pub(super) const NAMES: [&str; 4] = ["nothing", "kernel", "forwarder", "accelerated"];
 
 /// One of those that are measured, behind an interface of `ends`.
 pub(super) struct Contestant {
@@ -79,13 +80,14 @@ pub(super) fn config(
     protocol: &str,
     (vip, port): (Ipv4Addr, u16),
     member: Ipv4Addr,
+    pva_acceleration: &str,
 ) -> String {
     let server = json!({
         "destination": format!("{vip}:{port}"),
         "ip_protocol": protocol,
         "pool": "pool",
         "translate_address": false,
-        "fastl4": { "loose_close": true },
+        "fastl4": { "loose_close": true, "pva_acceleration": pva_acceleration },
     });
     json!({
         "interface": "eth0",

@@ -39,9 +39,15 @@ impl Lab {
         let ends = lab.node(&node_name("ends")).expect("a node").plan().clone();
         let contestants = NAMES.iter().zip(&ends.interfaces).map(|(name, end)| {
             let node = lab.node(&node_name(name)).expect("a node");
-            let process = (*name == "forwarder").then(|| {
+            let acceleration = match *name {
+                "forwarder" => Some("none"),
+                "accelerated" => Some("full"),
+                _ => None,
+            };
+            let process = acceleration.map(|acceleration| {
                 let member = Ipv4Addr::new(10, 1, 1, 51);
-                Process::start(node, &config("ipip", "udp", (VIP, PORT), member))
+                let config = config("ipip", "udp", (VIP, PORT), member, acceleration);
+                Process::start(node, &config)
             });
             let mac = if *name == "nothing" { UNOWNED } else { Mac(node.plan().interfaces[0].mac) };
             Contestant { name, interface: end.name.to_string(), index: end.index, mac, process }
