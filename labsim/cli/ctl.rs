@@ -6,7 +6,6 @@ use crate::{forwarder, output};
 use labsim_control::{
     Address, Answer, MemberName, MemberSettings, NewMember, Request, Status, ask,
 };
-use labsim_dataplane::forwarder::DataPlane;
 use labsim_forwarder::{AdminState, Changes, FailoverState};
 use labsim_monitor::{Health, State};
 use std::fmt::Write as _;
@@ -99,7 +98,7 @@ fn status_table(status: &Status) -> String {
     if config.balancer.failover_state == FailoverState::Standby {
         text.push_str("the load balancer is on standby\n");
     }
-    if status.counted.data_plane != DataPlane::default() {
+    if status.counted.data_plane.is_about_acceleration() {
         let _ = writeln!(text, "data plane: {}", status.counted.data_plane);
     }
     // Writing to a string cannot fail.

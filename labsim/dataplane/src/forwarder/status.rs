@@ -33,8 +33,16 @@ impl Default for DataPlane {
 }
 
 impl DataPlane {
+    const FAST_PATH: &str = "fast-path";
+
     pub(super) fn ring(reason: Option<String>) -> Self {
         Self { name: "packet-ring".to_owned(), reason }
+    }
+
+    /// Whether it is the fast path, or stands in for it.
+    #[must_use]
+    pub fn is_about_acceleration(&self) -> bool {
+        self.name == Self::FAST_PATH || self.reason.is_some()
     }
 
     pub(super) fn without_ring(self) -> Self {
@@ -42,7 +50,7 @@ impl DataPlane {
     }
 
     pub(super) fn fast_path() -> Self {
-        Self { name: "fast-path".to_owned(), reason: None }
+        Self { name: Self::FAST_PATH.to_owned(), reason: None }
     }
 }
 
