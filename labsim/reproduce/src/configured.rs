@@ -4,7 +4,7 @@ use crate::network::Carriage;
 use labsim_explain::{ConnectionReport, Trace};
 use labsim_import::balancer::{Member, Own, Virtual};
 use labsim_model::TunnelProtocol;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// The virtual server that was asked, and the load balancer's own addresses.
 #[derive(Debug, Clone, Copy)]
@@ -23,34 +23,29 @@ impl<'a> Configured<'a> {
         Some(Self { one, own: &balancer.own })
     }
 
-    /// The first member that has an address of IPv4.
-    fn member(&self) -> Option<(&'a Member, Ipv4Addr)> {
-        self.one.members.iter().find_map(|it| match it.address {
-            IpAddr::V4(address) => Some((it, address)),
-            IpAddr::V6(_) => None,
-        })
+    /// The first member.
+    fn member(&self) -> Option<&'a Member> {
+        self.one.members.first()
     }
 
-    /// The server's address, and where it is written.
-    pub(crate) fn server(&self) -> Option<(Ipv4Addr, String)> {
-        let (member, address) = self.member()?;
+    /// The server's address, and where it is written: of the family of `other`, unless a tunnel may be of any.
+    pub(crate) fn server(&self, is_tunnel: bool, other: IpAddr) -> Option<(IpAddr, String)> {
+        let is_alike = |it: &&Member| it.address.is_ipv4() == other.is_ipv4();
+        let alike = self.one.members.iter().find(is_alike);
+        let member = alike.or_else(|| self.member().filter(|_| is_tunnel))?;
         let which = if self.one.members.len() == 1 { "the member" } else { "the first member" };
-        Some((address, format!("{which} of {} is taken ({})", self.one.what, member.line)))
+        Some((member.address, format!("{which} of {} is taken ({})", self.one.what, member.line)))
     }
 
-    /// The load balancer's own address, and where it is written.
-    pub(crate) fn balancer(&self) -> Option<(Ipv4Addr, String)> {
-        self.own.iter().find_map(|it| match it.address {
-            IpAddr::V4(address) => {
-                Some((address, format!("the configuration's is taken ({})", it.line)))
-            }
-            IpAddr::V6(_) => None,
-        })
+    /// The load balancer's own address of a family, and where it is written.
+    pub(crate) fn balancer(&self, is_ipv4: bool) -> Option<(IpAddr, String)> {
+        let own = self.own.iter().find(|it| it.address.is_ipv4() == is_ipv4)?;
+        Some((own.address, format!("the configuration's is taken ({})", own.line)))
     }
 
     /// How packets come to the server, and where it is written.
     pub(crate) fn carriage(&self) -> Option<(Carriage, String)> {
-        let (member, _) = self.member()?;
+        let member = self.member()?;
         let (carriage, line) = match member.tunnel {
             Some(tunnel) => {
                 let carriage = match tunnel {
@@ -81,7 +76,7 @@ impl<'a> Configured<'a> {
 
     /// The port that packets have at the server, if that is another one than clients ask.
     pub(crate) fn member_port(&self, asked: u16) -> Option<(u16, String)> {
-        let (member, _) = self.member()?;
+        let member = self.member()?;
         let port = member.port.filter(|port| *port != asked && self.one.translates_port)?;
         Some((port, format!("the member has port {port} ({})", member.line)))
     }

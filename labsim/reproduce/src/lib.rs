@@ -24,6 +24,7 @@ mod translation;
 #[cfg(test)]
 mod valid_tests;
 mod wiring;
+mod yaml;
 
 pub use difference::Difference;
 pub use experiment::{Experiment, File, Impossible, Lab, MAX_EXPERIMENTS, NotBuilt, experiments};

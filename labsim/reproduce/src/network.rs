@@ -1,27 +1,26 @@
 //! The network around a connection, as far as its packets show it; the rest is assumed, and said.
 
+mod way;
+
 use crate::configured::Configured;
 use crate::flow::is_about;
 use crate::hops::Hops;
-use crate::packet::{Names, tunnel_kind};
+use crate::packet::Names;
 use crate::places::Places;
 use crate::service::Service;
-use crate::subnet::Taken;
-use crate::translation::{Translated, translated};
+use crate::subnet::{Taken, far_apart};
+use crate::translation::translated;
 use labsim_captures::Transport;
 use labsim_explain::{ConnectionReport, Protocol, Role, Row, Trace};
-use labsim_model::{GreOptions, TunnelKind};
+use labsim_model::{GreOptions, GueOptions, TunnelKind, TunnelProtocol};
 use labsim_wire::tcp::Flags;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-/// What a segment offers that nothing makes smaller (RFC 9293, 3.7.1; an MTU of 1500).
-const USUAL_MSS: u16 = 1460;
-/// A SYN with timestamps is this long, and shorter without (RFC 7323, 3.2).
-const SYN_WITH_TIMESTAMPS: u32 = 60;
-/// The smallest MTU of a lab's link.
-const SMALLEST_MTU: u32 = 576;
-/// The hop count that is assumed.
-const USUAL_HOPS: u8 = 1;
+/// The MSS and the IP header's length where nothing makes the link's MTU smaller: 1500 less TCP's header (RFC 9293,
+/// 3.7.1).
+const USUAL_MSS_AND_HEADER: u16 = 1480;
+/// A SYN with timestamps is this long behind the IP header, and shorter without (RFC 7323, 3.2).
+const SYN_WITH_TIMESTAMPS: u32 = 40;
 
 /// How packets come to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +40,17 @@ pub(crate) enum Carriage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Network {
     pub(crate) protocol: Protocol,
-    pub(crate) client: Ipv4Addr,
-    pub(crate) vip: Ipv4Addr,
+    /// Of the VIP's family.
+    pub(crate) client: IpAddr,
+    pub(crate) vip: IpAddr,
     pub(crate) port: u16,
-    pub(crate) server: Ipv4Addr,
-    pub(crate) balancer: Ipv4Addr,
+    /// Of the tunnel's family, where there is one.
+    pub(crate) server: IpAddr,
+    /// Of the server's.
+    pub(crate) balancer: IpAddr,
     /// Whether packets show the server's own address, and the load balancer's.
     pub(crate) is_shown: (bool, bool),
-    /// The MTU that an ICMP error told.
+    /// The MTU that an ICMP error reports.
     pub(crate) narrow_mtu: Option<u32>,
     /// Where the server listens.
     pub(crate) member_port: u16,
@@ -147,14 +149,29 @@ fn link_mtu(row: &Row, connection: &ConnectionReport) -> Option<u32> {
     let tunnel = connection.tunnels.first();
     let is_of_tunnel =
         connection.tunnels.iter().any(|it| about.outermost == (it.source, it.destination));
-    let overhead = match tunnel.map(|it| it.kind) {
-        _ if is_of_tunnel => 0,
-        Some("GRE") => TunnelKind::Gre(GreOptions::default()).overhead(),
+    let vip = connection.server.ip();
+    let protocol = match tunnel.map(|it| it.kind) {
+        Some("GRE") => TunnelProtocol::Gre(GreOptions::default()),
         // A packet that is too long is not seen in its tunnel.
-        Some("IPIP") | None => TunnelKind::Ipip.overhead(),
+        Some("IPIP") | None => TunnelProtocol::Ipip,
+        Some(_) if is_of_tunnel => TunnelProtocol::Ipip,
         Some(_) => return None,
     };
-    Some(mtu + overhead).filter(|mtu| *mtu >= SMALLEST_MTU)
+    let outside = tunnel.map_or(vip, |it| it.source);
+    let kind = TunnelKind::of(protocol, outside.is_ipv4(), vip.is_ipv4());
+    let overhead = if is_of_tunnel { 0 } else { kind.overhead() };
+    // What IPv6 is carried by has at least 1280 bytes of room (RFC 8200, 5).
+    let smallest = match (outside.is_ipv4(), vip.is_ipv4()) {
+        (true, true) => 576,
+        (false, true) => 1280,
+        (_, false) => 1280 + kind.overhead(),
+    };
+    Some(mtu + overhead).filter(|mtu| *mtu >= smallest)
+}
+
+/// The length of an IP header without options.
+fn ip_header(address: IpAddr) -> u16 {
+    if address.is_ipv4() { 20 } else { 40 }
 }
 
 /// The TTL that a host sent with, by the one that a packet has left.
@@ -169,54 +186,56 @@ impl Network {
     /// Why no lab can be made of it.
     pub(crate) fn new(seen: &Seen<'_>) -> Result<Self, String> {
         let connection = seen.connection;
-        let (IpAddr::V4(client), IpAddr::V4(vip)) =
-            (connection.client.ip(), connection.server.ip())
-        else {
-            return Err("labs are made of IPv4 only".to_owned());
-        };
+        let (client, vip) = (connection.client.ip(), connection.server.ip());
         let mut assumptions = Vec::new();
         let translated = translated(seen, client, vip);
+        if translated.as_ref().is_some_and(|it| it.server.is_ipv4() != vip.is_ipv4()) {
+            return Err("addresses are translated from IPv4 to IPv6 or back, which no load balancer of a lab does"
+                .to_owned());
+        }
         let tunnel = seen.rows.iter().copied().find(|row| is_tunnelled(row));
-        let carriage = carriage(seen, tunnel, translated.as_ref(), &mut assumptions)?;
-        let server = match (tunnel.map(|row| row.packet.outermost.destination), &translated) {
-            (Some(IpAddr::V4(end)), _) => Some(end),
-            (Some(IpAddr::V6(_)), _) => {
-                return Err("the tunnel is of IPv6, and labs are made of IPv4 only".to_owned());
-            }
+        let carriage = way::carriage(seen, tunnel, translated.as_ref(), &mut assumptions)?;
+        let server = match (tunnel, &translated) {
+            (Some(row), _) => Some(row.packet.outermost.destination),
             (None, Some(it)) => Some(it.server),
             (None, None) => None,
         };
         let outer_source = tunnel.map(|row| row.packet.outermost.source);
-        let outer_source_is_client = outer_source == Some(client.into());
+        let outer_source_is_client = outer_source == Some(client);
         let balancer = match (outer_source, &translated) {
-            (Some(IpAddr::V4(source)), _) if source != client => Some(source),
+            (Some(source), _) if source != client => Some(source),
             (_, Some(it)) => it.source,
             _ => None,
         };
-        let hops = hops(seen, carriage, &mut assumptions);
+        let hops = way::hops(seen, carriage, &mut assumptions);
         let is_shown = (server.is_some(), balancer.is_some());
         let taken = Taken::new([Some(client), Some(vip), server, balancer]);
         // A host that shares a segment with the other one has an address beside its own.
         let shares = hops.between_balancer_and_server() == 0;
         let configured = seen.configured.as_ref();
-        let mut written =
-            |shown: Option<Ipv4Addr>, whose: &str, found: Option<(Ipv4Addr, String)>| {
-                let found = found
-                    .filter(|(address, _)| shown.is_none() && ![client, vip].contains(address));
-                shown.or_else(|| {
-                    let (address, where_from) = found?;
-                    assumptions.push(format!("{whose} own address is not shown: {where_from}"));
-                    Some(address)
-                })
-            };
-        let server = written(server, "the server's", configured.and_then(Configured::server));
-        let own = configured.and_then(Configured::balancer).filter(|(it, _)| Some(*it) != server);
+        let mut written = |shown: Option<IpAddr>, whose: &str, found: Option<(IpAddr, String)>| {
+            let found =
+                found.filter(|(address, _)| shown.is_none() && ![client, vip].contains(address));
+            shown.or_else(|| {
+                let (address, where_from) = found?;
+                assumptions.push(format!("{whose} own address is not shown: {where_from}"));
+                Some(address)
+            })
+        };
+        let is_tunnel = matches!(carriage, Carriage::Ipip | Carriage::Gre | Carriage::Gue);
+        let outside = balancer.filter(|_| is_tunnel).unwrap_or(vip).is_ipv4();
+        let found = configured.and_then(|it| it.server(is_tunnel, balancer.unwrap_or(vip)));
+        let server = written(server, "the server's", found);
+        let is_ipv4 = server.map_or(outside, |it| it.is_ipv4());
+        let own = configured.and_then(|it| it.balancer(is_ipv4));
+        let own = own.filter(|(it, _)| Some(*it) != server);
         let balancer = written(balancer, "the load balancer's", own);
+        let far_apart = far_apart(is_ipv4);
         let server = server.unwrap_or_else(|| {
             let chosen = match (shares, balancer) {
                 (true, Some(balancer)) => taken.beside(balancer),
                 (true, None) => taken.beside(vip),
-                (false, _) => Ipv4Addr::new(198, 18, 1, 51),
+                (false, _) => far_apart.1,
             };
             assumptions.push(format!("the server's own address is not shown: {chosen} is chosen"));
             chosen
@@ -225,8 +244,8 @@ impl Network {
         let balancer = balancer.unwrap_or_else(|| {
             let chosen = match (shares, hops.between_client_and_balancer() == 0) {
                 (true, _) => taken.beside(server),
-                (false, true) => taken.beside(client),
-                (false, false) => Ipv4Addr::new(198, 18, 0, 10),
+                (false, true) if client.is_ipv4() == is_ipv4 => taken.beside(client),
+                (false, _) => far_apart.0,
             };
             assumptions
                 .push(format!("the load balancer's own address is not shown: {chosen} is chosen"));
@@ -248,13 +267,15 @@ impl Network {
             seconds
         });
         let service = Service::new(seen);
+        let header = ip_header(vip);
+        let usual_mss = USUAL_MSS_AND_HEADER - header;
         let mss = |is_answer: bool| {
             let mut syns = seen
                 .rows
                 .iter()
                 .filter(|row| has(row, Flags::SYN) && has(row, Flags::ACK) == is_answer);
             let mss = syns.find_map(|row| row.packet.tcp()?.mss);
-            mss.filter(|mss| *mss < USUAL_MSS)
+            mss.filter(|mss| *mss < usual_mss)
         };
         let request = seen.at(Role::ClientSide).find(|row| seen.is_request(row));
         let client_ttl = request.and_then(|row| row.packet.innermost().ttl);
@@ -279,7 +300,8 @@ impl Network {
             hops,
             client_ttl: client_ttl.or_else(at_balancer).unwrap_or(64),
             server_ttl: reply.and_then(|row| row.packet.innermost().ttl).unwrap_or(64),
-            has_timestamps: syn_length.is_some_and(|it| it >= SYN_WITH_TIMESTAMPS),
+            has_timestamps: syn_length
+                .is_some_and(|it| it >= u32::from(header) + SYN_WITH_TIMESTAMPS),
             client_mss: mss(false),
             server_mss: mss(true),
             service,
@@ -287,92 +309,22 @@ impl Network {
         })
     }
 
+    /// The tunnel to the server.
+    pub(crate) fn tunnel(&self) -> Option<TunnelProtocol> {
+        Some(match self.carriage {
+            Carriage::Ipip => TunnelProtocol::Ipip,
+            Carriage::Gre => TunnelProtocol::Gre(GreOptions::default()),
+            Carriage::Gue => TunnelProtocol::Gue(GueOptions::default()),
+            Carriage::Direct | Carriage::Translated { .. } => return None,
+        })
+    }
+
     pub(crate) fn names(&self) -> Names {
         Names {
-            client: self.client.into(),
-            vip: self.vip.into(),
-            balancer: self.is_shown.1.then_some(self.balancer.into()),
-            server: self.is_shown.0.then_some(self.server.into()),
+            client: self.client,
+            vip: self.vip,
+            balancer: self.is_shown.1.then_some(self.balancer),
+            server: self.is_shown.0.then_some(self.server),
         }
     }
-}
-
-fn carriage(
-    seen: &Seen<'_>,
-    tunnel: Option<&Row>,
-    translated: Option<&Translated>,
-    assumptions: &mut Vec<String>,
-) -> Result<Carriage, String> {
-    if let Some(row) = tunnel {
-        return match tunnel_kind(&row.packet.outermost) {
-            "IPIP" => Ok(Carriage::Ipip),
-            "GRE" => Ok(Carriage::Gre),
-            "GUE" => Ok(Carriage::Gue),
-            _ => Err("the tunnel's kind is not shown".to_owned()),
-        };
-    }
-    if let Some(it) = translated.filter(|it| !it.keeps_vip) {
-        return Ok(Carriage::Translated { source: it.source.is_some() });
-    }
-    let mut at_server = seen.at(Role::ServerSide).filter(|row| seen.is_request(row));
-    if at_server.next().is_some() {
-        return Ok(Carriage::Direct);
-    }
-    let (carriage, how) = seen
-        .configured
-        .as_ref()
-        .and_then(Configured::carriage)
-        .unwrap_or((Carriage::Ipip, "IPIP is assumed".to_owned()));
-    assumptions.push(format!("how packets come to the server is not shown: {how}"));
-    Ok(carriage)
-}
-
-/// Routers on each way, by TTLs.
-fn hops(seen: &Seen<'_>, carriage: Carriage, assumptions: &mut Vec<String>) -> Hops {
-    let ttl = |role, is_request: bool, is_outer: bool, is_last: bool| {
-        let rows = seen
-            .at(role)
-            .filter(|row| seen.is_request(row) == is_request && is_tunnelled(row) == is_outer);
-        let ttl = |row: &Row| row.packet.outermost.ttl;
-        let mut all: Vec<u8> =
-            rows.filter(|row| !row.is_f5_out || is_outer).filter_map(ttl).collect();
-        if is_last {
-            all.sort_unstable();
-            all.first().copied()
-        } else {
-            all.first().copied()
-        }
-    };
-    let sent = ttl(Role::ClientSide, true, false, false);
-    let received = ttl(Role::LoadBalancer, true, false, false);
-    let is_tunnel = matches!(carriage, Carriage::Ipip | Carriage::Gre | Carriage::Gue);
-    let client_to_balancer =
-        received.and_then(|it| sent.unwrap_or_else(|| initial_ttl(it)).checked_sub(it));
-    let leaves = ttl(Role::LoadBalancer, true, is_tunnel, true);
-    let arrives = ttl(Role::ServerSide, true, is_tunnel, false);
-    let balancer_to_server = leaves.zip(arrives).and_then(|(one, other)| one.checked_sub(other));
-    let answered = ttl(Role::ServerSide, false, false, false);
-    let came = ttl(Role::ClientSide, false, false, false);
-    let has_returned = seen.at(Role::LoadBalancer).all(|row| seen.is_request(row));
-    let server_to_client =
-        answered.zip(came).and_then(|(one, other)| one.checked_sub(other)).filter(|_| has_returned);
-    let mut assume = |shown: Option<u8>, what: &str, usual: u8| {
-        shown.unwrap_or_else(|| {
-            let routers = if usual == 1 { "router is" } else { "routers are" };
-            assumptions.push(format!("{usual} {routers} assumed {what}: no TTLs show how many"));
-            usual
-        })
-    };
-    let first = assume(client_to_balancer, "between client and load balancer", USUAL_HOPS);
-    let direct = if carriage == Carriage::Direct { 0 } else { USUAL_HOPS };
-    let second = assume(balancer_to_server, "between load balancer and server", direct);
-    let hops = Hops::new(first, second, server_to_client);
-    if let Some(shown) = server_to_client.filter(|shown| *shown != hops.between_server_and_client())
-    {
-        assumptions.push(format!(
-            "answers pass {shown} routers, and no tree of routers has that together with the others: the lab has {}",
-            hops.between_server_and_client()
-        ));
-    }
-    hops
 }

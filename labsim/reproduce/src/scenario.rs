@@ -4,8 +4,12 @@ use crate::faults::Fault;
 use crate::network::{Carriage, Network};
 use crate::topology::{BALANCER_ROUTER, ROUTER, Topology, router_port};
 use crate::wiring::Wiring;
+use crate::yaml::quoted;
+use ipnet::IpNet;
 use labsim_explain::Protocol;
+use labsim_model::{GreOptions, TunnelKind, TunnelProtocol};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// Where a service listens that does not at the usual port.
 const OTHER_PORT: u16 = 4949;
@@ -15,14 +19,10 @@ const EXCHANGE: &str = "exchange";
 /// Words of a network for the lines of a fault. What a network has not has no word.
 pub(crate) type Words = BTreeMap<&'static str, String>;
 
-/// The tunnel's name and its device on Linux.
-fn tunnel(carriage: Carriage) -> Option<(&'static str, &'static str)> {
-    Some(match carriage {
-        Carriage::Ipip => ("ipip", "tunl0"),
-        Carriage::Gre => ("gre", "gre0"),
-        Carriage::Gue => ("gue", "tunl0"),
-        Carriage::Direct | Carriage::Translated { .. } => return None,
-    })
+/// The device that ends a tunnel on Linux.
+fn device(network: &Network, tunnel: TunnelProtocol) -> &'static str {
+    let inside = network.vip.is_ipv4();
+    TunnelKind::of(tunnel, network.server.is_ipv4(), inside).usual_device()
 }
 
 /// Whether the load balancer takes connections up in their middle, as one has to that sees one direction.
@@ -32,27 +32,48 @@ fn is_loose(network: &Network) -> bool {
 
 /// All words of a network.
 pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
-    let to = format!("{}:{}", network.vip, network.port);
+    let to = SocketAddr::new(network.vip, network.port).to_string();
     let port = if network.member_port == network.port { OTHER_PORT } else { network.member_port };
+    let (inside, outside) = (network.vip.is_ipv4(), network.server.is_ipv4());
     let mut words = Words::from([
         ("exchange", network.service.step(&to, "")),
-        ("client", network.client.to_string()),
-        ("vip", network.vip.to_string()),
-        ("server", network.server.to_string()),
-        ("balancer", network.balancer.to_string()),
+        ("vip", quoted(network.vip)),
+        ("vip_other_port", SocketAddr::new(network.vip, port).to_string()),
+        ("server_other_port", SocketAddr::new(network.server, port).to_string()),
+        ("balancer", quoted(network.balancer)),
         ("servers", network.service.key().to_owned()),
         ("other_port", port.to_string()),
+        ("everything", if inside { "0.0.0.0/0" } else { "\"::/0\"" }.to_owned()),
+        ("icmp", if inside { "ip protocol icmp" } else { "meta l4proto icmpv6" }.to_owned()),
+        ("outer_saddr", if outside { "ip saddr" } else { "ip6 saddr" }.to_owned()),
     ]);
-    if let Some((name, device)) = tunnel(network.carriage) {
-        let (other, other_device) = if name == "gre" { ("ipip", "tunl0") } else { ("gre", "gre0") };
+    if inside == outside {
+        words.insert("one_family", String::new());
+    }
+    if let Some(tunnel) = network.tunnel() {
+        let other = match tunnel {
+            TunnelProtocol::Gre(_) => TunnelProtocol::Ipip,
+            _ => TunnelProtocol::Gre(GreOptions::default()),
+        };
+        let (own_device, other_device) = (device(network, tunnel), device(network, other));
         words.extend([
-            ("tunnel", name.to_owned()),
-            ("device", device.to_owned()),
-            ("other_tunnel", other.to_owned()),
-            ("other_device", other_device.to_owned()),
+            ("tunnel", tunnel.name().to_owned()),
+            ("device", own_device.to_owned()),
+            ("other_tunnel", other.name().to_owned()),
         ]);
-        let protocols = if name == "gue" { "{ tcp, icmp }" } else { "{ tcp, udp, icmp }" };
-        words.insert("other_protocols", protocols.to_owned());
+        // The reverse path filter is IPv4's.
+        let (mut without, mut instead) = (String::new(), String::new());
+        if inside {
+            let rp_filter = |device: &str| format!("net.ipv4.conf.{device}.rp_filter");
+            let (own, other) = (rp_filter(own_device), rp_filter(other_device));
+            without = format!(", sysctls: {{{own}: null}}");
+            instead = format!("\n    sysctls: {{{own}: null, {other}: 0}}");
+            words.insert("rp_filter", String::new());
+        }
+        words.extend([("without_rp_filter", without), ("other_rp_filter", instead)]);
+        let udp = if matches!(tunnel, TunnelProtocol::Gue(_)) { "" } else { "udp, " };
+        let icmpv6 = if inside && outside { "" } else { ", icmpv6" };
+        words.insert("other_protocols", format!("{{ tcp, {udp}icmp{icmpv6} }}"));
         if network.outer_source_is_client {
             words.insert("foreign_source", String::new());
         }
@@ -76,44 +97,61 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
     if topology.has(BALANCER_ROUTER) {
         words.insert("balancer_router", BALANCER_ROUTER.to_owned());
     }
-    if topology.has_vip_on_servers_segment(network.vip) {
+    // Neighbour discovery does not answer for what is on lo.
+    if inside && topology.has_vip_on_servers_segment(network.vip) {
         words.insert("vip_segment", String::new());
     }
     if let Some(mtu) = network.narrow_mtu {
         words.insert("mtu", mtu.to_string());
     }
-    if topology.has(ROUTER) && topology.next_hop(ROUTER, "server").is_none() {
-        words.insert("server_beside_router", network.server.to_string());
+    let has_router = topology.has(ROUTER);
+    if let Some(server) = topology.address("server", inside)
+        && has_router
+        && topology.is_beside(ROUTER, "server")
+    {
+        words.insert("server_beside_router", quoted(server));
     }
-    if topology.has(ROUTER) {
+    if has_router {
         words.extend([
             ("router", ROUTER.to_owned()),
-            ("router_clients", router_port("client").to_owned()),
             ("router_balancer", router_port("lb").to_owned()),
             ("router_servers", router_port("server").to_owned()),
         ]);
     }
-    if topology.next_hop("server", "client").is_some() {
+    if !topology.is_beside("server", "client") {
         words.insert("server_gateway", String::new());
     }
-    if let Some(net) = topology.network("server") {
-        words.insert("server_net", net.to_string());
+    if let Some(net) = topology.network("server", inside).filter(|_| has_router) {
+        words.insert("only_servers_sources", only_sources(router_port("server"), net));
     }
-    if let Some(net) = topology.network("lb") {
+    if let Some(net) = topology.network("lb", outside) {
         words.insert("balancer_net", net.to_string());
     }
     words
 }
 
+/// Rules that drop what comes in by an interface from another network than its own. Neighbour discovery is from
+/// link-local addresses.
+fn only_sources(interface: &str, net: IpNet) -> String {
+    match net {
+        IpNet::V4(_) => format!("\"iifname {interface} ip saddr != {net} drop\""),
+        IpNet::V6(_) => format!(
+            "[\"iifname {interface} ip6 saddr fe80::/10 accept\", \"iifname {interface} ip6 saddr != {net} drop\"]"
+        ),
+    }
+}
+
 /// The network without a fault.
 pub(crate) fn healthy(header: &str, network: &Network) -> String {
-    let Network { vip, port, server, member_port, .. } = network;
+    let vip = quoted(network.vip);
+    let to = SocketAddr::new(network.vip, network.port);
+    let member = SocketAddr::new(network.server, network.member_port);
     let protocol = match network.protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
     };
-    let tunnel = tunnel(network.carriage);
-    let profile = tunnel.map_or("none", |(name, _)| name);
+    let tunnel = network.tunnel();
+    let profile = tunnel.map_or("none", TunnelProtocol::name);
     let source = if network.outer_source_is_client { "client" } else { "egress" };
     let outer_source = tunnel.map(|_| format!("    outer_source: {source}\n")).unwrap_or_default();
     let translation = match network.carriage {
@@ -132,8 +170,8 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
     };
     let mut servers = Vec::new();
     let is_direct = !matches!(network.carriage, Carriage::Translated { .. });
-    if let Some((name, _)) = tunnel {
-        servers.push(format!("tunnel: {name}"));
+    if let Some(tunnel) = tunnel {
+        servers.push(format!("tunnel: {}", tunnel.name()));
     }
     if is_direct {
         servers.push(format!("vip: {vip}"));
@@ -142,12 +180,14 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         servers.push(format!("routes: {{advmss: {mss}}}"));
     }
     let mut sysctls = Vec::new();
-    if is_direct {
+    // ARP and the reverse path filter are IPv4's; neighbour discovery does not answer for what is on lo.
+    let is_ipv4 = network.vip.is_ipv4();
+    if is_direct && is_ipv4 {
         sysctls.extend([("all.arp_ignore", 3), ("all.arp_announce", 2)].map(sysctl));
     }
-    if let Some((_, device)) = tunnel {
+    if let Some(tunnel) = tunnel.filter(|_| is_ipv4) {
         sysctls.push(sysctl(("all.rp_filter", 2)));
-        sysctls.push(format!("net.ipv4.conf.{device}.rp_filter: 0"));
+        sysctls.push(format!("net.ipv4.conf.{}.rp_filter: 0", device(network, tunnel)));
     }
     if !sysctls.is_empty() {
         servers.push(format!("sysctls: {{{}}}", sysctls.join(", ")));
@@ -169,8 +209,8 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         _ => network.client,
     };
     let key = network.service.key();
-    let service = network.service.server(*member_port, &known.to_string());
-    let step = network.service.step(&format!("{vip}:{port}"), "");
+    let service = network.service.server(network.member_port, &quoted(known));
+    let step = network.service.step(&to.to_string(), "");
     let expected = match network.carriage {
         // Answers of a server whose address alone was translated do not come from whom the client asked.
         Carriage::Translated { source: false } => expectation(
@@ -192,8 +232,8 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
     format!(
         "{header}\ntopology: topology.yaml\n\n\
          load_balancers:\n  lb:\n{outer_source}    virtual_servers:\n      \
-         vs: {{destination: \"{vip}:{port}\", ip_protocol: {protocol}, pool: pool, {translation}{fastl4}}}\n    \
-         pools:\n      pool: {{profile: {profile}, members: [\"{server}:{member_port}\"]}}\n\
+         vs: {{destination: \"{to}\", ip_protocol: {protocol}, pool: pool, {translation}{fastl4}}}\n    \
+         pools:\n      pool: {{profile: {profile}, members: [\"{member}\"]}}\n\
          {real_servers}\n{key}:\n  service: {{nodes: server, {service}}}\n\n\
          steps:\n  {EXCHANGE}: {step}\n{expected}"
     )

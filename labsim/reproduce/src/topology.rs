@@ -1,17 +1,20 @@
-//! The topology's text: hosts, chains of routers, and the routes that make a tree of them.
+//! The topology: hosts, chains of routers that make a tree of them, and everyone's addresses.
+
+mod routes;
+mod text;
 
 use crate::network::Network;
 use crate::subnet::Taken;
 use crate::wiring::Wiring;
-use ipnet::Ipv4Net;
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use ipnet::IpNet;
+use std::net::IpAddr;
 
 /// The router in the middle.
 pub(crate) const ROUTER: &str = "router";
 /// The hosts, in the order of the file; routers of a host's chain begin with its name.
 pub(crate) const HOSTS: [&str; 3] = ["client", "lb", "server"];
+/// The place of the load balancer among them.
+const BALANCER: usize = 1;
 /// The router next to the load balancer, if its chain has one.
 pub(crate) const BALANCER_ROUTER: &str = "lb-r1";
 /// The firewall that answers pass.
@@ -22,8 +25,6 @@ const FIREWALL_NETWORK: u8 = u8::MAX;
 const INWARD: &str = "inward";
 /// And towards its host.
 const OUTWARD: &str = "outward";
-/// The segment in the middle.
-const MIDDLE: &str = "middle";
 /// The only interface of a host.
 const INTERFACE: &str = "eth0";
 
@@ -31,7 +32,8 @@ const INTERFACE: &str = "eth0";
 #[derive(Debug, Clone)]
 struct Port {
     interface: String,
-    address: Ipv4Addr,
+    /// One of each family.
+    addresses: Vec<IpAddr>,
     network: usize,
 }
 
@@ -43,15 +45,45 @@ struct Node {
     ports: Vec<Port>,
 }
 
+impl Node {
+    fn is_on(&self, network: usize) -> bool {
+        self.ports.iter().any(|port| port.network == network)
+    }
+}
+
+/// A family, and the addresses of it that are not chosen.
+#[derive(Debug, Clone, Copy)]
+struct Family {
+    is_ipv4: bool,
+    /// Those of the hosts.
+    hosts: [Option<IpAddr>; 3],
+    vip: Option<IpAddr>,
+}
+
+/// The families of a network: that of the VIP, and, where tunnels are of the other one, that too.
+fn families(network: &Network) -> Vec<Family> {
+    let family = |is_ipv4: bool| {
+        let own = |address: IpAddr| Some(address).filter(|it| it.is_ipv4() == is_ipv4);
+        let hosts = [network.client, network.balancer, network.server].map(own);
+        Family { is_ipv4, hosts, vip: own(network.vip) }
+    };
+    let inside = network.vip.is_ipv4();
+    let outside = Some(!inside).filter(|it| network.server.is_ipv4() == *it);
+    std::iter::once(inside).chain(outside).map(family).collect()
+}
+
 /// Nodes and networks.
 #[derive(Debug, Clone)]
 pub(crate) struct Topology {
+    families: Vec<Family>,
     nodes: Vec<Node>,
-    networks: Vec<Ipv4Net>,
-    vip: Ipv4Addr,
+    /// A prefix of each family.
+    networks: Vec<Vec<IpNet>>,
     taken: Taken,
+    /// Networks that were given prefixes of their own number.
+    numbered: u8,
     /// Default routes that are not those of the tree, by the node's name.
-    defaults: Vec<(&'static str, Ipv4Addr)>,
+    defaults: Vec<(&'static str, Vec<IpAddr>)>,
 }
 
 impl Topology {
@@ -61,41 +93,18 @@ impl Topology {
     /// Why its addresses do not fit into one.
     pub(crate) fn new(network: &Network) -> Result<Self, String> {
         let hops = network.hops;
-        let addresses = [network.client, network.balancer, network.server];
         let chains = [hops.client, hops.balancer, hops.server];
-        let mut taken = Taken::new(addresses.into_iter().chain([network.vip]).map(Some));
+        let families = families(network);
+        let known = families.iter().flat_map(|it| it.hosts.into_iter().chain([it.vip]));
         let mut topology = Self {
+            taken: Taken::new(known),
+            families,
             nodes: Vec::new(),
             networks: Vec::new(),
-            vip: network.vip,
-            taken: taken.clone(),
+            numbered: 0,
             defaults: Vec::new(),
         };
-        let no_network = |hosts: &[Ipv4Addr]| {
-            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-            format!(
-                "{} are on one segment by their TTLs, and no prefix has these addresses and no others",
-                hosts.join(" and ")
-            )
-        };
         // The segment in the middle, with the hosts that no router separates from it.
-        let mut number = 0;
-        let mut between = |topology: &mut Self| {
-            let net = Taken::between_routers(number);
-            number = number.saturating_add(1);
-            let net = net.ok_or("too many routers")?;
-            topology.networks.push(net);
-            Ok::<usize, String>(topology.networks.len() - 1)
-        };
-        let others = |of: &[Ipv4Addr]| -> Vec<Ipv4Addr> {
-            let mut others: Vec<Ipv4Addr> =
-                addresses.into_iter().filter(|it| !of.contains(it)).collect();
-            // Who has the VIP in its network asks for it by ARP, which reaches the load balancer there only.
-            if !of.contains(&network.balancer) {
-                others.push(network.vip);
-            }
-            others
-        };
         let middle = if hops.has_router {
             topology.nodes.push(Node {
                 name: ROUTER.to_owned(),
@@ -104,26 +113,17 @@ impl Topology {
             });
             None
         } else {
-            let attached = addresses.into_iter().zip(chains).filter(|(_, chain)| *chain == 0);
-            let attached: Vec<Ipv4Addr> = attached.map(|(address, _)| address).collect();
-            if attached.is_empty() {
-                Some(between(&mut topology)?)
-            } else {
-                let net = taken.network(&attached, &others(&attached));
-                topology.networks.push(net.ok_or_else(|| no_network(&attached))?);
-                Some(topology.networks.len() - 1)
-            }
+            let attached = chains.iter().enumerate().filter(|(_, chain)| **chain == 0);
+            let attached: Vec<usize> = attached.map(|(host, _)| host).collect();
+            Some(topology.add_network(&attached)?)
         };
-        for ((name, address), chain) in HOSTS.into_iter().zip(addresses).zip(chains) {
+        for (host, (name, chain)) in HOSTS.into_iter().zip(chains).enumerate() {
             let own = match middle {
                 Some(middle) if chain == 0 => middle,
-                _ => {
-                    let net = taken.network(&[address], &others(&[address]));
-                    topology.networks.push(net.ok_or_else(|| no_network(&[address]))?);
-                    topology.networks.len() - 1
-                }
+                _ => topology.add_network(&[host])?,
             };
-            let port = Port { interface: INTERFACE.to_owned(), address, network: own };
+            let addresses = topology.addresses_of(host, own)?;
+            let port = Port { interface: INTERFACE.to_owned(), addresses, network: own };
             topology.nodes.push(Node {
                 name: name.to_owned(),
                 is_router: false,
@@ -134,47 +134,87 @@ impl Topology {
                 let is_last = place == chain;
                 let inward = match middle {
                     Some(middle) if is_last => middle,
-                    _ => between(&mut topology)?,
+                    _ => topology.add_network(&[])?,
                 };
-                let mut ports = Vec::new();
-                for (interface, network) in [(OUTWARD, outward), (INWARD, inward)] {
-                    let address = topology.take(&mut taken, network)?;
-                    ports.push(Port { interface: interface.to_owned(), address, network });
-                }
+                let ports = [(OUTWARD, outward), (INWARD, inward)];
+                let ports = ports.map(|(interface, network)| topology.port(interface, network));
                 topology.nodes.push(Node {
                     name: format!("{name}-r{place}"),
                     is_router: true,
-                    ports,
+                    ports: ports.into_iter().collect::<Result<_, _>>()?,
                 });
                 outward = inward;
             }
             if middle.is_none() {
-                let address = topology.take(&mut taken, outward)?;
-                let port =
-                    Port { interface: router_port(name).to_owned(), address, network: outward };
+                let port = topology.port(router_port(name), outward)?;
                 if let Some(router) = topology.nodes.first_mut() {
                     router.ports.push(port);
                 }
             }
         }
-        topology.taken = taken;
         Ok(topology)
+    }
+
+    /// Adds the network of hosts that share a segment.
+    fn add_network(&mut self, attached: &[usize]) -> Result<usize, String> {
+        let mut nets = Vec::new();
+        let mut is_numbered = false;
+        for Family { is_ipv4, hosts, vip } in &self.families {
+            let is_attached = |(host, _): &(usize, IpAddr)| attached.contains(host);
+            let all = hosts.iter().enumerate();
+            let all = all.filter_map(|(host, address)| Some((host, (*address)?)));
+            let (own, others): (Vec<_>, Vec<_>) = all.partition(is_attached);
+            let addresses = |of: Vec<(usize, IpAddr)>| of.into_iter().map(|(_, address)| address);
+            let own: Vec<IpAddr> = addresses(own).collect();
+            // Who has the VIP in its network asks for it there, which reaches the load balancer there only.
+            let vip = vip.filter(|_| !attached.contains(&BALANCER));
+            let others: Vec<IpAddr> = addresses(others).chain(vip).collect();
+            nets.push(if own.is_empty() {
+                is_numbered = true;
+                let net = Taken::between_routers(self.numbered, *is_ipv4);
+                net.filter(|_| self.numbered < FIREWALL_NETWORK).ok_or("too many routers")?
+            } else {
+                self.taken.network(&own, &others).ok_or_else(|| no_network(&own))?
+            });
+        }
+        self.numbered = self.numbered.saturating_add(u8::from(is_numbered));
+        self.networks.push(nets);
+        Ok(self.networks.len() - 1)
+    }
+
+    /// The addresses of a host: those that it has, and free ones of families that it has none of.
+    fn addresses_of(&mut self, host: usize, network: usize) -> Result<Vec<IpAddr>, String> {
+        let own: Vec<Option<IpAddr>> =
+            self.families.iter().map(|it| it.hosts.get(host).copied().flatten()).collect();
+        self.free(network, own)
+    }
+
+    /// An interface with free addresses of a network.
+    fn port(&mut self, interface: &str, network: usize) -> Result<Port, String> {
+        let addresses = self.free(network, vec![None; self.families.len()])?;
+        Ok(Port { interface: interface.to_owned(), addresses, network })
+    }
+
+    fn free(&mut self, network: usize, own: Vec<Option<IpAddr>>) -> Result<Vec<IpAddr>, String> {
+        let nets = self.networks.get(network).map(Vec::as_slice).unwrap_or_default();
+        let taken = &mut self.taken;
+        let addresses = nets.iter().zip(own).map(|(net, own)| own.or_else(|| taken.take(*net)));
+        let addresses: Option<Vec<IpAddr>> = addresses.collect();
+        addresses.ok_or_else(|| "a network has no address left".to_owned())
     }
 
     /// The same with a firewall between the server and the router, which requests do not pass.
     fn with_reply_firewall(mut self) -> Option<Self> {
         let server = self.nodes.get(self.node(HOSTS[2])?)?.ports.first()?.network;
-        self.networks.push(Taken::between_routers(FIREWALL_NETWORK)?);
+        let nets = self.families.iter();
+        let nets = nets.map(|it| Taken::between_routers(FIREWALL_NETWORK, it.is_ipv4));
+        self.networks.push(nets.collect::<Option<_>>()?);
         let between = self.networks.len() - 1;
-        let mut taken = self.taken.clone();
-        let mut port = |topology: &Self, interface: &str, network: usize| {
-            let address = taken.take(*topology.networks.get(network)?)?;
-            Some(Port { interface: interface.to_owned(), address, network })
-        };
-        let outward = port(&self, OUTWARD, server)?;
-        let inward = port(&self, INWARD, between)?;
-        let router = port(&self, FIREWALL, between)?;
-        self.defaults = vec![(HOSTS[2], outward.address), (FIREWALL, router.address)];
+        let outward = self.port(OUTWARD, server).ok()?;
+        let inward = self.port(INWARD, between).ok()?;
+        let router = self.port(FIREWALL, between).ok()?;
+        self.defaults =
+            vec![(HOSTS[2], outward.addresses.clone()), (FIREWALL, router.addresses.clone())];
         let place = self.node(ROUTER)?;
         self.nodes.get_mut(place)?.ports.push(router);
         let ports = vec![outward, inward];
@@ -191,16 +231,16 @@ impl Topology {
     }
 
     /// Whether load balancer and server are on one segment whose network has the VIP.
-    pub(crate) fn has_vip_on_servers_segment(&self, vip: Ipv4Addr) -> bool {
+    pub(crate) fn has_vip_on_servers_segment(&self, vip: IpAddr) -> bool {
         let network = |host: &str| Some(self.nodes.get(self.node(host)?)?.ports.first()?.network);
-        network(HOSTS[1]) == network(HOSTS[2])
-            && self.network(HOSTS[2]).is_some_and(|net| net.contains(&vip))
+        let of_server = network(HOSTS[2]);
+        network(HOSTS[1]) == of_server && of_server.is_some_and(|it| self.has_address(it, vip))
     }
 
-    fn take(&self, taken: &mut Taken, network: usize) -> Result<Ipv4Addr, String> {
-        let net = self.networks.get(network);
-        net.and_then(|net| taken.take(*net))
-            .ok_or_else(|| "a network has no address left".to_owned())
+    /// Whether an address is one of a network.
+    fn has_address(&self, network: usize, address: IpAddr) -> bool {
+        let nets = self.networks.get(network);
+        nets.is_some_and(|nets| nets.iter().any(|net| net.contains(&address)))
     }
 
     fn node(&self, name: &str) -> Option<usize> {
@@ -212,158 +252,26 @@ impl Topology {
         self.node(name).is_some()
     }
 
-    /// A host's address.
-    pub(crate) fn address(&self, host: &str) -> Option<Ipv4Addr> {
-        Some(self.nodes.get(self.node(host)?)?.ports.first()?.address)
-    }
-
-    /// The network of a host.
-    pub(crate) fn network(&self, host: &str) -> Option<Ipv4Net> {
+    /// A host's address of a family.
+    pub(crate) fn address(&self, host: &str, is_ipv4: bool) -> Option<IpAddr> {
         let port = self.nodes.get(self.node(host)?)?.ports.first()?;
-        self.networks.get(port.network).copied()
+        port.addresses.iter().find(|it| it.is_ipv4() == is_ipv4).copied()
     }
 
-    /// The address that a node sends to what is for `host` to, if that is not the host itself.
-    pub(crate) fn next_hop(&self, node: &str, host: &str) -> Option<Ipv4Addr> {
-        let (from, to) = (self.node(node)?, self.node(host)?);
-        let next = self.next(from, to)?;
-        (next.0 != to).then_some(next.1)
-    }
-
-    /// The next node on the way to another one, and its address.
-    fn next(&self, from: usize, to: usize) -> Option<(usize, Ipv4Addr)> {
-        // The way back from the destination, which is a tree.
-        let mut next: BTreeMap<usize, (usize, Ipv4Addr)> = BTreeMap::new();
-        let mut left = vec![to];
-        while let Some(node) = left.pop() {
-            let ports = self.nodes.get(node).map(|it| it.ports.as_slice()).unwrap_or_default();
-            for port in ports {
-                for (place, other) in self.nodes.iter().enumerate() {
-                    let is_beside = other.ports.iter().any(|it| it.network == port.network);
-                    if is_beside && place != to && !next.contains_key(&place) && place != node {
-                        next.insert(place, (node, port.address));
-                        if other.is_router {
-                            left.push(place);
-                        }
-                    }
-                }
-            }
-        }
-        next.get(&from).copied()
-    }
-
-    fn is_on(&self, node: &Node, network: usize) -> bool {
-        node.ports.iter().any(|port| port.network == network)
-    }
-
-    /// A node's routes: what a prefix or address is sent to.
-    fn routes(&self, node: usize) -> Vec<(String, Ipv4Addr)> {
-        let Some(own) = self.nodes.get(node) else { return Vec::new() };
-        if let Some((_, via)) = self.defaults.iter().find(|(name, _)| *name == own.name) {
-            return vec![("default".to_owned(), *via)];
-        }
-        let mut routes = Vec::new();
-        // Answers and requests of a host go to the same router, as a rule: that is its default.
-        let first = if own.name == HOSTS[0] { HOSTS[1] } else { HOSTS[0] };
-        let default = self.node(first).and_then(|to| self.next(node, to));
-        let default = default.map(|(_, address)| address).filter(|_| !own.is_router);
-        let is_beside = |host: &str| {
-            let port = self.node(host).and_then(|it| self.nodes.get(it)?.ports.first());
-            port.is_some_and(|port| self.is_on(own, port.network))
-        };
-        if let Some(default) = default.filter(|_| !is_beside(first)) {
-            routes.push(("default".to_owned(), default));
-        }
-        for host in HOSTS {
-            let (Some(to), Some(address)) = (self.node(host), self.address(host)) else { continue };
-            let Some((_, via)) = self.next(node, to).filter(|_| to != node) else { continue };
-            let is_default = routes.iter().any(|(to, by)| to == "default" && *by == via);
-            if !is_beside(host) && !is_default {
-                routes.push((address.to_string(), via));
-            }
-            if host != HOSTS[1] {
-                continue;
-            }
-            // The VIP is the load balancer's; who shares its network asks for it there.
-            let has_vip = own.ports.iter().any(|port| {
-                self.networks.get(port.network).is_some_and(|net| net.contains(&self.vip))
-            });
-            if !(is_default || has_vip && is_beside(host)) {
-                routes.push((self.vip.to_string(), via));
-            }
-        }
-        routes
-    }
-
-    /// Writes the file.
-    pub(crate) fn text(&self, header: &str, network: &Network, wiring: Wiring) -> String {
-        let mut out = format!("{header}\nnodes:\n");
-        for (place, node) in self.nodes.iter().enumerate() {
-            let mut keys = Vec::new();
-            if node.is_router {
-                let is_off = wiring == Wiring::RouterOff && node.name == ROUTER;
-                keys.push(format!("forward: {}", !is_off));
-            }
-            let ports = node.ports.iter().map(|port| {
-                let length = self.networks.get(port.network).map_or(WHOLE, Ipv4Net::prefix_len);
-                format!("{}: {}/{length}", port.interface, port.address)
-            });
-            keys.push(format!("interfaces: {{{}}}", ports.collect::<Vec<_>>().join(", ")));
-            let routes = self.routes(place);
-            if !routes.is_empty() {
-                let routes = routes.iter().map(|(to, via)| format!("{to}: {via}"));
-                keys.push(format!("routes: {{{}}}", routes.collect::<Vec<_>>().join(", ")));
-            }
-            let ttl = match node.name.as_str() {
-                "client" => Some(network.client_ttl),
-                "server" => Some(network.server_ttl),
-                _ => None,
-            };
-            if let Some(ttl) = ttl {
-                let timestamps = u8::from(network.has_timestamps);
-                keys.push(format!(
-                    "sysctls: {{net.ipv4.ip_default_ttl: {ttl}, net.ipv4.tcp_timestamps: {timestamps}}}"
-                ));
-            }
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "  {}: {{{}}}", node.name, keys.join(", "));
-        }
-        let (mut links, mut segments) = (String::new(), String::new());
-        for number in 0..self.networks.len() {
-            let ports = self.nodes.iter().flat_map(|node| {
-                let own = node.ports.iter().filter(move |port| port.network == number);
-                own.map(move |port| format!("\"{}:{}\"", node.name, port.interface))
-            });
-            let ports: Vec<String> = ports.collect();
-            let (count, ports) = (ports.len(), ports.join(", "));
-            let is_of = |host: &str| ports.contains(&format!("\"{host}:{INTERFACE}\""));
-            let options = match wiring {
-                Wiring::Offloads => ", offloads: true".to_owned(),
-                Wiring::NarrowBalancer if is_of(HOSTS[1]) => mtu(network),
-                Wiring::NarrowServer if is_of(HOSTS[2]) => mtu(network),
-                _ => String::new(),
-            };
-            if count > 2 || !wiring.has_links() {
-                let name = if count > 2 { MIDDLE.to_owned() } else { format!("net{}", number + 1) };
-                let _ = writeln!(segments, "  {name}: [{ports}]");
-            } else {
-                let _ = writeln!(links, "  - {{endpoints: [{ports}]{options}}}");
-            }
-        }
-        for (key, lines) in [("links", links), ("segments", segments)] {
-            if !lines.is_empty() {
-                let _ = write!(out, "\n{key}:\n{lines}");
-            }
-        }
-        out
+    /// The network of a host, of a family.
+    pub(crate) fn network(&self, host: &str, is_ipv4: bool) -> Option<IpNet> {
+        let port = self.nodes.get(self.node(host)?)?.ports.first()?;
+        let mut nets = self.networks.get(port.network)?.iter();
+        nets.find(|it| it.addr().is_ipv4() == is_ipv4).copied()
     }
 }
 
-/// The prefix length of one address.
-const WHOLE: u8 = 32;
-
-fn mtu(network: &Network) -> String {
-    network.narrow_mtu.map(|mtu| format!(", mtu: {mtu}")).unwrap_or_default()
+fn no_network(hosts: &[IpAddr]) -> String {
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    format!(
+        "{} are on one segment by their TTLs, and no prefix has these addresses and no others",
+        hosts.join(" and ")
+    )
 }
 
 /// The interface of the middle router towards a host.

@@ -1,28 +1,25 @@
 //! Which addresses and ports packets for the VIP were translated to.
 
 use crate::network::{Seen, ports};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// What packets for the VIP were translated to.
 #[derive(Debug)]
 pub(crate) struct Translated {
     /// The load balancer's address, if the source was translated.
-    pub(crate) source: Option<Ipv4Addr>,
-    pub(crate) server: Ipv4Addr,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) server: IpAddr,
     pub(crate) port: u16,
     /// Whether the VIP stayed.
     pub(crate) keeps_vip: bool,
 }
 
-pub(crate) fn translated(seen: &Seen<'_>, client: Ipv4Addr, vip: Ipv4Addr) -> Option<Translated> {
+pub(crate) fn translated(seen: &Seen<'_>, client: IpAddr, vip: IpAddr) -> Option<Translated> {
     let requests = seen.rows.iter().filter(|row| seen.is_request(row));
     let mut found: Option<Translated> = None;
     for row in requests {
         let header = row.packet.innermost();
-        let (IpAddr::V4(source), IpAddr::V4(destination)) = (header.source, header.destination)
-        else {
-            continue;
-        };
+        let (source, destination) = (header.source, header.destination);
         let Some((_, port)) = ports(row) else { continue };
         if (source, destination, port) == (client, vip, seen.connection.server.port()) {
             continue;

@@ -12,7 +12,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "The server has no tunnel device",
         needs: "tunnel",
         wiring: Wiring::Usual,
-        change: "real_servers: {servers: {tunnel: null, sysctls: {net.ipv4.conf.<device>.rp_filter: null}}}",
+        change: "real_servers: {servers: {tunnel: null<without_rp_filter>}}",
     },
     Fault {
         cause: cause::TUNNEL_DOWN,
@@ -28,8 +28,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "The server's tunnel is of another kind than the load balancer's",
         needs: "tunnel",
         wiring: Wiring::Usual,
-        change: "real_servers:\n  servers:\n    tunnel: <other_tunnel>\n    sysctls: \
-                 {net.ipv4.conf.<device>.rp_filter: null, net.ipv4.conf.<other_device>.rp_filter: 0}",
+        change: "real_servers:\n  servers:\n    tunnel: <other_tunnel><other_rp_filter>",
     },
     Fault {
         cause: cause::VIP_MISSING,
@@ -43,7 +42,7 @@ pub(super) const FAULTS: &[Fault] = &[
         cause: cause::RP_FILTER,
         variant: "",
         what: "The server's reverse path filter is strict on the tunnel device",
-        needs: "",
+        needs: "rp_filter",
         wiring: Wiring::Usual,
         change: "real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 0, \
                  net.ipv4.conf.<device>.rp_filter: 1}}}",
@@ -64,7 +63,7 @@ pub(super) const FAULTS: &[Fault] = &[
         needs: "server_gateway",
         wiring: Wiring::Usual,
         change: "real_servers: {servers: {sysctls: {net.ipv4.conf.all.rp_filter: 0}}}\n\n\
-                 steps:\n  exchange: null\n  remove: {set_route: {node: server, to: 0.0.0.0/0, via: none}}\n  \
+                 steps:\n  exchange: null\n  remove: {set_route: {node: server, to: <everything>, via: none}}\n  \
                  later: <exchange>",
     },
     Fault {
@@ -87,7 +86,7 @@ pub(super) const FAULTS: &[Fault] = &[
         cause: cause::ROUTING_LOOP,
         variant: "",
         what: "The load balancer sends packets on as they are, to a server that it does not share a segment with",
-        needs: "router",
+        needs: "router one_family",
         wiring: Wiring::Usual,
         change: "load_balancers: {lb: {pools: {pool: {profile: none}}}}",
     },
@@ -97,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "The load balancer translates the port under Direct Server Return",
         needs: "",
         wiring: Wiring::Usual,
-        change: "load_balancers: {lb: {pools: {pool: {members: [\"<server>:<other_port>\"]}}}}\n\
+        change: "load_balancers: {lb: {pools: {pool: {members: [\"<server_other_port>\"]}}}}\n\
                  <servers>: {service: {<listens>: <other_port>}}",
     },
     Fault {
@@ -107,13 +106,13 @@ pub(super) const FAULTS: &[Fault] = &[
         needs: "",
         wiring: Wiring::Usual,
         change: "load_balancers:\n  lb:\n    virtual_servers: {vs: {translate_port: false}}\n    pools: {pool: \
-                 {members: [\"<server>:<other_port>\"]}}\n<servers>: {service: {<listens>: <other_port>}}",
+                 {members: [\"<server_other_port>\"]}}\n<servers>: {service: {<listens>: <other_port>}}",
     },
     Fault {
         cause: cause::DESTINATION_TRANSLATED,
         variant: "",
         what: "The load balancer translates the VIP, in the tunnel",
-        needs: "tunnel",
+        needs: "tunnel one_family",
         wiring: Wiring::Usual,
         change: "load_balancers: {lb: {virtual_servers: {vs: {translate_address: true}}}}",
     },
@@ -121,7 +120,7 @@ pub(super) const FAULTS: &[Fault] = &[
         cause: cause::DESTINATION_TRANSLATED,
         variant: "plain",
         what: "The load balancer translates the VIP, without a tunnel",
-        needs: "",
+        needs: "one_family",
         wiring: Wiring::Usual,
         change: "load_balancers:\n  lb:\n    virtual_servers: {vs: {translate_address: true}}\n    pools: {pool: \
                  {profile: none}}",
@@ -215,7 +214,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "The router drops tunnel packets whose source is none of the load balancer's network",
         needs: "foreign_source",
         wiring: Wiring::Usual,
-        change: "filters: {fabric: {nodes: <router>, forward: \"iifname <router_balancer> ip saddr != \
+        change: "filters: {fabric: {nodes: <router>, forward: \"iifname <router_balancer> <outer_saddr> != \
                  <balancer_net> drop\"}}",
     },
     Fault {
@@ -225,7 +224,7 @@ pub(super) const FAULTS: &[Fault] = &[
         needs: "",
         wiring: Wiring::Usual,
         change: "filters:\n  port_security:\n    nodes: <router>\n    prerouting: {priority: -300, rules: \
-                 \"iifname <router_servers> ip saddr != <server_net> drop\"}",
+                 <only_servers_sources>}",
     },
     Fault {
         cause: cause::HALF_FLOW_FILTERED,
@@ -258,7 +257,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "A packet is too long for the tunnel, and the ICMP error does not reach its sender",
         needs: "router tunnel",
         wiring: Wiring::NarrowBalancer,
-        change: "filters: {no_icmp: {nodes: <router>, forward: \"ip protocol icmp drop\"}}",
+        change: "filters: {no_icmp: {nodes: <router>, forward: \"<icmp> drop\"}}",
     },
     Fault {
         cause: cause::MTU_BLACK_HOLE,
@@ -291,7 +290,7 @@ pub(super) const FAULTS: &[Fault] = &[
         what: "The load balancer's own kernel has the VIP, and no virtual server takes the port",
         needs: "",
         wiring: Wiring::Usual,
-        change: "load_balancers: {lb: {virtual_servers: {vs: {destination: \"<vip>:<other_port>\"}}}}\n\
+        change: "load_balancers: {lb: {virtual_servers: {vs: {destination: \"<vip_other_port>\"}}}}\n\
                  real_servers: {balancer: {nodes: lb, vip: <vip>}}",
     },
     Fault {
