@@ -129,7 +129,7 @@ pub(super) const FAULTS: &[Fault] = &[
         cause: cause::SOURCE_TRANSLATED,
         variant: "",
         what: "The load balancer translates the client's address, in the tunnel",
-        needs: "tunnel",
+        needs: "tunnel one_family",
         wiring: Wiring::Usual,
         change: "load_balancers: {lb: {virtual_servers: {vs: {source_address_translation: automap}}}}",
     },
