@@ -6,8 +6,11 @@ use crate::paste::Pasted;
 use crate::place::{Files, Place};
 use crate::report::Report;
 use crate::{Diagnostics, Line, Source};
-use labsim_model::{FastL4, IpProtocol, Ports, TunnelProtocol};
+use labsim_model::{FastL4, IpProtocol, Monitor, Ports, TunnelProtocol};
 use std::net::IpAddr;
+
+/// What of a virtual server says how it treats flows.
+const PROFILE: [&str; 3] = ["fastl4", "persistence", "datagram_load_balancing"];
 
 /// A load balancer, as its configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +55,25 @@ pub struct Virtual {
     /// Seconds without a packet after which it forgets a flow, by the configuration or the vendor's default; `None` if
     /// that is labsim's default.
     pub idle_timeout: Option<u32>,
+    /// Keys of a scenario's virtual server that say how it treats flows, where they are not labsim's defaults.
+    pub profile: Vec<Setting>,
+    /// The same of its pool.
+    pub pool: Vec<Setting>,
+    /// The pool's monitor.
+    pub monitor: Option<(Monitor, Setting)>,
     /// The real servers.
     pub members: Vec<Member>,
+}
+
+/// A key of a scenario, as a configuration has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The key.
+    pub key: String,
+    /// Its value as YAML on one line.
+    pub value: String,
+    /// Of the virtual server or the pool.
+    pub line: Line,
 }
 
 /// A member of a virtual server's pool.
@@ -101,6 +121,14 @@ pub(crate) fn read(
 /// `is_ipvs`: a lab translates the source where IPVS's servers answer through the director, and IPVS does not.
 fn virtual_server(one: &VirtualServer, pool: &Pool, is_ipvs: bool, report: &Report<'_>) -> Virtual {
     let line = |place: Option<Place>| report.line(place.unwrap_or(one.place));
+    let set = |keys: Vec<(String, String)>, wanted: &[&str], place| -> Vec<Setting> {
+        let keys = keys.into_iter().filter(|(key, _)| wanted.contains(&key.as_str()));
+        keys.map(|(key, value)| Setting { key, value, line: report.line(place) }).collect()
+    };
+    let defaults = labsim_model::VirtualServer::new(one.settings.destination.clone(), "");
+    let profile = set(lab::keys(&one.settings, &defaults), &PROFILE, one.place);
+    let of_pool = lab::keys(&pool.settings, &labsim_model::Pool::default());
+    let monitor = set(of_pool.clone(), &["monitor"], pool.place).pop();
     let written = one.written;
     let members = pool.members.iter().map(|member| Member {
         line: report.line(member.place),
@@ -127,6 +155,9 @@ fn virtual_server(one: &VirtualServer, pool: &Pool, is_ipvs: bool, report: &Repo
         translates_port: one.settings.translate_port,
         idle_timeout: Some(one.settings.fastl4.idle_timeout)
             .filter(|it| *it != FastL4::default().idle_timeout),
+        profile,
+        pool: set(of_pool, &["load_balancing_mode"], pool.place),
+        monitor: pool.settings.monitor.clone().zip(monitor),
         members: members.collect(),
     }
 }

@@ -18,6 +18,7 @@ use crate::report::Report;
 use crate::{Diagnostics, Imported, Source, validate};
 use labsim_codes::file;
 use labsim_yaml::Diagnostic;
+use serde::Serialize;
 
 /// The topology file's name without its ending.
 const TOPOLOGY: &str = "topology";
@@ -81,6 +82,12 @@ pub(crate) fn imported(
 }
 
 /// Nothing is left to be done: what was left out says why.
+/// What a scenario has of a value that is not as in `defaults`: keys, and values on one line.
+pub(crate) fn keys<T: Serialize>(value: &T, defaults: &T) -> Vec<(String, String)> {
+    let entries = yaml::Value::without_defaults(value, defaults, &[], &[]);
+    entries.unwrap_or_default().iter().map(yaml::Entry::on_one_line).collect()
+}
+
 pub(crate) fn nothing(report: Report<'_>) -> Diagnostics {
     let name = report.files().sources().first().map_or("", |source| source.name());
     let message = "no virtual server can be imported";

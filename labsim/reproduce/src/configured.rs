@@ -1,10 +1,24 @@
 //! What a load balancer's configuration says of a connection's network, for what its packets do not show.
 
 use crate::network::Carriage;
-use labsim_explain::{ConnectionReport, Trace};
-use labsim_import::balancer::{Member, Own, Virtual};
-use labsim_model::TunnelProtocol;
+use labsim_explain::{ConnectionReport, Protocol, Trace};
+use labsim_import::balancer::{Member, Own, Setting, Virtual};
+use labsim_model::{MonitorKind, TunnelProtocol};
 use std::net::IpAddr;
+
+/// Members that are named at most.
+const MAX_MEMBERS: usize = 8;
+
+/// What a configuration says of how a virtual server treats flows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Keys of the virtual server and their values.
+    pub(crate) profile: Vec<(String, String)>,
+    /// Keys of the pool, each after a comma.
+    pub(crate) pool: String,
+    /// Where they are written, in sentences.
+    pub(crate) notes: Vec<String>,
+}
 
 /// The virtual server that was asked, and the load balancer's own addresses.
 #[derive(Debug, Clone, Copy)]
@@ -81,13 +95,63 @@ impl<'a> Configured<'a> {
         Some((port, format!("the member has port {port} ({})", member.line)))
     }
 
+    /// The keys of the virtual server and of its pool, and where they are written. A monitor that nothing in the lab
+    /// would answer is left out: `port` is the server's.
+    pub(crate) fn settings(&self, protocol: Protocol, port: u16) -> Settings {
+        let Virtual { what, profile, pool, monitor, .. } = self.one;
+        let mut settings = Settings::default();
+        let mut note = |of: &str, it: &Setting| {
+            settings
+                .notes
+                .push(format!("{of} {} is {}, as {what} has it ({})", it.key, it.value, it.line));
+        };
+        profile.iter().for_each(|it| note("the virtual server's", it));
+        pool.iter().for_each(|it| note("the pool's", it));
+        settings.profile = profile.iter().map(|it| (it.key.clone(), it.value.clone())).collect();
+        settings.pool = pool.iter().map(|it| format!(", {}: {}", it.key, it.value)).collect();
+        if let Some((monitor, written)) = monitor {
+            let is_answered = match monitor.kind {
+                MonitorKind::Icmp => true,
+                MonitorKind::Tcp => {
+                    protocol == Protocol::Tcp && monitor.port.is_none_or(|it| it == port)
+                }
+                // They need a secret.
+                MonitorKind::Tacacs | MonitorKind::Radius => false,
+            };
+            if is_answered && !monitor.transparent {
+                settings.pool.push_str(&format!(", monitor: {}", written.value));
+                settings.notes.push(format!(
+                    "the pool has the monitor {}, as {what} has it ({})",
+                    written.value, written.line
+                ));
+            } else {
+                settings.notes.push(format!(
+                    "the pool has no monitor: that of {what} ({}) asks what the lab's server may not answer",
+                    written.line
+                ));
+            }
+        }
+        settings
+    }
+
+    /// The members beside the lab's server, and where they are written.
+    pub(crate) fn further_members(&self, server: IpAddr) -> Option<String> {
+        let others = || self.one.members.iter().filter(|it| it.address != server);
+        let names: Vec<String> =
+            others().map(|it| format!("{} ({})", it.address, it.line)).take(MAX_MEMBERS).collect();
+        let more = others().count() - names.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!names.is_empty()).then(|| {
+            format!("the pool's further members are not in the lab: {}{more}", names.join(", "))
+        })
+    }
+
     /// After how many seconds without a packet a flow is forgotten, and by which virtual server.
-    pub(crate) fn idle_timeout(&self) -> Option<(u32, String)> {
+    pub(crate) fn idle_timeout(&self) -> Option<String> {
         let seconds = self.one.idle_timeout?;
-        let text = format!(
+        Some(format!(
             "{} ({}) forgets a flow after {seconds} s, by its configuration or its vendor's default",
             self.one.what, self.one.line
-        );
-        Some((seconds, text))
+        ))
     }
 }

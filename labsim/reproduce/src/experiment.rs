@@ -174,7 +174,10 @@ impl Experiment {
                 name: "topology.yaml".to_owned(),
                 text: topology.text(&header, &network, Wiring::Usual),
             },
-            File { name: "healthy.yaml".to_owned(), text: healthy(&header, &network) },
+            File {
+                name: "healthy.yaml".to_owned(),
+                text: healthy(&with_assumptions(&header, &network.assumptions), &network),
+            },
         ];
         let mut labs = vec![Lab {
             cause: None,
@@ -292,10 +295,21 @@ fn wires(lab: &Trace) -> Trace {
     trace
 }
 
+/// The header with what was assumed, a line of comment for each.
+fn with_assumptions(header: &str, assumptions: &[String]) -> String {
+    let mut text = header.to_owned();
+    for assumption in assumptions {
+        // Names come from files.
+        let printable = assumption.chars().map(|it| if it.is_control() { '?' } else { it });
+        text.extend("# Assumed: ".chars().chain(printable).chain(".\n".chars()));
+    }
+    text
+}
+
 fn header(connection: &ConnectionReport) -> String {
     format!(
         "# Written by `labsim explain --reproduce` from captures of {} -> {}.\n\
-         # Users, secrets and what is said are made up; addresses, lengths and TTLs are not.\n",
+         # Users, secrets and the content of messages are made up; addresses, lengths and TTLs are not.\n",
         connection.client, connection.server
     )
 }

@@ -2,7 +2,7 @@
 
 mod way;
 
-use crate::configured::Configured;
+use crate::configured::{Configured, Settings};
 use crate::flow::is_about;
 use crate::hops::Hops;
 use crate::packet::Names;
@@ -62,8 +62,8 @@ pub(crate) struct Network {
     pub(crate) client_ttl: u8,
     pub(crate) server_ttl: u8,
     pub(crate) has_timestamps: bool,
-    /// Of the load balancer's flows in seconds, where a configuration has it.
-    pub(crate) idle_timeout: Option<u32>,
+    /// What a configuration says of how the virtual server treats flows, where there is one.
+    pub(crate) settings: Option<Settings>,
     /// Where it is smaller than usual.
     pub(crate) client_mss: Option<u16>,
     pub(crate) server_mss: Option<u16>,
@@ -262,10 +262,12 @@ impl Network {
         } else {
             connection.server.port()
         };
-        let idle_timeout = configured.and_then(Configured::idle_timeout).map(|(seconds, line)| {
+        if let Some(line) = configured.and_then(Configured::idle_timeout) {
             assumptions.push(format!("the idle timeout is not shown: {line}"));
-            seconds
-        });
+        }
+        let settings = configured.map(|it| it.settings(connection.protocol, member_port));
+        assumptions.extend(settings.iter().flat_map(|it| it.notes.iter().cloned()));
+        assumptions.extend(configured.and_then(|it| it.further_members(server)));
         let service = Service::new(seen);
         let header = ip_header(vip);
         let usual_mss = USUAL_MSS_AND_HEADER - header;
@@ -294,7 +296,7 @@ impl Network {
             is_shown,
             narrow_mtu: seen.reported_mtu,
             member_port,
-            idle_timeout,
+            settings,
             carriage,
             outer_source_is_client,
             hops,

@@ -25,9 +25,18 @@ fn device(network: &Network, tunnel: TunnelProtocol) -> &'static str {
     TunnelKind::of(tunnel, network.server.is_ipv4(), inside).usual_device()
 }
 
-/// Whether the load balancer takes connections up in their middle, as one has to that sees one direction.
-fn is_loose(network: &Network) -> bool {
-    network.protocol == Protocol::Tcp && network.carriage != (Carriage::Translated { source: true })
+/// How the virtual server treats flows: keys and values. Without a configuration it takes connections up in their
+/// middle, as one may have to that sees one direction.
+fn flow_keys(network: &Network) -> Vec<(String, String)> {
+    let has_both = network.carriage == (Carriage::Translated { source: true });
+    match &network.settings {
+        Some(settings) => settings.profile.clone(),
+        None if network.protocol == Protocol::Tcp && !has_both => {
+            let loose = "{loose_initiation: true, loose_close: true}";
+            vec![("fastl4".to_owned(), loose.to_owned())]
+        }
+        None => Vec::new(),
+    }
 }
 
 /// All words of a network.
@@ -82,7 +91,8 @@ pub(crate) fn words(network: &Network, topology: &Topology) -> Words {
         Protocol::Tcp => ("tcp", "udp"),
         Protocol::Udp => ("udp", "tcp"),
     };
-    let without_fastl4 = if is_loose(network) { ", fastl4: null" } else { "" };
+    let has_fastl4 = flow_keys(network).iter().any(|(key, _)| key == "fastl4");
+    let without_fastl4 = if has_fastl4 { ", fastl4: null" } else { "" };
     words.insert("without_fastl4", without_fastl4.to_owned());
     words.extend([(protocol, String::new()), ("other_protocol", other.to_owned())]);
     let key = network.service.key();
@@ -161,13 +171,9 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         Carriage::Translated { source: false } => "translate_address: true",
         _ => "translate_address: false, translate_port: true",
     };
-    let idle_timeout =
-        network.idle_timeout.map_or(String::new(), |it| format!(", idle_timeout: {it}"));
-    let fastl4 = if is_loose(network) {
-        format!(", fastl4: {{loose_initiation: true, loose_close: true{idle_timeout}}}")
-    } else {
-        network.idle_timeout.map_or(String::new(), |it| format!(", fastl4: {{idle_timeout: {it}}}"))
-    };
+    let pool_settings = network.settings.as_ref().map_or("", |it| it.pool.as_str());
+    let flow_keys: String =
+        flow_keys(network).iter().map(|(key, value)| format!(", {key}: {value}")).collect();
     let mut servers = Vec::new();
     let is_direct = !matches!(network.carriage, Carriage::Translated { .. });
     if let Some(tunnel) = tunnel {
@@ -232,8 +238,8 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
     format!(
         "{header}\ntopology: topology.yaml\n\n\
          load_balancers:\n  lb:\n{outer_source}    virtual_servers:\n      \
-         vs: {{destination: \"{to}\", ip_protocol: {protocol}, pool: pool, {translation}{fastl4}}}\n    \
-         pools:\n      pool: {{profile: {profile}, members: [\"{member}\"]}}\n\
+         vs: {{destination: \"{to}\", ip_protocol: {protocol}, pool: pool, {translation}{flow_keys}}}\n    \
+         pools:\n      pool: {{profile: {profile}, members: [\"{member}\"]{pool_settings}}}\n\
          {real_servers}\n{key}:\n  service: {{nodes: server, {service}}}\n\n\
          steps:\n  {EXCHANGE}: {step}\n{expected}"
     )

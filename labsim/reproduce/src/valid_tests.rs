@@ -47,7 +47,7 @@ fn network(
         client_ttl: 128,
         server_ttl: 64,
         has_timestamps: false,
-        idle_timeout: Some(120),
+        settings: None,
         client_mss: Some(1400),
         server_mss: Some(1440),
         service,

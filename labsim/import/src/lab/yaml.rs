@@ -58,6 +58,11 @@ pub(super) fn one_or_list<T: Display>(items: &[T]) -> Value {
 }
 
 impl Entry {
+    /// The key, and the value on one line.
+    pub(super) fn on_one_line(&self) -> (String, String) {
+        (self.key.clone(), self.value.on_one_line(true))
+    }
+
     /// The same with a comment.
     pub(super) fn comment(self, comment: impl Display) -> Self {
         Self { comment: format!(" # {comment}"), ..self }
