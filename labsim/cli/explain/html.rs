@@ -1,7 +1,7 @@
 //! An explanation as a page of tables.
 
 use labsim_codes::Code;
-use labsim_explain::{ConnectionReport, Explanation, Kind, MAX_PRINTED, Role, Text, Unit};
+use labsim_explain::{ConnectionReport, Explanation, Finding, Kind, Role, Text, Unit};
 use labsim_model::count_of;
 use labsim_page::{Table, tables_page};
 
@@ -18,8 +18,9 @@ pub(super) fn page(all: &Explanation) -> String {
     );
     let about = "What captures show of each connection and UDP exchange. Behind each sentence stand the packets that \
                  show it, by file and frame or line. Not seen is not the same as not sent.";
-    let (text, ordered) = (Text(all), all.worst_first());
-    let overview: &[&str] = &["verdict", "client and server", "cause, or causes that are possible"];
+    let (text, found) = (Text(all), all.findings());
+    let overview: &[&str] =
+        &["verdict", "connections", "client and server", "cause, or causes that are possible"];
     let mut parts: Vec<Part> = vec![
         (
             "Capture points".to_owned(),
@@ -27,11 +28,17 @@ pub(super) fn page(all: &Explanation) -> String {
             points(all),
         ),
         (clocks_caption(all), &["first", "second", "difference"], clocks(all)),
-        ("Connections".to_owned(), overview, ordered.iter().map(|it| summary(it)).collect()),
+        ("Connections".to_owned(), overview, found.printed.iter().filter_map(summary).collect()),
     ];
-    for connection in ordered.iter().take(MAX_PRINTED) {
-        let caption = format!("{} {}", verdict(connection), connection.ends());
-        parts.push((caption, &["about", "what the captures show"], details(&text, connection)));
+    for finding in &found.printed {
+        for (place, connection) in finding.shown.iter().enumerate() {
+            let caption = format!("{} {}", verdict(connection), connection.ends());
+            let mut rows = details(&text, connection);
+            if let Some(others) = finding.others().filter(|_| place + 1 == finding.shown.len()) {
+                rows.insert(0, vec!["the same".to_owned(), others]);
+            }
+            parts.push((caption, &["about", "what the captures show"], rows));
+        }
     }
     let further: Vec<Vec<String>> =
         all.icmp_errors.iter().map(|it| vec![text.sentence(it)]).collect();
@@ -42,7 +49,7 @@ pub(super) fn page(all: &Explanation) -> String {
     ));
     let notices = all.notices.iter().map(|it| vec![it.clone()]).collect();
     parts.push(("Noticed".to_owned(), &["notice"], notices));
-    let more = ordered.len().saturating_sub(MAX_PRINTED) + all.further_connections;
+    let more = found.left_out + all.further_connections;
     if more > 0 {
         let what = format!(
             "{} without details: --json has those that are explained",
@@ -97,12 +104,16 @@ fn verdict(connection: &ConnectionReport) -> &'static str {
     }
 }
 
-fn summary(connection: &ConnectionReport) -> Vec<String> {
+/// A finding: its verdict, how many connections have it, and which.
+fn summary(finding: &Finding<'_>) -> Option<Vec<String>> {
+    let connection = finding.shown.first()?;
     let verdict = &connection.verdict;
     let codes = verdict.cause.iter().chain(&verdict.possible);
     let names: Vec<&str> = codes.map(|it| Code::name(*it)).collect();
     let kind = self::verdict(connection).trim_end_matches(':').to_owned();
-    vec![kind, connection.ends(), names.join(", ")]
+    let mut ends: Vec<String> = finding.shown.iter().map(|it| it.ends()).collect();
+    ends.extend(finding.others());
+    Some(vec![kind, finding.count().to_string(), ends.join("; "), names.join(", ")])
 }
 
 fn details(text: &Text<'_>, connection: &ConnectionReport) -> Vec<Vec<String>> {
@@ -126,4 +137,30 @@ fn details(text: &Text<'_>, connection: &ConnectionReport) -> Vec<Vec<String>> {
     add("way back", text.way(&connection.replies));
     connection.story.iter().for_each(|it| add("what happened", text.sentence(it)));
     rows.into_iter().map(Vec::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::explain::input::Input;
+    use crate::explain::read::Reading;
+
+    #[test]
+    fn connections_with_one_finding_are_shown_once_and_the_others_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("client.txt");
+        let syn = |number: u8| {
+            format!(
+                "12:00:00.00000{number} IP 192.0.2.7.4000{number} > 198.51.100.9.49: Flags [S], seq {number}, win 1, \
+                 length 0\n"
+            )
+        };
+        std::fs::write(&path, (0..9).map(syn).collect::<String>()).unwrap();
+        let mut reading = Reading::default();
+        reading.read(&Input::new(path.as_os_str())).unwrap();
+        let page = super::page(&reading.finish().0.explain());
+        assert_eq!(page.matches("<caption>Not decidable: ").count(), 1, "{page}");
+        let others = "8 further connections, from 192.0.2.7:40001, 192.0.2.7:40002, ";
+        assert_eq!(page.matches(others).count(), 2, "{page}");
+        assert!(page.contains("<td>9</td>"), "{page}");
+    }
 }

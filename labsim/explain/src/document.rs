@@ -119,19 +119,6 @@ pub struct ConnectionReport {
 }
 
 impl Explanation {
-    /// All connections by what was found of them, findings that are not healthy first.
-    pub(crate) fn groups(&self) -> Vec<Vec<&ConnectionReport>> {
-        let mut groups: Vec<(_, Vec<&ConnectionReport>)> = Vec::new();
-        for connection in self.worst_first() {
-            let finding = connection.finding();
-            match groups.iter_mut().find(|(it, _)| *it == finding) {
-                Some((_, group)) => group.push(connection),
-                None => groups.push((finding, vec![connection])),
-            }
-        }
-        groups.into_iter().map(|(_, group)| group).collect()
-    }
-
     /// All connections, those that are not healthy first.
     #[must_use]
     pub fn worst_first(&self) -> Vec<&ConnectionReport> {
@@ -152,18 +139,6 @@ impl ConnectionReport {
                  tunnel and server"
             )
         })
-    }
-
-    /// What connections of one finding have in common.
-    fn finding(&self) -> impl PartialEq {
-        let points = |way: &[WayPoint]| -> Vec<usize> { way.iter().map(|it| it.point).collect() };
-        let ends: Vec<_> = self.tunnels.iter().map(|it| (it.kind, it.destination)).collect();
-        let texts: Vec<String> = self.configuration.iter().map(|it| it.text.clone()).collect();
-        (
-            (self.protocol, self.server, self.verdict.kind, self.verdict.cause),
-            (self.verdict.possible.clone(), points(&self.requests), points(&self.replies)),
-            (ends, texts),
-        )
     }
 
     /// Client and server, as they are printed.

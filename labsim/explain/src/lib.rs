@@ -23,6 +23,7 @@ mod differences;
 mod document;
 mod exchange;
 mod explanation;
+mod finding;
 mod given;
 mod known;
 mod matching;
@@ -48,12 +49,13 @@ pub use connection::{KnownBy, Protocol};
 pub use differences::ClockDifference;
 pub use document::{ConnectionReport, Explanation, PointReport, Routers, WayPoint};
 pub use explanation::{MAX_CONNECTIONS, MAX_ERRORS_EXAMINED, icmp_error};
+pub use finding::{Finding, Findings};
 pub use matching::{Matching, Seen};
 pub use redact::Redaction;
 pub use segment::{Segment, Sighting};
 pub use sentence::{Place, Sentence};
 pub use survey::{MAX_FLOWS, Selection, Survey};
-pub use text::{MAX_PRINTED, Text};
+pub use text::Text;
 pub use ticket::Ticket;
 pub use trace::{
     Claim, Clock, Days, MAX_CLAIMS, MAX_POINTS, MAX_ROWS, Point, Role, Row, Trace, Unit, Vip,

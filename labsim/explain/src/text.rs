@@ -2,6 +2,7 @@
 
 use crate::connection::Protocol;
 use crate::document::{ConnectionReport, Explanation, WayPoint};
+use crate::finding::Findings;
 use crate::sentence::{Sentence, number};
 use crate::trace::{Clock, Unit};
 use crate::verdict::Kind;
@@ -9,11 +10,7 @@ use labsim_codes::Code;
 use std::fmt;
 
 /// Connections that are printed at most; those that are not healthy come first.
-pub const MAX_PRINTED: usize = 50;
-/// Connections of one finding that are printed in full; of more the first is, and the others are named.
-const MAX_IN_FULL: usize = 3;
-/// Connections that are named at most.
-const MAX_NAMED: usize = 5;
+pub(crate) const MAX_PRINTED: usize = 50;
 /// Pairs of clocks that are printed at most.
 const MAX_CLOCKS: usize = 12;
 /// The longest command that is printed whole.
@@ -41,23 +38,16 @@ impl fmt::Display for Text<'_> {
         writeln!(f)?;
         self.points(f)?;
         self.clocks(f)?;
-        let mut printed = 0;
-        let (mut left_out, mut healthy) = (0, 0);
-        for group in all.groups() {
-            let in_full = if group.len() > MAX_IN_FULL { 1 } else { group.len() };
-            let (shown, same) = group.split_at(in_full);
-            if printed + shown.len() > MAX_PRINTED {
-                left_out += group.len();
-                let healthy_ones = group.iter().filter(|it| it.verdict.kind == Kind::Healthy);
-                healthy += healthy_ones.count();
-                continue;
-            }
-            printed += shown.len();
-            for connection in shown {
+        let found = all.findings();
+        for finding in &found.printed {
+            for connection in &finding.shown {
                 self.connection(f, connection)?;
             }
-            same_as_before(f, same)?;
+            if let Some(others) = finding.others() {
+                writeln!(f, "  The same of {others}: --flow ADDRESS:PORT prints one\n")?;
+            }
         }
+        let Findings { left_out, left_out_healthy: healthy, .. } = found;
         if left_out > 0 {
             let what = number(left_out, "further connection");
             writeln!(f, "{what}, {healthy} of them healthy: --json has all\n")?;
@@ -78,25 +68,6 @@ pub(crate) fn counted(all: &Explanation) -> String {
         (0, _) => number(udp, "UDP exchange"),
         _ => format!("{}, {}", number(tcp, "TCP connection"), number(udp, "UDP exchange")),
     }
-}
-
-/// Names connections of the finding that was printed before.
-fn same_as_before(f: &mut fmt::Formatter<'_>, same: &[&ConnectionReport]) -> fmt::Result {
-    if same.is_empty() {
-        return Ok(());
-    }
-    let named: Vec<String> = same.iter().take(MAX_NAMED).map(|it| it.client.to_string()).collect();
-    let more = same.len().saturating_sub(MAX_NAMED);
-    let more = if more > 0 { format!(" and {more} others") } else { String::new() };
-    let what = number(same.len(), "further connection");
-    let alike: usize = same.iter().map(|it| it.alike).sum();
-    let alike =
-        if alike > 0 { format!("; {alike} not explained are like these") } else { String::new() };
-    writeln!(
-        f,
-        "  The same of {what}, from {}{more}{alike}: --flow ADDRESS:PORT prints one\n",
-        named.join(", ")
-    )
 }
 
 pub(crate) fn section<T: fmt::Display>(
