@@ -146,12 +146,12 @@ fn a_page_is_written_beside_what_is_printed() {
         page.starts_with("<!doctype html>")
             && page.contains("<caption>Healthy: 192.168.11.201:61067")
     );
-    for told in [
+    for part in [
         "All 6 packets of the client were seen at all 3 points",
         "+5.779194 .. +5.782072 s",
         "load balancer",
     ] {
-        assert!(page.contains(told), "{told}");
+        assert!(page.contains(part), "{part}");
     }
     let ended = desk.labsim(&["explain", "login.md", "--html", "login.md/page.html"]).exits(2);
     assert!(

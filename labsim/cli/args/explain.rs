@@ -13,7 +13,7 @@ pub(crate) struct Explain {
     /// is
     #[arg(required = true, value_name = "[NAME=]FILE")]
     pub(crate) files: Vec<OsString>,
-    /// An address that clients ask, of a virtual server; may be given several times. What it tells is taken
+    /// An address that clients ask, of a virtual server; may be given several times. What it says is taken
     /// where packets do not show who asks
     #[arg(long, value_name = "ADDRESS[:PORT]")]
     pub(crate) vip: Vec<labsim_explain::Vip>,

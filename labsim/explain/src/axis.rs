@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_of_two_sides_is_subtracted_and_the_bound_is_told() {
+    fn the_middle_of_two_sides_is_subtracted_and_the_bound_is_stated() {
         let bounds = two_sided(5_779_194_000, 5_782_072_000);
         let found = of(&[(0, Clock::Utc), (1, Clock::Utc)], &[(0, 1, bounds)]);
         assert_eq!(found, [Correction::Axis, Correction::Subtracted { bounds, ns: 5_780_633_000 }]);
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_correction_within_a_microsecond_is_told_with_all_digits() {
+    fn a_correction_within_a_microsecond_is_stated_with_all_digits() {
         assert_eq!(choose(two_sided(1_200, 1_800)), Some(1_500));
         assert_eq!(super::subtracted(1_500), "+0.000001500");
         assert_eq!(super::subtracted(-2_000), "-0.000002");

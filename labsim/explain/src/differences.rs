@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_of_one_side_are_told_as_such() {
+    fn bounds_of_one_side_are_stated_as_such() {
         let difference = |at_least_ns, at_most_ns| ClockDifference {
             first: 0,
             second: 1,

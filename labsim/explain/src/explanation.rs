@@ -240,7 +240,7 @@ impl Trace {
             let header = row.packet.innermost();
             let what = icmp_error(row)?;
             let name = self.points.get(row.point).map_or("?", |it| it.name.as_str());
-            let text = format!("{} told {} at {name}: {what}", header.source, header.destination);
+            let text = format!("{} sent {} at {name}: {what}", header.source, header.destination);
             Some(Sentence { text, evidence: evidence(self, [index]) })
         };
         self.rows.iter().enumerate().filter_map(error).take(MAX_ERRORS).collect()

@@ -53,23 +53,23 @@ impl<'a> Selected<'a> {
     /// What is left out, in sentences.
     pub(crate) fn notices(&self) -> Vec<String> {
         let Some(selection) = &self.selection else { return Vec::new() };
-        let mut told = Vec::new();
+        let mut notices = Vec::new();
         if selection.of_other_kinds > 0 {
             let what = number(selection.of_other_kinds, "connection");
-            told.push(format!(
+            notices.push(format!(
                 "{what} of kinds of which none is explained, as there was no room: give --flow ADDRESS:PORT of one, or \
                  captures of a shorter time"
             ));
         }
         if selection.beyond > 0 {
             let what = number(usize::try_from(selection.beyond).unwrap_or(usize::MAX), "packet");
-            told.push(format!(
+            notices.push(format!(
                 "{what} of connections that were not looked at, as there are more than {}: cut the captures by time, as \
                  `editcap -A START -B END FILE SMALLER` does",
                 crate::survey::MAX_FLOWS
             ));
         }
-        told
+        notices
     }
 }
 

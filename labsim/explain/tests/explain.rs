@@ -322,14 +322,14 @@ fn connections_with_the_same_tacacs_session_are_those_of_a_proxy() {
     };
     let text = login(ASKED, 1000) + &login("10.1.1.2.50000 > 10.1.1.51.49", 5000);
     let mut trace = trace(&format!("# tcpdump -S -v -nni eth0\n{text}"));
-    let told = "The TACACS+ session 0x7cabee48 of this connection was seen from 10.1.1.2:50000 to 10.1.1.51:49";
+    let sentence = "The TACACS+ session 0x7cabee48 of this connection was seen from 10.1.1.2:50000 to 10.1.1.51:49";
     assert!(!Text(&trace.explain()).to_string().contains("TACACS"));
     for row in &mut trace.rows {
         if let Transport::Tcp(tcp) = &mut row.packet.transport {
             tcp.session = tcp.payload.filter(|it| *it > 0).map(|_| 0x7cab_ee48);
         }
     }
-    says(&trace.explain(), told);
+    says(&trace.explain(), sentence);
 }
 
 proptest! {

@@ -51,9 +51,9 @@ impl Flow {
                 .into_iter()
                 .filter(|row| !(has_tunnel && row.is_f5_out && row.packet.inner.is_empty()));
             let mut packets: Vec<Packet> = Vec::new();
-            let told = errors.iter().copied().filter(of_point);
-            let told = told.filter_map(|row| Some(reading.error(row, icmp_error(row)?)));
-            for packet in on_wire.filter_map(|row| reading.packet(row)).chain(told) {
+            let errors = errors.iter().copied().filter(of_point);
+            let errors = errors.filter_map(|row| Some(reading.error(row, icmp_error(row)?)));
+            for packet in on_wire.filter_map(|row| reading.packet(row)).chain(errors) {
                 if packets.len() < MAX_PACKETS && !packets.contains(&packet) {
                     packets.push(packet);
                 }

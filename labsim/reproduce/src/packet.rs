@@ -131,7 +131,7 @@ impl Reading<'_> {
         })
     }
 
-    /// An ICMP error, told as explanations do.
+    /// An ICMP error, in the words of explanations.
     pub(crate) fn error(&self, row: &Row, what: String) -> Packet {
         let header = row.packet.innermost();
         Packet {

@@ -228,14 +228,14 @@ fn udp(messages: &[Message]) -> (Kind, bool) {
 fn messages(seen: &Seen<'_>) -> Vec<Message> {
     let roles = [Role::ClientSide, Role::ServerSide, Role::LoadBalancer];
     let of_role = |role: Role| {
-        let mut told: BTreeSet<(bool, Option<u32>, u32)> = BTreeSet::new();
+        let mut known: BTreeSet<(bool, Option<u32>, u32)> = BTreeSet::new();
         let mut messages: Vec<Message> = Vec::new();
         for row in seen.at(role) {
             let Some((number, bytes)) = payload(row).filter(|(_, bytes)| *bytes > 0) else {
                 continue;
             };
             let is_reply = !seen.is_request(row);
-            if !told.insert((is_reply, number, bytes)) {
+            if !known.insert((is_reply, number, bytes)) {
                 continue;
             }
             match messages.last_mut().filter(|it| it.is_reply == is_reply) {

@@ -9,7 +9,7 @@ pub(crate) enum Wiring {
     RouterOff,
     /// Links leave checksums unfinished.
     Offloads,
-    /// The load balancer's link has the MTU that an ICMP error told.
+    /// The load balancer's link has the MTU that an ICMP error reports.
     NarrowBalancer,
     /// The server's link has it.
     NarrowServer,

@@ -53,10 +53,10 @@ impl Selection {
         for (kind, (keys, _)) in self.kinds.iter().enumerate() {
             kinds.extend(keys.iter().map(|key| (*key, kind)));
         }
-        let mut told = BTreeSet::new();
+        let mut found = BTreeSet::new();
         all.map(|it| {
             let kind = kinds.get(&key(it.protocol, it.client, it.server));
-            let kind = kind.filter(|kind| told.insert(**kind));
+            let kind = kind.filter(|kind| found.insert(**kind));
             kind.and_then(|kind| self.kinds.get(*kind)).map_or(0, |(_, further)| *further)
         })
         .collect()
