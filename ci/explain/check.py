@@ -36,6 +36,8 @@ SUCCEEDS = ["server-answers-arp", "server-answers-arp-with-tunnel"]
 BESIDE = {"inner-packets-filtered": {"vip-missing"}, "server-stopped-beside-noise": {"vip-missing"}}
 # Forms of the load balancers' configurations, and of how many scenarios each has to be there at least.
 EXPORTS = {"f5": 60, "a10": 60, "ipvs": 60}
+# Scenarios of IPv6 and of both families, inside and outside of tunnels, that are reproduced as well.
+IPV6 = "tacacs-6in6 tacacs-4in6 tacacs-gre-6in6 snat-ipv6 dnat-without-snat-ipv6 vip-missing-ipv6".split()
 KINDS = ["right", "set", "open", "healthy", "nothing", "wrong"]
 complaints = []
 
@@ -180,6 +182,8 @@ def check_reproductions(labsim, work, cases):
             complaints.append(f"{name}, reproduced: {why}")
         elif why:
             notes.append(f"  {group} {name}: {kind}: {why}")
+        if group == "ipv6" and kind not in (["the cause", "among"] if truth else ["healthy"]):
+            complaints.append(f"{name}, reproduced: {kind}")
     table("reproduced", counts, reproduction.KINDS)
     print("\n".join(["", *notes]))
     seen = sum(counts.values(), Counter())
@@ -271,7 +275,9 @@ def main():
                     by_lesson.setdefault(f"{name}", Counter())[kind] += 1
                     if kind == "wrong":
                         complaints.append(f"{name}, {distortion}: {why}")
-        check_reproductions(labsim, work, cases)
+        ipv6 = run(labsim, f"{work}/ipv6", [f"scenarios/ipv6/{name}.yaml" for name in IPV6])
+        of_ipv6 = [("ipv6", name, truth_of(it), captures.read(it / "capture.pcapng")) for name, it in sorted(ipv6.items())]
+        check_reproductions(labsim, work, cases + of_ipv6)
         check_configured(labsim, pathlib.Path(work), cases)
     table("lessons", by_lesson)
     table("faults", by_distortion["fault"])
