@@ -1,6 +1,7 @@
 //! `labsim explain` and `labsim merge-captures`.
 
 mod configuration;
+mod fragmented;
 mod frames;
 mod html;
 mod input;
@@ -30,7 +31,7 @@ const TICKET_WIDTH: usize = 80;
 const NOTHING_IN_COMMON: &str = "no connection was seen by more than one of these captures; send captures of the \
      same connection at the same time, taken at client, load balancer and server";
 
-/// Reads captures of several places, and tells what they show of each connection.
+/// Reads captures of several places, and explains what they show of each connection.
 pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
     let progress = Progress::new();
     let mut trace = match read(args, &progress) {
@@ -68,7 +69,7 @@ pub(crate) fn explain(args: &args::Explain, log: &LogArgs) -> Exit {
             "no TCP connection and no UDP exchange in these captures, and other protocols are not explained; \
              capture again without a filter of ports, which cannot match inside a tunnel"
         } else {
-            "no connection in these captures has an end that --flow names; without it all are told"
+            "no connection in these captures has an end that --flow names; without it all are explained"
         });
         return Exit::Invalid;
     }

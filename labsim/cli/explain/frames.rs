@@ -2,7 +2,7 @@
 
 use super::input::{Input, Part};
 use super::points::Hints;
-use super::read::{Reading, Told, is_f5_out};
+use super::read::{HowTaken, Reading, is_f5_out};
 use labsim_captures::{Frame, Known, Packet, PointId, Reader};
 use labsim_explain::{Clock, Row, Unit};
 use std::collections::BTreeMap;
@@ -56,7 +56,9 @@ impl Reading {
                 continue;
             }
             match known {
-                Known::Ip(packet) => self.add_packet(point, &frame, packet)?,
+                Known::Ip(packet) => {
+                    self.add_packet(row_of_frame(point, &frame, packet), frame.network_layer())?;
+                }
                 _ => self.others += 1,
             }
         }
@@ -73,38 +75,10 @@ impl Reading {
             return Err(NO_FRAME.to_owned());
         }
         let capture = self.next_capture();
-        let told = Told { command: None, snap_length: None };
+        let taken = HowTaken { command: None, snap_length: None };
         let point =
-            self.add_point(input, capture, Unit::Frame, Clock::None, Hints::default(), told)?;
+            self.add_point(input, capture, Unit::Frame, Clock::None, Hints::default(), taken)?;
         self.trace.empty.insert(point);
-        Ok(())
-    }
-
-    /// Keeps a packet; of one in fragments the first fragment, which becomes the packet when all fragments are there.
-    fn add_packet(&mut self, point: usize, frame: &Frame, packet: Packet) -> Result<(), String> {
-        if self.keeping.is_surveying() {
-            return self.add(row_of_frame(point, frame, packet));
-        }
-        let place = self.trace.rows.len();
-        let is_later = packet.outermost.fragment.is_some_and(|(from, _)| from != 0);
-        if !is_later {
-            self.add(row_of_frame(point, frame, packet))?;
-        }
-        let row = (self.trace.rows.len() > place).then_some(place);
-        let whole = self.fragments.add(point, frame.number, frame.network_layer(), row);
-        let Some((packet, rows)) = whole.and_then(|it| Some((it.known()?, it.rows))) else {
-            return Ok(());
-        };
-        if rows.is_empty() {
-            // Its first fragment was too short to show what is inside, and was counted as another protocol's.
-            self.others = self.others.saturating_sub(1);
-            return self.add(row_of_frame(point, frame, packet));
-        }
-        for row in rows {
-            let Some(row) = self.trace.rows.get_mut(row) else { continue };
-            // That it came in fragments stays known.
-            row.packet = Packet { outermost: row.packet.outermost, ..packet.clone() };
-        }
         Ok(())
     }
 
@@ -146,8 +120,8 @@ impl Reading {
         let clock = if frame.time_ns.is_some() { Clock::Utc } else { Clock::None };
         let hints = Hints { host: None, device: device.clone() };
         let snap_length = found.map(|it| it.snap_length).filter(|it| *it > 0);
-        let told = Told { command: None, snap_length };
-        let point = self.add_point(input, ring.capture, Unit::Frame, clock, hints, told)?;
+        let taken = HowTaken { command: None, snap_length };
+        let point = self.add_point(input, ring.capture, Unit::Frame, clock, hints, taken)?;
         ring.points.insert(device, point);
         Ok(point)
     }

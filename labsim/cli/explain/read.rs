@@ -41,9 +41,9 @@ pub(super) struct Reading {
     pub(super) progress: Progress,
 }
 
-/// What a capture tells of how it was taken.
+/// What a capture shows of how it was taken.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct HowTaken {
     pub(super) command: Option<String>,
     pub(super) snap_length: Option<u32>,
 }
@@ -155,12 +155,12 @@ impl Reading {
                         host: section.and_then(|it| host(it.prompt.as_deref()?)),
                         device: frame.device.clone(),
                     };
-                    let told = Told {
+                    let taken = HowTaken {
                         command: section.and_then(|it| it.command.clone()),
                         snap_length: section.and_then(|it| it.snap_length),
                     };
                     let clock = clock(&frame);
-                    let point = self.add_point(input, capture, Unit::Line, clock, hints, told)?;
+                    let point = self.add_point(input, capture, Unit::Line, clock, hints, taken)?;
                     points.insert(key, point);
                     point
                 }
@@ -179,7 +179,7 @@ impl Reading {
                     continue;
                 }
             };
-            self.add(labsim_explain::Row {
+            let row = labsim_explain::Row {
                 point,
                 number: frame.line,
                 time_ns,
@@ -188,7 +188,11 @@ impl Reading {
                 reset_cause: frame.f5.and_then(|it| it.reset_cause),
                 link: None,
                 packet,
-            })?;
+            };
+            match &frame.bytes {
+                Some(bytes) => self.add_packet(row, bytes)?,
+                None => self.add(row)?,
+            }
         }
         let notices = reader.notices();
         if points.is_empty() {
@@ -231,7 +235,7 @@ impl Reading {
         unit: Unit,
         clock: Clock,
         hints: Hints,
-        told: Told,
+        taken: HowTaken,
     ) -> Result<usize, String> {
         if self.trace.points.len() >= MAX_POINTS {
             return Err(format!(
@@ -245,8 +249,8 @@ impl Reading {
             capture,
             clock,
             given: input.name.as_deref().and_then(Role::of_name),
-            command: told.command,
-            snap_length: told.snap_length,
+            command: taken.command,
+            snap_length: taken.snap_length,
         });
         if let Some(file) = self.files.last_mut() {
             file.hints.push(hints);

@@ -1,0 +1,134 @@
+//! Packets in fragments, of captures and of texts that show their bytes.
+
+use super::read::Reading;
+use labsim_explain::Row;
+
+impl Reading {
+    /// Keeps a packet; of one in fragments the first fragment, which becomes the packet when all fragments are there.
+    /// `network`: its bytes from the IP header on.
+    pub(super) fn add_packet(&mut self, row: Row, network: &[u8]) -> Result<(), String> {
+        let Some((from, _)) = row.packet.outermost.fragment else { return self.add(row) };
+        if self.keeping.is_surveying() {
+            return self.add(row);
+        }
+        let (place, point, number) = (self.trace.rows.len(), row.point, row.number);
+        if from == 0 {
+            self.add(row.clone())?;
+        }
+        let kept = (self.trace.rows.len() > place).then_some(place);
+        let whole = self.fragments.add(point, number, network, kept);
+        let Some((packet, rows)) = whole.and_then(|it| Some((it.known()?, it.rows))) else {
+            return Ok(());
+        };
+        if rows.is_empty() {
+            // Its first fragment was too short to show what is inside, and was counted as another protocol's.
+            self.others = self.others.saturating_sub(1);
+            return self.add(Row { packet, ..row });
+        }
+        for row in rows {
+            let Some(row) = self.trace.rows.get_mut(row) else { continue };
+            // That it came in fragments stays known.
+            row.packet =
+                labsim_captures::Packet { outermost: row.packet.outermost, ..packet.clone() };
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::input::Input;
+    use labsim_wire::decode::LinkType;
+    use labsim_wire::pcap::Writer;
+    use labsim_wire::{ipv4, protocol};
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::net::Ipv4Addr;
+    use std::path::Path;
+
+    const ROOM: usize = 1000;
+
+    fn header(payload: usize, protocol: u8, hosts: [u8; 2]) -> ipv4::Header<'static> {
+        let host = |last| Ipv4Addr::new(192, 0, 2, last);
+        ipv4::Header {
+            source: host(hosts[0]),
+            destination: host(hosts[1]),
+            protocol,
+            ttl: 64,
+            tos: 0,
+            id: 7,
+            dont_fragment: false,
+            more_fragments: false,
+            fragment_offset: 0,
+            options: &[],
+            payload_length: payload,
+        }
+    }
+
+    /// An IPIP packet with a datagram, in two fragments.
+    fn fragments() -> Vec<Vec<u8>> {
+        let length = 8 + ROOM;
+        let mut inside = vec![0; 20 + length];
+        header(length, protocol::UDP, [1, 9]).emit(&mut inside).unwrap();
+        let ports = [40_000_u16, 1812, u16::try_from(length).unwrap(), 0];
+        for (place, number) in ports.iter().enumerate() {
+            inside[20 + 2 * place..][..2].copy_from_slice(&number.to_be_bytes());
+        }
+        let cut = |from: usize, to: usize| {
+            let mut packet = vec![0; 20];
+            let outer = ipv4::Header {
+                more_fragments: to < inside.len(),
+                fragment_offset: u16::try_from(from).unwrap(),
+                ..header(to - from, protocol::IPIP, [2, 3])
+            };
+            outer.emit(&mut packet).unwrap();
+            packet.extend(&inside[from..to]);
+            packet
+        };
+        vec![cut(0, 560), cut(560, inside.len())]
+    }
+
+    /// What `tcpdump -x` prints of a fragment.
+    fn printed(packet: &[u8]) -> String {
+        let mut text = "12:00:00.000001 IP 192.0.2.2 > 192.0.2.3: ip-proto-4\n".to_owned();
+        for (number, line) in packet.chunks(16).enumerate() {
+            write!(text, "\t0x{:04x}: ", 16 * number).unwrap();
+            for pair in line.chunks(2) {
+                text.push(' ');
+                pair.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn read(path: &Path) -> Reading {
+        let mut reading = Reading::default();
+        reading.read(&Input::new(path.as_os_str())).unwrap();
+        reading
+    }
+
+    #[test]
+    fn fragments_of_a_text_with_bytes_are_put_together_as_those_of_a_capture() {
+        let folder = tempfile::tempdir().unwrap();
+        let (capture, text) = (folder.path().join("a.pcap"), folder.path().join("a.txt"));
+        let file = fs::File::create(&capture).unwrap();
+        let mut writer = Writer::new(file, LinkType::Raw, 65_535).unwrap();
+        for packet in fragments() {
+            writer.packet(1_000_000_000, u32::try_from(packet.len()).unwrap(), &packet).unwrap();
+        }
+        drop(writer);
+        fs::write(&text, fragments().iter().map(|it| printed(it)).collect::<String>()).unwrap();
+        let (captured, pasted) = (read(&capture), read(&text));
+        let packets = |reading: &Reading| -> Vec<_> {
+            reading.trace.rows.iter().map(|row| row.packet.clone()).collect()
+        };
+        assert_eq!(packets(&captured).len(), 1);
+        assert_eq!(packets(&pasted), packets(&captured));
+        assert_eq!((pasted.others, pasted.fragments.incomplete().count()), (0, 0));
+        // Of one alone it is known that the other is missing.
+        fs::write(&text, printed(&fragments()[0])).unwrap();
+        assert_eq!(read(&text).fragments.incomplete().count(), 1);
+    }
+}
