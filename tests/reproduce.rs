@@ -83,9 +83,31 @@ fn the_causes_of_a_silent_server_are_tried_one_by_one() {
     assert!(desk.path("labs/connection-1/vip-missing.yaml").exists());
 }
 
+#[test]
+fn a_login_by_ipv6_has_the_packets_of_a_lab_without_a_fault() {
+    let desk = Desk::new();
+    let capture = capture_of(&desk, "ipv6/tacacs-6in4");
+    let places = [("client:eth0", "c.pcap"), ("lb:eth0", "l.pcap"), ("rs1:eth0", "s.pcap")];
+    for (point, file) in places {
+        split(&desk, &capture, point, file, 0, 65_535);
+    }
+    let files = ["client=c.pcap", "load-balancer=l.pcap", "server=s.pcap"];
+    let ended = desk.labsim(&[&["explain", "--reproduce", "labs"][..], &files].concat()).exits(0);
+    ended.says("    same     healthy: Nothing is wrong\n");
+    let read = |name: &str| fs::read_to_string(desk.path("labs/connection-1").join(name)).unwrap();
+    let (topology, scenario) = (read("topology.yaml"), read("healthy.yaml"));
+    for part in ["\"2001:db8:11::201/64\"", "10.1.1.51/24", "hop_limit: 128"] {
+        assert!(topology.contains(part), "{topology}");
+    }
+    for part in ["profile: ipip", "\"10.1.1.51:49\"", "vip: \"2001:db8:4::99\""] {
+        assert!(scenario.contains(part), "{scenario}");
+    }
+}
+
 const BIGIP: &str = "net self s {\n    address 172.16.0.10/24\n}\n\
                      ltm profile fastl4 f {\n    defaults-from fastL4\n    idle-timeout 77\n}\n\
-                     ltm pool p {\n    members { 10.1.1.51:49 { address 10.1.1.51 } }\n    profiles { gre }\n}\n\
+                     ltm pool p {\n    members { 10.1.1.51:49 { address 10.1.1.51 } 10.1.1.52:49 { address 10.1.1.52 } }\n    \
+                     profiles { gre }\n    load-balancing-mode least-connections-member\n    monitor gateway_icmp\n}\n\
                      ltm virtual vs {\n    destination 172.16.4.99:49\n    ip-protocol tcp\n    pool p\n    \
                      profiles { f { } }\n    translate-address disabled\n    translate-port disabled\n}\n";
 
@@ -101,12 +123,20 @@ fn what_packets_do_not_show_of_the_network_is_taken_from_a_configuration() {
     let ended = desk.labsim(&with).exits(0);
     ended
         .says("the server is not shown: in GRE, as ltm virtual vs says (bigip.conf:10)")
-        .says("the server's own address is not shown: the member of ltm virtual vs is taken (bigip.conf:9)")
+        .says("the server's own address is not shown: the first member of ltm virtual vs is taken (bigip.conf:9)")
         .says("the load balancer's own address is not shown: the configuration's is taken (bigip.conf:1)")
-        .says("the idle timeout is not shown: ltm virtual vs (bigip.conf:12) forgets a flow after 77 s")
+        .says("the idle timeout is not shown: ltm virtual vs (bigip.conf:14) forgets a flow after 77 s")
         .says("    same     healthy: Nothing is wrong\n");
     let scenario = fs::read_to_string(desk.path("labs/connection-1/healthy.yaml")).unwrap();
-    for part in ["profile: gre", "\"10.1.1.51:49\"", "idle_timeout: 77"] {
+    for part in [
+        "profile: gre",
+        "\"10.1.1.51:49\"",
+        "idle_timeout: 77",
+        "load_balancing_mode: least_connections",
+        "monitor: {",
+        "# Assumed: the pool has the monitor",
+        "further members are not in the lab: 10.1.1.52 (bigip.conf:9)",
+    ] {
         assert!(scenario.contains(part), "{scenario}");
     }
 }

@@ -12,6 +12,7 @@ mod points;
 mod progress;
 mod read;
 mod reproduce;
+mod spool;
 
 pub(crate) use merge::merge_captures;
 
@@ -149,7 +150,6 @@ fn read_all(files: &[OsString], reading: &mut Reading) -> Result<(), Exit> {
         output::error("standard input (`-`) is named twice; it can be read once");
         return Err(Exit::Invalid);
     }
-    reading.is_once = inputs.iter().any(|input| !input.path.is_file());
     let mut problems = Vec::new();
     for input in &inputs {
         if let Err(problem) = reading.read(input) {

@@ -1,16 +1,20 @@
 //! Which packets are kept: all, or, where they are too many, those of some connections of each kind.
 
+use super::packets::Packets;
 use super::read::Reading;
 use labsim_captures::Transport;
 use labsim_explain::{
     MAX_CONNECTIONS, MAX_ERRORS_EXAMINED, MAX_ROWS, Row, Segment, Selection, Survey, icmp_error,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Connections whose packets are all kept, at most.
 const MAX_FLOWS_KEPT: usize = 10_000;
 /// Connections with too many packets that are named at most.
 const MAX_NAMED: usize = 5;
+
+/// Packets of connections with too many that are kept of each point where the clocks alone are wanted.
+const MAX_OF_BEGINNING: usize = 10_000;
 
 /// Which packets are kept.
 #[derive(Debug, Default)]
@@ -41,6 +45,8 @@ pub(super) struct Selected {
     errors: usize,
     /// Connections that have more packets than are kept.
     too_long: BTreeSet<String>,
+    /// How many of their first packets are kept of each point, if the clocks alone are wanted.
+    beginnings: Option<BTreeMap<usize, usize>>,
 }
 
 impl Keeping {
@@ -95,18 +101,7 @@ impl Reading {
 
     /// Begins to find out of which connections the packets are, as there are too many to keep them.
     fn survey(&mut self, row: &Row) -> Result<(), String> {
-        if self.is_once || self.packets.is_some() {
-            let instead = if self.packets.is_none() {
-                ", or name a file in place of a pipe: what can be read twice may have more"
-            } else {
-                ""
-            };
-            return Err(format!(
-                "more than {} packets of TCP and UDP in all: keep those of one client, by \
-                 `tcpdump -r FILE -w SMALLER 'host CLIENT or ip proto 4 or ip proto 47'`{instead}",
-                self.room.0
-            ));
-        }
+        self.check_spools()?;
         let mut survey = Survey::new(&self.wanted);
         for row in std::mem::take(&mut self.trace.rows).iter().chain([row]) {
             survey.add(row);
@@ -115,9 +110,21 @@ impl Reading {
         Ok(())
     }
 
+    /// Whether all can be read a second time, as there are too many packets to keep them.
+    pub(super) fn check_spools(&self) -> Result<(), String> {
+        match self.spools.failure() {
+            None => Ok(()),
+            Some(why) => Err(format!(
+                "more than {} packets of TCP and UDP in all, which are read twice, and {why}: name a file in place of \
+                 a pipe",
+                self.room.0
+            )),
+        }
+    }
+
     /// The survey of packets that are few enough to keep, if their connections are too many.
     fn surveyed(&mut self) -> Option<Box<Survey>> {
-        if self.is_once || self.packets.is_some() || self.trace.rows.len() <= MAX_FLOWS_KEPT {
+        if self.spools.failure().is_some() || self.trace.rows.len() <= MAX_FLOWS_KEPT {
             return None;
         }
         let mut survey = Survey::new(&self.wanted);
@@ -139,8 +146,13 @@ impl Reading {
         };
         self.progress.stage("selecting connections of each kind");
         let selection = survey.select(MAX_CONNECTIONS, self.room.0);
-        let selected = Selected { selection, errors: 0, too_long: BTreeSet::new() };
+        let packets = self.packets.take().map(Packets::completed);
+        let beginnings = packets.is_some().then(BTreeMap::new);
+        let selected = Selected { selection, errors: 0, too_long: BTreeSet::new(), beginnings };
+        self.spools.rewind();
         Some(Self {
+            packets,
+            spools: self.spools.clone(),
             keeping: Keeping::Selected(Box::new(selected)),
             has_no_quotes: self.has_no_quotes,
             progress: self.progress.clone(),
@@ -155,6 +167,12 @@ impl Selected {
         if !is_flow {
             self.errors += 1;
             return self.errors <= MAX_ERRORS_EXAMINED;
+        }
+        if let Some(beginnings) = &mut self.beginnings {
+            let is_too_long = self.selection.is_too_long(row);
+            let count = beginnings.entry(row.point).or_default();
+            *count += usize::from(is_too_long);
+            return self.selection.has(row) || is_too_long && *count <= MAX_OF_BEGINNING;
         }
         if self.too_long.len() < MAX_NAMED
             && self.selection.is_too_long(row)
@@ -172,6 +190,7 @@ mod tests {
     use super::*;
     use crate::explain::input::Input;
     use crate::explain::read_all;
+    use crate::explain::spool::Spools;
     use labsim_explain::Text;
     use labsim_wire::decode::LinkType;
     use labsim_wire::pcap::Writer;
@@ -300,12 +319,49 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_twice_must_have_room() {
+    fn a_pipe_has_as_much_room_as_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, fifo) = (folder.path().join("client.pcap"), folder.path().join("client"));
+        write(&path, 50);
+        let mode = nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR;
+        nix::unistd::mkfifo(&fifo, mode).unwrap();
+        let (from, to) = (path.clone(), fifo.clone());
+        let writer = std::thread::spawn(move || std::fs::copy(from, to).unwrap());
+        let piped = explained(&[fifo.into_os_string()], 30, "").unwrap();
+        writer.join().unwrap();
+        let said = "1 capture point, 50 TCP connections\n7 of all 50 are explained";
+        assert!(piped.starts_with(said), "{piped}");
+    }
+
+    #[test]
+    fn a_pipe_that_is_too_long_to_be_kept_is_an_error_that_names_the_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("client.pcap");
         write(&path, 50);
-        let mut reading = Reading { room: Room(30), is_once: true, ..Reading::default() };
+        let spools = Spools::of_at_most(100);
+        let file = std::fs::File::open(&path).unwrap();
+        std::io::copy(&mut spools.read(|| Ok(Box::new(file))).unwrap(), &mut std::io::sink())
+            .unwrap();
+        let mut reading = Reading { room: Room(30), spools, ..Reading::default() };
         let error = reading.read(&Input::new(path.as_os_str())).unwrap_err();
-        assert!(error.starts_with("more than 30 packets") && error.contains("a pipe"), "{error}");
+        assert!(error.starts_with("more than 30 packets"), "{error}");
+        assert!(error.ends_with("up to 4 GiB: name a file in place of a pipe"), "{error}");
+    }
+
+    #[test]
+    fn packets_to_be_written_are_kept_once_and_may_be_more_than_those_that_are_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("client.pcap");
+        write(&path, 50);
+        let files = [path.into_os_string()];
+        let packets = Packets::new(folder.path()).unwrap();
+        let mut reading = Reading { room: Room(30), ..Reading::keeping(packets) };
+        read_all(&files, &mut reading).unwrap();
+        let mut again = reading.selected().unwrap();
+        read_all(&files, &mut again).unwrap();
+        let (trace, packets) = again.finish();
+        assert!(trace.rows.len() <= 30 && !trace.rows.is_empty());
+        let sources: Vec<u64> = packets.unwrap().sources().iter().map(|it| it.kept).collect();
+        assert_eq!((sources, trace.points.len()), (vec![285], 1));
     }
 }

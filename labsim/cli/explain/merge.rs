@@ -23,6 +23,13 @@ pub(crate) fn merge_captures(args: &args::MergeCaptures) -> Exit {
     if let Err(exit) = read_all(&args.files, &mut reading) {
         return exit;
     }
+    // Of very many packets the clocks are found out by some connections of each kind.
+    if let Some(mut again) = reading.selected() {
+        if let Err(exit) = read_all(&args.files, &mut again) {
+            return exit;
+        }
+        reading = again;
+    }
     let (trace, packets) = reading.finish();
     // It was given to the reading above.
     let Some(mut packets) = packets else { return Exit::Failed };
@@ -39,21 +46,21 @@ pub(crate) fn merge_captures(args: &args::MergeCaptures) -> Exit {
     }
     let axis = trace.axis();
     packets.arrange(&axis);
-    let told = told(&trace, &axis, packets.sources());
+    let described = describe(&trace, &axis, packets.sources());
     if !packets.sources().iter().any(Source::is_written) {
-        told.points.iter().for_each(output::error);
+        described.points.iter().for_each(output::error);
         return reject("there is nothing to write: send the files that `tcpdump -w` writes");
     }
-    let comment = told.to_string();
+    let comment = described.to_string();
     let written = out.write(true, |out| {
-        packets.write(out, &trace.points, &axis, comment.trim_end(), &told.points)
+        packets.write(out, &trace.points, &axis, comment.trim_end(), &described.points)
     });
     if let Err(error) = written {
         return reject(format_args!("{} cannot be written: {error}", path.display()));
     }
     let count: u64 = packets.sources().iter().filter(|it| it.is_written()).map(|it| it.kept).sum();
     output::foreign_text(format_args!("{} written to {}\n", packets_of(count), path.display()));
-    output::foreign_text(&told);
+    output::foreign_text(&described);
     if !trace.notices.is_empty() {
         output::foreign_text("noticed:\n");
         trace.notices.iter().for_each(|it| output::foreign_text(format_args!("  {it}\n")));
@@ -81,21 +88,21 @@ fn reject(error: impl fmt::Display) -> Exit {
 }
 
 /// What is printed about the file, and stands in its comments.
-struct Told {
+struct Description {
     /// What the times are.
     axis: String,
     /// What was done with each point.
     points: Vec<String>,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.axis)?;
         self.points.iter().try_for_each(|point| writeln!(f, "  {point}"))
     }
 }
 
-fn told(trace: &Trace, axis: &Axis, sources: &[Source]) -> Told {
+fn describe(trace: &Trace, axis: &Axis, sources: &[Source]) -> Description {
     let origin = axis.point.and_then(|place| trace.points.get(place));
     let name = origin.map_or("", |it| it.name.as_str());
     let counted = match origin.map(|it| it.clock) {
@@ -129,7 +136,7 @@ fn told(trace: &Trace, axis: &Axis, sources: &[Source]) -> Told {
             format!("{point}: left out: {left_out}")
         }
     });
-    Told { axis: text, points: points.collect() }
+    Description { axis: text, points: points.collect() }
 }
 
 /// What is not written of a point that has a place on the axis, and why.

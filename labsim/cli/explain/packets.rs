@@ -1,11 +1,12 @@
 //! The packets of all points, kept in a file without a name until all clocks are known.
 
+use super::spool::unnamed;
 use labsim_captures::{Direction, Frame, Known, TextFrame};
 use labsim_explain::{Axis, Point};
 use labsim_wire::pcapng::{InterfaceRecord, PacketRecord, Writer};
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 /// Packets that are kept at most: what is remembered of each is 32 bytes.
@@ -20,6 +21,8 @@ pub(super) struct Packets {
     length: u64,
     kept: Vec<Kept>,
     sources: Vec<Source>,
+    /// Whether all files were read: what is added is read a second time.
+    is_complete: bool,
 }
 
 /// Where a packet's bytes are, and what else is written of it.
@@ -64,14 +67,13 @@ impl Source {
 impl Packets {
     /// Keeps packets in this folder.
     pub(super) fn new(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(format!(".labsim-packets-{}", std::process::id()));
-        // One that was killed before it took the name away has left it.
-        let _ = fs::remove_file(&path);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-        fs::remove_file(&path)?;
-        let bytes = BufWriter::with_capacity(1 << 16, file);
-        Ok(Self { bytes, length: 0, kept: Vec::new(), sources: Vec::new() })
+        let bytes = BufWriter::with_capacity(1 << 16, unnamed(folder)?);
+        Ok(Self { bytes, length: 0, kept: Vec::new(), sources: Vec::new(), is_complete: false })
+    }
+
+    /// The same when all files were read. What is added to it is there already.
+    pub(super) fn completed(self) -> Self {
+        Self { is_complete: true, ..self }
     }
 
     /// The points, in the order of the trace.
@@ -87,6 +89,9 @@ impl Packets {
         link: u32,
         snap_length: u32,
     ) -> Result<(), String> {
+        if self.is_complete {
+            return Ok(());
+        }
         self.count(point, |it| {
             (it.link, it.snap_length) = (u16::try_from(link).ok(), snap_length);
         });
@@ -105,6 +110,9 @@ impl Packets {
         frame: &TextFrame,
         time_ns: Option<i64>,
     ) -> Result<(), String> {
+        if self.is_complete {
+            return Ok(());
+        }
         let Some(bytes) = &frame.bytes else {
             self.count(point, |it| it.without_bytes += 1);
             return Ok(());
@@ -123,7 +131,9 @@ impl Packets {
 
     /// Adds a point, in the order of the trace.
     pub(super) fn add_point(&mut self) {
-        self.sources.push(Source::default());
+        if !self.is_complete {
+            self.sources.push(Source::default());
+        }
     }
 
     fn count(&mut self, point: usize, count: impl FnOnce(&mut Source)) {

@@ -6,6 +6,7 @@ use super::kept::{Keeping, Room};
 use super::packets::Packets;
 use super::points::{Hints, host, names};
 use super::progress::Progress;
+use super::spool::Spools;
 use crate::stream;
 use labsim_captures::{
     Direction, Fragments, Known, Mac, Opened, Origin, Section, TextFrame, TextReader,
@@ -36,8 +37,8 @@ pub(super) struct Reading {
     pub(super) room: Room,
     /// The ends of the connections that are explained; all if there are none.
     pub(super) wanted: Vec<Vip>,
-    /// Whether an input cannot be read a second time.
-    pub(super) is_once: bool,
+    /// What pipes had.
+    pub(super) spools: Spools,
     pub(super) progress: Progress,
 }
 
@@ -73,7 +74,8 @@ impl Reading {
     /// # Errors
     /// What is wrong with it, and what to do.
     pub(super) fn read(&mut self, input: &Input) -> Result<(), String> {
-        let opened = stream::open(&input.path, "capture or a text with one")?;
+        let open = || stream::open(&input.path, "capture or a text with one");
+        let opened = if input.path.is_file() { open()? } else { self.spools.read(open)? };
         let length = input.path.metadata().ok().filter(|it| it.is_file()).map(|it| it.len());
         self.progress.file(self.keeping.doing(), &input.shown(), length);
         let opened = self.progress.counting(opened);
@@ -85,9 +87,10 @@ impl Reading {
             hints: Vec::new(),
         });
         match opened {
-            Opened::Frames(reader) => self.frames(*reader, input),
-            Opened::Text(reader) => self.text(*reader, input),
+            Opened::Frames(reader) => self.frames(*reader, input)?,
+            Opened::Text(reader) => self.text(*reader, input)?,
         }
+        if self.keeping.is_surveying() { self.check_spools() } else { Ok(()) }
     }
 
     /// All that was read, with a name for each point, and the packets if they were kept.
