@@ -161,6 +161,6 @@ mod tests {
         assert_eq!(page.matches("<caption>Not decidable: ").count(), 1, "{page}");
         let others = "8 further connections, from 192.0.2.7:40001, 192.0.2.7:40002, ";
         assert_eq!(page.matches(others).count(), 2, "{page}");
-        assert!(page.contains("<td>9</td>"), "{page}");
+        assert!(page.contains("<td>9<"), "{page}");
     }
 }
