@@ -29,3 +29,11 @@ pub(crate) fn bind(socket: BorrowedFd<'_>, interface: u32, protocol: u16) -> Res
     labsim_sys::packet::bind(socket, interface, protocol)
         .map_err(Error::system("binding a packet socket to the interface (bind(2), packet(7))"))
 }
+
+/// Whether the interface that it is bound to is still there.
+pub(crate) fn check_bound(socket: BorrowedFd<'_>) -> Result<(), Error> {
+    match labsim_sys::packet::bound_interface(socket) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) | Err(_) => Err(Error::InterfaceGone),
+    }
+}

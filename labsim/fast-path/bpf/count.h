@@ -58,9 +58,6 @@ static __always_inline void note(struct flow *flow, const struct packet *packet)
 	/* The clock's last tick may be before the engine's own look at a finer one. */
 	if (now > flow->last_seen)
 		flow->last_seen = now;
-	__sync_fetch_and_add(&flow->packets, packet->segments);
-	__sync_fetch_and_add(&flow->bytes,
-			     packet->length + (packet->segments - 1) * packet->headers);
 	if (packet->protocol == IPPROTO_TCP) {
 		flow->client_next = seen & SEEN_NUMBERS ? later(flow->client_next, packet->next)
 							: packet->next;

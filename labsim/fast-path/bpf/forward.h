@@ -155,6 +155,6 @@ static __always_inline bool forward(struct __sk_buff *skb, struct flow *flow,
 	*result = bpf_redirect(skb->ifindex, 0);
 	return true;
 dropped:
-	count_total(TOTAL_DROPPED, 1, frame);
+	count_total(TOTAL_LOST, 1, frame);
 	return true;
 }

@@ -36,8 +36,6 @@ struct flow6_key {
  * leaves. */
 struct flow {
 	__u64 last_seen;
-	__u64 packets;
-	__u64 bytes;
 	__u32 client_next;
 	__u32 server_next;
 	__u32 seen;
@@ -129,9 +127,8 @@ struct traffic {
 
 #define TOTAL_FORWARDED 0
 #define TOTAL_FORWARDED_TO_CLIENT 1
-#define TOTAL_TO_ENGINE 2
-#define TOTAL_DROPPED 3
-#define TOTALS 4
+#define TOTAL_LOST 2
+#define TOTALS 3
 
 struct total {
 	__u64 packets;

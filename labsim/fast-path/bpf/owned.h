@@ -195,10 +195,8 @@ static __always_inline int hand(struct __sk_buff *skb, const struct settings *se
 {
 	switch (whose) {
 	case ENGINES:
-		count_total(TOTAL_TO_ENGINE, 1, skb->len);
 		return bpf_redirect(settings->engine, BPF_F_INGRESS);
 	case BOTH:
-		count_total(TOTAL_TO_ENGINE, 1, skb->len);
 		bpf_clone_redirect(skb, settings->engine, BPF_F_INGRESS);
 		return GO_ON;
 	default:

@@ -3,17 +3,17 @@
 use crate::counters::CounterMaps;
 use crate::device::{EngineDevice, index_of};
 use crate::error::os_error;
-use crate::flow::EncodedKey;
+use crate::flow::{self, EncodedKey, encode_key};
 use crate::layout::{AddressKey, Flow4Key, Flow6Key, FlowValue, OwnedValue, PathValue, Settings};
 use crate::program::{self, Attached, DROP, FORWARD};
-use crate::{Counters, Error, Flow, FlowKey, FlowUse, Owned, Path, owned};
+use crate::{Error, Owned, owned, path};
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use labsim_forwarder::{FlowUse, Instant, OffloadCounters, OffloadKey, OffloadPath, OffloadedFlow};
 use labsim_sys::Errno;
 use labsim_sys::netlink::Socket;
 use labsim_wire::ethernet::Mac;
 use std::fmt;
-use std::time::Duration;
 
 /// How much the program can hold. Memory for flows and addresses is taken when they are there; for
 /// counters (32 bytes a processor) and paths (some 150 bytes) at once.
@@ -136,10 +136,10 @@ impl FastPath {
     ///
     /// # Errors
     /// The kernel's refusal; `E2BIG` beyond [`Capacity::paths`].
-    pub fn set_path(&mut self, number: u16, path: Option<Path>) -> Result<(), Error> {
+    pub fn set_path(&mut self, number: u16, path: Option<OffloadPath>) -> Result<(), Error> {
         let number = u32::from(number);
         let set = match path {
-            Some(path) => self.paths.insert(number, path.encode(), 0),
+            Some(path) => self.paths.insert(number, path::encode(&path), 0),
             None => self.paths.remove(&number).or_else(absent),
         };
         set.map_err(|error| Error::call("a path", error))
@@ -153,15 +153,15 @@ impl FastPath {
     /// The kernel's refusal for another reason.
     pub fn insert(
         &mut self,
-        key: &FlowKey,
-        flow: &Flow,
-        last_seen: Duration,
+        key: &OffloadKey,
+        flow: &OffloadedFlow,
+        last_seen: Instant,
     ) -> Result<bool, Error> {
         let Capacity { servers, members, .. } = self.capacity;
         if u32::from(flow.server) >= servers || u32::from(flow.member) >= members {
             return Ok(false);
         }
-        let (Some(key), Some(value)) = (key.encode(), flow.encode(key, last_seen)) else {
+        let (Some(key), Some(value)) = (encode_key(key), flow::encode(key, flow, last_seen)) else {
             return Ok(false);
         };
         let inserted = match key {
@@ -180,9 +180,9 @@ impl FastPath {
 
     /// Takes a flow back, with what was seen of it; `None` if it is not there. A packet that is being
     /// forwarded meanwhile may be missing.
-    pub fn remove(&mut self, key: &FlowKey) -> Option<FlowUse> {
+    pub fn remove(&mut self, key: &OffloadKey) -> Option<FlowUse> {
         let seen = self.flow_use(key)?;
-        let removed = match key.encode()? {
+        let removed = match encode_key(key)? {
             EncodedKey::V4(key) => self.flows4.remove(&key),
             EncodedKey::V6(key) => self.flows6.remove(&key),
         };
@@ -191,12 +191,12 @@ impl FastPath {
 
     /// What was seen of a flow; `None` if it is not there.
     #[must_use]
-    pub fn flow_use(&self, key: &FlowKey) -> Option<FlowUse> {
-        let value = match key.encode()? {
+    pub fn flow_use(&self, key: &OffloadKey) -> Option<FlowUse> {
+        let value = match encode_key(key)? {
             EncodedKey::V4(key) => self.flows4.get(&key, 0),
             EncodedKey::V6(key) => self.flows6.get(&key, 0),
         };
-        value.ok().map(|value| FlowUse::decode(&value))
+        value.ok().map(|value| flow::decode_use(&value))
     }
 
     /// Takes all flows back.
@@ -208,12 +208,22 @@ impl FastPath {
         remove_all(&mut self.flows6)
     }
 
-    /// What was counted, of the first virtual servers and members. Reading takes a call each.
+    /// What was forwarded since the program was attached, of the first virtual servers and members.
+    /// Reading takes a call each.
     ///
     /// # Errors
     /// The kernel's refusal.
-    pub fn counters(&self, servers: u16, members: u16) -> Result<Counters, Error> {
+    pub fn counters(&self, servers: u16, members: u16) -> Result<OffloadCounters, Error> {
         self.counters.read(servers, members)
+    }
+
+    /// Frames that were lost since the program was attached, because the kernel had no room for their
+    /// headers.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn lost(&self) -> Result<u64, Error> {
+        self.counters.lost()
     }
 }
 

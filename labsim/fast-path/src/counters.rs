@@ -3,42 +3,12 @@
 use crate::Error;
 use crate::layout::{TotalValue, TrafficValue};
 use aya::maps::{MapData, PerCpuArray};
+use labsim_forwarder::{OffloadCounters, Tally};
 
-/// Packets and bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Packets; a super-frame counts as those that it stands for, but where it went to the engine
-    /// whole.
-    pub packets: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
-/// What passed for a virtual server or a member: bytes of IP packets as they came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// From clients: received for the virtual server, sent to the member.
-    pub requests: Tally,
-    /// From members, back through source address translation.
-    pub replies: Tally,
-}
-
-/// All that was counted since the program was attached. Numbers only grow.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Per virtual server.
-    pub servers: Vec<Traffic>,
-    /// Per member.
-    pub members: Vec<Traffic>,
-    /// To members: bytes of frames as they came.
-    pub forwarded: Tally,
-    /// Back to clients: bytes of frames as they came.
-    pub forwarded_to_client: Tally,
-    /// Handed to the engine, alone or as well as to the kernel: frames as they came.
-    pub to_engine: Tally,
-    /// Lost, because the kernel had no memory for the headers: frames as they came.
-    pub dropped: Tally,
-}
+/// Places in the map of totals (`bpf/maps.h`).
+const FORWARDED: u32 = 0;
+const FORWARDED_TO_CLIENT: u32 = 1;
+const LOST: u32 = 2;
 
 /// The maps of the counters.
 pub(crate) struct CounterMaps {
@@ -48,31 +18,41 @@ pub(crate) struct CounterMaps {
 }
 
 impl CounterMaps {
-    /// Reads those of the first virtual servers and members.
-    pub(crate) fn read(&self, servers: u16, members: u16) -> Result<Counters, Error> {
-        let total = |index| {
-            let [packets, bytes] = sum(&self.totals, index)?;
-            Ok(Tally { packets, bytes })
-        };
-        Ok(Counters {
-            servers: traffic(&self.servers, servers)?,
-            members: traffic(&self.members, members)?,
-            forwarded: total(0)?,
-            forwarded_to_client: total(1)?,
-            to_engine: total(2)?,
-            dropped: total(3)?,
+    /// What was forwarded since the program was attached, of the first virtual servers and members.
+    pub(crate) fn read(&self, servers: u16, members: u16) -> Result<OffloadCounters, Error> {
+        let (received, server_replies) = traffic(&self.servers, servers)?;
+        let (sent, member_replies) = traffic(&self.members, members)?;
+        Ok(OffloadCounters {
+            received,
+            sent,
+            server_replies,
+            member_replies,
+            forwarded: self.total(FORWARDED)?,
+            forwarded_to_client: self.total(FORWARDED_TO_CLIENT)?,
         })
+    }
+
+    /// Frames for whose headers the kernel had no room.
+    pub(crate) fn lost(&self) -> Result<u64, Error> {
+        Ok(self.total(LOST)?.packets)
+    }
+
+    fn total(&self, place: u32) -> Result<Tally, Error> {
+        let [packets, bytes] = sum(&self.totals, place)?;
+        Ok(Tally { packets, bytes })
     }
 }
 
-fn traffic(map: &PerCpuArray<MapData, TrafficValue>, count: u16) -> Result<Vec<Traffic>, Error> {
+/// Clients' packets, and the replies.
+fn traffic(
+    map: &PerCpuArray<MapData, TrafficValue>,
+    count: u16,
+) -> Result<(Vec<Tally>, Vec<Tally>), Error> {
     let most = map.len().min(count.into());
     let read = |index| {
         let [packets, bytes, reply_packets, reply_bytes] = sum(map, index)?;
-        Ok(Traffic {
-            requests: Tally { packets, bytes },
-            replies: Tally { packets: reply_packets, bytes: reply_bytes },
-        })
+        let replies = Tally { packets: reply_packets, bytes: reply_bytes };
+        Ok((Tally { packets, bytes }, replies))
     };
     (0..most).map(read).collect()
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 pub(crate) type Flow4Key = [u8; 16];
 pub(crate) type Flow6Key = [u8; 40];
 /// `struct flow`.
-pub(crate) type FlowValue = [u8; 104];
+pub(crate) type FlowValue = [u8; 88];
 /// `struct path`.
 pub(crate) type PathValue = [u8; 104];
 /// `struct address`.

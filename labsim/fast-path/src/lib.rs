@@ -26,8 +26,5 @@ mod path;
 mod program;
 
 pub use attach::{Capacity, FastPath};
-pub use counters::{Counters, Tally, Traffic};
 pub use error::Error;
-pub use flow::{Flow, FlowKey, FlowUse, Towards};
-pub use owned::{Owned, Service, Share};
-pub use path::{Path, Tunnel};
+pub use owned::{Owned, Share};

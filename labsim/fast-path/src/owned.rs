@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::layout::{AddressKey, MOST_SERVICES, OwnedValue, Writer};
-use labsim_model::PortRange;
+use labsim_forwarder::{PortRange, RxFilter, Service};
 use labsim_wire::protocol;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,13 +31,23 @@ pub enum Share {
     Errors,
 }
 
-/// What a virtual server takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Service {
-    /// TCP's or UDP's number.
-    pub protocol: u8,
-    /// `None` is every port.
-    pub ports: Option<PortRange>,
+impl Owned {
+    /// Whose packets are whose, as the engine says it.
+    #[must_use]
+    pub fn of_filter(filter: &RxFilter) -> Vec<Self> {
+        let RxFilter { owned, kept_from_host, shared, tunnel_sources, ports } = filter;
+        let vips = owned.iter().map(|address| {
+            let kept = kept_from_host.iter().filter(|kept| kept.address == *address);
+            let services: Option<Vec<Service>> = kept.map(|kept| kept.service).collect();
+            Self { address: *address, share: services.map_or(Share::All, Share::Services) }
+        });
+        let range = PortRange { first: ports.first, last: ports.last };
+        let shared =
+            shared.iter().map(|address| Self { address: *address, share: Share::Ports(range) });
+        let sources =
+            tunnel_sources.iter().map(|address| Self { address: *address, share: Share::Errors });
+        vips.chain(shared).chain(sources).collect()
+    }
 }
 
 /// Bits of `flags` in `struct owned`.
@@ -121,8 +131,10 @@ fn merged(services: &[Service]) -> Vec<Service> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EVERY_PORT, Owned, PortRange, Service, Share, encode, merged};
+    use super::{EVERY_PORT, Owned, PortRange, RxFilter, Service, Share, encode, merged};
     use crate::Error;
+    use labsim_forwarder::{Kept, SnatPorts};
+    use std::net::IpAddr;
 
     fn service(protocol: u8, first: u16, last: u16) -> Service {
         Service { protocol, ports: Some(PortRange { first, last }) }
@@ -165,5 +177,32 @@ mod tests {
         let ports = Share::Ports(PortRange { first: 1, last: 2 });
         assert_eq!(of(&[Share::Errors, ports.clone()]), of(std::slice::from_ref(&ports)));
         assert_eq!(of(&[ports, Share::Errors, Share::All]), of(&[Share::All]));
+    }
+
+    #[test]
+    fn the_program_leaves_to_each_what_the_filter_says() {
+        let address = |last: u8| IpAddr::from([10, 0, 0, last]);
+        let service = Service { protocol: 6, ports: Some(PortRange { first: 49, last: 50 }) };
+        let rx_filter = RxFilter {
+            owned: vec![address(1), address(2)],
+            kept_from_host: vec![
+                Kept { address: address(1), service: None },
+                Kept { address: address(2), service: Some(service) },
+            ],
+            shared: vec![address(3)],
+            tunnel_sources: vec![address(3), address(4)],
+            ports: SnatPorts { first: 61_000, last: 61_003 },
+        };
+        let ports = PortRange { first: 61_000, last: 61_003 };
+        let services = vec![service];
+        let expected = [
+            (1, Share::All),
+            (2, Share::Services(services)),
+            (3, Share::Ports(ports)),
+            (3, Share::Errors),
+            (4, Share::Errors),
+        ];
+        let expected = expected.map(|(last, share)| Owned { address: address(last), share });
+        assert_eq!(Owned::of_filter(&rx_filter), expected);
     }
 }

@@ -104,8 +104,8 @@ pub struct OffloadTunnel {
 pub struct FlowUse {
     /// When its last packet came.
     pub last_seen: Instant,
-    /// Its packets; without any, nothing else here means anything.
-    pub packets: u64,
+    /// Whether a packet came; without any, nothing else here means anything.
+    pub is_used: bool,
     /// Of TCP: the highest sequence number that follows a segment of the sender's.
     pub client_next: u32,
     /// Of TCP: the highest acknowledgement, if `acknowledged`.

@@ -10,7 +10,7 @@ use crate::kernel::Interface;
 use crate::kernel_rst_filter::{self, KernelRstFilter};
 use crate::packet::batch::Batch;
 use crate::packet::offload::{self, Checksums, Work};
-use crate::packet::receiver::{Place, Receiver};
+use crate::packet::receiver::{Interfaces, Place, Receiver};
 use crate::{Error, SocketCounters};
 use labsim_forwarder::{
     Changes, CheckedConfig, DeliberateFault, Engine, Instant, MirroredFlow, MirroredFlows, RxFilter,
@@ -37,7 +37,7 @@ pub(super) struct Path {
     /// What the engine is given.
     rx_filter: RxFilter,
     /// Keeps the kernel from what is the engine's, as long as it lives.
-    guard: Guard,
+    kernel_side: KernelSide,
     /// How frames are moved, and why so.
     data_plane: DataPlane,
     /// Room for one segment of a frame of many.
@@ -48,7 +48,7 @@ pub(super) struct Path {
 
 /// What keeps the kernel from packets of the engine's.
 #[derive(Debug)]
-enum Guard {
+enum KernelSide {
     /// The program at the interface hands each packet to whose it is.
     FastPath(KernelPath),
     /// Its own copies are dropped.
@@ -60,7 +60,7 @@ enum Guard {
     },
 }
 
-impl Guard {
+impl KernelSide {
     fn rules(interface: &Interface, rx_filter: &RxFilter) -> Result<Self, Error> {
         Ok(Self::Rules {
             rst_filter: KernelRstFilter::install(interface, rx_filter)?,
@@ -68,17 +68,15 @@ impl Guard {
         })
     }
 
-    /// The fast path if it is chosen and can be had, and else rules; and why.
+    /// The fast path if it is chosen and can be had, and else rules; and why not the fast path, where it is wanted.
     fn choose(
         choice: DataPlaneChoice,
         interface: &Interface,
         engine: &Engine,
         rx_filter: &RxFilter,
-    ) -> Result<(Self, DataPlane), Error> {
+    ) -> Result<(Self, Option<String>), Error> {
         let wanted = engine.config().balancer.is_accelerated();
-        let ring = |reason| -> Result<(Self, DataPlane), Error> {
-            Ok((Self::rules(interface, rx_filter)?, DataPlane::ring(reason)))
-        };
+        let ring = |reason| Ok((Self::rules(interface, rx_filter)?, reason));
         if choice == DataPlaneChoice::Ring {
             return ring(wanted.then(|| "chosen (--data-plane ring)".to_owned()));
         }
@@ -87,7 +85,7 @@ impl Guard {
         }
         kernel_rst_filter::refuse_collision_with(rx_filter)?;
         match KernelPath::attach(interface, engine, rx_filter) {
-            Ok(path) => Ok((Self::FastPath(path), DataPlane::fast_path())),
+            Ok(path) => Ok((Self::FastPath(path), None)),
             Err(error) if choice == DataPlaneChoice::Auto => ring(Some(error.to_string())),
             Err(error) => Err(error),
         }
@@ -126,26 +124,29 @@ impl Path {
             Checksums::Complete
         };
         // Before the ring: what the kernel would answer or forward too is nobody's for a moment.
-        let (guard, mut data_plane) = Guard::choose(choice, &interface, &engine, &rx_filter)?;
-        let heard = match &guard {
-            Guard::FastPath(path) => {
+        let (kernel_side, reason) = KernelSide::choose(choice, &interface, &engine, &rx_filter)?;
+        let bound_to = match &kernel_side {
+            KernelSide::FastPath(path) => {
                 engine.set_offload(Box::new(path.clone()));
                 path.engine_interface()
             }
-            Guard::Rules { .. } => interface.index,
+            KernelSide::Rules { .. } => interface.index,
         };
-        let receiver = Receiver::open_at(heard, interface.index, mtu, &rx_filter, place)?;
-        if matches!(guard, Guard::Rules { .. }) && receiver.place() == Place::Queue {
-            data_plane = data_plane.without_ring();
-        }
+        let groups_at = interface.index;
+        let receiver = Receiver::open(Interfaces { bound_to, groups_at }, mtu, &rx_filter, place)?;
+        let name = match (&kernel_side, receiver.place()) {
+            (KernelSide::FastPath(_), _) => DataPlane::FAST_PATH,
+            (KernelSide::Rules { .. }, Place::Ring) => DataPlane::PACKET_RING,
+            (KernelSide::Rules { .. }, Place::Queue) => DataPlane::PACKET_SOCKET,
+        };
         Ok(Self {
             batch: Batch::open(&interface, mtu + oversize)?,
             routed: Routed::open(&interface, &rx_filter, place)?,
             receiver,
             engine,
             rx_filter,
-            guard,
-            data_plane,
+            kernel_side,
+            data_plane: DataPlane { name: name.to_owned(), reason },
             interface,
             segment: vec![0; mtu + 14].into_boxed_slice(),
             checksums,
@@ -183,10 +184,10 @@ impl Path {
             self.engine.tick(now, &mut self.batch);
         }
         self.batch.flush();
-        match &mut self.guard {
+        match &mut self.kernel_side {
             // What was there has gone out: what the fast path forwards from here on does not overtake it.
-            Guard::FastPath(_) => self.engine.hand_over(now),
-            Guard::Rules { ingress_drop, .. } => ingress_drop.observe(now, frames),
+            KernelSide::FastPath(_) => self.engine.hand_over(now),
+            KernelSide::Rules { ingress_drop, .. } => ingress_drop.observe(now, frames),
         }
     }
 
@@ -201,7 +202,7 @@ impl Path {
     /// Whether the interface still exists, after polling reported an error.
     pub(super) fn take_error(&self) -> Result<(), Error> {
         self.receiver.take_error()?;
-        self.batch.take_error()?;
+        self.batch.check_bound()?;
         self.routed.take_error()
     }
 
@@ -219,7 +220,9 @@ impl Path {
         let changes = self.engine.reconfigure(now, checked).map_err(ReconfigureError::Problems)?;
         let rx_filter = self.engine.rx_filter();
         if rx_filter != self.rx_filter {
-            self.guard.change(&self.interface, &rx_filter).map_err(ReconfigureError::Kernel)?;
+            self.kernel_side
+                .change(&self.interface, &rx_filter)
+                .map_err(ReconfigureError::Kernel)?;
             self.receiver.set_filter(&rx_filter).map_err(ReconfigureError::Kernel)?;
             self.routed.change(&rx_filter).map_err(ReconfigureError::Kernel)?;
             self.rx_filter = rx_filter;
@@ -266,12 +269,15 @@ impl Path {
         socket.checksums_completed = self.counters.checksums_completed;
         socket.segmented = self.counters.segmented;
         self.batch.add_to(&mut socket);
+        if let KernelSide::FastPath(path) = &self.kernel_side {
+            socket.send_errors += path.lost();
+        }
         Snapshot {
             engine: Box::new(self.engine.counters()),
             socket,
-            ingress_drop: match &self.guard {
-                Guard::FastPath(_) => IngressDrop::NotNeeded,
-                Guard::Rules { ingress_drop, .. } => ingress_drop.status(),
+            ingress_drop: match &self.kernel_side {
+                KernelSide::FastPath(_) => IngressDrop::NotNeeded,
+                KernelSide::Rules { ingress_drop, .. } => ingress_drop.status(),
             },
             data_plane: self.data_plane.clone(),
         }

@@ -3,7 +3,7 @@
 
 use crate::ingress_drop::VipIngressDrop;
 use crate::kernel::{Interface, RoutedInterface};
-use crate::packet::receiver::{Place, Receiver};
+use crate::packet::receiver::{Interfaces, Place, Receiver};
 use crate::{Error, SocketCounters};
 use labsim_forwarder::RxFilter;
 use labsim_sys::Errno;
@@ -33,7 +33,8 @@ impl Routed {
         for RoutedInterface { name, index } in &interface.routed {
             // Before the receiver, as on the first interface.
             let ingress_drop = VipIngressDrop::new(name, &rx_filter.kept_from_host)?;
-            let receiver = Receiver::open(*index, interface.port.mtu, rx_filter, place)?;
+            let at = Interfaces { bound_to: *index, groups_at: *index };
+            let receiver = Receiver::open(at, interface.port.mtu, rx_filter, place)?;
             ready.add(&receiver, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
             interfaces.push((receiver, ingress_drop));
         }

@@ -17,8 +17,8 @@ pub struct Ready {
 /// How frames are moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataPlane {
-    /// `packet-ring`; `packet-socket`, where the socket has no ring; or `fast-path`, where the kernel forwards established flows, and the ring gets the
-    /// rest.
+    /// `packet-ring`; `packet-socket`, where the socket has no ring; or `fast-path`, where the kernel
+    /// forwards established flows, and the ring gets the rest.
     #[serde(rename = "data_plane")]
     pub name: String,
     /// Why it is not the fast path, where a virtual server has `pva_acceleration`.
@@ -28,29 +28,19 @@ pub struct DataPlane {
 
 impl Default for DataPlane {
     fn default() -> Self {
-        Self::ring(None)
+        Self { name: Self::PACKET_RING.to_owned(), reason: None }
     }
 }
 
 impl DataPlane {
-    const FAST_PATH: &str = "fast-path";
-
-    pub(super) fn ring(reason: Option<String>) -> Self {
-        Self { name: "packet-ring".to_owned(), reason }
-    }
+    pub(super) const FAST_PATH: &str = "fast-path";
+    pub(super) const PACKET_RING: &str = "packet-ring";
+    pub(super) const PACKET_SOCKET: &str = "packet-socket";
 
     /// Whether it is the fast path, or stands in for it.
     #[must_use]
     pub fn is_about_acceleration(&self) -> bool {
         self.name == Self::FAST_PATH || self.reason.is_some()
-    }
-
-    pub(super) fn without_ring(self) -> Self {
-        Self { name: "packet-socket".to_owned(), ..self }
-    }
-
-    pub(super) fn fast_path() -> Self {
-        Self { name: Self::FAST_PATH.to_owned(), reason: None }
     }
 }
 

@@ -12,7 +12,6 @@ use crate::kernel::Interface;
 use crate::{Error, SocketCounters};
 use labsim_forwarder::Transmit;
 use labsim_sys::batch;
-use labsim_sys::packet::bound_interface;
 use labsim_wire::EmitError;
 use labsim_wire::ethernet::{self, Mac};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -70,11 +69,8 @@ impl Batch {
     }
 
     /// Whether the interface is still there.
-    pub(crate) fn take_error(&self) -> Result<(), Error> {
-        match bound_interface(self.socket.as_fd()) {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) | Err(_) => Err(Error::InterfaceGone),
-        }
+    pub(crate) fn check_bound(&self) -> Result<(), Error> {
+        super::check_bound(self.socket.as_fd())
     }
 
     /// Hands everything that is queued to the kernel.

@@ -5,7 +5,7 @@ use super::groups::Groups;
 use crate::{Error, SocketCounters};
 use labsim_forwarder::{Engine, RxFilter};
 use labsim_sys::filter::{Instruction, attach as attach_filter};
-use labsim_sys::packet::{ALL_PROTOCOLS, Statistics, bound_interface, ignore_outgoing};
+use labsim_sys::packet::{ALL_PROTOCOLS, Statistics, ignore_outgoing};
 use labsim_sys::packet_queue::PacketQueue;
 use labsim_sys::ring::{PacketRing, RingFrame};
 use labsim_sys::socket;
@@ -34,11 +34,19 @@ pub(crate) enum Place {
     Queue,
 }
 
+/// By number: where frames are received, and where they come in by, whose multicast groups are joined.
+/// With the fast path these are two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Interfaces {
+    pub(crate) bound_to: u32,
+    pub(crate) groups_at: u32,
+}
+
 /// The socket, and what it counted.
 #[derive(Debug)]
 pub(crate) struct Receiver {
     source: Source,
-    interface: u32,
+    groups_at: u32,
     groups: Groups,
     counters: SocketCounters,
 }
@@ -92,21 +100,9 @@ impl AsFd for Source {
 }
 
 impl Receiver {
-    /// Opens it on an interface of the calling thread's namespace. Frames wait in it from here on.
+    /// Opens it in the calling thread's namespace. Frames wait in it from here on.
     pub(crate) fn open(
-        interface: u32,
-        mtu: usize,
-        rx_filter: &RxFilter,
-        place: Place,
-    ) -> Result<Self, Error> {
-        Self::open_at(interface, interface, mtu, rx_filter, place)
-    }
-
-    /// The same for frames that are heard at another interface than the one that they came in by, whose
-    /// multicast groups are joined.
-    pub(crate) fn open_at(
-        heard: u32,
-        interface: u32,
+        interfaces: Interfaces,
         mtu: usize,
         rx_filter: &RxFilter,
         place: Place,
@@ -115,12 +111,13 @@ impl Receiver {
         ignore_outgoing(socket.as_fd()).map_err(Error::ignore_outgoing)?;
         attach(socket.as_fd(), &filter::program(rx_filter))?;
         let source = Source::open(socket, mtu, place)?;
+        let Interfaces { bound_to, groups_at } = interfaces;
         let (groups, counters) = (Groups::default(), SocketCounters::default());
-        let mut receiver = Self { source, interface, groups, counters };
+        let mut receiver = Self { source, groups_at, groups, counters };
         receiver.join(rx_filter)?;
         // Bound last: nothing comes in before filter and ring are there.
-        super::bind(receiver.as_fd(), heard, ALL_PROTOCOLS)?;
-        debug!(interface = heard, place = ?receiver.place(), mtu, "receiving socket opened");
+        super::bind(receiver.as_fd(), bound_to, ALL_PROTOCOLS)?;
+        debug!(bound_to, place = ?receiver.place(), mtu, "receiving socket opened");
         Ok(receiver)
     }
 
@@ -139,7 +136,7 @@ impl Receiver {
     }
 
     fn join(&mut self, rx_filter: &RxFilter) -> Result<(), Error> {
-        self.groups.set(self.interface, &rx_filter.owned)
+        self.groups.set(self.groups_at, &rx_filter.owned)
     }
 
     /// Hands the next frame to `take`, whose bytes are another's afterwards; `None` if none is there.
@@ -170,10 +167,7 @@ impl Receiver {
     /// goes on receiving when it comes up. One that is deleted never comes back.
     pub(crate) fn take_error(&self) -> Result<(), Error> {
         let _ = socket::take_error(self.as_fd());
-        match bound_interface(self.as_fd()) {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) | Err(_) => Err(Error::InterfaceGone),
-        }
+        super::check_bound(self.as_fd())
     }
 
     /// Frames handed over and dropped so far. The kernel's own counts restart with every reading,

@@ -4,8 +4,9 @@ use crate::support::arm::{Arm, arm};
 use crate::support::bench::ipv6::{Tcp6, config_of, tcp6, udp6};
 use crate::support::bench::{ACK, SYN, Tcp, resum, tcp, udp};
 use crate::support::engine::{By, MEMBER, Pair, SERVER, ends};
-use labsim_fast_path::{Counters, Tally};
-use labsim_forwarder::{Config, GreOptions, Outcome, OuterSource, Profile, SourceTranslation};
+use labsim_forwarder::{
+    Config, GreOptions, OffloadCounters, Outcome, OuterSource, Profile, SourceTranslation, Tally,
+};
 use labsim_model::GueOptions;
 use labsim_test_support::Completion;
 use labsim_wire::checksum::AddressPair;
@@ -211,9 +212,9 @@ fn replies_go_back_to_the_client_as_the_engine_sends_them() -> Completion {
         assert_eq!(by, if is_numbered || is_long { By::Engine } else { By::Program });
         if by == By::Program {
             assert_eq!(after.forwarded_to_client.packets, before.forwarded_to_client.packets + 1);
-            let replies = |counters: &Counters| {
-                let server = counters.servers[usize::from(SERVER)].replies;
-                (server, counters.members[usize::from(MEMBER)].replies)
+            let replies = |counters: &OffloadCounters| {
+                let server = counters.server_replies[usize::from(SERVER)];
+                (server, counters.member_replies[usize::from(MEMBER)])
             };
             let bytes = (frame.len() - packet.filled - 14) as u64;
             let one_more =

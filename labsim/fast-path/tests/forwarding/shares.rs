@@ -5,14 +5,13 @@ use crate::support::bench::{
     ACK, CLIENT, SYN, Tcp, US, arp_request, config, frame, header_of, resum, tcp, udp,
 };
 use crate::support::engine::{By, MEMBER, PATH, Pair, SERVER};
-use labsim_fast_path::{
-    Capacity, FastPath, Flow, FlowKey, Owned, Service, Share, Tally, Towards, Traffic,
+use labsim_fast_path::{Capacity, FastPath, Owned, Share};
+use labsim_forwarder::{
+    Instant, OffloadDirection, OffloadKey, OffloadedFlow, PortRange, Service, Tally,
 };
-use labsim_model::PortRange;
 use labsim_test_support::Completion;
 use labsim_wire::protocol;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 labsim_test_support::tests![
     what_is_owned_goes_to_the_engine_and_the_rest_to_the_kernel,
@@ -110,7 +109,7 @@ fn flows_and_traffic_are_counted_as_the_engine_counts_them() -> Completion {
     let mut pair = Pair::new(&mut arm, &config()).unwrap();
     let key = pair.open(&tcp(SYN).frame());
     let flow_use = pair.arm.fast_path.flow_use(&key).unwrap();
-    assert!(!flow_use.second_packet && !flow_use.acknowledged);
+    assert!(!flow_use.is_used && !flow_use.acknowledged);
     let before = pair.bench.counters();
     let frames = [0, 10, 700].map(|data| Tcp { data, ..tcp(ACK) }.frame());
     for frame in &frames {
@@ -119,12 +118,13 @@ fn flows_and_traffic_are_counted_as_the_engine_counts_them() -> Completion {
     let bytes: usize = frames.iter().map(Vec::len).sum();
     let inner = Tally { packets: 3, bytes: (bytes - 3 * 14) as u64 };
     let counters = pair.arm.fast_path.counters(SERVER + 1, MEMBER + 1).unwrap();
-    let traffic = Traffic { requests: inner, replies: Tally::default() };
-    assert_eq!(counters.servers[usize::from(SERVER)], traffic);
-    assert_eq!(counters.members[usize::from(MEMBER)], traffic);
+    let (server, member) = (usize::from(SERVER), usize::from(MEMBER));
+    let no_replies = Tally::default();
+    assert_eq!((counters.received[server], counters.server_replies[server]), (inner, no_replies));
+    assert_eq!((counters.sent[member], counters.member_replies[member]), (inner, no_replies));
     assert_eq!(counters.forwarded, Tally { packets: 3, bytes: bytes as u64 });
     assert_eq!(counters.forwarded_to_client, Tally::default());
-    assert_eq!(counters.dropped, Tally::default());
+    assert_eq!(pair.arm.fast_path.lost().unwrap(), 0);
     let after = pair.bench.counters();
     let of_servers = |counters: &labsim_forwarder::Counters| {
         let received = counters.virtual_servers.values().map(|server| server.received);
@@ -133,10 +133,9 @@ fn flows_and_traffic_are_counted_as_the_engine_counts_them() -> Completion {
     let (before, after) = (of_servers(&before), of_servers(&after));
     assert_eq!((after.0 - before.0, after.1 - before.1), (inner.packets, inner.bytes));
     let seen = pair.arm.fast_path.remove(&key).unwrap();
-    assert_eq!((seen.packets, seen.bytes), (inner.packets, inner.bytes));
-    assert!(seen.second_packet && seen.acknowledged);
+    assert!(seen.is_used && seen.acknowledged);
     assert_eq!((seen.client_next, seen.server_next), (1000 + 700, 2000));
-    assert!(seen.last_seen > Duration::ZERO);
+    assert!(seen.last_seen > Instant::ZERO);
     assert_eq!(pair.arm.fast_path.remove(&key), None);
     assert_eq!(pair.pass(&frames[0]), By::Engine);
     Completion::Completed
@@ -151,18 +150,18 @@ fn a_full_map_and_a_missing_path_leave_packets_to_the_engine() -> Completion {
     let key = pair.open(&tcp(SYN).frame());
     let data = tcp(ACK).frame();
     assert_eq!(pair.pass(&data), By::Program);
-    let flow = Flow {
-        towards: Towards::Member,
+    let flow = OffloadedFlow {
+        direction: OffloadDirection::ToMember,
         path: PATH,
         server: SERVER,
         member: MEMBER,
         new_source: None,
         new_destination: None,
     };
-    let other = FlowKey { source_port: 1, ..key };
-    assert!(!pair.arm.fast_path.insert(&other, &flow, Duration::ZERO).unwrap());
-    let far = Flow { member: u16::MAX, ..flow };
-    assert!(!pair.arm.fast_path.insert(&key, &far, Duration::ZERO).unwrap());
+    let other = OffloadKey { source: (key.source.ip(), 1).into(), ..key };
+    assert!(!pair.arm.fast_path.insert(&other, &flow, Instant::ZERO).unwrap());
+    let far = OffloadedFlow { member: u16::MAX, ..flow };
+    assert!(!pair.arm.fast_path.insert(&key, &far, Instant::ZERO).unwrap());
     let second = Tcp { source_port: 1, ..tcp(SYN) }.frame();
     assert_eq!(pair.pass(&second), By::Engine);
     pair.arm.fast_path.set_path(PATH, None).unwrap();

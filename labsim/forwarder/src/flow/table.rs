@@ -188,7 +188,7 @@ impl Table {
 
     /// Takes in what was seen of one side's packets where something else forwarded them.
     pub(crate) fn merge(&mut self, id: FlowId, side: Side, used: &FlowUse) {
-        if used.packets == 0 {
+        if !used.is_used {
             return;
         }
         let entry = self.entry_mut(id.0);

@@ -47,8 +47,13 @@ impl Offload for Shared {
         if model.flows.len() >= model.room {
             return false;
         }
-        let unused =
-            FlowUse { last_seen, packets: 0, client_next: 0, server_next: 0, acknowledged: false };
+        let unused = FlowUse {
+            last_seen,
+            is_used: false,
+            client_next: 0,
+            server_next: 0,
+            acknowledged: false,
+        };
         assert!(model.flows.insert(*key, (*flow, unused)).is_none(), "{key:?} is there already");
         model.inserted += 1;
         true
@@ -107,12 +112,12 @@ impl Model {
             return None;
         }
         used.last_seen = used.last_seen.max(now);
-        used.packets += 1;
+        let is_first = !std::mem::replace(&mut used.is_used, true);
         if let Some((next, acknowledged)) = packet.segment {
             let later = |one: u32, other: u32| {
                 if (other.wrapping_sub(one) as i32) > 0 { other } else { one }
             };
-            used.client_next = if used.packets == 1 { next } else { later(used.client_next, next) };
+            used.client_next = if is_first { next } else { later(used.client_next, next) };
             if let Some(number) = acknowledged {
                 let known = used.acknowledged;
                 used.server_next = if known { later(used.server_next, number) } else { number };

@@ -2,15 +2,14 @@
 
 use super::arm::Arm;
 use super::bench::{Bench, ROUTER, US};
-use labsim_fast_path::{Flow, FlowKey, Owned, Path, Service, Share, Towards, Tunnel};
+use labsim_fast_path::Owned;
 use labsim_forwarder::{
-    Config, Engine, Outcome, OuterSource, Profile, RxFilter, TunnelHeader, TunnelProtocol,
+    Config, Engine, Instant, OffloadDirection, OffloadKey, OffloadPath, OffloadTunnel,
+    OffloadedFlow, Outcome, OuterSource, Profile, TunnelHeader, TunnelProtocol,
 };
-use labsim_model::PortRange;
 use labsim_wire::ethernet::{HEADER_LEN, ethertype};
 use labsim_wire::{ipv4, ipv6};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 /// The numbers of every flow's path, virtual server and member.
 pub const PATH: u16 = 3;
@@ -41,36 +40,36 @@ impl<'a> Pair<'a> {
         Engine::new(config, super::bench::port(), &super::bench::routes()).ok()?;
         let bench = Bench::resolved(config);
         arm.fast_path.remove_all().unwrap();
-        arm.fast_path.set_owned(&owned(&bench.engine.rx_filter())).unwrap();
+        arm.fast_path.set_owned(&Owned::of_filter(&bench.engine.rx_filter())).unwrap();
         let profile = config.balancer.pools.values().next()?.profile;
         Some(Self { arm, bench, profile })
     }
 
     /// Opens a flow by its first frame, which the engine gets, and hands it over.
-    pub fn open(&mut self, first: &[u8]) -> FlowKey {
+    pub fn open(&mut self, first: &[u8]) -> OffloadKey {
         assert_eq!(self.bench.feed(first), Outcome::Forwarded);
         let left = self.bench.take_one();
-        self.hand_over(first, &left, Towards::Member)
+        self.hand_over(first, &left, OffloadDirection::ToMember)
     }
 
     /// Hands over the way back, by a member's first frame.
-    pub fn open_reply(&mut self, first: &[u8]) -> FlowKey {
+    pub fn open_reply(&mut self, first: &[u8]) -> OffloadKey {
         assert_eq!(self.bench.feed(first), Outcome::ForwardedToClient);
         let left = self.bench.take_one();
-        self.hand_over(first, &left, Towards::Client)
+        self.hand_over(first, &left, OffloadDirection::ToClient)
     }
 
-    fn hand_over(&mut self, came: &[u8], left: &[u8], towards: Towards) -> FlowKey {
+    fn hand_over(&mut self, came: &[u8], left: &[u8], direction: OffloadDirection) -> OffloadKey {
         let balancer = &self.bench.engine.config().balancer;
-        let (number, profile) = match towards {
-            Towards::Member => (PATH, self.profile),
-            Towards::Client => (PATH_BACK, Profile::None),
+        let (number, profile) = match direction {
+            OffloadDirection::ToMember => (PATH, self.profile),
+            OffloadDirection::ToClient => (PATH_BACK, Profile::None),
         };
         let constant = balancer.outer_source == OuterSource::Egress;
         let (key, flow, path) = handed_over(came, left, profile, constant, balancer.outer_tos);
-        let flow = Flow { towards, path: number, ..flow };
+        let flow = OffloadedFlow { direction, path: number, ..flow };
         self.arm.fast_path.set_path(number, Some(path)).unwrap();
-        assert!(self.arm.fast_path.insert(&key, &flow, Duration::ZERO).unwrap());
+        assert!(self.arm.fast_path.insert(&key, &flow, Instant::ZERO).unwrap());
         key
     }
 
@@ -97,25 +96,6 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// What of the engine's is whose.
-pub fn owned(filter: &RxFilter) -> Vec<Owned> {
-    let kept = |address: IpAddr| {
-        let of_address = filter.kept_from_host.iter().filter(move |kept| kept.address == address);
-        let services = of_address
-            .map(|kept| kept.service.map(|it| Service { protocol: it.protocol, ports: it.ports }));
-        match services.collect::<Option<Vec<_>>>() {
-            Some(services) => Share::Services(services),
-            None => Share::All,
-        }
-    };
-    let ports = PortRange { first: filter.ports.first, last: filter.ports.last };
-    let vips = filter.owned.iter().map(|address| (*address, kept(*address)));
-    let shared = filter.shared.iter().map(|address| (*address, Share::Ports(ports)));
-    let tunnels = filter.tunnel_sources.iter().map(|address| (*address, Share::Errors));
-    let all = vips.chain(shared).chain(tunnels);
-    all.map(|(address, share)| Owned { address, share }).collect()
-}
-
 /// Addresses and ports of an IP packet without extension headers, its protocol, and what it carries.
 pub fn ends(packet: &[u8]) -> (SocketAddr, SocketAddr, u8, &[u8]) {
     let (source, destination, protocol, payload): (IpAddr, IpAddr, u8, &[u8]) =
@@ -140,7 +120,7 @@ fn handed_over(
     profile: Profile,
     constant: bool,
     tos: Option<u8>,
-) -> (FlowKey, Flow, Path) {
+) -> (OffloadKey, OffloadedFlow, OffloadPath) {
     let (source, destination, protocol, _) = ends(&came[HEADER_LEN..]);
     let (outer_source, outer_destination, outer_protocol, carried) = ends(&left[HEADER_LEN..]);
     let (after, tunnel) = match profile.tunnel() {
@@ -148,7 +128,7 @@ fn handed_over(
         Some(kind) => {
             let inner = TunnelProtocol::inner(&kind, outer_protocol, carried).unwrap().1;
             let (inner_source, inner_destination, ..) = ends(inner);
-            let tunnel = Tunnel {
+            let tunnel = OffloadTunnel {
                 source: constant.then_some(outer_source.ip()),
                 destination: outer_destination.ip(),
                 protocol: kind,
@@ -157,22 +137,16 @@ fn handed_over(
             ((inner_source, inner_destination), Some(tunnel))
         }
     };
-    let key = FlowKey {
-        source: source.ip(),
-        destination: destination.ip(),
-        source_port: source.port(),
-        destination_port: destination.port(),
-        protocol,
-    };
-    let flow = Flow {
-        towards: Towards::Member,
+    let key = OffloadKey { source, destination, protocol };
+    let flow = OffloadedFlow {
+        direction: OffloadDirection::ToMember,
         path: PATH,
         server: SERVER,
         member: MEMBER,
         new_source: Some(after.0).filter(|after| *after != source),
         new_destination: Some(after.1).filter(|after| *after != destination),
     };
-    (key, flow, Path { own: US, next_hop: ROUTER, mtu: MTU, tunnel })
+    (key, flow, OffloadPath { own: US, next_hop: ROUTER, mtu: MTU, tunnel })
 }
 
 /// A frame without what differs between two of the same contents: the identification of an IPv4 header,
