@@ -80,7 +80,7 @@ int fast_path(struct __sk_buff *skb)
 			return GO_ON;
 		if (skb->pkt_type == PACKET_HOST && take_ipv6(skb, &result))
 			return result;
-		return hand(skb, settings, whose_ipv6(skb, settings));
+		return hand(skb, settings, whose_ipv6(skb, settings->ipv6));
 	default:
 		return GO_ON;
 	}

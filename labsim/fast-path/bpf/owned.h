@@ -76,7 +76,9 @@ static __always_inline enum whose decide(const struct owned *owned,
 	return question->icmp_error ? BOTH : KERNELS;
 }
 
-static __always_inline enum whose whose_ipv4(struct __sk_buff *skb)
+/* Functions that are not static the verifier reads once, and not again with every way to them (it knows them
+ * by their BTF). */
+__noinline enum whose whose_ipv4(struct __sk_buff *skb)
 {
 	const void *end = end_of(skb);
 	const struct iphdr *ip = data_of(skb) + ETH_HLEN;
@@ -153,8 +155,7 @@ static __always_inline void read_extensions(struct __sk_buff *skb, __u8 next,
 	}
 }
 
-static __always_inline enum whose whose_ipv6(struct __sk_buff *skb,
-					     const struct settings *settings)
+__noinline enum whose whose_ipv6(struct __sk_buff *skb, __u32 has_addresses)
 {
 	const void *end = end_of(skb);
 	const struct ipv6hdr *ip = data_of(skb) + ETH_HLEN;
@@ -163,7 +164,7 @@ static __always_inline enum whose whose_ipv6(struct __sk_buff *skb,
 	struct owned *owned;
 	__u8 type = 0;
 
-	if ((const void *)(ip + 1) > end || !settings->ipv6)
+	if ((const void *)(ip + 1) > end || !has_addresses)
 		return KERNELS;
 	if (ip->nexthdr == IPPROTO_ICMPV6) {
 		/* A packet without a type is nobody's but the kernel's. */

@@ -21,7 +21,7 @@ static __always_inline bool has_bytes(const void *at, const void *end, __u32 len
 }
 
 /* The folded sum of `length` bytes of the frame from `start` on; negative if they cannot be read. */
-static __noinline long sum_bytes(struct __sk_buff *skb, __u32 start, __u32 length)
+__noinline long sum_bytes(struct __sk_buff *skb, __u32 start, __u32 length)
 {
 	const void *end = end_of(skb);
 	const void *at = data_of(skb) + (start & 0x7f);

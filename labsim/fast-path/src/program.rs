@@ -191,3 +191,25 @@ fn refused_filter(what: &str, errno: Errno) -> Error {
     );
     Error::System { what, source: errno.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FORWARD, classifier, load};
+    use crate::{Capacity, Error};
+
+    /// What each start takes: some 5 µs an instruction.
+    const MOST_VERIFIED: u32 = 60_000;
+
+    #[test]
+    fn the_verifier_is_done_soon() {
+        let mut ebpf = match load(Capacity { flows: 1, ..Capacity::default() }) {
+            Ok(ebpf) => ebpf,
+            Err(Error::NotPermitted { .. } | Error::Unsupported { .. }) => return,
+            Err(error) => panic!("{error}"),
+        };
+        let began = classifier(&mut ebpf, FORWARD).unwrap().info().unwrap();
+        // A kernel before 5.16 does not tell.
+        let verified = began.verified_instruction_count().unwrap_or_default();
+        assert!(verified <= MOST_VERIFIED, "{verified} instructions");
+    }
+}
