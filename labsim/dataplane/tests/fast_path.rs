@@ -7,13 +7,14 @@
 mod support;
 
 use labsim_dataplane::forwarder::Snapshot;
-use labsim_forwarder::{Config, Outcome, OuterSource, PvaAcceleration};
+use labsim_forwarder::{AdminState, Config, Outcome, OuterSource, PvaAcceleration};
 use labsim_test_support::wait_for;
 use nix::sys::socket::{MsgFlags, recv};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
+use std::time::Duration;
 use support::forwarder::{self, Event, Forwarder};
 use support::namespace::acquire_privileges;
 use support::topology::{CLIENT, Topology, VIP, config, packet_socket};
@@ -22,6 +23,9 @@ labsim_test_support::tests![
     captures_see_every_packet_that_the_kernel_forwards,
     a_connection_goes_on_from_the_engine_to_the_kernel_and_back,
     without_acceleration_the_ring_gets_every_packet,
+    without_the_right_to_bpf_the_ring_runs_and_the_report_says_why,
+    a_drained_member_keeps_its_flow_and_gets_no_other,
+    a_reload_changes_what_the_kernel_writes_and_loses_no_packet,
 ];
 
 fn main() -> ExitCode {
@@ -73,7 +77,7 @@ impl Capture {
         Self(lab.balancer.run(|| packet_socket(index)))
     }
 
-    fn count(&self, frames: &mut Vec<Vec<u8>>) {
+    fn take(&self, frames: &mut Vec<Vec<u8>>) {
         let mut room = vec![0; 1 << 17];
         while let Ok(length) = recv(self.0.as_raw_fd(), &mut room, MsgFlags::MSG_DONTWAIT) {
             frames.push(room[..length].to_vec());
@@ -84,7 +88,7 @@ impl Capture {
     fn await_frames(&self, wanted: &[(u8, usize)]) {
         let mut frames = Vec::new();
         wait_for("frames in the capture", || {
-            self.count(&mut frames);
+            self.take(&mut frames);
             let of = |protocol: u8| {
                 let is_it = |frame: &&Vec<u8>| frame[12..14] == [8, 0] && frame[23] == protocol;
                 frames.iter().filter(is_it).count()
@@ -173,4 +177,113 @@ fn without_acceleration_the_ring_gets_every_packet() {
     }
     wait_for("datagrams that the engine forwards", || forwarded(&forwarder.snapshot()) == 10);
     assert_eq!(forwarder.snapshot().engine.flows.offloaded, 0);
+}
+
+fn without_the_right_to_bpf_the_ring_runs_and_the_report_says_why() {
+    let lab = lab();
+    let _tunnel = lab.tunnel_of_veth();
+    let mut forwarder = Forwarder::spawn_after(&lab.balancer, &accelerated(), || {
+        labsim_sys::testing::forbid_call(libc::SYS_bpf, None).unwrap();
+    });
+    let Some(Event::Ready(ready)) = forwarder.event() else {
+        panic!("{}", forwarder.complaint());
+    };
+    assert_eq!(ready.data_plane.name, "packet-ring");
+    let reason = ready.data_plane.reason.clone().unwrap();
+    assert!(reason.contains("bpf(2) is not allowed") && reason.contains("CAP_BPF"), "{reason}");
+    let (mut pair, mut sent) = (Pair::open(&lab, 0), 0);
+    pair.exchange(10, &mut sent);
+    let counted = forwarder.snapshot();
+    assert_eq!((forwarded(&counted), counted.engine.flows.offloaded), (10, 0));
+    assert_eq!(counted.data_plane, ready.data_plane);
+}
+
+/// A client and a server of datagrams.
+struct Pair {
+    client: UdpSocket,
+    server: UdpSocket,
+}
+
+impl Pair {
+    fn open(lab: &Topology, port: u16) -> Self {
+        let server = lab.server.run(|| UdpSocket::bind((VIP, 49))).unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let client = lab.client.run(|| UdpSocket::bind((CLIENT, port))).unwrap();
+        client.connect((VIP, 49)).unwrap();
+        Self { client, server }
+    }
+
+    /// Sends so many, each after the one before has come.
+    fn exchange(&mut self, datagrams: usize, sent: &mut u64) {
+        let mut room = [0; 64];
+        for _ in 0..datagrams {
+            let text = format!("datagram {sent}");
+            self.client.send(text.as_bytes()).unwrap();
+            let (length, _) = self.server.recv_from(&mut room).unwrap();
+            assert_eq!(room[..length], *text.as_bytes());
+            *sent += 1;
+        }
+    }
+}
+
+/// Has the flow go on in the kernel: it is handed over behind a packet that the engine got.
+fn hand_over(pair: &mut Pair, balancer: &mut Forwarder, sent: &mut u64) {
+    wait_for("the flow in the kernel", || {
+        pair.exchange(1, sent);
+        balancer.snapshot().engine.flows.offloaded == 1
+    });
+}
+
+fn a_drained_member_keeps_its_flow_and_gets_no_other() {
+    let lab = lab();
+    let _tunnel = lab.tunnel_of_veth();
+    let Some(mut balancer) = start(&lab) else { return };
+    let (mut pair, mut sent) = (Pair::open(&lab, 0), 0);
+    hand_over(&mut pair, &mut balancer, &mut sent);
+    let mut drained = accelerated();
+    drained.balancer.pools.get_mut("pool").unwrap().members[0].state = AdminState::Disabled;
+    balancer.reconfigure(&drained);
+    pair.exchange(20, &mut sent);
+    hand_over(&mut pair, &mut balancer, &mut sent);
+    let before = balancer.snapshot().socket.received;
+    pair.exchange(20, &mut sent);
+    let counted = balancer.snapshot();
+    assert_eq!(forwarded(&counted), sent);
+    assert!(counted.socket.received < before + 20, "the kernel forwards it again");
+    let other = lab.client.run(|| UdpSocket::bind((CLIENT, 0))).unwrap();
+    other.connect((VIP, 49)).unwrap();
+    let _ = other.send(b"a new flow");
+    wait_for("the refusal of a new flow", || {
+        balancer.snapshot().engine.packets(Outcome::NoMemberReachable) == 1
+    });
+    assert_eq!(balancer.snapshot().engine.flows.open, 1);
+}
+
+fn a_reload_changes_what_the_kernel_writes_and_loses_no_packet() {
+    const TOS: u8 = 0x28;
+    let lab = lab();
+    let _tunnel = lab.tunnel_of_veth();
+    let Some(mut balancer) = start(&lab) else { return };
+    let (mut pair, mut sent) = (Pair::open(&lab, 0), 0);
+    hand_over(&mut pair, &mut balancer, &mut sent);
+    let mut changed = accelerated();
+    changed.balancer.outer_tos = Some(TOS);
+    balancer.reconfigure(&changed);
+    // From here on no packet has the old header, whoever sends it.
+    let capture = Capture::of_balancer(&lab);
+    hand_over(&mut pair, &mut balancer, &mut sent);
+    let before = balancer.snapshot().socket.received;
+    pair.exchange(20, &mut sent);
+    let counted = balancer.snapshot();
+    assert!(counted.socket.received < before + 20, "the kernel forwards it again");
+    assert_eq!(forwarded(&counted), sent);
+    assert_eq!(counted.engine.members["pool"]["10.1.1.52:49"].sent.packets, sent);
+    let mut frames = Vec::new();
+    capture.take(&mut frames);
+    let outer: Vec<u8> = frames
+        .iter()
+        .filter(|frame| frame[12..14] == [8, 0] && frame[23] == 4)
+        .map(|frame| frame[15])
+        .collect();
+    assert!(outer.len() > 20 && outer.iter().all(|tos| *tos == TOS), "{outer:02x?}");
 }

@@ -73,8 +73,18 @@ pub struct Forwarder {
 impl Forwarder {
     /// Starts one in `namespace`; it may refuse.
     pub fn spawn(namespace: &Namespace, config: &Config) -> Self {
+        Self::spawn_after(namespace, config, || {})
+    }
+
+    /// The same from a thread that has done `prepare`, such as to give up a right.
+    pub fn spawn_after(
+        namespace: &Namespace,
+        config: &Config,
+        prepare: impl FnOnce() + Send,
+    ) -> Self {
         let config = serde_json::to_string(config).unwrap();
         let mut child = namespace.run(|| {
+            prepare();
             Command::new(std::env::current_exe().unwrap())
                 .args([ROLE, &config])
                 .stdin(Stdio::piped())
