@@ -1,8 +1,9 @@
 //! `cargo bench --bench forwarder`: the time that the forwarder needs per packet.
 //!
 //! `-- engine` or `-- plane` runs one section alone: the engine without a data plane, by the number
-//! of flows; the whole forwarder, compared with the kernel's ip_forward. `--smoke` takes a few seconds
-//! and judges no target.
+//! of flows; the whole forwarder, compared with the kernel's ip_forward. `-- instructions`, which
+//! `ci/vm bench` runs, compares them and IPVS where the clock counts instructions; `-- behaviour` prints what each makes of
+//! the same packets. `--smoke` takes a few seconds and judges no target.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench that cannot measure ends")]
 
@@ -30,6 +31,12 @@ fn main() -> ExitCode {
             println!();
         }
         kept &= plane::print(scale);
+    }
+    if only.is_some_and(|only| only == "behaviour") {
+        plane::print_behaviour();
+    }
+    if only.is_some_and(|only| only == "instructions") {
+        kept &= plane::print_instructions(scale);
     }
     if kept || scale == Scale::Smoke { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,15 +1,19 @@
 //! The whole forwarder as a process, beside the kernel's own `ip_forward` on the same path, which
 //! is the limit: rates and CPU time, latency at a low load, and bulk TCP through a VIP.
 
+mod behaviour;
 mod bulk;
 mod contestant;
 mod generator;
+mod instructions;
 mod latency;
 mod path;
 mod rate;
 mod socket;
 
 use crate::scale::Scale;
+pub(crate) use behaviour::print as print_behaviour;
+pub(crate) use instructions::print as print_instructions;
 use path::Lab;
 
 /// Prints the tables; whether all targets were reached.

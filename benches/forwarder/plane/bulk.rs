@@ -2,7 +2,7 @@
 //! `ip_forward`, one through the forwarder and one through its fast path (L2 DSR); the server answers
 //! directly.
 
-use super::contestant::{Process, config};
+use super::contestant::{Process, Served, config};
 use super::median;
 use super::path::{interface, interface_name, node_name, sysctls};
 use crate::scale::Scale;
@@ -33,9 +33,11 @@ pub(super) fn print(scale: Scale) {
         let lab = Lab::build(&LabPlan::of_topology(&topology(offloads))).expect("a lab");
         let node = |name: &str| lab.node(&node_name(name)).expect("a node");
         // To the server's link-layer address, and otherwise as it came.
-        let start = |name, vip, acceleration| {
-            let member = Ipv4Addr::new(10, 0, 0, 4);
-            Process::start(node(name), &config("none", "tcp", (vip, PORT), member, acceleration))
+        let start = |name, vip: Ipv4Addr, acceleration| {
+            let destination = SocketAddr::new(vip.into(), PORT);
+            let member = SocketAddr::from(([10, 0, 0, 4], PORT));
+            let served = [Served { destination, member }];
+            Process::start(node(name), &config("none", "tcp", &served, acceleration))
         };
         let _forwarder = start("lb", THROUGH_FORWARDER, "none");
         let _accelerated = start("fast", THROUGH_FAST_PATH, "full");

@@ -7,7 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::io::{BufRead, BufReader};
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -50,7 +50,10 @@ pub(super) struct Process {
 impl Process {
     /// Starts it and waits until frames can flow.
     pub(super) fn start(node: &Node, config: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_labsim"));
+        // Where the bench runs on another machine than it was built on, labsim is elsewhere.
+        let labsim = std::env::var_os("LABSIM");
+        let labsim = labsim.unwrap_or_else(|| env!("CARGO_BIN_EXE_labsim").into());
+        let mut command = Command::new(labsim);
         let file = inherit_text(&mut command, config).expect("a memory file");
         command.arg("forwarder").arg("--config").arg(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -64,6 +67,11 @@ impl Process {
         }
     }
 
+    /// How it moves frames, as it says.
+    pub(super) fn data_plane(&self) -> &str {
+        &self.data_plane
+    }
+
     pub(super) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }
@@ -74,26 +82,41 @@ impl Process {
     }
 }
 
-/// A forwarder's configuration: one virtual server, and one member at the same port.
+/// A virtual server, and its pool's member.
+pub(super) struct Served {
+    pub(super) destination: SocketAddr,
+    pub(super) member: SocketAddr,
+}
+
+/// A forwarder's configuration: virtual servers with one member each.
 pub(super) fn config(
     profile: &str,
     protocol: &str,
-    (vip, port): (Ipv4Addr, u16),
-    member: Ipv4Addr,
+    served: &[Served],
     pva_acceleration: &str,
 ) -> String {
-    let server = json!({
-        "destination": format!("{vip}:{port}"),
-        "ip_protocol": protocol,
-        "pool": "pool",
-        "translate_address": false,
-        "fastl4": { "loose_close": true, "pva_acceleration": pva_acceleration },
+    let name = |number: usize| format!("server{number}");
+    let servers = served.iter().enumerate().map(|(number, one)| {
+        let server = json!({
+            "destination": one.destination.to_string(),
+            "ip_protocol": protocol,
+            "pool": name(number),
+            "translate_address": false,
+            "fastl4": { "loose_close": true, "pva_acceleration": pva_acceleration },
+        });
+        (name(number), server)
     });
+    let pools = served.iter().enumerate().map(|(number, one)| {
+        let pool = json!({ "profile": profile, "members": [one.member.to_string()] });
+        (name(number), pool)
+    });
+    let (servers, pools): (serde_json::Map<_, _>, serde_json::Map<_, _>) =
+        (servers.collect(), pools.collect());
     json!({
         "interface": "eth0",
         "outer_source": "egress",
-        "virtual_servers": { "server": server },
-        "pools": { "pool": { "profile": profile, "members": [format!("{member}:{port}")] } },
+        "virtual_servers": servers,
+        "pools": pools,
     })
     .to_string()
 }

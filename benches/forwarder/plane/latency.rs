@@ -63,7 +63,7 @@ fn turn(lab: &Lab, contestant: &Contestant, times: &mut Vec<f64>) {
     let receiver = socket::open(lab.ends(), contestant.index, socket::IP);
     setsockopt(&receiver, ReceiveTimestampns, &true).expect("SO_TIMESTAMPNS");
     let mut frame = [0; LENGTH];
-    generator::write(&mut frame, contestant.mac, 0);
+    generator::write(&mut frame, contestant.mac, super::path::VIP.into(), 0);
     let began = Instant::now();
     for number in 1..=PACKETS {
         // The number is the payload's end, so it is the frame's end in a tunnel as well; UDP's

@@ -1,7 +1,7 @@
 //! The lab of rates and latencies: `ends`, where frames begin and end, and on a link of its own
 //! each contestant, which sends back out of its one arm what comes in.
 
-use super::contestant::{Contestant, NAMES, Process, config};
+use super::contestant::{Contestant, NAMES, Process, Served, config};
 use super::socket;
 use labsim_lab::{LabPlan, Node};
 use labsim_scenario::model::{
@@ -12,7 +12,7 @@ use labsim_wire::ethernet::{self, Mac, ethertype};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{LinkAddr, MsgFlags, recvfrom, sendto};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,9 +45,10 @@ impl Lab {
                 _ => None,
             };
             let process = acceleration.map(|acceleration| {
-                let member = Ipv4Addr::new(10, 1, 1, 51);
-                let config = config("ipip", "udp", (VIP, PORT), member, acceleration);
-                Process::start(node, &config)
+                let destination = SocketAddr::new(VIP.into(), PORT);
+                let member = SocketAddr::from(([10, 1, 1, 51], PORT));
+                let served = [Served { destination, member }];
+                Process::start(node, &config("ipip", "udp", &served, acceleration))
             });
             let mac = if *name == "nothing" { UNOWNED } else { Mac(node.plan().interfaces[0].mac) };
             Contestant { name, interface: end.name.to_string(), index: end.index, mac, process }

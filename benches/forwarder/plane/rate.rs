@@ -3,7 +3,7 @@
 use super::contestant::Contestant;
 use super::generator::{Generator, Sent};
 use super::median;
-use super::path::Lab;
+use super::path::{Lab, VIP};
 use crate::scale::Scale;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -52,7 +52,7 @@ pub(super) fn print(lab: &Lab, scale: Scale) -> bool {
         let mut generators: Vec<Generator> = lab
             .contestants
             .iter()
-            .map(|it| Generator::new(lab.ends(), it.index, it.mac, length))
+            .map(|it| Generator::new(lab.ends(), it.index, it.mac, VIP.into(), length))
             .collect();
         let mut all: Vec<Vec<Figures>> = lab.contestants.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
@@ -102,7 +102,7 @@ pub(super) fn print(lab: &Lab, scale: Scale) -> bool {
 }
 
 /// Keeps a thread on one of the processors that this process may use, if there are so many.
-fn pin(thread: Pid, number: usize) {
+pub(super) fn pin(thread: Pid, number: usize) {
     let may = sched_getaffinity(Pid::from_raw(0)).expect("the processors of this process");
     let mut there = (0..CpuSet::count()).filter(|cpu| may.is_set(*cpu) == Ok(true));
     if let Some(cpu) = there.nth(number) {

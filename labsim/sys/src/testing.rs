@@ -52,6 +52,19 @@ pub fn at_exit(work: extern "C" fn()) {
     unsafe { libc::atexit(work) };
 }
 
+/// Gives the calling thread a scheduling class (`SCHED_FIFO` and others) and its priority.
+///
+/// # Errors
+/// Those of sched_setscheduler(2).
+pub fn set_scheduler(policy: i32, priority: i32) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: `parameters` is a readable sched_param, which the kernel copies.
+    match unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Gives up every capability of the calling thread but some of the first 32 (capset(2)); bit `n` of
 /// `kept` is capability `n` of linux/capability.h.
 ///
