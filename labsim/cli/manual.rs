@@ -91,6 +91,7 @@ pub(crate) fn pages() -> Result<Vec<(String, String)>, serde_json::Error> {
     let format = keys::Format::new(&schema::text(Format::Events), events::PAGE, &[])?;
     pages.push((events::PAGE.to_owned(), format!("{NOTICE}{}", events::text(&format))));
     pages.extend(lists::pages()?);
+    pages.push(("ipvs.md".to_owned(), include_str!("../manual/ipvs.md").to_owned()));
     pages.push(("workshop.md".to_owned(), include_str!("../manual/workshop.md").to_owned()));
     let mut index = format!("{NOTICE}# Reference manual of labsim\n\n");
     for (name, text) in &pages {
