@@ -16,7 +16,7 @@ pub(crate) use explain::{Explain, MergeCaptures};
 pub(crate) use forwarder::{Ctl, CtlCommand, DataPlane, Forwarder, ForwarderCommand, PoolMember};
 pub(crate) use live::{Capture, Down, Exec, LabName, Logs, Reset, Restart, Save, Shell, Since, Up};
 pub(crate) use results::{DocumentArgs, ResultsArgs};
-pub(crate) use run::{Diagnose, LabArgs, ListFormat, Run};
+pub(crate) use run::{Diagnose, LabArgs, ListFormat, Pva, Run};
 pub(crate) use set::Set;
 pub(crate) use steps::{Check, StepArgs};
 

@@ -69,8 +69,9 @@ pub(crate) fn execute(
         && let Some(Ok(loaded)) =
             scenarios.first().map(|it| labsim_scenario::load(it.file.as_input()))
     {
-        let Options { tunnel, impairments, .. } = options;
-        let keeping = Keeping { tunnel, impairments, program: options.program.clone() };
+        let Options { tunnel, impairments, data_plane, pva, .. } = options;
+        let program = options.program.clone();
+        let keeping = Keeping { tunnel, impairments, data_plane, pva, program };
         by_steps::by_steps(&loaded.scenario, &keeping, &cancelled);
     }
     let again = Again::Run(shown.again.clone());

@@ -1,5 +1,6 @@
 //! Leaves a lab to a process that holds it.
 
+use crate::args::{DataPlane, Pva};
 use crate::exit::Exit;
 use crate::{output, signals};
 use clap::ValueEnum;
@@ -39,6 +40,8 @@ pub(crate) fn held(scenario: &Scenario, origin: Origin, rights: Privileges) -> H
         keeping: Keeping {
             tunnel: choice(&origin.tunnel),
             impairments: choice(&origin.impairments),
+            data_plane: choice::<DataPlane>(&origin.data_plane).into(),
+            pva: origin.pva.as_deref().map(|word| choice::<Pva>(word).into()),
             program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         },
         origin,

@@ -59,8 +59,8 @@ pub(crate) fn run(args: &Run, log: &LogArgs) -> Exit {
         jobs: NonZeroUsize::MIN,
         tunnel: args.lab.tunnel,
         engine: args.lab.engine,
-        data_plane: args.lab.data_plane.into(),
-        pva: args.lab.pva.map(Into::into),
+        data_plane: args.lab.forwarding.data_plane.into(),
+        pva: args.lab.forwarding.pva.map(Into::into),
         impairments: args.lab.impairments,
         program: std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()),
         rights: "none".into(),
@@ -161,10 +161,10 @@ fn again(args: &Run) -> String {
     if lab.engine != EngineChoice::Auto {
         add("--engine", lab.engine.to_possible_value());
     }
-    if lab.data_plane != DataPlane::Auto {
-        add("--data-plane", lab.data_plane.to_possible_value());
+    if lab.forwarding.data_plane != DataPlane::Auto {
+        add("--data-plane", lab.forwarding.data_plane.to_possible_value());
     }
-    if let Some(pva) = lab.pva {
+    if let Some(pva) = lab.forwarding.pva {
         add("--pva", pva.to_possible_value());
     }
     if lab.impairments != ImpairmentChoice::Auto {

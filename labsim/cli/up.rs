@@ -40,6 +40,8 @@ pub(crate) fn up(args: &args::Up, log: &LogArgs) -> Exit {
         sources,
         tunnel: word(&args.tunnel),
         impairments: word(&args.impairments),
+        data_plane: word(&args.forwarding.data_plane),
+        pva: args.forwarding.pva.as_ref().map(word),
         keep_mib: args.keep,
     };
     let (folder, name) = (claim.folder().clone(), claim.name().clone());

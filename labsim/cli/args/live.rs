@@ -1,5 +1,6 @@
 //! Arguments of the commands for labs that stay up.
 
+use super::run::ForwardingArgs;
 use clap::Args;
 use labsim_runner::{ImpairmentChoice, TunnelChoice};
 use std::ffi::OsString;
@@ -25,6 +26,8 @@ pub(crate) struct Up {
     /// Link impairment engine: what delays, drops and reorders frames
     #[arg(long, value_enum, default_value_t = ImpairmentChoice::Auto)]
     pub(crate) impairments: ImpairmentChoice,
+    #[command(flatten)]
+    pub(crate) forwarding: ForwardingArgs,
     /// MiB of the lab's last packets that are kept for `labsim capture --since`; 0 for none
     #[arg(long, value_name = "MIB", default_value_t = labsim_live::KEEP_MIB,
         value_parser = clap::value_parser!(u32).range(0..=16_384))]

@@ -182,6 +182,17 @@ impl From<Pva> for PvaAcceleration {
     }
 }
 
+/// What forwards in labs.
+#[derive(Debug, Args)]
+pub(crate) struct ForwardingArgs {
+    /// What forwards established flows of virtual servers with `pva_acceleration`
+    #[arg(long, value_enum, default_value_t = DataPlane::Auto)]
+    pub(crate) data_plane: DataPlane,
+    /// Acceleration of all virtual servers, in place of their own `pva_acceleration`
+    #[arg(long, value_enum)]
+    pub(crate) pva: Option<Pva>,
+}
+
 /// How labs run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Labs")]
@@ -196,12 +207,8 @@ pub(crate) struct LabArgs {
     /// What forwards for the load balancers
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub(crate) engine: EngineChoice,
-    /// What forwards established flows of virtual servers with `pva_acceleration`
-    #[arg(long, value_enum, default_value_t = DataPlane::Auto)]
-    pub(crate) data_plane: DataPlane,
-    /// Acceleration of all virtual servers, in place of their own `pva_acceleration`
-    #[arg(long, value_enum)]
-    pub(crate) pva: Option<Pva>,
+    #[command(flatten)]
+    pub(crate) forwarding: ForwardingArgs,
     /// Link impairment engine: what delays, drops and reorders frames
     #[arg(long, value_enum, default_value_t = ImpairmentChoice::Auto)]
     pub(crate) impairments: ImpairmentChoice,

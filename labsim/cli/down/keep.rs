@@ -207,6 +207,8 @@ mod tests {
                 sources: sources.collect(),
                 tunnel: String::new(),
                 impairments: String::new(),
+                data_plane: String::new(),
+                pva: None,
                 keep_mib: 0,
             };
             placed(&origin).into_iter().map(|(path, _)| path).collect::<Vec<_>>()

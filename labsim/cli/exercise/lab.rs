@@ -2,6 +2,7 @@
 
 use super::found::FoundExercise;
 use super::verify::shown;
+use crate::args::DataPlane;
 use crate::exit::Exit;
 use crate::live::fail;
 use crate::live_steps::{Interrupt, follow};
@@ -28,8 +29,9 @@ impl ExerciseLab {
         let sources = exercise.loaded.broken_sources();
         let (tunnel, impairments) =
             (holding::word(&TunnelChoice::Auto), holding::word(&ImpairmentChoice::Auto));
-        let keep_mib = labsim_live::KEEP_MIB;
-        let origin = Origin { file, sources, tunnel, impairments, keep_mib };
+        let (data_plane, keep_mib) = (holding::word(&DataPlane::Auto), labsim_live::KEEP_MIB);
+        let pva = None;
+        let origin = Origin { file, sources, tunnel, impairments, data_plane, pva, keep_mib };
         let name = name.as_str().parse().map_err(|error| fail(&error))?;
         Ok(Self { name, origin })
     }

@@ -263,6 +263,12 @@ pub struct Origin {
     pub tunnel: String,
     /// What was to impair links, as `labsim up` takes it.
     pub impairments: String,
+    /// What was to forward established flows, as `labsim up` takes it.
+    #[serde(default)]
+    pub data_plane: String,
+    /// The acceleration of all virtual servers in place of their own, as `labsim up` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pva: Option<String>,
     /// MiB of its last packets that are kept.
     pub keep_mib: u32,
 }

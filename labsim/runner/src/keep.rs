@@ -18,9 +18,12 @@ use crate::scenario_run::report;
 use crate::steps::{OpenLogins, RunContext, StepRecord};
 use crate::{ImpairmentChoice, Policy, TunnelChoice, judgement, quiesce};
 use labsim_codes::run;
+use labsim_dataplane::forwarder::DataPlaneChoice;
 use labsim_event::{Event, Outcome};
 use labsim_lab::{Capture, Lab};
-use labsim_scenario::model::{InterfaceName, LoginResult, NodeName, Scenario, Step};
+use labsim_scenario::model::{
+    InterfaceName, LoginResult, NodeName, PvaAcceleration, Scenario, Step,
+};
 use labsim_verdict::{Observations, diagnose};
 use std::convert::Infallible;
 use std::ops::Range;
@@ -36,6 +39,10 @@ pub struct Keeping {
     pub tunnel: TunnelChoice,
     /// What impairs links.
     pub impairments: ImpairmentChoice,
+    /// What forwards established flows of virtual servers with `pva_acceleration`.
+    pub data_plane: DataPlaneChoice,
+    /// The acceleration of all virtual servers, in place of their own.
+    pub pva: Option<PvaAcceleration>,
     /// The program whose `forwarder` command is a load balancer: labsim itself.
     pub program: PathBuf,
 }
@@ -46,6 +53,8 @@ pub struct Kept<'a> {
     components: &'a mut Components,
     engines: &'a Engines,
     scenario: Rc<Scenario>,
+    /// The acceleration of all virtual servers, in place of the scenario's.
+    pva: Option<PvaAcceleration>,
     /// The longest time that a frame may be on impaired links.
     longest_delay: Duration,
     /// Of the steps that were run one by one.
@@ -303,7 +312,10 @@ pub fn keep(
     work: impl AsyncFnOnce(Kept<'_>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
     check_installed(scenario)?;
-    let engines = Engines::choose(scenario, keeping.tunnel, keeping.impairments)?;
+    let accelerated = keeping.pva.map(|pva| scenario.with_pva_acceleration(pva));
+    let scenario = accelerated.as_ref().unwrap_or(scenario);
+    let engines = Engines::choose(scenario, keeping.tunnel, keeping.impairments)?
+        .with_data_plane(keeping.data_plane);
     let plan = RunPlan::new(scenario, &engines)?;
     let longest_delay = plan.relay.longest_delay;
     let mut lab = Lab::build(&plan.lab)?;
@@ -319,9 +331,18 @@ pub fn keep(
             let engines = &engines;
             let (record, open) = (StepRecord::default(), OpenLogins::default());
             let scenario = Rc::new(scenario.clone());
-            let kept =
-                Kept { lab, components, engines, scenario, longest_delay, record, open, next: 0 };
-            work(kept).await
+            work(Kept {
+                lab,
+                components,
+                engines,
+                scenario,
+                pva: keeping.pva,
+                longest_delay,
+                record,
+                open,
+                next: 0,
+            })
+            .await
         };
         component::run_with(&mut components, lab, &mut cancelled, &|_| (), work).await
     };

@@ -40,8 +40,14 @@ impl Kept<'_> {
         now: &Scenario,
         scenario: &Rc<Scenario>,
     ) -> Result<Vec<(NodeName, Done)>, RunError> {
-        let was = RunPlan::new(now, self.engines)?;
-        let plan = RunPlan::new(scenario, self.engines)?;
+        let (was, scenario) = match self.pva {
+            Some(pva) => (
+                RunPlan::new(&now.with_pva_acceleration(pva), self.engines)?,
+                Rc::new(scenario.with_pva_acceleration(pva)),
+            ),
+            None => (RunPlan::new(now, self.engines)?, Rc::clone(scenario)),
+        };
+        let plan = RunPlan::new(&scenario, self.engines)?;
         check_lab(&was, &plan)?;
         let done = match self.components.configure(self.lab, &plan).await {
             Ok(done) => done,
@@ -51,7 +57,7 @@ impl Kept<'_> {
                 return Err(undone.err().into_iter().fold(error, RunError::and));
             }
         };
-        self.scenario = Rc::clone(scenario);
+        self.scenario = scenario;
         Ok(done)
     }
 
