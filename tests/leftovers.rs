@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "cli/support/mod.rs"]
 mod support;
 
 use nix::errno::Errno;

@@ -4,6 +4,7 @@
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "engine/support/mod.rs"]
 mod support;
 
 use labsim_forwarder::{

@@ -3,7 +3,7 @@
 #![no_main]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../../forwarder/tests/support/mod.rs"]
+#[path = "../../forwarder/tests/engine/support/mod.rs"]
 mod support;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| support::drive::drive(bytes));

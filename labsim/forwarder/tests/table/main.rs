@@ -4,7 +4,7 @@
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
+#[path = "../engine/support/mod.rs"]
 mod support;
 
 mod checks;
