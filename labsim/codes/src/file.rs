@@ -205,6 +205,13 @@ codes! {
         remedy: "Change it as the message says, or remove it.",
     }
 
+    /// A check of frames that are not captured.
+    NOT_CAPTURED = "not-captured" {
+        meaning: "An expectation, or an exercise, needs frames that `captures` leaves out.",
+        evidence: "The expectation at the given place; the message names what is left out.",
+        remedy: "Add what is left out to `captures`, or remove the expectation.",
+    }
+
     /// A configuration that breaks Direct Server Return.
     DSR_BROKEN = "dsr-broken" {
         meaning: "A translation of addresses or ports is combined with Direct Server Return, so that the client cannot recognize the answer or the answers return through the load balancer, or a probe asks for a VIP that does not exist.",

@@ -5,20 +5,24 @@
 //! it takes frames of any length, those of segmentation offload among them (packet(7)).
 
 mod close;
+mod counting;
 mod frames;
 mod marker;
 mod points;
 mod reader;
 mod receive;
+mod scope;
 mod tap;
 
 pub(crate) use close::DeferredClose;
 pub use frames::{Captured, Frame, Parts, Point, Record};
 pub use marker::{Marked, MarkerKind};
 pub(crate) use receive::open_bound;
+pub use scope::Scope;
 pub use tap::{TapPoint, TappedFrame, TappedPoint, Taps};
 
 use crate::lab::Lab;
+use counting::Uncaptured;
 use labsim_scenario::model::{InterfaceName, NodeName};
 use labsim_sys::Errno;
 use labsim_wire::ethernet::Mac;
@@ -49,8 +53,12 @@ const ARENA_BYTES: usize = 256 << 20;
 #[derive(Debug)]
 pub struct Capture {
     layout: Layout,
+    /// How many points' frames are kept.
+    taken: usize,
     /// By node: sends markers, and receives nothing.
     senders: Vec<OwnedFd>,
+    /// Count what the kernel does not hand over.
+    uncaptured: Uncaptured,
     progress: Arc<Progress>,
     stop: Arc<EventFd>,
     reader: Option<JoinHandle<Result<reader::Read, io::Error>>>,
@@ -138,19 +146,34 @@ impl Progress {
 }
 
 impl Capture {
-    /// Starts capturing in every node, before anything is sent: frames that are sent after this
-    /// returns are captured.
+    /// Starts capturing everything in every node, before anything is sent: frames that are sent after
+    /// this returns are captured.
     ///
     /// # Errors
     /// Which node has no packet socket, and why.
     pub fn start(lab: &Lab) -> Result<Self, CaptureError> {
+        Self::start_of(lab, Scope::default())
+    }
+
+    /// The same of what is in `scope`.
+    ///
+    /// # Errors
+    /// Which node has no packet socket, and why.
+    pub fn start_of(lab: &Lab, scope: Scope) -> Result<Self, CaptureError> {
         let layout = Layout::of(lab);
         let mut taps = Vec::new();
         let mut senders = Vec::new();
+        let mut uncaptured = Uncaptured::default();
         for (position, node) in lab.nodes().enumerate() {
             let failed = |source: io::Error| socket_error(node.name(), source);
-            let made = node.run_passive(|| Ok((receive::open()?, labsim_sys::packet::open()?)));
-            let (socket, sender) = made.and_then(|made| made).map_err(failed)?;
+            let programs = scope.programs(&layout, position);
+            let made = node.run_passive(|| {
+                let counter = programs.left_out.as_deref().map(counting::open).transpose()?;
+                let socket = receive::open_filtered(programs.taken.as_deref())?;
+                Ok((socket, labsim_sys::packet::open()?, counter))
+            });
+            let (socket, sender, counter) = made.and_then(|made| made).map_err(failed)?;
+            uncaptured.extend(counter);
             debug!(node = %node.name(), "capture sockets opened");
             taps.push(Tap { node: position, socket });
             senders.push(sender);
@@ -159,7 +182,8 @@ impl Capture {
         progress.lock().seen = vec![Seen::default(); layout.points.len()];
         let stop = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         let stop = Arc::new(stop.map_err(io::Error::from)?);
-        let reader = Reader::new(taps, &layout, Arc::clone(&progress), Arc::clone(&stop))?;
+        let taken = scope.count(&layout);
+        let reader = Reader::new(taps, &layout, scope, Arc::clone(&progress), Arc::clone(&stop))?;
         let deferred_close = Arc::clone(lab.deferred_close());
         let handle =
             std::thread::Builder::new().name("lab-capture".into()).spawn(move || reader.run())?;
@@ -167,7 +191,9 @@ impl Capture {
         let links = Mutex::new(Links::of(&layout, BTreeSet::new()));
         Ok(Self {
             layout,
+            taken,
             senders,
+            uncaptured,
             progress,
             stop,
             reader: Some(handle),
@@ -218,16 +244,23 @@ impl Capture {
         *links = Links::of(&self.layout, down);
     }
 
-    /// How many capture points there are.
+    /// How many interfaces there are, whether or not their frames are kept.
     #[must_use]
     pub fn points(&self) -> usize {
         self.layout.points.len()
     }
 
-    /// How many frames have been captured up to now, markers not among them.
+    /// How many of them are capture points.
+    #[must_use]
+    pub fn taken_points(&self) -> usize {
+        self.taken
+    }
+
+    /// How many frames have passed all interfaces up to now, those among them that are not kept; markers
+    /// not among them.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.progress.lock().frames
+        self.progress.lock().frames + self.uncaptured.frames()
     }
 
     /// Sends a marker out of every interface of every node and waits until each capture point has
@@ -328,6 +361,7 @@ impl Capture {
         let _ = self.stop.write(1);
         let read = reader.join().unwrap_or_else(|_| Err(io::Error::other("it has panicked")));
         let mut sockets = std::mem::take(&mut self.senders);
+        sockets.append(&mut self.uncaptured.take_sockets());
         let read = read.map(|mut read| {
             sockets.append(&mut read.sockets);
             read

@@ -30,8 +30,8 @@ mod sysctl;
 
 pub use build::{Netem, Relay, RelayEnd, TunnelEnd};
 pub use capture::{
-    Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Parts, Point, Record, TapPoint,
-    TappedFrame, TappedPoint, Taps, now_ns,
+    Capture, CaptureError, Captured, Frame, Marked, MarkerKind, Parts, Point, Record, Scope,
+    TapPoint, TappedFrame, TappedPoint, Taps, now_ns,
 };
 pub use counters::{CounterText, Counters, InterfaceCounters};
 pub use error::BuildError;

@@ -162,8 +162,11 @@ fn mark(out: &mut String, x: usize, y: usize, capture: &Capture, at: Option<usiz
     );
 }
 
-/// Whether an interface has another end: tunnel devices and loopback have none.
+/// Whether an interface has another end, which was captured too: tunnel devices and loopback have none.
 pub(crate) fn is_wire(capture: &Capture, point: Option<usize>) -> bool {
+    if capture.is_partial() {
+        return false;
+    }
     let point = point.and_then(|at| capture.points().get(at));
     point.is_some_and(|point| {
         point.link == labsim_wire::decode::LinkType::Ethernet && point.interface.as_str() != "lo"

@@ -15,11 +15,12 @@ use labsim_wire::{protocol, tunnel};
 pub fn packet_way(lab: &Lab, run: &SavedRun, number: usize) -> Option<Way> {
     let journeys = Journeys::new(&run.observations, &run.balancers);
     let journey = journeys.of_frame(number.checked_sub(1)?)?;
+    let is_partial = run.observations.capture.is_partial();
     let mut way = Way {
         title: format!("{}: the way of the packet of frame {number}", lab.name),
         ..Way::default()
     };
-    add(&mut way, lab, &journey, false);
+    add(&mut way, (lab, is_partial), &journey, false);
     way.ends.push(last_seen(lab, &journey, "the packet"));
     Some(way)
 }
@@ -31,11 +32,12 @@ pub fn step_way(lab: &Lab, run: &SavedRun, step: &SavedStep) -> Option<Way> {
     let first = journeys.first_sent(step.client, step.from_ns, step.to_ns)?;
     let asked = journeys.of_frame(first)?;
     let answered = journeys.answer_to(first).and_then(|index| journeys.of_frame(index));
+    let is_partial = run.observations.capture.is_partial();
     let mut way = Way {
         title: format!("{}: the way of the first packet of step {}", lab.name, step.name),
         ..Way::default()
     };
-    add(&mut way, lab, &asked, false);
+    add(&mut way, (lab, is_partial), &asked, false);
     let Some(answered) = answered else {
         way.ends.push(last_seen(lab, &asked, "the packet"));
         way.ends.push(end(None, "no answer to it was captured".to_owned(), false));
@@ -44,7 +46,7 @@ pub fn step_way(lab: &Lab, run: &SavedRun, step: &SavedStep) -> Option<Way> {
         return Some(way);
     };
     way.title.push_str(", and of its answer");
-    add(&mut way, lab, &answered, true);
+    add(&mut way, (lab, is_partial), &answered, true);
     let home = asked.sightings.first().map(|first| &first.node);
     if answered.sightings.last().map(|last| &last.node) != home {
         way.ends.push(last_seen(lab, &answered, "the answer"));
@@ -88,7 +90,7 @@ fn stop(lab: &Lab, seen: &Sighting) -> Option<Stop> {
 }
 
 /// Adds the hops of a journey.
-fn add(way: &mut Way, lab: &Lab, journey: &Journey, is_answer: bool) {
+fn add(way: &mut Way, (lab, is_partial): (&Lab, bool), journey: &Journey, is_answer: bool) {
     let seen = &journey.sightings;
     let mut before: Option<&Sighting> = None;
     let mut place = 0;
@@ -107,6 +109,8 @@ fn add(way: &mut Way, lab: &Lab, journey: &Journey, is_answer: bool) {
             (Direction::Out, None) => {
                 let what = match is_tunnel(lab, one) {
                     true => format!("{}: into {}", one.node, one.interface),
+                    // The other end may have been left out.
+                    false if is_partial => format!("{}: out of {}", one.node, one.interface),
                     false => format!("{} → nobody", one.node),
                 };
                 (stop(lab, one), None, what)

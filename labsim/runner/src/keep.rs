@@ -14,7 +14,7 @@ use crate::jobs::Ending;
 use crate::logbook::Logbook;
 use crate::observing::{After, Observing, Steps, observe};
 use crate::plan::RunPlan;
-use crate::scenario_run::report;
+use crate::scenario_run::{capture_scope, report};
 use crate::steps::{OpenLogins, RunContext, StepRecord};
 use crate::{ImpairmentChoice, Policy, TunnelChoice, judgement, quiesce};
 use labsim_codes::run;
@@ -259,7 +259,7 @@ impl<'a> Kept<'a> {
 
     /// Starts a capture. Devices may be down, as programs in the nodes set them.
     fn capture(&self) -> Result<Capture, RunError> {
-        let capture = Capture::start(self.lab)?;
+        let capture = Capture::start_of(self.lab, capture_scope(&self.scenario))?;
         for (node, state) in judgement::states(self.lab) {
             for device in state.devices.iter().filter(|device| !device.up) {
                 if let Ok(interface) = InterfaceName::new(device.name.as_str()) {

@@ -59,7 +59,9 @@ impl Collected {
     /// Combines everything.
     pub(crate) fn into_observations(self) -> Observations {
         let Self { captured, quiescent_ns, probes, steps, lag, server_log, .. } = self;
-        let Parts { points, drops, store, records } = captured.into_parts();
+        let Parts { points, drops, is_partial, store, records } = captured.into_parts();
+        let mut capture = capture(points, store, records);
+        capture.set_partial(is_partial);
         let after = self.after;
         let (mut before, step_counters) = self.intervals.end(&after);
         if !self.since_first_step {

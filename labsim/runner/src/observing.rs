@@ -64,7 +64,7 @@ pub(crate) async fn observe<'a>(
     // Between the markers, which the kernel counts as well.
     let before = snapshot(components, lab, &capture).await?;
     emit(Event::Ready {
-        capture_points: capture.points(),
+        capture_points: capture.taken_points(),
         data_planes: data_planes(components),
         took_ms: milliseconds(began),
     });

@@ -16,7 +16,7 @@ use crate::{ImpairmentChoice, Options, TunnelChoice, judgement};
 use labsim_codes::Code;
 use labsim_codes::run;
 use labsim_event::Event;
-use labsim_lab::{Capture, Lab};
+use labsim_lab::{Capture, Lab, Scope};
 use labsim_scenario::model::Scenario;
 use labsim_verdict::{Failure, Observations, Verdict};
 use std::path::Path;
@@ -50,6 +50,11 @@ pub fn dry_run(scenario: &Scenario) -> Result<Engines, RunError> {
     let lab = Lab::build(&RunPlan::new(scenario, &engines)?.lab)?;
     Capture::start(&lab)?;
     Ok(engines)
+}
+
+/// What a scenario's runs capture.
+pub(crate) fn capture_scope(scenario: &Scenario) -> Scope {
+    Scope::new(scenario.captures.clone(), labsim_verdict::frame_matches)
 }
 
 /// Runs a scenario. Its lab is gone when this returns.
@@ -98,7 +103,7 @@ async fn run_lab(
     cancelled: &mut Cancelled,
 ) -> Result<RunResult, RunError> {
     let began = Instant::now();
-    let capture = Capture::start(lab)?;
+    let capture = Capture::start_of(lab, capture_scope(scenario))?;
     let longest_delay = plan.relay.longest_delay;
     let mut components = Components::new(plan, lab, program, Logbook::default());
     let lab = &*lab;

@@ -4,6 +4,7 @@
 //! shows. They hold as much as can be read, so that [`crate::resolve`] sees a whole file and can
 //! report everything that is wrong with it at once.
 
+mod captures;
 mod changes;
 mod exchanges;
 mod exercise;
@@ -18,6 +19,7 @@ mod servers;
 mod steps;
 mod topology;
 
+pub(crate) use captures::*;
 pub(crate) use changes::*;
 pub(crate) use exchanges::*;
 pub(crate) use exercise::*;

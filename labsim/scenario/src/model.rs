@@ -1,5 +1,6 @@
 //! What a valid file means. Nothing here knows YAML or positions in a file.
 
+mod captures;
 mod change;
 mod exchange;
 mod exercise;
@@ -20,6 +21,7 @@ mod tag;
 mod topology;
 mod tunnel;
 
+pub use captures::{Captures, PointPattern};
 pub use change::{NodeChange, RouteTarget};
 pub use exchange::{
     DnsQuery, Exchange, ExchangeForm, HttpGet, LoginClose, ServerKind, ServerRequests, TacacsLogin,
@@ -86,6 +88,8 @@ pub struct Scenario {
     pub impairments: BTreeMap<Attachment, Impairment>,
     /// Programs of the user's that run beside the steps, in the order in which they are started.
     pub processes: Vec<Process>,
+    /// Which frames are captured.
+    pub captures: Captures,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What must have been observed, in the file's order.

@@ -4,6 +4,7 @@
 //! can be, and the caller gets the result only if there was no error at all.
 
 mod address;
+mod captures;
 mod context;
 mod exchange;
 mod exercise;

@@ -55,7 +55,8 @@ pub struct ReceivedFrame<'a> {
     pub hardware: u16,
     /// Whether the interface sent it.
     pub outgoing: bool,
-    /// How long it was, in bytes, also where it did not fit.
+    /// How long it was, in bytes, also where it did not fit, or where a filter cut it
+    /// and [`crate::packet::set_auxdata`] is set.
     pub original_length: u32,
     /// Where the network header begins; 0 without [`crate::packet::set_auxdata`].
     pub network: u16,
@@ -138,13 +139,13 @@ impl ReceiveBuffers {
             messages.iter().zip(&self.addresses).zip(slots).take(received)
         {
             let length = message.msg_len as usize;
-            let Control { time_ns, network } = read_control(&message.msg_hdr);
+            let Control { time_ns, network, length: original } = read_control(&message.msg_hdr);
             take(ReceivedFrame {
                 time_ns,
                 interface: address.sll_ifindex.cast_unsigned(),
                 hardware: address.sll_hatype,
                 outgoing: address.sll_pkttype == libc::PACKET_OUTGOING,
-                original_length: message.msg_len,
+                original_length: message.msg_len.max(original),
                 network,
                 bytes: slot.get(..length).unwrap_or(slot),
             });
@@ -158,6 +159,8 @@ impl ReceiveBuffers {
 struct Control {
     time_ns: u64,
     network: u16,
+    /// Before a filter cut it.
+    length: u32,
 }
 
 fn read_control(header: &libc::msghdr) -> Control {
@@ -176,7 +179,8 @@ fn read_control(header: &libc::msghdr) -> Control {
                     found.time_ns = seconds * 1_000_000_000 + nanoseconds;
                 }
                 (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
-                    found.network = data.cast::<libc::tpacket_auxdata>().read_unaligned().tp_net;
+                    let auxdata = data.cast::<libc::tpacket_auxdata>().read_unaligned();
+                    (found.network, found.length) = (auxdata.tp_net, auxdata.tp_len);
                 }
                 _ => {}
             }

@@ -45,6 +45,8 @@ pub struct Captured {
     pub points: Vec<Point>,
     /// Frames that were there and are not here, by node. A node without any is not named.
     pub drops: BTreeMap<NodeName, u64>,
+    /// Whether frames were left out on purpose.
+    pub is_partial: bool,
     records: Vec<Record>,
     store: FrameStore,
 }
@@ -71,6 +73,8 @@ pub struct Parts {
     pub points: Vec<Point>,
     /// As [`Captured::drops`].
     pub drops: BTreeMap<NodeName, u64>,
+    /// As [`Captured::is_partial`].
+    pub is_partial: bool,
     /// All frames by time.
     pub records: Vec<Record>,
     /// What was captured of them.
@@ -109,14 +113,18 @@ impl Arena {
         true
     }
 
-    /// Sorts the frames by time.
+    /// Sorts the frames by time. `places` are those of their points among `points`.
     pub(super) fn into_captured(
         mut self,
         points: Vec<Point>,
-        drops: BTreeMap<NodeName, u64>,
+        places: &[u32],
+        (drops, is_partial): (BTreeMap<NodeName, u64>, bool),
     ) -> Captured {
         self.records.sort_by_key(|record| record.time_ns);
-        Captured { points, drops, records: self.records, store: self.store }
+        for record in &mut self.records {
+            record.point = places.get(record.point as usize).copied().unwrap_or(record.point);
+        }
+        Captured { points, drops, is_partial, records: self.records, store: self.store }
     }
 }
 
@@ -140,8 +148,8 @@ impl Captured {
     /// Takes it apart, to be kept as something else without a copy.
     #[must_use]
     pub fn into_parts(self) -> Parts {
-        let Self { points, drops, records, store } = self;
-        Parts { points, drops, records, store }
+        let Self { points, drops, is_partial, records, store } = self;
+        Parts { points, drops, is_partial, records, store }
     }
 
     /// The place of an interface's point in [`Self::points`].

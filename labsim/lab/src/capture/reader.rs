@@ -5,7 +5,8 @@ use super::frames::{Arena, Captured, Point, Seen};
 use super::marker::{Marker, MarkerKind};
 use super::points::Layout;
 use super::receive::{is_of_fast_path, network_layer, take_drops};
-use labsim_scenario::model::{Direction, InterfaceName};
+use super::scope::Scope;
+use labsim_scenario::model::{Direction, InterfaceName, NodeName};
 use labsim_sys::batch::{ReceiveBuffers, ReceivedFrame};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::{self, Mac};
@@ -48,12 +49,16 @@ struct Collected {
     points: Vec<PointState>,
     /// Points by node and device number; `None` of a device that is left out.
     by_device: BTreeMap<(usize, u32), Option<usize>>,
+    scope: Scope,
+    nodes: Vec<NodeName>,
     /// By node.
     drops: Vec<u64>,
 }
 
 /// A point, and what its markers have said.
 struct PointState {
+    /// Whether its frames are kept.
+    taken: bool,
     node: usize,
     interface: InterfaceName,
     link: LinkType,
@@ -75,6 +80,7 @@ impl Reader {
     pub(super) fn new(
         taps: Vec<Tap>,
         layout: &Layout,
+        scope: Scope,
         progress: Arc<Progress>,
         stop: Arc<EventFd>,
     ) -> io::Result<Self> {
@@ -83,7 +89,7 @@ impl Reader {
         for (place, tap) in taps.iter().enumerate() {
             epoll.add(&tap.socket, EpollEvent::new(EpollFlags::EPOLLIN, place as u64))?;
         }
-        Ok(Self { taps, epoll, progress, stop, collected: Collected::new(layout) })
+        Ok(Self { taps, epoll, progress, stop, collected: Collected::new(layout, scope) })
     }
 
     /// Reads until it is stopped, and then what is still waiting.
@@ -162,11 +168,15 @@ impl Progress {
 }
 
 impl Collected {
-    fn new(layout: &Layout) -> Self {
+    fn new(layout: &Layout, scope: Scope) -> Self {
         let points: Vec<_> = layout
             .points
             .iter()
             .map(|it| PointState {
+                taken: layout
+                    .nodes
+                    .get(it.node)
+                    .is_some_and(|node| scope.takes(node, &it.interface)),
                 node: it.node,
                 interface: it.interface.clone(),
                 link: it.link,
@@ -177,7 +187,9 @@ impl Collected {
             .collect();
         let by_device = layout.points.iter().enumerate();
         let by_device = by_device.map(|(place, it)| ((it.node, it.index), Some(place))).collect();
-        Self { arena: Arena::default(), points, by_device, drops: vec![0; layout.nodes.len()] }
+        let nodes = layout.nodes.clone();
+        let drops = vec![0; nodes.len()];
+        Self { arena: Arena::default(), points, by_device, scope, nodes, drops }
     }
 
     fn take(&mut self, tap: &Tap, frame: &ReceivedFrame<'_>, update: &mut ProgressUpdate) {
@@ -208,10 +220,17 @@ impl Collected {
                 }
             }
         }
+        if !point.taken {
+            return;
+        }
         let marker = marker.and_then(|marker| marker.kind);
         let seen = Seen { time_ns: frame.time_ns, point: place, direction, marker };
         let ReceivedFrame { original_length, bytes, .. } = *frame;
+        let bytes = self.scope.cut(bytes);
         let stored = StoredFrame { link: point.link, original_length, bytes };
+        if marker.is_none() && !self.scope.passes(direction, &stored) {
+            return;
+        }
         if !self.arena.push(seen, stored)
             && let Some(drops) = self.drops.get_mut(tap.node)
         {
@@ -233,9 +252,11 @@ impl Collected {
     }
 
     fn add_point(&mut self, node: usize, frame: &ReceivedFrame<'_>) -> Option<usize> {
+        let interface = InterfaceName::new(&format!("if{}", frame.interface)).ok()?;
         self.points.push(PointState {
+            taken: self.scope.takes(self.nodes.get(node)?, &interface),
             node,
-            interface: InterfaceName::new(&format!("if{}", frame.interface)).ok()?,
+            interface,
             link: if frame.is_ethernet() { LinkType::Ethernet } else { LinkType::Raw },
             started_ns: None,
             ended_ns: None,
@@ -252,20 +273,21 @@ fn is_for(marker: &[u8], mac: Option<Mac>) -> bool {
 
 impl Read {
     pub(super) fn into_captured(self, layout: &Layout) -> Captured {
-        let Collected { arena, points, drops, .. } = self.collected;
-        let points = points
-            .into_iter()
-            .filter_map(|it| {
-                Some(Point {
-                    node: layout.nodes.get(it.node)?.clone(),
-                    interface: it.interface,
-                    link: it.link,
-                    started_ns: it.started_ns,
-                    ended_ns: it.ended_ns,
-                })
-            })
-            .collect();
+        let Collected { arena, points, scope, drops, .. } = self.collected;
+        let (mut places, mut taken) = (Vec::with_capacity(points.len()), Vec::new());
+        for it in points {
+            // At most as many as fit, as all their frames' places do.
+            places.push(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+            let Some(node) = layout.nodes.get(it.node).filter(|_| it.taken) else { continue };
+            taken.push(Point {
+                node: node.clone(),
+                interface: it.interface,
+                link: it.link,
+                started_ns: it.started_ns,
+                ended_ns: it.ended_ns,
+            });
+        }
         let drops = layout.nodes.iter().cloned().zip(drops).filter(|(_, drops)| *drops > 0);
-        arena.into_captured(points, drops.collect())
+        arena.into_captured(taken, &places, (drops.collect(), scope.is_partial()))
     }
 }

@@ -2,6 +2,7 @@
 
 use labsim_model::is_fast_path_device;
 use labsim_sys::batch::ReceivedFrame;
+use labsim_sys::filter::Instruction;
 use labsim_sys::{device, packet, socket};
 use labsim_wire::decode::LinkType;
 use labsim_wire::ethernet::ethertype;
@@ -23,7 +24,15 @@ pub(super) fn network_layer(frame: ReceivedFrame<'_>) -> ReceivedFrame<'_> {
 
 /// Opens a socket that receives every frame of every interface of the calling thread's namespace.
 pub(super) fn open() -> io::Result<OwnedFd> {
+    open_filtered(None)
+}
+
+/// The same with a program that chooses frames, and how much of each.
+pub(super) fn open_filtered(program: Option<&[Instruction]>) -> io::Result<OwnedFd> {
     let opened = packet::open()?;
+    if let Some(program) = program {
+        labsim_sys::filter::attach(opened.as_fd(), program)?;
+    }
     setsockopt(&opened, sockopt::ReceiveTimestampns, &true)?;
     packet::set_auxdata(opened.as_fd())?;
     socket::set_receive_queue(opened.as_fd(), QUEUE_BYTES)?;

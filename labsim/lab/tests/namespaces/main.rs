@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod captures;
+mod captures_of;
 mod changes;
 mod failures;
 mod families;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         families::trials(),
         filters::trials(),
         captures::trials(),
+        captures_of::trials(),
         changes::trials(),
         links::trials(),
         processes::trials(),

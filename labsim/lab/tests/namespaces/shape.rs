@@ -132,6 +132,7 @@ pub(crate) fn scenario() -> Scenario {
         filters: Vec::new(),
         impairments: BTreeMap::new(),
         processes: Vec::new(),
+        captures: labsim_scenario::model::Captures::default(),
         steps: Vec::new(),
         expectations: Vec::new(),
     }

@@ -8,7 +8,7 @@ use super::subfolder::{LOGS, PCAPS};
 use super::{CAPTURE, EVENTS};
 
 use labsim_event::{Event, EventRecord};
-use labsim_picture::Lab;
+use labsim_picture::{Lab, RowKind};
 use labsim_scenario::model::{InterfaceName, NodeName};
 use labsim_verdict::compare::SavedRun;
 use labsim_verdict::{Capture, Liveness, Observations, PointId};
@@ -17,7 +17,7 @@ use labsim_wire::pcapng::{Block, Direction, Reader};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::os::fd::OwnedFd;
@@ -153,16 +153,21 @@ impl ResultsReader {
                 .map_err(|reason| failed(EVENTS, reason))
         };
         // The capture is that of the last try.
-        let mut tries = 0_usize;
+        let (mut tries, mut built) = (0_usize, None);
         let count = |record: EventRecord| {
             tries += usize::from(matches!(record.event, Event::Observed { .. }));
         };
         events::for_each(events()?, count).map_err(|error| failed(EVENTS, error.into()))?;
         events::for_each(events()?, |mut record| {
             record.scenario = Some(name.to_owned());
+            if let Event::LabBuilt { lab: Some(lab), .. } = &record.event {
+                built = Some(lab.clone());
+            }
             if let Event::Observed { observations, .. } = &mut record.event {
                 tries = tries.saturating_sub(1);
-                if let Some(capture) = capture.take_if(|_| tries == 0) {
+                if let Some(mut capture) = capture.take_if(|_| tries == 0) {
+                    capture
+                        .set_partial(built.as_ref().is_some_and(|lab| lacks_points(&capture, lab)));
                     *observations = Arc::new(Observations { capture, ..Observations::default() });
                 }
             }
@@ -215,7 +220,8 @@ pub(super) fn read_scenario(
         KeptEvents::default()
     });
     match capture {
-        Ok(Some((capture, drops))) => {
+        Ok(Some((mut capture, drops))) => {
+            capture.set_partial(lab.as_ref().is_some_and(|lab| lacks_points(&capture, lab)));
             saved.observations.capture = capture;
             saved.observations.capture_drops = drops;
         }
@@ -229,6 +235,18 @@ pub(super) fn read_scenario(
     // A forged one is as good as none.
     let lab = lab.filter(Lab::is_sound);
     if errors.is_empty() { Ok(KeptRun { saved, lab }) } else { Err(errors) }
+}
+
+/// Whether frames of an interface of the lab were left out.
+fn lacks_points(capture: &Capture, lab: &Lab) -> bool {
+    let points: BTreeSet<(&str, &str)> =
+        capture.points().iter().map(|it| (it.node.as_str(), it.interface.as_str())).collect();
+    let mut interfaces = lab.nodes.iter().flat_map(|node| {
+        let rows = node.rows.iter().filter(|row| row.kind == RowKind::Interface);
+        let named = rows.filter(|row| !row.label.is_empty());
+        named.map(|row| (node.name.as_str(), row.label.as_str()))
+    });
+    interfaces.any(|interface| !points.contains(&interface))
 }
 
 /// A folder of results, or a file in it, that cannot be read.

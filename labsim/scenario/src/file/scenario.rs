@@ -1,5 +1,6 @@
 //! A scenario file as it is written.
 
+use super::captures::RawCaptures;
 use super::exercise::RawExercise;
 use super::expectation::RawExpectation;
 use super::filters::RawFilter;
@@ -87,6 +88,8 @@ pub(crate) struct ScenarioFile {
     /// and values: `server P. seq 1 ack 27 payload 28 length 68`.
     #[serde(default)]
     pub(crate) conversations: Table<Vec<Located<String>>>,
+    /// Which frames are captured, for labs with more traffic than is of interest; all by default.
+    pub(crate) captures: Option<Located<RawCaptures>>,
     /// What must have been observed. The key is the expectation's name.
     pub(crate) expect: Table<Located<RawExpectation>>,
     /// Makes the scenario an exercise.

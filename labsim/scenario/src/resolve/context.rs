@@ -8,8 +8,8 @@ use super::topology::REAL_SERVER;
 use crate::file::ScenarioFile;
 use crate::model::filter::Filter;
 use crate::model::{
-    CapturePoint, InterfaceName, LoadBalancer, NodeName, PointNode, RadiusServer, RealServer,
-    ServerKind, ServerRequests, Service, Step, StepName, TacacsServer,
+    CapturePoint, Captures, InterfaceName, LoadBalancer, NodeName, PointNode, RadiusServer,
+    RealServer, ServerKind, ServerRequests, Service, Step, StepName, TacacsServer,
 };
 use crate::text::{listed, quoted};
 use labsim_codes::file;
@@ -34,6 +34,7 @@ pub(super) struct ScenarioContext<'a> {
     pub(super) radius_servers: &'a BTreeMap<NodeName, RadiusServer>,
     pub(super) services: &'a BTreeMap<NodeName, Vec<Service>>,
     pub(super) filters: &'a [Filter],
+    pub(super) captures: &'a Captures,
 }
 
 /// What expectations may refer to.

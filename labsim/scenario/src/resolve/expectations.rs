@@ -1,5 +1,6 @@
 //! Expectations: exactly one check each, about steps and capture points that exist.
 
+use super::captures::check_captured;
 use super::context::Context;
 use super::exchange::exchange;
 use super::path::path;
@@ -81,7 +82,9 @@ fn expectation(
     }
     let place = report.place(key.span);
     let name = key.value.clone();
-    Some(Expectation { name, pass, fail, place, check: checks.pop()?? })
+    let check = checks.pop()??;
+    check_captured(key.span, &check, context, report);
+    Some(Expectation { name, pass, fail, place, check })
 }
 
 fn sentence(text: &Located<String>, report: &mut Report<'_>) -> String {

@@ -6,6 +6,7 @@ use super::scenario::TopologyContext;
 use crate::file::Texts;
 use crate::model::{Attachment, Node, NodeName};
 use crate::text::{listed, quoted};
+use ipnet::IpNet;
 use labsim_codes::file;
 use labsim_yaml::Located;
 use std::collections::{HashMap, HashSet};
@@ -34,6 +35,11 @@ impl<'a> Lookup<'a> {
         self.topology.knows_addresses
     }
 
+    /// The names of all nodes.
+    pub(super) fn node_names(&self) -> impl Iterator<Item = &'a NodeName> {
+        self.nodes.keys().copied()
+    }
+
     /// The node of that name.
     pub(super) fn get(&self, name: &NodeName) -> Option<&'a Node> {
         self.nodes.get(name).copied()
@@ -42,6 +48,12 @@ impl<'a> Lookup<'a> {
     /// Who has an address.
     pub(super) fn owner(&self, address: IpAddr) -> Option<&'a Attachment> {
         self.topology.resolved.and_then(|resolved| resolved.owners.get(&address))
+    }
+
+    /// An address of a node that a prefix contains.
+    pub(super) fn address_in(&self, net: &IpNet) -> Option<IpAddr> {
+        let owners = self.topology.resolved.into_iter().flat_map(|resolved| resolved.owners.keys());
+        owners.copied().filter(|address| net.contains(address)).min()
     }
 
     /// Checks that a node exists.

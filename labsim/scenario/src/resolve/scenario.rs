@@ -1,5 +1,6 @@
 //! A scenario file, on top of its topology.
 
+use super::captures::captures;
 use super::context::{Context, ScenarioContext};
 use super::exercise::exercise;
 use super::expectations::expectations;
@@ -19,8 +20,8 @@ use super::{Report, Resolved};
 use crate::file::ScenarioFile;
 use crate::model::filter::Filter;
 use crate::model::{
-    Attachment, Exercise, Expectation, Impairment, LoadBalancer, NodeName, Process, RadiusServer,
-    RealServer, Scenario, ScenarioName, Service, Step, TacacsServer, Tag, Topology,
+    Attachment, Captures, Exercise, Expectation, Impairment, LoadBalancer, NodeName, Process,
+    RadiusServer, RealServer, Scenario, ScenarioName, Service, Step, TacacsServer, Tag, Topology,
 };
 use labsim_model::IpProtocol;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     filters: Vec<Filter>,
     impairments: BTreeMap<Attachment, Impairment>,
     processes: Vec<Process>,
+    captures: Captures,
     steps: Vec<Step>,
     expectations: Vec<Expectation>,
     exercise: Option<Exercise>,
@@ -72,6 +74,7 @@ impl Parts {
             filters: self.filters,
             impairments: self.impairments,
             processes: self.processes,
+            captures: self.captures,
             steps: self.steps,
             expectations: self.expectations,
         }
@@ -120,6 +123,7 @@ pub(crate) fn scenario(
     let impairments = impairments(&file.impairments, &lookup, report);
     let processes = processes(&file.processes, &lookup, report);
     distinct(&file.processes, &names, report);
+    let captures = captures(file, &real_servers, &lookup, report);
     let scenario = ScenarioContext {
         lookup: &lookup,
         steps: &steps,
@@ -130,6 +134,7 @@ pub(crate) fn scenario(
         radius_servers: &radius_servers,
         services: &services,
         filters: &filters,
+        captures: &captures,
     };
     let exercise = file.exercise.as_ref().and_then(|it| exercise(it, &lookup, report));
     let expectations = match report.is_live() {
@@ -147,6 +152,7 @@ pub(crate) fn scenario(
         filters,
         impairments,
         processes,
+        captures,
         steps,
         expectations,
         exercise,

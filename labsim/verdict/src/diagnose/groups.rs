@@ -26,6 +26,9 @@ pub(crate) fn diagnose_step(
     about: Option<usize>,
 ) -> Vec<Diagnosis> {
     let Some(action) = context.step(step).map(|step| &step.action) else { return Vec::new() };
+    if !context.scenario.captures.is_complete() {
+        return vec![withheld(context, step)];
+    }
     match action {
         StepAction::AwaitCounter { node, counter, .. } => {
             return awaited(step, evidence::lingering_flows(context, node, counter));
@@ -78,6 +81,25 @@ pub(crate) fn diagnose_step(
         }
     }
     groups.into_iter().map(|group| group.diagnosis).collect()
+}
+
+/// That nothing is said about a step: a packet that was not captured may have been there all the same.
+fn withheld(context: &CheckContext<'_>, step: &StepName) -> Diagnosis {
+    let place = context.scenario.captures.place.as_ref();
+    let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+    let sentence = format!(
+        "not diagnosed: `captures`{place} leaves frames out, so that nothing shows where packets stayed; \
+         run it without `captures` for a diagnosis"
+    );
+    Diagnosis {
+        step: step.clone(),
+        about: Some(sentence),
+        forward: None,
+        back: None,
+        causes: Vec::new(),
+        server_log: Vec::new(),
+        sender: None,
+    }
 }
 
 /// Why all of a step's requests went to one server, if an expectation wants them spread or asks for

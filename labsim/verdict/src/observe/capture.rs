@@ -100,6 +100,7 @@ pub struct Capture {
     points: Vec<Point>,
     places: Vec<Place>,
     store: FrameStore,
+    is_partial: bool,
 }
 
 impl Capture {
@@ -160,7 +161,18 @@ impl Capture {
 
     /// Brings the frames into time's order; those of one time stay as they were added.
     pub fn sort(&mut self) {
-        self.places.sort_by_key(|place| place.record.time_ns);
+        self.places.sort_by_key(|place| place.time_ns);
+    }
+
+    /// Says that frames were left out on purpose: what is not there may have been sent all the same.
+    pub fn set_partial(&mut self, is_partial: bool) {
+        self.is_partial = is_partial;
+    }
+
+    /// Whether frames were left out on purpose.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.is_partial
     }
 
     /// The capture points.

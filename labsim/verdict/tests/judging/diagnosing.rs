@@ -5,7 +5,7 @@ use crate::scenario::{node, scenario, step};
 use crate::wire::{self, Segment};
 use labsim_codes::{Code, cause};
 use labsim_model::outcome::{self, Outcome};
-use labsim_scenario::model::{Check, Direction, LoginResult};
+use labsim_scenario::model::{Captures, Check, Direction, LoginResult, Place, Scenario};
 use labsim_verdict::{Cause, Diagnosis, diagnose, judge};
 use labsim_wire::icmpv4::{Message, unreachable};
 use labsim_wire::tcp::Flags;
@@ -54,6 +54,23 @@ fn without_evidence_only_the_last_place_is_said() {
             "no reply was captured anywhere",
         ]
     );
+}
+
+#[test]
+fn of_frames_that_are_left_out_nothing_is_said() {
+    let lab = lost_after(reaches::RS_ETH);
+    let place = Place { file: "test.yaml".to_owned(), line: 7 };
+    let captures = Captures { place: Some(place), points: Some(Vec::new()), ..Captures::default() };
+    let partial = Scenario { captures, ..scenario(Vec::new()) };
+    let diagnosis = diagnose(&partial, &lab.seen, &step("login")).unwrap();
+    assert_eq!(
+        findings(&diagnosis),
+        [
+            "not diagnosed: `captures` (test.yaml:7) leaves frames out, so that nothing shows where packets \
+             stayed; run it without `captures` for a diagnosis"
+        ]
+    );
+    assert!(diagnosis.causes.is_empty() && diagnosis.forward.is_none());
 }
 
 #[test]

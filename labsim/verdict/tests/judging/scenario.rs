@@ -1,10 +1,10 @@
 //! The document's lab as a scenario with one login, `login`.
 
 use labsim_scenario::model::{
-    Attachment, CapturePoint, Check, Direction, Exchange, ExchangeForm, Expectation, FrameMatch,
-    Interface, InterfaceName, Link, LoadBalancer, LoginClose, LoginMethod, Node, NodeName, Place,
-    PointNode, Pool, RadiusQuestion, RadiusRequest, Scenario, ScenarioName, Secret, Step,
-    StepAction, StepName, TacacsLogin, TcpFlags, Topology, VirtualServer,
+    Attachment, CapturePoint, Captures, Check, Direction, Exchange, ExchangeForm, Expectation,
+    FrameMatch, Interface, InterfaceName, Link, LoadBalancer, LoginClose, LoginMethod, Node,
+    NodeName, Place, PointNode, Pool, RadiusQuestion, RadiusRequest, Scenario, ScenarioName,
+    Secret, Step, StepAction, StepName, TacacsLogin, TcpFlags, Topology, VirtualServer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -176,6 +176,7 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
         filters: Vec::new(),
         impairments: BTreeMap::new(),
         processes: Vec::new(),
+        captures: Captures::default(),
         steps: vec![login("login", "alice")],
         expectations: checks
             .into_iter()
