@@ -59,6 +59,7 @@ const LESSONS: [(&str, &[&str]); 11] = [
             "datagram-balancing",
             "member-disabled",
             "change-under-load",
+            "syn-flood",
         ],
     ),
     (

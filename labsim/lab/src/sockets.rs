@@ -6,7 +6,7 @@ use labsim_sys::Errno;
 use labsim_sys::socket::{PROTOCOL_RAW, raw};
 use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage,
-    bind, listen, recv, sendto, setsockopt, socket, sockopt,
+    bind, connect, listen, recv, sendto, setsockopt, socket, sockopt,
 };
 use std::io;
 use std::net::{
@@ -119,6 +119,18 @@ impl Node {
     /// The socket cannot be made.
     pub fn ip_socket(&self, ipv4: bool) -> io::Result<OwnedFd> {
         self.run(|| raw(ipv4, PROTOCOL_RAW))?
+    }
+
+    /// The same, connected: what is sent needs no address, and the node's kernel routes it to `to`.
+    ///
+    /// # Errors
+    /// The socket cannot be made, or there is no route.
+    pub fn ip_socket_to(&self, to: IpAddr) -> io::Result<OwnedFd> {
+        self.run(|| {
+            let socket = raw(to.is_ipv4(), PROTOCOL_RAW)?;
+            connect(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(to, 0)))?;
+            Ok(socket)
+        })?
     }
 
     /// Sends an IP packet as it is, but for an IPv4 header's checksum, and its identification if

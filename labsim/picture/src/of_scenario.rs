@@ -108,6 +108,9 @@ fn clients(scenario: &Scenario) -> BTreeSet<&NodeName> {
             StepAction::SendPacket(packet) => {
                 clients.insert(&packet.from);
             }
+            StepAction::Flood(flood) => {
+                clients.insert(&flood.from);
+            }
             StepAction::Run(run) => {
                 clients.insert(&run.node);
             }

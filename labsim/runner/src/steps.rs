@@ -5,6 +5,7 @@ mod background;
 mod conditions;
 mod exchanges;
 mod failover;
+mod flood;
 mod links;
 mod nodes;
 mod packet;
@@ -247,6 +248,11 @@ impl<'r, 'a> LabSteps<'r, 'a> {
             }
             StepAction::SendPacket(packet) => {
                 let end = packet::send(lab, packet)?;
+                quiesce::wait(context).await?;
+                Ok(end)
+            }
+            StepAction::Flood(flood) => {
+                let end = flood::send(lab, flood).await?;
                 quiesce::wait(context).await?;
                 Ok(end)
             }

@@ -6,6 +6,7 @@ mod exchange;
 mod exercise;
 mod expectation;
 pub mod filter;
+mod flood;
 mod impairment;
 mod matching;
 mod members;
@@ -32,6 +33,7 @@ pub use expectation::{
     CapturePoint, Check, Count, DEVICE_COUNTERS, DelayBounds, Expectation, FrameMatch, IcmpMatch,
     OuterMatch, PathCheck, PathPoint, PointNode,
 };
+pub use flood::Flood;
 pub use impairment::{Impairment, Percent};
 pub use matching::{AddressMatch, TcpFlags};
 pub use members::{MemberChange, MemberState, MemberUpdate, settings_text};

@@ -2,6 +2,7 @@
 
 use super::changes::{RawSetAddress, RawSetFilter, RawSetRoute, RawSetSysctls};
 use super::exchanges::{RawDnsQuery, RawExchange, RawHttpGet, RawTcpExchange, RawUdpExchange};
+use super::flood::RawFlood;
 use super::forms::Texts;
 use super::packet::RawCraftedPacket;
 use super::processes::RawRun;
@@ -37,6 +38,8 @@ pub(crate) enum RawStep {
     Run(Box<RawRun>),
     /// Sends a crafted UDP packet from a node.
     SendPacket(Box<RawCraftedPacket>),
+    /// Sends packets at a rate, each from another source: a SYN flood.
+    Flood(Box<RawFlood>),
     /// Moves bytes both ways over one TCP connection. The server's end is labsim's own.
     TcpTransfer(Box<RawTcpTransfer>),
     /// Kills a load balancer's forwarder, which loses its flow table.

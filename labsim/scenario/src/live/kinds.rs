@@ -166,6 +166,7 @@ mod tests {
             "radius_status",
             "run",
             "send_packet",
+            "flood",
             "tcp_transfer",
             "await_counter",
             "await_member",

@@ -1,8 +1,8 @@
 //! What a scenario does.
 
 use super::{
-    Attachment, CraftedPacket, Exchange, MemberState, MemberUpdate, NodeChange, NodeName, Place,
-    Run, ServerRequests, StepName, TcpTransfer,
+    Attachment, CraftedPacket, Exchange, Flood, MemberState, MemberUpdate, NodeChange, NodeName,
+    Place, Run, ServerRequests, StepName, TcpTransfer,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub enum StepAction {
     Run(Box<Run>),
     /// Sends a crafted packet, and waits until no packet is in flight.
     SendPacket(Box<CraftedPacket>),
+    /// Sends packets at a rate, and waits until no packet is in flight.
+    Flood(Box<Flood>),
     /// Moves bytes over a TCP connection.
     TcpTransfer(Box<TcpTransfer>),
     /// Kills the forwarder of a load balancer, which loses its flow table.
@@ -152,6 +154,13 @@ impl StepAction {
             Self::SendPacket(packet) => {
                 let (to, port) = (packet.header.destination, packet.destination_port);
                 format!("sends a crafted packet to {to}:{port} from {}", packet.from)
+            }
+            Self::Flood(flood) => {
+                let Flood { from, to, packets_per_second, duration, .. } = &**flood;
+                let noun = flood.noun();
+                format!(
+                    "sends {packets_per_second} {noun}s a second to {to} from {from} for {duration:?}"
+                )
             }
             Self::TcpTransfer(transfer) => {
                 let TcpTransfer { from, to, send, receive, .. } = &**transfer;

@@ -3,6 +3,7 @@
 mod begun;
 mod common;
 mod exchanges;
+mod flood;
 pub(super) mod forwarders;
 mod links;
 mod members;
@@ -124,6 +125,7 @@ pub(super) fn steps(
             RawStep::RadiusStatus(fields) => radius::status(fields, &step, report),
             RawStep::Run(fields) => processes::run(fields, lookup, report),
             RawStep::SendPacket(fields) => packet::send(fields, lookup, report),
+            RawStep::Flood(fields) => flood::flood(fields, &step, report),
             RawStep::TcpTransfer(fields) => transfer::transfer(fields, &step, report),
             RawStep::KillForwarder(fields) => forwarders.kill(&fields.node, lookup, report),
             RawStep::StartForwarder(fields) => forwarders.start(&fields.node, lookup, report),
