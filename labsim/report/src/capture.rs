@@ -31,6 +31,7 @@ pub(crate) fn write_pcapng(
         let name = format!("{}:{}", point.node, point.interface);
         ids.push(writer.interface(&name, point.link, SNAP_LENGTH)?);
     }
+    let mut own_frames = OwnFrames::new(capture);
     let mut received = vec![0u64; ids.len()];
     let mut last_ns = 0;
     for frame in capture.frames() {
@@ -40,14 +41,13 @@ pub(crate) fn write_pcapng(
             *count += 1;
         }
         last_ns = last_ns.max(frame.record.time_ns);
-        let decoded = frame.decode();
-        let is_marker = is_marker(&decoded);
-        if is_marker && !with_markers {
+        let own = own_frames.of(&frame, observations);
+        if own == Own::Marker && !with_markers {
             continue;
         }
-        let comment = match own_frame(observations, &decoded, is_marker) {
-            Some(comment) => Some(comment.to_owned()),
-            None => remarks.of_frame(frame.index),
+        let comment = match own {
+            Own::No => remarks.of_frame(frame.index),
+            own => own.comment().map(str::to_owned),
         };
         writer.packet(&PacketRecord {
             interface: *interface,
@@ -75,16 +75,47 @@ pub(crate) fn write_pcapng(
     writer.finish().map(drop)
 }
 
-/// The comment of a frame that no verdict is about.
-fn own_frame(
-    observations: &Observations,
-    decoded: &Decoded,
-    is_marker: bool,
-) -> Option<&'static str> {
-    if observations.probes.values().any(|sources| is_probe(sources, decoded)) {
-        return Some("a monitor's: no verdict is about it");
+/// Whether a frame is one that no verdict is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    No,
+    Marker,
+    Probe,
+}
+
+impl Own {
+    fn new(observations: &Observations, decoded: &Decoded) -> Self {
+        if is_marker(decoded) {
+            return Self::Marker;
+        }
+        let is_probe = observations.probes.values().any(|sources| is_probe(sources, decoded));
+        if is_probe { Self::Probe } else { Self::No }
     }
-    is_marker.then_some("labsim's own marker: this capture point is alive")
+
+    fn comment(self) -> Option<&'static str> {
+        match self {
+            Self::No => None,
+            Self::Marker => Some("labsim's own marker: this capture point is alive"),
+            Self::Probe => Some("a monitor's: no verdict is about it"),
+        }
+    }
+}
+
+/// What each frame is, equal ones decoded once.
+struct OwnFrames(Vec<Option<Own>>);
+
+impl OwnFrames {
+    fn new(capture: &Capture) -> Self {
+        Self(vec![None; capture.different_frames()])
+    }
+
+    fn of(&mut self, frame: &FrameView<'_>, observations: &Observations) -> Own {
+        let make = || Own::new(observations, &frame.decode());
+        match self.0.get_mut(frame.frame.index()) {
+            Some(known) => *known.get_or_insert_with(make),
+            None => make(),
+        }
+    }
 }
 
 /// One point's frames, for a classic capture.
@@ -109,10 +140,16 @@ pub(crate) fn split_by_point(capture: &Capture, with_markers: bool) -> Vec<Point
             PointFrames { capture, point, file, frames: Vec::new() }
         })
         .collect();
+    // Equal frames are decoded once.
+    let mut markers: Vec<Option<bool>> = vec![None; capture.different_frames()];
     for frame in capture.frames() {
-        if (with_markers || !is_marker(&frame.decode()))
-            && let Some(point) = points.get_mut(frame.record.point.0)
-        {
+        let is_marker = || is_marker(&frame.decode());
+        let is_kept = with_markers
+            || match markers.get_mut(frame.frame.index()) {
+                Some(known) => !*known.get_or_insert_with(is_marker),
+                None => !is_marker(),
+            };
+        if is_kept && let Some(point) = points.get_mut(frame.record.point.0) {
             point.frames.push(frame.index);
         }
     }

@@ -7,9 +7,7 @@ use labsim_lab::{Captured, CounterText, Counters, Parts, Point, Record};
 use labsim_model::ProbeSources;
 use labsim_scenario::model::filter::Decided;
 use labsim_scenario::model::{Attachment, FilterName, InterfaceName, NodeName};
-use labsim_verdict::{
-    Capture, LinkCounters, Liveness, Observations, PointId, ServerEntry, StepObservation,
-};
+use labsim_verdict::{Capture, LinkCounters, Liveness, Observations, ServerEntry, StepObservation};
 use labsim_wire::frame_store::FrameStore;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -77,7 +75,7 @@ impl Collected {
             })
         };
         Observations {
-            capture: capture(points, store, records),
+            capture,
             capture_drops: drops,
             settled_ns: quiescent_ns,
             lag_ns: u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX),
@@ -191,7 +189,7 @@ fn capture(points: Vec<Point>, store: FrameStore, records: Vec<Record>) -> Captu
     }
     let seen = records.into_iter().map(|record| {
         let Record { time_ns, point, direction, frame, .. } = record;
-        (time_ns, PointId(point as usize), direction, frame)
+        (time_ns, point, direction, frame)
     });
     capture.set_frames(store, seen);
     capture

@@ -59,11 +59,13 @@ impl FrameRecord {
     }
 }
 
-/// A record, and which frame it is of.
+/// When, where and which way a frame was captured, and which. There may be millions.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    record: FrameRecord,
+    time_ns: u64,
+    point: u32,
     frame: FrameId,
+    direction: Direction,
 }
 
 /// One captured frame with its bytes.
@@ -71,6 +73,8 @@ struct Place {
 pub struct FrameView<'a> {
     /// Its place in time among all frames.
     pub index: usize,
+    /// Equal frames have the same, below [`Capture::different_frames`].
+    pub frame: FrameId,
     /// When, where and which way.
     pub record: FrameRecord,
     /// Its link type.
@@ -139,9 +143,9 @@ impl Capture {
     ) {
         let link = self.points.get(point.0).map_or(LinkType::Ethernet, |point| point.link);
         // A capture of more than 4 GiB does not get so far.
-        if let Some(frame) = self.store.add(StoredFrame { link, original_length, bytes }) {
-            let record = FrameRecord { time_ns, point, direction, original_length };
-            self.places.push(Place { record, frame });
+        let frame = self.store.add(StoredFrame { link, original_length, bytes });
+        if let (Some(frame), Ok(point)) = (frame, u32::try_from(point.0)) {
+            self.places.push(Place { time_ns, point, frame, direction });
         }
     }
 
@@ -149,12 +153,10 @@ impl Capture {
     pub fn set_frames(
         &mut self,
         store: FrameStore,
-        seen: impl Iterator<Item = (u64, PointId, Direction, FrameId)>,
+        seen: impl Iterator<Item = (u64, u32, Direction, FrameId)>,
     ) {
-        let place = |(time_ns, point, direction, frame)| {
-            let original_length = store.get(frame).map_or(0, |stored| stored.original_length);
-            Place { record: FrameRecord { time_ns, point, direction, original_length }, frame }
-        };
+        // In the memory of what `seen` comes from, if that is a list whose items are as large.
+        let place = |(time_ns, point, direction, frame)| Place { time_ns, point, frame, direction };
         self.places = seen.map(place).collect();
         self.store = store;
     }
@@ -210,9 +212,15 @@ impl Capture {
     /// The frame of that place in time.
     #[must_use]
     pub fn frame(&self, index: usize) -> Option<FrameView<'_>> {
-        let Place { record, frame } = *self.places.get(index)?;
+        let (record, frame) = self.record(index)?;
         let StoredFrame { link, bytes, .. } = self.store.get(frame)?;
-        Some(FrameView { index, record, link, bytes })
+        Some(FrameView { index, frame, record, link, bytes })
+    }
+
+    /// How many different frames there are.
+    #[must_use]
+    pub fn different_frames(&self) -> usize {
+        self.store.len()
     }
 
     /// What was captured, equal frames once.
@@ -222,11 +230,18 @@ impl Capture {
 
     /// All records in time's order, each with the number of its frame in [`Self::store`].
     pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = (FrameRecord, FrameId)> {
-        self.places.iter().map(|place| (place.record, place.frame))
+        self.places.iter().map(|place| self.recorded(place))
     }
 
     pub(crate) fn record(&self, index: usize) -> Option<(FrameRecord, FrameId)> {
-        self.places.get(index).map(|place| (place.record, place.frame))
+        self.places.get(index).map(|place| self.recorded(place))
+    }
+
+    fn recorded(&self, place: &Place) -> (FrameRecord, FrameId) {
+        let Place { time_ns, point, frame, direction } = *place;
+        let original_length = self.store.get(frame).map_or(0, |stored| stored.original_length);
+        let point = PointId(point as usize);
+        (FrameRecord { time_ns, point, direction, original_length }, frame)
     }
 }
 
