@@ -9,7 +9,7 @@ use labsim_scenario::model::{Flood, IpProtocol};
 use labsim_sys::{Errno, batch};
 use labsim_wire::checksum::AddressPair;
 use labsim_wire::tcp::Flags;
-use labsim_wire::{EmitError, ipv4, ipv6, protocol, tcp, udp};
+use labsim_wire::{EmitError, ipv4, ipv6, tcp, udp};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
