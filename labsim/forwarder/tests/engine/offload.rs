@@ -333,9 +333,9 @@ fn comparable(mut counters: Counters) -> Counters {
 }
 
 mod side_by_side {
+    use super::*;
     use crate::support::drive::{Bytes, config_of, template};
     use crate::support::ipv6::router_advertises;
-    use super::*;
     use proptest::prelude::*;
 
     /// A packet of one of a few flows, of either family, that goes by the fast path; or any other frame.

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod captures;
 mod common;
 mod exercises;
 mod expectation_mistakes;
@@ -14,6 +15,7 @@ mod extends;
 mod failover;
 mod families;
 mod filters;
+mod floods;
 mod impairments;
 mod ipvs;
 mod limits;

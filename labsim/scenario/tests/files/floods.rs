@@ -1,10 +1,6 @@
 //! What a file says about a flood, and every error in it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod common;
-
-use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
+use crate::common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
 use labsim_scenario::model::{Flood, IpProtocol, StepAction};
 use std::time::Duration;
 

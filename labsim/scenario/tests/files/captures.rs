@@ -1,10 +1,6 @@
 //! What a file says about what is captured, and every expectation that needs more.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod common;
-
-use common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
+use crate::common::{Files, SCENARIO, TOPOLOGY, changed, is_as_expected, shown};
 use labsim_scenario::model::{Captures, FrameMatch, InterfaceName, NodeName};
 
 /// The valid scenario with `captures` on line 15, and further expectations from line 23 on.
