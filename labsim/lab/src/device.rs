@@ -1,9 +1,18 @@
-//! Why a TUN device cannot be created, and what helps.
+//! TUN devices: made to go with their namespace; why one cannot be created, and what helps.
 
 use crate::kernel_module::how_to_load;
 use labsim_sys::Errno;
-use labsim_sys::device::TunError;
+use labsim_sys::device::{TunError, create_tun, persist_tun};
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+
+/// Creates a TUN device in the calling thread's namespace that goes with the namespace: to close it is
+/// not to delete it, for which the caller would wait.
+pub(crate) fn create_lasting_tun(name: &str, index: u32) -> Result<OwnedFd, TunError> {
+    let tun = create_tun(name, index)?;
+    persist_tun(&tun).map_err(TunError::Create)?;
+    Ok(tun)
+}
 
 /// Why the device cannot be created.
 pub(crate) fn tun_reason(error: &TunError) -> String {

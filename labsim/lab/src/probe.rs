@@ -4,7 +4,7 @@
 //! device is asked for, and that is what a lab would do as well.
 
 use crate::capture::try_packet_socket;
-use crate::device::{tun_reason, tun_remedy};
+use crate::device::{create_lasting_tun, tun_reason, tun_remedy};
 use crate::error::descriptors_hint;
 use crate::kernel_module::how_to_load;
 use crate::netlink::{netem, request, tunnel};
@@ -14,7 +14,6 @@ use crate::sysctl::SysctlError;
 use crate::{counters, filter, ipvs, sockets, sysctl};
 use labsim_scenario::model::{Impairment, Percent, TunnelKind};
 use labsim_sys::Errno;
-use labsim_sys::device::create_tun;
 use labsim_sys::netlink::{Request, Socket, fou};
 use labsim_wire::{EmitError, ipv4, ipv6};
 use netlink_packet_route::link::InfoKind;
@@ -361,7 +360,7 @@ fn execute(request: Request) -> Result<(), Errno> {
 
 fn tun() -> Result<(), Missing> {
     // Numbers from 2 on are the tunnel modules' own devices'.
-    create_tun("probe", 1000)
+    create_lasting_tun("probe", 1000)
         .map(drop)
         .map_err(|error| Missing { reason: tun_reason(&error), remedy: tun_remedy(&error) })
 }

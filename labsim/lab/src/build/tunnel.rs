@@ -3,14 +3,14 @@
 use super::links::finish_end;
 use super::{NodeBuilder, refusal_error, refused};
 use crate::capture::open_bound;
-use crate::device::{tun_reason, tun_remedy};
+use crate::device::{create_lasting_tun, tun_reason, tun_remedy};
 use crate::error::BuildError;
 use crate::netlink::{request, tunnel as tunnel_request};
 use crate::netns::WorkerContext;
 use crate::plan::{InterfacePlan, NodePlan, TunnelMode, TunnelPlan};
 use labsim_scenario::model::GueOptions;
 use labsim_sys::Errno;
-use labsim_sys::device::{TunError, create_tun, index_of, persist_tun};
+use labsim_sys::device::index_of;
 use labsim_sys::netlink::{Batch, Refusal, fou};
 use std::os::fd::OwnedFd;
 use tracing::info;
@@ -66,8 +66,7 @@ pub(super) fn make(
             super::enter(node.name.as_str(), builder, context)?;
             let (name, device) = (&node.name, &tunnel.name);
             info!(node = %name, %device, "userspace tunnel behind a TUN device");
-            let tun = create_tun(tunnel.name.as_str(), tunnel.index)
-                .and_then(|tun| persist_tun(&tun).map(|()| tun).map_err(TunError::Create));
+            let tun = create_lasting_tun(tunnel.name.as_str(), tunnel.index);
             let tun = tun.map_err(|error| BuildError::Tun {
                 node: node.name.to_string(),
                 name: tunnel.name.to_string(),
