@@ -296,14 +296,14 @@ mod tests {
             };
             let made = packets();
             assert_eq!(made, packets());
-            let mut froms = BTreeSet::new();
+            let mut sources = BTreeSet::new();
             for bytes in &made {
                 let decoded = decode(LinkType::Raw, bytes, bytes.len());
                 let flow = decoded.flow().unwrap();
                 assert_eq!(flow.destination, flood.to);
                 assert!(flood.sources.contains(&flow.source.ip()), "{flow}");
                 assert!(flow.source.port() >= 1024);
-                froms.insert(flow.source);
+                sources.insert(flow.source);
                 match &decoded.packet().unwrap().transport {
                     Transport::Tcp(tcp) => {
                         assert_eq!((tcp.flags, tcp.checksum), (Flags::SYN, ChecksumState::Good));
@@ -312,7 +312,7 @@ mod tests {
                     other => panic!("{other:?}"),
                 }
             }
-            assert!(froms.len() > 90, "{}", froms.len());
+            assert!(sources.len() > 90, "{}", sources.len());
         }
     }
 
