@@ -172,7 +172,7 @@ fn metrics_are_served_over_http_and_a_silent_client_holds_nobody_up() {
         "--metrics 127.0.0.1:9100 --control control",
         r#"
 ls -l control | cut -c-10
-"$SCRAPE" --ignored --exact scrape --nocapture
+"$SCRAPE" --ignored --exact operate::scrape --nocapture
 ctl --control control metrics | tail -1
 exec 3>&-
 wait $forwarder
