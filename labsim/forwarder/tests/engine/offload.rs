@@ -2,11 +2,12 @@
 //! nothing but speed depends on it.
 
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
+use crate::support::drive::tcp_monitor;
 use crate::support::offload::Accelerated;
 use crate::support::*;
 use labsim_forwarder::{
-    ActionOnDown, CheckedConfig, Config, Counters, DeliberateFault, FailoverState, Monitor,
-    MonitorKind, Outcome, PvaAcceleration, SourceTranslation,
+    ActionOnDown, CheckedConfig, Config, Counters, DeliberateFault, FailoverState, Outcome,
+    PvaAcceleration, SourceTranslation,
 };
 use labsim_wire::ethernet::Mac;
 use labsim_wire::tcp as wire_tcp;
@@ -35,16 +36,7 @@ fn with_flow(config: Config) -> Accelerated {
 fn monitored(mut config: Config, action: ActionOnDown) -> Config {
     let pool = config.balancer.pools.get_mut("pool").unwrap();
     pool.action_on_down = action;
-    pool.monitor = Some(Monitor {
-        kind: MonitorKind::Tcp,
-        interval: Duration::from_secs(5),
-        timeout: Duration::from_secs(1),
-        rise: 1,
-        fall: 3,
-        transparent: false,
-        port: None,
-        secret: None,
-    });
+    pool.monitor = Some(tcp_monitor());
     config
 }
 

@@ -138,6 +138,20 @@ fn monitor(bench: &mut Bench, what: u8) {
     }
 }
 
+/// A monitor that a member is up for after one answer, and down after three that do not come.
+pub fn tcp_monitor() -> Monitor {
+    Monitor {
+        kind: MonitorKind::Tcp,
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(1),
+        rise: 1,
+        fall: 3,
+        transparent: false,
+        port: None,
+        secret: None,
+    }
+}
+
 /// Families: the lowest bit makes the VIPs IPv6's, the next the members; the next adds IPv4's VIPs.
 pub fn config_of(kind: u8, families: u8) -> Config {
     let mut config = if families & 3 == 0 {
@@ -151,19 +165,9 @@ pub fn config_of(kind: u8, families: u8) -> Config {
         2 => Profile::Gre(GreOptions::default()),
         _ => Profile::Gre(GreOptions { key: Some(7), checksum: true }),
     };
-    let monitor = Monitor {
-        kind: MonitorKind::Tcp,
-        interval: Duration::from_secs(5),
-        timeout: Duration::from_secs(1),
-        rise: 1,
-        fall: 3,
-        transparent: false,
-        port: None,
-        secret: None,
-    };
     for pool in config.balancer.pools.values_mut() {
         pool.profile = profile;
-        pool.monitor = Some(monitor.clone());
+        pool.monitor = Some(tcp_monitor());
         pool.action_on_down = [ActionOnDown::None, ActionOnDown::Reset, ActionOnDown::Reselect]
             [usize::from(kind % 3)];
     }
