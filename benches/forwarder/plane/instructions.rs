@@ -139,7 +139,7 @@ impl SchedulerClass {
         Self
     }
 
-    /// Comes back when nobody else has work.
+    /// Waits until no other thread is ready to run.
     fn step_back(&self) {
         Self::set(libc::SCHED_IDLE, 0);
         Self::set(libc::SCHED_FIFO, 1);

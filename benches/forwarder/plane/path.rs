@@ -114,15 +114,20 @@ fn topology() -> Topology {
         }],
         sysctls: sysctls(),
     }));
-    let links = NAMES.iter().enumerate().map(|(n, name)| {
+    let links = links(&NAMES);
+    Topology { name: "forwarder".into(), nodes, links, segments: Vec::new() }
+}
+
+/// A link from the node `ends` to each of these.
+pub(in crate::plane) fn links(names: &[&str]) -> Vec<Link> {
+    let links = names.iter().enumerate().map(|(n, name)| {
         let at = |node: &str, interface: String| Attachment {
             node: node_name(node),
             interface: interface_name(&interface),
         };
         Link { ends: [at("ends", format!("eth{n}")), at(name, "eth0".into())] }
     });
-    let links = links.collect();
-    Topology { name: "forwarder".into(), nodes, links, segments: Vec::new() }
+    links.collect()
 }
 
 /// Answers ARP requests for the next hops, none of which exists, with an address without an owner.

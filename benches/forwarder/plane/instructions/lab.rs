@@ -2,9 +2,9 @@
 //! back out of its one arm what comes in. Every contestant has both families.
 
 use crate::plane::contestant::{Process, Served, config};
-use crate::plane::path::{PORT, VIP, interface_name, node_name, sysctls};
+use crate::plane::path::{PORT, VIP, interface_name, links, node_name, sysctls};
 use labsim_lab::{LabPlan, Node};
-use labsim_scenario::model::{self, Attachment, Link, Route, Topology};
+use labsim_scenario::model::{self, Route, Topology};
 use labsim_sys::netlink::ipvs::{Key, Method, Server, Service, Tunnel};
 use labsim_sys::netlink::{Request, Socket};
 use labsim_wire::ethernet::Mac;
@@ -94,8 +94,8 @@ impl Lab {
         counters[&contestant.interface].rx_packets
     }
 
-    /// Has what comes back be for somebody else from here on, which is the cheapest end that a frame can
-    /// have. Contestants know the next hop by then.
+    /// Gives the receiving interfaces another MAC address: from here on forwarded frames are dropped there as
+    /// another host's, the cheapest end that a frame can have. Contestants know the next hop by then.
     pub(in crate::plane) fn disown(&self) {
         for (number, contestant) in self.contestants.iter().enumerate() {
             let mut link = LinkMessage::default();
@@ -173,13 +173,6 @@ fn topology() -> Topology {
         });
         node(name, vec![interface("eth0", own)], routes.into())
     }));
-    let links = NAMES.iter().enumerate().map(|(n, name)| {
-        let at = |node: &str, interface: String| Attachment {
-            node: node_name(node),
-            interface: interface_name(&interface),
-        };
-        Link { ends: [at("ends", format!("eth{n}")), at(name, "eth0".into())] }
-    });
-    let links = links.collect();
+    let links = links(&NAMES);
     Topology { name: "instructions".into(), nodes, links, segments: Vec::new() }
 }
