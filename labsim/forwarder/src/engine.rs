@@ -352,12 +352,13 @@ impl Engine {
         self.expire_fragments(now);
         self.expire_pmtu(now);
         self.continue_recall();
-        let mut budget = EXPIRY_BUDGET;
-        while let Some((id, why)) = self.flows.next_overdue(now, &mut budget) {
+        for _ in 0..EXPIRY_BUDGET {
+            let Some(id) = self.flows.next_due(now) else { break };
             // Its packets may have come where it is forwarded.
             self.merge_use(id);
-            if self.flows.overdue(id, now).is_some() {
-                self.expire(now, id, why, tx);
+            match self.flows.overdue(id, now) {
+                Some(why) => self.expire(now, id, why, tx),
+                None => self.flows.put_off(id, now),
             }
         }
         self.persistence.expire(now, EXPIRY_BUDGET);

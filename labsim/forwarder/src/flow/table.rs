@@ -233,7 +233,7 @@ impl Table {
         let entry = self.entry_mut(id.0);
         entry.state = state;
         entry.last_seen = now;
-        self.link(id.0);
+        self.link(id.0, now);
     }
 
     /// The client has sent a second packet.
@@ -295,10 +295,7 @@ impl Table {
         self.open += 1;
         let hash = self.hasher.hash(&key);
         self.index.insert(hash, id);
-        if self.on_wheel == 0 {
-            let _ = self.wheel.advance(now);
-        }
-        self.link(id);
+        self.link(id, now);
         Some(FlowId(id))
     }
 
@@ -314,34 +311,23 @@ impl Table {
         flow
     }
 
-    /// A flow whose time is over and why, for the caller to remove; `None` if there is none left or
-    /// the budget of looks is used up.
-    pub(crate) fn next_overdue(
-        &mut self,
-        now: Instant,
-        budget: &mut usize,
-    ) -> Option<(FlowId, ExpiryReason)> {
-        while *budget > 0 {
-            let oldest = FlowId(self.queue_head);
-            if oldest.0 != 0
-                && let Some(why) = self.overdue(oldest, now)
-            {
-                *budget -= 1;
-                return Some((oldest, why));
-            }
-            let place = self.wheel.advance(now)?;
-            *budget -= 1;
-            let id = FlowId(self.wheel.head(place));
-            if let Some(why) = self.overdue(id, now) {
-                return Some((id, why));
-            }
-            self.unlink(id.0);
-            self.link(id.0);
+    /// The next flow whose time may be over, for the caller to remove or to put off: the table does not know
+    /// of packets that something else forwards.
+    pub(crate) fn next_due(&mut self, now: Instant) -> Option<FlowId> {
+        let oldest = FlowId(self.queue_head);
+        if oldest.0 != 0 && self.overdue(oldest, now).is_some() {
+            return Some(oldest);
         }
-        None
+        self.wheel.advance(now).map(|place| FlowId(self.wheel.head(place)))
     }
 
-    /// When [`Self::next_overdue`] next has something to do.
+    /// Puts a flow off that [`Self::next_due`] has found and whose time is not over.
+    pub(crate) fn put_off(&mut self, id: FlowId, now: Instant) {
+        self.unlink(id.0);
+        self.link(id.0, now);
+    }
+
+    /// When [`Self::next_due`] next has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let queue = (self.queue_head != 0).then(|| self.deadline(self.entry(self.queue_head)));
         let wheel = if self.on_wheel == 0 { None } else { self.wheel.next() };
@@ -373,7 +359,7 @@ impl Table {
         &mut self.links[id as usize - 1]
     }
 
-    fn link(&mut self, id: u32) {
+    fn link(&mut self, id: u32, now: Instant) {
         if self.entry(id).state == State::Opening {
             let tail = self.queue_tail;
             *self.link_mut(id) = Link { next: 0, previous: tail, place: IN_QUEUE };
@@ -385,6 +371,8 @@ impl Table {
             self.queue_tail = id;
             return;
         }
+        // The place depends on the time alone, and not on when the wheel was last looked at.
+        let _ = self.wheel.advance(now);
         let place = self.wheel.place(self.deadline(self.entry(id)));
         let head = self.wheel.head(place);
         *self.link_mut(id) = Link { next: head, previous: 0, place };

@@ -317,14 +317,6 @@ fn masked(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// Of a reset its link layer's header and its TCP header, whose checksum is over its addresses.
-fn keep_ends(frame: &mut [u8]) {
-    let tcp = frame.len().saturating_sub(20);
-    if let Some(headers) = frame.get_mut(14..tcp) {
-        headers.fill(0);
-    }
-}
-
 /// Without what says where packets were forwarded, and when a neighbour was asked.
 fn comparable(mut counters: Counters) -> Counters {
     counters.flows.offloaded = 0;
@@ -337,7 +329,6 @@ mod side_by_side {
     use crate::support::drive::{Bytes, config_of, template};
     use crate::support::ipv6::router_advertises;
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
 
     /// A packet of one of a few flows, of either family, that goes by the fast path; or any other frame.
     fn event() -> impl Strategy<Value = Vec<u8>> {
@@ -376,8 +367,9 @@ mod side_by_side {
             let mut bytes = Bytes(event);
             match bytes.byte() {
                 254 => {
-                    // Neighbours answer in time: when they are asked may differ by a second. So may the end
-                    // of a flow: no timeout is within a second of so many, or of some of them.
+                    // Neighbours answer in time: when they are asked may differ by a second. No timeout is
+                    // within a second of so many: only the engine looks at timeouts, and where it sees no
+                    // packet of a flow it takes up to a turn of its wheel to look.
                     for _ in 0..bytes.word() % 11 * 64 {
                         alone.pass(Duration::from_secs(1));
                         with.pass(Duration::from_secs(1));
@@ -405,19 +397,11 @@ mod side_by_side {
                     }
                 }
             }
-            // Flows that end in the same second end in no certain order, and number their packets in that.
-            let is_ordered = event.first() != Some(&254);
             let frames = |sent: Vec<Vec<u8>>| -> Vec<_> {
                 let asks = |frame: &Vec<u8>| {
                     frame[12..14] == [8, 6] || (frame[12..14] == [0x86, 0xdd] && frame[20] == 58)
                 };
-                let sent = sent.into_iter().filter(|frame| !asks(frame));
-                let mut frames: Vec<_> = sent.map(masked).collect();
-                if !is_ordered {
-                    frames.iter_mut().for_each(|frame| keep_ends(frame));
-                    frames.sort_unstable();
-                }
-                frames
+                sent.into_iter().filter(|frame| !asks(frame)).map(masked).collect()
             };
             assert_eq!(frames(with.bench.take()), frames(alone.take()));
             assert_eq!(comparable(with.bench.counters()), comparable(alone.counters()));
@@ -429,10 +413,6 @@ mod side_by_side {
     }
 
     proptest! {
-        // The same cases in every run. Of flows that end together one ends first, another one where they were
-        // handed over; the ports and members of later flows follow from that. Other seeds find such cases, one
-        // in some hundred.
-        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_261_123), ..ProptestConfig::default() })]
         #[test]
         fn the_same_frames_go_out_and_the_same_is_counted(
             kind in any::<u8>(),

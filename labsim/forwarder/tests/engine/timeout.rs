@@ -131,3 +131,21 @@ fn without_reset_on_timeout_an_idle_flow_ends_in_silence() {
     assert!(sent_in(&mut bench, 62).is_empty());
     assert_eq!(bench.counters().flows.timed_out, 1);
 }
+
+#[test]
+fn flows_that_expire_together_are_removed_a_thousand_at_a_time() {
+    let mut config = config();
+    config.limits.flows = 2500;
+    let mut bench = Bench::new(&config);
+    for port in 1..=2500 {
+        assert_eq!(bench.feed(&udp(port, 49, &[7])), Outcome::Forwarded);
+    }
+    bench.now = bench.now.after(Duration::from_secs(400));
+    let mut open = vec![bench.counters().flows.open];
+    while open.last() != Some(&0) && open.len() < 9 {
+        assert!(bench.engine.next_deadline().is_some_and(|due| due <= bench.now));
+        bench.tick();
+        open.push(bench.counters().flows.open);
+    }
+    assert_eq!(open, [2500, 1476, 452, 0]);
+}
