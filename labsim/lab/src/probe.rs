@@ -3,6 +3,11 @@
 //! Nothing is loaded on purpose: a kernel loads the module of a device kind by itself when such a
 //! device is asked for, and that is what a lab would do as well.
 
+mod feature;
+mod memory;
+
+pub use feature::Feature;
+
 use crate::capture::try_packet_socket;
 use crate::device::{create_lasting_tun, tun_reason, tun_remedy};
 use crate::error::descriptors_hint;
@@ -16,85 +21,20 @@ use labsim_scenario::model::{Impairment, Percent, TunnelKind};
 use labsim_sys::Errno;
 use labsim_sys::netlink::{Request, Socket, fou};
 use labsim_wire::{EmitError, ipv4, ipv6};
+use memory::{Memory, Question};
 use netlink_packet_route::link::InfoKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 use tracing::{debug, info};
 
+static MEMORY: Memory = Memory::new();
 /// IPVS's schedulers that labs can ask for.
 const SCHEDULERS: [&str; 5] = ["rr", "wrr", "lc", "wlc", "mh"];
 /// A probing packet's length: a header of either family, and room for the beginning of one inside.
 const PROBE: usize = 60;
 /// How long a packet over loopback may take on a machine that is badly overloaded.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Something that labs are made of, or could be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Feature {
-    /// Without them there is no lab.
-    NetworkNamespaces,
-    /// Links.
-    Veth,
-    /// Segments.
-    Bridge,
-    /// The userspace tunnel's device.
-    Tun,
-    /// Captures, and the forwarder.
-    PacketSockets,
-    /// A writable `/proc/sys`.
-    Sysctls,
-    /// The kernel's own tunnel of a kind.
-    KernelTunnel(TunnelKind),
-    /// Delay and loss by the kernel.
-    Netem,
-    /// Packet filters.
-    Nftables,
-    /// Linux Virtual Server.
-    Ipvs,
-    /// Addresses of that family.
-    Ipv6,
-}
-
-impl Feature {
-    /// All of them, those that every lab needs first.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let needed = [
-            Self::NetworkNamespaces,
-            Self::Veth,
-            Self::Bridge,
-            Self::PacketSockets,
-            Self::Sysctls,
-            Self::Tun,
-        ];
-        let tunnels = TunnelKind::ALL.map(Self::KernelTunnel);
-        needed.into_iter().chain(tunnels).chain([
-            Self::Netem,
-            Self::Nftables,
-            Self::Ipvs,
-            Self::Ipv6,
-        ])
-    }
-}
-
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::KernelTunnel(kind) => return f.pad(&format!("kernel {}", kind.name())),
-            Self::NetworkNamespaces => "network namespaces",
-            Self::Veth => "veth",
-            Self::Bridge => "bridge",
-            Self::Tun => "TUN",
-            Self::PacketSockets => "packet sockets",
-            Self::Sysctls => "sysctls",
-            Self::Netem => "netem",
-            Self::Nftables => "nftables",
-            Self::Ipvs => "IPVS",
-            Self::Ipv6 => "IPv6",
-        };
-        f.pad(name)
-    }
-}
 
 /// Why a feature is not to be had, and what helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,20 +57,20 @@ pub fn all() -> Vec<(Feature, Result<(), Missing>)> {
     Feature::all().map(|feature| (feature, probe(feature))).collect()
 }
 
-/// Tries the kernel's own tunnel of a kind.
+/// Whether the kernel has a tunnel of its own of a kind; tried once in a process's life.
 ///
 /// # Errors
 /// Why it is not to be had.
 pub fn kernel_tunnel(kind: TunnelKind) -> Result<(), Missing> {
-    probe(Feature::KernelTunnel(kind))
+    remembered(Feature::KernelTunnel(kind))
 }
 
-/// Tries netem, and reads back what was set.
+/// Whether the kernel has netem, and applies what is set; tried once in a process's life.
 ///
 /// # Errors
 /// Why it is not to be had.
 pub fn kernel_netem() -> Result<(), Missing> {
-    probe(Feature::Netem)
+    remembered(Feature::Netem)
 }
 
 /// Tries IPVS with these schedulers.
@@ -152,8 +92,8 @@ pub fn ipv6() -> Result<(), Missing> {
     })
 }
 
-/// Tries whether a decapsulator in user space would be alone in taking packets of a tunnel's
-/// kind. Where the kernel's modules are loaded they have a handler in every namespace, which
+/// Whether a decapsulator in user space would be alone in taking packets of a tunnel's kind; tried
+/// once in a process's life. Where the kernel's modules are loaded they have a handler in every namespace, which
 /// refuses by ICMP what labsim's decapsulator takes.
 ///
 /// # Errors
@@ -164,10 +104,9 @@ pub fn alone_with(kind: TunnelKind) -> Result<(), Missing> {
         return Ok(());
     }
     let Some(&number) = kind.ip_protocols().last() else { return Ok(()) };
-    let counted = in_a_namespace(|| unknown_to_the_kernel(kind.outer_ipv4(), number))?;
-    match counted {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Missing {
+    let receiver = |counted: io::Result<bool>| match counted {
+        Ok(true) => Ok(Ok(())),
+        Ok(false) => Ok(Err(Missing {
             reason: "the kernel's tunnel modules are loaded, and reject the packets that labsim's \
                      decapsulator takes"
                 .to_owned(),
@@ -176,12 +115,15 @@ pub fn alone_with(kind: TunnelKind) -> Result<(), Missing> {
                  `modprobe -r {}`",
                 kind.handlers()
             ),
-        }),
+        })),
         Err(error) => Err(Missing {
             reason: format!("cannot find out whether the kernel has its own tunnels ({error})"),
             remedy: "report it".to_owned(),
         }),
-    }
+    };
+    MEMORY.answer(Question::AloneWith(kind), || {
+        in_a_namespace(|| unknown_to_the_kernel(kind.outer_ipv4(), number)).and_then(receiver)
+    })
 }
 
 /// Whether a protocol's packets have no handler: the kernel counts one that a namespace sends to
@@ -239,14 +181,14 @@ fn emit_probe(to: IpAddr, protocol: u8, packet: &mut [u8; PROBE]) -> Result<(), 
     }
 }
 
-/// Tries a TUN device. Without one a lab can do with [`TunnelMode::UserspaceVeth`].
+/// Whether there are TUN devices; tried once in a process's life. Without one a lab can do with [`TunnelMode::UserspaceVeth`].
 ///
 /// # Errors
 /// Why it is not to be had.
 ///
 /// [`TunnelMode::UserspaceVeth`]: crate::TunnelMode::UserspaceVeth
 pub fn tun_device() -> Result<(), Missing> {
-    probe(Feature::Tun)
+    remembered(Feature::Tun)
 }
 
 /// Tries one feature.
@@ -254,10 +196,19 @@ pub fn tun_device() -> Result<(), Missing> {
 /// # Errors
 /// Why it is not to be had.
 pub fn probe(feature: Feature) -> Result<(), Missing> {
-    let result = in_a_namespace(|| inside(feature)).and_then(|inside| inside);
+    try_feature(feature).and_then(|inside| inside)
+}
+
+fn remembered(feature: Feature) -> Result<(), Missing> {
+    MEMORY.answer(Question::Has(feature), || try_feature(feature))
+}
+
+/// Tries one feature, if there is a namespace to try it in.
+fn try_feature(feature: Feature) -> Result<Result<(), Missing>, Missing> {
+    let result = in_a_namespace(|| inside(feature));
     match &result {
-        Ok(()) => debug!(%feature, "available"),
-        Err(missing) => info!(%feature, %missing, "not available"),
+        Ok(Ok(())) => debug!(%feature, "available"),
+        Ok(Err(missing)) | Err(missing) => info!(%feature, %missing, "not available"),
     }
     result
 }
