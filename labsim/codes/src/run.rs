@@ -165,6 +165,12 @@ codes! {
         evidence: "The relay's counter receive_dropped.",
         remedy: "Run fewer scenarios at a time (--jobs), or impair the link by netem: --impairments netem.",
     }
+    /// The neighbour table was full.
+    NEIGHBOUR_TABLE_FULL = "neighbour-table-full" {
+        meaning: "The machine's kernel refused ARP or IPv6 neighbour entries during a run that did not pass: its tables are for all network namespaces together, 1,024 entries each by default. Packets to such neighbours are dropped, whatever the scenario says.",
+        evidence: "The column table_fulls of /proc/net/stat/arp_cache and ndisc_cache, which rose during the run. They are shown in the machine's first network namespace only, and so not in most containers.",
+        remedy: "Run fewer or smaller labs at a time (--jobs), or raise net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3 on the machine.",
+    }
     /// A step failed.
     STEP_FAILED = "step-failed" {
         meaning: "A login, a request or a program of a step did not end with `pass`, and no `answer` expectation is about the step; or what a step waits for did not happen in time.",

@@ -21,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(crate) until_ns: u64,
     /// Markers that the captures have sent until now; tunnel devices count them as errors.
     pub(crate) markers: u64,
+    /// Neighbours for which the machine's kernel had no room.
+    pub(crate) refused_neighbours: u64,
     /// Each kernel's counters of its protocols and devices.
     pub(crate) kernels: BTreeMap<NodeName, CounterText>,
     /// Each tunnel device's counters.
@@ -121,6 +123,7 @@ impl Collected {
                     (node, decided.into_iter().zip(before).map(since).collect())
                 })
                 .collect(),
+            refused_neighbours: after.refused_neighbours.saturating_sub(before.refused_neighbours),
             link_counters: after
                 .links
                 .into_iter()

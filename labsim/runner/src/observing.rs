@@ -150,7 +150,8 @@ pub(crate) async fn count(
     capture: &Capture,
 ) -> Result<Snapshot, RunError> {
     let (markers, from_ns) = (capture.markers(), labsim_lab::now_ns());
-    let mut snapshot = Snapshot { markers, from_ns, ..Snapshot::default() };
+    let refused_neighbours = labsim_lab::refused_neighbours();
+    let mut snapshot = Snapshot { markers, from_ns, refused_neighbours, ..Snapshot::default() };
     component::observe(components, lab, &mut snapshot).await?;
     snapshot.until_ns = labsim_lab::now_ns();
     Ok(snapshot)

@@ -109,6 +109,8 @@ pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
     defects.extend(failures.iter().cloned().map(RunDefect::StepFailed));
     if defects.is_empty() && expectations.iter().all(|result| result.passed) {
         wrong.extend(diagnosis::expected_steps(scenario).map(|step| (step, None)));
+    } else {
+        defects.extend(run_defect::shortages(observations));
     }
     let diagnoses = scenario
         .steps

@@ -41,6 +41,8 @@ pub struct Observations {
     /// `IpInAddrErrors`, `TcpInCsumErrors`, `TcpExtIPReversePathFilter`. Columns of netstat's
     /// sections are found without the section's name too.
     pub kernel_counters: BTreeMap<NodeName, BTreeMap<String, u64>>,
+    /// Neighbours that the machine's kernel refused during the run, because its table was full.
+    pub refused_neighbours: u64,
     /// What became of frames on impaired links, by the interface that sent them.
     pub link_counters: BTreeMap<Attachment, LinkCounters>,
     /// What the filters of each node decided about during the run.

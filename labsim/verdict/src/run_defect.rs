@@ -26,6 +26,11 @@ pub enum RunDefect {
         /// How many.
         frames: u64,
     },
+    /// The machine's kernel had no room for neighbours, in a run that did not pass.
+    NeighbourTableFull {
+        /// How many it refused, of all labs and of the machine itself.
+        refused: u64,
+    },
     /// A step did not end as it has to.
     StepFailed(StepFailure),
 }
@@ -37,6 +42,7 @@ impl RunDefect {
         match self {
             Self::CaptureDropped { .. } => run::CAPTURE_DROPPED,
             Self::RelayDropped { .. } => run::RELAY_DROPPED,
+            Self::NeighbourTableFull { .. } => run::NEIGHBOUR_TABLE_FULL,
             Self::StepFailed(_) => run::STEP_FAILED,
         }
     }
@@ -50,7 +56,9 @@ impl RunDefect {
             ..ExpectationResult::default()
         };
         match self {
-            Self::CaptureDropped { .. } | Self::RelayDropped { .. } => result,
+            Self::CaptureDropped { .. }
+            | Self::RelayDropped { .. }
+            | Self::NeighbourTableFull { .. } => result,
             Self::StepFailed(StepFailure { place, expected, seen, .. }) => ExpectationResult {
                 place: place.to_string(),
                 expected: expected.clone(),
@@ -77,9 +85,22 @@ impl fmt::Display for RunDefect {
                 sender.interface,
                 count(*frames, "frame")
             ),
+            Self::NeighbourTableFull { refused } => write!(
+                f,
+                "the machine's neighbour table was full, and {} ARP or IPv6 entries were refused, of \
+                 this lab or of another: packets to such neighbours are dropped, and the file does not \
+                 say so",
+                *refused
+            ),
             Self::StepFailed(StepFailure { step, how, .. }) => write!(f, "step `{step}`: {how}"),
         }
     }
+}
+
+/// What the machine did to a run that did not pass: it may be the reason, and need not be.
+pub(crate) fn shortages(observations: &Observations) -> Option<RunDefect> {
+    let refused = observations.refused_neighbours;
+    (refused > 0).then_some(RunDefect::NeighbourTableFull { refused })
 }
 
 /// Frames that were lost where none may be.

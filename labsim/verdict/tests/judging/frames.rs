@@ -156,3 +156,17 @@ fn frames_that_a_capture_lost_fail_the_run() {
         "the capture on lb had no room for 3 frames: what was not seen there proves nothing"
     );
 }
+
+#[test]
+fn a_full_neighbour_table_is_named_where_a_run_does_not_pass() {
+    let mut lab = Lab::with_login();
+    lab.seen.refused_neighbours = 7;
+    assert!(judge(&scenario(Vec::new()), &lab.seen).passed());
+    lab.seen.capture_drops.insert(node("lb"), 3);
+    let verdict = judge(&scenario(Vec::new()), &lab.seen);
+    let full = RunDefect::NeighbourTableFull { refused: 7 };
+    assert_eq!(verdict.defects.last(), Some(&full));
+    assert_eq!(full.code().name(), "neighbour-table-full");
+    lab.seen.refused_neighbours = 0;
+    assert_eq!(judge(&scenario(Vec::new()), &lab.seen).defects.len(), 1);
+}
