@@ -12,7 +12,7 @@ use std::io::{BufReader, Read};
 pub enum Opened<'a> {
     /// Of a capture.
     Frames(Box<Reader<'a>>),
-    /// Of a text. Whether it shows any packet is known when it was read.
+    /// For text. Whether it shows any packet is known once it has been read.
     Text(Box<TextReader<BufReader<Box<dyn Read + 'a>>>>),
 }
 

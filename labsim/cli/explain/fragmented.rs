@@ -121,7 +121,7 @@ mod tests {
         drop(writer);
         fs::write(&text, fragments().iter().map(|it| printed(it)).collect::<String>()).unwrap();
         let (captured, pasted) = (read(&capture), read(&text));
-        // Of a text the first fragment alone does not show what is inside, and so is no row of its own.
+        // In text a first fragment alone does not show what is inside: it is no row of its own.
         let packets = |reading: &Reading| -> Vec<_> {
             let packets = reading.trace.rows.iter().map(|row| row.packet.clone());
             packets.map(|it| (it.inner, it.transport)).collect()

@@ -296,8 +296,8 @@ mod tests {
         assert!(all.starts_with("1 capture point, 50 TCP connections\n\n"), "{all}");
         let some = explained(&files, 30, "").unwrap();
         // 30 packets: 3 connections of 6, and 4 of 3.
-        let said = "1 capture point, 50 TCP connections\n7 of all 50 are explained";
-        assert!(some.starts_with(said), "{some}");
+        let beginning = "1 capture point, 50 TCP connections\n7 of all 50 are explained";
+        assert!(some.starts_with(beginning), "{some}");
         assert!(some.contains("285 packets, capture in"), "{some}");
         for further in ["1 further connection of which", "42 further connections of which"] {
             assert!(some.contains(further), "{some}");
@@ -329,8 +329,8 @@ mod tests {
         let writer = std::thread::spawn(move || std::fs::copy(from, to).unwrap());
         let piped = explained(&[fifo.into_os_string()], 30, "").unwrap();
         writer.join().unwrap();
-        let said = "1 capture point, 50 TCP connections\n7 of all 50 are explained";
-        assert!(piped.starts_with(said), "{piped}");
+        let beginning = "1 capture point, 50 TCP connections\n7 of all 50 are explained";
+        assert!(piped.starts_with(beginning), "{piped}");
     }
 
     #[test]

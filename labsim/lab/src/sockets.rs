@@ -124,7 +124,7 @@ impl Node {
     /// The same, connected: what is sent needs no address, and the node's kernel routes it to `to`.
     ///
     /// # Errors
-    /// The socket cannot be made, or there is no route.
+    /// The socket cannot be created, or there is no route.
     pub fn ip_socket_to(&self, to: IpAddr) -> io::Result<OwnedFd> {
         self.run(|| {
             let socket = raw(to.is_ipv4(), PROTOCOL_RAW)?;

@@ -83,7 +83,7 @@ pub(crate) fn diagnose_step(
     groups.into_iter().map(|group| group.diagnosis).collect()
 }
 
-/// That nothing is said about a step: a packet that was not captured may have been there all the same.
+/// Says that a step is not diagnosed: a packet that was not captured may have been there all the same.
 fn withheld(context: &CheckContext<'_>, step: &StepName) -> Diagnosis {
     let place = context.scenario.captures.place.as_ref();
     let place = place.map_or_else(String::new, |place| format!(" ({place})"));
