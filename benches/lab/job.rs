@@ -1,5 +1,6 @@
 //! The main job as a user runs it: how long, how much memory, how often, and what is left.
 
+use crate::memory::{peaks_of, status_kib};
 use crate::scale::Scale;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -7,7 +8,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Runs in a row, and kills.
@@ -63,7 +64,8 @@ impl Copies {
     }
 }
 
-fn labsim(paths: &[&Path], more: &[&str]) -> Command {
+/// `labsim run`, which says nothing on standard output.
+pub(crate) fn labsim(paths: &[&Path], more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_labsim"));
     command.arg("run").args(paths).args(more).stdin(Stdio::null()).stdout(Stdio::null());
     command
@@ -91,13 +93,7 @@ fn time(scenario: &Path, timed: usize) {
 
 fn memory(scenario: &Path) {
     let mut child = labsim(&[scenario], &[]).spawn().expect("labsim runs");
-    let mut peaks = std::collections::BTreeMap::new();
-    while child.try_wait().expect("labsim is waited for").is_none() {
-        for pid in family(&child) {
-            let peak = status_kib(pid, "VmHWM:");
-            peaks.entry(pid).and_modify(|it: &mut u64| *it = peak.max(*it)).or_insert(peak);
-        }
-    }
+    let peaks = peaks_of(&mut child, Duration::ZERO);
     let total: u64 = peaks.values().sum();
     println!(
         "  {:<34} {:>6.1} MiB in {} processes (wanted: <= 64 MiB)",
@@ -174,23 +170,6 @@ fn everybody_is_gone() -> bool {
         }
     }
     false
-}
-
-/// A process and its children.
-fn family(child: &Child) -> Vec<u32> {
-    let pid = child.id();
-    let mut all = vec![pid];
-    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        all.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    all
-}
-
-fn status_kib(pid: u32, key: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(key));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn verdict(passed: bool) -> &'static str {

@@ -3,12 +3,15 @@
 //!
 //! The first table is a star of hosts around a router, built by labsim, by `ip -batch`
 //! (iproute2) and by a floor: raw netlink in C, without settings, read-backs or switched-off
-//! offloads. The second part is the main job. `-- star` or `-- job` runs one of them alone;
-//! `--smoke` takes a few seconds and judges no target.
+//! offloads. The second part is the main job, the third one scenarios with very many real servers.
+//! `-- star`, `-- job` or `-- heavy` runs one of them alone; `--smoke` takes a few seconds and judges
+//! no target.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench that cannot measure ends")]
 
+mod heavy;
 mod job;
+mod memory;
 mod others;
 #[path = "../support/scale.rs"]
 mod scale;
@@ -36,6 +39,9 @@ fn main() -> ExitCode {
     }
     if is_selected("job") {
         job::print(scale);
+    }
+    if is_selected("heavy") {
+        kept &= heavy::print(scale);
     }
     if kept || scale == Scale::Smoke { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
