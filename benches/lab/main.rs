@@ -6,9 +6,13 @@
 //! offloads. The second part is the main job, the third one scenarios with very many real servers.
 //! `-- star`, `-- job` or `-- heavy` runs one of them alone; `--smoke` takes a few seconds and judges
 //! no target.
+//!
+//! `-- --others` builds the star by Mininet and pyroute2 too, where they are installed, and prints a
+//! table in Markdown, which README.md has.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench that cannot measure ends")]
 
+mod beside;
 mod heavy;
 mod job;
 mod memory;
@@ -21,6 +25,7 @@ mod table;
 mod teardown;
 
 use scale::Scale;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -30,8 +35,18 @@ fn main() -> ExitCode {
     {
         return others::run_as_ip_builder(hosts.parse().expect("a number of hosts"));
     }
+    if let [role, script, hosts] = arguments.as_slice()
+        && role == others::SCRIPT_ROLE
+    {
+        let hosts = hosts.parse().expect("a number of hosts");
+        return others::run_as_script_builder(Path::new(script), hosts);
+    }
     let only = arguments.iter().find(|argument| !argument.starts_with('-'));
     let scale = Scale::from_arguments(&arguments);
+    if arguments.iter().any(|argument| argument == "--others") {
+        beside::print(scale);
+        return ExitCode::SUCCESS;
+    }
     let is_selected = |part: &str| only.is_none_or(|only| only == part);
     let mut kept = true;
     if is_selected("star") {

@@ -1,5 +1,9 @@
 //! The same star built without labsim: by `ip -batch`, and by a C program as the lower bound.
 
+mod scripts;
+
+pub(crate) use scripts::{SCRIPT_ROLE, SCRIPTS, Script, run_as_script_builder};
+
 use crate::star::{address, gateway};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -30,11 +34,7 @@ pub(crate) fn build_by_ip(hosts: usize) -> Duration {
 
 /// Builds in that process: prints the seconds that building took, and removes everything.
 pub(crate) fn run_as_ip_builder(hosts: usize) -> ExitCode {
-    labsim_lab::acquire_privileges().expect("rights for namespaces");
-    let none = None::<&str>;
-    unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
-    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).expect("a private /run");
+    make_run_private();
     let began = Instant::now();
     let (mut wiring, mut router) = (String::from("netns add router\n"), String::new());
     for host in 1..=hosts {
@@ -58,6 +58,15 @@ pub(crate) fn run_as_ip_builder(hosts: usize) -> ExitCode {
     let removal: String = names.map(|name| format!("netns del {name}\n")).collect();
     batch(&["-batch", "-"], &removal);
     ExitCode::SUCCESS
+}
+
+/// Gives this process rights for namespaces, and a private `/run` to name them in.
+pub(crate) fn make_run_private() {
+    labsim_lab::acquire_privileges().expect("rights for namespaces");
+    let none = None::<&str>;
+    unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
+    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).expect("a private /run");
 }
 
 fn batch(arguments: &[&str], commands: &str) {

@@ -5,6 +5,7 @@ use crate::scale::Scale;
 use crate::star;
 use crate::teardown::close_and_wait;
 use labsim_lab::{Lab, LabPlan};
+use labsim_scenario::model::Topology;
 use std::time::{Duration, Instant};
 
 /// Hosts, and how often each is built. The others are slow: the largest star only thrice.
@@ -73,12 +74,9 @@ fn measure(hosts: usize, rounds: usize, ip: bool, floor: Option<&Floor>) -> Figu
     let mut figures = Figures::default();
     for _ in 0..rounds {
         wait_for_teardown();
-        let began = Instant::now();
-        let lab = Lab::build(&LabPlan::of_topology(&topology)).unwrap_or_else(|it| panic!("{it}"));
-        figures.build.push(milliseconds(began.elapsed()));
-        let began = Instant::now();
-        close_and_wait(lab, began + PATIENCE).unwrap_or_else(|it| panic!("{it}"));
-        figures.teardown.push(milliseconds(began.elapsed()));
+        let (build, teardown) = build_and_close(&topology);
+        figures.build.push(milliseconds(build));
+        figures.teardown.push(milliseconds(teardown));
         if let Some(floor) = floor {
             wait_for_teardown();
             figures.floor.push(milliseconds(floor.build(hosts)));
@@ -91,18 +89,26 @@ fn measure(hosts: usize, rounds: usize, ip: bool, floor: Option<&Floor>) -> Figu
     figures
 }
 
+/// Builds a lab and closes it; how long each took.
+pub(crate) fn build_and_close(topology: &Topology) -> (Duration, Duration) {
+    let began = Instant::now();
+    let lab = Lab::build(&LabPlan::of_topology(topology)).unwrap_or_else(|it| panic!("{it}"));
+    let (build, began) = (began.elapsed(), Instant::now());
+    close_and_wait(lab, began + PATIENCE).unwrap_or_else(|it| panic!("{it}"));
+    (build, began.elapsed())
+}
+
 /// Waits until the kernel has dismantled every namespace that was closed before: it does so in
 /// the order of closing, and would be doing so beside the next measurement.
-fn wait_for_teardown() {
+pub(crate) fn wait_for_teardown() {
     let mut one = star::topology(1);
     one.nodes.truncate(1);
     one.nodes[0].interfaces.clear();
     one.links.clear();
-    let lab = Lab::build(&LabPlan::of_topology(&one)).unwrap_or_else(|it| panic!("{it}"));
-    close_and_wait(lab, Instant::now() + PATIENCE).unwrap_or_else(|it| panic!("{it}"));
+    build_and_close(&one);
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
