@@ -109,7 +109,7 @@ fn a_radius_login_is_explained_as_a_login_by_tcp_is() {
 fn a_ticket_has_what_is_not_healthy_in_narrow_lines() {
     let desk = desk();
     let ended = desk.labsim(&["explain", "--ticket", "login.md"]).exits(0);
-    ended.says("3 capture points, 1 TCP connection, 0 not healthy\n");
+    ended.says("3 capture points, 1 TCP connection: 1 healthy\n");
     assert!(ended.stdout.ends_with("\nHealthy: 192.168.11.201:61067 -> 172.16.4.99:49\n"));
     desk.write("silent.txt", SYN);
     let ended = desk.labsim(&["explain", "--ticket", "silent.txt", "login.md"]).exits(0);

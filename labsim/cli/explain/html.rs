@@ -10,9 +10,10 @@ type Part = (String, &'static [&'static str], Vec<Vec<String>>);
 
 /// The page.
 pub(super) fn page(all: &Explanation) -> String {
-    let not_healthy = all.connections.iter().filter(|it| it.verdict.kind != Kind::Healthy).count();
+    let verdicts = all.verdicts();
+    let colon = if verdicts.is_empty() { "" } else { ": " };
     let title = format!(
-        "{} at {}: {not_healthy} not healthy",
+        "{} at {}{colon}{verdicts}",
         count_of(all.connections.len(), "connection"),
         count_of(all.points.len(), "capture point")
     );
@@ -162,5 +163,9 @@ mod tests {
         let others = "8 further connections, from 192.0.2.7:40001, 192.0.2.7:40002, ";
         assert_eq!(page.matches(others).count(), 2, "{page}");
         assert!(page.contains("<td>9<"), "{page}");
+        assert!(
+            page.contains("<h1>9 connections at 1 capture point: 9 not decidable</h1>"),
+            "{page}"
+        );
     }
 }

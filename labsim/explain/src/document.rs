@@ -119,6 +119,21 @@ pub struct ConnectionReport {
 }
 
 impl Explanation {
+    /// How many connections have which verdict: `2 with a cause, 3 not decidable, 1 healthy`; empty if there is none.
+    #[must_use]
+    pub fn verdicts(&self) -> String {
+        let counted = [
+            (Kind::Cause, "with a cause"),
+            (Kind::NotDecidable, "not decidable"),
+            (Kind::Healthy, "healthy"),
+        ]
+        .map(|(kind, name)| {
+            let count = self.connections.iter().filter(|it| it.verdict.kind == kind).count();
+            (count > 0).then(|| format!("{count} {name}"))
+        });
+        counted.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// All connections, those that are not healthy first.
     #[must_use]
     pub fn worst_first(&self) -> Vec<&ConnectionReport> {

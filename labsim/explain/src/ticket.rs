@@ -22,7 +22,9 @@ impl fmt::Display for Ticket<'_> {
             all.connections.iter().partition(|it| it.verdict.kind == Kind::Healthy);
         let points = number(all.points.len(), "capture point");
         let connections = counted(all);
-        writeln!(f, "{points}, {connections}, {} not healthy", others.len())?;
+        let verdicts = all.verdicts();
+        let colon = if verdicts.is_empty() { "" } else { ": " };
+        writeln!(f, "{points}, {connections}{colon}{verdicts}")?;
         for point in &all.points {
             let role =
                 point.role.map(Role::name).map(|role| format!("{role}, ")).unwrap_or_default();
@@ -37,7 +39,7 @@ impl fmt::Display for Ticket<'_> {
         }
         if let Some(more) = others.len().checked_sub(MAX_PRINTED).filter(|more| *more > 0) {
             let what = number(more, "further connection");
-            writeln!(f, "{what} not healthy: `labsim explain --json` has all\n")?;
+            writeln!(f, "{what} with a cause or not decidable: `labsim explain --json` has all\n")?;
         }
         if all.further_connections > 0 {
             let what = number(all.further_connections, "further connection");

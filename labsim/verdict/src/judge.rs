@@ -110,7 +110,8 @@ pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
     if defects.is_empty() && expectations.iter().all(|result| result.passed) {
         wrong.extend(diagnosis::expected_steps(scenario).map(|step| (step, None)));
     } else {
-        defects.extend(run_defect::shortages(observations));
+        // It comes first: everything else may follow from it.
+        defects.splice(0..0, run_defect::shortages(observations));
     }
     let diagnoses = scenario
         .steps

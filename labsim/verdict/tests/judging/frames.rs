@@ -165,7 +165,7 @@ fn a_full_neighbour_table_is_named_where_a_run_does_not_pass() {
     lab.seen.capture_drops.insert(node("lb"), 3);
     let verdict = judge(&scenario(Vec::new()), &lab.seen);
     let full = RunDefect::NeighbourTableFull { refused: 7 };
-    assert_eq!(verdict.defects.last(), Some(&full));
+    assert_eq!(verdict.defects.first(), Some(&full));
     assert_eq!(full.code().name(), "neighbour-table-full");
     lab.seen.refused_neighbours = 0;
     assert_eq!(judge(&scenario(Vec::new()), &lab.seen).defects.len(), 1);

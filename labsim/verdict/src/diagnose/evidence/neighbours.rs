@@ -74,9 +74,13 @@ pub(super) fn silent(found: &Found<'_, '_>, node: &NodeName) -> Vec<Cause> {
     asked
         .into_iter()
         .filter(|(address, _)| !answered.contains(address))
-        .map(|(address, frames)| {
+        .filter_map(|(address, frames)| {
             if let Some(cause) = links::silent(found, address, &frames) {
-                return cause;
+                return Some(cause);
+            }
+            // A node whose kernel has no room for the one that asks does not answer either.
+            if subject.context.observations.refused_neighbours > 0 {
+                return None;
             }
             let requests = match address.is_ipv4() {
                 true => count(frames.len(), "ARP request"),
@@ -85,7 +89,7 @@ pub(super) fn silent(found: &Found<'_, '_>, node: &NodeName) -> Vec<Cause> {
             let sentence = format!("{node} sent {requests} for {address} and got no reply");
             let fix = Fix::new(cause::NEIGHBOUR_SILENT.remedy());
             let cause = Cause::new(cause::NEIGHBOUR_SILENT, sentence, fix).at(node);
-            subject.shown(cause, &frames)
+            Some(subject.shown(cause, &frames))
         })
         .collect()
 }
