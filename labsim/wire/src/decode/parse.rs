@@ -98,40 +98,41 @@ struct Step<'a> {
 /// Everything from an IP header on. The outermost header has to be readable.
 fn packet(bytes: &[u8], whole: bool, quotes: usize) -> Result<Packet, Malformed> {
     let mut step = header(bytes, whole)?;
-    let mut headers: Vec<IpHeader> = Vec::new();
-    loop {
-        let Some((inside, tunnel)) = tunnelled(&step) else {
-            let transport = transport(&step, quotes);
-            let innermost = step.header;
-            return Ok(match headers.split_first() {
-                None => Packet { outermost: innermost, inner: Vec::new(), transport },
-                Some((first, rest)) => {
-                    let mut inner = rest.to_vec();
-                    inner.push(innermost);
-                    Packet { outermost: first.clone(), inner, transport }
-                }
-            });
-        };
+    let mut outermost: Option<IpHeader> = None;
+    let mut inner: Vec<IpHeader> = Vec::new();
+    // One is inside, as a rule, and a capture may hold millions of packets.
+    let add = |inner: &mut Vec<IpHeader>, header| {
+        inner.reserve_exact(1);
+        inner.push(header);
+    };
+    let transport = loop {
+        let Some((inside, tunnel)) = tunnelled(&step) else { break transport(&step, quotes) };
         step.header.tunnel = tunnel;
-        let next = if headers.len() + 1 >= MAX_HEADERS {
+        let before = inner.len() + usize::from(outermost.is_some());
+        let next = if before + 1 >= MAX_HEADERS {
             let layer = if step.header.source.is_ipv4() { Layer::Ipv4 } else { Layer::Ipv6 };
             Err(Malformed::TooDeep { layer, most: MAX_HEADERS })
         } else {
             header(inside, whole && step.payload.len() >= step.payload_length)
         };
         match next {
-            Ok(next) => headers.push(std::mem::replace(&mut step, next).header),
-            Err(why) => {
-                headers.push(step.header);
-                let outermost = headers.remove(0);
-                return Ok(Packet {
-                    outermost,
-                    inner: headers,
-                    transport: Transport::Malformed(why),
-                });
+            Ok(next) => {
+                let header = std::mem::replace(&mut step, next).header;
+                match &outermost {
+                    None => outermost = Some(header),
+                    Some(_) => add(&mut inner, header),
+                }
             }
+            Err(why) => break Transport::Malformed(why),
         }
-    }
+    };
+    Ok(match outermost {
+        None => Packet { outermost: step.header, inner, transport },
+        Some(outermost) => {
+            add(&mut inner, step.header);
+            Packet { outermost, inner, transport }
+        }
+    })
 }
 
 /// One IP header of either family, by its version field.
