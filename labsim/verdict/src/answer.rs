@@ -147,7 +147,7 @@ impl Sources {
             // A port that served several attempts is counted once.
             let again = !counted.insert((attempt.protocol, local));
             for flow in context.frames.flows_to(attempt.protocol, local) {
-                let came_in = context.frames.of_flow(*flow).iter().copied().filter(|index| {
+                let came_in = context.frames.of_flow(flow).filter(|index| {
                     context.frames.get(*index).is_some_and(|frame| {
                         frame.record.direction == Direction::In
                             && context.frames.node(&frame) == Some(&attempt.from)

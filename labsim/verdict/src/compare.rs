@@ -69,6 +69,12 @@ pub struct SavedRun {
     pub shown: BTreeMap<String, Vec<ShownRow>>,
 }
 
+impl SavedRun {
+    fn frames(&self) -> Frames<'_> {
+        Frames::new(&self.observations.capture, &self.observations.probes, &self.balancers)
+    }
+}
+
 /// A line of a node's box in a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownRow {
@@ -246,7 +252,7 @@ pub fn compare(first: &SavedRun, second: &SavedRun) -> Comparison {
             found.differences.push(Difference::Lost { node: node.clone(), frames });
         }
     }
-    let frames = runs.map(|run| Frames::new(&run.observations, &run.balancers));
+    let frames = runs.map(|run| run.frames());
     let aside = points::compare(&runs, &frames, &mut found);
     counters::compare(&runs, &aside, &mut found.differences);
     if found.differences.iter().any(|one| matches!(one, Difference::Frames { .. })) {

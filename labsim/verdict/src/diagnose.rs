@@ -171,7 +171,7 @@ fn subject_of<'a>(
     let client = &attempt.from;
     let Conversation { mut forward, mut back } = context.frames.conversation(flow);
     for to_client in context.frames.flows_to(flow.protocol, flow.source) {
-        back.extend(context.frames.of_flow(*to_client));
+        back.extend(context.frames.of_flow(to_client));
     }
     back.sort_unstable();
     back.dedup();

@@ -1,18 +1,24 @@
 //! All frames decoded once, with what the checks ask of them.
 
+mod decoded;
+mod groups;
+
+pub(crate) use decoded::FlowId;
+
 use crate::isn::Isns;
 use crate::mac_table::MacTable;
-use crate::observe::{
-    Capture, FrameRecord, FrameView, Observations, Point, PointId, decode_stored, is_marker,
-    is_probe,
-};
+use crate::observe::{Capture, FrameRecord, FrameView, Point, PointId, is_probe};
 use crate::translate::Translations;
+use decoded::{DecodedFrames, Kind};
+use groups::Groups;
+use labsim_model::ProbeSources;
 use labsim_scenario::model::{Direction, NodeName};
 use labsim_wire::decode::{Decoded, Flow, Relative};
 use labsim_wire::frame_store::StoredFrame;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::sync::OnceLock;
 
 /// Frames that a judgement shows at most; the rest is counted.
 pub(crate) const SHOWN: usize = 40;
@@ -42,31 +48,45 @@ impl Frame<'_> {
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     capture: &'a Capture,
-    /// What the frames of the capture's store are.
-    decoded: Vec<Decoded>,
-    /// In time's order; `None` in the place of a marker or a probe.
-    shown: Vec<Option<Shown>>,
-    by_point: Vec<Vec<u32>>,
-    by_flow: HashMap<Flow, Vec<usize>>,
-    /// The flows that lead to an address and port, by protocol.
-    to: HashMap<(u8, SocketAddr), Vec<Flow>>,
+    different: DecodedFrames,
+    /// The places of markers, which have no number.
+    markers: Vec<u32>,
+    by_point: Groups,
+    by_flow: Groups,
+    to: OnceLock<Destinations>,
+    isns: Isns,
     translations: Translations,
     mac_table: MacTable,
     first_ns: u64,
 }
 
-/// What becomes of a frame of the store wherever it was captured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Shown,
-    Marker,
-    LeftOut,
+/// Flows by where they lead, in the order of a hash of it; made when it is asked for first.
+#[derive(Debug, Default)]
+struct Destinations {
+    hasher: RandomState,
+    flows: Vec<(u32, FlowId)>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Shown {
-    number: NonZeroU32,
-    relative: Relative,
+impl Destinations {
+    fn new(flows: impl Iterator<Item = (FlowId, Flow)>) -> Self {
+        let mut new = Self::default();
+        new.flows =
+            flows.map(|(id, flow)| (new.hash(flow.protocol, flow.destination), id)).collect();
+        new.flows.sort_unstable_by_key(|(hash, _)| *hash);
+        new
+    }
+
+    /// Those that may lead there, and maybe others.
+    fn find(&self, protocol: u8, to: SocketAddr) -> impl Iterator<Item = FlowId> {
+        let hash = self.hash(protocol, to);
+        let start = self.flows.partition_point(|(other, _)| *other < hash);
+        let found = self.flows.iter().skip(start).take_while(move |(other, _)| *other == hash);
+        found.map(|(_, id)| *id)
+    }
+
+    fn hash(&self, protocol: u8, to: SocketAddr) -> u32 {
+        (self.hasher.hash_one((protocol, to)) >> 32) as u32
+    }
 }
 
 /// The frames of one login or request, whatever addresses they carry on their way.
@@ -89,123 +109,80 @@ impl Conversation {
 }
 
 impl<'a> Frames<'a> {
-    /// Decodes everything, and leaves monitors' probes out. `balancers` are the nodes whose
+    /// Decodes everything, and leaves out the frames of `probes`. `balancers` are the nodes whose
     /// translations are followed.
     pub(crate) fn new<'b>(
-        observations: &'a Observations,
+        capture: &'a Capture,
+        probes: &BTreeMap<NodeName, ProbeSources>,
         balancers: impl IntoIterator<Item = &'b NodeName>,
     ) -> Self {
-        let probes = &observations.probes;
-        Self::decode(&observations.capture, balancers, |decoded| {
-            probes.values().any(|sources| is_probe(sources, decoded))
-        })
+        let is_left_out =
+            |decoded: &Decoded| probes.values().any(|sources| is_probe(sources, decoded));
+        let different = DecodedFrames::new(capture.store(), is_left_out);
+        let records = || (0_u32..).zip(capture.records());
+        let markers = records().filter(|(_, (_, frame))| different.kind(*frame) == Kind::Marker);
+        let at_points = records().filter_map(|(index, (record, frame))| {
+            different.shown(frame).map(|_| (record.point.0, index))
+        });
+        let of_flows = records()
+            .filter_map(|(index, (_, frame))| Some((different.flow_of(frame)?.index(), index)));
+        let mut frames = Self {
+            capture,
+            markers: markers.map(|(index, _)| index).collect(),
+            by_point: Groups::new(capture.points().len(), at_points),
+            by_flow: Groups::new(different.count(), of_flows),
+            to: OnceLock::new(),
+            isns: Isns::default(),
+            translations: Translations::default(),
+            mac_table: MacTable::new(capture.points().len()),
+            first_ns: u64::MAX,
+            different,
+        };
+        frames.learn(balancers);
+        frames
     }
 
     /// The same with monitors' probes.
     pub(crate) fn with_probes<'b>(
-        observations: &'a Observations,
-        balancers: impl IntoIterator<Item = &'b NodeName>,
-    ) -> Self {
-        Self::decode(&observations.capture, balancers, |_| false)
-    }
-
-    /// All frames of a capture.
-    pub(crate) fn of_capture<'b>(
         capture: &'a Capture,
         balancers: impl IntoIterator<Item = &'b NodeName>,
     ) -> Self {
-        Self::decode(capture, balancers, |_| false)
+        Self::new(capture, &BTreeMap::new(), balancers)
     }
 
-    fn decode<'b>(
-        capture: &'a Capture,
-        balancers: impl IntoIterator<Item = &'b NodeName>,
-        is_left_out: impl Fn(&Decoded) -> bool,
-    ) -> Self {
+    /// Takes note of what frames tell of others.
+    fn learn<'b>(&mut self, balancers: impl IntoIterator<Item = &'b NodeName>) {
+        let Self { capture, different, isns, translations, mac_table, .. } = self;
         let balancers: Vec<&NodeName> = balancers.into_iter().collect();
-        let balancer_at: Vec<Option<usize>> = capture
-            .points()
-            .iter()
-            .map(|point| balancers.iter().position(|node| **node == point.node))
-            .collect();
-        let decoded: Vec<Decoded> = capture.store().iter().map(decode_stored).collect();
-        let kinds: Vec<Kind> = decoded
-            .iter()
-            .map(|decoded| match (is_marker(decoded), is_left_out(decoded)) {
-                (true, _) => Kind::Marker,
-                (false, true) => Kind::LeftOut,
-                (false, false) => Kind::Shown,
-            })
-            .collect();
-        let mut isns = Isns::default();
-        let mut frames = Self {
-            capture,
-            decoded: Vec::new(),
-            shown: Vec::with_capacity(capture.len()),
-            by_point: vec![Vec::new(); capture.points().len()],
-            by_flow: HashMap::new(),
-            to: HashMap::new(),
-            translations: Translations::default(),
-            mac_table: MacTable::new(capture.points().len()),
-            first_ns: u64::MAX,
-        };
-        let mut number = 0;
+        let place = |point: &Point| balancers.iter().position(|node| **node == point.node);
+        let balancer_at: Vec<Option<usize>> = capture.points().iter().map(place).collect();
         for (index, (record, frame)) in capture.records().enumerate() {
-            let kind = kinds.get(frame.index()).copied().unwrap_or(Kind::LeftOut);
-            number += u32::from(kind != Kind::Marker);
-            let decoded = decoded.get(frame.index()).filter(|_| kind == Kind::Shown);
-            let (Some(decoded), Some(number)) = (decoded, NonZeroU32::new(number)) else {
-                frames.shown.push(None);
-                continue;
-            };
-            if let Some(flow) = decoded.flow() {
-                if let Some(tcp) = decoded.tcp() {
-                    isns.learn(index, flow, tcp);
-                }
-                let of_flow = frames.by_flow.entry(flow).or_default();
-                if of_flow.is_empty() {
-                    let to = (flow.protocol, flow.destination);
-                    frames.to.entry(to).or_default().push(flow);
-                }
-                of_flow.push(index);
-                if let Some(balancer) = balancer_at.get(record.point.0).copied().flatten()
-                    && let Some(StoredFrame { link, bytes, .. }) = capture.store().get(frame)
-                {
-                    let direction = record.direction;
-                    frames.translations.learn(index, balancer, direction, decoded, link, bytes);
-                }
+            let Some(decoded) = different.shown(frame) else { continue };
+            self.first_ns = self.first_ns.min(record.time_ns);
+            mac_table.learn(record.point, record.direction, decoded);
+            let Some(flow) = different.flow_of(frame) else { continue };
+            if let Some(tcp) = decoded.tcp() {
+                isns.learn(index, flow, tcp);
             }
-            if let Some(at_point) = frames.by_point.get_mut(record.point.0) {
-                at_point.push(index as u32);
-            }
-            frames.mac_table.learn(record.point, record.direction, decoded);
-            frames.first_ns = frames.first_ns.min(record.time_ns);
-            frames.shown.push(Some(Shown { number, relative: Relative::default() }));
-        }
-        // Only now every handshake is known, those included that came later elsewhere.
-        for (index, (shown, (_, frame))) in
-            frames.shown.iter_mut().zip(capture.records()).enumerate()
-        {
-            let (Some(shown), Some(decoded)) = (shown, decoded.get(frame.index())) else {
-                continue;
-            };
-            if let (Some(flow), Some(tcp)) = (decoded.flow(), decoded.tcp()) {
-                shown.relative = isns.relative(index, flow, tcp, &frames.translations);
+            if let Some(balancer) = balancer_at.get(record.point.0).copied().flatten()
+                && let Some(StoredFrame { link, bytes, .. }) = capture.store().get(frame)
+            {
+                let (direction, frame) = (record.direction, (flow, decoded));
+                translations.learn(index, balancer, direction, frame, (link, bytes));
             }
         }
-        frames.decoded = decoded;
-        frames
     }
 
     /// All frames of a flow that its client knows by these addresses and ports, followed through
     /// every translation that was seen.
     pub(crate) fn conversation(&self, flow: Flow) -> Conversation {
         let mut found = Conversation::default();
+        let Some(flow) = self.different.find(flow) else { return found };
         for carrier in self.translations.carriers(flow) {
             // A translated port may have served another flow before or after.
-            let own = |index: &&usize| self.translations.origin(carrier, **index) == flow;
-            found.forward.extend(self.of_flow(carrier).iter().filter(own));
-            found.back.extend(self.of_flow(carrier.reversed()).iter().filter(own));
+            let own = |index: &usize| self.translations.origin(carrier, *index) == flow;
+            found.forward.extend(self.of(carrier).filter(own));
+            found.back.extend(self.of(carrier.reversed()).filter(own));
         }
         for way in [&mut found.forward, &mut found.back] {
             way.sort_unstable();
@@ -216,27 +193,47 @@ impl<'a> Frames<'a> {
 
     /// What a flow became on its way, itself first.
     pub(crate) fn carriers(&self, flow: Flow) -> Vec<Flow> {
-        self.translations.carriers(flow)
+        let Some(id) = self.different.find(flow) else { return vec![flow] };
+        let carriers = self.translations.carriers(id);
+        carriers.into_iter().filter_map(|carrier| self.different.flow(carrier)).collect()
     }
 
     /// The flow as the one who began it knows it, at the time of that frame.
     pub(crate) fn origin(&self, flow: Flow, index: usize) -> Flow {
-        self.translations.origin(flow, index)
+        let id = self.different.find(flow);
+        let origin = id.map(|id| self.translations.origin(id, index));
+        origin.filter(|it| Some(*it) != id).and_then(|it| self.different.flow(it)).unwrap_or(flow)
     }
 
     /// The frames of one direction of a flow as it stands in them, in time's order.
-    pub(crate) fn of_flow(&self, flow: Flow) -> &[usize] {
-        self.by_flow.get(&flow).map_or(&[], Vec::as_slice)
+    pub(crate) fn of_flow(&self, flow: Flow) -> impl Iterator<Item = usize> + Clone {
+        self.different.find(flow).into_iter().flat_map(|id| self.of(id))
+    }
+
+    fn of(&self, flow: FlowId) -> impl Iterator<Item = usize> + Clone {
+        self.by_flow.get(flow.index()).iter().map(|index| *index as usize)
     }
 
     /// All flows, one for each direction, in no order.
     pub(crate) fn flows(&self) -> impl Iterator<Item = Flow> {
-        self.by_flow.keys().copied()
+        self.numbered_flows().map(|(_, flow)| flow)
     }
 
-    /// Everything that was sent to this address and port, by flow.
-    pub(crate) fn flows_to(&self, protocol: u8, to: SocketAddr) -> &[Flow] {
-        self.to.get(&(protocol, to)).map_or(&[], Vec::as_slice)
+    fn numbered_flows(&self) -> impl Iterator<Item = (FlowId, Flow)> {
+        let there = self.different.ids().filter(|id| self.of(*id).next().is_some());
+        there.filter_map(|id| Some((id, self.different.flow(id)?)))
+    }
+
+    /// The flows that lead to this address and port, in the order of their first frames.
+    pub(crate) fn flows_to(&self, protocol: u8, to: SocketAddr) -> Vec<Flow> {
+        let known = self.to.get_or_init(|| Destinations::new(self.numbered_flows()));
+        let mut found: Vec<(Option<usize>, Flow)> = known
+            .find(protocol, to)
+            .filter_map(|id| Some((self.of(id).next(), self.different.flow(id)?)))
+            .filter(|(_, flow)| flow.protocol == protocol && flow.destination == to)
+            .collect();
+        found.sort_unstable_by_key(|(first, _)| *first);
+        found.into_iter().map(|(_, flow)| flow).collect()
     }
 
     /// Who sends with which link-layer address.
@@ -245,10 +242,14 @@ impl<'a> Frames<'a> {
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<Frame<'_>> {
-        let Shown { number, relative } = *self.shown.get(index)?.as_ref()?;
         let (record, frame) = self.capture.record(index)?;
-        let decoded = self.decoded.get(frame.index())?;
-        Some(Frame { index, number: number.get() as usize, record, decoded, relative })
+        let decoded = self.different.shown(frame)?;
+        let relative = match (self.different.flow_of(frame), decoded.tcp()) {
+            (Some(flow), Some(tcp)) => self.isns.relative(index, flow, tcp, &self.translations),
+            _ => Relative::default(),
+        };
+        let markers = self.markers.partition_point(|marker| (*marker as usize) < index);
+        Some(Frame { index, number: index + 1 - markers, record, decoded, relative })
     }
 
     /// Whether a frame is addressed to the interface that captured it, or sent by it: a segment floods
@@ -268,12 +269,11 @@ impl<'a> Frames<'a> {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = Frame<'_>> {
-        (0..self.shown.len()).filter_map(|index| self.get(index))
+        (0..self.capture.len()).filter_map(|index| self.get(index))
     }
 
     pub(crate) fn at(&self, point: PointId) -> impl Iterator<Item = Frame<'_>> {
-        let at_point = self.by_point.get(point.0).into_iter().flatten();
-        at_point.filter_map(|index| self.get(*index as usize))
+        self.by_point.get(point.0).iter().filter_map(|index| self.get(*index as usize))
     }
 
     pub(crate) fn point(&self, id: PointId) -> Option<&'a Point> {

@@ -3,30 +3,31 @@
 //! At the load balancer of a DSR setup only one direction passes, so what a point shows alone
 //! does not tell where the other side began counting: any point's SYN and SYN-ACK count for all.
 
+use crate::frames::FlowId;
+use crate::notes::Notes;
 use crate::translate::Translations;
-use labsim_wire::decode::{Flow, Relative, Tcp};
+use labsim_wire::decode::{Relative, Tcp};
 use labsim_wire::tcp::Flags;
-use std::collections::HashMap;
 
 /// Initial sequence numbers by flow direction; several if ports were used again.
 #[derive(Debug, Default)]
 pub(crate) struct Isns {
-    /// From a SYN or SYN-ACK of that direction: frame index and number.
-    sent: HashMap<Flow, Vec<(usize, u32)>>,
+    /// From a SYN or SYN-ACK of that direction. The same handshake is captured at many points.
+    sent: Notes,
     /// From the other direction's SYN-ACK, which acknowledges the number plus one.
-    acknowledged: HashMap<Flow, Vec<(usize, u32)>>,
+    acknowledged: Notes,
 }
 
 impl Isns {
     /// Takes note of a segment; frames have to come in time's order.
-    pub(crate) fn learn(&mut self, index: usize, flow: Flow, tcp: &Tcp) {
+    pub(crate) fn learn(&mut self, index: usize, flow: FlowId, tcp: &Tcp) {
         if !tcp.flags.contains(Flags::SYN) {
             return;
         }
-        note(&mut self.sent, flow, index, tcp.sequence);
+        self.sent.add(flow, index, tcp.sequence);
         if tcp.flags.contains(Flags::ACK) {
             let first = tcp.acknowledgement.wrapping_sub(1);
-            note(&mut self.acknowledged, flow.reversed(), index, first);
+            self.acknowledged.add(flow.reversed(), index, first);
         }
     }
 
@@ -39,11 +40,11 @@ impl Isns {
     pub(crate) fn relative(
         &self,
         index: usize,
-        flow: Flow,
+        flow: FlowId,
         tcp: &Tcp,
         translations: &Translations,
     ) -> Relative {
-        let first = |flow: Flow| {
+        let first = |flow: FlowId| {
             let origin = || translations.origin(flow, index);
             let answered = || translations.origin(flow.reversed(), index).reversed();
             let first = self.first(flow, index).or_else(|| self.first(origin(), index));
@@ -66,20 +67,8 @@ impl Isns {
         Relative { sequence, acknowledgement }
     }
 
-    fn first(&self, flow: Flow, index: usize) -> Option<u32> {
-        [&self.sent, &self.acknowledged].into_iter().find_map(|known| {
-            let known = known.get(&flow)?;
-            let before = known.iter().rev().find(|(at, _)| *at <= index);
-            before.or_else(|| known.first()).map(|(_, number)| *number)
-        })
-    }
-}
-
-fn note(known: &mut HashMap<Flow, Vec<(usize, u32)>>, flow: Flow, index: usize, number: u32) {
-    let numbers = known.entry(flow).or_default();
-    // The same handshake is captured at many points.
-    if numbers.last().is_none_or(|(_, last)| *last != number) {
-        numbers.push((index, number));
+    fn first(&self, flow: FlowId, index: usize) -> Option<u32> {
+        self.sent.at(flow, index).or_else(|| self.acknowledged.at(flow, index))
     }
 }
 
@@ -87,11 +76,9 @@ fn note(known: &mut HashMap<Flow, Vec<(usize, u32)>>, flow: Flow, index: usize, 
 mod tests {
     use super::*;
     use labsim_wire::checksum::ChecksumState;
-    use std::net::{Ipv4Addr, SocketAddr};
 
-    fn flow() -> Flow {
-        let at = |last, port| SocketAddr::from((Ipv4Addr::new(10, 0, 0, last), port));
-        Flow { protocol: 6, source: at(1, 61067), destination: at(2, 49) }
+    fn flow() -> FlowId {
+        FlowId(6)
     }
 
     fn tcp(flags: Flags, sequence: u32, acknowledgement: u32) -> Tcp {
@@ -108,7 +95,7 @@ mod tests {
         }
     }
 
-    fn relative(isns: &Isns, index: usize, flow: Flow, tcp: &Tcp) -> Relative {
+    fn relative(isns: &Isns, index: usize, flow: FlowId, tcp: &Tcp) -> Relative {
         isns.relative(index, flow, tcp, &Translations::default())
     }
 

@@ -69,7 +69,7 @@ impl<'a> Journeys<'a> {
         balancers: impl IntoIterator<Item = &'b NodeName>,
     ) -> Self {
         let balancers: Vec<NodeName> = balancers.into_iter().cloned().collect();
-        let frames = Frames::with_probes(observations, &balancers);
+        let frames = Frames::with_probes(&observations.capture, &balancers);
         Self::of(observations, &balancers, frames)
     }
 
@@ -79,7 +79,7 @@ impl<'a> Journeys<'a> {
         balancers: impl IntoIterator<Item = &'b NodeName>,
     ) -> Self {
         let balancers: Vec<NodeName> = balancers.into_iter().cloned().collect();
-        let frames = Frames::new(observations, &balancers);
+        let frames = Frames::new(&observations.capture, &observations.probes, &balancers);
         Self::of(observations, &balancers, frames)
     }
 
@@ -162,7 +162,7 @@ impl<'a> Journeys<'a> {
         let of_topic = topic.ways.iter().filter(|way| way.is_reply != own.is_reply);
         let mut back: Vec<usize> = of_topic.flat_map(|way| way.frames.iter().copied()).collect();
         for to_sender in self.frames.flows_to(flow.protocol, flow.source) {
-            back.extend(self.frames.of_flow(*to_sender));
+            back.extend(self.frames.of_flow(to_sender));
         }
         let is_answer = |at: &usize| {
             let sent = self.frames.get(*at).map(|frame| frame.record.direction);

@@ -78,7 +78,8 @@ pub struct ExpectationResult {
 /// Judges all expectations and the ends of all steps, and says why steps went wrong.
 #[must_use]
 pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
-    let frames = Frames::new(observations, scenario.load_balancers.keys());
+    let Observations { capture, probes, .. } = observations;
+    let frames = Frames::new(capture, probes, scenario.load_balancers.keys());
     let context = CheckContext::new(scenario, observations, &frames);
     let mut expectations = Vec::with_capacity(scenario.expectations.len());
     let mut wrong: Vec<(&StepName, Option<usize>)> = Vec::new();
@@ -140,7 +141,8 @@ pub fn diagnose(
     observations: &Observations,
     step: &StepName,
 ) -> Option<Diagnosis> {
-    let frames = Frames::new(observations, scenario.load_balancers.keys());
+    let Observations { capture, probes, .. } = observations;
+    let frames = Frames::new(capture, probes, scenario.load_balancers.keys());
     let context = CheckContext::new(scenario, observations, &frames);
     diagnose::diagnose_step(&context, step, None).into_iter().next()
 }

@@ -25,6 +25,7 @@ mod lateness;
 mod mac_table;
 mod matching;
 mod messages;
+mod notes;
 mod observe;
 mod overtaking;
 mod path_metrics;

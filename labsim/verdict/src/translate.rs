@@ -6,8 +6,10 @@
 //! flow needs no configuration, and no word of the forwarder about what it did. Server logs are
 //! not asked: they have no times, and one who refuses a client at once may log nothing.
 
+use crate::frames::FlowId;
+use crate::notes::Notes;
 use labsim_scenario::model::Direction;
-use labsim_wire::decode::{Decoded, Flow, LinkType, Transport, payload};
+use labsim_wire::decode::{Decoded, LinkType, Transport, payload};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -21,9 +23,10 @@ const MAX_CARRIERS: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Translations {
     /// Packets that came in at a load balancer, by what does not change.
-    came_in: HashMap<Fingerprint, Flow>,
-    became: HashMap<Flow, Vec<(usize, Flow)>>,
-    was: HashMap<Flow, Vec<(usize, Flow)>>,
+    came_in: HashMap<Fingerprint, FlowId>,
+    /// By flow: the numbers of the flows that it became.
+    became: Notes,
+    was: Notes,
 }
 
 /// What translation leaves as it is.
@@ -67,11 +70,9 @@ impl Translations {
         index: usize,
         balancer: usize,
         direction: Direction,
-        decoded: &Decoded,
-        link: LinkType,
-        bytes: &[u8],
+        (flow, decoded): (FlowId, &Decoded),
+        (link, bytes): (LinkType, &[u8]),
     ) {
-        let Some(flow) = decoded.flow() else { return };
         let Some(print) = Fingerprint::new(balancer, decoded, link, bytes) else { return };
         match direction {
             Direction::In => {
@@ -89,37 +90,32 @@ impl Translations {
         }
     }
 
-    fn note(&mut self, index: usize, before: Flow, after: Flow) {
-        for (map, key, value) in [(&mut self.became, before, after), (&mut self.was, after, before)]
-        {
-            let known = map.entry(key).or_default();
-            if known.last().is_none_or(|(_, last)| *last != value) {
-                known.push((index, value));
-            }
-        }
+    fn note(&mut self, index: usize, before: FlowId, after: FlowId) {
+        self.became.add(before, index, after.0);
+        self.was.add(after, index, before.0);
     }
 
     /// The flow as its client knows it: a translated port may have served several in turn.
-    pub(crate) fn origin(&self, mut flow: Flow, index: usize) -> Flow {
+    pub(crate) fn origin(&self, mut flow: FlowId, index: usize) -> FlowId {
         for _ in 0..MAX_CHAIN {
-            let Some(known) = self.was.get(&flow) else { break };
-            let before = known.iter().rev().find(|(since, _)| *since <= index);
-            let Some((_, origin)) = before.or_else(|| known.first()) else { break };
-            flow = *origin;
+            let Some(origin) = self.was.at(flow, index) else { break };
+            flow = FlowId(origin);
         }
         flow
     }
 
     /// The flow itself, and what it became on its way, in order.
-    pub(crate) fn carriers(&self, flow: Flow) -> Vec<Flow> {
+    pub(crate) fn carriers(&self, flow: FlowId) -> Vec<FlowId> {
         let mut carriers = vec![flow];
         let mut next = 0;
         while let Some(flow) = carriers.get(next).copied()
             && carriers.len() < MAX_CARRIERS
         {
-            for (_, after) in self.became.get(&flow).into_iter().flatten() {
-                if !carriers.contains(after) {
-                    carriers.push(*after);
+            let mut after: Vec<FlowId> = self.became.all(flow).map(FlowId).collect();
+            after.reverse();
+            for flow in after {
+                if !carriers.contains(&flow) {
+                    carriers.push(flow);
                 }
             }
             next += 1;

@@ -1,7 +1,6 @@
 //! Compares runs of different scenarios: what they have in common, step by step in their order.
 
 use super::{Comparison, Difference, SavedRun, configuration, counters, hops, points};
-use crate::frames::Frames;
 use std::collections::BTreeSet;
 
 /// Names that a sentence lists.
@@ -27,7 +26,7 @@ pub fn compare_others(first: &SavedRun, second: &SavedRun) -> Comparison {
         }
     }
     // Frames are not compared here, but what timers decide of them explains counters.
-    let frames = runs.map(|run| Frames::new(&run.observations, &run.balancers));
+    let frames = runs.map(|run| run.frames());
     let aside = points::compare(&runs, &frames, &mut Comparison::default());
     counters::compare(&runs, &aside, &mut found.differences);
     let has = |run: &SavedRun, node: &str| {

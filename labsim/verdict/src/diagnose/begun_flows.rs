@@ -49,7 +49,7 @@ pub(super) fn of_monitor(
 ) -> Vec<Attempt> {
     // One through the tunnel has the member's address outside and the VIP inside.
     let is_to_member = |flow: &Flow| {
-        let mut sent = frames.of_flow(*flow).iter().filter_map(|index| frames.get(*index));
+        let mut sent = frames.of_flow(*flow).filter_map(|index| frames.get(index));
         sent.any(|frame| {
             is_probe(sources, frame.decoded)
                 && frame
@@ -71,13 +71,13 @@ fn begun(frames: &Frames<'_>, node: &NodeName, interval: Option<&IntervalCounter
     let mut begun: Vec<(usize, Flow)> = frames
         .flows()
         .filter_map(|flow| {
-            let first = *frames.of_flow(flow).first()?;
+            let first = frames.of_flow(flow).next()?;
             let frame = frames.get(first)?;
-            let reply = frames.of_flow(flow.reversed()).first();
+            let reply = frames.of_flow(flow.reversed()).next();
             let is_own = frame.record.direction == Direction::Out
                 && frames.node(&frame) == Some(node)
                 && is_in_time(frame.record.time_ns)
-                && reply.is_none_or(|reply| first < *reply);
+                && reply.is_none_or(|reply| first < reply);
             is_own.then_some((first, flow))
         })
         .collect();

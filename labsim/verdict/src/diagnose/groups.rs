@@ -141,7 +141,7 @@ fn of_monitor(
 ) -> Vec<Diagnosis> {
     let CheckContext { scenario, observations, .. } = context;
     let Some(sources) = observations.probes.get(node) else { return Vec::new() };
-    let frames = Frames::with_probes(observations, scenario.load_balancers.keys());
+    let frames = Frames::with_probes(&observations.capture, scenario.load_balancers.keys());
     let context = CheckContext::new(scenario, observations, &frames);
     let interval = observations.step_counters.get(step);
     let probes = begun_flows::of_monitor(&frames, sources, interval, node, member);

@@ -56,7 +56,7 @@ type Packet = (Same, BTreeMap<Option<u32>, Vec<usize>>);
 /// followed through the nodes `translating`. A frame that a segment flooded is in the way of its packet.
 #[must_use]
 pub fn ways(capture: &Capture, translating: &[NodeName]) -> Vec<TopicWays> {
-    let frames = Frames::of_capture(capture, translating);
+    let frames = Frames::with_probes(capture, translating);
     let mut places: HashMap<Topic, usize> = HashMap::new();
     let mut topics: Vec<(Topic, Vec<Packet>)> = Vec::new();
     let mut packets: HashMap<(usize, Same), usize> = HashMap::new();

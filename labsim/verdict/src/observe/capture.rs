@@ -229,7 +229,7 @@ impl Capture {
     }
 
     /// All records in time's order, each with the number of its frame in [`Self::store`].
-    pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = (FrameRecord, FrameId)> {
+    pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = (FrameRecord, FrameId)> + Clone {
         self.places.iter().map(|place| self.recorded(place))
     }
 

@@ -198,7 +198,7 @@ pub(super) fn untranslated_ports(subject: &Subject<'_>) -> Vec<Cause> {
 /// answered; none if it did not.
 fn refused_at(subject: &Subject<'_>, node: &NodeName) -> Vec<usize> {
     let at_node = |flow: Flow, direction: Direction, flag: Flags| -> Vec<usize> {
-        let frames = subject.context.frames.of_flow(flow).iter().copied();
+        let frames = subject.context.frames.of_flow(flow);
         frames
             .filter(|index| {
                 subject.frame(*index).is_some_and(|frame| {
@@ -314,8 +314,8 @@ fn answering<'a>(subject: &Subject<'a>, frames: &[usize]) -> Option<&'a NodeName
 /// request's, whose socket happened to get the same port.
 fn was_asked(subject: &Subject<'_>, source: SocketAddr, first: usize) -> bool {
     let own = Flow { destination: source, ..subject.flow };
-    let mut sent = subject.context.frames.of_flow(own).iter();
-    sent.any(|index| *index < first && is_by_client(subject, *index))
+    let mut sent = subject.context.frames.of_flow(own);
+    sent.any(|index| index < first && is_by_client(subject, index))
 }
 
 /// Whether the client sent a frame.
@@ -337,7 +337,7 @@ fn refusals(subject: &Subject<'_>, source: SocketAddr) -> Vec<usize> {
                 frame.decoded.tcp().is_some_and(|tcp| tcp.flags.contains(Flags::RST))
             })
         };
-        let sent = subject.context.frames.of_flow(own).iter().copied();
+        let sent = subject.context.frames.of_flow(own);
         return sent.filter(by_client).filter(reset).collect();
     }
     let unreachable = match source.is_ipv4() {
@@ -370,11 +370,11 @@ fn why_other<'a>(subject: &Subject<'a>, source: SocketAddr) -> Why<'a> {
     let frames = subject.context.frames;
     let went_to = frames.carriers(subject.flow);
     if let Some(carrier) = went_to.iter().skip(1).find(|flow| flow.destination == source) {
-        let translated = frames.of_flow(*carrier).first().and_then(|index| frames.get(*index));
+        let translated = frames.of_flow(*carrier).next().and_then(|index| frames.get(index));
         let Some(first) = translated else { return Why::Unknown };
         let Some(balancer) = sender(subject, &first) else { return Why::Unknown };
-        let passed = frames.of_flow(carrier.reversed()).iter().any(|index| {
-            frames.get(*index).is_some_and(|frame| frames.node(&frame) == Some(balancer))
+        let passed = frames.of_flow(carrier.reversed()).any(|index| {
+            frames.get(index).is_some_and(|frame| frames.node(&frame) == Some(balancer))
         });
         if passed {
             return Why::Unknown;
@@ -382,7 +382,8 @@ fn why_other<'a>(subject: &Subject<'a>, source: SocketAddr) -> Why<'a> {
         return Why::Translated { balancer, shown: first.index };
     }
     let Some(node) = subject.owner(source.ip()) else { return Why::Unknown };
-    let asked = subject.seen_at(frames.of_flow(subject.flow), node, Direction::In);
+    let asked =
+        subject.seen_at(&frames.of_flow(subject.flow).collect::<Vec<_>>(), node, Direction::In);
     match asked.first() {
         Some(shown) => Why::OtherLocalAddress { node, shown: *shown },
         None => Why::Unknown,

@@ -96,7 +96,7 @@ pub(super) fn source_translated(
             // Under SNAT on purpose the destination is translated too.
             && (refused.is_some() || it.destination.ip() == own.destination.ip())
     })?;
-    let frames = subject.context.frames.of_flow(*carrier);
+    let frames: Vec<usize> = subject.context.frames.of_flow(*carrier).collect();
     let first = subject.frame(*frames.first()?)?;
     let node = super::sender(subject, &first)?;
     let seen = carrier.source.ip();
@@ -107,6 +107,6 @@ pub(super) fn source_translated(
     let sentence = format!("{node} translated the source {} to {seen}: {effect}", own.source.ip());
     let fix = fix::source_translation(subject);
     let cause = Cause::new(cause::SOURCE_TRANSLATED, sentence, fix).at(node);
-    let sent = subject.seen_at(frames, node, Direction::Out);
+    let sent = subject.seen_at(&frames, node, Direction::Out);
     Some(subject.shown(cause, &sent))
 }
