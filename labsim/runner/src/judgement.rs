@@ -4,7 +4,7 @@ use crate::scenario_run::RunResult;
 use labsim_event::Event;
 use labsim_lab::Lab;
 use labsim_model::NodeState;
-use labsim_scenario::model::{Check, NodeName, Scenario};
+use labsim_scenario::model::{NodeName, Scenario};
 use labsim_verdict::{Failure, Observations, Verdict};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,20 +13,9 @@ use tracing::{debug, trace, warn};
 /// How long reading all nodes' states may take. A node's takes some milliseconds.
 const STATES_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Judges while everything in the lab still runs. Only if the run did not pass, or diagnoses are
-/// expected of it, are the nodes' states read, and it is judged with them.
+/// Judges while everything in the lab still runs: the nodes' states are read if they are needed.
 pub(crate) fn judge(scenario: &Scenario, observations: &mut Observations, lab: &Lab) -> Verdict {
-    let expectations = scenario.expectations.iter();
-    let checks = expectations.map(|expectation| &expectation.check);
-    let expects_diagnosis = checks.into_iter().any(|it| matches!(it, Check::Diagnosis { .. }));
-    if !expects_diagnosis {
-        let verdict = labsim_verdict::judge(scenario, observations);
-        if verdict.passed() {
-            return verdict;
-        }
-    }
-    observations.states = states(lab);
-    labsim_verdict::judge(scenario, observations)
+    labsim_verdict::judge_with_states(scenario, observations, || states(lab))
 }
 
 /// What each node is set up with, as far as it can be read in time.

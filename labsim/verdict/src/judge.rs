@@ -10,9 +10,11 @@ use crate::{
     servers, step_end,
 };
 use labsim_codes::{Code, cause};
-use labsim_scenario::model::{Check, LoginResult, PointNode, Scenario, StepName};
+use labsim_model::NodeState;
+use labsim_scenario::model::{Check, LoginResult, NodeName, PointNode, Scenario, StepName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a run proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +80,37 @@ pub struct ExpectationResult {
 /// Judges all expectations and the ends of all steps, and says why steps went wrong.
 #[must_use]
 pub fn judge(scenario: &Scenario, observations: &Observations) -> Verdict {
-    let Observations { capture, probes, .. } = observations;
+    judge_frames(scenario, observations, &frames_of(scenario, observations))
+}
+
+/// The same, and reads the nodes' states into the observations first, unless all is well without them: they
+/// are needed to say why steps went wrong.
+#[must_use]
+pub fn judge_with_states(
+    scenario: &Scenario,
+    observations: &mut Observations,
+    read: impl FnOnce() -> BTreeMap<NodeName, NodeState>,
+) -> Verdict {
+    // The states may change while the frames are kept.
+    let (capture, probes) = (&observations.capture, &observations.probes);
     let frames = Frames::new(capture, probes, scenario.load_balancers.keys());
-    let context = CheckContext::new(scenario, observations, &frames);
+    if diagnosis::expected_steps(scenario).next().is_none() {
+        let verdict = judge_frames(scenario, observations, &frames);
+        if verdict.passed() {
+            return verdict;
+        }
+    }
+    observations.states = read();
+    judge_frames(scenario, observations, &frames)
+}
+
+fn frames_of<'a>(scenario: &Scenario, observations: &'a Observations) -> Frames<'a> {
+    let balancers = scenario.load_balancers.keys();
+    Frames::new(&observations.capture, &observations.probes, balancers)
+}
+
+fn judge_frames(scenario: &Scenario, observations: &Observations, frames: &Frames<'_>) -> Verdict {
+    let context = CheckContext::new(scenario, observations, frames);
     let mut expectations = Vec::with_capacity(scenario.expectations.len());
     let mut wrong: Vec<(&StepName, Option<usize>)> = Vec::new();
     let mut any_step = false;
@@ -141,8 +171,7 @@ pub fn diagnose(
     observations: &Observations,
     step: &StepName,
 ) -> Option<Diagnosis> {
-    let Observations { capture, probes, .. } = observations;
-    let frames = Frames::new(capture, probes, scenario.load_balancers.keys());
+    let frames = frames_of(scenario, observations);
     let context = CheckContext::new(scenario, observations, &frames);
     diagnose::diagnose_step(&context, step, None).into_iter().next()
 }

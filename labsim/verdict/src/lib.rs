@@ -42,7 +42,7 @@ pub use diagnose::{
 };
 pub use frames::{FrameLine, FrameList};
 pub use journey::{Journey, Journeys, Sighting};
-pub use judge::{ExpectationResult, Verdict, diagnose, judge};
+pub use judge::{ExpectationResult, Verdict, diagnose, judge, judge_with_states};
 pub use mac_table::MacTable;
 pub use matching::frame_matches;
 pub use observe::{

@@ -2,13 +2,16 @@
 
 use crate::diagnosing::codes;
 use crate::lab::{Lab, VIP, reaches};
-use crate::scenario::{interface, node, scenario, step};
+use crate::scenario::{at, interface, node, scenario, step};
 use labsim_codes::{Code, cause};
 use labsim_model::NodeState;
 use labsim_model::node_state::{Address, AddressScope};
-use labsim_scenario::model::{NodeChange, Place, Scenario, Scope, Step, StepAction};
-use labsim_verdict::diagnose;
+use labsim_scenario::model::{
+    Check, Count, FrameMatch, NodeChange, Place, Scenario, Scope, Step, StepAction,
+};
+use labsim_verdict::{diagnose, judge_with_states};
 use labsim_wire::tcp::Flags;
+use std::collections::BTreeMap;
 
 /// A lab whose login came out of the tunnel at rs2, where a counter rose, and rs2's state: it has the VIP.
 fn counted_at_rs2(counter: &str) -> (Lab, NodeState) {
@@ -68,4 +71,25 @@ fn a_server_without_a_route_to_the_client_is_not_said_to_lack_one_to_the_vip() {
     let cause = &diagnosis.causes[0];
     assert!(cause.sentence.contains("no route to 192.168.11.201"), "{}", cause.sentence);
     assert_eq!(cause.fix.linux, ["rs2: ip route replace 192.168.11.201 via 10.1.1.1"]);
+}
+
+#[test]
+fn the_states_are_read_only_if_something_went_wrong() {
+    let mut lab = Lab::with_login();
+    let mut reads = 0;
+    let mut judged = |scenario: &Scenario| {
+        let read = || {
+            reads += 1;
+            BTreeMap::from([(node("rs2"), NodeState::default())])
+        };
+        let verdict = judge_with_states(scenario, &mut lab.seen, read);
+        (verdict.passed(), reads, lab.seen.states.len())
+    };
+    let of_client = |number| Check::Frames {
+        at: at("client", "eth0"),
+        matching: FrameMatch::default(),
+        count: Count::AtLeast(number),
+    };
+    assert_eq!(judged(&scenario(vec![of_client(1)])), (true, 0, 0));
+    assert_eq!(judged(&scenario(vec![of_client(99)])), (false, 1, 1));
 }
