@@ -1,7 +1,7 @@
 //! Judges how many frames of one kind were seen at a point.
 
 use crate::check_result::{CheckContext, CheckResult, unverified};
-use crate::frames::{Conversation, Frame};
+use crate::frames::Conversation;
 use crate::lateness::{self, LateFrames};
 use crate::matching::{compare, describe, differences, matches};
 use crate::messages::count as say;
@@ -32,11 +32,13 @@ pub(crate) fn frames(
     };
     let place = format!("{}:{}", point.node, point.interface);
     let expected = format!("{wanted} at {place} with: {}", describe(matching));
-    let all: Vec<Frame<'_>> = context.frames.at(id).collect();
+    // A flood's frames are not kept a second time.
+    let mut all = 0;
+    let frames = context.frames.at(id).inspect(|_| all += 1);
     let found: Vec<usize> =
-        all.iter().filter(|frame| matches(matching, frame)).map(|frame| frame.index).collect();
+        frames.filter(|frame| matches(matching, frame)).map(|frame| frame.index).collect();
     let number = found.len() as u64;
-    let seen = format!("{number} of {} at {place} matched", say(all.len() as u64, "frame"));
+    let seen = format!("{number} of {} at {place} matched", say(all, "frame"));
     let (enough, bounded) = match count {
         Count::Exactly(wanted) => (number >= wanted, number <= wanted),
         Count::AtLeast(wanted) => (number >= wanted, true),
@@ -67,16 +69,14 @@ pub(crate) fn frames(
     if enough {
         return result.with_frames(context.frames.list(&found));
     }
-    let mut closest: Vec<(usize, &Frame<'_>)> = all
-        .iter()
-        .map(|frame| (differences(matching, frame), frame))
-        .filter(|(number, _)| *number > 0)
-        .collect();
-    closest.sort_by_key(|(number, frame)| (*number, frame.index));
+    let frames = context.frames.at(id).map(|frame| (differences(matching, &frame), frame.index));
+    let mut closest: Vec<(usize, usize)> = frames.filter(|(number, _)| *number > 0).collect();
+    closest.sort_unstable();
     closest.truncate(CLOSEST);
-    for (_, frame) in &closest {
+    let shown = closest.iter().filter_map(|(_, index)| context.frames.get(*index));
+    for frame in shown {
         let fields: Vec<String> =
-            compare(matching, frame).iter().map(ToString::to_string).collect();
+            compare(matching, &frame).iter().map(ToString::to_string).collect();
         result.seen.push(format!(
             "close, but not it: frame {}: {}",
             frame.number,
@@ -84,7 +84,7 @@ pub(crate) fn frames(
         ));
     }
     let mut shown = found;
-    shown.extend(closest.iter().map(|(_, frame)| frame.index));
+    shown.extend(closest.iter().map(|(_, index)| *index));
     shown.sort_unstable();
     result.with_frames(context.frames.list(&shown))
 }
