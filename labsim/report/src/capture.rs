@@ -3,8 +3,7 @@
 
 use crate::remarks::Remarks;
 use labsim_scenario::model;
-use labsim_verdict::{Capture, FrameView, Observations, PointId, is_marker, is_probe};
-use labsim_wire::decode::Decoded;
+use labsim_verdict::{Capture, FrameView, Observations, PointId, is_probe};
 use labsim_wire::pcap;
 use labsim_wire::pcapng::{Direction, PacketRecord, Statistics, Writer};
 use std::collections::BTreeSet;
@@ -84,11 +83,15 @@ enum Own {
 }
 
 impl Own {
-    fn new(observations: &Observations, decoded: &Decoded) -> Self {
-        if is_marker(decoded) {
+    fn new(observations: &Observations, frame: &FrameView<'_>) -> Self {
+        if frame.is_marker() {
             return Self::Marker;
         }
-        let is_probe = observations.probes.values().any(|sources| is_probe(sources, decoded));
+        if observations.probes.is_empty() {
+            return Self::No;
+        }
+        let decoded = frame.decode();
+        let is_probe = observations.probes.values().any(|sources| is_probe(sources, &decoded));
         if is_probe { Self::Probe } else { Self::No }
     }
 
@@ -110,7 +113,7 @@ impl OwnFrames {
     }
 
     fn of(&mut self, frame: &FrameView<'_>, observations: &Observations) -> Own {
-        let make = || Own::new(observations, &frame.decode());
+        let make = || Own::new(observations, frame);
         match self.0.get_mut(frame.frame.index()) {
             Some(known) => *known.get_or_insert_with(make),
             None => make(),
@@ -140,15 +143,8 @@ pub(crate) fn split_by_point(capture: &Capture, with_markers: bool) -> Vec<Point
             PointFrames { capture, point, file, frames: Vec::new() }
         })
         .collect();
-    // Equal frames are decoded once.
-    let mut markers: Vec<Option<bool>> = vec![None; capture.different_frames()];
     for frame in capture.frames() {
-        let is_marker = || is_marker(&frame.decode());
-        let is_kept = with_markers
-            || match markers.get_mut(frame.frame.index()) {
-                Some(known) => !*known.get_or_insert_with(is_marker),
-                None => !is_marker(),
-            };
+        let is_kept = with_markers || !frame.is_marker();
         if is_kept && let Some(point) = points.get_mut(frame.record.point.0) {
             point.frames.push(frame.index);
         }

@@ -3,7 +3,7 @@
 use labsim_scenario::model::{Direction, InterfaceName, NodeName};
 use labsim_wire::decode::{Content, Decoded, LinkType, Transport, decode};
 use labsim_wire::frame_store::{FrameId, FrameStore, StoredFrame};
-use labsim_wire::{ethernet, protocol};
+use labsim_wire::{ethernet, ipv4, protocol};
 
 /// A capture point's place in [`Capture::points`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +89,19 @@ impl FrameView<'_> {
     pub fn decode(&self) -> Decoded {
         let original_length = self.record.original_length;
         decode_stored(StoredFrame { link: self.link, original_length, bytes: self.bytes })
+    }
+
+    /// Whether it is one of labsim's own markers, as [`is_marker`] says: most frames are none by their first
+    /// bytes.
+    #[must_use]
+    pub fn is_marker(&self) -> bool {
+        let may_be = match self.link {
+            LinkType::Ethernet => ethernet::View::new(self.bytes)
+                .is_ok_and(|frame| frame.ethertype() == ethernet::ethertype::MARKER),
+            LinkType::Raw => ipv4::View::new_truncated(self.bytes)
+                .map_or(true, |packet| packet.protocol() == protocol::MARKER),
+        };
+        may_be && is_marker(&self.decode())
     }
 }
 
