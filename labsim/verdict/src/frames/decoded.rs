@@ -158,3 +158,37 @@ fn connection_of(decoded: &[Decoded], connections: &[u32], number: u32) -> Optio
     let frame = connections.get(number as usize)?;
     decoded.get(*frame as usize)?.flow().map(connection)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use labsim_wire::decode::LinkType;
+    use labsim_wire::frame_store::StoredFrame;
+
+    /// An IPv4 packet with the beginning of UDP from a host's port 7 to another's.
+    fn udp(source: u8, destination: u8) -> [u8; 28] {
+        let mut bytes = [0; 28];
+        (bytes[0], bytes[3], bytes[9]) = (0x45, 28, 17);
+        (bytes[15], bytes[19]) = (source, destination);
+        (bytes[21], bytes[23], bytes[25]) = (7, 7, 8);
+        bytes
+    }
+
+    #[test]
+    fn both_directions_have_numbers_of_one_connection_and_a_flow_to_itself_has_one() {
+        let mut store = FrameStore::default();
+        let ids = [udp(1, 2), udp(2, 1), udp(3, 3)].map(|bytes| {
+            let link = LinkType::Raw;
+            store.add(StoredFrame { link, original_length: 28, bytes: &bytes }).unwrap()
+        });
+        let frames = DecodedFrames::new(&store, |_| false);
+        let [there, back, own] = ids.map(|id| frames.flow_of(id).unwrap());
+        assert_eq!((there.reversed(), back.reversed(), own.reversed()), (back, there, own));
+        assert_eq!(frames.count(), 4);
+        for (id, flow) in ids.into_iter().zip([there, back, own]) {
+            let decoded = frames.shown(id).unwrap().flow();
+            assert_eq!((frames.flow(flow), frames.find(decoded.unwrap())), (decoded, Some(flow)));
+        }
+    }
+}
