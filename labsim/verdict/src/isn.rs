@@ -3,8 +3,8 @@
 //! At the load balancer of a DSR setup only one direction passes, so what a point shows alone
 //! does not tell where the other side began counting: any point's SYN and SYN-ACK count for all.
 
+use crate::flow_numbers::FlowNumbers;
 use crate::frames::FlowId;
-use crate::notes::Notes;
 use crate::translate::Translations;
 use labsim_wire::decode::{Relative, Tcp};
 use labsim_wire::tcp::Flags;
@@ -13,9 +13,9 @@ use labsim_wire::tcp::Flags;
 #[derive(Debug, Default)]
 pub(crate) struct Isns {
     /// From a SYN or SYN-ACK of that direction. The same handshake is captured at many points.
-    sent: Notes,
+    sent: FlowNumbers,
     /// From the other direction's SYN-ACK, which acknowledges the number plus one.
-    acknowledged: Notes,
+    acknowledged: FlowNumbers,
 }
 
 impl Isns {
@@ -24,10 +24,10 @@ impl Isns {
         if !tcp.flags.contains(Flags::SYN) {
             return;
         }
-        self.sent.add(flow, index, tcp.sequence);
+        self.sent.record(flow, index, tcp.sequence);
         if tcp.flags.contains(Flags::ACK) {
             let first = tcp.acknowledgement.wrapping_sub(1);
-            self.acknowledged.add(flow.reversed(), index, first);
+            self.acknowledged.record(flow.reversed(), index, first);
         }
     }
 

@@ -6,8 +6,8 @@
 //! flow needs no configuration, and no word of the forwarder about what it did. Server logs are
 //! not asked: they have no times, and one who refuses a client at once may log nothing.
 
+use crate::flow_numbers::FlowNumbers;
 use crate::frames::FlowId;
-use crate::notes::Notes;
 use labsim_scenario::model::Direction;
 use labsim_wire::decode::{Decoded, LinkType, Transport, payload};
 use std::collections::HashMap;
@@ -25,8 +25,8 @@ pub(crate) struct Translations {
     /// Packets that came in at a load balancer, by what does not change.
     came_in: HashMap<Fingerprint, FlowId>,
     /// By flow: the numbers of the flows that it became.
-    became: Notes,
-    was: Notes,
+    became: FlowNumbers,
+    was: FlowNumbers,
 }
 
 /// What translation leaves as it is.
@@ -82,17 +82,17 @@ impl Translations {
                 if let Some(before) = self.came_in.get(&print).copied()
                     && before != flow
                 {
-                    self.note(index, before, flow);
+                    self.record(index, before, flow);
                     // What answers goes the other way through the same translation.
-                    self.note(index, flow.reversed(), before.reversed());
+                    self.record(index, flow.reversed(), before.reversed());
                 }
             }
         }
     }
 
-    fn note(&mut self, index: usize, before: FlowId, after: FlowId) {
-        self.became.add(before, index, after.0);
-        self.was.add(after, index, before.0);
+    fn record(&mut self, index: usize, before: FlowId, after: FlowId) {
+        self.became.record(before, index, after.0);
+        self.was.record(after, index, before.0);
     }
 
     /// The flow as its client knows it: a translated port may have served several in turn.
