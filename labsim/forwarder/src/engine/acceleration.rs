@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Hands the flows over that have been established since the last call. Call it when the packets that
-    /// are there have been processed: what comes after does not overtake them then.
+    /// are there have been processed: what comes later may overtake only those that come while it runs.
     pub fn hand_over(&mut self, now: Instant) {
         let Some(acceleration) = &mut self.acceleration else { return };
         if acceleration.candidates.is_empty() {
