@@ -278,6 +278,7 @@ enum Placement {
 impl Engine {
     /// Takes in one frame, Ethernet header first and without the frame check sequence, and writes
     /// what it leads to.
+    #[inline]
     pub fn process(&mut self, now: Instant, frame: &[u8], tx: &mut impl Transmit) -> Outcome {
         let outcome = self.dispatch(now, frame, tx);
         self.count(outcome, frame.len());
@@ -291,6 +292,7 @@ impl Engine {
 
     /// Takes in one frame of another interface of the host, where the forwarder has no neighbours: a
     /// packet that was routed to it.
+    #[inline]
     pub fn process_routed(
         &mut self,
         now: Instant,
@@ -319,12 +321,14 @@ impl Engine {
     }
 
     /// Counts a frame, unless it waits: what becomes of it is counted then.
+    #[inline]
     fn count(&mut self, outcome: Outcome, frame: usize) {
         if outcome.is_last() {
             self.tallies[outcome as usize].add(frame);
         }
     }
 
+    #[inline]
     fn dispatch(&mut self, now: Instant, frame: &[u8], tx: &mut impl Transmit) -> Outcome {
         let Ok(link) = ethernet::View::new(frame) else { return Outcome::FrameTruncated };
         let destination = link.destination();

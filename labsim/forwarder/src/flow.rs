@@ -32,6 +32,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    #[inline]
     pub(crate) fn new(
         source: IpAddr,
         destination: IpAddr,
@@ -68,6 +69,7 @@ impl Key {
     }
 
     /// Source and destination.
+    #[inline]
     pub(crate) fn endpoints(&self) -> (SocketAddr, SocketAddr) {
         let source = SocketAddr::new(address(self.source), (self.ports >> 16) as u16);
         (source, SocketAddr::new(address(self.destination), self.ports as u16))
@@ -77,18 +79,21 @@ impl Key {
 /// The upper 96 bits of an IPv6-mapped IPv4 address, as far as they are in the lower half.
 const MAPPED: u64 = 0xffff_0000_0000;
 
+#[inline]
 fn v4(number: [u64; 2]) -> Option<Ipv4Addr> {
     (number[0] == 0 && number[1] & !0xffff_ffff == MAPPED)
         .then(|| Ipv4Addr::from_bits(number[1] as u32))
 }
 
 /// The address of that number. No packet with a mapped IPv6 address gets so far.
+#[inline]
 fn address(number: [u64; 2]) -> IpAddr {
     let [high, low] = number.map(u128::from);
     v4(number).map_or_else(|| Ipv6Addr::from_bits(high << 64 | low).into(), IpAddr::V4)
 }
 
 /// Upper and lower half.
+#[inline]
 fn number(address: IpAddr) -> [u64; 2] {
     match address {
         IpAddr::V4(address) => [0, MAPPED | u64::from(address.to_bits())],
@@ -104,12 +109,14 @@ fn number(address: IpAddr) -> [u64; 2] {
 pub(crate) struct Hasher([u64; 2]);
 
 impl Hasher {
+    #[inline]
     pub(crate) fn new() -> Self {
         let random = RandomState::new();
         Self([random.hash_one(0u8) | 1, random.hash_one(1u8) | 1])
     }
 
     /// Folded multiplication of the words, each mixed with the one before.
+    #[inline]
     pub(crate) fn hash(self, key: &Key) -> u32 {
         let fold = |a: u64, b: u64| {
             let product = u128::from(a).wrapping_mul(u128::from(b));

@@ -12,6 +12,7 @@ pub struct Sum {
 
 impl Sum {
     /// Nothing summed yet.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -80,6 +81,7 @@ impl Sum {
 }
 
 /// The checksum of `bytes`; 0 if they hold their own right checksum.
+#[inline]
 #[must_use]
 pub fn of(bytes: &[u8]) -> u16 {
     Sum::new().with(bytes).finish()
@@ -96,6 +98,7 @@ pub enum AddressPair {
 
 impl AddressPair {
     /// The two addresses, if they are of one family.
+    #[inline]
     #[must_use]
     pub fn new(source: IpAddr, destination: IpAddr) -> Option<Self> {
         match (source, destination) {
@@ -107,6 +110,7 @@ impl AddressPair {
 
     /// The sum over the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1) of a transport packet of
     /// `length` bytes.
+    #[inline]
     #[must_use]
     pub fn pseudo_header(&self, protocol: u8, length: usize) -> Sum {
         let sum = match self {
@@ -152,6 +156,7 @@ pub enum ChecksumState {
 }
 
 /// Judges the field `found` of a transport packet that is whole.
+#[inline]
 pub(crate) fn judge(
     addresses: &AddressPair,
     protocol: u8,

@@ -135,6 +135,7 @@ pub enum EmitError {
 }
 
 /// `Ok` if `bytes` holds at least `needed` bytes.
+#[inline]
 pub(crate) fn enough(layer: Layer, bytes: &[u8], needed: usize) -> Result<(), Malformed> {
     if bytes.len() < needed {
         return Err(Malformed::Truncated { layer, needed, present: bytes.len() });
@@ -143,6 +144,7 @@ pub(crate) fn enough(layer: Layer, bytes: &[u8], needed: usize) -> Result<(), Ma
 }
 
 /// `Ok` if `out` has room for `needed` bytes.
+#[inline]
 pub(crate) fn room(layer: Layer, out: &[u8], needed: usize) -> Result<(), EmitError> {
     if out.len() < needed {
         return Err(EmitError::NoRoom { layer, needed, present: out.len() });

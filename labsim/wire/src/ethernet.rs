@@ -36,12 +36,14 @@ impl Mac {
     pub const BROADCAST: Self = Self([0xff; 6]);
 
     /// Whether it names a group of stations, broadcast among them.
+    #[inline]
     #[must_use]
     pub fn is_multicast(&self) -> bool {
         self.0[0] & 1 != 0
     }
 
     /// Whether it names every station.
+    #[inline]
     #[must_use]
     pub fn is_broadcast(&self) -> bool {
         *self == Self::BROADCAST
@@ -66,30 +68,35 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed::Truncated`].
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         enough(Layer::Ethernet, bytes, HEADER_LEN)?;
         Ok(Self { bytes })
     }
 
     /// Whom it is for.
+    #[inline]
     #[must_use]
     pub fn destination(&self) -> Mac {
         Mac(array(self.bytes, field::DESTINATION))
     }
 
     /// Who sent it.
+    #[inline]
     #[must_use]
     pub fn source(&self) -> Mac {
         Mac(array(self.bytes, field::SOURCE))
     }
 
     /// What it carries; see [`ethertype`].
+    #[inline]
     #[must_use]
     pub fn ethertype(&self) -> u16 {
         be16(self.bytes, field::ETHERTYPE)
     }
 
     /// What follows the header, padding to the least frame length included.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[field::PAYLOAD..]
@@ -107,28 +114,33 @@ impl<'a> ViewMut<'a> {
     ///
     /// # Errors
     /// [`Malformed::Truncated`].
+    #[inline]
     pub fn new(bytes: &'a mut [u8]) -> Result<Self, Malformed> {
         View::new(bytes)?;
         Ok(Self { bytes })
     }
 
     /// To read it.
+    #[inline]
     #[must_use]
     pub fn view(&self) -> View<'_> {
         View { bytes: self.bytes }
     }
 
     /// Readdresses it.
+    #[inline]
     pub fn set_destination(&mut self, mac: Mac) {
         put(self.bytes, field::DESTINATION, &mac.0);
     }
 
     /// Names another sender.
+    #[inline]
     pub fn set_source(&mut self, mac: Mac) {
         put(self.bytes, field::SOURCE, &mac.0);
     }
 
     /// What follows the header.
+    #[inline]
     #[must_use]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[field::PAYLOAD..]
@@ -148,12 +160,14 @@ pub struct Header {
 
 impl Header {
     /// Reads the header.
+    #[inline]
     #[must_use]
     pub fn parse(view: &View<'_>) -> Self {
         Self { destination: view.destination(), source: view.source(), ethertype: view.ethertype() }
     }
 
     /// Bytes that [`Self::emit`] writes.
+    #[inline]
     #[must_use]
     pub fn length(&self) -> usize {
         HEADER_LEN
@@ -163,6 +177,7 @@ impl Header {
     ///
     /// # Errors
     /// [`EmitError::NoRoom`].
+    #[inline]
     pub fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
         room(Layer::Ethernet, out, HEADER_LEN)?;
         put(out, field::DESTINATION, &self.destination.0);

@@ -33,6 +33,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong; a set routing bit (RFC 1701) is [`Malformed::Field`].
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let layer = Layer::Gre;
         enough(layer, bytes, MIN_HEADER_LEN)?;
@@ -52,10 +53,12 @@ impl<'a> View<'a> {
         Ok(view)
     }
 
+    #[inline]
     fn has(&self, bit: u16) -> bool {
         be16(self.bytes, field::FLAGS) & bit != 0
     }
 
+    #[inline]
     fn after(&self, bits: u16) -> usize {
         let before = be16(self.bytes, field::FLAGS) & bits;
         // Every flag that is set adds one word of four bytes.
@@ -63,18 +66,21 @@ impl<'a> View<'a> {
     }
 
     /// The header's length in bytes: 4, 8, 12 or 16.
+    #[inline]
     #[must_use]
     pub fn header_length(&self) -> usize {
         self.after(CHECKSUM | KEY | SEQUENCE)
     }
 
     /// The ethertype of what it carries.
+    #[inline]
     #[must_use]
     pub fn protocol(&self) -> u16 {
         be16(self.bytes, field::PROTOCOL)
     }
 
     /// Whether there is a checksum.
+    #[inline]
     #[must_use]
     pub fn has_checksum(&self) -> bool {
         self.has(CHECKSUM)
@@ -82,24 +88,28 @@ impl<'a> View<'a> {
 
     /// Whether the checksum is right, if there is one. It covers the payload: `bytes` has to
     /// have been the whole packet.
+    #[inline]
     #[must_use]
     pub fn checksum_ok(&self) -> Option<bool> {
         self.has_checksum().then(|| checksum::of(self.bytes) == 0)
     }
 
     /// The key.
+    #[inline]
     #[must_use]
     pub fn key(&self) -> Option<u32> {
         self.has(KEY).then(|| be32(self.bytes, self.after(CHECKSUM)))
     }
 
     /// The sequence number.
+    #[inline]
     #[must_use]
     pub fn sequence(&self) -> Option<u32> {
         self.has(SEQUENCE).then(|| be32(self.bytes, self.after(CHECKSUM | KEY)))
     }
 
     /// What follows the header.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[self.header_length()..]
@@ -121,6 +131,7 @@ pub struct Header {
 
 impl Header {
     /// Reads the header.
+    #[inline]
     #[must_use]
     pub fn parse(view: &View<'_>) -> Self {
         Self {
@@ -132,6 +143,7 @@ impl Header {
     }
 
     /// Bytes of the header that [`Self::emit`] writes.
+    #[inline]
     #[must_use]
     pub fn length(&self) -> usize {
         let words = usize::from(self.checksum)

@@ -30,6 +30,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`Malformed`], by what is wrong: a control message, a flag or another protocol than IP is
     /// [`Malformed::Field`].
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let layer = Layer::Gue;
         enough(layer, bytes, HEADER_LEN)?;
@@ -57,6 +58,7 @@ impl<'a> View<'a> {
 
     /// What `datagram` carries, if it is GUE beyond doubt, whatever its ports are: around an IP packet
     /// of exactly the length that there is, whose header is right.
+    #[inline]
     #[must_use]
     pub fn recognise(datagram: &udp::View<'a>) -> Option<Self> {
         let view = Self::new(datagram.payload()).ok()?;
@@ -73,12 +75,14 @@ impl<'a> View<'a> {
     }
 
     /// The header's length in bytes; 0 in variant 1.
+    #[inline]
     #[must_use]
     pub fn header_length(&self) -> usize {
         self.header_length
     }
 
     /// The IP packet.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[self.header_length..]
@@ -105,6 +109,7 @@ impl Header {
     ///
     /// # Errors
     /// [`EmitError::NoRoom`].
+    #[inline]
     pub fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
         room(Layer::Gue, out, self.length())?;
         let protocol = if self.ipv4 { protocol::IPIP } else { protocol::IPV6 };

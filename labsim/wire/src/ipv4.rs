@@ -42,6 +42,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let view = Self::new_truncated(bytes)?;
         enough(Layer::Ipv4, bytes, view.total_length())?;
@@ -53,6 +54,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new_truncated(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let layer = Layer::Ipv4;
         enough(layer, bytes, MIN_HEADER_LEN)?;
@@ -80,6 +82,7 @@ impl<'a> View<'a> {
     }
 
     /// The type-of-service byte: DSCP and ECN.
+    #[inline]
     #[must_use]
     pub fn tos(&self) -> u8 {
         self.bytes[field::TOS]
@@ -93,18 +96,21 @@ impl<'a> View<'a> {
     }
 
     /// The identification that fragments share.
+    #[inline]
     #[must_use]
     pub fn id(&self) -> u16 {
         be16(self.bytes, field::ID)
     }
 
     /// The don't-fragment bit.
+    #[inline]
     #[must_use]
     pub fn dont_fragment(&self) -> bool {
         be16(self.bytes, field::FLAGS_OFFSET) & DONT_FRAGMENT != 0
     }
 
     /// The more-fragments bit.
+    #[inline]
     #[must_use]
     pub fn more_fragments(&self) -> bool {
         be16(self.bytes, field::FLAGS_OFFSET) & MORE_FRAGMENTS != 0
@@ -125,18 +131,21 @@ impl<'a> View<'a> {
     }
 
     /// How many more hops it may take.
+    #[inline]
     #[must_use]
     pub fn ttl(&self) -> u8 {
         self.bytes[field::TTL]
     }
 
     /// What it carries; see [`crate::protocol`].
+    #[inline]
     #[must_use]
     pub fn protocol(&self) -> u8 {
         self.bytes[field::PROTOCOL]
     }
 
     /// The header checksum field.
+    #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
         be16(self.bytes, field::CHECKSUM)
@@ -154,18 +163,21 @@ impl<'a> View<'a> {
     }
 
     /// Who sent it.
+    #[inline]
     #[must_use]
     pub fn source(&self) -> Ipv4Addr {
         v4(self.bytes, field::SOURCE)
     }
 
     /// Whom it is for.
+    #[inline]
     #[must_use]
     pub fn destination(&self) -> Ipv4Addr {
         v4(self.bytes, field::DESTINATION)
     }
 
     /// Both addresses, for the pseudo-header of what it carries.
+    #[inline]
     #[must_use]
     pub fn addresses(&self) -> AddressPair {
         AddressPair::V4(self.source(), self.destination())
@@ -212,6 +224,7 @@ impl<'a> View<'a> {
     }
 
     /// The packet's own bytes, padding cut off.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -229,12 +242,14 @@ impl<'a> ViewMut<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new(bytes: &'a mut [u8]) -> Result<Self, Malformed> {
         let length = View::new(bytes)?.bytes.len();
         Ok(Self { bytes: &mut bytes[..length] })
     }
 
     /// To read it.
+    #[inline]
     #[must_use]
     pub fn view(&self) -> View<'_> {
         View { bytes: self.bytes }
@@ -255,18 +270,21 @@ impl<'a> ViewMut<'a> {
 
     /// Readdresses the packet and sums its header anew. The transport's checksum covers the
     /// address too: the caller sees to it.
+    #[inline]
     pub fn set_destination(&mut self, address: Ipv4Addr) {
         put(self.bytes, field::DESTINATION, &address.octets());
         self.fill_checksum();
     }
 
     /// Sums the header anew.
+    #[inline]
     pub fn fill_checksum(&mut self) {
         let length = self.view().header_length();
         fill_checksum(&mut self.bytes[..length]);
     }
 
     /// What follows the header.
+    #[inline]
     #[must_use]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         let length = self.view().header_length();
@@ -274,6 +292,7 @@ impl<'a> ViewMut<'a> {
     }
 }
 
+#[inline]
 fn fill_checksum(header: &mut [u8]) {
     put(header, field::CHECKSUM, &[0, 0]);
     let sum = checksum::of(header);
@@ -309,6 +328,7 @@ pub struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the header.
+    #[inline]
     #[must_use]
     pub fn parse(view: &View<'a>) -> Self {
         Self {
@@ -327,6 +347,7 @@ impl<'a> Header<'a> {
     }
 
     /// Bytes that [`Self::emit`] writes: the header with its options.
+    #[inline]
     #[must_use]
     pub fn length(&self) -> usize {
         MIN_HEADER_LEN + self.options.len()

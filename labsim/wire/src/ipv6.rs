@@ -35,6 +35,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let view = Self::new_truncated(bytes)?;
         enough(Layer::Ipv6, bytes, view.total_length())?;
@@ -45,6 +46,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new_truncated(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let layer = Layer::Ipv6;
         enough(layer, bytes, HEADER_LEN)?;
@@ -64,6 +66,7 @@ impl<'a> View<'a> {
     }
 
     /// The flow label, 20 bits.
+    #[inline]
     #[must_use]
     pub fn flow_label(&self) -> u32 {
         be32(self.bytes, field::VERSION_CLASS_LABEL) & 0x000f_ffff
@@ -105,6 +108,7 @@ impl<'a> View<'a> {
     }
 
     /// Both addresses, for the pseudo-header of what it carries.
+    #[inline]
     #[must_use]
     pub fn addresses(&self) -> AddressPair {
         AddressPair::V6(self.source(), self.destination())
@@ -145,6 +149,7 @@ impl<'a> View<'a> {
     }
 
     /// The extension headers, one by one.
+    #[inline]
     #[must_use]
     pub fn extensions(&self) -> Extensions<'a> {
         Extensions::new(self.next_header(), self.payload())
@@ -186,6 +191,7 @@ pub struct Header {
 
 impl Header {
     /// Reads the header.
+    #[inline]
     #[must_use]
     pub fn parse(view: &View<'_>) -> Self {
         Self {
@@ -200,6 +206,7 @@ impl Header {
     }
 
     /// Bytes that [`Self::emit`] writes.
+    #[inline]
     #[must_use]
     pub fn length(&self) -> usize {
         HEADER_LEN

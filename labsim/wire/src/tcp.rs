@@ -51,6 +51,7 @@ impl Flags {
     pub const CWR: Self = Self(0x80);
 
     /// Whether all bits of `other` are set.
+    #[inline]
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -94,6 +95,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         enough(Layer::Tcp, bytes, MIN_HEADER_LEN)?;
         let header = usize::from(bytes[field::OFFSET] >> 4) * 4;
@@ -105,78 +107,91 @@ impl<'a> View<'a> {
     }
 
     /// Source port.
+    #[inline]
     #[must_use]
     pub fn source_port(&self) -> u16 {
         be16(self.bytes, field::SOURCE)
     }
 
     /// Destination port.
+    #[inline]
     #[must_use]
     pub fn destination_port(&self) -> u16 {
         be16(self.bytes, field::DESTINATION)
     }
 
     /// Sequence number.
+    #[inline]
     #[must_use]
     pub fn sequence(&self) -> u32 {
         be32(self.bytes, field::SEQUENCE)
     }
 
     /// Acknowledgement number; without meaning if ACK is not set.
+    #[inline]
     #[must_use]
     pub fn acknowledgement(&self) -> u32 {
         be32(self.bytes, field::ACKNOWLEDGEMENT)
     }
 
     /// The header's length in bytes, 20 to 60.
+    #[inline]
     #[must_use]
     pub fn header_length(&self) -> usize {
         usize::from(self.bytes[field::OFFSET] >> 4) * 4
     }
 
     /// The control bits.
+    #[inline]
     #[must_use]
     pub fn flags(&self) -> Flags {
         Flags(self.bytes[field::FLAGS])
     }
 
     /// The window as it stands, not scaled.
+    #[inline]
     #[must_use]
     pub fn window(&self) -> u16 {
         be16(self.bytes, field::WINDOW)
     }
 
     /// The checksum field.
+    #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
         be16(self.bytes, field::CHECKSUM)
     }
 
     /// What the checksum is worth, if the whole segment is there.
+    #[inline]
     #[must_use]
     pub fn checksum_state(&self, addresses: &AddressPair) -> ChecksumState {
         checksum::judge(addresses, protocol::TCP, self.bytes, self.checksum())
     }
 
     /// The urgent pointer.
+    #[inline]
     #[must_use]
     pub fn urgent(&self) -> u16 {
         be16(self.bytes, field::URGENT)
     }
 
     /// The options as they stand, up to 40 bytes.
+    #[inline]
     #[must_use]
     pub fn option_bytes(&self) -> &'a [u8] {
         &self.bytes[field::OPTIONS..self.header_length()]
     }
 
     /// The options one by one.
+    #[inline]
     #[must_use]
     pub fn options(&self) -> Options<'a> {
         Options::new(self.option_bytes())
     }
 
     /// The maximum segment size that a SYN announces.
+    #[inline]
     #[must_use]
     pub fn mss(&self) -> Option<u16> {
         self.options().find_map(|option| match option {
@@ -186,6 +201,7 @@ impl<'a> View<'a> {
     }
 
     /// What follows the header.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[self.header_length()..]
@@ -203,18 +219,21 @@ impl<'a> ViewMut<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new(bytes: &'a mut [u8]) -> Result<Self, Malformed> {
         View::new(bytes)?;
         Ok(Self { bytes })
     }
 
     /// To read it.
+    #[inline]
     #[must_use]
     pub fn view(&self) -> View<'_> {
         View { bytes: self.bytes }
     }
 
     /// What follows the header.
+    #[inline]
     #[must_use]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         let length = self.view().header_length();
@@ -222,6 +241,7 @@ impl<'a> ViewMut<'a> {
     }
 
     /// Sums header and payload anew.
+    #[inline]
     pub fn fill_checksum(&mut self, addresses: &AddressPair) {
         put(self.bytes, field::CHECKSUM, &[0, 0]);
         let sum =
@@ -230,6 +250,7 @@ impl<'a> ViewMut<'a> {
     }
 
     /// Leaves the sum half made, as a kernel leaves it to hardware: the pseudo-header's alone.
+    #[inline]
     pub fn leave_checksum(&mut self, addresses: &AddressPair) {
         let sum = addresses.pseudo_header(protocol::TCP, self.bytes.len()).folded();
         put(self.bytes, field::CHECKSUM, &sum.to_be_bytes());
@@ -259,6 +280,7 @@ pub struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the header.
+    #[inline]
     #[must_use]
     pub fn parse(view: &View<'a>) -> Self {
         Self {
@@ -274,6 +296,7 @@ impl<'a> Header<'a> {
     }
 
     /// Bytes that [`Self::emit`] writes: the header with its options.
+    #[inline]
     #[must_use]
     pub fn length(&self) -> usize {
         MIN_HEADER_LEN + self.options.len()
@@ -284,6 +307,7 @@ impl<'a> Header<'a> {
     ///
     /// # Errors
     /// [`EmitError`]: too small a buffer, options that do not fit.
+    #[inline]
     pub fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
         let layer = Layer::Tcp;
         let length = self.length();

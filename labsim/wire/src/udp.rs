@@ -28,6 +28,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let view = Self::new_truncated(bytes)?;
         enough(Layer::Udp, bytes, view.length())?;
@@ -39,6 +40,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new_truncated(bytes: &'a [u8]) -> Result<Self, Malformed> {
         enough(Layer::Udp, bytes, HEADER_LEN)?;
         let length = usize::from(be16(bytes, field::LENGTH));
@@ -49,30 +51,35 @@ impl<'a> View<'a> {
     }
 
     /// Source port.
+    #[inline]
     #[must_use]
     pub fn source_port(&self) -> u16 {
         be16(self.bytes, field::SOURCE)
     }
 
     /// Destination port.
+    #[inline]
     #[must_use]
     pub fn destination_port(&self) -> u16 {
         be16(self.bytes, field::DESTINATION)
     }
 
     /// Header and payload in bytes, as the header gives it.
+    #[inline]
     #[must_use]
     pub fn length(&self) -> usize {
         usize::from(be16(self.bytes, field::LENGTH))
     }
 
     /// The checksum field; 0 means none.
+    #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
         be16(self.bytes, field::CHECKSUM)
     }
 
     /// What the checksum is worth.
+    #[inline]
     #[must_use]
     pub fn checksum_state(&self, addresses: &AddressPair) -> ChecksumState {
         match (self.checksum(), addresses) {
@@ -85,12 +92,14 @@ impl<'a> View<'a> {
     }
 
     /// Whether less than the length field says is there.
+    #[inline]
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.bytes.len() < self.length()
     }
 
     /// What follows the header.
+    #[inline]
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[field::PAYLOAD..]
@@ -108,24 +117,28 @@ impl<'a> ViewMut<'a> {
     ///
     /// # Errors
     /// [`Malformed`], by what is wrong.
+    #[inline]
     pub fn new(bytes: &'a mut [u8]) -> Result<Self, Malformed> {
         let length = View::new(bytes)?.bytes.len();
         Ok(Self { bytes: &mut bytes[..length] })
     }
 
     /// To read it.
+    #[inline]
     #[must_use]
     pub fn view(&self) -> View<'_> {
         View { bytes: self.bytes }
     }
 
     /// What follows the header.
+    #[inline]
     #[must_use]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[field::PAYLOAD..]
     }
 
     /// Sums header and payload anew. A sum of 0 is sent as 0xffff (RFC 768).
+    #[inline]
     pub fn fill_checksum(&mut self, addresses: &AddressPair) {
         put(self.bytes, field::CHECKSUM, &[0, 0]);
         let sum =
@@ -148,6 +161,7 @@ pub struct Header {
 
 impl Header {
     /// Reads the header.
+    #[inline]
     #[must_use]
     pub fn parse(view: &View<'_>) -> Self {
         Self {
@@ -158,6 +172,7 @@ impl Header {
     }
 
     /// Bytes that [`Self::emit`] writes.
+    #[inline]
     #[must_use]
     pub fn length(&self) -> usize {
         HEADER_LEN
@@ -168,6 +183,7 @@ impl Header {
     ///
     /// # Errors
     /// [`EmitError`]: too small a buffer, a datagram over 65535 bytes.
+    #[inline]
     pub fn emit(&self, out: &mut [u8]) -> Result<(), EmitError> {
         room(Layer::Udp, out, HEADER_LEN)?;
         let length =

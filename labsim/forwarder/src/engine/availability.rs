@@ -155,6 +155,7 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn member_of(&self, flow: Flow) -> &Member {
         &self.members[usize::from(flow.member)]
     }

@@ -144,6 +144,7 @@ impl Engine {
     /// The rewrite of a packet with these addresses. Behind one translated address are many
     /// senders: packets that may be fragments get our own identification, so that no host
     /// reassembles fragments of two of them (RFC 6864 5.3).
+    #[inline]
     pub(super) fn rewrite_to<'a>(
         &mut self,
         addresses: AddressRewrite,

@@ -6,6 +6,7 @@ use labsim_wire::{Malformed, ipv4};
 use std::net::Ipv4Addr;
 
 impl Engine {
+    #[inline]
     pub(super) fn ipv4(
         &mut self,
         now: Instant,
@@ -40,6 +41,7 @@ impl Engine {
 }
 
 /// A source that no single host on a network can have (RFC 1812 5.3.7, RFC 6890).
+#[inline]
 fn is_martian(source: Ipv4Addr) -> bool {
     let first = source.octets()[0];
     first == 0 || first == 127 || first >= 224

@@ -48,6 +48,7 @@ impl Engine {
 }
 
 /// Whether a packet is of neighbour discovery.
+#[inline]
 pub(super) fn is_discovery(packet: &[u8]) -> bool {
     ipv6::View::new_truncated(packet)
         .is_ok_and(|view| view.next_header() == protocol::ICMPV6 && is_neighbours(view.payload()))
@@ -61,6 +62,7 @@ fn is_neighbours(message: &[u8]) -> bool {
 
 /// A source that no single host on a network can have (RFC 4291 2.5 and 2.7): unspecified,
 /// loopback, a group's, and what holds an IPv4 address, mapped or "compatible".
+#[inline]
 fn is_martian(source: Ipv6Addr) -> bool {
     let [high, middle] = [source.to_bits() >> 64, (source.to_bits() >> 32) & 0xffff_ffff];
     source.is_multicast() || high == 0 && matches!(middle, 0 | 0xffff)
@@ -70,6 +72,7 @@ fn is_martian(source: Ipv6Addr) -> bool {
 /// the destination: routing headers that would lead elsewhere (RFC 5095; RFC 8200 4.4), options
 /// that run over their header, and hop-by-hop options that are not first. Whether an option is
 /// known is the member's to judge (RFC 8200 4.8).
+#[inline]
 fn check_extensions<'a>(view: &ipv6::View<'a>) -> Result<Transport<'a>, Outcome> {
     let mut walk = view.extensions();
     let mut first = true;

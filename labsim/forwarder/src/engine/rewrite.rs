@@ -42,10 +42,12 @@ impl AddressRewrite {
         self.source.is_some() || self.destination.is_some()
     }
 
+    #[inline]
     pub(super) fn with_source(self, source: SocketAddr) -> Self {
         Self { source: Some(source.ip()), source_port: Some(source.port()), ..self }
     }
 
+    #[inline]
     pub(super) fn with_destination(self, destination: SocketAddr) -> Self {
         Self {
             destination: Some(destination.ip()),
@@ -55,6 +57,7 @@ impl AddressRewrite {
     }
 
     /// A new destination address with unchanged ports.
+    #[inline]
     pub(super) fn with_destination_address(self, destination: IpAddr) -> Self {
         Self { destination: Some(destination), ..self }
     }
@@ -71,6 +74,7 @@ impl AddressRewrite {
 
     /// Changes the addresses of an IPv4 header and its checksum with them. The header has its
     /// twenty bytes. Returns what happened to the words that a transport checksum covers too.
+    #[inline]
     fn apply_to_header(self, header: &mut [u8]) -> Change {
         let mut change = Change::default();
         change.replace_address(header, SOURCE, self.source);
@@ -80,6 +84,7 @@ impl AddressRewrite {
     }
 
     /// Changes the addresses of an IPv6 header, which has its forty bytes.
+    #[inline]
     fn apply_to_header_v6(self, header: &mut [u8]) -> Change {
         let mut change = Change::default();
         change.replace_address(header, SOURCE_V6, self.source);
@@ -89,6 +94,7 @@ impl AddressRewrite {
 
     /// Changes the ports at the beginning of `payload`, as far as they are there, and its checksum,
     /// if that is there, with them and with the addresses.
+    #[inline]
     fn apply_to_transport(self, transport: u8, payload: &mut [u8], mut change: Change) {
         let sum_at = match transport {
             protocol::TCP => 16,
@@ -116,6 +122,7 @@ struct Change(u32);
 
 impl Change {
     /// Replaces a word, if it is there.
+    #[inline]
     fn replace(&mut self, bytes: &mut [u8], at: usize, new: [u8; 2]) {
         if let Some(word) = bytes.get_mut(at..at + 2) {
             self.0 += u32::from(!u16::from_be_bytes([word[0], word[1]]));
@@ -125,6 +132,7 @@ impl Change {
     }
 
     /// Replaces an address, if it changes.
+    #[inline]
     fn replace_address(&mut self, bytes: &mut [u8], at: usize, new: Option<IpAddr>) {
         match new {
             None => {}
@@ -142,6 +150,7 @@ impl Change {
     }
 
     /// Replaces a port, if it changes and is there.
+    #[inline]
     fn replace_port(&mut self, bytes: &mut [u8], at: usize, new: Option<u16>) {
         if let Some(port) = new {
             self.replace(bytes, at, port.to_be_bytes());
@@ -149,6 +158,7 @@ impl Change {
     }
 
     /// Keeps the checksum at `at`, which is there, in step.
+    #[inline]
     fn apply(self, bytes: &mut [u8], at: usize) {
         if self.0 == 0 {
             return;
@@ -187,6 +197,7 @@ impl Rewrite {
     };
 
     /// A decremented TTL and these addresses.
+    #[inline]
     pub(super) fn to(addresses: AddressRewrite) -> Self {
         Self { decrement_ttl: true, id: None, addresses, quoted: None }
     }

@@ -74,6 +74,7 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
     }
 
     /// TCP's control bits; none for UDP and for later fragments.
+    #[inline]
     fn flags(&self) -> Flags {
         match &self.transport {
             Transport::Tcp(segment) => segment.flags(),
@@ -82,6 +83,7 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
     }
 
     /// Whether a connection begins here.
+    #[inline]
     pub(super) fn is_syn(&self) -> bool {
         self.flags().contains(Flags::SYN) && !self.flags().contains(Flags::ACK)
     }
@@ -107,6 +109,7 @@ impl<'a, I: Ip<'a>> Packet<'_, I> {
 }
 
 impl Engine {
+    #[inline]
     pub(super) fn transport<'a>(
         &mut self,
         now: Instant,
@@ -130,6 +133,7 @@ impl Engine {
     }
 
     /// Handles a packet by its flow, or begins one.
+    #[inline]
     pub(super) fn process_transport<'a>(
         &mut self,
         now: Instant,
@@ -362,6 +366,7 @@ impl Engine {
     ///
     /// A member that was taken out keeps its flows; what becomes of those of one that is down is
     /// for [`Self::disposition`] to say.
+    #[inline]
     fn has_ended(&self, flow: Flow) -> bool {
         let server = &self.servers[usize::from(flow.server)];
         server.retired.is_some() || server.datagram_load_balancing
@@ -386,6 +391,7 @@ impl Engine {
 }
 
 /// What follows the segment's data and controls.
+#[inline]
 pub(super) fn next_sequence(segment: &tcp::View<'_>) -> u32 {
     let flags = segment.flags();
     let control = |flag| u32::from(flags.contains(flag));
@@ -394,6 +400,7 @@ pub(super) fn next_sequence(segment: &tcp::View<'_>) -> u32 {
 }
 
 /// No sender begins and ends a connection in one segment.
+#[inline]
 pub(super) fn flags_make_sense(segment: &tcp::View<'_>) -> bool {
     let flags = segment.flags();
     let ends = flags.contains(Flags::FIN) || flags.contains(Flags::RST);

@@ -16,6 +16,7 @@ impl Index {
     }
 
     /// The number under `hash` that `is_it` recognises.
+    #[inline]
     pub(crate) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let mut at = self.home_cell(hash);
         loop {
@@ -31,11 +32,13 @@ impl Index {
     }
 
     /// Touches the memory where the search for `hash` begins.
+    #[inline]
     pub(crate) fn prefetch(&self, hash: u32) -> u64 {
         self.cells[self.home_cell(hash)]
     }
 
     /// The first number under `hash`, which may be another's.
+    #[inline]
     pub(crate) fn likely(&self, hash: u32) -> Option<u32> {
         self.find(hash, |_| true)
     }
@@ -72,10 +75,12 @@ impl Index {
         self.cells[hole] = 0;
     }
 
+    #[inline]
     fn home_cell(&self, hash: u32) -> usize {
         hash as usize & (self.cells.len() - 1)
     }
 
+    #[inline]
     fn next_cell(&self, at: usize) -> usize {
         (at + 1) & (self.cells.len() - 1)
     }

@@ -115,27 +115,32 @@ impl Table {
     }
 
     /// The flow of `key`. One whose time is over is still found; see [`Self::overdue`].
+    #[inline]
     pub(crate) fn find(&self, key: &Key) -> Option<FlowId> {
         let hash = self.hasher.hash(key);
         self.index.find(hash, |id| self.entry(id).key() == *key).map(FlowId)
     }
 
     /// Touches the memory where the search for `hash` begins.
+    #[inline]
     pub(crate) fn prefetch(&self, hash: u32) -> u64 {
         self.index.prefetch(hash)
     }
 
     /// The flow that the search for `hash` most likely ends at.
+    #[inline]
     pub(crate) fn likely(&self, hash: u32) -> Option<FlowId> {
         self.index.likely(hash).map(FlowId)
     }
 
     /// Touches the memory of the flow.
+    #[inline]
     pub(crate) fn prefetch_entry(&self, id: FlowId) -> u64 {
         self.entry(id.0).last_seen.as_nanos()
     }
 
     /// The hasher of this table's keys.
+    #[inline]
     pub(crate) fn hasher(&self) -> Hasher {
         self.hasher
     }
@@ -151,22 +156,26 @@ impl Table {
     }
 
     /// What the flow's packets have in common.
+    #[inline]
     pub(crate) fn key(&self, id: FlowId) -> Key {
         self.entry(id.0).key()
     }
 
     /// What is kept of the flow.
+    #[inline]
     pub(crate) fn get(&self, id: FlowId) -> Flow {
         self.entry(id.0).flow()
     }
 
     /// Why the flow should have been forgotten by `now`, if it should.
+    #[inline]
     pub(crate) fn overdue(&self, id: FlowId, now: Instant) -> Option<ExpiryReason> {
         let entry = self.entry(id.0);
         (self.deadline(entry) <= now).then(|| reason(entry.state))
     }
 
     /// A packet of the flow came. A half-open flow keeps the time of its beginning.
+    #[inline]
     pub(crate) fn touch(&mut self, id: FlowId, now: Instant) {
         let entry = self.entry_mut(id.0);
         if entry.state != State::Opening {
@@ -177,6 +186,7 @@ impl Table {
     /// What a packet of the client's says about where both directions stand: its own next sequence
     /// number, and the server's if it acknowledges. What lies behind, as repeated packets' does,
     /// changes nothing.
+    #[inline]
     pub(crate) fn advance(&mut self, id: FlowId, next: u32, acknowledged: Option<u32>) {
         let Entry { seen, numbers, .. } = self.entry_mut(id.0);
         numbers.client_next = later(numbers.client_next, next);
@@ -237,6 +247,7 @@ impl Table {
     }
 
     /// The client has sent a second packet.
+    #[inline]
     pub(crate) fn set_second_packet(&mut self, id: FlowId) {
         let seen = &mut self.entry_mut(id.0).seen;
         *seen = seen.with_second_packet();
@@ -334,6 +345,7 @@ impl Table {
         queue.into_iter().chain(wheel).min()
     }
 
+    #[inline]
     fn deadline(&self, entry: &Entry) -> Instant {
         let timeout = match entry.state {
             State::Opening => nanoseconds(HANDSHAKE_TIMEOUT),
@@ -343,10 +355,12 @@ impl Table {
         Instant::from_nanos(entry.last_seen.as_nanos().saturating_add(timeout))
     }
 
+    #[inline]
     fn entry(&self, id: u32) -> &Entry {
         &self.entries[id as usize - 1]
     }
 
+    #[inline]
     fn entry_mut(&mut self, id: u32) -> &mut Entry {
         &mut self.entries[id as usize - 1]
     }
@@ -416,6 +430,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+#[inline]
 fn reason(state: State) -> ExpiryReason {
     match state {
         State::Opening => ExpiryReason::Handshake,

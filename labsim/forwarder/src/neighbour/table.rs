@@ -160,6 +160,7 @@ impl Table {
     }
 
     /// Where a packet to this neighbour goes. May make a request due now.
+    #[inline]
     pub(crate) fn resolve(&mut self, id: NeighbourId, now: Instant) -> Resolution {
         if id == NeighbourId::HOST {
             return Resolution::Ready(self.own);
@@ -313,10 +314,12 @@ impl Table {
         self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
     }
 
+    #[inline]
     fn entry(&self, id: NeighbourId) -> &Entry {
         &self.entries[id.0 as usize]
     }
 
+    #[inline]
     fn entry_mut(&mut self, id: NeighbourId) -> &mut Entry {
         &mut self.entries[id.0 as usize]
     }

@@ -105,6 +105,7 @@ impl<'a> Extensions<'a> {
         })
     }
 
+    #[inline]
     fn step(&mut self, length: usize) -> Result<Extension<'a>, Malformed> {
         let layer = Layer::Ipv6;
         if self.walked == MAX_EXTENSIONS {

@@ -31,6 +31,7 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
+    #[inline]
     pub(super) fn new(rest: &'a [u8]) -> Self {
         Self { rest }
     }
@@ -39,6 +40,7 @@ impl<'a> Options<'a> {
 impl<'a> Iterator for Options<'a> {
     type Item = TcpOption<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<TcpOption<'a>> {
         let (&kind, after) = self.rest.split_first()?;
         match kind {

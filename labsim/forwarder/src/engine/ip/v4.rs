@@ -20,6 +20,7 @@ impl<'a> Ip<'a> for ipv4::View<'a> {
         super::v4(address)
     }
 
+    #[inline]
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         Self::new(bytes).ok()
     }

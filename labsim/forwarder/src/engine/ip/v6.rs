@@ -28,11 +28,13 @@ impl<'a> Ip<'a> for Ipv6<'a> {
         super::v6(address)
     }
 
+    #[inline]
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         let view = ipv6::View::new(bytes).ok()?;
         Some(Self { view, transport: view.transport().ok()? })
     }
 
+    #[inline]
     fn parse_truncated(bytes: &'a [u8]) -> Option<Self> {
         let view = ipv6::View::new_truncated(bytes).ok()?;
         Some(Self { view, transport: view.transport().ok()? })
