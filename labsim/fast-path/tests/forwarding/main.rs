@@ -4,6 +4,7 @@
 // clippy.toml's exception for tests covers `#[test]` functions, and not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod corpus;
 mod frames;
 mod shares;
 mod support;
@@ -12,7 +13,7 @@ mod whole;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials = [frames::trials(), shares::trials(), whole::trials()];
+    let trials = [corpus::trials(), frames::trials(), shares::trials(), whole::trials()];
     let trials = trials.into_iter().flatten().collect();
     labsim_test_support::run(support::namespace::acquire_privileges, trials)
 }

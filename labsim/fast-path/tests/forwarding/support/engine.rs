@@ -11,9 +11,9 @@ use labsim_wire::ethernet::{HEADER_LEN, ethertype};
 use labsim_wire::{ipv4, ipv6};
 use std::net::{IpAddr, SocketAddr};
 
-/// The numbers of every flow's path, virtual server and member.
+/// The number of the first flow's path; those of others follow.
 pub const PATH: u16 = 3;
-pub const PATH_BACK: u16 = 4;
+/// The numbers of every flow's virtual server and member.
 pub const SERVER: u16 = 2;
 pub const MEMBER: u16 = 5;
 pub const MTU: u16 = 1500;
@@ -32,6 +32,8 @@ pub struct Pair<'a> {
     pub arm: &'a mut Arm,
     pub bench: Bench,
     profile: Profile,
+    /// What the next flow's path gets.
+    path: u16,
 }
 
 impl<'a> Pair<'a> {
@@ -42,14 +44,26 @@ impl<'a> Pair<'a> {
         arm.fast_path.remove_all().unwrap();
         arm.fast_path.set_owned(&Owned::of_filter(&bench.engine.rx_filter())).unwrap();
         let profile = config.balancer.pools.values().next()?.profile;
-        Some(Self { arm, bench, profile })
+        Some(Self { arm, bench, profile, path: PATH })
     }
 
     /// Opens a flow by its first frame, which the engine gets, and hands it over.
     pub fn open(&mut self, first: &[u8]) -> OffloadKey {
-        assert_eq!(self.bench.feed(first), Outcome::Forwarded);
-        let left = self.bench.take_one();
-        self.hand_over(first, &left, OffloadDirection::ToMember)
+        self.try_open(first).unwrap()
+    }
+
+    /// The same; or what else the engine makes of the frame.
+    pub fn try_open(&mut self, first: &[u8]) -> Result<OffloadKey, Outcome> {
+        match self.bench.feed(first) {
+            Outcome::Forwarded => {
+                let left = self.bench.take_one();
+                Ok(self.hand_over(first, &left, OffloadDirection::ToMember))
+            }
+            outcome => {
+                self.bench.take();
+                Err(outcome)
+            }
+        }
     }
 
     /// Hands over the way back, by a member's first frame.
@@ -61,10 +75,12 @@ impl<'a> Pair<'a> {
 
     fn hand_over(&mut self, came: &[u8], left: &[u8], direction: OffloadDirection) -> OffloadKey {
         let balancer = &self.bench.engine.config().balancer;
-        let (number, profile) = match direction {
-            OffloadDirection::ToMember => (PATH, self.profile),
-            OffloadDirection::ToClient => (PATH_BACK, Profile::None),
+        let profile = match direction {
+            OffloadDirection::ToMember => self.profile,
+            OffloadDirection::ToClient => Profile::None,
         };
+        let number = self.path;
+        self.path += 1;
         let constant = balancer.outer_source == OuterSource::Egress;
         let (key, flow, path) = handed_over(came, left, profile, constant, balancer.outer_tos);
         let flow = OffloadedFlow { direction, path: number, ..flow };

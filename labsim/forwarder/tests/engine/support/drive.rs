@@ -39,6 +39,34 @@ impl<'a> Bytes<'a> {
         self.0 = rest;
         taken
     }
+
+    /// The next event; `None` at the end.
+    pub fn event(&mut self) -> Option<Event> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(match *first {
+            0 => Event::Wait(Duration::from_millis(u64::from(self.word()) * 20)),
+            1 => {
+                let length = usize::from(self.word()) % 2048;
+                Event::Frame { frame: self.take(length).to_vec(), right: false }
+            }
+            255 => Event::Monitor(self.byte()),
+            what => {
+                let (frame, right) = template(what, self);
+                Event::Frame { frame, right }
+            }
+        })
+    }
+}
+
+/// What happens next.
+pub enum Event {
+    /// Time passes.
+    Wait(Duration),
+    /// A frame comes, which is right or not.
+    Frame { frame: Vec<u8>, right: bool },
+    /// A member goes down or comes up, and a monitor's packet may be for it.
+    Monitor(u8),
 }
 
 /// Lets the events happen that `bytes` tell of.
@@ -72,25 +100,21 @@ pub fn drive_faulty(bytes: &[u8], faults: &[DeliberateFault]) {
         fed += 2;
     }
     bench.take();
-    while !bytes.0.is_empty() {
+    loop {
         let waited = bench.counters().neighbours.waiting + bench.counters().fragments.waiting > 0;
-        let (came, right) = match bytes.byte() {
-            0 => {
-                let time = Duration::from_millis(u64::from(bytes.word()) * 20);
+        let Some(event) = bytes.event() else { break };
+        let (came, right) = match event {
+            Event::Wait(time) => {
                 bench.pass(time);
                 bench.take().iter().for_each(|frame| judge(frame, false));
                 continue;
             }
-            1 => {
-                let length = usize::from(bytes.word()) % 2048;
-                (bytes.take(length).to_vec(), false)
-            }
-            255 => {
-                monitor(&mut bench, bytes.byte());
+            Event::Monitor(what) => {
+                monitor(&mut bench, what);
                 bench.take().iter().for_each(|frame| judge(frame, false));
                 continue;
             }
-            what => template(what, &mut bytes),
+            Event::Frame { frame, right } => (frame, right),
         };
         let outcome = bench.feed(&came);
         fed += 1;
