@@ -145,17 +145,17 @@ fn machine() -> String {
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown processor", |(_, model)| model);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let day = said_by("date", "+%F");
+    let day = output_of("date", "+%F");
     format!("{cores} cores ({processor}), Linux {}, {}:", kernel.trim(), day.trim())
 }
 
 /// The version of iproute2: `ip utility, iproute2-6.1.0, libbpf 1.1.2`.
 fn iproute2() -> String {
-    let said = said_by("ip", "-V");
-    said.split([',', ' ']).find(|it| it.starts_with("iproute2")).unwrap_or("iproute2").to_owned()
+    let output = output_of("ip", "-V");
+    output.split([',', ' ']).find(|it| it.starts_with("iproute2")).unwrap_or("iproute2").to_owned()
 }
 
-fn said_by(program: &str, argument: &str) -> String {
+fn output_of(program: &str, argument: &str) -> String {
     let output = Command::new(program).arg(argument).output();
     output.map_or_else(|_| String::new(), |it| String::from_utf8_lossy(&it.stdout).into_owned())
 }

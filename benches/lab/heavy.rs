@@ -109,9 +109,9 @@ fn measure(servers: usize, timed: usize) -> Figures {
     let mut child = run.stdout(Stdio::piped()).spawn().expect("labsim runs");
     let peaks = peaks_of(&mut child, PAUSE);
     let output = child.wait_with_output().expect("labsim ends");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{servers} servers: {said}");
-    assert!(said.contains("none lost"), "{servers} servers: not every frame was captured: {said}");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{servers} servers: {report}");
+    assert!(report.contains("none lost"), "{servers} servers: not every frame was captured: {report}");
     let mut seconds: Vec<f64> = (0..timed)
         .map(|_| {
             // The ARP entries of the run before go with its namespaces.

@@ -104,8 +104,8 @@ impl Floor {
         let output = Command::new(&self.program).arg(hosts.to_string()).output();
         let output = output.expect("the floor runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let said: serde_json::Value =
+        let measured: serde_json::Value =
             serde_json::from_slice(&output.stdout).expect("the floor speaks JSON");
-        Duration::from_secs_f64(said["up_s"].as_f64().expect("a figure"))
+        Duration::from_secs_f64(measured["up_s"].as_f64().expect("a figure"))
     }
 }

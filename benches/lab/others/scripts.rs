@@ -66,11 +66,11 @@ impl Script {
         command.arg(SCRIPT_ROLE).arg(script.join(self.file)).arg(hosts.to_string());
         let output = command.output().expect("this program runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let said: serde_json::Value =
+        let measured: serde_json::Value =
             serde_json::from_slice(&output.stdout).expect("a script speaks JSON");
-        let seconds = |key: &str| Duration::from_secs_f64(said[key].as_f64().expect("a figure"));
+        let seconds = |key: &str| Duration::from_secs_f64(measured[key].as_f64().expect("a figure"));
         Built {
-            version: said["version"].as_str().expect("a version").to_owned(),
+            version: measured["version"].as_str().expect("a version").to_owned(),
             import: seconds("import_s"),
             build: seconds("build_s"),
         }

@@ -195,7 +195,7 @@ pub fn tun_device() -> Result<(), Missing> {
 ///
 /// # Errors
 /// Why it is not to be had.
-pub fn probe(feature: Feature) -> Result<(), Missing> {
+pub(crate) fn probe(feature: Feature) -> Result<(), Missing> {
     try_feature(feature).and_then(|inside| inside)
 }
 

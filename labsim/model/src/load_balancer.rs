@@ -257,7 +257,8 @@ pub struct FastL4 {
     /// by default, as on F5. Flows that end in another way, half-open ones among them, end without.
     pub reset_on_timeout: bool,
     /// Whether the kernel forwards the packets of flows that the forwarder has opened: `none` (the default),
-    /// `partial` or `full` (F5's `pva-acceleration`, whose own default is `full`). No packet depends on it.
+    /// `partial` or `full` (F5's `pva-acceleration`, whose own default is `full`). The same packets are sent,
+    /// but a packet that the kernel forwards may overtake one that the forwarder still has.
     /// Packets that begin or end a flow, fragments, ICMP, and packets with IP options, with a TTL of 1 or
     /// longer than the path's MTU remain the forwarder's, and so does everything where the kernel allows no
     /// BPF programs: the report names the data plane that ran.

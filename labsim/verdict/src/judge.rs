@@ -142,7 +142,7 @@ fn judge_frames(scenario: &Scenario, observations: &Observations, frames: &Frame
         wrong.extend(diagnosis::expected_steps(scenario).map(|step| (step, None)));
     } else {
         // It comes first: everything else may follow from it.
-        defects.splice(0..0, run_defect::shortages(observations));
+        defects.splice(0..0, run_defect::shortage(observations));
     }
     let diagnoses = scenario
         .steps

@@ -98,7 +98,7 @@ impl fmt::Display for RunDefect {
 }
 
 /// What the machine did to a run that did not pass: it may be the reason, and need not be.
-pub(crate) fn shortages(observations: &Observations) -> Option<RunDefect> {
+pub(crate) fn shortage(observations: &Observations) -> Option<RunDefect> {
     let refused = observations.refused_neighbours;
     (refused > 0).then_some(RunDefect::NeighbourTableFull { refused })
 }
