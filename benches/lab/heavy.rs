@@ -111,7 +111,10 @@ fn measure(servers: usize, timed: usize) -> Figures {
     let output = child.wait_with_output().expect("labsim ends");
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{servers} servers: {report}");
-    assert!(report.contains("none lost"), "{servers} servers: not every frame was captured: {report}");
+    assert!(
+        report.contains("none lost"),
+        "{servers} servers: not every frame was captured: {report}"
+    );
     let mut seconds: Vec<f64> = (0..timed)
         .map(|_| {
             // The ARP entries of the run before go with its namespaces.

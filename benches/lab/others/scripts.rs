@@ -68,7 +68,8 @@ impl Script {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let measured: serde_json::Value =
             serde_json::from_slice(&output.stdout).expect("a script speaks JSON");
-        let seconds = |key: &str| Duration::from_secs_f64(measured[key].as_f64().expect("a figure"));
+        let seconds =
+            |key: &str| Duration::from_secs_f64(measured[key].as_f64().expect("a figure"));
         Built {
             version: measured["version"].as_str().expect("a version").to_owned(),
             import: seconds("import_s"),
