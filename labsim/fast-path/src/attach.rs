@@ -6,7 +6,7 @@ use crate::error::os_error;
 use crate::flow::{self, EncodedKey, encode_key};
 use crate::layout::{AddressKey, Flow4Key, Flow6Key, FlowValue, OwnedValue, PathValue, Settings};
 use crate::program::{self, Attached, DROP, FORWARD};
-use crate::{Error, Owned, owned, path};
+use crate::{Capacity, Error, Owned, owned, path};
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use labsim_forwarder::{FlowUse, Instant, OffloadCounters, OffloadKey, OffloadPath, OffloadedFlow};
@@ -14,28 +14,6 @@ use labsim_sys::Errno;
 use labsim_sys::netlink::Socket;
 use labsim_wire::ethernet::Mac;
 use std::fmt;
-
-/// How much the program can hold. Memory for flows and addresses is taken when they are there; for
-/// counters (32 bytes a processor) and paths (some 150 bytes) at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capacity {
-    /// Flows of each family; what is beyond stays the engine's.
-    pub flows: u32,
-    /// Paths.
-    pub paths: u32,
-    /// Virtual servers that are counted for; flows of those beyond stay the engine's.
-    pub servers: u32,
-    /// Members that are counted for; flows to those beyond stay the engine's.
-    pub members: u32,
-    /// Addresses of which the engine takes something.
-    pub addresses: u32,
-}
-
-impl Default for Capacity {
-    fn default() -> Self {
-        Self { flows: 1 << 20, paths: 4096, servers: 1024, members: 4096, addresses: 4096 }
-    }
-}
 
 /// The program at an interface's ingress; it goes when this is dropped, and then all packets are the
 /// kernel's again.

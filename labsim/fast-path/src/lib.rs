@@ -16,6 +16,7 @@
 //! [`FastPath::attach`] says what is missing.
 
 mod attach;
+mod capacity;
 mod counters;
 mod device;
 mod error;
@@ -25,6 +26,7 @@ mod owned;
 mod path;
 mod program;
 
-pub use attach::{Capacity, FastPath};
+pub use attach::FastPath;
+pub use capacity::Capacity;
 pub use error::Error;
 pub use owned::{Owned, Share};

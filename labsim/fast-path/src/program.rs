@@ -45,8 +45,8 @@ const LOG_BYTES: usize = 400;
 pub(crate) fn load(capacity: Capacity) -> Result<Ebpf, Error> {
     let mut loader = EbpfLoader::new();
     for (name, size) in [
-        ("flows4", capacity.flows),
-        ("flows6", capacity.flows),
+        ("flows4", capacity.ipv4_flows),
+        ("flows6", capacity.ipv6_flows),
         ("paths", capacity.paths),
         ("owned_addresses", capacity.addresses),
         ("servers", capacity.servers),
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_verifier_is_done_soon() {
-        let mut ebpf = match load(Capacity { flows: 1, ..Capacity::default() }) {
+        let mut ebpf = match load(Capacity::default()) {
             Ok(ebpf) => ebpf,
             Err(Error::NotPermitted { .. } | Error::Unsupported { .. }) => return,
             Err(error) => panic!("{error}"),

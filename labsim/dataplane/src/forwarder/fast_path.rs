@@ -24,9 +24,7 @@ impl KernelPath {
         engine: &Engine,
         rx_filter: &RxFilter,
     ) -> Result<Self, Error> {
-        let limits = engine.config().limits;
-        // A flow whose source is translated has an entry for each direction.
-        let capacity = Capacity { flows: limits.flows.saturating_mul(2), ..Capacity::default() };
+        let capacity = Capacity::of(engine.config());
         let program = FastPath::attach(&interface.name, interface.port.mac, capacity)?;
         let mut path = Self(Rc::new(RefCell::new(program)));
         path.set_filter(rx_filter)?;

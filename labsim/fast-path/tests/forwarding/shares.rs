@@ -1,13 +1,15 @@
 //! Who gets what the program does not forward; what it counts; what it leaves behind.
 
 use crate::support::arm::{Arm, Seen, arm};
+use crate::support::bench::ipv6::config_of;
 use crate::support::bench::{
     ACK, CLIENT, SYN, Tcp, US, arp_request, config, frame, header_of, resum, tcp, udp,
 };
 use crate::support::engine::{By, MEMBER, PATH, Pair, SERVER};
 use labsim_fast_path::{Capacity, FastPath, Owned, Share};
 use labsim_forwarder::{
-    Instant, OffloadDirection, OffloadKey, OffloadedFlow, PortRange, Service, Tally,
+    Instant, OffloadDirection, OffloadKey, OffloadedFlow, PortRange, Service, SourceTranslation,
+    Tally,
 };
 use labsim_test_support::Completion;
 use labsim_wire::protocol;
@@ -16,6 +18,7 @@ use std::net::Ipv4Addr;
 labsim_test_support::tests![
     what_is_owned_goes_to_the_engine_and_the_rest_to_the_kernel,
     flows_and_traffic_are_counted_as_the_engine_counts_them,
+    room_is_for_the_flows_that_the_configuration_allows,
     a_full_map_and_a_missing_path_leave_packets_to_the_engine,
     a_capture_at_the_interface_sees_both_directions,
     nothing_is_left_behind,
@@ -141,8 +144,29 @@ fn flows_and_traffic_are_counted_as_the_engine_counts_them() -> Completion {
     Completion::Completed
 }
 
+fn room_is_for_the_flows_that_the_configuration_allows() -> Completion {
+    let most = config().limits.flows;
+    let room = Capacity::of(&config());
+    assert_eq!(room.ipv4_flows, most);
+    assert_eq!(Capacity::of(&config_of(true, true)).ipv6_flows, most);
+    let mut translating = config();
+    for server in translating.balancer.virtual_servers.values_mut() {
+        server.source_address_translation = SourceTranslation::Automap;
+    }
+    assert_eq!(Capacity::of(&translating).ipv4_flows, 2 * most, "a flow has an entry each way");
+    let mut large = config();
+    large.limits.flows = 1_000_000;
+    assert!(Capacity::of(&large).ipv6_flows < 10_000, "no IPv6 is served");
+    for pool in large.balancer.pools.values_mut() {
+        let member = pool.members[0];
+        pool.members = vec![member; 1000];
+    }
+    assert!(Capacity::of(&large).members >= 4000, "a reload may add members");
+    Completion::Completed
+}
+
 fn a_full_map_and_a_missing_path_leave_packets_to_the_engine() -> Completion {
-    let mut arm = match Arm::new(Capacity { flows: 1, ..Capacity::default() }) {
+    let mut arm = match Arm::new(Capacity { ipv4_flows: 1, ..Capacity::default() }) {
         Ok(arm) => arm,
         Err(_) => return arm().err().unwrap_or(Completion::Completed),
     };

@@ -60,9 +60,8 @@ struct Recall {
 }
 
 impl Acceleration {
-    fn new(offload: Box<dyn Offload>) -> Self {
-        // Those of numbers that are given later, too.
-        let counters = offload.counters(u16::MAX, u16::MAX);
+    /// Of what it has counted so far, nothing is the engine's.
+    fn new(offload: Box<dyn Offload>, counters: OffloadCounters) -> Self {
         Self {
             offload,
             candidates: Vec::with_capacity(MOST_CANDIDATES),
@@ -86,10 +85,18 @@ impl Acceleration {
 }
 
 impl Engine {
-    /// Has `offload` forward established flows from here on, those of virtual servers with
-    /// `pva_acceleration`.
+    /// Has `offload`, which has counted nothing so far, forward established flows from here on, those of
+    /// virtual servers with `pva_acceleration`.
     pub fn set_offload(&mut self, offload: Box<dyn Offload>) {
-        self.acceleration = Some(Acceleration::new(offload));
+        self.acceleration = Some(Acceleration::new(offload, OffloadCounters::default()));
+        self.refresh_paths();
+    }
+
+    /// The same with one that another engine has given up.
+    pub(super) fn resume_offload(&mut self, offload: Box<dyn Offload>) {
+        // Those of numbers that are given later, too.
+        let counters = offload.counters(u16::MAX, u16::MAX);
+        self.acceleration = Some(Acceleration::new(offload, counters));
         self.refresh_paths();
     }
 

@@ -57,7 +57,7 @@ impl Engine {
             let _ = new.set_down(Instant::ZERO, &member.pool, address, true);
         }
         if let Some(offload) = self.give_up_offload() {
-            new.set_offload(offload);
+            new.resume_offload(offload);
         }
         *self = new;
         Ok(())

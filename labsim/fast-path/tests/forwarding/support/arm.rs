@@ -122,7 +122,7 @@ impl Arm {
 
 /// An interface with the fast path, where the machine allows one; otherwise what keeps it from that.
 pub fn arm() -> Result<Arm, Completion> {
-    match Arm::new(Capacity { flows: 64, ..Capacity::default() }) {
+    match Arm::new(Capacity::default()) {
         Ok(arm) => Ok(arm),
         Err(error @ (Error::NotPermitted { .. } | Error::Unsupported { .. })) => {
             Err(Completion::ignored_with(error.to_string()))
