@@ -126,8 +126,45 @@ fn what_packets_do_not_show_of_the_network_is_taken_from_a_configuration() {
         "load_balancing_mode: least_connections",
         "monitor: {",
         "# Assumed: the pool has the monitor",
-        "further members are not in the lab: 10.1.1.52 (bigip.conf:9)",
+        "are set up as it is: server2 is 10.1.1.52:49 (bigip.conf:9)",
+        "members: [\"10.1.1.51:49\", \"10.1.1.52:49\"]",
+        "further: {nodes: [server2], tunnel: gre, vip: 172.16.4.99",
     ] {
         assert!(scenario.contains(part), "{scenario}");
     }
+    let topology = fs::read_to_string(desk.path("labs/connection-1/topology.yaml")).unwrap();
+    assert!(topology.contains("server2: {interfaces: {eth0: 10.1.1.52/24}"), "{topology}");
+}
+
+#[test]
+fn a_fault_shows_at_the_server_although_the_pool_has_others_and_a_monitor() {
+    let desk = desk();
+    let capture = capture_of(&desk, "faults/vip-missing");
+    let places = [("client:eth0", "c.pcap"), ("lb:eth0", "l.pcap"), ("rs1:eth0", "s.pcap")];
+    for (point, file) in places {
+        split(&desk, &capture, point, file, 0, 65_535);
+    }
+    desk.write("bigip.conf", &BIGIP.replace("gre", "ipip").replace("monitor gateway_icmp", "monitor see_vip").replace(
+        "ltm pool p",
+        "ltm monitor tcp see_vip {\n    interval 5\n    timeout 16\n    transparent enabled\n}\nltm pool p",
+    ));
+    let files = ["client=c.pcap", "load-balancer=l.pcap", "server=s.pcap", "--f5", "bigip.conf"];
+    let reproduce = ["explain", "--json", "--reproduce", "labs"];
+    let ended = desk.labsim(&[&reproduce[..], &files].concat()).exits(0);
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let connection = &document["reproduction"]["connections"][0];
+    let result = |name: &str| {
+        let labs = connection["labs"].as_array().unwrap();
+        labs.iter().find(|lab| lab["name"] == name).unwrap()["result"].clone()
+    };
+    assert_eq!(
+        (result("healthy"), result("vip-missing")),
+        ("differs".into(), "same".into()),
+        "{connection}"
+    );
+    let read = |name: &str| fs::read_to_string(desk.path("labs/connection-1").join(name)).unwrap();
+    assert!(read("healthy.yaml").contains("transparent: true"), "{connection}");
+    assert!(read("vip-missing.yaml").contains("extends: one-server.yaml"), "{connection}");
+    let alone = "members: [\"10.1.1.51:49\", {address: \"10.1.1.52:49\", state: forced_offline}], monitor: null";
+    assert!(read("one-server.yaml").contains(alone), "{connection}");
 }

@@ -6,7 +6,9 @@ use crate::paste::Pasted;
 use crate::place::{Files, Place};
 use crate::report::Report;
 use crate::{Diagnostics, Line, Source};
-use labsim_model::{FastL4, IpProtocol, Monitor, Ports, TunnelProtocol};
+use labsim_model::{
+    AdminState, FastL4, IpProtocol, LoadBalancingMode, Monitor, Ports, TunnelProtocol,
+};
 use std::net::IpAddr;
 
 /// What of a virtual server says how it treats flows.
@@ -59,6 +61,10 @@ pub struct Virtual {
     pub profile: Vec<Setting>,
     /// The same of its pool.
     pub pool: Vec<Setting>,
+    /// Which member a new flow goes to.
+    pub load_balancing_mode: LoadBalancingMode,
+    /// Whether a member is chosen for each datagram instead of each flow.
+    pub datagram_load_balancing: bool,
     /// The pool's monitor.
     pub monitor: Option<(Monitor, Setting)>,
     /// The real servers.
@@ -89,6 +95,18 @@ pub struct Member {
     pub tunnel: Option<TunnelProtocol>,
     /// The line that says so; the member's own where none does.
     pub tunnel_line: Line,
+    /// Its share of the pool's flows against the others' ratios.
+    pub ratio: u16,
+    /// What an operator has set it to.
+    pub state: AdminState,
+}
+
+impl Member {
+    /// Whether it takes flows of clients that are not known yet.
+    #[must_use]
+    pub fn takes_new_flows(&self) -> bool {
+        self.state.is_enabled() && self.ratio > 0
+    }
 }
 
 /// Reads the texts of one device; `model` understands them.
@@ -139,6 +157,8 @@ fn virtual_server(one: &VirtualServer, pool: &Pool, is_ipvs: bool, report: &Repo
             Some(_) => member.place,
             None => written.tunnel.or(pool.profile_at).unwrap_or(member.place),
         }),
+        ratio: member.ratio,
+        state: member.state,
     });
     Virtual {
         what: one.what.clone(),
@@ -157,6 +177,8 @@ fn virtual_server(one: &VirtualServer, pool: &Pool, is_ipvs: bool, report: &Repo
             .filter(|it| *it != FastL4::default().idle_timeout),
         profile,
         pool: set(of_pool, &["load_balancing_mode"], pool.place),
+        load_balancing_mode: pool.settings.load_balancing_mode,
+        datagram_load_balancing: one.settings.datagram_load_balancing,
         monitor: pool.settings.monitor.clone().zip(monitor),
         members: members.collect(),
     }

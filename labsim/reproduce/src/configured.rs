@@ -1,13 +1,12 @@
 //! What a load balancer's configuration says of a connection's network, for what its packets do not show.
 
+use crate::members::{Balancing, Members};
 use crate::network::Carriage;
-use labsim_explain::{ConnectionReport, Protocol, Trace};
+use crate::service::Service;
+use labsim_explain::{ConnectionReport, Trace};
 use labsim_import::balancer::{Member, Own, Setting, Virtual};
 use labsim_model::{MonitorKind, TunnelProtocol};
 use std::net::IpAddr;
-
-/// Members that are named at most.
-const MAX_MEMBERS: usize = 8;
 
 /// What a configuration says of how a virtual server treats flows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) profile: Vec<(String, String)>,
     /// Keys of the pool, each after a comma.
     pub(crate) pool: String,
+    /// The pool's monitor as YAML on one line, if it has one.
+    pub(crate) monitor: Option<String>,
     /// Where they are written, in sentences.
     pub(crate) notes: Vec<String>,
 }
@@ -37,17 +38,24 @@ impl<'a> Configured<'a> {
         Some(Self { one, own: &balancer.own })
     }
 
-    /// The first member.
+    /// The first member that takes connections, or else the first.
     fn member(&self) -> Option<&'a Member> {
-        self.one.members.first()
+        let members = &self.one.members;
+        members.iter().find(|it| it.takes_new_flows()).or(members.first())
     }
 
     /// The server's address, and where it is written: of the family of `other`, unless a tunnel may be of any.
     pub(crate) fn server(&self, is_tunnel: bool, other: IpAddr) -> Option<(IpAddr, String)> {
         let is_alike = |it: &&Member| it.address.is_ipv4() == other.is_ipv4();
-        let alike = self.one.members.iter().find(is_alike);
-        let member = alike.or_else(|| self.member().filter(|_| is_tunnel))?;
-        let which = if self.one.members.len() == 1 { "the member" } else { "the first member" };
+        let mut alike = self.one.members.iter().filter(is_alike);
+        let first = self.one.members.iter().find(is_alike);
+        let taking = alike.find(|it| it.takes_new_flows()).or(first);
+        let member = taking.or_else(|| self.member().filter(|_| is_tunnel))?;
+        let which = match self.one.members.as_slice() {
+            [_] => "the member",
+            [first, ..] if first.address == member.address => "the first member",
+            _ => "the first member that takes connections",
+        };
         Some((member.address, format!("{which} of {} is taken ({})", self.one.what, member.line)))
     }
 
@@ -95,10 +103,9 @@ impl<'a> Configured<'a> {
         Some((port, format!("the member has port {port} ({})", member.line)))
     }
 
-    /// The keys of the virtual server and of its pool, and where they are written. A monitor that nothing in the lab
-    /// would answer is left out: `port` is the server's.
-    pub(crate) fn settings(&self, protocol: Protocol, port: u16) -> Settings {
-        let Virtual { what, profile, pool, monitor, .. } = self.one;
+    /// The keys of the virtual server and of its pool, and where they are written.
+    pub(crate) fn settings(&self) -> Settings {
+        let Virtual { what, profile, pool, .. } = self.one;
         let mut settings = Settings::default();
         let mut note = |of: &str, it: &Setting| {
             settings
@@ -109,41 +116,66 @@ impl<'a> Configured<'a> {
         pool.iter().for_each(|it| note("the pool's", it));
         settings.profile = profile.iter().map(|it| (it.key.clone(), it.value.clone())).collect();
         settings.pool = pool.iter().map(|it| format!(", {}: {}", it.key, it.value)).collect();
-        if let Some((monitor, written)) = monitor {
-            let is_answered = match monitor.kind {
-                MonitorKind::Icmp => true,
-                MonitorKind::Tcp => {
-                    protocol == Protocol::Tcp && monitor.port.is_none_or(|it| it == port)
-                }
-                // They need a secret.
-                MonitorKind::Tacacs | MonitorKind::Radius => false,
-            };
-            if is_answered && !monitor.transparent {
-                settings.pool.push_str(&format!(", monitor: {}", written.value));
-                settings.notes.push(format!(
-                    "the pool has the monitor {}, as {what} has it ({})",
-                    written.value, written.line
-                ));
-            } else {
-                settings.notes.push(format!(
-                    "the pool has no monitor: that of {what} ({}) asks what the lab's server may not answer",
-                    written.line
-                ));
-            }
-        }
         settings
     }
 
-    /// The members beside the lab's server, and where they are written.
-    pub(crate) fn further_members(&self, server: IpAddr) -> Option<String> {
-        let others = || self.one.members.iter().filter(|it| it.address != server);
-        let names: Vec<String> =
-            others().map(|it| format!("{} ({})", it.address, it.line)).take(MAX_MEMBERS).collect();
-        let more = others().count() - names.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!names.is_empty()).then(|| {
-            format!("the pool's further members are not in the lab: {}{more}", names.join(", "))
-        })
+    /// The members beside the lab's server. `asked`: the port that clients ask; `member_port`: where the server listens.
+    pub(crate) fn members(
+        &self,
+        (server, others): (IpAddr, [IpAddr; 3]),
+        (asked, member_port): (u16, u16),
+    ) -> Members {
+        let own = self.one.members.iter().find(|it| it.address == server);
+        let port = |member: &Member| match (own, member.port) {
+            (Some(own), port) if own.port == port => member_port,
+            (_, Some(port)) if self.one.translates_port => port,
+            _ => asked,
+        };
+        let balancing = Balancing {
+            mode: self.one.load_balancing_mode,
+            is_by_datagram: self.one.datagram_load_balancing,
+        };
+        Members::new(&self.one.members, (server, others), balancing, port)
+    }
+
+    /// The pool's monitor, if the lab's servers answer it, and where it is written. `ports`: where they listen;
+    /// `asked`: the port that clients ask; `has_vip`: whether they have the VIP.
+    pub(crate) fn monitor(
+        &self,
+        service: &Service,
+        (asked, ports): (u16, &[u16]),
+        has_vip: bool,
+    ) -> (Option<String>, Option<String>) {
+        let Some((monitor, written)) = &self.one.monitor else { return (None, None) };
+        let what = &self.one.what;
+        let has_ports = monitor.kind != MonitorKind::Icmp;
+        let probed = if monitor.transparent { monitor.port.or(Some(asked)) } else { monitor.port };
+        let why = if monitor.transparent && !has_vip {
+            Some(
+                "it is transparent, and servers that addresses are translated to have no VIP"
+                    .to_owned(),
+            )
+        } else if !service.answers(monitor.kind) {
+            Some(format!("the lab's server answers no {} probe", monitor.kind.word()))
+        } else if has_ports && probed.is_some_and(|it| ports.iter().any(|port| *port != it)) {
+            Some("it asks another port than one that the lab's servers listen at".to_owned())
+        } else {
+            None
+        };
+        match why {
+            Some(why) => {
+                let note =
+                    format!("the pool has no monitor, unlike {what} ({}): {why}", written.line);
+                (None, Some(note))
+            }
+            None => {
+                let note = format!(
+                    "the pool has the monitor {}, as {what} has it ({})",
+                    written.value, written.line
+                );
+                (Some(written.value.clone()), Some(note))
+            }
+        }
     }
 
     /// After how many seconds without a packet a flow is forgotten, and by which virtual server.

@@ -5,7 +5,7 @@ use crate::faults::{self, Fault};
 use crate::flow::Flow;
 use crate::network::{Network, Seen};
 use crate::places::Places;
-use crate::scenario::{faulty, healthy, words};
+use crate::scenario::{HEALTHY, ONE_SERVER, faulty, healthy, one_server, words};
 use crate::topology::Topology;
 use crate::wiring::Wiring;
 use labsim_codes::Code;
@@ -159,8 +159,9 @@ impl Experiment {
         }
         let seen = || Seen::new(trace, connection, &places);
         let build = |seen: &Seen<'_>| -> Result<(Network, Topology), String> {
-            let network = Network::new(seen)?;
+            let mut network = Network::new(seen)?;
             let topology = Topology::new(&network)?;
+            network.settle_members(topology.unplaced());
             Ok((network, topology))
         };
         // Addresses of a configuration may be of more segments than packets show.
@@ -175,13 +176,13 @@ impl Experiment {
                 text: topology.text(&header, &network, Wiring::Usual),
             },
             File {
-                name: "healthy.yaml".to_owned(),
+                name: format!("{HEALTHY}.yaml"),
                 text: healthy(&with_assumptions(&header, &network.assumptions), &network),
             },
         ];
         let mut labs = vec![Lab {
             cause: None,
-            name: "healthy".to_owned(),
+            name: HEALTHY.to_owned(),
             what: "Nothing is wrong".to_owned(),
         }];
         let mut not_built = Vec::new();
@@ -198,7 +199,7 @@ impl Experiment {
         let mut written = vec![Wiring::Usual];
         for fault in candidates {
             let Some(wired) = topology.wired(fault.wiring) else { continue };
-            let Some(text) = faulty(&header, fault, &words) else { continue };
+            let Some(text) = faulty((&header, &network), fault, &words) else { continue };
             if !written.contains(&fault.wiring) {
                 written.push(fault.wiring);
                 let name = format!("{}.yaml", fault.wiring.file());
@@ -207,6 +208,10 @@ impl Experiment {
             files.push(File { name: format!("{}.yaml", fault.name()), text });
             let (name, what) = (fault.name(), fault.what.to_owned());
             labs.push(Lab { cause: Some(fault.cause), name, what });
+        }
+        if labs.len() > 1 {
+            let alone = one_server(&header, &network);
+            files.extend(alone.map(|text| File { name: format!("{ONE_SERVER}.yaml"), text }));
         }
         let is_built = |cause: &Code| labs.iter().any(|lab| lab.cause == Some(*cause));
         for cause in causes.iter().copied().filter(|cause| !is_built(cause)) {

@@ -12,6 +12,7 @@ mod experiment;
 mod faults;
 mod flow;
 mod hops;
+mod members;
 mod network;
 mod packet;
 mod places;

@@ -5,6 +5,7 @@ mod way;
 use crate::configured::{Configured, Settings};
 use crate::flow::is_about;
 use crate::hops::Hops;
+use crate::members::Members;
 use crate::packet::Names;
 use crate::places::Places;
 use crate::service::Service;
@@ -64,6 +65,8 @@ pub(crate) struct Network {
     pub(crate) has_timestamps: bool,
     /// What a configuration says of how the virtual server treats flows, where there is one.
     pub(crate) settings: Option<Settings>,
+    /// The pool beside its server.
+    pub(crate) members: Members,
     /// Where it is smaller than usual.
     pub(crate) client_mss: Option<u16>,
     pub(crate) server_mss: Option<u16>,
@@ -265,10 +268,21 @@ impl Network {
         if let Some(line) = configured.and_then(Configured::idle_timeout) {
             assumptions.push(format!("the idle timeout is not shown: {line}"));
         }
-        let settings = configured.map(|it| it.settings(connection.protocol, member_port));
-        assumptions.extend(settings.iter().flat_map(|it| it.notes.iter().cloned()));
-        assumptions.extend(configured.and_then(|it| it.further_members(server)));
         let service = Service::new(seen);
+        let ports = (connection.server.port(), member_port);
+        let others = [client, vip, balancer];
+        let members = configured.map(|it| it.members((server, others), ports)).unwrap_or_default();
+        let settings = configured.map(|it| {
+            let mut settings = it.settings();
+            let further = members.further.iter().map(|it| it.address.port());
+            let listening: Vec<u16> = std::iter::once(member_port).chain(further).collect();
+            let has_vip = !matches!(carriage, Carriage::Translated { .. });
+            let (monitor, note) = it.monitor(&service, (ports.0, &listening), has_vip);
+            settings.monitor = monitor;
+            settings.notes.extend(note);
+            settings
+        });
+        assumptions.extend(settings.iter().flat_map(|it| it.notes.iter().cloned()));
         let header = ip_header(vip);
         let usual_mss = USUAL_MSS_AND_HEADER - header;
         let mss = |is_answer: bool| {
@@ -297,6 +311,7 @@ impl Network {
             narrow_mtu: seen.reported_mtu,
             member_port,
             settings,
+            members,
             carriage,
             outer_source_is_client,
             hops,
@@ -309,6 +324,32 @@ impl Network {
             service,
             assumptions,
         })
+    }
+
+    /// Takes members out that the topology has no place for, and says what the lab has of the pool.
+    pub(crate) fn settle_members(&mut self, unplaced: &[IpAddr]) {
+        self.members.without(unplaced);
+        self.assumptions.extend(self.members.notes());
+        let has_further = !self.members.further.is_empty();
+        let what = match (self.monitor().is_some(), has_further) {
+            (true, true) => "the pool has no monitor, and its further members are forced offline",
+            (true, false) => "the pool has no monitor",
+            (false, true) => "the pool's further members are forced offline",
+            (false, false) => return,
+        };
+        self.assumptions.push(format!(
+            "in the labs with a fault {what}, so that the connection goes to the server with the fault"
+        ));
+    }
+
+    /// The pool's monitor as YAML on one line.
+    pub(crate) fn monitor(&self) -> Option<&str> {
+        self.settings.as_ref()?.monitor.as_deref()
+    }
+
+    /// Whether something of the pool may send a connection to another server, or to none: labs with a fault are without.
+    pub(crate) fn has_one_server_file(&self) -> bool {
+        self.monitor().is_some() || !self.members.further.is_empty()
     }
 
     /// The tunnel to the server.

@@ -13,6 +13,12 @@ use std::net::SocketAddr;
 
 /// Where a service listens that does not at the usual port.
 const OTHER_PORT: u16 = 4949;
+/// The file, without the ending, of the network without a fault.
+pub(crate) const HEALTHY: &str = "healthy";
+/// The part of the pool's further members, which are without faults.
+const FURTHER: &str = "further";
+/// The file, without the ending, in which all connections go to the server.
+pub(crate) const ONE_SERVER: &str = "one-server";
 /// The step of the exchange.
 const EXCHANGE: &str = "exchange";
 
@@ -156,6 +162,7 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
     let vip = quoted(network.vip);
     let to = SocketAddr::new(network.vip, network.port);
     let member = SocketAddr::new(network.server, network.member_port);
+    let members = network.members.list(member, false);
     let protocol = match network.protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
@@ -171,7 +178,11 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         Carriage::Translated { source: false } => "translate_address: true",
         _ => "translate_address: false, translate_port: true",
     };
-    let pool_settings = network.settings.as_ref().map_or("", |it| it.pool.as_str());
+    let mut pool_settings =
+        network.settings.as_ref().map_or_else(String::new, |it| it.pool.clone());
+    if let Some(monitor) = network.monitor() {
+        pool_settings.push_str(&format!(", monitor: {monitor}"));
+    }
     let flow_keys: String =
         flow_keys(network).iter().map(|(key, value)| format!(", {key}: {value}")).collect();
     let mut servers = Vec::new();
@@ -199,8 +210,15 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         servers.push(format!("sysctls: {{{}}}", sysctls.join(", ")));
     }
     let mut hosts = Vec::new();
+    let further: Vec<String> =
+        network.members.by_port().into_iter().flat_map(|(_, nodes)| nodes).collect();
     if !servers.is_empty() {
-        hosts.push(format!("  servers: {{nodes: server, {}}}\n", servers.join(", ")));
+        let servers = servers.join(", ");
+        hosts.push(format!("  servers: {{nodes: server, {servers}}}\n"));
+        // Apart from the server, which faults are of.
+        if !further.is_empty() {
+            hosts.push(format!("  {FURTHER}: {{nodes: [{}], {servers}}}\n", further.join(", ")));
+        }
     }
     if let Some(mss) = network.client_mss {
         hosts.push(format!("  clients: {{nodes: client, routes: {{advmss: {mss}}}}}\n"));
@@ -215,7 +233,20 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         _ => network.client,
     };
     let key = network.service.key();
-    let service = network.service.server(network.member_port, &quoted(known));
+    // A monitor logs in from the load balancer's own address.
+    let monitoring = network.monitor().map(|_| network.balancer).filter(|it| *it != known);
+    let known: Vec<String> = std::iter::once(known).chain(monitoring).map(quoted).collect();
+    let known = known.join(", ");
+    let mut services = format!(
+        "  service: {{nodes: server, {}}}\n",
+        network.service.server(network.member_port, &known)
+    );
+    for (number, (port, nodes)) in network.members.by_port().into_iter().enumerate() {
+        let name =
+            if number == 0 { FURTHER.to_owned() } else { format!("{FURTHER}_{}", number + 1) };
+        let keys = network.service.server(port, &known);
+        services.push_str(&format!("  {name}: {{nodes: [{}], {keys}}}\n", nodes.join(", ")));
+    }
     let step = network.service.step(&to.to_string(), "");
     let expected = match network.carriage {
         // Answers of a server whose address alone was translated do not come from whom the client asked.
@@ -239,8 +270,8 @@ pub(crate) fn healthy(header: &str, network: &Network) -> String {
         "{header}\ntopology: topology.yaml\n\n\
          load_balancers:\n  lb:\n{outer_source}    virtual_servers:\n      \
          vs: {{destination: \"{to}\", ip_protocol: {protocol}, pool: pool, {translation}{flow_keys}}}\n    \
-         pools:\n      pool: {{profile: {profile}, members: [\"{member}\"]{pool_settings}}}\n\
-         {real_servers}\n{key}:\n  service: {{nodes: server, {service}}}\n\n\
+         pools:\n      pool: {{profile: {profile}, members: [{members}]{pool_settings}}}\n\
+         {real_servers}\n{key}:\n{services}\n\
          steps:\n  {EXCHANGE}: {step}\n{expected}"
     )
 }
@@ -253,8 +284,26 @@ fn expectation(name: &str, check: &str, (pass, fail): (&str, &str)) -> String {
     format!("\nexpect:\n  {name}:\n    {check}\n    pass: {pass}\n    fail: {fail}\n")
 }
 
+/// The network without a fault, in which all connections go to the server; `None` if that is so anyway.
+pub(crate) fn one_server(header: &str, network: &Network) -> Option<String> {
+    if !network.has_one_server_file() {
+        return None;
+    }
+    let member = SocketAddr::new(network.server, network.member_port);
+    let members = network.members.list(member, true);
+    let monitor = network.monitor().map_or("", |_| ", monitor: null");
+    Some(format!(
+        "{header}# All connections go to the server that the faults are of.\n\nextends: {HEALTHY}.yaml\n\n\
+         load_balancers: {{lb: {{pools: {{pool: {{members: [{members}]{monitor}}}}}}}}}\n"
+    ))
+}
+
 /// The network with a fault; `None` if the network lacks what the fault is made of.
-pub(crate) fn faulty(header: &str, fault: &Fault, words: &Words) -> Option<String> {
+pub(crate) fn faulty(
+    (header, network): (&str, &Network),
+    fault: &Fault,
+    words: &Words,
+) -> Option<String> {
     let change = fault.lines(words)?;
     let step = fault.step();
     let check = format!("diagnosis: {{step: {step}, cause: {}}}", fault.cause);
@@ -265,8 +314,9 @@ pub(crate) fn faulty(header: &str, fault: &Fault, words: &Words) -> Option<Strin
         Wiring::Usual => String::new(),
         wiring => format!("topology: {}.yaml\n", wiring.file()),
     };
+    let base = if network.has_one_server_file() { ONE_SERVER } else { HEALTHY };
     Some(format!(
-        "{header}# {}.\n\nextends: healthy.yaml\n{topology}\n{change}{expected}  answered: null\n",
+        "{header}# {}.\n\nextends: {base}.yaml\n{topology}\n{change}{expected}  answered: null\n",
         fault.what
     ))
 }

@@ -4,6 +4,7 @@ use crate::network::{Seen, has};
 use crate::packet::absolute;
 use labsim_captures::Transport;
 use labsim_explain::{Protocol, Role, Row};
+use labsim_model::MonitorKind;
 use labsim_wire::tcp::Flags;
 use std::collections::BTreeSet;
 
@@ -98,6 +99,16 @@ impl Service {
         matches!(self.kind, Kind::Tacacs { .. } | Kind::Radius)
     }
 
+    /// Whether its server answers a monitor's probes. Those of TACACS+ and RADIUS have the secret of the lab's servers.
+    pub(crate) const fn answers(&self, monitor: MonitorKind) -> bool {
+        match monitor {
+            MonitorKind::Icmp => true,
+            MonitorKind::Tcp => matches!(self.kind, Kind::Tacacs { .. } | Kind::Tcp { .. }),
+            MonitorKind::Tacacs => matches!(self.kind, Kind::Tacacs { .. }),
+            MonitorKind::Radius => matches!(self.kind, Kind::Radius),
+        }
+    }
+
     /// The key of a step that logs in.
     pub(crate) const fn login_key(&self) -> Option<&'static str> {
         match self.kind {
@@ -107,14 +118,14 @@ impl Service {
         }
     }
 
-    /// The server's keys of a map on one line, but for `nodes`. `client`: whom it knows.
-    pub(crate) fn server(&self, port: u16, client: &str) -> String {
+    /// The server's keys of a map on one line, but for `nodes`. `clients`: whom it knows, with commas between.
+    pub(crate) fn server(&self, port: u16, clients: &str) -> String {
         match &self.kind {
             Kind::Tacacs { user, password, .. } => format!(
-                "port: {port}, secret: {SECRET}, clients: [{client}], users: {{{user}: {password}}}"
+                "port: {port}, secret: {SECRET}, clients: [{clients}], users: {{{user}: {password}}}"
             ),
             Kind::Radius => format!(
-                "authentication_port: {port}, secret: {SECRET}, clients: [{client}], \
+                "authentication_port: {port}, secret: {SECRET}, clients: [{clients}], \
                  users: {{{USER}: {PASSWORD}}}"
             ),
             Kind::Tcp { send, receive: 0, .. } if *send > 0 => {

@@ -1,5 +1,6 @@
 //! The topology: hosts, chains of routers that make a tree of them, and everyone's addresses.
 
+mod further;
 mod routes;
 mod text;
 
@@ -84,6 +85,12 @@ pub(crate) struct Topology {
     numbered: u8,
     /// Default routes that are not those of the tree, by the node's name.
     defaults: Vec<(&'static str, Vec<IpAddr>)>,
+    /// The segment in the middle, if no router is there.
+    middle: Option<usize>,
+    /// The nodes of the pool's further members, and the member's address of each.
+    further: Vec<(String, IpAddr)>,
+    /// Further members that no network has room for.
+    unplaced: Vec<IpAddr>,
 }
 
 impl Topology {
@@ -96,13 +103,17 @@ impl Topology {
         let chains = [hops.client, hops.balancer, hops.server];
         let families = families(network);
         let known = families.iter().flat_map(|it| it.hosts.into_iter().chain([it.vip]));
+        let further = network.members.further.iter().map(|it| Some(it.address.ip()));
         let mut topology = Self {
-            taken: Taken::new(known),
+            taken: Taken::new(known.chain(further)),
             families,
             nodes: Vec::new(),
             networks: Vec::new(),
             numbered: 0,
             defaults: Vec::new(),
+            middle: None,
+            further: Vec::new(),
+            unplaced: Vec::new(),
         };
         // The segment in the middle, with the hosts that no router separates from it.
         let middle = if hops.has_router {
@@ -117,6 +128,7 @@ impl Topology {
             let attached: Vec<usize> = attached.map(|(host, _)| host).collect();
             Some(topology.add_network(&attached)?)
         };
+        topology.middle = middle;
         for (host, (name, chain)) in HOSTS.into_iter().zip(chains).enumerate() {
             let own = match middle {
                 Some(middle) if chain == 0 => middle,
@@ -152,6 +164,7 @@ impl Topology {
                 }
             }
         }
+        topology.add_further(network);
         Ok(topology)
     }
 
@@ -171,8 +184,7 @@ impl Topology {
             let others: Vec<IpAddr> = addresses(others).chain(vip).collect();
             nets.push(if own.is_empty() {
                 is_numbered = true;
-                let net = Taken::between_routers(self.numbered, *is_ipv4);
-                net.filter(|_| self.numbered < FIREWALL_NETWORK).ok_or("too many routers")?
+                self.numbered_network(*is_ipv4).ok_or("too many routers")?
             } else {
                 self.taken.network(&own, &others).ok_or_else(|| no_network(&own))?
             });
@@ -180,6 +192,12 @@ impl Topology {
         self.numbered = self.numbered.saturating_add(u8::from(is_numbered));
         self.networks.push(nets);
         Ok(self.networks.len() - 1)
+    }
+
+    /// The next network of those without known hosts.
+    fn numbered_network(&self, is_ipv4: bool) -> Option<IpNet> {
+        let net = Taken::between_routers(self.numbered, is_ipv4);
+        net.filter(|_| self.numbered < FIREWALL_NETWORK)
     }
 
     /// The addresses of a host: those that it has, and free ones of families that it has none of.

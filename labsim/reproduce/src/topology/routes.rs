@@ -66,7 +66,7 @@ impl Topology {
         if let Some(default) = default.filter(|_| !is_beside(first)) {
             routes.push((everything.to_owned(), default));
         }
-        for host in HOSTS {
+        for host in HOSTS.into_iter().chain(self.further()) {
             let is_ipv4 = addresses.is_ipv4;
             let to = self.node(host).filter(|to| *to != node);
             let (Some(via), Some(address)) = (to.and_then(next), self.address(host, is_ipv4))

@@ -39,7 +39,9 @@ impl Topology {
             }
             let ttl = match node.name.as_str() {
                 "client" => Some(network.client_ttl),
-                "server" => Some(network.server_ttl),
+                name if name == HOSTS[2] || self.further().any(|it| it == name) => {
+                    Some(network.server_ttl)
+                }
                 _ => None,
             };
             if let Some(ttl) = ttl {
@@ -65,15 +67,21 @@ impl Topology {
             let ports: Vec<String> = ports.collect();
             let (count, ports) = (ports.len(), ports.join(", "));
             let is_of = |host: &str| ports.contains(&format!("\"{host}:{INTERFACE}\""));
+            let is_middle = count > 2 && self.middle == Some(number);
             let options = match wiring {
+                // That of other hosts too.
+                _ if is_middle => String::new(),
                 Wiring::Offloads => ", offloads: true".to_owned(),
                 Wiring::NarrowBalancer if is_of(HOSTS[1]) => mtu(network),
                 Wiring::NarrowServer if is_of(HOSTS[2]) => mtu(network),
                 _ => String::new(),
             };
             if count > 2 || !wiring.has_links() {
-                let name = if count > 2 { MIDDLE.to_owned() } else { format!("net{}", number + 1) };
-                let _ = writeln!(segments, "  {name}: [{ports}]");
+                let name = if is_middle { MIDDLE.to_owned() } else { format!("net{}", number + 1) };
+                let _ = match options.as_str() {
+                    "" => writeln!(segments, "  {name}: [{ports}]"),
+                    _ => writeln!(segments, "  {name}: {{endpoints: [{ports}]{options}}}"),
+                };
             } else {
                 let _ = writeln!(links, "  - {{endpoints: [{ports}]{options}}}");
             }
