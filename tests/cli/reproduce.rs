@@ -168,3 +168,62 @@ fn a_fault_shows_at_the_server_although_the_pool_has_others_and_a_monitor() {
     let alone = "members: [\"10.1.1.51:49\", {address: \"10.1.1.52:49\", state: forced_offline}], monitor: null";
     assert!(read("one-server.yaml").contains(alone), "{connection}");
 }
+
+/// Runs a lab without a fault, and waits until the pool's monitor finds all members up.
+fn all_members_come_up(desk: &Desk, folder: &str, members: &[&str]) {
+    let waits = members.iter().enumerate().map(|(number, member)| {
+        format!("  up{number}: {{await_member: {{node: lb, pool: pool, member: \"{member}\", state: up}}}}\n")
+    });
+    let text = format!("extends: healthy.yaml\nsteps:\n{}", waits.collect::<String>());
+    desk.write(&format!("{folder}/watched.yaml"), text);
+    desk.labsim(&["run", &format!("{folder}/watched.yaml")]).exits(0);
+}
+
+#[test]
+fn the_labs_servers_answer_monitors_of_tacacs_and_radius_and_transparent_ones() {
+    let desk = desk();
+    let capture = capture_of(&desk, "tacacs-ipip");
+    split(&desk, &capture, "client:eth0", "t.pcap", 0, 65_535);
+    let capture = capture_of(&desk, "radius-ipip");
+    split(&desk, &capture, "client:eth0", "r.pcap", 0, 65_535);
+    desk.write(
+        "a10.txt",
+        "health monitor m\n  interval 1\n  method tacplus username u password hunter2 secret hunter2\n\
+         slb server a 10.1.1.51\n  port 49 tcp\nslb server b 10.1.1.52\n  port 49 tcp\n\
+         slb service-group g tcp\n  health-check m\n  member a 49\n  member b 49\n\
+         slb virtual-server v 172.16.4.99\n  port 49 tcp\n    service-group g\n    no-dest-nat\n    ipinip\n",
+    );
+    let udp = BIGIP
+        .replace(":49", ":1812")
+        .replace("ip-protocol tcp", "ip-protocol udp")
+        .replace("gre", "ipip");
+    let radius = "ltm monitor radius m {\n    interval 1\n    username u\n    password hunter2\n    secret hunter2\n}\n";
+    desk.write("bigip.conf", format!("{radius}{}", udp.replace("gateway_icmp", "m")));
+    let seen = "ltm monitor tcp m {\n    interval 1\n    transparent enabled\n}\n";
+    desk.write(
+        "seen.conf",
+        format!("{seen}{}", BIGIP.replace("gre", "ipip").replace("gateway_icmp", "m")),
+    );
+    for (number, (file, option, configuration, port, monitor)) in [
+        ("t.pcap", "--a10", "a10.txt", 49, "monitor: {tacacs: {interval: 1"),
+        ("r.pcap", "--f5", "bigip.conf", 1812, "monitor: {radius: {interval: 1"),
+        ("t.pcap", "--f5", "seen.conf", 49, "transparent: true"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (labs, client) = (format!("labs{number}"), format!("client={file}"));
+        let ended = desk.labsim(&["explain", &client, option, configuration, "--reproduce", &labs]);
+        let ended = ended.exits(0);
+        ended.says("    same     healthy: Nothing is wrong\n").says("the pool has the monitor");
+        assert!(!ended.stdout.contains("hunter2"), "{ended:?}");
+        let folder = format!("{labs}/connection-1");
+        let scenario = fs::read_to_string(desk.path(&format!("{folder}/healthy.yaml"))).unwrap();
+        assert!(scenario.contains(monitor), "{scenario}");
+        all_members_come_up(
+            &desk,
+            &folder,
+            &[&format!("10.1.1.51:{port}"), &format!("10.1.1.52:{port}")],
+        );
+    }
+}

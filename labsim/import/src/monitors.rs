@@ -1,6 +1,6 @@
 //! Which monitors a lab can have: where nothing answers their probes, every member would be down.
 
-use crate::lb_model::{LbModel, VirtualServer};
+use crate::lb_model::{LbModel, Pool, Service, VirtualServer};
 use crate::report::Report;
 use labsim_model::{IpProtocol, Monitor, MonitorKind};
 use std::net::IpAddr;
@@ -14,22 +14,27 @@ pub(crate) fn check(model: &mut LbModel, report: &mut Report<'_>) {
         let members: Vec<(IpAddr, u16)> =
             pool.members.iter().map(|member| (member.address, member.port)).collect();
         let listens = |port: u16| {
-            let tcp = users.iter().filter(|one| one.settings.ip_protocol == IpProtocol::Tcp);
-            let mut ports =
-                tcp.flat_map(|one| pool.members.iter().map(|member| one.member_port(member, pool)));
+            let answering = users.iter().filter(|one| answers(one, pool, monitor.kind));
+            let mut ports = answering
+                .flat_map(|one| pool.members.iter().map(|member| one.member_port(member, pool)));
             ports.any(|own| own == port)
         };
         let why = if users.is_empty() {
             None
         } else if monitor.transparent {
             why_not_transparent(monitor, &users)
-        } else if monitor.kind == MonitorKind::Tcp {
+        } else if monitor.kind != MonitorKind::Icmp {
             let probed = |member: &(IpAddr, u16)| monitor.port.unwrap_or(member.1);
             let missing = members.iter().map(probed).find(|port| !listens(*port));
             missing.map(|port| {
+                let what = match monitor.kind {
+                    MonitorKind::Tacacs => "are no TACACS+ servers at",
+                    MonitorKind::Radius => "are no RADIUS servers at",
+                    MonitorKind::Tcp | MonitorKind::Icmp => "do not listen at TCP",
+                };
                 format!(
-                    "the lab's servers do not listen at TCP port {port}, and all members would be down; \
-                     there is no monitor"
+                    "the lab's servers {what} port {port}, and all members would be down; there is no \
+                     monitor"
                 )
             })
         } else {
@@ -43,20 +48,34 @@ pub(crate) fn check(model: &mut LbModel, report: &mut Report<'_>) {
     }
 }
 
+/// Whether the servers of a virtual server answer probes of a kind that has ports.
+fn answers(one: &VirtualServer, pool: &Pool, kind: MonitorKind) -> bool {
+    let service = one.service(pool);
+    match kind {
+        MonitorKind::Tcp | MonitorKind::Icmp => one.settings.ip_protocol == IpProtocol::Tcp,
+        MonitorKind::Tacacs => service == Service::Tacacs,
+        MonitorKind::Radius => matches!(service, Service::Radius | Service::Accounting),
+    }
+}
+
 /// Why no probe can go through the tunnel to the VIPs.
 fn why_not_transparent(monitor: &Monitor, users: &[&VirtualServer]) -> Option<String> {
-    let is_probed = |one: &&&VirtualServer| {
-        monitor.kind == MonitorKind::Icmp || one.settings.ip_protocol == IpProtocol::Tcp
+    let protocol = match monitor.kind {
+        MonitorKind::Icmp => None,
+        MonitorKind::Radius => Some(IpProtocol::Udp),
+        MonitorKind::Tcp | MonitorKind::Tacacs => Some(IpProtocol::Tcp),
     };
+    let is_probed =
+        |one: &&&VirtualServer| protocol.is_none_or(|it| it == one.settings.ip_protocol);
     let probed: Vec<_> = users.iter().filter(is_probed).collect();
     let is_wild = |one: &&&VirtualServer| {
-        monitor.kind == MonitorKind::Tcp && one.settings.destination.port().is_none()
+        monitor.kind != MonitorKind::Icmp && one.settings.destination.port().is_none()
     };
     if probed.is_empty() {
-        Some(
-            "it is transparent, and no TCP virtual server uses the pool; there is no monitor"
-                .to_owned(),
-        )
+        let which = protocol.map_or("", |it| if it == IpProtocol::Tcp { "TCP " } else { "UDP " });
+        Some(format!(
+            "it is transparent, and no {which}virtual server uses the pool; there is no monitor"
+        ))
     } else if probed.iter().any(|one| one.settings.translate_address) {
         Some(
             "it is transparent, and a virtual server translates addresses, whose servers have no VIP; \

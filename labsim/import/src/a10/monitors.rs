@@ -132,22 +132,34 @@ fn read(object: &Object, is_new: bool, report: &mut Report<'_>) -> Option<Monito
     let kind = match kind.text.as_str() {
         "tcp" => MonitorKind::Tcp,
         "icmp" => MonitorKind::Icmp,
+        "radius" => MonitorKind::Radius,
+        "tacplus" => MonitorKind::Tacacs,
         _ => {
-            let why = "labsim's monitors of an import are tcp and icmp; write the pool's `monitor` \
-                       into the scenario";
+            let why = "labsim's monitors of an import are tcp, radius, tacplus and icmp; write the \
+                       pool's `monitor` into the scenario";
             return report.skip(kind.place, what, why);
         }
     };
+    if kind.needs_secret() && is_new {
+        let why = if kind == MonitorKind::Radius {
+            "labsim's probe is a Status-Server request (RFC 5997), with the secret of the lab's servers"
+        } else {
+            "labsim's probe begins a login without a user, with the secret of the lab's servers"
+        };
+        report.warn(object.place, what.clone(), why);
+    }
     let mut options = options.iter();
     while let Some(option) = options.next() {
         match (option.text.as_str(), kind) {
-            ("port", MonitorKind::Tcp) => {
+            ("port", MonitorKind::Tcp | MonitorKind::Radius | MonitorKind::Tacacs) => {
                 port = options.next().and_then(|word| word.text.parse().ok()).or(port);
             }
             ("halfopen", MonitorKind::Tcp) => {
                 let why = "labsim's probe completes the connection before it resets it";
                 report.warn(option.place, what.clone(), why);
             }
+            // User, password and secret, which are not printed.
+            (_, MonitorKind::Radius | MonitorKind::Tacacs) => {}
             (other, _) => {
                 let what = format!("{what} {}", printable(other));
                 let why = "labsim's probe makes a connection, or sends an echo request";
@@ -168,7 +180,7 @@ fn read(object: &Object, is_new: bool, report: &mut Report<'_>) -> Option<Monito
         transparent: false,
         port: port
             .and_then(|port: u32| u16::try_from(port).ok())
-            .filter(|port| *port != 0 && kind == MonitorKind::Tcp),
+            .filter(|port| *port != 0 && kind != MonitorKind::Icmp),
         secret: None,
     })
 }

@@ -109,7 +109,7 @@ pub(super) struct Config {
     pub(super) traffic_matching: Objects,
     pub(super) port_lists: Objects,
     /// Those of the kinds that a lab has.
-    pub(super) monitors: [Objects; 4],
+    pub(super) monitors: [Objects; monitors::COUNT],
 }
 
 impl Config {
@@ -216,8 +216,8 @@ fn why(words: &[&str]) -> &'static str {
     match words {
         ["ltm", "rule", ..] => "labsim does not run iRules",
         ["ltm", "monitor" | "default-node-monitor", ..] => {
-            "labsim's monitors of an import are tcp and icmp; write the pool's `monitor` into the \
-             scenario"
+            "labsim's monitors of an import are tcp, radius and icmp; write the pool's `monitor` into \
+             the scenario"
         }
         ["ltm", "profile", ..] => "labsim supports fastL4, tcp and udp profiles only",
         ["ltm", "policy" | "policy-strategy", ..] => "labsim applies no policies",

@@ -13,20 +13,21 @@ use labsim_model::{Monitor, MonitorKind, quote};
 use std::time::Duration;
 
 /// The times and ends of a monitor.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Settings {
     /// In seconds.
-    interval: u32,
+    interval: Option<u32>,
     /// Seconds from the last answer until a member is down.
-    timeout: u32,
+    timeout: Option<u32>,
     port: Option<u16>,
     transparent: bool,
 }
 
-impl Default for Settings {
-    /// F5's own.
-    fn default() -> Self {
-        Self { interval: 5, timeout: 16, port: None, transparent: false }
+/// F5's own interval and timeout, in seconds.
+const fn usual_times(kind: MonitorKind) -> (u32, u32) {
+    match kind {
+        MonitorKind::Radius => (10, 31),
+        MonitorKind::Tcp | MonitorKind::Icmp | MonitorKind::Tacacs => (5, 16),
     }
 }
 
@@ -59,13 +60,31 @@ const GATEWAY_ICMP: ProfileKind<Settings> = ProfileKind {
     objects: |config| &config.monitors[3],
     apply,
 };
+const RADIUS: ProfileKind<Settings> = ProfileKind {
+    root: "/Common/radius",
+    what: "ltm monitor radius",
+    absent: ABSENT,
+    objects: |config| &config.monitors[4],
+    apply,
+};
+const ACCOUNTING: ProfileKind<Settings> = ProfileKind {
+    root: "/Common/radius_accounting",
+    what: "ltm monitor radius-accounting",
+    absent: ABSENT,
+    objects: |config| &config.monitors[5],
+    apply,
+};
 
+/// How many kinds a lab has.
+pub(super) const COUNT: usize = 6;
 /// The kinds that a lab has, in the order of [`Config::monitors`].
-const KINDS: [(&str, MonitorKind); 4] = [
+const KINDS: [(&str, MonitorKind); COUNT] = [
     ("tcp", MonitorKind::Tcp),
     ("tcp-half-open", MonitorKind::Tcp),
     ("icmp", MonitorKind::Icmp),
     ("gateway-icmp", MonitorKind::Icmp),
+    ("radius", MonitorKind::Radius),
+    ("radius-accounting", MonitorKind::Radius),
 ];
 
 /// Whether labsim has such monitors.
@@ -74,14 +93,17 @@ pub(super) fn is_known(kind: &str) -> bool {
 }
 
 /// The objects of a known kind of monitors.
-pub(super) fn of_kind<'c>(kind: &str, [first, rest @ ..]: &'c mut [Objects; 4]) -> &'c mut Objects {
+pub(super) fn of_kind<'c>(
+    kind: &str,
+    [first, rest @ ..]: &'c mut [Objects; COUNT],
+) -> &'c mut Objects {
     let at = KINDS.iter().skip(1).position(|(known, _)| *known == kind);
     at.and_then(|at| rest.get_mut(at)).unwrap_or(first)
 }
 
 /// The monitors that are in use.
 pub(super) struct Monitors {
-    kinds: [Profiles<Settings>; 4],
+    kinds: [Profiles<Settings>; COUNT],
 }
 
 impl Default for Monitors {
@@ -91,6 +113,8 @@ impl Default for Monitors {
             Profiles::new(&HALF_OPEN),
             Profiles::new(&ICMP),
             Profiles::new(&GATEWAY_ICMP),
+            Profiles::new(&RADIUS),
+            Profiles::new(&ACCOUNTING),
         ];
         Self { kinds }
     }
@@ -103,7 +127,7 @@ impl Monitors {
     }
 
     /// A pool's monitor: `a`, `a and b`, `min 1 of { a b }`. labsim has one, the first that it can do, of
-    /// TCP before ICMP; the others are listed.
+    /// TCP before RADIUS before ICMP; the others are listed.
     pub(super) fn of_pool(
         &mut self,
         property: &Property<'_>,
@@ -119,14 +143,18 @@ impl Monitors {
             match kind {
                 Some(kind) => found.push((name, kind)),
                 None => {
-                    let why = "labsim's monitors of an import are tcp and icmp; if this is one, add the \
-                               file that declares it";
+                    let why = "labsim's monitors of an import are tcp, radius and icmp; if this is one, add \
+                               the file that declares it";
                     report.not_imported(name.place, shown, why);
                 }
             }
         }
-        let is_tcp = |kind: usize| KINDS.get(kind).is_some_and(|(_, it)| *it == MonitorKind::Tcp);
-        let chosen = *found.iter().find(|(_, kind)| is_tcp(*kind)).or(found.first())?;
+        let rank = |kind: usize| match KINDS.get(kind) {
+            Some((_, MonitorKind::Tcp)) => 0,
+            Some((_, MonitorKind::Radius)) => 1,
+            _ => 2,
+        };
+        let chosen = *found.iter().min_by_key(|(_, kind)| rank(*kind))?;
         for (name, _) in found.iter().filter(|(name, _)| name.place != chosen.0.place) {
             let shown = format!("{what}: monitor {}", printable(short(&name.text)));
             let used = printable(short(&chosen.0.text));
@@ -145,6 +173,11 @@ impl Monitors {
             let shown = format!("{what}: monitor {}", printable(short(&name.text)));
             report.warn(name.place, shown, why);
         }
+        if *monitored == MonitorKind::Radius {
+            let why = "labsim's probe is a Status-Server request (RFC 5997), with the secret of the lab's servers";
+            let shown = format!("{what}: monitor {}", printable(short(&name.text)));
+            report.warn(name.place, shown, why);
+        }
         Some(monitor(settings, *monitored))
     }
 }
@@ -153,7 +186,10 @@ impl Monitors {
 fn monitor(settings: Settings, kind: MonitorKind) -> Monitor {
     /// Most failures in a row.
     const MOST: u32 = 1000;
-    let Settings { interval, timeout, port, transparent } = settings;
+    let Settings { port, transparent, .. } = settings;
+    let usual = usual_times(kind);
+    let (interval, timeout) =
+        (settings.interval.unwrap_or(usual.0), settings.timeout.unwrap_or(usual.1));
     let fall = (timeout.saturating_sub(1) / interval).clamp(1, MOST);
     let left = timeout.saturating_sub(fall * interval).clamp(1, interval);
     Monitor {
@@ -163,7 +199,7 @@ fn monitor(settings: Settings, kind: MonitorKind) -> Monitor {
         rise: 1,
         fall: u16::try_from(fall).unwrap_or(1),
         transparent,
-        port: port.filter(|_| kind == MonitorKind::Tcp && !transparent),
+        port: port.filter(|_| kind != MonitorKind::Icmp && !transparent),
         secret: None,
     }
 }
@@ -199,12 +235,10 @@ fn apply(
     let is = |text: &str| property.word().is_some_and(|word| word.text == text);
     match property.name() {
         "interval" => {
-            settings.interval =
-                read::seconds(property, &object.what, report).unwrap_or(settings.interval);
+            settings.interval = read::seconds(property, &object.what, report).or(settings.interval);
         }
         "timeout" => {
-            settings.timeout =
-                read::seconds(property, &object.what, report).unwrap_or(settings.timeout);
+            settings.timeout = read::seconds(property, &object.what, report).or(settings.timeout);
         }
         "transparent" => {
             settings.transparent = read::switch(property, report).unwrap_or(settings.transparent);

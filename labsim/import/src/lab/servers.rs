@@ -1,6 +1,7 @@
 //! What each real server has to be: tunnel, VIPs, and the services that listen on it.
 
 use super::plan::AddressPlan;
+use crate::address::Family;
 use crate::lb_model::{LbModel, Service, VirtualServer, tunnel_name};
 use crate::report::Report;
 use labsim_model::{SourceTranslation, TunnelKind, TunnelProtocol};
@@ -121,7 +122,10 @@ pub(super) fn listeners(
             if !service.is_aaa() {
                 continue;
             }
-            for client in source_addresses(one, plan) {
+            // A monitor asks from the load balancer's own address.
+            let asks = pool.settings.monitor.as_ref().is_some_and(|it| it.kind.needs_secret());
+            let own = plan.lb.get(Family::of(member.address)).map(|port| port.net.addr());
+            for client in source_addresses(one, plan).into_iter().chain(own.filter(|_| asks)) {
                 if !listener.clients.contains(&client) {
                     listener.clients.push(client);
                 }

@@ -52,6 +52,21 @@ fn a_service_groups_monitor_is_the_pools() {
 }
 
 #[test]
+fn a_monitor_of_tacacs_asks_the_labs_servers_and_its_secret_is_not_printed() {
+    let written =
+        "health monitor m\n  method tacplus username u password hunter2 secret hunter2 port 49\n";
+    let imported = imported(a10::import, "x.txt", &text(written, ["  health-check m\n", "", ""]));
+    assert_eq!(imported.not_imported, []);
+    assert_eq!(places(&imported.warnings), ["1: health monitor m: method tacplus"]);
+    let found = monitor(&imported).unwrap();
+    assert_eq!((found.kind, found.port), (MonitorKind::Tacacs, Some(49)));
+    assert!(!imported.scenario.contains("hunter2"), "{}", imported.scenario);
+    // The client and the load balancer.
+    let clients = imported.scenario.lines().find(|line| line.contains("clients: [")).unwrap();
+    assert_eq!(clients.matches(',').count(), 1, "{clients}");
+}
+
+#[test]
 fn a_servers_or_a_ports_monitor_is_the_pools_where_the_group_has_none() {
     let monitors = "health monitor m\n  method tcp\nhealth monitor n\n  method icmp\n";
     let of_port = ["", "", "    health-check m\n"];
@@ -77,12 +92,12 @@ fn what_labsims_monitors_cannot_do_is_listed() {
         (
             "health monitor m\n  method http url GET /\n",
             "health monitor m: method http",
-            "are tcp and icmp",
+            "are tcp, radius, tacplus and icmp",
         ),
         (
-            "health monitor m\n  method radius\n",
-            "health monitor m: method radius",
-            "are tcp and icmp",
+            "health monitor m\n  method radius username u secret s\n",
+            "slb service-group g: monitor",
+            "are no RADIUS servers at port 49",
         ),
         ("health monitor m\n  retry 2\n", "health monitor m", "no `method`"),
         ("", "slb service-group g: health-check m", "in none of the imported files"),

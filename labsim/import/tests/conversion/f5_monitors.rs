@@ -100,6 +100,31 @@ fn a_monitor_that_nothing_in_the_lab_answers_is_listed() {
 }
 
 #[test]
+fn a_radius_monitor_asks_the_labs_servers_which_know_the_load_balancer() {
+    let stanza = "ltm monitor radius m { username u\n password hunter2\n secret hunter2 }\n\
+                  net self s { address 172.16.0.10/24 }";
+    for (port, monitor) in [(1812, "m"), (1813, "radius_accounting")] {
+        let imported = with_pool(&format!("monitor {monitor}"), &[(port, "udp")], stanza);
+        let found = pool(&imported).monitor.unwrap();
+        assert_eq!((found.kind, times(&found)), (MonitorKind::Radius, (10, 1, 3)), "{monitor}");
+        let clients = "clients: [192.168.11.201, 172.16.0.10]";
+        assert!(imported.scenario.contains(clients), "{}", imported.scenario);
+        assert_eq!(imported.warnings.len(), 1, "{:?}", imported.warnings);
+        let all = imported.not_imported.iter().chain(&imported.warnings);
+        assert!(all.into_iter().all(|it| !it.to_string().contains("hunter2")));
+    }
+    let listed = with_pool("monitor m", &[(1812, "udp")], stanza).not_imported;
+    let of_monitor =
+        ["username", "password", "secret"].map(|it| format!("ltm monitor radius m: {it}"));
+    assert_eq!(listed.iter().map(|it| it.what.clone()).collect::<Vec<_>>(), of_monitor);
+    // TACACS+ servers do not answer it.
+    let imported = with_pool("monitor m", &[(49, "tcp")], stanza);
+    assert_eq!(pool(&imported).monitor, None);
+    let note = imported.not_imported.iter().find(|one| one.what == "ltm pool p: monitor");
+    assert!(note.unwrap().why.contains("are no RADIUS servers at port 49"));
+}
+
+#[test]
 fn what_happens_to_flows_of_a_member_that_is_down_is_carried_over() {
     for (word, action, listed) in [
         ("reset", ActionOnDown::Reset, 0),
