@@ -9,6 +9,10 @@ use std::net::IpAddr;
 
 /// IP headers inside each other that are followed at most.
 const MAX_HEADERS: usize = 4;
+/// What stands before a packet that is longer than what is around it has room for.
+const TRUNCATED: &str = "truncated-ip";
+/// Bytes of UDP's header (RFC 768).
+const UDP_HEADER: u32 = 8;
 
 /// What a line begins with, after its link layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,8 @@ struct Ends {
     source: IpAddr,
     destination: IpAddr,
     ports: Option<(Port, Port)>,
+    /// Of a first fragment of IPv6, how many bytes of its packet it has.
+    first_fragment: Option<u32>,
 }
 
 /// Reads a packet; what follows it is left in the cursor.
@@ -47,16 +53,33 @@ pub(super) fn known(family: Family, cursor: &mut Cursor<'_>) -> Option<Known> {
 
 fn packet(mut family: Family, cursor: &mut Cursor<'_>) -> Option<Packet> {
     let mut headers: Vec<Header> = Vec::new();
+    let mut was_first_fragment = false;
     while headers.len() < MAX_HEADERS {
-        let (header, ends) = header(family, cursor)?;
-        headers.push(header);
+        // What is longer than the first fragment around it goes on in others.
+        if was_first_fragment
+            && cursor.rest.starts_with(TRUNCATED)
+            && let Some(around) = headers.last_mut()
+        {
+            around.fragment = Some((0, true));
+        }
+        let (mut header, ends) = header(family, cursor)?;
+        was_first_fragment = ends.first_fragment.is_some();
         match (ends.ports, inside(&header, cursor)) {
             (None, Some(next)) => family = next,
             (ports, _) => {
-                let transport = transport::transport(&header, ports, cursor)?;
+                let is_part = header.fragment.is_some() || was_first_fragment;
+                let transport = transport::transport(&header, ports, is_part, cursor)?;
+                if let (Some(data), Transport::Udp { payload: Some(payload), .. }) =
+                    (ends.first_fragment, &transport)
+                    && payload.saturating_add(UDP_HEADER) > data
+                {
+                    header.fragment = Some((0, true));
+                }
+                headers.push(header);
                 return Some(assemble(headers, transport));
             }
         }
+        headers.push(header);
     }
     None
 }
@@ -89,6 +112,9 @@ fn inside(header: &Header, cursor: &mut Cursor<'_>) -> Option<Family> {
 
 /// With `-e` a packet inside another one begins with its header at once.
 fn without_word(rest: &str) -> Option<Family> {
+    if rest.starts_with(TRUNCATED) {
+        return without_word(rest.split_once("missing!")?.1.trim_start());
+    }
     if rest.starts_with("(tos ") {
         return Some(Family::V4);
     }
@@ -102,8 +128,10 @@ fn without_word(rest: &str) -> Option<Family> {
 }
 
 fn header(family: Family, cursor: &mut Cursor<'_>) -> Option<(Header, Ends)> {
-    while cursor.rest.starts_with("truncated-ip") {
-        cursor.before("missing! ")?;
+    // IPv6's has no blank behind it.
+    while cursor.rest.starts_with(TRUNCATED) {
+        cursor.before("missing!")?;
+        cursor.spaces();
     }
     let mut fields = Fields::default();
     if cursor.rest.starts_with('(') {
@@ -115,7 +143,15 @@ fn header(family: Family, cursor: &mut Cursor<'_>) -> Option<(Header, Ends)> {
         }
         cursor.spaces();
     }
-    let ends = ends(cursor)?;
+    let mut ends = ends(cursor)?;
+    if family == Family::V6 && ends.ports.is_none() {
+        ends.first_fragment = first_fragment(cursor);
+    }
+    if ends.first_fragment.is_some() {
+        ends.ports = ports(cursor);
+        // The header's number is that of the Fragment header.
+        fields.protocol = None;
+    }
     let header = Header {
         source: ends.source,
         destination: ends.destination,
@@ -205,7 +241,33 @@ fn ends(cursor: &mut Cursor<'_>) -> Option<Ends> {
         (None, None) => None,
         (from, to) => Some((from?, to?)),
     };
-    Some(Ends { source, destination, ports })
+    Some(Ends { source, destination, ports, first_fragment: None })
+}
+
+/// `frag (0|1448) `, or with `-v` `frag (0x00001234:0|1448) `: the bytes of a first fragment, which what it begins with
+/// is worded behind (`print-frag6.c`). Whether others follow is not printed.
+fn first_fragment(cursor: &mut Cursor<'_>) -> Option<u32> {
+    let mut ahead = *cursor;
+    ahead.need("frag (")?;
+    if ahead.hex().is_some() {
+        ahead.need(":")?;
+    }
+    ahead.need("0|")?;
+    let data = ahead.number()?;
+    ahead.need(") ")?;
+    *cursor = ahead;
+    Some(data)
+}
+
+/// `5001 > 7: `: ports without addresses, as they stand behind a fragment.
+fn ports(cursor: &mut Cursor<'_>) -> Option<(Port, Port)> {
+    let mut ahead = *cursor;
+    let source = named_port(ahead.word()?)?;
+    ahead.need(" > ")?;
+    let destination = named_port(ahead.word()?.strip_suffix(':')?)?;
+    ahead.spaces();
+    *cursor = ahead;
+    Some((source, destination))
 }
 
 /// An address, perhaps with a port behind a dot.

@@ -6,17 +6,19 @@ use crate::packet::{Header, Icmp, Number, Port, Tcp, Transport};
 use labsim_wire::protocol;
 use labsim_wire::tcp::Flags;
 
-/// Reads what follows the addresses. Text behind the length is left in the cursor.
+/// Reads what follows the addresses. `is_part`: the packet may go on in other fragments. Text behind the length is left in
+/// the cursor.
 pub(super) fn transport(
     header: &Header,
     ports: Option<(Port, Port)>,
+    is_part: bool,
     cursor: &mut Cursor<'_>,
 ) -> Option<Transport> {
     if header.fragment.is_some_and(|(offset, _)| offset != 0) {
         return Some(Transport::Other);
     }
     match ports {
-        Some(ports) => with_ports(header, ports, cursor),
+        Some(ports) => with_ports(header, ports, is_part, cursor),
         None if cursor.eat("ICMP ") => icmp_with_length(cursor, icmp),
         None if cursor.eat("ICMP6, ") || cursor.rest.starts_with("[icmp6 sum ok] ICMP6, ") => {
             let _ = cursor.eat("[icmp6 sum ok] ICMP6, ");
@@ -45,7 +47,12 @@ pub(super) fn transport(
     }
 }
 
-fn with_ports(header: &Header, ports: (Port, Port), cursor: &mut Cursor<'_>) -> Option<Transport> {
+fn with_ports(
+    header: &Header,
+    ports: (Port, Port),
+    is_part: bool,
+    cursor: &mut Cursor<'_>,
+) -> Option<Transport> {
     if cursor.rest.starts_with("[|tcp]") || cursor.rest.starts_with("[|udp]") {
         return Some(Transport::Ports(ports.0, ports.1));
     }
@@ -65,7 +72,7 @@ fn with_ports(header: &Header, ports: (Port, Port), cursor: &mut Cursor<'_>) -> 
             return Some(Transport::Tcp(tcp));
         }
     }
-    if may_be(protocol::UDP) { udp::udp(header, ports, cursor) } else { None }
+    if may_be(protocol::UDP) { udp::udp(header, ports, is_part, cursor) } else { None }
 }
 
 /// Whether the segment has room in its packet: a line that was wrapped in the midst of a number has not.

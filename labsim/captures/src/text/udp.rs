@@ -10,9 +10,11 @@ use labsim_wire::protocol;
 /// A payload as it is worded: its length, and what is known of it.
 type Payload = (u32, Option<Datagram>);
 
+/// `is_part`: the datagram may go on in other fragments.
 pub(super) fn udp(
     header: &Header,
     ports: (Port, Port),
+    is_part: bool,
     cursor: &mut Cursor<'_>,
 ) -> Option<Transport> {
     if cursor.eat("[no cksum] ") || cursor.eat("[udp sum ok] ") {
@@ -42,7 +44,14 @@ pub(super) fn udp(
     let lower = if header.source.is_ipv4() { 28 } else { 48 };
     let payload = header.length.and_then(|length| length.checked_sub(lower));
     let payload = payload.or(worded.map(|(length, _)| length));
-    let datagram = worded.and_then(|(_, datagram)| datagram);
+    let mut datagram = worded.and_then(|(_, datagram)| datagram);
+    if is_part {
+        // Words count what the fragment has, and headers too.
+        if let Some(datagram) = &mut datagram {
+            datagram.fingerprint = None;
+        }
+        return is_udp.then_some(Transport::Udp { ports, payload: None, datagram });
+    }
     is_udp.then_some(Transport::Udp { ports, payload, datagram })
 }
 

@@ -15,3 +15,4 @@ mod tcpdump;
 mod text;
 mod tshark;
 mod worded;
+mod worded_fragments;

@@ -156,6 +156,64 @@ fn what_tcpdump_prints_is_read_back_in_every_verbosity() {
     assert!(compared > 300, "{compared}");
 }
 
+/// First fragments whose others were not captured: of datagrams and segments, and of tunnels.
+fn first_fragments() -> Vec<Vec<u8>> {
+    let address = |text: &str| text.parse::<std::net::Ipv6Addr>().unwrap().octets();
+    let ipv6 = |next: u8, payload: &[u8]| {
+        let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        let fixed = [&[0x60, 0, 0, 0, length[0], length[1], next, 64][..], payload].concat();
+        let (fixed, payload) = fixed.split_at(8);
+        [fixed, &address("2001:db8::1"), &address("2001:db8::2"), payload].concat()
+    };
+    let fragment = |next: u8, payload: &[u8]| {
+        let payload = &payload[..payload.len().min(1448)];
+        ethernet(0x86dd, &ipv6(44, &[&[next, 0, 0, 1, 0, 0, 0, 7][..], payload].concat()))
+    };
+    let udp = [&[0x13, 0x88, 0x13, 0x89, 7, 0xd8, 0x12, 0x34][..], &[1; 2000]].concat();
+    let tcp = [
+        &[0xc0, 0, 0, 49, 0, 0, 3, 0xe8, 0, 0, 7, 0xd0, 0x50, 0x18, 1, 0xf6, 0, 0, 0, 0][..],
+        &[1; 2000],
+    ]
+    .concat();
+    let mut v4 = ipv4(17, &udp[..1480]);
+    v4[6] = 0x20;
+    vec![
+        ethernet(0x0800, &v4),
+        fragment(17, &udp),
+        fragment(6, &tcp),
+        fragment(4, &ipv4(6, &tcp)),
+        fragment(41, &ipv6(6, &tcp)),
+    ]
+}
+
+#[test]
+fn first_fragments_have_their_ports_in_every_verbosity() {
+    let frames = first_fragments();
+    let mut file = Vec::new();
+    write(&mut file, LinkType::Ethernet, &frames);
+    let read = crate::support::read(&file).unwrap();
+    for options in
+        VERBOSITIES.iter().filter(|it| !it.iter().any(|it| it.to_lowercase().starts_with("-x")))
+    {
+        let text = tcpdump(&file, options);
+        let mut reader = TextReader::new(text.as_bytes());
+        for frame in &read {
+            let words = reader.next_frame().unwrap().map(|it| it.known);
+            let (Some(Known::Ip(words)), Known::Ip(bytes)) = (words, frame.known()) else {
+                panic!("{options:?}\n{text}")
+            };
+            let ports = |packet: &labsim_captures::Packet| match &packet.transport {
+                Transport::Tcp(tcp) => tcp.ports,
+                Transport::Udp { ports, .. } => *ports,
+                other => panic!("{other:?}: {options:?}\n{text}"),
+            };
+            assert_eq!(ports(&words), ports(&bytes), "{options:?}\n{text}");
+            assert_eq!(words.headers().count(), bytes.headers().count(), "{options:?}\n{text}");
+        }
+        assert_eq!((reader.next_frame().unwrap(), reader.notices().unread), (None, 0), "{text}");
+    }
+}
+
 /// The `-i any` form, with devices and directions.
 #[test]
 fn devices_and_directions_of_cooked_captures_are_read_back() {
