@@ -130,9 +130,18 @@ const SILENT_SERVER: [Code; 8] = [
 const TUNNEL_END: usize = 3;
 
 /// The causes of a silent server: all, or those behind the tunnel's end, and then others.
-fn silent_server(is_out_of_tunnel: bool, others: &[Code]) -> Vec<Code> {
+fn silent_server(known: &Known<'_>, is_out_of_tunnel: bool, others: &[Code]) -> Vec<Code> {
     let past = if is_out_of_tunnel { TUNNEL_END } else { 0 };
-    SILENT_SERVER.iter().skip(past).chain(others).copied().collect()
+    let filters = passes_reverse_path_filter(known, is_out_of_tunnel);
+    let all = SILENT_SERVER.iter().skip(past).chain(others).copied();
+    all.filter(|it| filters || *it != cause::RP_FILTER).collect()
+}
+
+/// Whether a reverse path filter decides about the client's packets at the server: Linux has one for IPv4 alone
+/// (ip-sysctl). A tunnel's outer packets are filtered too, before what is in them.
+pub(crate) fn passes_reverse_path_filter(known: &Known<'_>, is_out_of_tunnel: bool) -> bool {
+    known.connection.server.is_ipv4()
+        || !is_out_of_tunnel && known.tunnels.iter().any(|it| it.destination.is_ipv4())
 }
 
 /// An answer that the client cannot take. `asked` and `answered`: whom.

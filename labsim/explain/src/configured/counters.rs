@@ -3,6 +3,7 @@
 use super::{Effect, Finding};
 use crate::configuration::Host;
 use crate::known::Known;
+use crate::verdict::passes_reverse_path_filter;
 use labsim_codes::{Code, cause};
 
 /// What a counter is a sign of: its name, what the host did to so many packets, causes, and the causes that are
@@ -47,11 +48,15 @@ const SIGNS: [Sign; 12] = [
 
 /// What the counters of the server that got the packets show.
 pub(super) fn findings(known: &Known<'_>, host: &Host) -> Vec<Finding> {
-    // The reverse path filter's counter is IPv4's.
     let is_v4 = known.connection.server.is_ipv4();
+    let is_filtered = passes_reverse_path_filter(known, false);
     let rises = host.rises();
     let mut found = Vec::new();
     for (counter, did, signs, excluded) in SIGNS {
+        let is_reverse_path = signs == [cause::RP_FILTER];
+        if is_reverse_path && !is_filtered {
+            continue;
+        }
         let Some(rise) = rises.iter().find(|it| it.name == counter) else { continue };
         let (name, by, (before, after)) = (&host.name, rise.by, &rise.lines);
         if by > 0 {
@@ -61,7 +66,7 @@ pub(super) fn findings(known: &Known<'_>, host: &Host) -> Vec<Finding> {
                  counters do not show"
             );
             found.push(Finding::new(text, Effect::Likely(signs.to_vec())));
-        } else if !excluded.is_empty() && is_v4 {
+        } else if !excluded.is_empty() && (is_v4 || is_reverse_path) {
             let text = format!("{name}'s {counter} did not rise ({before} and {after})");
             found.push(Finding::new(text, Effect::Excludes(excluded.to_vec())));
         }

@@ -15,7 +15,8 @@ pub(super) fn findings(known: &Known<'_>, host: &Host) -> Vec<Finding> {
     let mut findings = Vec::new();
     let device = tunnel(known, host, &mut findings);
     vip(known, host, &mut findings);
-    if let Some(device) = device {
+    // What comes out of the device is of the VIP's family, and rp_filter is IPv4's.
+    if let Some(device) = device.filter(|_| known.connection.server.is_ipv4()) {
         rp_filter(host, device, &mut findings);
     }
     sockets(known, host, &mut findings);

@@ -34,7 +34,10 @@ pub(super) fn not_sent_on(known: &Known<'_>, syn_ack: &Passed) -> Option<Verdict
     let next = "on this host: `ip addr`, `sysctl -a` and `ip route`, given as `--linux NODE=FILE` (a source that is \
                 its own address needs accept_local 1, and rp_filter a route back), `nstat -az IPReversePathFilter` \
                 before and after, and the kernel's log (martian source)";
-    Some(Verdict::absent(because, next).possible(&CAUSES))
+    // Linux filters by the reverse path of IPv4 alone.
+    let is_possible = |it: &Code| *it != cause::RP_FILTER || known.connection.server.is_ipv4();
+    let causes: Vec<Code> = CAUSES.into_iter().filter(is_possible).collect();
+    Some(Verdict::absent(because, next).possible(&causes))
 }
 
 /// The row where the answer came in at such a host.

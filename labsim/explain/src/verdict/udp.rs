@@ -250,7 +250,7 @@ fn unanswered(known: &Known<'_>, open: &[&Passed], answered: usize) -> Verdict {
     let mut verdict =
         Verdict::absent(known.sentence(text, rows), next(known, name, at_server || is_out));
     if at_server || is_out {
-        verdict.possible = silent_server(is_out, &SILENT_SERVICE);
+        verdict.possible = silent_server(known, is_out, &SILENT_SERVICE);
     }
     add_errors(known, &mut verdict);
     if !fragments.is_empty() {

@@ -99,7 +99,8 @@ pub(super) fn silent(known: &Known<'_>, syn: &Passed) -> Verdict {
                     'IpInAddrErrors|IPReversePathFilter|IpInUnknownProtos|TcpInCsumErrors'` before and after an \
                     attempt, given as `--counters NODE=BEFORE,AFTER`; `ip addr` and `sysctl -a`, given as `--linux \
                     NODE=FILE`; and `tcpdump -ni any` (whether the packet comes out of the tunnel device)";
-        let mut verdict = Verdict::absent(because, next).possible(&silent_server(is_out, &DAMAGED));
+        let mut verdict =
+            Verdict::absent(because, next).possible(&silent_server(known, is_out, &DAMAGED));
         if is_out {
             let text = format!("At {name} it had come out of the tunnel, and it was not answered");
             verdict.because.push(known.sentence(text, []));

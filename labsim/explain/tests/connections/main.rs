@@ -11,6 +11,7 @@ mod bypass;
 mod configuration;
 mod document;
 mod explain;
+mod families;
 mod given;
 mod many;
 mod redact;
