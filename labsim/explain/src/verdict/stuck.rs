@@ -11,6 +11,11 @@ use labsim_codes::{Code, cause};
 /// Packets of this length or more may be longer than a path takes: IPv6 guarantees 1280 bytes (RFC 8200, 5), and
 /// tunnels take some of them.
 const LONG: u32 = 1200;
+/// Paths of IPv4 take as many bytes as every host has to (RFC 791, 3.2), as a rule: what is longer with its tunnel may be
+/// too long, if only shorter packets arrive.
+const SMALLEST_USUAL_MTU: u32 = 576;
+/// How often a packet is sent at least that is called too long by its length.
+const OFTEN: usize = 3;
 /// The MTU of Ethernet without jumbo frames (RFC 894).
 const ETHERNET_MTU: u32 = 1500;
 /// Causes of long packets that do not arrive while short ones do, and of packets that do not arrive at all.
@@ -72,11 +77,15 @@ pub(super) fn stuck(
         let length =
             first_rows(passed).filter_map(|index| known.row(index)?.packet.outermost.length).max();
         if let Some(length) = length {
-            let is_long = length >= LONG && is_longest(way, back, passed);
+            let is_longest = is_longest(way, back, passed);
+            let shorter = shorter_arrived(known, way, passed, who)
+                .filter(|_| is_longest && tries >= OFTEN && may_be_too_long(known, length));
+            let is_long = length >= LONG && is_longest || shorter.is_some();
             let others = if is_long { "; no packet as long was acknowledged" } else { "" };
             let text =
                 format!("The packet is up to {length} bytes long, the IP header included{others}");
             verdict.because.push(known.sentence(text, []));
+            verdict.because.extend(shorter);
             if is_long {
                 verdict.possible = TOO_LONG.to_vec();
             }
@@ -101,6 +110,32 @@ fn is_longest(way: &Way, back: &Way, passed: &Passed) -> bool {
         it.segment.payload > 0 && end.is_some_and(|end| count(end, first) <= acknowledged)
     });
     arrived.map(|it| it.segment.payload).max().is_none_or(|most| most < passed.segment.payload)
+}
+
+/// Whether a packet of IPv4 of this length may be longer with its tunnel than its path takes.
+fn may_be_too_long(known: &Known<'_>, length: u32) -> bool {
+    let added = added_by_tunnel(known).unwrap_or(0);
+    known.connection.server.is_ipv4() && length + added > SMALLEST_USUAL_MTU
+}
+
+/// That a point saw shorter packets of the same way before and after this one, and never this one.
+fn shorter_arrived(known: &Known<'_>, way: &Way, passed: &Passed, who: &str) -> Option<Sentence> {
+    let place = way.segments.iter().position(|it| std::ptr::eq(it, passed))?;
+    way.missing().into_iter().filter(|it| it.segment == place).find_map(|missing| {
+        let at = |it: &Passed| it.at.get(&missing.not_at)?.first().copied();
+        let is_shorter = |it: &Passed| it.segment.payload < passed.segment.payload;
+        if !way.segments.iter().all(|it| at(it).is_none() || is_shorter(it)) {
+            return None;
+        }
+        let (earlier, later) = way.segments.split_at_checked(place)?;
+        let before = earlier.iter().rev().find_map(at)?;
+        let after = later.iter().find_map(at)?;
+        let text = format!(
+            "Shorter packets of the {who} came to {}, before and after it, and this one did not",
+            known.name(missing.not_at)
+        );
+        Some(known.sentence(text, [before, after]))
+    })
 }
 
 /// That a packet came in where shorter ones went on in a tunnel, before and after it, and it did not, as often as it
@@ -130,18 +165,22 @@ fn too_long(known: &Known<'_>, way: &Way, passed: &Passed) -> Option<Sentence> {
     })
 }
 
+/// How many bytes the tunnel's headers have.
+fn added_by_tunnel(known: &Known<'_>) -> Option<u32> {
+    let in_tunnel = known.tunnels.iter().flat_map(|it| &it.rows);
+    let added = in_tunnel.filter_map(|index| {
+        let packet = &known.row(*index)?.packet;
+        packet.outermost.length?.checked_sub(packet.innermost().length?)
+    });
+    added.max()
+}
+
 /// The MSS that the server announced, if packets of that size are longer than Ethernet's MTU in the tunnel.
 pub(crate) fn announced(known: &Known<'_>) -> Option<Sentence> {
     let answers = known.connection.replies.iter().copied();
     let (row, mss) =
         answers.filter_map(|index| Some((index, known.row(index)?.packet.tcp()?.mss?))).next()?;
-    let in_tunnel = known.tunnels.iter().flat_map(|it| &it.rows);
-    let added = in_tunnel
-        .filter_map(|index| {
-            let packet = &known.row(*index)?.packet;
-            packet.outermost.length?.checked_sub(packet.innermost().length?)
-        })
-        .max()?;
+    let added = added_by_tunnel(known)?;
     let headers = if known.connection.server.is_ipv4() { 40 } else { 60 };
     let length = u32::from(mss) + headers;
     let text = format!(

@@ -201,6 +201,38 @@ fn an_answer_that_the_director_gets_and_does_not_send_on_is_a_set() {
 }
 
 #[test]
+fn a_packet_that_never_arrives_where_shorter_ones_do_before_and_after_it_may_be_too_long() {
+    // A path may be narrower than Ethernet: the length alone does not tell.
+    let of = |length: u32, tries: u32, has_later: bool| {
+        let begin = packet(0, 64, 7, ASKED, SYN)
+            + &packet(0, 60, 0, BACK, SYN_ACK)
+            + &packet(0, 64, 8, ASKED, "[.], seq 1001, ack 9001, win 500");
+        let numbers = format!("[P.], seq 1001:{}, ack 9001, win 500", 1001 + length);
+        let data = |second: u32| {
+            let id = u16::try_from(9 + second).unwrap();
+            with_payload(&packet(1 + second, 64, id, ASKED, &numbers), length)
+        };
+        let end =
+            packet(8, 64, 30, ASKED, &format!("[R.], seq {}, ack 9001, win 0", 1001 + length));
+        let client = begin.clone() + &(0..tries).map(data).collect::<String>() + &end;
+        let server = if has_later { begin + &end } else { begin };
+        let page = ["# tcpdump -S -v -nni eth0\n", &client, "# tcpdump -S -v -nni eth0\n", &server];
+        trace(&page.concat())
+    };
+    let found = of(560, 3, true);
+    is_set(&found, &[cause::MTU_BLACK_HOLE, cause::PMTU_ERROR_IGNORED, cause::LINK_LOSSY]);
+    says(
+        &found.explain(),
+        "Shorter packets of the client came to p1, before and after it, and this one did not",
+    );
+    for (length, tries, has_later) in [(500, 3, true), (560, 2, true), (560, 3, false)] {
+        let explanation = of(length, tries, has_later).explain();
+        let possible = &only(&explanation).verdict.possible;
+        assert!(possible.is_empty(), "{length} {tries} {has_later}: {possible:?}");
+    }
+}
+
+#[test]
 fn long_packets_that_do_not_go_into_the_tunnel_while_shorter_ones_do_are_too_long_for_it() {
     // kube-router#1671 and #1664: the rule that lowers the MSS was missing.
     let announcing = "[S.], seq 9000, ack 1001, win 29200, options [mss 1460]";
