@@ -22,7 +22,8 @@ pub(super) fn transport(
         None if cursor.eat("ICMP ") => icmp_with_length(cursor, icmp),
         None if cursor.eat("ICMP6, ") || cursor.rest.starts_with("[icmp6 sum ok] ICMP6, ") => {
             let _ = cursor.eat("[icmp6 sum ok] ICMP6, ");
-            icmp_with_length(cursor, icmp6)
+            // In a fragment `-v` leaves the length out.
+            icmp_with_length(cursor, icmp6).or_else(|| is_part.then_some(Transport::Other))
         }
         // Fragments and protocols without a printer.
         None => {

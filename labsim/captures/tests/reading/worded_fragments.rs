@@ -54,6 +54,9 @@ fn later_fragments_and_ports_that_are_none_have_no_ports() {
     let echo =
         packet(&format!("{ENDS} frag (0|1448) ICMP6, echo request, id 1, seq 1, length 1448"));
     assert!(matches!(echo.transport, Transport::Icmp(_)));
+    let verbose =
+        packet(&format!("{ENDS} frag (0x00001234:0|1448) ICMP6, echo request, id 1, seq 1"));
+    assert_eq!(verbose.transport, Transport::Other);
 }
 
 #[test]
