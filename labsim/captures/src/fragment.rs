@@ -3,6 +3,9 @@
 //! Fragments of a tunnel's packet hide the packet inside from the second fragment on; the first one has its headers, and
 //! so all that identifies it.
 
+use crate::packet::{Known, Packet};
+use labsim_wire::decode::{Decoded, decode_network};
+use labsim_wire::ethernet::ethertype;
 use labsim_wire::ipv6::extension;
 use labsim_wire::{ipv4, ipv6, tunnel};
 use std::net::IpAddr;
@@ -95,6 +98,28 @@ impl<'a> Fragment<'a> {
         };
         let before = self.data.len().checked_sub(inside.len())?;
         whole(self.header, self.protocol, before + inner, self.data)
+    }
+}
+
+/// What is known of the packet inside, if `network` is a tunnel's first fragment. `known`: what it says by itself.
+pub(crate) fn inside_fragment(known: &Known, network: &[u8]) -> Option<Known> {
+    let Known::Ip(outer) = known else { return None };
+    let whole = Fragment::new(network)?.as_whole()?;
+    let mut packet = packet_of(&whole)?;
+    packet.outermost = outer.outermost;
+    (!packet.inner.is_empty()).then_some(Known::Ip(packet))
+}
+
+/// What is known of a whole IP packet.
+pub(crate) fn packet_of(network: &[u8]) -> Option<Packet> {
+    let ethertype = match network.first()? >> 4 {
+        4 => ethertype::IPV4,
+        _ => ethertype::IPV6,
+    };
+    let content = decode_network(ethertype, network, usize::MAX);
+    match Known::of(&Decoded { link: None, content }).with_datagram(network) {
+        Known::Ip(packet) => Some(packet),
+        Known::Arp(_) | Known::Other => None,
     }
 }
 

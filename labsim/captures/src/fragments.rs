@@ -2,8 +2,7 @@
 //! (RFC 791, 3.2; RFC 8200, 4.5).
 
 use crate::fragment::{self, Fragment};
-use crate::packet::Known;
-use labsim_wire::decode::{Decoded, decode_network};
+use crate::packet::Header;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -13,6 +12,9 @@ const MAX_PACKETS: usize = 1 << 16;
 const MAX_PIECES: usize = 64;
 /// Bytes of packets that are not whole yet, which are held at most; packets beyond are not put together.
 const MAX_HELD: usize = 32 << 20;
+
+/// Bytes of IPv4's header without options.
+const IPV4_HEADER: u32 = 20;
 
 /// Fragments at capture points. Packets are told apart by point, addresses, protocol and identification; one that uses
 /// them again may hide that another lacks a fragment, and never shows it falsely.
@@ -126,6 +128,36 @@ impl Fragments {
         whole
     }
 
+    /// Takes a fragment of which a text shows the header, and no bytes: it tells whether all of its packet was captured,
+    /// and is not put together.
+    pub fn add_words(&mut self, point: usize, header: &Header, row: Option<usize>) {
+        let Some((id, protocol, range, has_more)) = of_words(header) else { return };
+        let key = (point, id, protocol, header.source, header.destination);
+        if self.packets.len() >= MAX_PACKETS && !self.packets.contains_key(&key) {
+            return;
+        }
+        let pieces = self.packets.entry(key).or_default();
+        if pieces.is_done {
+            if range.0 != 0 && pieces.ranges.contains(&range) {
+                return;
+            }
+            *pieces = Pieces::default();
+        }
+        if range.0 == 0 {
+            pieces.rows.extend(row);
+        }
+        if !has_more {
+            pieces.length = Some(range.1);
+        }
+        if pieces.ranges.len() >= MAX_PIECES {
+            // What is not followed is not called incomplete.
+            pieces.rows.clear();
+            return;
+        }
+        pieces.ranges.push(range);
+        pieces.is_done = pieces.is_complete();
+    }
+
     /// The rows of packets of which not all fragments were captured.
     pub fn incomplete(&self) -> impl Iterator<Item = usize> {
         self.packets.values().filter(|it| !it.is_complete()).flat_map(|it| it.rows.iter().copied())
@@ -153,6 +185,18 @@ impl Fragments {
         }
         notices
     }
+}
+
+/// The identification, the protocol, the bytes from and to, and whether more follow: of IPv4, whose words show them.
+fn of_words(header: &Header) -> Option<(u32, u8, (usize, usize), bool)> {
+    let (from, has_more) = header.fragment.filter(|_| header.source.is_ipv4())?;
+    let length = header.length?.checked_sub(IPV4_HEADER)?;
+    // Words do not show how long a header with options is; but for the last one fragments have multiples of 8 bytes.
+    if has_more && length % 8 != 0 {
+        return None;
+    }
+    let (from, length) = (usize::from(from), usize::try_from(length).ok()?);
+    Some((header.id?.into(), header.protocol?, (from, from + length), has_more))
 }
 
 impl Pieces {
@@ -219,15 +263,7 @@ impl Whole {
     /// What is known of the packet, if it is a tunnel's.
     #[must_use]
     pub fn known(&self) -> Option<crate::Packet> {
-        let ethertype = match self.bytes.first()? >> 4 {
-            4 => labsim_wire::ethernet::ethertype::IPV4,
-            _ => labsim_wire::ethernet::ethertype::IPV6,
-        };
-        let content = decode_network(ethertype, &self.bytes, self.bytes.len());
-        match Known::of(&Decoded { link: None, content }).with_datagram(&self.bytes) {
-            Known::Ip(packet) => Some(packet).filter(|it| !it.inner.is_empty()),
-            Known::Arp(_) | Known::Other => None,
-        }
+        fragment::packet_of(&self.bytes).filter(|it| !it.inner.is_empty())
     }
 }
 

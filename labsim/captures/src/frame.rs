@@ -1,7 +1,7 @@
 //! A frame of a capture, and where it was captured.
 
 use crate::f5::F5Trailer;
-use crate::fragment::Fragment;
+use crate::fragment::inside_fragment;
 use crate::packet::Known;
 use labsim_wire::decode::{Decoded, decode_network};
 use labsim_wire::link;
@@ -60,18 +60,7 @@ impl Frame {
     #[must_use]
     pub fn known(&self) -> Known {
         let known = Known::of(&self.decode()).with_datagram(self.network_layer());
-        self.inside_fragment(&known).unwrap_or(known)
-    }
-
-    /// What is known of the packet inside, if this is a tunnel's first fragment.
-    fn inside_fragment(&self, known: &Known) -> Option<Known> {
-        let Known::Ip(outer) = known else { return None };
-        let whole = Fragment::new(self.network_layer())?.as_whole()?;
-        let content = decode_network(self.link.ethertype, &whole, usize::MAX);
-        let decoded = Decoded { link: self.link.ethernet, content };
-        let Known::Ip(mut packet) = Known::of(&decoded).with_datagram(&whole) else { return None };
-        packet.outermost = outer.outermost;
-        (!packet.inner.is_empty()).then_some(Known::Ip(packet))
+        inside_fragment(&known, self.network_layer()).unwrap_or(known)
     }
 
     /// Decodes it.

@@ -1,4 +1,4 @@
-//! Packets in fragments, of captures and of texts that show their bytes.
+//! Packets in fragments, of captures and of texts.
 
 use super::read::Reading;
 use labsim_explain::Row;
@@ -31,6 +31,19 @@ impl Reading {
             row.packet =
                 labsim_captures::Packet { outermost: row.packet.outermost, ..packet.clone() };
         }
+        Ok(())
+    }
+
+    /// Keeps a packet of which a text shows no bytes, and whether its other fragments were captured.
+    pub(super) fn add_worded(&mut self, row: Row) -> Result<(), String> {
+        let header = row.packet.outermost;
+        if header.fragment.is_none() || self.keeping.is_surveying() {
+            return self.add(row);
+        }
+        let (place, point) = (self.trace.rows.len(), row.point);
+        self.add(row)?;
+        let kept = (self.trace.rows.len() > place).then_some(place);
+        self.fragments.add_words(point, &header, kept);
         Ok(())
     }
 }
@@ -121,7 +134,6 @@ mod tests {
         drop(writer);
         fs::write(&text, fragments().iter().map(|it| printed(it)).collect::<String>()).unwrap();
         let (captured, pasted) = (read(&capture), read(&text));
-        // In text a first fragment alone does not show what is inside: it is no row of its own.
         let packets = |reading: &Reading| -> Vec<_> {
             let packets = reading.trace.rows.iter().map(|row| row.packet.clone());
             packets.map(|it| (it.inner, it.transport)).collect()
@@ -129,5 +141,36 @@ mod tests {
         assert_eq!(packets(&captured).len(), 1);
         assert_eq!(packets(&pasted), packets(&captured));
         assert_eq!(pasted.others, 0);
+    }
+
+    /// The rows of a text, and the incomplete ones among them.
+    fn rows(text: &str) -> (usize, Vec<usize>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, text).unwrap();
+        let (trace, _) = read(&path).finish();
+        (trace.rows.len(), trace.incomplete.iter().copied().collect())
+    }
+
+    #[test]
+    fn a_first_fragment_of_a_text_is_a_row_and_the_others_tell_whether_it_is_all_there() {
+        // With bytes, as the packet in the tunnel.
+        let [first, last] = [0, 1].map(|it| printed(&fragments()[it]));
+        assert_eq!(rows(&first), (1, vec![0]));
+        assert_eq!(rows(&(first + &last)), (1, vec![]));
+        // By words.
+        let worded = |offset: u32, more: &str, length: u32, words: &str| {
+            format!(
+                "12:00:00.000001 IP (tos 0x0, ttl 64, id 7, offset {offset}, flags [{more}], proto UDP (17), length \
+                 {length})\n    {words}\n"
+            )
+        };
+        let first = worded(0, "+", 1500, "192.0.2.1.5001 > 192.0.2.9.7: UDP, length 2000");
+        let last = worded(1480, "none", 548, "192.0.2.1 > 192.0.2.9: ip-proto-17");
+        let later = worded(2000, "none", 28, "192.0.2.1 > 192.0.2.9: ip-proto-17");
+        assert_eq!(rows(&first), (1, vec![0]));
+        assert_eq!(rows(&(first.clone() + &last)), (1, vec![]));
+        // One between them is missing.
+        assert_eq!(rows(&(first + &later)), (1, vec![0]));
     }
 }

@@ -194,7 +194,7 @@ impl Reading {
             };
             match &frame.bytes {
                 Some(bytes) => self.add_packet(row, bytes)?,
-                None => self.add(row)?,
+                None => self.add_worded(row)?,
             }
         }
         let notices = reader.notices();

@@ -7,6 +7,7 @@ use super::record::begins;
 use super::section::{About, Section, has_option};
 use super::wrapped::read;
 use super::{TextFrame, TextNotices};
+use crate::fragment::inside_fragment;
 use crate::packet::{Known, Packet, Transport};
 use labsim_wire::decode::{Content, Decoded, decode_network};
 use labsim_wire::link::{self, Link};
@@ -293,7 +294,8 @@ fn network(words: &Known, bytes: Vec<u8>) -> Option<(Known, Vec<u8>)> {
         // The text does not show how long the frame was.
         let content = decode_network(header.ethertype, network, usize::MAX);
         let Content::Ip(_) = content else { return None };
-        match Known::of(&Decoded { link: None, content }).with_datagram(network) {
+        let known = Known::of(&Decoded { link: None, content }).with_datagram(network);
+        match inside_fragment(&known, network).unwrap_or(known) {
             Known::Ip(packet) if is_same(words, &packet) => {
                 Some((Known::Ip(packet), network.to_vec()))
             }
