@@ -1,8 +1,13 @@
 //! What a node's kernel has counted, under the names that nstat(8) prints.
 
-use crate::lab::Node;
+use crate::lab::{Lab, Node};
+use labsim_scenario::model::NodeName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::{fs, io};
+use std::fs::File;
+use std::io::{self, Read as _};
+
+/// More than any of the files has, but that of the devices of a node with many.
+const FILE_BYTES: usize = 16 << 10;
 
 /// Counters of one namespace by name: `IpInUnknownProtos`, `TcpInCsumErrors`,
 /// `TcpExtIPReversePathFilter`. All begin at 0 with the namespace.
@@ -70,7 +75,7 @@ impl CounterText {
     /// sent or received anything since.
     fn read(before: Option<&Self>) -> io::Result<Self> {
         // `/proc/net` is the main thread's view; this thread is the one in the namespace.
-        let read = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}"));
+        let read = |name| read_file(&format!("/proc/thread-self/net/{name}"));
         // First: what comes in meanwhile is seen by the next reading.
         let devices = read("dev")?;
         if let Some(before) = before.filter(|before| before.devices == devices) {
@@ -123,6 +128,27 @@ impl CounterText {
     }
 }
 
+/// Reads a file whose length the kernel does not tell, in a few calls.
+fn read_file(path: &str) -> io::Result<String> {
+    let mut text = String::with_capacity(FILE_BYTES);
+    File::open(path)?.read_to_string(&mut text)?;
+    text.shrink_to_fit();
+    Ok(text)
+}
+
+impl Lab {
+    /// As [`Node::counter_text_since`], of every node, in the plan's order.
+    ///
+    /// # Errors
+    /// The namespaces cannot be entered; for each node, its files cannot be read.
+    pub fn counter_texts_since(
+        &self,
+        before: &BTreeMap<NodeName, CounterText>,
+    ) -> io::Result<Vec<(&Node, io::Result<CounterText>)>> {
+        self.run_in_each(|node| node.read_since(before.get(node.name())))
+    }
+}
+
 impl Node {
     /// The protocols' and the interfaces' counters up to now.
     ///
@@ -138,8 +164,12 @@ impl Node {
     /// # Errors
     /// The files cannot be read.
     pub fn counter_text_since(&self, before: Option<&CounterText>) -> io::Result<CounterText> {
-        let before = before.filter(|_| !self.initiates());
-        self.run_passive(|| CounterText::read(before))?
+        self.run_passive(|| self.read_since(before))?
+    }
+
+    /// On a thread that is in the node.
+    fn read_since(&self, before: Option<&CounterText>) -> io::Result<CounterText> {
+        CounterText::read(before.filter(|_| !self.initiates()))
     }
 
     /// The protocol counters of `/proc/net/snmp`, `/proc/net/netstat` and `/proc/net/snmp6`.

@@ -192,6 +192,20 @@ impl Lab {
         self.shared.worker.run_in(namespace, work)
     }
 
+    /// Runs `work` inside every node, in the plan's order, for work as that of [`Node::run_passive`].
+    pub(crate) fn run_in_each<'a, T: Send>(
+        &'a self,
+        work: impl Fn(&'a Node) -> T + Send,
+    ) -> io::Result<Vec<(&'a Node, T)>> {
+        self.shared.worker.run(move |context| {
+            let in_node = |node: &'a Node| {
+                context.enter(&node.namespace)?;
+                Ok((node, work(node)))
+            };
+            self.nodes.iter().map(in_node).collect()
+        })?
+    }
+
     pub(crate) fn deferred_close(&self) -> &Arc<DeferredClose> {
         &self.shared.deferred_close
     }

@@ -15,7 +15,7 @@ use crate::error::RunError;
 use crate::logbook::Logbook;
 use crate::plan::{ProgramPart, RunPlan};
 use balancer::Balancer;
-use kernel::NodeKernel;
+use kernel::NodeKernels;
 use labsim_event::Event;
 use labsim_lab::Lab;
 use labsim_scenario::model::{NodeName, ProcessStart};
@@ -29,7 +29,7 @@ use tunnel::TunnelDevice;
 
 /// Everything that runs in a lab, by kind, so that steps find what they act on.
 pub(crate) struct Components {
-    kernels: Vec<NodeKernel>,
+    kernels: NodeKernels,
     tunnels: Vec<TunnelDevice>,
     relay: LinkRelay,
     servers: BTreeMap<NodeName, NodeServers>,
@@ -67,7 +67,7 @@ impl Components {
             all.into_iter().map(|parts| parts.into_iter().map(program).collect()).collect()
         };
         Self {
-            kernels: lab.nodes().map(|node| NodeKernel::new(node.name().clone())).collect(),
+            kernels: NodeKernels::default(),
             tunnels: plan.tunnels.into_iter().map(|part| TunnelDevice::new(part, lab)).collect(),
             relay: LinkRelay::new(plan.relay, relays),
             servers: plan
@@ -193,8 +193,7 @@ impl ComponentSet<Lab> for Components {
         fn stage<C: crate::component::Component<Lab>>(all: &mut [C]) -> Stage<'_, Lab> {
             all.iter_mut().map(|one| one as _).collect()
         }
-        let mut network: Stage<'_, Lab> = stage(&mut self.kernels);
-        network.push(&mut self.relay);
+        let mut network: Stage<'_, Lab> = vec![&mut self.kernels, &mut self.relay];
         network.extend(stage(&mut self.tunnels));
         let first = self.first_programs.iter_mut().map(|all| stage(all));
         let servers = self.servers.values_mut().map(|one| one as _).collect();

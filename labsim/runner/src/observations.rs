@@ -21,7 +21,7 @@ pub(crate) struct Snapshot {
     pub(crate) until_ns: u64,
     /// Markers that the captures have sent until now; tunnel devices count them as errors.
     pub(crate) markers: u64,
-    /// Neighbours for which the machine's kernel had no room.
+    /// Neighbours for which the machine's kernel had no room; 0 in between two steps.
     pub(crate) refused_neighbours: u64,
     /// Each kernel's counters of its protocols and devices.
     pub(crate) kernels: BTreeMap<NodeName, CounterText>,

@@ -140,18 +140,19 @@ async fn snapshot(
     capture: &Capture,
 ) -> Result<Snapshot, RunError> {
     component::flush(components, Instant::now() + MARKER_TIMEOUT).await?;
-    count(components, lab, capture).await
+    let refused_neighbours = labsim_lab::refused_neighbours();
+    Ok(Snapshot { refused_neighbours, ..count(components, lab, capture).await? })
 }
 
-/// What all components have counted up to now.
+/// What all components have counted up to now. What the machine's kernel refused, which is looked at
+/// over all steps only, is left out.
 pub(crate) async fn count(
     components: &mut Components,
     lab: &Lab,
     capture: &Capture,
 ) -> Result<Snapshot, RunError> {
     let (markers, from_ns) = (capture.markers(), labsim_lab::now_ns());
-    let refused_neighbours = labsim_lab::refused_neighbours();
-    let mut snapshot = Snapshot { markers, from_ns, refused_neighbours, ..Snapshot::default() };
+    let mut snapshot = Snapshot { markers, from_ns, ..Snapshot::default() };
     component::observe(components, lab, &mut snapshot).await?;
     snapshot.until_ns = labsim_lab::now_ns();
     Ok(snapshot)

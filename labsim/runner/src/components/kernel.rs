@@ -1,4 +1,4 @@
-//! A node's kernel, which counts from the moment that the node exists.
+//! The nodes' kernels, which count from the moment that the nodes exist.
 
 use crate::component::{Component, Pending, Shutdown, done};
 use crate::error::RunError;
@@ -7,40 +7,36 @@ use labsim_codes::run;
 use labsim_event::Event;
 use labsim_lab::{CounterText, Lab};
 use labsim_scenario::model::NodeName;
+use std::collections::BTreeMap;
 
-/// The counters of a node's protocols, devices and filters.
-pub(super) struct NodeKernel {
-    node: NodeName,
-    /// Its counters when they were last read.
-    last: Option<CounterText>,
+/// The counters of the nodes' protocols, devices and filters.
+#[derive(Default)]
+pub(super) struct NodeKernels {
+    /// The counters when they were last read.
+    last: BTreeMap<NodeName, CounterText>,
 }
 
-impl NodeKernel {
-    pub(super) fn new(node: NodeName) -> Self {
-        Self { node, last: None }
-    }
-
+impl NodeKernels {
     fn counters(&mut self, lab: &Lab, into: &mut Snapshot) -> Result<(), RunError> {
-        let node = lab.node(&self.node).ok_or_else(|| RunError::unknown_node(&self.node))?;
-        let context = format!("the counters of {}", self.node);
-        let counters = node
-            .counter_text_since(self.last.as_ref())
-            .map_err(RunError::from_source(run::COUNTERS_UNREADABLE, context))?;
-        self.last = Some(counters.clone());
-        into.kernels.insert(self.node.clone(), counters);
-        let context = format!("the filters of {}", self.node);
-        let filtered =
-            node.filtered().map_err(RunError::from_source(run::COUNTERS_UNREADABLE, context))?;
-        if !filtered.is_empty() {
-            into.filters.insert(self.node.clone(), filtered);
+        let unreadable = |context| RunError::from_source(run::COUNTERS_UNREADABLE, context);
+        let all = lab.counter_texts_since(&self.last);
+        for (node, counters) in all.map_err(unreadable("the nodes' counters".to_owned()))? {
+            let name = node.name();
+            let counters = counters.map_err(unreadable(format!("the counters of {name}")))?;
+            into.kernels.insert(name.clone(), counters);
+            let filtered = node.filtered().map_err(unreadable(format!("the filters of {name}")))?;
+            if !filtered.is_empty() {
+                into.filters.insert(name.clone(), filtered);
+            }
         }
+        self.last.clone_from(&into.kernels);
         Ok(())
     }
 }
 
-impl Component<Lab> for NodeKernel {
+impl Component<Lab> for NodeKernels {
     fn name(&self) -> String {
-        format!("the kernel of {}", self.node)
+        "the nodes' kernels".to_owned()
     }
 
     fn start(&mut self, _lab: &Lab, _emit: &dyn Fn(Event)) -> Result<(), RunError> {
