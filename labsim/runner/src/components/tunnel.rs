@@ -91,9 +91,13 @@ impl Component<Lab> for TunnelDevice {
         done(Ok(()))
     }
 
-    fn stop<'a>(&'a mut self, _how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
-        // Ends its thread.
+    /// Ends its thread, which does not wait for anything: while forwarders end.
+    fn request_stop(&mut self) {
         drop(self.decapsulator.take());
+    }
+
+    fn stop<'a>(&'a mut self, _how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
+        self.request_stop();
         done(Ok(()))
     }
 }
