@@ -3,7 +3,7 @@
 use crate::inputs::{self, InputFile};
 use crate::{exit::Exit, load, output};
 use labsim_report::ListedScenario;
-use labsim_scenario::{Kind, Opened};
+use labsim_scenario::{Kind, Loaded, Opened};
 use labsim_selection::{Candidate, FoundFile, assign_ids};
 use labsim_yaml::Diagnostics;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub(crate) struct FoundScenario {
     relative: String,
     /// What is known of a valid one, or its errors.
     pub(crate) read: Result<Summary, Diagnostics>,
+    /// What was read, if it is the only one: many are read again one by one.
+    pub(crate) loaded: Option<Box<Loaded>>,
 }
 
 /// What is kept of a valid scenario until it runs.
@@ -90,6 +92,7 @@ pub(crate) fn visit_files(
 /// A path is wrong, or there is no scenario; the messages have been printed.
 pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<FoundScenario>, Exit> {
     let (mut read, mut topologies, mut exercises) = (Vec::new(), 0, 0);
+    let mut only = None;
     visit_files(paths, |file, opened| {
         // A folder may hold other files beside its scenarios; a topology that is named is an error.
         if !file.is_named() {
@@ -100,7 +103,14 @@ pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<FoundScenario>, Exit> {
             }
         }
         let loaded = opened.and_then(|opened| opened.load());
-        read.push((file, loaded.map(|loaded| summarize(&loaded.scenario))));
+        only = None;
+        let keep = read.is_empty();
+        let summary = loaded.map(|loaded| {
+            let summary = summarize(&loaded.scenario);
+            only = keep.then(|| Box::new(loaded));
+            summary
+        });
+        read.push((file, summary));
     })?;
     if read.is_empty() {
         output::error(match (topologies, exercises) {
@@ -122,6 +132,7 @@ pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<FoundScenario>, Exit> {
         relative: file.relative().to_string_lossy().into_owned(),
         file,
         read,
+        loaded: only.take(),
     });
     Ok(scenarios.collect())
 }

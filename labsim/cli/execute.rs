@@ -105,14 +105,15 @@ pub(crate) fn id_in_round(id: &str, round: usize, rounds: Option<usize>) -> Stri
 
 /// The scenarios, round by round. Each puts its configuration with its secrets into `configurations`.
 fn work(
-    scenarios: Vec<FoundScenario>,
+    mut scenarios: Vec<FoundScenario>,
     rounds: Option<usize>,
     configurations: Option<Configurations>,
 ) -> impl Iterator<Item = Work> + Send {
     let count = scenarios.len();
     let total = rounds.map_or(usize::MAX, |rounds| rounds.saturating_mul(count));
     (0..total).map(move |number| {
-        let scenario = &scenarios[number % count];
+        let scenario = &mut scenarios[number % count];
+        let loaded = scenario.loaded.take();
         let file = scenario.file.clone();
         let rejection = scenario.read.as_ref().err().map(load::rejection);
         let id = id_in_round(&scenario.id, number / count, rounds);
@@ -127,7 +128,9 @@ fn work(
                 let file = scenario.file.clone();
                 Box::new(move |change| load::changed(&file, change))
             },
-            load: Box::new(move || rejection.map_or_else(|| load::for_run(&file, keep), Err)),
+            load: Box::new(move || {
+                rejection.map_or_else(|| load::for_run(&file, loaded, keep), Err)
+            }),
         }
     })
 }

@@ -18,12 +18,17 @@ pub(crate) fn scenario_and_sources(path: &Path) -> Result<(Scenario, Sources), E
     Ok((loaded.scenario, loaded.sources))
 }
 
-/// The scenario of a file, for its run. `keep` is given the configuration with its secrets.
+/// The scenario of a file, for its run. `loaded` is what was read of it, if it was kept; `keep` is given the
+/// configuration with its secrets.
 pub(crate) fn for_run(
     file: &InputFile,
+    loaded: Option<Box<labsim_scenario::Loaded>>,
     keep: Option<impl FnOnce(String)>,
 ) -> Result<Loaded, Rejection> {
-    let loaded = labsim_scenario::load(file.as_input()).map_err(|found| rejection(&found))?;
+    let loaded = match loaded {
+        Some(loaded) => *loaded,
+        None => labsim_scenario::load(file.as_input()).map_err(|found| rejection(&found))?,
+    };
     if let Some(keep) = keep {
         keep(loaded.merged());
     }
