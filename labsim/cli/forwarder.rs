@@ -11,7 +11,7 @@ use labsim_forwarder::Config;
 use labsim_monitor::Monitors;
 use labsim_yaml::{Diagnostics, Source};
 use sd_notify::NotifyState;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +43,10 @@ fn run(args: &args::Forwarder, file: &Path) -> Exit {
     tracing::info!(file = %file.display(), "configuration read");
     if args.check {
         output::line(format_args!("{}: a valid forwarder configuration", file.display()));
+        return Exit::Success;
+    }
+    // A lab starts it before its interfaces are there. One that is given up before ends its input.
+    if args.wait && io::stdin().read_exact(&mut [0]).is_err() {
         return Exit::Success;
     }
     let result = Operation::start(args, file, &config).and_then(|operation| {

@@ -295,3 +295,25 @@ echo "pools: {p: {memberz: []}}" > config.yaml
         assert_eq!(String::from_utf8_lossy(&state[..length]).trim_end(), expected);
     }
 }
+
+/// So a lab can start it before there is a network. Nothing has bound its control socket meanwhile.
+#[test]
+fn a_forwarder_that_is_to_wait_touches_nothing_of_the_network_before_its_first_line() {
+    let (_, log) = in_a_node(
+        &Desk::new(),
+        "A: b",
+        r#"
+sed -i 's/eth0/eth7/' config.yaml
+"$labsim" forwarder --stdio --wait --config config.yaml < /dev/null && echo "given up: $?"
+mkfifo input
+"$labsim" forwarder --stdio --wait --config config.yaml < input &
+forwarder=$!
+exec 3> input
+grep -q @labsim-forwarder /proc/net/unix && exit 9
+echo >&3
+wait $forwarder && exit 9 || echo "began: $?"
+"#,
+    );
+    assert!(log.starts_with("given up: 0\n"), "{log}");
+    assert!(log.contains("eth7") && log.ends_with("began: 3\n"), "{log}");
+}

@@ -22,6 +22,9 @@ pub(crate) struct Forwarder {
     /// Take commands from standard input, one JSON object per line, and stop when it ends
     #[arg(long)]
     pub(crate) stdio: bool,
+    /// Touch nothing of the network before the first line of standard input
+    #[arg(long, hide = true, requires = "stdio")]
+    pub(crate) wait: bool,
     /// Control socket: an abstract name in the network namespace, or a path
     #[arg(long, value_name = "@NAME|PATH", default_value = "@labsim-forwarder")]
     pub(crate) control: OsString,

@@ -21,28 +21,36 @@ use labsim_sys::Errno;
 use labsim_sys::netlink::{Batch, Refusal, Socket};
 use labsim_sys::netns::Namespace;
 use std::fmt::Display;
+use std::sync::Arc;
+
+/// The namespaces of a lab, with nothing in them.
+#[derive(Debug)]
+pub(crate) struct Namespaces {
+    nodes: Vec<NewNamespace>,
+    /// The bridges'.
+    switch_ns: Option<NewNamespace>,
+}
+
+#[derive(Debug)]
+struct NewNamespace {
+    namespace: Arc<Namespace>,
+    netlink: Socket,
+}
 
 /// What was built, by descriptor.
 #[derive(Debug)]
 pub(crate) struct Built {
-    pub(crate) nodes: Vec<BuiltNode>,
+    /// The tunnel devices of each node, in the plan's order.
+    pub(crate) tunnels: Vec<Vec<Tunnel>>,
     /// The bridges' namespace.
-    pub(crate) switch_ns: Option<Namespace>,
+    pub(crate) switch_ns: Option<Arc<Namespace>>,
     /// The inner ends of impaired links.
     pub(crate) relays: Vec<Relay>,
 }
 
-/// One node's part.
-#[derive(Debug)]
-pub(crate) struct BuiltNode {
-    pub(crate) namespace: Namespace,
-    /// The tunnel devices, in the plan's order.
-    pub(crate) tunnels: Vec<Tunnel>,
-}
-
 /// A namespace while it is being furnished.
 struct NodeBuilder {
-    namespace: Namespace,
+    namespace: Arc<Namespace>,
     netlink: Socket,
     /// Whether this kernel runs IPv6.
     ipv6: bool,
@@ -51,60 +59,75 @@ struct NodeBuilder {
 /// RFC 8200, section 5.
 const IPV6_LEAST_MTU: u32 = 1280;
 
-/// Builds all of it, or leaves nothing.
-pub(crate) fn build(plan: &LabPlan, context: &mut WorkerContext) -> Result<Built, BuildError> {
+/// What the bridges' namespace is called.
+pub(crate) const SWITCH_NS: &str = "the switch namespace";
+
+/// Creates the namespaces, or leaves none.
+pub(crate) fn create(
+    plan: &LabPlan,
+    context: &mut WorkerContext,
+) -> Result<Namespaces, BuildError> {
     // A namespace and a socket each, and what the process itself and its captures need.
     let relays = plan.links.iter().filter(|link| link.relay.is_some()).count();
     allow_open_files(3 * plan.nodes.len() as u64 + 4 * relays as u64 + 256);
+    let nodes = plan.nodes.iter().map(|node| create_netns(&node.name, context));
+    let nodes = nodes.collect::<Result<_, _>>()?;
+    let switch_ns =
+        plan.needs_switch_ns().then(|| create_netns(&SWITCH_NS, context)).transpose()?;
+    Ok(Namespaces { nodes, switch_ns })
+}
+
+impl Namespaces {
+    /// Those of the nodes, in the plan's order.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Namespace>> {
+        self.nodes.iter().map(|node| &node.namespace)
+    }
+}
+
+/// Builds the rest, or leaves nothing in the namespaces.
+pub(crate) fn build(
+    plan: &LabPlan,
+    namespaces: Namespaces,
+    context: &mut WorkerContext,
+) -> Result<Built, BuildError> {
     let mut baseline = None;
     let mut builders = Vec::with_capacity(plan.nodes.len());
-    for node in &plan.nodes {
-        builders.push(create_netns(
-            &node.name,
-            node.forward,
-            &node.early_sysctls,
-            context,
-            &mut baseline,
-        )?);
+    for (node, namespace) in plan.nodes.iter().zip(namespaces.nodes) {
+        let settings = (node.forward, node.early_sysctls.as_slice());
+        builders.push(prepare(&node.name, namespace, settings, context, &mut baseline)?);
     }
-    let mut switch_ns = match plan.needs_switch_ns() {
-        true => Some(create_netns(&"the switch namespace", false, &[], context, &mut baseline)?),
-        false => None,
-    };
+    let switch_ns = namespaces
+        .switch_ns
+        .map(|namespace| prepare(&SWITCH_NS, namespace, (false, &[]), context, &mut baseline));
+    let mut switch_ns = switch_ns.transpose()?;
     if let Some(switch_ns) = &mut switch_ns {
         make_bridges(plan, switch_ns)?;
     }
     links::make(plan, &mut builders, switch_ns.as_mut())?;
     let relays = relay::open(plan, switch_ns.as_mut(), context)?;
-    let mut nodes = Vec::with_capacity(builders.len());
-    for (node, builder) in plan.nodes.iter().zip(builders) {
-        nodes.push(node::configure_node(node, builder, switch_ns.as_mut(), context)?);
+    let mut tunnels = Vec::with_capacity(builders.len());
+    for (node, builder) in plan.nodes.iter().zip(&mut builders) {
+        tunnels.push(node::configure_node(node, builder, switch_ns.as_mut(), context)?);
     }
-    for (node, built) in plan.nodes.iter().zip(&nodes) {
-        ipv6::await_addresses(node, built, context)?;
+    for (node, builder) in plan.nodes.iter().zip(&builders) {
+        ipv6::await_addresses(node, builder, context)?;
     }
     // After everything that the kernel asks its neighbours while it is set up.
-    for (node, built) in plan.nodes.iter().zip(&nodes).filter(|(node, _)| !node.filters.is_empty())
-    {
-        let name = node.name.as_str();
-        let refused = |source| BuildError::Namespace { node: name.to_owned(), source };
-        context.enter(&built.namespace).map_err(refused)?;
+    let filtered = plan.nodes.iter().zip(&builders).filter(|(node, _)| !node.filters.is_empty());
+    for (node, builder) in filtered {
+        enter(node.name.as_str(), builder, context)?;
         node.filters
             .iter()
             .filter(|filter| filter.present)
             .try_for_each(|filter| filter.apply(&node.name))?;
     }
-    Ok(Built { nodes, switch_ns: switch_ns.map(|builder| builder.namespace), relays })
+    Ok(Built { tunnels, switch_ns: switch_ns.map(|builder| builder.namespace), relays })
 }
 
-/// Makes a namespace whose settings are the kernel's defaults and the node's early ones.
 fn create_netns(
     name: &dyn Display,
-    forward: bool,
-    early: &[Sysctl],
     context: &mut WorkerContext,
-    baseline: &mut Option<Baseline>,
-) -> Result<NodeBuilder, BuildError> {
+) -> Result<NewNamespace, BuildError> {
     let namespace = context
         .create()
         .map_err(|source| BuildError::Namespace { node: name.to_string(), source })?;
@@ -112,6 +135,20 @@ fn create_netns(
         what: "a netlink socket cannot be opened",
         source: errno.into(),
     })?;
+    Ok(NewNamespace { namespace: Arc::new(namespace), netlink })
+}
+
+/// Gives a namespace the kernel's default settings and the node's early ones: whether it forwards, and others.
+fn prepare(
+    name: &dyn Display,
+    NewNamespace { namespace, netlink }: NewNamespace,
+    (forward, early): (bool, &[Sysctl]),
+    context: &mut WorkerContext,
+    baseline: &mut Option<Baseline>,
+) -> Result<NodeBuilder, BuildError> {
+    context
+        .enter(&namespace)
+        .map_err(|source| BuildError::Namespace { node: name.to_string(), source })?;
     let baseline = baseline.get_or_insert_with(Baseline::read);
     let in_node = |source| BuildError::Sysctl { place: None, node: name.to_string(), source };
     baseline.set(forward).map_err(in_node)?;

@@ -1,6 +1,6 @@
 //! A running lab: its nodes, by file descriptor only.
 
-use crate::build::{self, Relay, Tunnel, TunnelEnd};
+use crate::build::{self, Built, Namespaces, Relay, Tunnel, TunnelEnd};
 use crate::capture::DeferredClose;
 use crate::error::BuildError;
 use crate::filter::FilterState;
@@ -20,7 +20,7 @@ pub struct Lab {
     nodes: Vec<Node>,
     links: Vec<VethLink>,
     /// The bridges' namespace lives as long as it is open.
-    switch_ns: Option<Namespace>,
+    switch_ns: Option<Arc<Namespace>>,
     relays: Vec<Relay>,
     shared: Arc<Shared>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub struct Node {
     plan: NodePlan,
-    namespace: Namespace,
+    namespace: Arc<Namespace>,
     tunnels: Vec<Tunnel>,
     filters: Mutex<Vec<FilterState>>,
     /// How many TCP sockets clients were given.
@@ -47,6 +47,72 @@ pub struct Node {
     shared: Arc<Shared>,
 }
 
+/// A lab whose nodes are there, with nothing in them: processes can be started in them that wait for the rest.
+/// Dropping it kills them, and lets go of its namespaces.
+#[derive(Debug)]
+pub struct NewLab<'a> {
+    plan: &'a LabPlan,
+    namespaces: Namespaces,
+    lab: Lab,
+}
+
+impl<'a> NewLab<'a> {
+    /// Creates the plan's namespaces.
+    ///
+    /// # Errors
+    /// The first thing that failed, in words; no namespace is left.
+    pub fn create(plan: &'a LabPlan) -> Result<Self, BuildError> {
+        let worker = NetnsWorker::start().map_err(worker_error)?;
+        let shared = Arc::new(Shared {
+            worker,
+            children: Children::default(),
+            deferred_close: Arc::default(),
+        });
+        let created = shared.worker.run(|context| build::create(plan, context));
+        let namespaces = created.map_err(worker_error)??;
+        let nodes = plan.nodes.iter().zip(namespaces.nodes());
+        let nodes = nodes.map(|(plan, namespace)| Node {
+            plan: plan.clone(),
+            namespace: Arc::clone(namespace),
+            tunnels: Vec::new(),
+            filters: Mutex::new(plan.filters.iter().map(FilterState::of).collect()),
+            clients: AtomicU16::new(0),
+            initiates: AtomicBool::new(false),
+            shared: Arc::clone(&shared),
+        });
+        let nodes = nodes.collect();
+        let (links, relays) = (plan.links.clone(), Vec::new());
+        let lab = Lab { nodes, links, switch_ns: None, relays, shared };
+        Ok(Self { plan, namespaces, lab })
+    }
+
+    /// The node of that name, in which only [`Node::spawn`] works.
+    #[must_use]
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        self.lab.node(name)
+    }
+
+    /// Builds the rest. When it returns, links are up and frames go through; on an
+    /// impaired link, as soon as [`Lab::take_relays`]'s are relayed between.
+    ///
+    /// # Errors
+    /// The first thing that failed, in words; whatever had been built is undone.
+    pub fn build(self) -> Result<Lab, BuildError> {
+        let Self { plan, namespaces, mut lab } = self;
+        let built = lab.shared.worker.run(|context| build::build(plan, namespaces, context));
+        let Built { tunnels, switch_ns, relays } = built.map_err(worker_error)??;
+        for (node, tunnels) in lab.nodes.iter_mut().zip(tunnels) {
+            node.tunnels = tunnels;
+        }
+        (lab.switch_ns, lab.relays) = (switch_ns, relays);
+        Ok(lab)
+    }
+}
+
+fn worker_error(source: io::Error) -> BuildError {
+    BuildError::Process { what: "the lab's thread", source }
+}
+
 impl Lab {
     /// Builds the plan. When it returns, links are up and frames go through; on an
     /// impaired link, as soon as [`Self::take_relays`]'s are relayed between.
@@ -54,30 +120,7 @@ impl Lab {
     /// # Errors
     /// The first thing that failed, in words; whatever had been built is undone.
     pub fn build(plan: &LabPlan) -> Result<Self, BuildError> {
-        let thread = |source| BuildError::Process { what: "the lab's thread", source };
-        let worker = NetnsWorker::start().map_err(thread)?;
-        let shared = Arc::new(Shared {
-            worker,
-            children: Children::default(),
-            deferred_close: Arc::default(),
-        });
-        let built = shared.worker.run(|context| build::build(plan, context)).map_err(thread)??;
-        let nodes = plan
-            .nodes
-            .iter()
-            .zip(built.nodes)
-            .map(|(plan, built)| Node {
-                plan: plan.clone(),
-                namespace: built.namespace,
-                tunnels: built.tunnels,
-                filters: Mutex::new(plan.filters.iter().map(FilterState::of).collect()),
-                clients: AtomicU16::new(0),
-                initiates: AtomicBool::new(false),
-                shared: Arc::clone(&shared),
-            })
-            .collect();
-        let (links, switch_ns, relays) = (plan.links.clone(), built.switch_ns, built.relays);
-        Ok(Self { nodes, links, switch_ns, relays, shared })
+        NewLab::create(plan)?.build()
     }
 
     /// The node of that name.
@@ -169,9 +212,7 @@ impl Lab {
     /// bridges, is among them.
     pub fn namespaces(&self) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
         let nodes = self.nodes.iter().map(|it| (it.plan.name.as_str(), it.namespace.as_fd()));
-        nodes.chain(
-            self.switch_ns.iter().map(|switch_ns| ("the switch namespace", switch_ns.as_fd())),
-        )
+        nodes.chain(self.switch_ns.iter().map(|switch_ns| (build::SWITCH_NS, switch_ns.as_fd())))
     }
 
     pub(crate) fn links(&self) -> &[VethLink] {
@@ -180,7 +221,7 @@ impl Lab {
 
     /// The bridges' namespace.
     pub(crate) fn switch_ns(&self) -> Option<&Namespace> {
-        self.switch_ns.as_ref()
+        self.switch_ns.as_deref()
     }
 
     /// Runs `work` in a namespace of the lab's.

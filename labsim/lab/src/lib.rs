@@ -38,7 +38,7 @@ pub use counters::{CounterText, Counters, InterfaceCounters};
 pub use error::BuildError;
 pub use filter::FilterPlan;
 pub use ipvs::{Ipvs, IpvsStatistics};
-pub use lab::{Lab, Node};
+pub use lab::{Lab, NewLab, Node};
 pub use labsim_sys::fork_exec::ClosedBefore;
 pub use labsim_sys::packet_info;
 pub use labsim_sys::socket::{disconnect, segment_size};

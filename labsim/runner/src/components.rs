@@ -15,9 +15,10 @@ use crate::error::RunError;
 use crate::logbook::Logbook;
 use crate::plan::{ProgramPart, RunPlan};
 use balancer::Balancer;
+use forwarder::WaitingForwarders;
 use kernel::NodeKernels;
 use labsim_event::Event;
-use labsim_lab::Lab;
+use labsim_lab::{Lab, NewLab};
 use labsim_scenario::model::{NodeName, ProcessStart};
 use programs::Program;
 use relay::LinkRelay;
@@ -41,6 +42,19 @@ pub(crate) struct Components {
     logbook: Logbook,
 }
 
+/// Builds a plan's lab. Forwarders' processes start meanwhile, and wait.
+///
+/// # Errors
+/// What failed of the lab; what failed of a process is told where its forwarder is to start.
+pub(crate) fn build_lab(
+    plan: &RunPlan,
+    program: &Path,
+) -> Result<(Lab, WaitingForwarders), RunError> {
+    let lab = NewLab::create(&plan.lab)?;
+    let waiting = WaitingForwarders::spawn(&plan.forwarders, &lab, program);
+    Ok((lab.build()?, waiting))
+}
+
 /// Something that runs in a node of a lab.
 #[derive(Debug, Clone)]
 pub struct Running {
@@ -54,8 +68,14 @@ pub struct Running {
 
 impl Components {
     /// Makes all of them; none runs. `program` is labsim itself, whose `forwarder` command is a
-    /// load balancer. What they print and log goes to `logbook` as well. Takes the far sides of tunnel devices and impaired links out of the lab.
-    pub(crate) fn new(plan: RunPlan, lab: &mut Lab, program: &Path, logbook: Logbook) -> Self {
+    /// load balancer, and `waiting` are processes of it. What they print and log goes to `logbook` as well.
+    /// Takes the far sides of tunnel devices and impaired links out of the lab.
+    pub(crate) fn new(
+        plan: RunPlan,
+        (lab, mut waiting): (&mut Lab, WaitingForwarders),
+        program: &Path,
+        logbook: Logbook,
+    ) -> Self {
         let server_log = ServerLog::default();
         let relays = lab.take_relays();
         let starts_first = |parts: &Vec<ProgramPart>| {
@@ -81,7 +101,10 @@ impl Components {
             forwarders: plan
                 .forwarders
                 .into_iter()
-                .map(|part| (part.node.clone(), Balancer::new(part, program, logbook.clone())))
+                .map(|part| {
+                    let (node, logbook) = (part.node.clone(), logbook.clone());
+                    (node, Balancer::new(part, &mut waiting, program, logbook))
+                })
                 .collect(),
             first_programs: programs(first),
             programs: programs(last),

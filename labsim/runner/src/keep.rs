@@ -7,7 +7,7 @@ use crate::cancel::Cancelled;
 use crate::choices::Engines;
 use crate::component;
 use crate::components::programs::check_installed;
-use crate::components::{Components, Running};
+use crate::components::{Components, Running, build_lab};
 use crate::error::RunError;
 use crate::intervals::Intervals;
 use crate::jobs::Ending;
@@ -318,14 +318,15 @@ pub fn keep(
         .with_data_plane(keeping.data_plane);
     let plan = RunPlan::new(scenario, &engines)?;
     let longest_delay = plan.relay.longest_delay;
-    let mut lab = Lab::build(&plan.lab)?;
+    let (mut lab, waiting) = build_lab(&plan, &keeping.program)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(RunError::from_source(run::PROCESS_LIMIT, "the lab's event loop"))?;
     let mut cancelled = cancelled.clone();
     let kept = async {
-        let mut components = Components::new(plan, &mut lab, &keeping.program, Logbook::keeping());
+        let mut components =
+            Components::new(plan, (&mut lab, waiting), &keeping.program, Logbook::keeping());
         let lab = &lab;
         let work = async |components: &mut Components| {
             let engines = &engines;

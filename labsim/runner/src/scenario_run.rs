@@ -3,8 +3,9 @@
 use crate::cancel::Cancelled;
 use crate::choices::Engines;
 use crate::component;
-use crate::components::Components;
+use crate::components::forwarder::WaitingForwarders;
 use crate::components::programs::check_installed;
+use crate::components::{Components, build_lab};
 use crate::error::RunError;
 use crate::jobs::milliseconds;
 use crate::logbook::Logbook;
@@ -72,7 +73,7 @@ pub(crate) fn run(
         .with_data_plane(options.data_plane);
     let began = Instant::now();
     let plan = RunPlan::new(scenario, &engines)?;
-    let mut lab = Lab::build(&plan.lab)?;
+    let (mut lab, waiting) = build_lab(&plan, &options.program)?;
     info!(nodes = plan.lab.nodes.len(), links = plan.links(), "lab built");
     emit(Event::LabBuilt {
         nodes: plan.lab.nodes.len(),
@@ -89,7 +90,7 @@ pub(crate) fn run(
         .map_err(RunError::from_source(run::PROCESS_LIMIT, "the scenario's event loop"))?;
     let local = tokio::task::LocalSet::new();
     let mut cancelled = cancelled.clone();
-    let run = run_lab(scenario, plan, &mut lab, &options.program, emit, &mut cancelled);
+    let run = run_lab(scenario, plan, (&mut lab, waiting), &options.program, emit, &mut cancelled);
     local.block_on(&runtime, run)
 }
 
@@ -97,7 +98,7 @@ pub(crate) fn run(
 async fn run_lab(
     scenario: &Scenario,
     plan: RunPlan,
-    lab: &mut Lab,
+    (lab, waiting): (&mut Lab, WaitingForwarders),
     program: &Path,
     emit: &dyn Fn(Event),
     cancelled: &mut Cancelled,
@@ -105,7 +106,7 @@ async fn run_lab(
     let began = Instant::now();
     let capture = Capture::start_of(lab, capture_scope(scenario))?;
     let longest_delay = plan.relay.longest_delay;
-    let mut components = Components::new(plan, lab, program, Logbook::default());
+    let mut components = Components::new(plan, (lab, waiting), program, Logbook::default());
     let lab = &*lab;
     let mut open = OpenLogins::default();
     let work = async |components: &mut Components| {

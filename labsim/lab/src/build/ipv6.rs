@@ -1,6 +1,6 @@
 //! IPv6 in a node: switched on where the plan has addresses, and waited for.
 
-use super::BuiltNode;
+use super::{NodeBuilder, enter};
 use crate::error::BuildError;
 use crate::netns::WorkerContext;
 use crate::plan::{NodePlan, Sysctl};
@@ -28,15 +28,13 @@ pub(super) fn switch_on(device: &str) -> [Sysctl; 3] {
 /// made the route, so the route itself is awaited.
 pub(super) fn await_addresses(
     node: &NodePlan,
-    built: &BuiltNode,
+    builder: &NodeBuilder,
     context: &mut WorkerContext,
 ) -> Result<(), BuildError> {
     if !node.addresses.iter().any(|it| it.address.addr().is_ipv6()) {
         return Ok(());
     }
-    context
-        .enter(&built.namespace)
-        .map_err(|source| BuildError::Namespace { node: node.name.to_string(), source })?;
+    enter(node.name.as_str(), builder, context)?;
     await_addresses_here(node)
 }
 

@@ -1,6 +1,6 @@
 //! What is inside one node: tunnel device, addresses, routes, late settings.
 
-use super::{BuiltNode, NodeBuilder, Tunnel, enter, ipv6, refused, set_sysctls, tunnel};
+use super::{NodeBuilder, Tunnel, enter, ipv6, refused, set_sysctls, tunnel};
 use crate::error::BuildError;
 use crate::netlink::request;
 use crate::netns::WorkerContext;
@@ -36,29 +36,29 @@ impl Operation<'_> {
 }
 
 /// Finishes a node whose links are up. Devices come first, then addresses and routes, then the
-/// settings that may name a device.
+/// settings that may name a device. Returns its tunnel devices, in the plan's order.
 pub(super) fn configure_node(
     node: &NodePlan,
-    mut builder: NodeBuilder,
+    builder: &mut NodeBuilder,
     mut switch_ns: Option<&mut NodeBuilder>,
     context: &mut WorkerContext,
-) -> Result<BuiltNode, BuildError> {
+) -> Result<Vec<Tunnel>, BuildError> {
     let with_ipv6 = node.interfaces.iter().filter(|it| it.ipv6);
     let settings: Vec<_> = with_ipv6.flat_map(|it| ipv6::switch_on(it.name.as_str())).collect();
     if !settings.is_empty() {
-        enter(node.name.as_str(), &builder, context)?;
+        enter(node.name.as_str(), builder, context)?;
         set_sysctls(&node.name, &settings)?;
     }
     let mut tunnels = Vec::with_capacity(node.tunnels.len());
     for plan in &node.tunnels {
-        tunnels.push(tunnel::make(node, plan, &mut builder, switch_ns.as_deref_mut(), context)?);
+        tunnels.push(tunnel::make(node, plan, builder, switch_ns.as_deref_mut(), context)?);
     }
-    configure(node, &tunnels, &mut builder)?;
+    configure(node, &tunnels, builder)?;
     if !node.late_sysctls.is_empty() {
-        enter(node.name.as_str(), &builder, context)?;
+        enter(node.name.as_str(), builder, context)?;
         set_sysctls(&node.name, &node.late_sysctls)?;
     }
-    Ok(BuiltNode { namespace: builder.namespace, tunnels })
+    Ok(tunnels)
 }
 
 fn configure(

@@ -1,7 +1,7 @@
 //! The two inner ends of an impaired link: sockets for the relay between them, and netem where
 //! the kernel impairs.
 
-use super::{NodeBuilder, enter, refusal_error, refused};
+use super::{NodeBuilder, SWITCH_NS, enter, refusal_error, refused};
 use crate::capture::open_bound;
 use crate::error::BuildError;
 use crate::netlink::netem::{self, Queued};
@@ -61,7 +61,7 @@ pub(super) fn open(
     let Some(switch_ns) = switch_ns else { return Ok(relays) };
     for link in &plan.links {
         let Some(relay) = &link.relay else { continue };
-        enter("the switch namespace", switch_ns, context)?;
+        enter(SWITCH_NS, switch_ns, context)?;
         let [first, second] = &link.ends;
         let [to_first, to_second] = &relay.inner;
         let ends = [

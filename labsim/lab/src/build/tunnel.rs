@@ -163,7 +163,7 @@ fn make_veth(
     let name = operation(node, tunnel);
     finish_end(&name, peer, switch_ns)?;
     finish_end(&name, &near, builder)?;
-    super::enter("the switch namespace", switch_ns, context)?;
+    super::enter(super::SWITCH_NS, switch_ns, context)?;
     let socket = open_bound(peer.index).map_err(|source| BuildError::Process {
         what: "the packet socket behind a tunnel device",
         source,

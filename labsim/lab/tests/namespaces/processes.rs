@@ -2,18 +2,20 @@
 
 use crate::helpers;
 use crate::hosts::node;
-use crate::shape::{build, pair, shipped};
-use labsim_lab::{Child, Isolation, Lab, LabPlan, Sandboxed, inherit_text};
+use crate::shape::{build, name, pair, shipped};
+use labsim_lab::{Child, Isolation, Lab, LabPlan, NewLab, Sandboxed, inherit_text};
 use labsim_sys::testing::forbid_call;
 use labsim_test_support::soon;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpgid};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 labsim_test_support::tests![
     a_child_runs_in_its_node,
+    a_child_that_starts_before_the_lab_is_built_finds_the_rest_of_it_there,
+    a_child_of_a_lab_that_is_not_built_ends_with_it,
     a_child_reads_the_text_that_it_inherits_and_inherits_nothing_else,
     a_child_has_its_own_process_group,
     children_end_with_their_handle_and_with_the_lab,
@@ -38,6 +40,31 @@ fn a_child_runs_in_its_node() {
     command.arg("/proc/net/dev").stdout(Stdio::piped());
     let text = output(node(&lab, "router").spawn(&mut command).unwrap());
     assert!(text.contains("servers:") && text.contains("client:"), "{text}");
+}
+
+fn a_child_that_starts_before_the_lab_is_built_finds_the_rest_of_it_there() {
+    let plan = LabPlan::of_topology(&pair());
+    let lab = NewLab::create(&plan).unwrap();
+    let mut command = Command::new("sh");
+    command.arg("-c").arg("cat /proc/net/dev; read line; cat /proc/net/dev");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = lab.node(&name("a")).unwrap().spawn(&mut command).unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let loopback = lines.find(|line| line.contains(':')).unwrap();
+    assert!(loopback.trim_start().starts_with("lo:"), "{loopback}");
+    let _lab = lab.build().unwrap();
+    writeln!(child.stdin.take().unwrap()).unwrap();
+    assert!(lines.any(|line| line.trim_start().starts_with("eth0:")));
+    assert!(child.wait().unwrap().success());
+}
+
+fn a_child_of_a_lab_that_is_not_built_ends_with_it() {
+    let plan = LabPlan::of_topology(&pair());
+    let lab = NewLab::create(&plan).unwrap();
+    let child = lab.node(&name("a")).unwrap().spawn(Command::new("sleep").arg("60")).unwrap();
+    let pid = Pid::from_raw(child.id().cast_signed());
+    drop(lab);
+    assert!(kill(pid, None).is_err(), "it runs on");
 }
 
 fn a_child_reads_the_text_that_it_inherits_and_inherits_nothing_else() {

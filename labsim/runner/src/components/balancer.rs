@@ -2,7 +2,7 @@
 
 use super::configure::Done;
 use super::director::Director;
-use super::forwarder::Forwarder;
+use super::forwarder::{Forwarder, WaitingForwarders};
 use crate::component::{Component, Pending, Shutdown};
 use crate::error::RunError;
 use crate::logbook::Logbook;
@@ -27,9 +27,18 @@ pub(crate) enum Balancer {
 }
 
 impl Balancer {
-    pub(super) fn new(part: ForwarderPart, program: &Path, logbook: Logbook) -> Self {
+    /// Takes its process out of `waiting`, if it is there.
+    pub(super) fn new(
+        part: ForwarderPart,
+        waiting: &mut WaitingForwarders,
+        program: &Path,
+        logbook: Logbook,
+    ) -> Self {
         match part.config.balancer.engine {
-            Engine::Labsim => Self::Forwarder(Box::new(Forwarder::new(part, program, logbook))),
+            Engine::Labsim => {
+                let waiting = waiting.take(&part.node);
+                Self::Forwarder(Box::new(Forwarder::new(part, waiting, program, logbook)))
+            }
             Engine::Ipvs => Self::Director(Box::new(Director::new(part))),
         }
     }

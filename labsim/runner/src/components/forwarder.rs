@@ -14,16 +14,18 @@ use crate::error::RunError;
 use crate::logbook::Logbook;
 use crate::observations::Snapshot;
 use crate::plan::ForwarderPart;
-use connection::Connection;
+use connection::{Connection, WaitingProcess};
 use labsim_codes::run;
 use labsim_control::{MemberName, MemberSettings, NewMember, Request};
+use labsim_dataplane::forwarder::DataPlaneChoice;
 use labsim_event::Event;
 use labsim_forwarder::MirroredFlow;
-use labsim_lab::Lab;
-use labsim_model::{FailoverState, ForwarderConfig, ProbeSources};
+use labsim_lab::{Lab, NewLab, Node};
+use labsim_model::{Engine, FailoverState, ForwarderConfig, ProbeSources};
 use labsim_monitor::Health;
 use labsim_scenario::model::{MemberChange, MemberUpdate, NodeName};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -42,6 +44,8 @@ pub(crate) struct Forwarder {
     failover_state: Option<FailoverState>,
     /// Copies of its flows when it was killed, for the load balancer that takes over.
     last_mirrored: Vec<Vec<MirroredFlow>>,
+    /// The process of the first start, if it was started before; or why it could not be.
+    waiting: Option<io::Result<WaitingProcess>>,
     /// `None` where it does not run.
     connection: Option<Connection>,
     /// Where its monitors' probes came from, as far as it is known.
@@ -49,7 +53,12 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    pub(super) fn new(part: ForwarderPart, program: &Path, logbook: Logbook) -> Self {
+    pub(super) fn new(
+        part: ForwarderPart,
+        waiting: Option<io::Result<WaitingProcess>>,
+        program: &Path,
+        logbook: Logbook,
+    ) -> Self {
         let (program, probe_sources) = (program.to_owned(), ProbeSources::default());
         Self {
             part,
@@ -57,6 +66,7 @@ impl Forwarder {
             program,
             failover_state: None,
             last_mirrored: Vec::new(),
+            waiting,
             connection: None,
             probe_sources,
         }
@@ -243,26 +253,61 @@ impl Forwarder {
     }
 }
 
+/// Starts a process that waits.
+fn spawn(
+    node: &Node,
+    program: &Path,
+    config: &ForwarderConfig,
+    data_plane: DataPlaneChoice,
+) -> io::Result<WaitingProcess> {
+    let config = serde_json::to_string(config)?;
+    WaitingProcess::spawn(node, program, &config, data_plane)
+}
+
+/// Processes of forwarders that were started ahead of everything else, by node; or why one could not be.
+#[derive(Default)]
+pub(crate) struct WaitingForwarders(BTreeMap<NodeName, io::Result<WaitingProcess>>);
+
+impl WaitingForwarders {
+    /// Starts a process for each forwarder of labsim's. They get ready while the lab is built.
+    pub(crate) fn spawn(parts: &[ForwarderPart], lab: &NewLab<'_>, program: &Path) -> Self {
+        let own = parts.iter().filter(|part| part.config.balancer.engine == Engine::Labsim);
+        let waiting = own.filter_map(|ForwarderPart { node: name, config, data_plane }| {
+            let node = lab.node(name)?;
+            Some((name.clone(), spawn(node, program, config, *data_plane)))
+        });
+        Self(waiting.collect())
+    }
+
+    /// That of a node.
+    pub(super) fn take(&mut self, node: &NodeName) -> Option<io::Result<WaitingProcess>> {
+        self.0.remove(node)
+    }
+}
+
 impl Component<Lab> for Forwarder {
     fn name(&self) -> String {
         format!("the forwarder in {}", self.part.node)
     }
 
     fn start(&mut self, lab: &Lab, _emit: &dyn Fn(Event)) -> Result<(), RunError> {
+        let waiting = self.waiting.take();
         let ForwarderPart { node: name, config, data_plane } = &self.part;
         if self.connection.is_some() {
             return Err(RunError::step_impossible(format!("{} already runs", self.name())));
         }
         let node = lab.node(name).ok_or_else(|| RunError::unknown_node(name))?;
-        let failed = |error| {
+        let failed = |error: io::Error| {
             let message = format!("{} cannot be started: {error}", self.name());
             RunError::internal(run::FORWARDER_NOT_STARTED, message)
         };
-        let mut config = config.clone();
-        config.balancer.failover_state = self.failover_state();
-        let config = serde_json::to_string(&config).map_err(|error| failed(error.into()))?;
+        let waiting = waiting.unwrap_or_else(|| {
+            let mut config = config.clone();
+            config.balancer.failover_state = self.failover_state();
+            spawn(node, &self.program, &config, *data_plane)
+        });
         let writer = self.logbook.writer(name, WHAT);
-        let started = Connection::spawn(node, &self.program, &config, *data_plane, writer);
+        let started = waiting.and_then(|process| Connection::begin(process, writer));
         self.connection = Some(started.map_err(failed)?);
         self.last_mirrored.clear();
         Ok(())
@@ -299,6 +344,7 @@ impl Component<Lab> for Forwarder {
 
     fn stop<'a>(&'a mut self, how: Shutdown, _emit: &'a dyn Fn(Event)) -> Pending<'a> {
         Box::pin(async move {
+            self.waiting = None;
             let Some(connection) = self.connection.take() else { return Ok(()) };
             // It keeps nothing that an orderly end would save: one that is late is killed.
             if let Shutdown::Graceful { deadline } = how {

@@ -11,6 +11,8 @@ use labsim_lab::{Child, Node, inherit_text};
 use labsim_model::{ForwarderConfig, ProbeSources};
 use labsim_monitor::HealthByPool;
 use labsim_scenario::model::NodeName;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -45,46 +47,61 @@ pub(super) struct Connection {
     data_plane: String,
 }
 
-impl Connection {
-    /// What it logs goes to `writer` as well. Has to be called inside a `LocalSet`.
+/// A forwarder's process that touches nothing of the network before it is told to begin. Dropping it kills it.
+pub(crate) struct WaitingProcess {
+    node: NodeName,
+    child: Child,
+    requests: OwnedFd,
+    answers: OwnedFd,
+    stderr: OwnedFd,
+}
+
+impl WaitingProcess {
+    /// Starts it.
     pub(super) fn spawn(
         node: &Node,
         program: &Path,
         config: &str,
         data_plane: DataPlaneChoice,
-        writer: LogWriter,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         let mut command = Command::new(program);
         let file = inherit_text(&mut command, config)?;
-        command.args(["forwarder", "--stdio", "--data-plane", data_plane.word()]);
+        command.args(["forwarder", "--stdio", "--wait", "--data-plane", data_plane.word()]);
         command.arg("--config").arg(file);
         log::configure(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = node.spawn(&mut command)?;
-        let missing = || std::io::Error::other("a standard stream is missing");
+        let missing = || io::Error::other("a standard stream is missing");
         let requests = OwnedFd::from(child.stdin.take().ok_or_else(missing)?);
         let answers = OwnedFd::from(child.stdout.take().ok_or_else(missing)?);
         let stderr = OwnedFd::from(child.stderr.take().ok_or_else(missing)?);
+        Ok(Self { node: node.name().clone(), child, requests, answers, stderr })
+    }
+}
+
+impl Connection {
+    /// Has the process begin. What it logs goes to `writer` as well. Has to be called inside a `LocalSet`.
+    pub(super) fn begin(process: WaitingProcess, writer: LogWriter) -> io::Result<Self> {
+        let WaitingProcess { node, child, requests, answers, stderr } = process;
+        let mut requests = File::from(requests);
+        // One that has ended is found out, with its last words, where it is waited for.
+        let _ = requests.write_all(b"\n");
+        let stderr = pipe::Receiver::from_owned_fd(stderr)?;
         Ok(Self {
-            node: node.name().clone(),
             child,
-            requests: Some(pipe::Sender::from_owned_fd(requests)?),
+            requests: Some(pipe::Sender::from_owned_fd(requests.into())?),
             answers: BufReader::new(pipe::Receiver::from_owned_fd(answers)?),
             line: Vec::new(),
             // That it is ready.
             awaited: 1,
-            stderr: spawn_local(stderr_tail(
-                node.name().clone(),
-                pipe::Receiver::from_owned_fd(stderr)?,
-                Span::current(),
-                writer,
-            )),
+            stderr: spawn_local(stderr_tail(node.clone(), stderr, Span::current(), writer)),
+            node,
             data_plane: String::new(),
         })
     }
 
     /// How it ended; `None` while it runs.
-    pub(super) fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
+    pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
@@ -233,7 +250,7 @@ impl Connection {
         // The pipe has room for it: it is written as a whole, or not at all.
         let asked = match &mut self.requests {
             Some(requests) => requests.write_all(&line).await,
-            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
         };
         self.awaited += 1;
         asked.map_err(RunError::from_source(
