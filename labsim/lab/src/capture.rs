@@ -6,6 +6,7 @@
 
 mod close;
 mod counting;
+mod flush;
 mod frames;
 mod marker;
 mod points;
@@ -26,14 +27,13 @@ use counting::Uncaptured;
 use labsim_scenario::model::{InterfaceName, NodeName};
 use labsim_sys::Errno;
 use labsim_wire::ethernet::Mac;
-use marker::Marker;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use points::Layout;
 use reader::{Reader, Tap};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
@@ -221,7 +221,7 @@ impl Capture {
         down.insert(point);
         let then = Links::of(&self.layout, down);
         let ending = then.dead.difference(&links.dead).copied();
-        self.send_and_wait(Some(MarkerKind::End), &links, ending, deadline)?;
+        self.send_and_wait(MarkerKind::End, &links, ending, deadline)?;
         *links = then;
         Ok(())
     }
@@ -263,34 +263,6 @@ impl Capture {
         self.progress.lock().frames + self.uncaptured.frames()
     }
 
-    /// Sends a marker out of every interface of every node and waits until each capture point has
-    /// seen its own, or the deadline has passed. The marker's time is the point's proof of life.
-    ///
-    /// # Errors
-    /// The reader has failed. A point whose marker was not seen is not an error: the result names
-    /// it.
-    pub fn mark(&self, kind: MarkerKind, deadline: Instant) -> Result<Marked, CaptureError> {
-        let links = self.links();
-        self.send_and_wait(Some(kind), &links, 0..self.points(), deadline)
-    }
-
-    /// Sends a marker across every link in both directions and waits until each has arrived, or
-    /// the deadline has passed: whatever was on a link before has arrived then, too. These
-    /// markers are not kept among the frames.
-    ///
-    /// # Errors
-    /// The reader has failed.
-    pub fn flush(&self, deadline: Instant) -> Result<Marked, CaptureError> {
-        let links = self.links();
-        self.send_and_wait(None, &links, 0..self.points(), deadline)
-    }
-
-    /// How many markers every device that is up was given to send; its kernel has counted them.
-    #[must_use]
-    pub fn markers(&self) -> u64 {
-        self.round.load(Ordering::Relaxed).into()
-    }
-
     /// Ends the capture. Sockets are closed in the background; the lab waits for that.
     ///
     /// # Errors
@@ -302,56 +274,6 @@ impl Capture {
 
     fn links(&self) -> MutexGuard<'_, Links> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn send_and_wait(
-        &self,
-        kind: Option<MarkerKind>,
-        links: &Links,
-        points: impl Iterator<Item = usize>,
-        deadline: Instant,
-    ) -> Result<Marked, CaptureError> {
-        let round = self.round.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut waiting = Vec::new();
-        let mut silent = Vec::new();
-        let far_end = |point: usize| links.far.get(point).copied().flatten();
-        for point in points {
-            let Some(plan) = self.layout.points.get(point) else { continue };
-            let Some(sender) = self.senders.get(plan.node) else { continue };
-            if links.dead.contains(&point) {
-                silent.push(point);
-                continue;
-            }
-            let bytes = Marker { kind, round, point }.emit(plan, far_end(point));
-            match receive::send(sender, plan.index, plan.link, &bytes) {
-                Ok(()) => waiting.push(point),
-                // A device that is down sends nothing, and sees nothing.
-                Err(_) => silent.push(point),
-            }
-        }
-        let across = kind.is_none();
-        let mut state = self.progress.lock();
-        loop {
-            waiting.retain(|point| {
-                let seen = state.seen.get(*point).copied().unwrap_or_default();
-                let crosses = across && far_end(*point).is_some();
-                seen.left < round || (crosses && seen.arrived < round)
-            });
-            let now = Instant::now();
-            if waiting.is_empty() || state.ended || now >= deadline {
-                break;
-            }
-            let left = deadline - now;
-            let waited = self.progress.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        if state.ended {
-            return Err(io::Error::other("it has ended").into());
-        }
-        silent.extend(waiting);
-        silent.sort_unstable();
-        let names = silent.iter().filter_map(|point| self.layout.points.get(*point));
-        Ok(Marked { silent: names.map(|it| it.name.clone()).collect() })
     }
 
     /// Ends the reader, and has all sockets closed.

@@ -4,14 +4,15 @@ use crate::captures::{NONE, start};
 use crate::hosts::{node, udp};
 use crate::shape::{build, device, name, pair, route, scenario, shipped, userspace_mode};
 use labsim_lab::{Lab, LabPlan, MarkerKind};
-use labsim_test_support::{PATIENCE, soon};
-use std::time::Instant;
+use labsim_test_support::{PATIENCE, soon, wait_for};
+use std::time::{Duration, Instant};
 
 labsim_test_support::tests![
     a_link_that_fails_carries_nothing_and_one_that_is_back_carries_at_once,
     both_ends_of_a_link_know_that_it_failed,
     routes_and_addresses_of_both_families_come_back,
     links_that_are_down_are_not_waited_for,
+    a_marker_that_is_lost_is_sent_again,
     a_point_is_proven_alive_until_its_link_is_set_down,
     an_interface_that_is_not_there_is_refused,
 ];
@@ -111,6 +112,26 @@ fn links_that_are_down_are_not_waited_for() {
     }
     assert_eq!(capture.flush(soon()).unwrap().silent, NONE);
     assert!(began.elapsed() < PATIENCE, "some flush has waited to its end");
+}
+
+fn a_marker_that_is_lost_is_sent_again() {
+    let lab = shipped();
+    let capture = start(&lab);
+    let began = Instant::now();
+    // The segment's frames for rs1 are lost, for a while that the capture is not told of.
+    set(&lab, "rs1", "eth0", false);
+    let silent = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Behind the first markers.
+            wait_for("markers", || capture.markers() > 0);
+            std::thread::sleep(Duration::from_millis(20));
+            set(&lab, "rs1", "eth0", true);
+        });
+        capture.flush(soon()).unwrap().silent
+    });
+    assert_eq!(silent, ["rs1:eth0"], "none could be sent there at first");
+    assert!(capture.markers() > 1, "all the others have arrived at once");
+    assert!(began.elapsed() < PATIENCE, "the flush has waited to its end");
 }
 
 fn a_point_is_proven_alive_until_its_link_is_set_down() {
