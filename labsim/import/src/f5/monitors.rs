@@ -32,64 +32,48 @@ const fn usual_times(kind: MonitorKind) -> (u32, u32) {
 }
 
 const ABSENT: &str = "it is in none of the imported files; F5's own times are used";
-const TCP: ProfileKind<Settings> = ProfileKind {
-    root: "/Common/tcp",
-    what: "ltm monitor tcp",
-    absent: ABSENT,
-    objects: |config| &config.monitors[0],
-    apply,
-};
-const HALF_OPEN: ProfileKind<Settings> = ProfileKind {
-    root: "/Common/tcp_half_open",
-    what: "ltm monitor tcp-half-open",
-    absent: ABSENT,
-    objects: |config| &config.monitors[1],
-    apply,
-};
-const ICMP: ProfileKind<Settings> = ProfileKind {
-    root: "/Common/icmp",
-    what: "ltm monitor icmp",
-    absent: ABSENT,
-    objects: |config| &config.monitors[2],
-    apply,
-};
-const GATEWAY_ICMP: ProfileKind<Settings> = ProfileKind {
-    root: "/Common/gateway_icmp",
-    what: "ltm monitor gateway-icmp",
-    absent: ABSENT,
-    objects: |config| &config.monitors[3],
-    apply,
-};
-const RADIUS: ProfileKind<Settings> = ProfileKind {
-    root: "/Common/radius",
-    what: "ltm monitor radius",
-    absent: ABSENT,
-    objects: |config| &config.monitors[4],
-    apply,
-};
-const ACCOUNTING: ProfileKind<Settings> = ProfileKind {
-    root: "/Common/radius_accounting",
-    what: "ltm monitor radius-accounting",
-    absent: ABSENT,
-    objects: |config| &config.monitors[5],
-    apply,
-};
+/// A kind of monitors that a lab has.
+struct Kind {
+    profile: ProfileKind<Settings>,
+    monitor: MonitorKind,
+}
+
+impl Kind {
+    /// The kind whose objects are the `AT`th of [`Config::monitors`].
+    const fn new<const AT: usize>(
+        what: &'static str,
+        root: &'static str,
+        monitor: MonitorKind,
+    ) -> Self {
+        let objects: fn(&Config) -> &Objects = |config| &config.monitors[AT];
+        Self { profile: ProfileKind { root, what, absent: ABSENT, objects, apply }, monitor }
+    }
+
+    /// As a stanza has it behind `ltm monitor`.
+    fn word(&self) -> &'static str {
+        self.profile.what.rsplit(' ').next().unwrap_or_default()
+    }
+}
 
 /// How many kinds a lab has.
 pub(super) const COUNT: usize = 6;
 /// The kinds that a lab has, in the order of [`Config::monitors`].
-const KINDS: [(&str, MonitorKind); COUNT] = [
-    ("tcp", MonitorKind::Tcp),
-    ("tcp-half-open", MonitorKind::Tcp),
-    ("icmp", MonitorKind::Icmp),
-    ("gateway-icmp", MonitorKind::Icmp),
-    ("radius", MonitorKind::Radius),
-    ("radius-accounting", MonitorKind::Radius),
+static KINDS: [Kind; COUNT] = [
+    Kind::new::<0>("ltm monitor tcp", "/Common/tcp", MonitorKind::Tcp),
+    Kind::new::<1>("ltm monitor tcp-half-open", "/Common/tcp_half_open", MonitorKind::Tcp),
+    Kind::new::<2>("ltm monitor icmp", "/Common/icmp", MonitorKind::Icmp),
+    Kind::new::<3>("ltm monitor gateway-icmp", "/Common/gateway_icmp", MonitorKind::Icmp),
+    Kind::new::<4>("ltm monitor radius", "/Common/radius", MonitorKind::Radius),
+    Kind::new::<5>(
+        "ltm monitor radius-accounting",
+        "/Common/radius_accounting",
+        MonitorKind::Radius,
+    ),
 ];
 
 /// Whether labsim has such monitors.
 pub(super) fn is_known(kind: &str) -> bool {
-    KINDS.iter().any(|(known, _)| *known == kind)
+    KINDS.iter().any(|known| known.word() == kind)
 }
 
 /// The objects of a known kind of monitors.
@@ -97,7 +81,7 @@ pub(super) fn of_kind<'c>(
     kind: &str,
     [first, rest @ ..]: &'c mut [Objects; COUNT],
 ) -> &'c mut Objects {
-    let at = KINDS.iter().skip(1).position(|(known, _)| *known == kind);
+    let at = KINDS.iter().skip(1).position(|known| known.word() == kind);
     at.and_then(|at| rest.get_mut(at)).unwrap_or(first)
 }
 
@@ -108,15 +92,7 @@ pub(super) struct Monitors {
 
 impl Default for Monitors {
     fn default() -> Self {
-        let kinds = [
-            Profiles::new(&TCP),
-            Profiles::new(&HALF_OPEN),
-            Profiles::new(&ICMP),
-            Profiles::new(&GATEWAY_ICMP),
-            Profiles::new(&RADIUS),
-            Profiles::new(&ACCOUNTING),
-        ];
-        Self { kinds }
+        Self { kinds: KINDS.each_ref().map(|kind| Profiles::new(&kind.profile)) }
     }
 }
 
@@ -149,9 +125,9 @@ impl Monitors {
                 }
             }
         }
-        let rank = |kind: usize| match KINDS.get(kind) {
-            Some((_, MonitorKind::Tcp)) => 0,
-            Some((_, MonitorKind::Radius)) => 1,
+        let rank = |kind: usize| match KINDS.get(kind).map(|kind| kind.monitor) {
+            Some(MonitorKind::Tcp) => 0,
+            Some(MonitorKind::Radius) => 1,
             _ => 2,
         };
         let chosen = *found.iter().min_by_key(|(_, kind)| rank(*kind))?;
@@ -167,18 +143,18 @@ impl Monitors {
         }
         let (name, kind) = chosen;
         let settings = self.kinds.get_mut(kind)?.resolve(&name.text, config, report);
-        let (_, monitored) = KINDS.get(kind)?;
-        if KINDS.get(kind).is_some_and(|(kind, _)| *kind == "tcp-half-open") {
+        let kind = KINDS.get(kind)?;
+        if kind.word() == "tcp-half-open" {
             let why = "labsim's probe completes the connection before it resets it";
             let shown = format!("{what}: monitor {}", printable(short(&name.text)));
             report.warn(name.place, shown, why);
         }
-        if *monitored == MonitorKind::Radius {
+        if kind.monitor == MonitorKind::Radius {
             let why = "labsim's probe is a Status-Server request (RFC 5997), with the secret of the lab's servers";
             let shown = format!("{what}: monitor {}", printable(short(&name.text)));
             report.warn(name.place, shown, why);
         }
-        Some(monitor(settings, *monitored))
+        Some(monitor(settings, kind.monitor))
     }
 }
 
