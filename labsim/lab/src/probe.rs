@@ -20,7 +20,6 @@ use crate::{counters, filter, ipvs, sockets, sysctl};
 use labsim_scenario::model::{Impairment, Percent, TunnelKind};
 use labsim_sys::Errno;
 use labsim_sys::netlink::{Request, Socket, fou};
-use labsim_sys::netns::Namespace;
 use labsim_wire::{EmitError, ipv4, ipv6};
 use memory::{Memory, Question};
 use netlink_packet_route::link::InfoKind;
@@ -79,7 +78,7 @@ pub fn kernel_netem() -> Result<(), Missing> {
 /// # Errors
 /// Why it is not to be had.
 pub fn ipvs(schedulers: &[&str]) -> Result<(), Missing> {
-    in_a_namespace(|| ipvs::try_here(schedulers).map_err(missing_ipvs)).and_then(|(found, _)| found)
+    in_a_namespace(|| ipvs::try_here(schedulers).map_err(missing_ipvs)).and_then(|inside| inside)
 }
 
 /// Whether the kernel runs IPv6.
@@ -123,8 +122,7 @@ pub fn alone_with(kind: TunnelKind) -> Result<(), Missing> {
         }),
     };
     MEMORY.answer(Question::AloneWith(kind), || {
-        let counted = in_a_namespace(|| unknown_to_the_kernel(kind.outer_ipv4(), number));
-        counted.map(remember_namespace).and_then(receiver)
+        in_a_namespace(|| unknown_to_the_kernel(kind.outer_ipv4(), number)).and_then(receiver)
     })
 }
 
@@ -198,39 +196,34 @@ pub fn tun_device() -> Result<(), Missing> {
 /// # Errors
 /// Why it is not to be had.
 pub(crate) fn probe(feature: Feature) -> Result<(), Missing> {
-    try_feature(feature).and_then(|(found, _)| found)
+    try_feature(feature).and_then(|inside| inside)
 }
 
 fn remembered(feature: Feature) -> Result<(), Missing> {
-    MEMORY.answer(Question::Has(feature), || try_feature(feature).map(remember_namespace))
+    MEMORY.answer(Question::Has(feature), || try_feature(feature))
 }
 
-fn remember_namespace<T>((found, namespace): (T, Namespace)) -> T {
-    MEMORY.keep(namespace);
-    found
-}
-
-/// Tries one feature, if there is a namespace to try it in, which is returned.
-fn try_feature(feature: Feature) -> Result<(Result<(), Missing>, Namespace), Missing> {
+/// Tries one feature, if there is a namespace to try it in.
+fn try_feature(feature: Feature) -> Result<Result<(), Missing>, Missing> {
     let result = in_a_namespace(|| inside(feature));
     match &result {
-        Ok((Ok(()), _)) => debug!(%feature, "available"),
-        Ok((Err(missing), _)) | Err(missing) => info!(%feature, %missing, "not available"),
+        Ok(Ok(())) => debug!(%feature, "available"),
+        Ok(Err(missing)) | Err(missing) => info!(%feature, %missing, "not available"),
     }
     result
 }
 
-/// Does something in a namespace of its own, and returns that as well.
-fn in_a_namespace<T: Send>(work: impl FnOnce() -> T + Send) -> Result<(T, Namespace), Missing> {
+/// Does something in a namespace of its own.
+fn in_a_namespace<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Missing> {
     let inside = |context: &mut WorkerContext| {
-        let namespace = context.create().map_err(|error| Missing {
+        let _namespace = context.create().map_err(|error| Missing {
             remedy: match descriptors_hint(&error).trim_start_matches("; ") {
                 "" => "run as root, or allow user namespaces".into(),
                 hint => hint.into(),
             },
             reason: format!("cannot create a network namespace ({error})"),
         })?;
-        Ok((work(), namespace))
+        Ok(work())
     };
     NetnsWorker::start().and_then(|entry| entry.run(inside)).map_err(|error| Missing {
         reason: format!("the probe cannot start ({error})"),

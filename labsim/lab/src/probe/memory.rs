@@ -3,7 +3,6 @@
 
 use super::{Feature, Missing};
 use labsim_scenario::model::TunnelKind;
-use labsim_sys::netns::Namespace;
 use std::sync::{Mutex, PoisonError};
 
 /// What is asked.
@@ -15,31 +14,13 @@ pub(super) enum Question {
     AloneWith(TunnelKind),
 }
 
-/// More than there are questions.
-const MOST_NAMESPACES: usize = 64;
-
-type Answers = Vec<(Question, Result<(), Missing>)>;
-
 /// Answers, by question: a handful.
 #[derive(Debug)]
-pub(super) struct Memory {
-    answers: Mutex<Answers>,
-    namespaces: Mutex<Vec<Namespace>>,
-}
+pub(super) struct Memory(Mutex<Vec<(Question, Result<(), Missing>)>>);
 
 impl Memory {
     pub(super) const fn new() -> Self {
-        Self { answers: Mutex::new(Vec::new()), namespaces: Mutex::new(Vec::new()) }
-    }
-
-    /// Keeps a namespace that an answer was found out in. While the kernel takes one down it makes no other,
-    /// nor a device, for some milliseconds, and a lab is built right after the questions.
-    pub(super) fn keep(&self, namespace: Namespace) {
-        let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
-        // What cannot be found out is asked again and again.
-        if namespaces.len() < MOST_NAMESPACES {
-            namespaces.push(namespace);
-        }
+        Self(Mutex::new(Vec::new()))
     }
 
     /// The answer to `question`, by `find_out` if it is not known. What kept it from being found out (`Err`)
@@ -49,16 +30,16 @@ impl Memory {
         question: Question,
         find_out: impl FnOnce() -> Result<Result<(), Missing>, Missing>,
     ) -> Result<(), Missing> {
-        let known = |answers: &Answers| {
+        let known = |answers: &Vec<(Question, Result<(), Missing>)>| {
             let known = answers.iter().find(|(asked, _)| *asked == question);
             known.map(|(_, answer)| answer.clone())
         };
-        if let Some(answer) = known(&self.answers.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(answer) = known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
             return answer;
         }
         // Not under the lock: another thread may find out the same meanwhile.
         let answer = find_out()?;
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known(&answers).is_none() {
             answers.push((question, answer.clone()));
         }
