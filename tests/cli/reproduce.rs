@@ -144,7 +144,7 @@ fn a_fault_shows_at_the_server_although_the_pool_has_others_and_a_monitor() {
     for (point, file) in places {
         split(&desk, &capture, point, file, 0, 65_535);
     }
-    desk.write("bigip.conf", &BIGIP.replace("gre", "ipip").replace("monitor gateway_icmp", "monitor see_vip").replace(
+    desk.write("bigip.conf", BIGIP.replace("gre", "ipip").replace("monitor gateway_icmp", "monitor see_vip").replace(
         "ltm pool p",
         "ltm monitor tcp see_vip {\n    interval 5\n    timeout 16\n    transparent enabled\n}\nltm pool p",
     ));
