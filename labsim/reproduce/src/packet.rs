@@ -101,9 +101,6 @@ impl Reading<'_> {
         let source = SocketAddr::new(header.source, ports.0?);
         let is_reply = self.services.contains(&source);
         let (own, other) = if is_reply { (self.first.1, self.first.0) } else { self.first };
-        let count = |number: Option<u32>, first: Option<u32>| {
-            Some(i64::from(number?.wrapping_sub(first?).cast_signed()))
-        };
         let takes_room = payload.is_some_and(|it| it > 0) || flags.is_some_and(is_control);
         Some(Packet {
             way: if is_reply { Way::Reply } else { Way::Request },
@@ -112,7 +109,7 @@ impl Reading<'_> {
             port: if is_reply { ports.0 } else { ports.1 },
             what,
             flags,
-            sequence: count(numbers.0, own).filter(|_| takes_room),
+            sequence: sequence(flags, numbers.0, own).filter(|_| takes_room),
             acknowledgement: count(numbers.1, other),
             payload: payload.filter(|_| self.has_lengths),
             mss,
@@ -166,6 +163,18 @@ pub(crate) fn absolute(number: Option<Number>) -> Option<u32> {
         Number::Absolute(number) => Some(number),
         Number::Relative(_) => None,
     }
+}
+
+/// Counted from the sender's first one.
+fn count(number: Option<u32>, first: Option<u32>) -> Option<i64> {
+    Some(i64::from(number?.wrapping_sub(first?).cast_signed()))
+}
+
+/// A sequence number counted from the sender's first one, which that of a SYN is: a server whose answer was reset
+/// answers the repeated SYN with another one.
+fn sequence(flags: Option<Flags>, number: Option<u32>, first: Option<u32>) -> Option<i64> {
+    let is_first = flags.is_some_and(|flags| flags.contains(Flags::SYN));
+    count(number, if is_first { number } else { first })
 }
 
 pub(crate) fn is_control(flags: Flags) -> bool {
@@ -255,5 +264,21 @@ impl fmt::Display for Packet {
             Some(outer) => write!(f, ", in {} from {} to {}", outer.kind, outer.from, outer.to),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_to_a_repeated_syn_has_the_first_sequence_number() {
+        let answer = Flags::SYN.with(Flags::ACK);
+        for number in [7000, 15_639_053] {
+            assert_eq!(sequence(Some(answer), Some(number), Some(7000)), Some(0));
+        }
+        assert_eq!(sequence(Some(Flags::ACK), Some(7100), Some(7000)), Some(100));
+        assert_eq!(sequence(Some(Flags::ACK), Some(3), Some(u32::MAX)), Some(4));
+        assert_eq!(sequence(Some(answer), None, Some(7000)), None);
     }
 }
