@@ -24,6 +24,7 @@ mod mirror;
 mod ndp;
 mod neighbours;
 mod numbering;
+mod packet;
 mod prefetch;
 mod probe;
 mod reconfigure;

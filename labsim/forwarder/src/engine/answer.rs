@@ -3,7 +3,7 @@
 
 use super::icmp_messages::IcmpError;
 use super::ip::{Ip, own_header, own_header6};
-use super::transport::next_sequence;
+use super::packet::next_sequence;
 use super::{Engine, RateLimit};
 use crate::counters::AnswerCounters;
 use crate::neighbour::{AnswerKind, QueuedPacket, Resolution};

@@ -11,8 +11,8 @@
 //! packet that comes before its flow was found meets the same end.
 
 use super::ip::Ip;
+use super::packet::Packet;
 use super::select::STALE;
-use super::transport::Packet;
 use super::{Engine, Member, Placement};
 use crate::flow::{Flow, FlowId};
 use crate::{ActionOnDown, Instant, Transmit};

@@ -7,7 +7,7 @@
 
 use super::fragments::goes_on;
 use super::ip::Ip;
-use super::transport::Packet;
+use super::packet::Packet;
 use super::{Engine, Placement};
 use crate::flow::{Flow, Seen, State};
 use crate::fragment::Fate;

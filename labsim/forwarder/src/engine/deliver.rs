@@ -3,8 +3,8 @@
 use super::encapsulate::{Encapsulator, Path};
 use super::icmp_messages::IcmpError;
 use super::ip::Ip;
+use super::packet::Packet;
 use super::rewrite::{AddressRewrite, Rewrite};
-use super::transport::Packet;
 use super::{Engine, Member, NeighbourId};
 use crate::counters::Tally;
 use crate::flow::Flow;

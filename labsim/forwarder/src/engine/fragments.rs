@@ -6,7 +6,7 @@
 
 use super::Engine;
 use super::ip::{FragmentInfo, Ip, Ipv6};
-use super::transport::{Packet, Transport, flags_make_sense};
+use super::packet::{Packet, Transport, flags_make_sense};
 use crate::flow::Key;
 use crate::fragment::{self, Datagram, Fate};
 use crate::{Instant, Outcome, Transmit};

@@ -4,8 +4,8 @@
 use super::deliver::Outgoing;
 use super::encapsulate::Path;
 use super::ip::Ip;
+use super::packet::{Packet, Transport};
 use super::rewrite::AddressRewrite;
-use super::transport::{Packet, Transport};
 use super::{Engine, Source};
 use crate::flow::{FlowId, Side, SnatBinding};
 use crate::neighbour::Purpose;
