@@ -36,8 +36,12 @@ struct question {
 	__u16 port;
 };
 
-static __always_inline bool of_service(const struct owned *owned, const struct question *question)
+/* Functions that are not static the verifier reads once, and not again with every way to them (it knows them
+ * by their BTF). */
+__noinline bool of_service(const struct owned *owned, const struct question *question)
 {
+	if (!owned || !question)
+		return false;
 	for (int number = 0; number < MOST_SERVICES; number++) {
 		const struct service *service = &owned->service[number];
 
@@ -57,9 +61,10 @@ static __always_inline bool of_service(const struct owned *owned, const struct q
 	return false;
 }
 
-static __always_inline enum whose decide(const struct owned *owned,
-					 const struct question *question)
+__noinline enum whose decide(const struct owned *owned, const struct question *question)
 {
+	if (!owned || !question)
+		return KERNELS;
 	if (owned->flags & OWNED_ALL) {
 		if (!(owned->flags & OWNED_HOST) || of_service(owned, question))
 			return ENGINES;
@@ -76,8 +81,6 @@ static __always_inline enum whose decide(const struct owned *owned,
 	return question->icmp_error ? BOTH : KERNELS;
 }
 
-/* Functions that are not static the verifier reads once, and not again with every way to them (it knows them
- * by their BTF). */
 __noinline enum whose whose_ipv4(struct __sk_buff *skb)
 {
 	const void *end = end_of(skb);
